@@ -1,0 +1,109 @@
+// Package pxelinux reads, checks, writes and names the pxelinux.cfg files that the network boot
+// firmware of an s390x guest loads.
+//
+// The firmware is SLOF's libnet inside QEMU's s390-ccw loader. It knows five keywords of the real
+// PXELINUX, reports almost nothing, and boots something else rather than stop, so every rule here
+// names the place in its source that makes the rule necessary.
+package pxelinux
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+const (
+	// MaxFileSize is the most bytes of a file that the firmware takes; it passes over a longer
+	// file and tries the next name.
+	//
+	// QEMU pc-bios/s390-ccw/netmain.c: "static char cfgbuf[2048]", and SLOF lib/libnet/pxelinux.c
+	// pxelinux_load_parse_cfg() keeps one byte of it for the closing NUL.
+	MaxFileSize = 2047
+
+	// MaxAppendSize is the most bytes of an append line that reach the kernel; the rest is cut.
+	//
+	// QEMU pc-bios/s390-ccw/netmain.c load_kernel_with_initrd(): "strncpy((char *)0x10480,
+	// entry->append, ARCH_COMMAND_LINE_SIZE)" with a size of 896, which a NUL must share.
+	MaxAppendSize = 895
+
+	// MaxPathSize is the most bytes of a file's path; a longer one overwrites firmware memory.
+	//
+	// SLOF lib/libnet/tftp.c send_rrq() builds its request in "packet[BUFFER_LEN]" of 256 bytes
+	// without looking; over IPv4, 50 of them are headers and options.
+	MaxPathSize = 206
+
+	// MaxEntries is the number of entries that every firmware can use. QEMU 10.1 and later can
+	// use 30.
+	//
+	// QEMU pc-bios/s390-ccw/netmain.c: "#define MAX_PXELINUX_ENTRIES 16" (31 in 10.1), and SLOF
+	// lib/libnet/pxelinux.c pxelinux_parse_cfg() stops at the last label, before its keywords.
+	MaxEntries = 15
+)
+
+// The five keywords of the firmware, which also name the fields of a Config and an Entry.
+const (
+	keywordDefault = "default"
+	keywordLabel   = "label"
+	keywordKernel  = "kernel"
+	keywordInitrd  = "initrd"
+	keywordAppend  = "append"
+)
+
+// Config is what one pxelinux.cfg file says.
+type Config struct {
+	Default string // label of the entry to boot; empty for the first entry
+	Entries []Entry
+}
+
+// Entry is one thing to boot. Paths are relative to the TFTP root, never to the file.
+type Entry struct {
+	Label  string
+	Kernel string
+	Initrd string
+	Append string // the kernel's arguments, separated by blanks; may be empty
+}
+
+// Render returns the text of a configuration, or an error that joins each Problem of severity
+// Error which Validate finds.
+//
+// Every entry gets all three keywords, because the firmware follows an uninitialised pointer where
+// one is missing: SLOF lib/libnet/pxelinux.c pxelinux_parse_cfg() only sets what it reads, in
+// "struct pl_cfg_entry entries[]" on the stack of QEMU netmain.c net_try_pxelinux_cfg(). For an
+// empty Append the line says "BOOT_IMAGE=" and the kernel's path, an argument that PXELINUX itself
+// writes and Linux ignores; Parse reads exactly that line as an empty Append.
+func Render(c Config) (string, error) {
+	var errs []error
+	for _, problem := range Validate(c) {
+		if problem.Severity == Error {
+			errs = append(errs, problem)
+		}
+	}
+	if len(errs) > 0 {
+		return "", errors.Join(errs...)
+	}
+	return c.text(), nil
+}
+
+// text writes the configuration without asking whether the firmware can read it.
+func (c Config) text() string {
+	var b strings.Builder
+	if c.Default != "" {
+		// SLOF lib/libnet/pxelinux.c pxelinux_parse_cfg() compares each label, as it reads it,
+		// with the default seen so far: the default comes first.
+		fmt.Fprintf(&b, "default %s\n", c.Default)
+	}
+	for _, e := range c.Entries {
+		// The same function looks for a space, and for a tab only in a line without spaces.
+		fmt.Fprintf(&b, "label %s\n", e.Label)
+		fmt.Fprintf(&b, "  kernel %s\n", e.Kernel)
+		fmt.Fprintf(&b, "  initrd %s\n", e.Initrd)
+		fmt.Fprintf(&b, "  append %s\n", cmp.Or(e.Append, e.placeholder()))
+	}
+	return b.String()
+}
+
+// placeholder is the argument that stands for an empty Append.
+func (e Entry) placeholder() string {
+	return "BOOT_IMAGE=" + e.Kernel
+}

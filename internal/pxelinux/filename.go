@@ -1,0 +1,150 @@
+package pxelinux
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// DefaultFileName is the name that the firmware tries last, for every guest.
+const DefaultFileName = "default"
+
+// nibble is the number of address bits that one digit of an IPv4 file name stands for.
+const nibble = 4
+
+// FileName returns the name below pxelinux.cfg/ of the file for a MAC address, a UUID, an IPv4
+// address or prefix, or "default".
+func FileName(who string) (string, error) {
+	if who == DefaultFileName {
+		return DefaultFileName, nil
+	}
+	for _, name := range []func(string) (string, error){MACFileName, UUIDFileName} {
+		if file, err := name(who); err == nil {
+			return file, nil
+		}
+	}
+	if strings.Count(who, ".") == 3 {
+		return IPv4FileName(who)
+	}
+	return "", fmt.Errorf("%q is neither a MAC address, a UUID, an IPv4 address or prefix, nor %q", who, DefaultFileName)
+}
+
+// MACFileName returns the name for an Ethernet address in any usual notation.
+//
+// SLOF lib/libnet/pxelinux.c pxelinux_load_cfg(): "01-%02x-%02x-%02x-%02x-%02x-%02x", where 01 is
+// Ethernet.
+func MACFileName(mac string) (string, error) {
+	address, err := net.ParseMAC(mac)
+	if err != nil || len(address) != 6 {
+		return "", fmt.Errorf("%q is no MAC address; write six pairs of hexadecimal digits, such as 52:54:00:12:34:56", mac)
+	}
+	return "01-" + strings.ReplaceAll(address.String(), ":", "-"), nil
+}
+
+// UUIDFileName returns the name for the UUID of a guest, which may be written without dashes.
+//
+// QEMU pc-bios/s390-ccw/netmain.c get_uuid(): "%02x" in groups of 8-4-4-4-12; a UUID of zeros
+// counts as none.
+func UUIDFileName(uuid string) (string, error) {
+	digits := uuid
+	if len(uuid) == 36 && uuid[8] == '-' && uuid[13] == '-' && uuid[18] == '-' && uuid[23] == '-' {
+		digits = uuid[:8] + uuid[9:13] + uuid[14:18] + uuid[19:23] + uuid[24:]
+	}
+	raw, err := hex.DecodeString(digits)
+	if err != nil || len(raw) != 16 {
+		return "", fmt.Errorf("%q is no UUID; write 32 hexadecimal digits, such as 0a1b2c3d-0000-4000-8000-00000000002a", uuid)
+	}
+	if [16]byte(raw) == ([16]byte{}) {
+		return "", errors.New("the firmware takes a UUID of zeros for none and never asks for its file")
+	}
+	return fmt.Sprintf("%x-%x-%x-%x-%x", raw[:4], raw[4:6], raw[6:8], raw[8:10], raw[10:]), nil
+}
+
+// IPv4FileName returns the name for an address, or for all addresses of a prefix such as
+// 192.168.150.0/24.
+//
+// SLOF lib/libnet/pxelinux.c pxelinux_load_cfg(): "%02X%02X%02X%02X", then one digit less at each
+// try, so a prefix ends at a whole digit.
+func IPv4FileName(address string) (string, error) {
+	written := address
+	if !strings.Contains(address, "/") {
+		written += "/32"
+	}
+	prefix, err := netip.ParsePrefix(written)
+	if err != nil || !prefix.Addr().Is4() {
+		return "", fmt.Errorf("%q is no IPv4 address or prefix; write one such as 192.168.150.7 or 192.168.150.0/24 (the firmware knows no names for IPv6)", address)
+	}
+	if prefix.Bits() == 0 {
+		return "", fmt.Errorf("%q means every guest; the name for that is %q", address, DefaultFileName)
+	}
+	if prefix.Bits()%nibble != 0 {
+		return "", unalignedError(prefix)
+	}
+	if prefix != prefix.Masked() {
+		return "", fmt.Errorf("%q has bits set behind the prefix; write %s for the network or %s for the one address", address, prefix.Masked(), prefix.Addr())
+	}
+	bytes := prefix.Addr().As4()
+	return fmt.Sprintf("%X", bytes[:])[:prefix.Bits()/nibble], nil
+}
+
+// unalignedError names the prefixes next to one that no file name can express.
+func unalignedError(prefix netip.Prefix) error {
+	narrow := netip.PrefixFrom(prefix.Masked().Addr(), (prefix.Bits()/nibble+1)*nibble)
+	count := 1 << (narrow.Bits() - prefix.Bits())
+	wide := fmt.Sprintf("%q for every guest", DefaultFileName)
+	if bits := prefix.Bits() / nibble * nibble; bits > 0 {
+		wide = netip.PrefixFrom(prefix.Addr(), bits).Masked().String() + " for more addresses"
+	}
+	return fmt.Errorf("%q does not end at a whole hexadecimal digit, of four bits each; write %d files from %s on, or one file, %s", prefix, count, narrow, wide)
+}
+
+// SearchOrder returns the names below pxelinux.cfg/ in the order in which the firmware asks for
+// them; it takes the first that has at least one byte, whatever is in it. An empty or zero UUID and
+// an empty IPv4 address are left out, as the firmware does where it has none.
+func SearchOrder(uuid, mac, ip string) ([]string, error) {
+	var names []string
+	if strings.Trim(uuid, "0-") != "" {
+		name, err := UUIDFileName(uuid)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	name, err := MACFileName(mac)
+	if err != nil {
+		return nil, err
+	}
+	names = append(names, name)
+	if ip != "" {
+		name, err := IPv4FileName(ip)
+		if err != nil {
+			return nil, err
+		}
+		for digits := len(name); digits > 0; digits-- {
+			names = append(names, name[:digits])
+		}
+	}
+	return append(names, DefaultFileName), nil
+}
+
+// IPv4Of is the address or prefix that a file of this name is for: IPv4FileName backwards. It
+// returns "" for a name of another kind.
+func IPv4Of(name string) string {
+	if len(name) == 0 || len(name) > 8 || strings.Trim(name, "0123456789ABCDEF") != "" {
+		return ""
+	}
+	bits, err := strconv.ParseUint(name+strings.Repeat("0", 8-len(name)), 16, 32)
+	if err != nil {
+		return ""
+	}
+	address := netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, uint32(bits))))
+	if len(name) == 8 {
+		return address.String()
+	}
+	return netip.PrefixFrom(address, 4*len(name)).String()
+}

@@ -1,0 +1,92 @@
+package pxelinux
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestRender(t *testing.T) {
+	for _, test := range []struct {
+		golden string
+		config Config
+	}{
+		{"blog.cfg", Config{Entries: []Entry{
+			{Label: "ubuntu", Kernel: "kernel.ubuntu", Initrd: "initrd.ubuntu"},
+		}}},
+		{"default.cfg", Config{Default: "rescue system", Entries: []Entry{
+			{Label: "install", Kernel: "debian/kernel", Initrd: "debian/initrd", Append: "auto=true priority=critical url=http://192.168.150.1/preseed.cfg"},
+			{Label: "rescue system", Kernel: "debian/kernel", Initrd: "debian/initrd", Append: "rescue/enable=true ---"},
+		}}},
+	} {
+		t.Run(test.golden, func(t *testing.T) {
+			want := readFile(t, "testdata/"+test.golden)
+			got, err := Render(test.config)
+			if err != nil || got != want {
+				t.Errorf("got %v\n%s\nwant\n%s", err, got, want)
+			}
+			if parsed, problems := Parse(want); !reflect.DeepEqual(parsed, test.config) || problems != nil {
+				t.Errorf("parsed %+v, %v", parsed, problems)
+			}
+		})
+	}
+}
+
+func TestRenderError(t *testing.T) {
+	text, err := Render(Config{Default: "b", Entries: []Entry{{Label: "a", Kernel: "k"}}})
+	if text != "" || err == nil {
+		t.Fatalf("Render = %q, %v", text, err)
+	}
+	for _, part := range []string{`no entry has the label "b"`, `initrd is missing`} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("error %q does not contain %q", err, part)
+		}
+	}
+}
+
+// FuzzRender holds that what is rendered is read back as it was, and without a problem.
+func FuzzRender(f *testing.F) {
+	f.Add("", "ubuntu", "kernel.ubuntu", "initrd.ubuntu", "", "b", "k", "i", "x=1 y=2")
+	f.Add("b", "a", "k", "i", "BOOT_IMAGE=k", "b", "k", "i", "BOOT_IMAGE=j")
+	f.Add("a b", "a b", "/k", "i", "a\tb", "#", "k#", "i", "-")
+	f.Add("é", "é", "k\u00a0", "i", "--- quiet", "E", "k", "i\xff", "initrd=i")
+	f.Fuzz(func(t *testing.T, def, l1, k1, i1, a1, l2, k2, i2, a2 string) {
+		c := Config{Default: def, Entries: []Entry{{l1, k1, i1, a1}, {l2, k2, i2, a2}}}
+		text, err := Render(c)
+		if err != nil {
+			return
+		}
+		if got, _ := Parse(text); !reflect.DeepEqual(got, c) {
+			t.Errorf("rendered %q\ngot  %+v\nwant %+v", text, got, c)
+		}
+		if problems := ValidateText(text); len(problems) > 0 {
+			t.Errorf("rendered %q has problems %v", text, problems)
+		}
+	})
+}
+
+// FuzzParse holds that a text without an error means the same after a round through Render.
+func FuzzParse(f *testing.F) {
+	f.Add("label ubuntu\n  kernel kernel.ubuntu\n  initrd initrd.ubuntu\n  append BOOT_IMAGE=kernel.ubuntu\n")
+	f.Add("# c\r\ndefault b\r\nlabel a\r\nkernel k\r\nLABEL b\r\n\tkernel\tk\r\n initrd i\r\nappend\ta=1\r\n")
+	f.Add("\ufefflabel a\nprompt 0\nkernel\n\x00label b")
+	f.Add("default a\nlabel a\ndefault b\nlabel b\nlabel b\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, _ := Parse(text)
+		for _, p := range ValidateText(text) {
+			if p.Severity == Error {
+				return
+			}
+		}
+		rendered, err := Render(c)
+		if err != nil && len(c.text()) <= MaxFileSize {
+			t.Fatalf("text %q is valid, its configuration is not: %v", text, err)
+		}
+		if err != nil {
+			return // the spelling of Render can need more bytes
+		}
+		if got, problems := Parse(rendered); !reflect.DeepEqual(got, c) || len(problems) > 0 {
+			t.Errorf("text %q\ngot  %+v %v\nwant %+v", text, got, problems, c)
+		}
+	})
+}
