@@ -1,0 +1,134 @@
+package boot
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Explanation says what a message of the firmware or of Linux is about.
+type Explanation struct {
+	Message string // as on the console; empty where there was none
+	Meaning string // what happened, and the likely cause
+	Remedy  string // what to do
+}
+
+// Explain returns explanations for the messages on a console, the most significant first. What the
+// boot got over is left out, unless it can still be the reason for a wrong boot: then it comes last.
+func Explain(console string) []Explanation {
+	var d diagnosis
+	l := lines{emit: func(line string, _ bool) { d.observe(line) }}
+	l.Write([]byte(console))
+	l.end(true)
+	return d.explanations()
+}
+
+// rule explains a line. The tables of rules are sorted by significance.
+type rule struct {
+	pattern *regexp.Regexp
+	kind    kind
+	since   Stage // the line means this only from this stage on
+	meaning string
+	remedy  string
+}
+
+// kind is what a message tells about a boot that fails.
+type kind int
+
+const (
+	// cause is the reason why the boot stays where it is.
+	cause kind = iota
+	// lasting is a cause that matters even where the boot goes on, such as an entry that the
+	// firmware has half understood.
+	lasting
+	// symptom shows where a boot stays that gives no reason.
+	symptom
+)
+
+const (
+	// maxObserved bounds the part of a line, in bytes, that is looked at for messages.
+	maxObserved = 1 << 10
+	// maxMessage bounds the part of a message, in bytes, that an explanation repeats.
+	maxMessage = 200
+)
+
+// diagnosis follows a console line by line. Its size is bounded by the number of rules.
+type diagnosis struct {
+	stage    Stage // of the present boot
+	farthest Stage
+	findings []finding
+
+	output        bool // there was some
+	gaveUp        bool // the firmware, after the last sign of a boot
+	gaveUpForGood bool
+}
+
+// finding is a rule that a line has met.
+type finding struct {
+	*rule
+	rank    int
+	message string
+	stage   Stage
+}
+
+// observe takes one line into account.
+func (d *diagnosis) observe(line string) {
+	line = line[:min(len(line), maxObserved)]
+	d.output = d.output || strings.TrimSpace(line) != ""
+	if stage := d.stage.after(line); stage != d.stage {
+		d.stage = stage
+		d.farthest = max(d.farthest, stage)
+		d.gaveUp = false
+		d.findings = slices.DeleteFunc(d.findings, func(f finding) bool {
+			return f.stage < stage && f.kind != lasting
+		})
+	}
+	// Once Linux runs, the words of the firmware are no longer the firmware's.
+	if d.stage < StageLinux {
+		d.gaveUp = d.gaveUp || givesUp.MatchString(line)
+		d.gaveUpForGood = d.gaveUpForGood || givesUpForGood.MatchString(line)
+		d.find(line, firmwareRules, 0)
+	}
+	d.find(line, linuxRules, len(firmwareRules))
+}
+
+// find adds a finding for the first rule that a line meets, once for each rule.
+func (d *diagnosis) find(line string, rules []rule, rank int) {
+	for i := range rules {
+		r := &rules[i]
+		match := r.pattern.FindString(line)
+		if d.stage < r.since || match == "" {
+			continue
+		}
+		if !slices.ContainsFunc(d.findings, func(f finding) bool { return f.rule == r }) {
+			match = strings.TrimSpace(strings.ToValidUTF8(match[:min(len(match), maxMessage)], ""))
+			d.findings = append(d.findings, finding{r, rank + i, match, d.stage})
+		}
+		return
+	}
+}
+
+// explanations returns the causes, or else the first symptom, and then what the boot got over.
+func (d *diagnosis) explanations() []Explanation {
+	if !d.output {
+		return []Explanation{noOutput}
+	}
+	slices.SortStableFunc(d.findings, func(a, b finding) int { return cmp.Compare(a.rank, b.rank) })
+	var causes, symptoms, past []Explanation
+	for _, f := range d.findings {
+		e := Explanation{f.message, f.meaning, f.remedy}
+		switch {
+		case f.kind == symptom:
+			symptoms = append(symptoms, e)
+		case f.kind == lasting && f.stage < d.stage:
+			past = append(past, e)
+		default:
+			causes = append(causes, e)
+		}
+	}
+	if len(causes) == 0 {
+		causes = symptoms[:min(len(symptoms), 1)]
+	}
+	return append(causes, past...)
+}

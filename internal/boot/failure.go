@@ -1,0 +1,74 @@
+package boot
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Reason is why a boot counts as failed.
+type Reason int
+
+const (
+	Forbidden Reason = iota // a forbidden pattern was seen
+	GaveUp                  // the firmware gave up
+	Ended                   // the console ended, or could not be read
+	TimedOut                // the context's deadline passed
+	Cancelled               // the context was cancelled
+)
+
+var reasonNames = [...]string{"forbidden", "gave up", "ended", "timed out", "cancelled"}
+
+func (r Reason) String() string { return reasonNames[r] }
+
+// Failure is the error of Watch, made to be read by whoever waits for the guest.
+type Failure struct {
+	Reason       Reason
+	Result       Result
+	Forbidden    string   // the text that matched a forbidden pattern
+	Missing      []string // the expected patterns that were not seen
+	Explanations []Explanation
+	Err          error // what ended the watch: a read error or the context's cause; may be nil
+}
+
+// Unwrap returns the read error or the context's cause.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Error tells what happened, explains the messages seen, and shows the end of the console.
+func (f *Failure) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s after %s, at stage %q.\n", f.headline(), f.Result.Elapsed.Round(100*time.Millisecond), f.Result.Stage)
+	for _, pattern := range f.Missing {
+		fmt.Fprintf(&b, "Not seen on the console: %q\n", pattern)
+	}
+	for _, e := range f.Explanations {
+		b.WriteByte('\n')
+		if e.Message != "" {
+			fmt.Fprintf(&b, "%s\n", e.Message)
+		}
+		fmt.Fprintf(&b, "  Meaning: %s.\n  Remedy: %s.\n", e.Meaning, e.Remedy)
+	}
+	if f.Result.Tail == "" {
+		b.WriteString("\nThe console showed nothing.")
+	} else {
+		fmt.Fprintf(&b, "\nThe end of the console:\n  | %s", strings.ReplaceAll(f.Result.Tail, "\n", "\n  | "))
+	}
+	return b.String()
+}
+
+func (f *Failure) headline() string {
+	switch f.Reason {
+	case Forbidden:
+		return fmt.Sprintf("the console showed %q, which is forbidden,", f.Forbidden)
+	case GaveUp:
+		return "the firmware gave up"
+	case TimedOut:
+		return "the time for the boot was over"
+	case Cancelled:
+		return "the watch was cancelled"
+	}
+	if f.Err != nil {
+		return fmt.Sprintf("the console could not be read any more (%v)", f.Err)
+	}
+	return "the console ended"
+}

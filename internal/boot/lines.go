@@ -1,0 +1,141 @@
+package boot
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxLine bounds a line in bytes. A longer one is taken for several.
+const maxLine = 8 << 10
+
+// lines makes lines of plain text out of the bytes of a console, as a person at a terminal would
+// read them: escape sequences and control characters are gone, a backspace takes back a character,
+// and text that is written over after a carriage return is a line of its own.
+type lines struct {
+	// emit is called with each line that has ended, and with whether it stays on the screen.
+	emit func(line string, stays bool)
+
+	text     []byte // the line so far
+	returned bool   // a carriage return was the last to move the cursor
+	escape   escape
+}
+
+// escape is the place inside an escape sequence of ECMA-48.
+type escape int
+
+const (
+	outside       escape = iota
+	afterESC             // and intermediate bytes
+	insideCSI            // ESC [ …
+	insideCommand        // ESC ] …, up to BEL or ESC \
+)
+
+// Write takes bytes as they come, cut anywhere. It never fails.
+func (l *lines) Write(p []byte) (int, error) {
+	for _, b := range p {
+		if l.escaped(b) {
+			continue
+		}
+		switch {
+		case b == '\n':
+			l.end(true)
+		case b == '\r':
+			l.returned = true
+		case b == '\b' && !l.returned:
+			_, size := utf8.DecodeLastRune(l.text)
+			l.text = l.text[:len(l.text)-size]
+		case b >= ' ' || b == '\t':
+			if l.returned {
+				l.end(false)
+			}
+			l.text = append(l.text, b)
+			if len(l.text) == maxLine {
+				l.end(true)
+			}
+		}
+	}
+	return len(p), nil
+}
+
+// unfinished returns the line that has no end yet, such as a prompt.
+func (l *lines) unfinished() string { return plain(l.text) }
+
+// end emits the line. A line that is written over counts only if there was something to see.
+func (l *lines) end(stays bool) {
+	line := plain(l.text)
+	l.text, l.returned = l.text[:0], false
+	if stays || strings.TrimSpace(line) != "" {
+		l.emit(line, stays)
+	}
+}
+
+// escaped reports whether a byte belongs to an escape sequence. A sequence that is not well formed
+// ends with the line at the latest, so that garbage cannot swallow the console.
+func (l *lines) escaped(b byte) bool {
+	const esc, bell = 0x1b, 0x07
+	if b == esc {
+		l.escape = afterESC
+		return true
+	}
+	in := l.escape
+	switch {
+	case in == outside:
+		return false
+	case b == '\n' || b == '\r':
+		l.escape = outside
+		return false
+	case in == insideCommand:
+		if b == bell {
+			l.escape = outside
+		}
+	case in == afterESC && b == '[':
+		l.escape = insideCSI
+	case in == afterESC && strings.IndexByte("]PX^_", b) >= 0:
+		l.escape = insideCommand
+	case in == afterESC && b >= 0x20 && b <= 0x2f: // intermediate bytes
+	case in == insideCSI && b >= 0x20 && b <= 0x3f: // parameters and intermediate bytes
+	default:
+		l.escape = outside
+	}
+	return true
+}
+
+// plain keeps what can be printed. A tab becomes a blank; bytes that are not UTF-8 become U+FFFD.
+func plain(text []byte) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case unicode.IsPrint(r):
+			return r
+		}
+		return -1
+	}, string(text))
+}
+
+const (
+	tailLines = 40
+	tailBytes = 4 << 10
+)
+
+// tail keeps the last lines.
+type tail struct {
+	lines []string
+	bytes int
+}
+
+func (t *tail) add(line string) {
+	line = strings.TrimRight(line, " ")
+	if cut := len(line) + 1 - tailBytes; cut > 0 {
+		line = strings.ToValidUTF8(line[cut:], "")
+	}
+	t.lines = append(t.lines, line)
+	t.bytes += len(line) + 1
+	for len(t.lines) > tailLines || t.bytes > tailBytes {
+		t.bytes -= len(t.lines[0]) + 1
+		t.lines = t.lines[1:]
+	}
+}
+
+func (t *tail) String() string { return strings.Join(t.lines, "\n") }

@@ -1,0 +1,195 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"io"
+	"regexp"
+	"time"
+)
+
+// Expectation says what the console of a good boot shows. Patterns are matched line by line against
+// plain text: no line ends, control characters or escape sequences, a blank for a tab.
+type Expectation struct {
+	Expect []*regexp.Regexp // all must be seen, in any order
+	Forbid []*regexp.Regexp // none may be seen before
+}
+
+// Result is what the console showed.
+type Result struct {
+	Stage   Stage         // the farthest
+	Matched []string      // the text that matched, in the order of Expect; empty where not seen
+	Elapsed time.Duration // since the call of Watch
+	Tail    string        // at most the last 40 lines and 4 KiB, safe to print
+}
+
+// promptPause is how long a console must be quiet until a line without an end is matched as it is.
+const promptPause = 200 * time.Millisecond
+
+// Watch reads a console until every Expect pattern was seen and returns nil, or returns a *Failure
+// as soon as one of these happens: a Forbid pattern is seen, the firmware gives up for good, the
+// console ends, or ctx is done. Without any Expect pattern it succeeds at once.
+//
+// A line without an end, such as a prompt, is matched when the console pauses or ends.
+//
+// Watch returns in time even while a Read blocks. That Read, on a goroutine of its own, lasts until
+// the caller closes the console, and what it gets is lost.
+func Watch(ctx context.Context, console io.Reader, want Expectation) (Result, error) {
+	w := newWatcher(want)
+	stop := make(chan struct{})
+	defer close(stop)
+	chunks := make(chan chunk)
+	go readChunks(console, chunks, stop)
+
+	pause := time.NewTimer(promptPause)
+	defer pause.Stop()
+	for {
+		if w.missing == 0 || w.failed {
+			return w.finish(w.reason, nil)
+		}
+		select {
+		case c := <-chunks:
+			w.lines.Write(c.data)
+			if c.err != nil {
+				return w.finish(Ended, c.err)
+			}
+			pause.Reset(promptPause)
+		case <-pause.C:
+			w.match(w.lines.unfinished())
+		case <-ctx.Done():
+			reason := Cancelled
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				reason = TimedOut
+			}
+			return w.finish(reason, context.Cause(ctx))
+		}
+	}
+}
+
+// chunk is what one Read returned.
+type chunk struct {
+	data []byte
+	err  error
+}
+
+func readChunks(console io.Reader, chunks chan<- chunk, stop <-chan struct{}) {
+	for {
+		buffer := make([]byte, 4<<10)
+		n, err := console.Read(buffer)
+		select {
+		case chunks <- chunk{buffer[:n], err}:
+		case <-stop:
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// watcher holds a watch. Its size does not depend on how much the guest prints.
+type watcher struct {
+	want      Expectation
+	start     time.Time
+	lines     *lines
+	tail      tail
+	diagnosis diagnosis
+
+	seen    []bool // by index in want.Expect
+	matched []string
+	missing int
+
+	failed    bool
+	reason    Reason
+	forbidden string
+}
+
+func newWatcher(want Expectation) *watcher {
+	w := &watcher{
+		want:    want,
+		start:   time.Now(),
+		seen:    make([]bool, len(want.Expect)),
+		matched: make([]string, len(want.Expect)),
+		missing: len(want.Expect),
+	}
+	w.lines = &lines{emit: w.line}
+	return w
+}
+
+// line takes a line that has ended. The matches come first: who expects a message of the firmware
+// gets it.
+func (w *watcher) line(line string, stays bool) {
+	if stays {
+		w.tail.add(line)
+	}
+	w.match(line)
+	w.diagnosis.observe(line)
+	if w.diagnosis.gaveUpForGood {
+		w.fail(GaveUp)
+	}
+}
+
+// match looks for the patterns in a line, ended or not. After a verdict it does nothing.
+func (w *watcher) match(line string) {
+	if w.failed || w.missing == 0 {
+		return
+	}
+	for _, pattern := range w.want.Forbid {
+		if at := pattern.FindStringIndex(line); at != nil {
+			w.forbidden = line[at[0]:at[1]]
+			w.fail(Forbidden)
+			return
+		}
+	}
+	for i, pattern := range w.want.Expect {
+		if at := pattern.FindStringIndex(line); at != nil && !w.seen[i] {
+			w.seen[i] = true
+			w.matched[i] = line[at[0]:at[1]]
+			w.missing--
+		}
+	}
+}
+
+// fail keeps the first verdict.
+func (w *watcher) fail(reason Reason) {
+	if !w.failed && w.missing > 0 {
+		w.failed, w.reason = true, reason
+	}
+}
+
+// finish closes the watch and gives the verdict: that of a line, the last one included, or else
+// that the watch has failed for the reason given.
+func (w *watcher) finish(reason Reason, err error) (Result, error) {
+	if w.lines.unfinished() != "" {
+		w.lines.end(true)
+	}
+	result := Result{
+		Stage:   w.diagnosis.farthest,
+		Matched: w.matched,
+		Elapsed: time.Since(w.start),
+		Tail:    w.tail.String(),
+	}
+	switch {
+	case w.missing == 0:
+		return result, nil
+	case w.failed:
+		reason = w.reason
+	case reason == Ended && w.diagnosis.gaveUp:
+		reason = GaveUp
+	}
+	failure := &Failure{
+		Reason:       reason,
+		Result:       result,
+		Forbidden:    w.forbidden,
+		Explanations: w.diagnosis.explanations(),
+	}
+	if !errors.Is(err, io.EOF) {
+		failure.Err = err
+	}
+	for i, pattern := range w.want.Expect {
+		if !w.seen[i] {
+			failure.Missing = append(failure.Missing, pattern.String())
+		}
+	}
+	return result, failure
+}
