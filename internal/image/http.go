@@ -1,0 +1,301 @@
+package image
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	maxRedirects  = 10
+	maxRetryAfter = time.Minute // a server that wants a longer pause is reported, not waited for
+)
+
+var defaultHTTP = &http.Client{
+	Transport: &transport{proxy: http.ProxyFromEnvironment, proxied: http.DefaultTransport},
+	CheckRedirect: func(_ *http.Request, via []*http.Request) error {
+		if len(via) >= maxRedirects {
+			return fmt.Errorf("stopped after %d redirects: the server redirects in a loop", maxRedirects)
+		}
+		return nil
+	},
+}
+
+// download is a body that survives broken connections: it asks for the rest where the server can
+// give it, and never passes off a part as the whole.
+type download struct {
+	client Client
+	ctx    context.Context // of Open: reading has no context of its own
+	url    *url.URL
+
+	body       io.ReadCloser
+	requestCtx context.Context // bounds the connection behind body
+	cancel     context.CancelCauseFunc
+	idle       *time.Timer // runs while the server is waited for, and cancels requestCtx
+	encoding   string      // Content-Encoding
+
+	offset    int64  // bytes read
+	size      int64  // bytes promised, -1 when unknown
+	validator string // for If-Range, empty when the server gave no strong one
+	failures  int    // since the last byte
+}
+
+func (c Client) openHTTP(ctx context.Context, u *url.URL) (*Stream, error) {
+	if c.HTTP == nil {
+		c.HTTP = defaultHTTP
+	}
+	if c.UserAgent == "" {
+		c.UserAgent = "terraform-provider-netboot"
+	}
+	if c.Retries == 0 {
+		c.Retries = 4
+	}
+	if c.Backoff == 0 {
+		c.Backoff = 500 * time.Millisecond
+	}
+	if c.Idle == 0 {
+		c.Idle = 30 * time.Second
+	}
+	d := &download{client: c, ctx: ctx, url: u}
+	if err := d.connect(nil); err != nil {
+		return nil, d.failed(err)
+	}
+	return d.stream()
+}
+
+// stream undoes a Content-Encoding that the server applied although it was asked not to.
+func (d *download) stream() (*Stream, error) {
+	plain := &Stream{ReadCloser: d, Source: d.url.Redacted(), Size: d.size}
+	switch path.Ext(d.url.Path) {
+	case ".gz", ".xz", ".bz2", ".zst", ".lz4":
+		// Apache's AddEncoding labels such files so: it tells of the file, not of the transfer.
+		return plain, nil
+	}
+	switch d.encoding {
+	case "", "identity":
+		return plain, nil
+	case "gzip":
+		unpacked, err := gzip.NewReader(d)
+		if err != nil {
+			d.Close()
+			return nil, d.failed(fmt.Errorf("the server announces gzip but does not send it: %w", err))
+		}
+		return &Stream{ReadCloser: &decoded{unpacked, d}, Source: plain.Source, Size: -1}, nil
+	}
+	d.Close()
+	return nil, d.failed(fmt.Errorf("the server sends the content encoding %q although none was asked for: download the file and give its local path", d.encoding))
+}
+
+// decoded reads from a decoder and closes what the decoder reads.
+type decoded struct {
+	io.Reader
+	io.Closer
+}
+
+// Read implements io.Reader. It resumes a broken body.
+func (d *download) Read(p []byte) (int, error) {
+	for {
+		n, err := d.read(p)
+		d.offset += int64(n)
+		switch {
+		case d.size >= 0 && d.offset > d.size:
+			return 0, d.failed(fmt.Errorf("%w of %d bytes", errSurplus, d.size))
+		case n > 0:
+			d.failures = 0
+			return n, nil // an error comes again with the next Read
+		case err == nil:
+			return 0, nil
+		case err == io.EOF && (d.size < 0 || d.offset == d.size):
+			return 0, io.EOF
+		case d.requestCtx.Err() != nil:
+			return 0, d.failed(context.Cause(d.requestCtx))
+		case d.offset == d.size:
+			return 0, d.failed(err)
+		case err == io.EOF:
+			err = io.ErrUnexpectedEOF
+		}
+		if err := d.resume(err); err != nil {
+			return 0, d.failed(err)
+		}
+	}
+}
+
+func (d *download) read(p []byte) (int, error) {
+	d.idle.Reset(d.client.Idle)
+	defer d.idle.Stop()
+	return d.body.Read(p)
+}
+
+// Close implements io.Closer.
+func (d *download) Close() error {
+	defer d.cancel(nil)
+	return d.body.Close()
+}
+
+// resume connects again after the body broke with cause.
+func (d *download) resume(cause error) error {
+	d.Close()
+	cause = &brokenError{offset: d.offset, size: d.size, cause: cause}
+	if d.validator == "" {
+		return fmt.Errorf("%w; it cannot be resumed, as the server gives no strong ETag or Last-Modified to know the file by", cause)
+	}
+	return d.connect(cause)
+}
+
+// connect asks for the body from d.offset on, and asks again after failures that may pass. A cause
+// is the failure that it starts from.
+func (d *download) connect(cause error) error {
+	for {
+		if cause != nil {
+			if err := d.pause(cause); err != nil {
+				return err
+			}
+		}
+		if cause = d.attempt(); cause == nil || !mayPass(cause) {
+			return cause
+		}
+	}
+}
+
+// pause waits before the next attempt, or returns the failure when there is to be none.
+func (d *download) pause(failure error) error {
+	if d.failures >= d.client.Retries {
+		return fmt.Errorf("%w (gave up after %d retries)", failure, d.failures)
+	}
+	wait := d.client.Backoff << d.failures
+	d.failures++
+	var status *statusError
+	if errors.As(failure, &status) {
+		if status.retryAfter > maxRetryAfter {
+			return fmt.Errorf("%w; it asks to come back in %s", failure, status.retryAfter)
+		}
+		wait = max(wait, status.retryAfter)
+	}
+	select {
+	case <-d.ctx.Done():
+		return context.Cause(d.ctx)
+	case <-time.After(wait):
+		return nil
+	}
+}
+
+// attempt makes one request and, when the answer is what was asked for, its body the one to read.
+func (d *download) attempt() error {
+	ctx, cancel := context.WithCancelCause(d.ctx)
+	idle := time.AfterFunc(d.client.Idle, func() {
+		cancel(fmt.Errorf("the server sent nothing for %s", d.client.Idle))
+	})
+	resp, err := d.send(ctx)
+	idle.Stop()
+	if err == nil {
+		if err = d.accept(resp); err == nil {
+			d.body, d.requestCtx, d.cancel, d.idle = resp.Body, ctx, cancel, idle
+			return nil
+		}
+		resp.Body.Close()
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	cancel(nil)
+	return withoutURL(err)
+}
+
+func (d *download) send(ctx context.Context) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", d.client.UserAgent)
+	// Otherwise net/http asks for gzip and unpacks it, which hides the length.
+	req.Header.Set("Accept-Encoding", "identity")
+	if d.offset > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", d.offset))
+		req.Header.Set("If-Range", d.validator)
+	}
+	return d.client.HTTP.Do(req)
+}
+
+// accept takes over what the header tells, if it answers the request.
+func (d *download) accept(resp *http.Response) error {
+	if d.offset > 0 {
+		return d.acceptRest(resp)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return newStatusError(resp)
+	}
+	d.size = resp.ContentLength
+	d.validator = validator(resp.Header)
+	d.encoding = resp.Header.Get("Content-Encoding")
+	return nil
+}
+
+// acceptRest holds the answer to a range request against what is missing.
+func (d *download) acceptRest(resp *http.Response) error {
+	switch resp.StatusCode {
+	case http.StatusPartialContent:
+	case http.StatusOK:
+		return fmt.Errorf("the connection broke after %d bytes and cannot be resumed: the file has changed meanwhile or the server knows no ranges", d.offset)
+	default:
+		return newStatusError(resp)
+	}
+	// "bytes <first>-<last>/<length or *>", https://www.rfc-editor.org/rfc/rfc9110#section-14.4
+	var first, last int64
+	var length string
+	text := resp.Header.Get("Content-Range")
+	n, _ := fmt.Sscanf(text, "bytes %d-%d/%s", &first, &last, &length)
+	size := last + 1
+	if n != 3 || first != d.offset || d.size >= 0 && d.size != size || length != "*" && length != strconv.FormatInt(size, 10) {
+		return fmt.Errorf("the server answers a request for the bytes from %d on with Content-Range %q", d.offset, text)
+	}
+	d.size = size
+	return nil
+}
+
+// failed names the source before the cause.
+func (d *download) failed(err error) error {
+	return fmt.Errorf("unable to download %s: %w", d.url.Redacted(), err)
+}
+
+// validator returns what makes sure, in If-Range, that the rest is of the same file: an ETag that is
+// not weak, or a date old enough that the file did not change within its second.
+// https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5
+func validator(header http.Header) string {
+	if tag := header.Get("ETag"); tag != "" {
+		if strings.HasPrefix(tag, "W/") {
+			return ""
+		}
+		return tag
+	}
+	modified, err := http.ParseTime(header.Get("Last-Modified"))
+	if err != nil {
+		return ""
+	}
+	if date, err := http.ParseTime(header.Get("Date")); err != nil || date.Sub(modified) < time.Second {
+		return ""
+	}
+	return header.Get("Last-Modified")
+}
+
+// mayPass says whether a failure may be gone at the next attempt.
+func mayPass(err error) bool {
+	var status *statusError
+	if errors.As(err, &status) {
+		return status.code == http.StatusTooManyRequests || status.code >= 500
+	}
+	var name *net.DNSError
+	if errors.As(err, &name) && name.IsNotFound {
+		return false
+	}
+	var network *net.OpError
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}

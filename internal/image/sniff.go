@@ -1,0 +1,128 @@
+package image
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+const (
+	// headSize is how many bytes of a file the checks see, and the least that a kernel has: up to
+	// the end of the field at 0x10430 that holds the kernel's own maximum command line.
+	headSize = 0x10438
+
+	magicOffset = 0x10008
+	magic       = "S390EP"
+)
+
+// Sniff runs check on the first bytes of content before it passes any of them on. The reader that
+// it returns gives the whole content. It belongs before Verify, as "a web page" says more than "a
+// wrong checksum".
+func Sniff(content io.Reader, check func(head []byte) error) (io.Reader, error) {
+	reader := bufio.NewReaderSize(content, headSize)
+	head, err := reader.Peek(headSize)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	if err := check(head); err != nil {
+		return nil, err
+	}
+	return reader, nil
+}
+
+// foreign is a format that is no s390x kernel.
+type foreign struct {
+	offset int
+	magic  string
+	what   string
+	remedy string
+}
+
+const (
+	remedyPacked = "the firmware does not unpack kernels, so give the unpacked file, and check that this is not the initrd"
+	remedyArch   = "give the kernel of the s390x port"
+)
+
+// foreigners are in the order of asking: an x86 or arm64 kernel is a PE file too.
+var foreigners = []foreign{
+	{0, "\x1f\x8b", "a gzip file", remedyPacked},
+	{0, "\xfd7zXZ\x00", "an xz file", remedyPacked},
+	{0, "\x28\xb5\x2f\xfd", "a zstd file", remedyPacked},
+	{0, "BZh", "a bzip2 file", remedyPacked},
+	{0, "\x04\x22\x4d\x18", "an lz4 file", remedyPacked},
+	{0, "\x02\x21\x4c\x18", "an lz4 file", remedyPacked},
+	{0, "\x7fELF", "an ELF file", "the firmware does not read ELF, so give the raw image (bzImage, kernel.img, kernel.ubuntu), not vmlinux"},
+	{0, "07070", "a cpio archive", "this is an initrd; check that kernel and initrd are not swapped"},
+	{0x202, "HdrS", "an x86 kernel", remedyArch},
+	{0x38, "ARM\x64", "an arm64 kernel", remedyArch},
+	{0, "MZ", "a PE (EFI) program", remedyArch},
+	{isoOffset, isoMagic, "an ISO image", "give the kernel that is in it"},
+}
+
+// The volume descriptor, ECMA-119 8.1.2: sector 16, after a type byte.
+const (
+	isoOffset = 0x8001
+	isoMagic  = "CD001"
+)
+
+// CheckKernel refuses a file whose first bytes, or all that it has, are not those of a raw s390x
+// kernel image. The firmware checks nothing: it jumps into whatever it loaded.
+//
+// "S390EP" at 0x10008 is the mark by which it finds the entry point, in jump_to_low_kernel() of
+// https://gitlab.com/qemu-project/qemu/-/blob/master/pc-bios/s390-ccw/jump2ipl.c
+func CheckKernel(head []byte) error {
+	if err := checkContent(head); err != nil {
+		return fmt.Errorf("not an s390x kernel: %w", err)
+	}
+	for _, f := range foreigners {
+		if hasAt(head, f.offset, f.magic) {
+			return fmt.Errorf("not an s390x kernel: it is %s; %s", f.what, f.remedy)
+		}
+	}
+	switch {
+	case strings.HasPrefix(http.DetectContentType(head), "text/plain"):
+		return errors.New("not an s390x kernel: it is a text file; check the source")
+	case len(head) < headSize:
+		return fmt.Errorf("not an s390x kernel: it has only %d bytes, a kernel has at least %d; check that the source is complete", len(head), headSize)
+	case !hasAt(head, magicOffset, magic):
+		return fmt.Errorf("not an s390x kernel: there is no %q at offset %#x; check that the source is a raw kernel of the s390x port", magic, magicOffset)
+	}
+	return nil
+}
+
+// CheckInitrd refuses what certainly is no initrd by its first bytes. Anything else is accepted,
+// for the booting kernel decides: it knows cpio, its own set of compressions, and images of file systems.
+func CheckInitrd(head []byte) error {
+	err := checkContent(head)
+	switch {
+	case err != nil:
+	case hasAt(head, magicOffset, magic):
+		err = errors.New("it is an s390x kernel; check that kernel and initrd are not swapped")
+	case hasAt(head, isoOffset, isoMagic):
+		err = errors.New("it is an ISO image; give the initrd that is in it")
+	default:
+		return nil
+	}
+	return fmt.Errorf("not an initrd: %w", err)
+}
+
+// checkContent refuses what no boot file is.
+func checkContent(head []byte) error {
+	if len(head) == 0 {
+		// The firmware prints "TFTP error: unknown error" for it, and boots on.
+		return errors.New("it is empty; check that the source is complete")
+	}
+	kind := http.DetectContentType(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")))
+	if strings.HasPrefix(kind, "text/html") || strings.HasPrefix(kind, "text/xml") {
+		return errors.New("it is a web page, perhaps an error or a login page; open the source in a browser")
+	}
+	return nil
+}
+
+func hasAt(head []byte, offset int, magic string) bool {
+	return len(head) >= offset && bytes.HasPrefix(head[offset:], []byte(magic))
+}

@@ -1,0 +1,106 @@
+package tftproot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+)
+
+// Published returns the file of that name when its content has that SHA-256, and false when the
+// file is absent or has other content.
+func Published(ctx context.Context, dir Directory, name, sha256 string) (File, bool, error) {
+	file, err := examine(ctx, dir, name, io.Discard)
+	if errors.Is(err, fs.ErrNotExist) {
+		return File{}, false, nil
+	}
+	if err != nil || file.SHA256 != sha256 {
+		return File{}, false, err
+	}
+	return file, true, nil
+}
+
+// PublishByContent publishes a file under the name that follows from the SHA-256 of its content.
+//
+// That name is known only after the last byte, and libvirt cannot rename. So the content is staged
+// in the file part, replacing what a killed run left there, and then copied on the host. A file of
+// the final name is kept when it has the same content and replaced when it has other content, as
+// half a copy has. After an error there is no staged file, and nothing new under the final name.
+func PublishByContent(ctx context.Context, dir Directory, part string, name func(sha256 string) string, content io.Reader) (File, error) {
+	staged, err := stage(ctx, dir, part, content)
+	if err != nil {
+		return File{}, fmt.Errorf("stage in %s: %w", part, abandon(ctx, dir, err, part))
+	}
+	final := name(staged.SHA256)
+	leftovers := []string{part}
+	file, found, err := Published(ctx, dir, final, staged.SHA256)
+	if err == nil && !found {
+		leftovers = append(leftovers, final)
+		file, err = install(ctx, dir, staged, final)
+	}
+	if err == nil {
+		err = dir.Remove(ctx, part)
+	}
+	if err != nil {
+		return File{}, fmt.Errorf("publish %s: %w", final, abandon(ctx, dir, err, leftovers...))
+	}
+	return file, nil
+}
+
+// stage writes content to the file part, hashing it on the way. The result has no ModTime.
+func stage(ctx context.Context, dir Directory, part string, content io.Reader) (File, error) {
+	if err := remove(ctx, dir, part); err != nil {
+		return File{}, err
+	}
+	if err := dir.Create(ctx, part); err != nil {
+		return File{}, err
+	}
+	sum := newDigest()
+	source := &source{content: io.TeeReader(content, sum)}
+	err := dir.Write(ctx, part, source)
+	switch {
+	case source.failure != nil: // says more than what became of it on the way through dir
+		return File{}, source.failure
+	case err != nil:
+		return File{}, err
+	case !source.ended: // then nobody has seen whether the content is whole
+		return File{}, errors.New("the content was not read to its end")
+	}
+	return File{Name: part, SHA256: sum.String(), Size: sum.size}, nil
+}
+
+// install copies the staged file to its final name.
+func install(ctx context.Context, dir Directory, staged File, final string) (File, error) {
+	if err := remove(ctx, dir, final); err != nil {
+		return File{}, err
+	}
+	if err := dir.Copy(ctx, staged.Name, final); err != nil {
+		return File{}, err
+	}
+	info, err := dir.Stat(ctx, final)
+	if err != nil {
+		return File{}, err
+	}
+	if info.Size() != staged.Size {
+		return File{}, fmt.Errorf("the copy has %d bytes instead of %d", info.Size(), staged.Size)
+	}
+	return File{Name: final, SHA256: staged.SHA256, Size: staged.Size, ModTime: info.ModTime()}, nil
+}
+
+// source remembers how its content ended.
+type source struct {
+	content io.Reader
+	ended   bool
+	failure error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.content.Read(p)
+	if err == io.EOF {
+		s.ended = true
+	} else if err != nil {
+		s.failure = err
+	}
+	return n, err
+}

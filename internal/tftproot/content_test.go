@@ -1,0 +1,253 @@
+package tftproot
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+const (
+	part    = "bionic-kernel-part"
+	content = "a kernel, in so many bytes"
+)
+
+func named(sum string) string { return "bionic-kernel-" + sum[:12] }
+
+func hashOf(content string) string {
+	sum := sha256.Sum256([]byte(content))
+	return hex.EncodeToString(sum[:])
+}
+
+var final = named(hashOf(content))
+
+func publish(ctx context.Context, dir Directory, content io.Reader) (File, error) {
+	return PublishByContent(ctx, dir, part, named, content)
+}
+
+func TestPublishByContent(t *testing.T) {
+	tests := map[string]struct {
+		before map[string]string
+		copies int
+	}{
+		"new":               {nil, 1},
+		"leftover part":     {map[string]string{part: "half of something that is longer than the kernel"}, 1},
+		"same content":      {map[string]string{final: content}, 0},
+		"half copy":         {map[string]string{final: content[:10]}, 1},
+		"copy of zeros":     {map[string]string{final: strings.Repeat("\x00", len(content))}, 1},
+		"among other files": {map[string]string{"pxelinux.0": "x", final: content}, 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := newMemory(test.before)
+			file, err := publish(t.Context(), dir, iotest.OneByteReader(strings.NewReader(content)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := File{final, hashOf(content), int64(len(content)), dir.files[final].ModTime}
+			if file != want {
+				t.Errorf("got %+v, want %+v", file, want)
+			}
+			after := map[string]string{final: content}
+			for name, content := range test.before {
+				if name != part && name != final {
+					after[name] = content
+				}
+			}
+			dir.expect(t, after)
+			if got := dir.count("Copy " + final); got != test.copies {
+				t.Errorf("%d copies, want %d", got, test.copies)
+			}
+		})
+	}
+}
+
+func TestPublishByContentFaults(t *testing.T) {
+	for _, call := range []string{"Remove " + part, "Create " + part, "Write " + part, "Copy " + final, "Stat " + final} {
+		for _, before := range []map[string]string{{}, {part: "leftover"}} {
+			t.Run(call, func(t *testing.T) {
+				dir := newMemory(before)
+				dir.faults[call] = len(content) / 2
+				dir.after = func(made string) { // the fault passes, so that the clean-up succeeds
+					if made == call {
+						delete(dir.faults, call)
+					}
+				}
+				_, err := publish(t.Context(), dir, strings.NewReader(content))
+				if !errors.Is(err, errFault) {
+					t.Fatalf("got %v", err)
+				}
+				dir.expect(t, nil)
+			})
+		}
+	}
+}
+
+func TestPublishByContentRemovesWhatItCannotFinish(t *testing.T) {
+	t.Run("the copy is short", func(t *testing.T) {
+		dir := newMemory(nil)
+		dir.after = func(call string) {
+			if call == "Copy "+final {
+				dir.put(final, []byte(content[:5]))
+			}
+		}
+		_, err := publish(t.Context(), dir, strings.NewReader(content))
+		if err == nil || !strings.Contains(err.Error(), "has 5 bytes instead of") {
+			t.Errorf("got %v", err)
+		}
+		dir.expect(t, nil)
+	})
+	t.Run("the part stays", func(t *testing.T) {
+		dir := newMemory(nil)
+		dir.after = func(call string) {
+			if call == "Copy "+final {
+				dir.faults["Remove "+part] = 0
+			}
+		}
+		_, err := publish(t.Context(), dir, strings.NewReader(content))
+		if !errors.Is(err, errFault) || !strings.Contains(err.Error(), part+" is left on the host") {
+			t.Errorf("got %v", err)
+		}
+		dir.expect(t, map[string]string{part: content})
+	})
+	t.Run("the part stays beside a file that was there before", func(t *testing.T) {
+		dir := newMemory(map[string]string{final: content})
+		dir.after = func(call string) {
+			if call == "Write "+part {
+				dir.faults["Remove "+part] = 0
+			}
+		}
+		if _, err := publish(t.Context(), dir, strings.NewReader(content)); !errors.Is(err, errFault) {
+			t.Errorf("got %v", err)
+		}
+		dir.expect(t, map[string]string{part: content, final: content})
+	})
+}
+
+func TestPublishByContentCancelled(t *testing.T) {
+	calls := []string{"Remove " + part, "Create " + part, "Write " + part, "Stat " + final, "Copy " + final}
+	for _, at := range calls {
+		t.Run("after "+at, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			dir := newMemory(nil)
+			dir.after = func(call string) {
+				if call == at {
+					cancel()
+				}
+			}
+			if _, err := publish(ctx, dir, strings.NewReader(content)); at != "Copy "+final && !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+			dir.expect(t, nil)
+		})
+	}
+}
+
+func TestPublishByContentRefusesIncompleteContent(t *testing.T) {
+	broken := errors.New("wrong checksum")
+	tests := map[string]io.Reader{
+		"at the start": iotest.ErrReader(broken),
+		"at the end":   io.MultiReader(strings.NewReader(content), iotest.ErrReader(broken)),
+	}
+	for name, reader := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := newMemory(nil)
+			if _, err := publish(t.Context(), dir, reader); !errors.Is(err, broken) {
+				t.Errorf("got %v", err)
+			}
+			dir.expect(t, nil)
+		})
+	}
+	t.Run("not read to the end", func(t *testing.T) {
+		dir := newMemory(nil)
+		_, err := publish(t.Context(), hasty{dir}, strings.NewReader(content))
+		if err == nil || !strings.Contains(err.Error(), "not read to its end") {
+			t.Errorf("got %v", err)
+		}
+		dir.expect(t, nil)
+	})
+}
+
+// hasty is a Directory that believes the first bytes to be all.
+type hasty struct{ *memory }
+
+func (h hasty) Write(ctx context.Context, name string, content io.Reader) error {
+	return h.memory.Write(ctx, name, strings.NewReader(first(content)))
+}
+
+func first(r io.Reader) string {
+	p := make([]byte, 8)
+	n, _ := r.Read(p)
+	return string(p[:n])
+}
+
+func TestPublished(t *testing.T) {
+	dir := newMemory(map[string]string{"whole": content, "damaged": content[1:]})
+	dir.files["unreadable"] = dir.files["whole"]
+	dir.faults["Read unreadable"] = 0
+	tests := map[string]struct {
+		found bool
+		err   error
+	}{
+		"whole":      {true, nil},
+		"damaged":    {false, nil},
+		"absent":     {false, nil},
+		"unreadable": {false, errFault},
+	}
+	for name, want := range tests {
+		file, found, err := Published(t.Context(), dir, name, hashOf(content))
+		if found != want.found || !errors.Is(err, want.err) {
+			t.Errorf("%s: got %v, %v", name, found, err)
+		}
+		if found && (file.SHA256 != hashOf(content) || file.Size != int64(len(content))) {
+			t.Errorf("%s: got %+v", name, file)
+		}
+	}
+}
+
+func TestVerify(t *testing.T) {
+	dir := newMemory(map[string]string{"kernel": content})
+	known, _, err := Published(t.Context(), dir, "kernel", hashOf(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify := func() File {
+		t.Helper()
+		dir.calls = nil
+		now, err := Verify(t.Context(), dir, known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return now
+	}
+
+	if now := verify(); now != known || dir.count("Read kernel") != 0 {
+		t.Errorf("unchanged: got %+v after %q", now, dir.calls)
+	}
+	dir.put("kernel", []byte(content)) // touched
+	if now := verify(); now.SHA256 != known.SHA256 || now.ModTime.Equal(known.ModTime) {
+		t.Errorf("touched: got %+v", now)
+	}
+	dir.put("kernel", []byte(strings.ToUpper(content))) // of the same size
+	if now := verify(); now.SHA256 != hashOf(strings.ToUpper(content)) {
+		t.Errorf("altered: got %+v", now)
+	}
+	dir.put("kernel", []byte(content[:3]))
+	if now := verify(); now.Size != 3 || now.SHA256 != hashOf(content[:3]) {
+		t.Errorf("truncated: got %+v", now)
+	}
+}
+
+func TestVerifyErrors(t *testing.T) {
+	for _, call := range []string{"Stat kernel", "Read kernel"} {
+		dir := newMemory(map[string]string{"kernel": content})
+		dir.faults[call] = 0
+		if _, err := Verify(t.Context(), dir, File{Name: "kernel"}); !errors.Is(err, errFault) {
+			t.Errorf("%s: got %v", call, err)
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package tftproot
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// maxText is how many bytes a file may have to be read as a text. The firmware takes no more than
+// 2047 of a configuration, so a longer file is something else.
+const maxText = 64 << 10
+
+// ReadText returns a file and its content, of at most 64 KiB. The error is fs.ErrNotExist when there
+// is no such file.
+func ReadText(ctx context.Context, dir Directory, name string) (File, string, error) {
+	info, err := dir.Stat(ctx, name)
+	if err != nil {
+		return File{}, "", fmt.Errorf("read %s: %w", name, err)
+	}
+	if info.Size() > maxText {
+		return File{}, "", fmt.Errorf("read %s: it has %d bytes, more than the %d of a text", name, info.Size(), maxText)
+	}
+	var content strings.Builder
+	file, err := examine(ctx, dir, name, &content)
+	return file, content.String(), err
+}
+
+// PublishText makes a new file. A file of that name is taken over when it is empty, as a killed run
+// leaves it, or when it has the same content already. One with other content is left alone, and the
+// error is fs.ErrExist. After any other error there is no file with a part of the content.
+func PublishText(ctx context.Context, dir Directory, name, content string) (File, error) {
+	err := dir.Create(ctx, name)
+	if errors.Is(err, fs.ErrExist) {
+		file, old, err := ReadText(ctx, dir, name)
+		if err != nil {
+			return File{}, fmt.Errorf("publish %s: %w: %w", name, fs.ErrExist, err)
+		}
+		if old == content {
+			return file, nil
+		}
+		if old != "" {
+			return File{}, fmt.Errorf("publish %s: %w, with other content", name, fs.ErrExist)
+		}
+	} else if err != nil {
+		return File{}, fmt.Errorf("publish %s: %w", name, err)
+	}
+	// The firmware skips an empty file for the next name, so the file counts only from here on.
+	file, err := overwrite(ctx, dir, name, content, 0)
+	if err != nil {
+		return File{}, fmt.Errorf("publish %s: %w", name, abandon(ctx, dir, err, name))
+	}
+	return file, nil
+}
+
+// ReplaceText gives an existing file other content, in place: were the file absent or invalid for a
+// moment, a guest that boots in it would fall through to the next configuration. So a replacement
+// that has begun goes on when ctx is done. The error is fs.ErrNotExist when there is no such file;
+// after another one the file can hold a mixture, which ReadText and Verify find.
+func ReplaceText(ctx context.Context, dir Directory, name, content string) (File, error) {
+	info, err := dir.Stat(ctx, name)
+	if err != nil {
+		return File{}, fmt.Errorf("replace %s: %w", name, err)
+	}
+	ctx, cancel := outlive(ctx)
+	defer cancel()
+	file, err := overwrite(ctx, dir, name, content, info.Size())
+	if err != nil {
+		return File{}, fmt.Errorf("replace %s: %w", name, err)
+	}
+	return file, nil
+}
+
+// overwrite writes content over a file that has size bytes.
+func overwrite(ctx context.Context, dir Directory, name, content string, size int64) (File, error) {
+	length := int64(len(content))
+	if size > maxText { // no guest can boot from that, so it may be cut before it is replaced
+		if err := dir.Truncate(ctx, name, maxText); err != nil {
+			return File{}, err
+		}
+		size = maxText
+	}
+	// Until it is truncated, a longer file ends in empty lines, not in the rest of the old text.
+	padding := strings.Repeat("\n", int(max(size-length, 0)))
+	if err := dir.Write(ctx, name, strings.NewReader(content+padding)); err != nil {
+		return File{}, err
+	}
+	if padding != "" {
+		if err := dir.Truncate(ctx, name, length); err != nil {
+			return File{}, err
+		}
+	}
+	info, err := dir.Stat(ctx, name)
+	if err != nil {
+		return File{}, err
+	}
+	sum := sha256.Sum256([]byte(content))
+	return File{Name: name, SHA256: hex.EncodeToString(sum[:]), Size: length, ModTime: info.ModTime()}, nil
+}

@@ -1,0 +1,137 @@
+package tftproot
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+	"testing"
+)
+
+const (
+	short = "default a\nlabel a\n"
+	long  = "default b\nlabel b\n  kernel b-kernel\n  initrd b-initrd\n  append -\n"
+)
+
+func TestPublishText(t *testing.T) {
+	tests := map[string]struct {
+		before map[string]string
+		err    error
+	}{
+		"new":              {nil, nil},
+		"empty leftover":   {map[string]string{"default": ""}, nil},
+		"same content":     {map[string]string{"default": long}, nil},
+		"somebody else's":  {map[string]string{"default": short}, fs.ErrExist},
+		"not even a text":  {map[string]string{"default": strings.Repeat("x", maxText+1)}, fs.ErrExist},
+		"a longer version": {map[string]string{"default": long + "#"}, fs.ErrExist},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := newMemory(test.before)
+			file, err := PublishText(t.Context(), dir, "default", long)
+			if !errors.Is(err, test.err) {
+				t.Fatalf("got %v, want %v", err, test.err)
+			}
+			if test.err != nil {
+				dir.expect(t, test.before)
+				return
+			}
+			if want := (File{"default", hashOf(long), int64(len(long)), dir.files["default"].ModTime}); file != want {
+				t.Errorf("got %+v, want %+v", file, want)
+			}
+			dir.expect(t, map[string]string{"default": long})
+		})
+	}
+}
+
+func TestPublishTextFaults(t *testing.T) {
+	for _, call := range []string{"Create default", "Write default", "Stat default"} {
+		t.Run(call, func(t *testing.T) {
+			dir := newMemory(nil)
+			dir.faults[call] = 7
+			if _, err := PublishText(t.Context(), dir, "default", long); !errors.Is(err, errFault) {
+				t.Errorf("got %v", err)
+			}
+			dir.expect(t, nil)
+		})
+	}
+}
+
+func TestPublishTextCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	dir := newMemory(nil)
+	dir.after = func(string) { cancel() }
+	if _, err := PublishText(ctx, dir, "default", long); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	dir.expect(t, nil)
+}
+
+func TestReplaceText(t *testing.T) {
+	huge := strings.Repeat("x", maxText+1)
+	for name, change := range map[string][2]string{
+		"longer": {short, long}, "shorter": {long, short}, "as long": {short, strings.ToUpper(short)}, "same": {short, short}, "huge": {huge, long},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, content := change[0], change[1]
+			dir := newMemory(map[string]string{"default": before})
+			dir.after = func(call string) {
+				now := string(dir.files["default"].Data)
+				if now != before && len(before) <= maxText && strings.TrimRight(now, "\n") != strings.TrimRight(content, "\n") {
+					t.Errorf("a guest could read %q after %s", now, call)
+				}
+			}
+			file, err := ReplaceText(t.Context(), dir, "default", content)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := (File{"default", hashOf(content), int64(len(content)), dir.files["default"].ModTime}); file != want {
+				t.Errorf("got %+v, want %+v", file, want)
+			}
+			dir.expect(t, map[string]string{"default": content})
+		})
+	}
+}
+
+func TestReplaceTextIsFinishedWhenCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	dir := newMemory(map[string]string{"default": long})
+	dir.after = func(call string) {
+		if call == "Write default" {
+			cancel()
+		}
+	}
+	if _, err := ReplaceText(ctx, dir, "default", short); err != nil {
+		t.Error(err)
+	}
+	dir.expect(t, map[string]string{"default": short})
+}
+
+func TestReplaceTextErrors(t *testing.T) {
+	if _, err := ReplaceText(t.Context(), newMemory(nil), "default", short); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("absent: got %v", err)
+	}
+	for _, call := range []string{"Stat default", "Write default", "Truncate default"} {
+		for _, before := range []string{long, strings.Repeat("x", maxText+1)} {
+			dir := newMemory(map[string]string{"default": before})
+			dir.faults[call] = 0
+			if _, err := ReplaceText(t.Context(), dir, "default", short); !errors.Is(err, errFault) {
+				t.Errorf("%s: got %v", call, err)
+			}
+		}
+	}
+}
+
+func TestReadText(t *testing.T) {
+	dir := newMemory(map[string]string{"default": long, "huge": strings.Repeat("x", maxText+1)})
+	file, content, err := ReadText(t.Context(), dir, "default")
+	if err != nil || content != long || file.SHA256 != hashOf(long) {
+		t.Errorf("got %+v, %q, %v", file, content, err)
+	}
+	if _, _, err := ReadText(t.Context(), dir, "absent"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("absent: got %v", err)
+	}
+	if _, _, err := ReadText(t.Context(), dir, "huge"); err == nil || !strings.Contains(err.Error(), "more than the 65536") {
+		t.Errorf("huge: got %v", err)
+	}
+}

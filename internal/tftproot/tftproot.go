@@ -1,0 +1,114 @@
+// Package tftproot publishes, reads and replaces files below a TFTP root, such that a guest which
+// boots meanwhile never loads half a file.
+package tftproot
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"time"
+)
+
+// Directory is a directory on the libvirt host: a storage pool seen as files.
+type Directory interface {
+	// Stat returns at least the size and the modification time, or an error that is fs.ErrNotExist.
+	Stat(ctx context.Context, name string) (fs.FileInfo, error)
+	// Create makes an empty file of mode 0644. The error is fs.ErrExist when there is one.
+	Create(ctx context.Context, name string) error
+	// Write writes content over the file from its first byte on and extends the file where needed,
+	// but never truncates it. A Write that fails may have written a part.
+	Write(ctx context.Context, name string, content io.Reader) error
+	// Truncate cuts the file to size bytes.
+	Truncate(ctx context.Context, name string, size int64) error
+	// Read writes the content of the file to w.
+	Read(ctx context.Context, name string, w io.Writer) error
+	// Copy makes a file of mode 0644 from another one, on the host. The error is fs.ErrExist when
+	// there is one of that name. A Copy that fails may leave a part.
+	Copy(ctx context.Context, from, to string) error
+	// Remove removes the file, or returns an error that is fs.ErrNotExist.
+	Remove(ctx context.Context, name string) error
+}
+
+// File is a published file, as it was when it was last read or written.
+type File struct {
+	Name    string
+	SHA256  string // of the content, 64 lower-case hexadecimal digits
+	Size    int64  // in bytes
+	ModTime time.Time
+}
+
+// cleanupTime bounds what has to be finished although the context is done.
+const cleanupTime = 10 * time.Second
+
+// Verify returns the file as it is now. The content is read only where size or modification time
+// differ from what is known. The error is fs.ErrNotExist when the file is gone.
+func Verify(ctx context.Context, dir Directory, known File) (File, error) {
+	info, err := dir.Stat(ctx, known.Name)
+	if err != nil {
+		return File{}, fmt.Errorf("verify %s: %w", known.Name, err)
+	}
+	if info.Size() == known.Size && info.ModTime().Equal(known.ModTime) {
+		return known, nil
+	}
+	return examine(ctx, dir, known.Name, io.Discard)
+}
+
+// examine reads the file, also into content.
+func examine(ctx context.Context, dir Directory, name string, content io.Writer) (File, error) {
+	// Stat comes first: a change while the file is read then shows at the next Verify.
+	info, err := dir.Stat(ctx, name)
+	if err != nil {
+		return File{}, fmt.Errorf("read %s: %w", name, err)
+	}
+	sum := newDigest()
+	if err := dir.Read(ctx, name, io.MultiWriter(sum, content)); err != nil {
+		return File{}, fmt.Errorf("read %s: %w", name, err)
+	}
+	return File{Name: name, SHA256: sum.String(), Size: sum.size, ModTime: info.ModTime()}, nil
+}
+
+// abandon removes what a failed operation would leave behind, also when ctx is done, and returns why
+// the operation failed.
+func abandon(ctx context.Context, dir Directory, failure error, names ...string) error {
+	ctx, cancel := outlive(ctx)
+	defer cancel()
+	for _, name := range names {
+		if err := remove(ctx, dir, name); err != nil {
+			failure = errors.Join(failure, fmt.Errorf("%s is left on the host: %w", name, err))
+		}
+	}
+	return failure
+}
+
+// remove removes the file if there is one.
+func remove(ctx context.Context, dir Directory, name string) error {
+	if err := dir.Remove(ctx, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// outlive returns a context that goes on, for a bounded time, after ctx is done.
+func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+}
+
+// digest hashes and counts what is written to it.
+type digest struct {
+	hash.Hash
+	size int64
+}
+
+func newDigest() *digest { return &digest{Hash: sha256.New()} }
+
+func (d *digest) Write(p []byte) (int, error) {
+	d.size += int64(len(p))
+	return d.Hash.Write(p)
+}
+
+func (d *digest) String() string { return hex.EncodeToString(d.Sum(nil)) }
