@@ -1,0 +1,68 @@
+# The whole of a netboot: what the firmware loads, what tells it so, the network that serves it,
+# and a guest that boots. `make demo` applies it with a kernel and an initrd made for the purpose.
+
+terraform {
+  required_providers {
+    netboot = { source = "s390x-netboot/netboot" }
+  }
+}
+
+provider "netboot" {
+  console_log_dir = var.console_log_dir
+}
+
+resource "netboot_tftp_root" "lab" {
+  path = var.tftp_root
+}
+
+resource "netboot_image" "linux" {
+  tftp_root = netboot_tftp_root.lab.id
+  name      = "linux"
+  kernel    = { source = var.kernel }
+  initrd    = { source = var.initrd }
+}
+
+resource "netboot_pxelinux_config" "default" {
+  tftp_root = netboot_tftp_root.lab.id
+  entries = [{
+    label  = "linux"
+    kernel = netboot_image.linux.kernel.path
+    initrd = netboot_image.linux.initrd.path
+    append = ["console=ttysclp0"]
+  }]
+}
+
+resource "netboot_network" "lab" {
+  name      = "netboot-quickstart"
+  tftp_root = netboot_tftp_root.lab.path
+  ipv4 = {
+    address = "192.168.150.1/24"
+    dhcp    = { ranges = [{ start = "192.168.150.10", end = "192.168.150.200" }] }
+  }
+}
+
+resource "netboot_volume" "disk" {
+  name     = "netboot-quickstart.qcow2"
+  capacity = "8GiB"
+}
+
+resource "netboot_domain" "guest" {
+  name            = "netboot-quickstart"
+  memory          = "512MiB"
+  vcpus           = 2
+  boot            = ["network", "disk"]
+  disks           = [{ volume = netboot_volume.disk.id }]
+  interfaces      = [{ network = netboot_network.lab.name }]
+  pxelinux_config = netboot_pxelinux_config.default.id # orders the guest after its configuration
+
+  boot_check = {
+    expect  = ["Linux version", "Run /init as init process"]
+    forbid  = ["Kernel panic"]
+    timeout = "5m"
+  }
+}
+
+output "booted" {
+  description = "What the boot check matched on the guest's console."
+  value       = netboot_domain.guest.boot_result.matched
+}

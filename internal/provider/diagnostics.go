@@ -1,0 +1,58 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// subject is what a diagnostic is about: a kind of object and its id, `network "lab"`.
+type subject struct{ kind, id string }
+
+func (s subject) String() string { return fmt.Sprintf("%s %q", s.kind, s.id) }
+
+// fail adds the one form of error that this provider has: `Unable to create network "lab"`, then
+// the chain of causes, then what to do about it.
+func fail(diags *diag.Diagnostics, at path.Path, verb string, about subject, err error) {
+	summary := fmt.Sprintf("Unable to %s %s", verb, about)
+	diags.AddAttributeError(at, summary, strings.TrimSpace(sentence(err)+"\n\n"+remedy(err, about)))
+}
+
+// remedy says what to do about the errors that need more than their own words.
+func remedy(err error, about subject) string {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "The run was interrupted. The next apply goes on from here."
+	case errors.Is(err, context.DeadlineExceeded):
+		return "The time allowed ran out; the resource's timeouts attribute sets how long it may take. The next apply goes on from here."
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Sprintf("This %[1]s is not in Terraform's state, so it is somebody else's, or left by a run that was killed. "+
+			"To manage it from here, import it: terraform import ADDRESS %[2]s (tofu import ADDRESS %[2]s). Otherwise choose another name, or remove it from the host.",
+			about.kind, about.id)
+	default:
+		return ""
+	}
+}
+
+// sentence is an error as a sentence: libraries begin in lower case and end without a full stop.
+func sentence(err error) string {
+	text := strings.TrimSpace(err.Error())
+	first, size := utf8.DecodeRuneInString(text)
+	text = string(unicode.ToUpper(first)) + text[size:]
+	if !strings.HasSuffix(text, ".") && !strings.Contains(text, "\n") {
+		text += "."
+	}
+	return text
+}
+
+// isNotFound tells whether the host answered that there is no such object.
+func isNotFound(err error) bool { return errors.Is(err, virt.ErrNotFound) }

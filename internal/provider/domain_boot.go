@@ -1,0 +1,212 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
+)
+
+type bootCheckModel struct {
+	Expect  []string `tfsdk:"expect" json:"expect"`
+	Forbid  []string `tfsdk:"forbid" json:"forbid,omitempty"`
+	Timeout string   `tfsdk:"timeout" json:"timeout"`
+}
+
+type bootResultModel struct {
+	Stage       string   `tfsdk:"stage" json:"stage"`
+	Matched     []string `tfsdk:"matched" json:"matched"`
+	Seconds     float64  `tfsdk:"seconds" json:"seconds"`
+	ConsoleTail string   `tfsdk:"console_tail" json:"console_tail"`
+}
+
+var (
+	bootCheckTypes = map[string]attr.Type{
+		"expect":  types.ListType{ElemType: types.StringType},
+		"forbid":  types.ListType{ElemType: types.StringType},
+		"timeout": types.StringType,
+	}
+	bootResultTypes = map[string]attr.Type{
+		"stage":        types.StringType,
+		"matched":      types.ListType{ElemType: types.StringType},
+		"seconds":      types.Float64Type,
+		"console_tail": types.StringType,
+	}
+)
+
+// bootFailedKey is set in the private state while the guest's last boot has failed its check, so
+// that the next apply boots it again.
+const bootFailedKey = "boot_failed"
+
+// note is what libvirt keeps with the domain for an import, because nothing else on the host says
+// it: how the guest is watched, and what was seen.
+type note struct {
+	PxelinuxConfig string           `json:"pxelinux_config,omitempty"`
+	BootCheck      *bootCheckModel  `json:"boot_check,omitempty"`
+	BootResult     *bootResultModel `json:"boot_result,omitempty"`
+}
+
+func (m domainModel) note(ctx context.Context, diags *diag.Diagnostics) (string, error) {
+	n := note{PxelinuxConfig: m.PxelinuxConfig.ValueString()}
+	if !m.BootCheck.IsNull() {
+		diags.Append(m.BootCheck.As(ctx, &n.BootCheck, objectAsOptions)...)
+	}
+	if !m.BootResult.IsNull() && !m.BootResult.IsUnknown() {
+		diags.Append(m.BootResult.As(ctx, &n.BootResult, objectAsOptions)...)
+	}
+	if n == (note{}) {
+		return "", nil
+	}
+	text, err := json.Marshal(n)
+	return string(text), err
+}
+
+// fromNote takes over what was noted; a note that cannot be read says nothing.
+func (m *domainModel) fromNote(ctx context.Context, text string, diags *diag.Diagnostics) {
+	m.BootCheck, m.BootResult = types.ObjectNull(bootCheckTypes), types.ObjectNull(bootResultTypes)
+	var n note
+	if json.Unmarshal([]byte(text), &n) != nil {
+		return
+	}
+	m.PxelinuxConfig = optional(n.PxelinuxConfig)
+	var problems diag.Diagnostics
+	if n.BootCheck != nil {
+		m.BootCheck, problems = types.ObjectValueFrom(ctx, bootCheckTypes, n.BootCheck)
+		diags.Append(problems...)
+	}
+	if n.BootResult != nil {
+		m.BootResult, problems = types.ObjectValueFrom(ctx, bootResultTypes, n.BootResult)
+		diags.Append(problems...)
+	}
+}
+
+// boot starts the guest. With a boot check it watches the console until the check is passed or
+// failed.
+func (r *domainResource) boot(ctx context.Context, m *domainModel, private privateWriter, diags *diag.Diagnostics) {
+	name := m.Name.ValueString()
+	if m.BootCheck.IsNull() {
+		if err := r.host.StartDomain(ctx, name); err != nil {
+			fail(diags, path.Root("running"), "start", m.subject(), explainStart(err))
+		}
+		return
+	}
+	var check bootCheckModel
+	diags.Append(m.BootCheck.As(ctx, &check, objectAsOptions)...)
+	result, err := r.watch(ctx, name, check)
+	if err != nil {
+		fail(diags, path.Root("boot_check"), "boot", m.subject(), explainStart(err))
+		diags.Append(private.SetKey(ctx, bootFailedKey, []byte("true"))...)
+		m.BootResult = types.ObjectNull(bootResultTypes)
+		return
+	}
+	diags.Append(private.SetKey(ctx, bootFailedKey, nil)...)
+	object, problems := types.ObjectValueFrom(ctx, bootResultTypes, result)
+	diags.Append(problems...)
+	m.BootResult = object
+	if err := r.saveNote(ctx, *m, diags); err != nil {
+		fail(diags, path.Empty(), "note the boot of", m.subject(), err)
+	}
+}
+
+func (r *domainResource) saveNote(ctx context.Context, m domainModel, diags *diag.Diagnostics) error {
+	text, err := m.note(ctx, diags)
+	if err != nil {
+		return err
+	}
+	return r.host.SetNote(ctx, m.Name.ValueString(), text)
+}
+
+// watch boots the guest and watches its console from the firmware's first byte.
+func (r *domainResource) watch(ctx context.Context, name string, check bootCheckModel) (bootResultModel, error) {
+	timeout, err := time.ParseDuration(check.Timeout)
+	if err != nil {
+		return bootResultModel{}, err
+	}
+	want, err := check.expectation()
+	if err != nil {
+		return bootResultModel{}, err
+	}
+	log, err := r.consoleLog(name)
+	if err != nil {
+		return bootResultModel{}, err
+	}
+	defer log.Close()
+
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	console, err := r.host.BootDomain(ctx, name)
+	if err != nil {
+		return bootResultModel{}, err
+	}
+	defer console.Close()
+	result, err := boot.Watch(ctx, io.TeeReader(console, log), want)
+	return bootResultModel{
+		Stage:       result.Stage.String(),
+		Matched:     result.Matched,
+		Seconds:     result.Elapsed.Seconds(),
+		ConsoleTail: result.Tail,
+	}, err
+}
+
+func (c bootCheckModel) expectation() (boot.Expectation, error) {
+	expect, err := compile(c.Expect)
+	if err != nil {
+		return boot.Expectation{}, err
+	}
+	forbid, err := compile(c.Forbid)
+	return boot.Expectation{Expect: expect, Forbid: forbid}, err
+}
+
+func compile(patterns []string) ([]*regexp.Regexp, error) {
+	compiled := make([]*regexp.Regexp, len(patterns))
+	for i, p := range patterns {
+		var err error
+		if compiled[i], err = regexp.Compile(p); err != nil {
+			return nil, err
+		}
+	}
+	return compiled, nil
+}
+
+// consoleLog opens the file that a guest's console is also written to; without a folder for them
+// it goes nowhere.
+func (r *domainResource) consoleLog(name string) (io.WriteCloser, error) {
+	if r.consoleLogDir == "" {
+		return discard{}, nil
+	}
+	// 0700 and 0600: a console can show passwords.
+	if err := os.MkdirAll(r.consoleLogDir, 0o700); err != nil {
+		return nil, fmt.Errorf("the provider's console_log_dir: %w", err)
+	}
+	file, err := os.OpenFile(filepath.Join(r.consoleLogDir, name+".log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("the provider's console_log_dir: %w", err)
+	}
+	return file, nil
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) Close() error                { return nil }
+
+// explainStart adds where to look when a guest does not start.
+func explainStart(err error) error {
+	var failure *boot.Failure
+	if errors.As(err, &failure) || isNotFound(err) {
+		return err
+	}
+	return fmt.Errorf("%w\n\nThe domain is defined on the host. More may be in /var/log/libvirt/qemu/<name>.log there", err)
+}

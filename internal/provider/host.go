@@ -1,0 +1,60 @@
+package provider
+
+import (
+	"context"
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// host is what the resources ask of a libvirt host: virt.Host is one, virttest has one in memory.
+type host interface {
+	poolHost
+	volumeHost
+	networkHost
+	domainHost
+}
+
+type poolHost interface {
+	Pool(ctx context.Context, name string) (virt.Pool, error)
+	PoolAt(ctx context.Context, path string) (virt.Pool, error)
+	CreatePool(ctx context.Context, name, path string) (pool virt.Pool, madeDirectory bool, err error)
+	StartPool(ctx context.Context, name string) error
+	DeletePool(ctx context.Context, name string, removeDirectory bool) error
+}
+
+type volumeHost interface {
+	Volume(ctx context.Context, pool, name string) (virt.Volume, error)
+	VolumeAt(ctx context.Context, path string) (pool, name string, err error)
+	VolumeNames(ctx context.Context, pool string) ([]string, error)
+	CreateVolume(ctx context.Context, v virt.Volume) error
+	CloneVolume(ctx context.Context, v virt.Volume, from string) error
+	ResizeVolume(ctx context.Context, pool, name string, capacity uint64, shrink bool) error
+	DeleteVolume(ctx context.Context, pool, name string) error
+	Upload(ctx context.Context, pool, name string, content io.Reader) error
+	Download(ctx context.Context, pool, name string, to io.Writer) error
+}
+
+type networkHost interface {
+	Network(ctx context.Context, name string) (virt.Network, error)
+	NetworkGuests(ctx context.Context, name string) ([]string, error)
+	CreateNetwork(ctx context.Context, n virt.Network) error
+	UpdateNetwork(ctx context.Context, n virt.Network) error
+	DeleteNetwork(ctx context.Context, name string) error
+}
+
+type domainHost interface {
+	Capabilities(ctx context.Context) (virt.Capabilities, error)
+	Domain(ctx context.Context, name string) (virt.Domain, error)
+	Addresses(ctx context.Context, name string) ([]netip.Addr, error)
+	CreateDomain(ctx context.Context, d virt.Domain) error
+	RedefineDomain(ctx context.Context, d virt.Domain) error
+	SetNote(ctx context.Context, name, note string) error
+	StartDomain(ctx context.Context, name string) error
+	BootDomain(ctx context.Context, name string) (io.ReadCloser, error)
+	ShutDownDomain(ctx context.Context, name string, patience time.Duration) error
+	KillDomain(ctx context.Context, name string) error
+	DeleteDomain(ctx context.Context, name string) error
+}

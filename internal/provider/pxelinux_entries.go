@@ -1,0 +1,231 @@
+package provider
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+)
+
+type entryModel struct {
+	Label  types.String `tfsdk:"label"`
+	Kernel types.String `tfsdk:"kernel"`
+	Initrd types.String `tfsdk:"initrd"`
+	Append types.List   `tfsdk:"append"`
+}
+
+var entryType = types.ObjectType{AttrTypes: map[string]attr.Type{
+	"label":  types.StringType,
+	"kernel": types.StringType,
+	"initrd": types.StringType,
+	"append": types.ListType{ElemType: types.StringType},
+}}
+
+func entryAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"label": schema.StringAttribute{
+			MarkdownDescription: "Name of the entry.",
+			Required:            true,
+		},
+		"kernel": schema.StringAttribute{
+			MarkdownDescription: "Path of the kernel, relative to the TFTP root: a `netboot_image`'s `kernel.path`.",
+			Required:            true,
+		},
+		"initrd": schema.StringAttribute{
+			MarkdownDescription: "Path of the initrd, relative to the TFTP root: a `netboot_image`'s `initrd.path`.",
+			Required:            true,
+		},
+		"append": schema.ListAttribute{
+			MarkdownDescription: "Arguments of the kernel, together at most 895 bytes. Anyone on the network can read them.",
+			ElementType:         types.StringType,
+			Optional:            true,
+		},
+	}
+}
+
+// fillFileName works out the file's name and what follows from it, as far as it is known whom the
+// file is for.
+func (m *pxelinuxConfigModel) fillFileName(diags *diag.Diagnostics) {
+	m.ID, m.FileName, m.Path = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
+	name := "default"
+	for attribute, target := range map[string]struct {
+		value types.String
+		name  func(string) (string, error)
+	}{
+		"mac":  {m.MAC, pxelinux.MACFileName},
+		"uuid": {m.UUID, pxelinux.UUIDFileName},
+		"ipv4": {m.IPv4, pxelinux.IPv4FileName},
+	} {
+		if target.value.IsUnknown() {
+			return
+		}
+		if target.value.IsNull() {
+			continue
+		}
+		var err error
+		if name, err = target.name(target.value.ValueString()); err != nil {
+			diags.AddAttributeError(path.Root(attribute), "Invalid "+attribute, sentence(err))
+			return
+		}
+	}
+	m.FileName = types.StringValue(name)
+	m.Path = types.StringValue(configDir + "/" + name)
+	if !m.TFTPRoot.IsUnknown() {
+		m.ID = types.StringValue(m.id())
+	}
+}
+
+// setTarget is fillFileName backwards, for an import: whom the file is for, by its name.
+func (m *pxelinuxConfigModel) setTarget() {
+	name := m.FileName.ValueString()
+	m.Path = types.StringValue(configDir + "/" + name)
+	switch mac, isMAC := strings.CutPrefix(name, "01-"); {
+	case name == "default":
+	case isMAC:
+		m.MAC = types.StringValue(strings.ReplaceAll(mac, "-", ":"))
+	case strings.Contains(name, "-"):
+		m.UUID = types.StringValue(name)
+	default:
+		m.IPv4 = types.StringValue(pxelinux.IPv4Of(name))
+	}
+}
+
+// fillContent works out the text from the entries, or the entries from the text, and checks that
+// the firmware reads it as it is meant.
+func (m *pxelinuxConfigModel) fillContent(ctx context.Context, diags *diag.Diagnostics) {
+	m.SHA256 = types.StringUnknown()
+	switch {
+	case !m.Entries.IsNull() && !m.Entries.IsUnknown():
+		m.Content = types.StringUnknown()
+		config, known := m.config(ctx, diags)
+		if !known || !accepted(pxelinux.Validate(config), diags) {
+			return
+		}
+		text, err := pxelinux.Render(config)
+		if err != nil {
+			diags.AddAttributeError(path.Root("entries"), "Invalid pxelinux configuration", sentence(err))
+			return
+		}
+		m.Content = types.StringValue(text)
+		if m.Default.IsUnknown() {
+			m.Default = types.StringNull()
+		}
+	case !m.Content.IsNull() && !m.Content.IsUnknown():
+		if !accepted(pxelinux.ValidateText(m.Content.ValueString()), diags) {
+			return
+		}
+		m.setEntries(ctx, diags)
+	default:
+		m.Default, m.Entries = types.StringUnknown(), types.ListUnknown(entryType)
+		return
+	}
+	sum := sha256.Sum256([]byte(m.Content.ValueString()))
+	m.SHA256 = types.StringValue(hex.EncodeToString(sum[:]))
+}
+
+// setContent takes over a text that was found on the host.
+func (m *pxelinuxConfigModel) setContent(ctx context.Context, text string, diags *diag.Diagnostics) {
+	m.Content = types.StringValue(text)
+	sum := sha256.Sum256([]byte(text))
+	m.SHA256 = types.StringValue(hex.EncodeToString(sum[:]))
+	m.setEntries(ctx, diags)
+}
+
+// setEntries takes the entries and the default from the text.
+func (m *pxelinuxConfigModel) setEntries(ctx context.Context, diags *diag.Diagnostics) {
+	config, _ := pxelinux.Parse(m.Content.ValueString())
+	m.Default = types.StringNull()
+	if config.Default != "" {
+		m.Default = types.StringValue(config.Default)
+	}
+	entries := make([]entryModel, len(config.Entries))
+	for i, e := range config.Entries {
+		entries[i] = entryModel{
+			Label:  types.StringValue(e.Label),
+			Kernel: types.StringValue(e.Kernel),
+			Initrd: types.StringValue(e.Initrd),
+			Append: types.ListNull(types.StringType),
+		}
+		if e.Append != "" {
+			arguments, problems := types.ListValueFrom(ctx, types.StringType, strings.Fields(e.Append))
+			diags.Append(problems...)
+			entries[i].Append = arguments
+		}
+	}
+	list, problems := types.ListValueFrom(ctx, entryType, entries)
+	diags.Append(problems...)
+	m.Entries = list
+}
+
+// config is the configuration that the entries describe; known is false while a part of it is not.
+func (m pxelinuxConfigModel) config(ctx context.Context, diags *diag.Diagnostics) (config pxelinux.Config, known bool) {
+	var entries []entryModel
+	diags.Append(m.Entries.ElementsAs(ctx, &entries, false)...)
+	config.Default = m.Default.ValueString()
+	for _, e := range entries {
+		var arguments []types.String
+		if e.Append.IsUnknown() {
+			return config, false
+		}
+		diags.Append(e.Append.ElementsAs(ctx, &arguments, false)...)
+		words := make([]string, len(arguments))
+		for i, a := range arguments {
+			words[i] = a.ValueString()
+			if a.IsUnknown() {
+				return config, false
+			}
+		}
+		if e.Label.IsUnknown() || e.Kernel.IsUnknown() || e.Initrd.IsUnknown() {
+			return config, false
+		}
+		config.Entries = append(config.Entries, pxelinux.Entry{
+			Label:  e.Label.ValueString(),
+			Kernel: e.Kernel.ValueString(),
+			Initrd: e.Initrd.ValueString(),
+			Append: strings.Join(words, " "),
+		})
+	}
+	return config, !diags.HasError()
+}
+
+// accepted reports what is wrong with a configuration, each problem where the user wrote it, and
+// tells whether the firmware can boot it.
+func accepted(problems []pxelinux.Problem, diags *diag.Diagnostics) bool {
+	ok := true
+	for _, p := range problems {
+		if p.Severity == pxelinux.Warning {
+			diags.AddAttributeWarning(pathOf(p), "Risky pxelinux configuration", sentence(p))
+			continue
+		}
+		ok = false
+		diags.AddAttributeError(pathOf(p), "Invalid pxelinux configuration", sentence(p))
+	}
+	return ok
+}
+
+// pathOf is the attribute that a problem is about.
+func pathOf(p pxelinux.Problem) path.Path {
+	switch {
+	case p.Line > 0:
+		return path.Root("content")
+	case p.Entry < 0 && p.Field == "default":
+		return path.Root("default")
+	case p.Entry < 0:
+		return path.Empty()
+	case p.Field == "":
+		return path.Root("entries").AtListIndex(p.Entry)
+	default:
+		return path.Root("entries").AtListIndex(p.Entry).AtName(p.Field)
+	}
+}
+
+var objectAsOptions = basetypes.ObjectAsOptions{}

@@ -1,0 +1,255 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// shutdownPatience is how long a guest may take to shut down before it is killed for a change.
+const shutdownPatience = 60 * time.Second
+
+type domainResource struct{ configured }
+
+func newDomainResource() resource.Resource { return &domainResource{} }
+
+type domainModel struct {
+	ID             types.String   `tfsdk:"id"`
+	Name           types.String   `tfsdk:"name"`
+	Arch           types.String   `tfsdk:"arch"`
+	Machine        types.String   `tfsdk:"machine"`
+	Accelerator    types.String   `tfsdk:"accelerator"`
+	CPU            types.String   `tfsdk:"cpu"`
+	VCPUs          types.Int64    `tfsdk:"vcpus"`
+	Memory         sizeValue      `tfsdk:"memory"`
+	MemoryBytes    types.Int64    `tfsdk:"memory_bytes"`
+	Autostart      types.Bool     `tfsdk:"autostart"`
+	Running        types.Bool     `tfsdk:"running"`
+	Boot           types.List     `tfsdk:"boot"`
+	Disks          types.List     `tfsdk:"disks"`
+	Interfaces     types.List     `tfsdk:"interfaces"`
+	PxelinuxConfig types.String   `tfsdk:"pxelinux_config"`
+	BootCheck      types.Object   `tfsdk:"boot_check"`
+	BootResult     types.Object   `tfsdk:"boot_result"`
+	UUID           types.String   `tfsdk:"uuid"`
+	Addresses      types.List     `tfsdk:"addresses"`
+	Timeouts       timeouts.Value `tfsdk:"timeouts"`
+}
+
+var domainIdentity = identity{"name"}
+
+func (m domainModel) subject() subject { return subject{"domain", m.Name.ValueString()} }
+
+func (r *domainResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_domain"
+}
+
+func (r *domainResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = domainIdentity.schema()
+}
+
+func (r *domainResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = domainSchema(ctx)
+}
+
+func (r *domainResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var config domainModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	config.validate(ctx, &resp.Diagnostics)
+}
+
+func (r *domainResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	domainIdentity.importState(ctx, req, resp)
+}
+
+// ModifyPlan makes known at plan what follows from the configuration, and says what a change does
+// to a running guest.
+func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	var plan domainModel
+	var state *domainModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	failed, problems := req.Private.GetKey(ctx, bootFailedKey)
+	resp.Diagnostics.Append(problems...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	plan.fillPlan(ctx, state, failed != nil, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+	if state == nil || len(resp.RequiresReplace) > 0 {
+		return
+	}
+	if plan.restarts(*state) && state.Running.ValueBool() && plan.Running.ValueBool() {
+		resp.Diagnostics.AddWarning(fmt.Sprintf("Domain %q will be restarted", plan.Name.ValueString()),
+			fmt.Sprintf("This change needs a new start: the guest is asked to shut down, is forced off if it has not after %v, and boots again.", shutdownPatience))
+	}
+}
+
+func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan domainModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := bounded(ctx, plan.Timeouts.Create, transferTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	// libvirt refuses a name that is taken, too, but in words that do not say what to do.
+	_, err := r.host.Domain(ctx, plan.Name.ValueString())
+	at := path.Root("name")
+	switch {
+	case err == nil:
+		err = virt.ErrExists
+	case isNotFound(err):
+		var domain virt.Domain
+		if domain, at, err = r.domain(ctx, plan, &resp.Diagnostics); err == nil {
+			err = r.host.CreateDomain(ctx, domain)
+		}
+	}
+	if err != nil {
+		fail(&resp.Diagnostics, at, "create", plan.subject(), err)
+		return
+	}
+	if plan.Running.ValueBool() {
+		r.boot(ctx, &plan, resp.Private, &resp.Diagnostics)
+	}
+	r.refresh(context.WithoutCancel(ctx), &plan, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(context.WithoutCancel(ctx), plan)...)
+	resp.Diagnostics.Append(domainIdentity.set(context.WithoutCancel(ctx), resp.Identity, plan.Name)...)
+}
+
+func (r *domainResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state domainModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := bounded(ctx, state.Timeouts.Read, callTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	err := r.read(ctx, &state, &resp.Diagnostics)
+	if isNotFound(err) {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	if err != nil {
+		fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	resp.Diagnostics.Append(domainIdentity.set(ctx, resp.Identity, state.Name)...)
+}
+
+func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan, state domainModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := bounded(ctx, plan.Timeouts.Update, transferTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	at, err := r.change(ctx, plan, state, &resp.Diagnostics)
+	if err != nil {
+		fail(&resp.Diagnostics, at, "update", plan.subject(), err)
+		return
+	}
+	starts := plan.Running.ValueBool() && (!state.Running.ValueBool() || plan.BootResult.IsUnknown() || plan.restarts(state))
+	if starts {
+		r.boot(ctx, &plan, resp.Private, &resp.Diagnostics)
+	}
+	r.refresh(context.WithoutCancel(ctx), &plan, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(context.WithoutCancel(ctx), plan)...)
+	resp.Diagnostics.Append(domainIdentity.set(context.WithoutCancel(ctx), resp.Identity, plan.Name)...)
+}
+
+func (r *domainResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state domainModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := bounded(ctx, state.Timeouts.Delete, callTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	err := r.host.DeleteDomain(ctx, state.Name.ValueString())
+	if err != nil && !isNotFound(err) {
+		fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
+	}
+}
+
+// change makes the definition what is planned, and stops the guest where the change needs it or
+// the plan says so. The definition is changed before the guest is stopped: one that libvirt
+// refuses costs nobody his guest.
+func (r *domainResource) change(ctx context.Context, plan, state domainModel, diags *diag.Diagnostics) (path.Path, error) {
+	domain, at, err := r.domain(ctx, plan, diags)
+	if err != nil {
+		return at, err
+	}
+	if err := r.host.RedefineDomain(ctx, domain); err != nil {
+		return path.Empty(), err
+	}
+	stops := !plan.Running.ValueBool() || plan.BootResult.IsUnknown() || plan.restarts(state)
+	if !stops {
+		return path.Empty(), nil
+	}
+	return path.Root("running"), r.host.ShutDownDomain(ctx, plan.Name.ValueString(), shutdownPatience)
+}
+
+// read takes over what the host has.
+func (r *domainResource) read(ctx context.Context, m *domainModel, diags *diag.Diagnostics) error {
+	domain, err := r.host.Domain(ctx, m.Name.ValueString())
+	if err != nil {
+		return err
+	}
+	imported := m.Memory.IsNull()
+	if err := r.fromDomain(ctx, m, domain, diags); err != nil {
+		return err
+	}
+	if imported {
+		m.fromNote(ctx, domain.Note, diags)
+	}
+	return r.readAddresses(ctx, m, domain.State, diags)
+}
+
+// refresh fills in what is known once the domain is there.
+func (r *domainResource) refresh(ctx context.Context, m *domainModel, diags *diag.Diagnostics) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := r.read(ctx, m, diags); err != nil {
+		fail(diags, path.Empty(), "read", m.subject(), err)
+		m.forgetUnknown(ctx)
+	}
+}
+
+func (r *domainResource) readAddresses(ctx context.Context, m *domainModel, state virt.State, diags *diag.Diagnostics) error {
+	found := []string{}
+	if state == virt.Running && len(m.Interfaces.Elements()) > 0 {
+		addresses, err := r.host.Addresses(ctx, m.Name.ValueString())
+		if err != nil {
+			return err
+		}
+		for _, a := range addresses {
+			found = append(found, a.String())
+		}
+	}
+	list, problems := types.ListValueFrom(ctx, types.StringType, found)
+	diags.Append(problems...)
+	m.Addresses = list
+	return nil
+}

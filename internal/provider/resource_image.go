@@ -1,0 +1,246 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
+)
+
+type imageResource struct{ configured }
+
+func newImageResource() resource.Resource { return &imageResource{} }
+
+type imageModel struct {
+	ID       types.String   `tfsdk:"id"`
+	TFTPRoot types.String   `tfsdk:"tftp_root"`
+	Name     types.String   `tfsdk:"name"`
+	Kernel   types.Object   `tfsdk:"kernel"`
+	Initrd   types.Object   `tfsdk:"initrd"`
+	Timeouts timeouts.Value `tfsdk:"timeouts"`
+}
+
+var imageIdentity = identity{"tftp_root", "name"}
+
+func (m imageModel) subject() subject { return subject{"image", m.id()} }
+
+func (m imageModel) id() string { return m.TFTPRoot.ValueString() + "/" + m.Name.ValueString() }
+
+func (r *imageResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_image"
+}
+
+func (r *imageResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = imageIdentity.schema()
+}
+
+func (r *imageResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "A kernel and an initrd, published under a TFTP root.\n\n" +
+			"The files are streamed from their sources to the libvirt host, and their names carry their content (`<name>-kernel-<12 digits of its SHA-256>`), " +
+			"so that a new version never overwrites what a guest is just loading. Content that is there already is not sent again. " +
+			"A file that is removed, truncated or altered on the host is found by the next plan.\n\n" +
+			"Anyone on a network that serves the TFTP root can read them.",
+		Attributes: map[string]schema.Attribute{
+			"id":        idAttribute("`<tftp_root>/<name>`."),
+			"tftp_root": replacingString("The `id` of the `netboot_tftp_root`.", true, objectName{}),
+			"name":      replacingString("What the files' names begin with.", true, objectName{}),
+			"kernel": schema.SingleNestedAttribute{
+				MarkdownDescription: "The kernel, as the firmware loads it: a raw s390x image. What is not one (an HTML page, an ELF or compressed file, another architecture's kernel) is refused.",
+				Required:            true,
+				Attributes:          bootFileAttributes("kernel"),
+			},
+			"initrd": schema.SingleNestedAttribute{
+				MarkdownDescription: "The initial RAM disk. The firmware needs one in every pxelinux entry.",
+				Optional:            true,
+				Attributes:          bootFileAttributes("initrd"),
+			},
+			"timeouts": timeoutsAttribute(ctx),
+		},
+	}
+}
+
+func (r *imageResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	imageIdentity.importState(ctx, req, resp)
+}
+
+// ModifyPlan works out what is published where, as far as that is known before the content is.
+func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	var plan imageModel
+	var prior *imageModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if !plan.TFTPRoot.IsUnknown() && !plan.Name.IsUnknown() {
+		plan.ID = types.StringValue(plan.id())
+	}
+	for _, kind := range bootFileKinds {
+		wanted := plan.file(ctx, kind, &resp.Diagnostics)
+		if wanted == nil {
+			continue
+		}
+		var before *bootFileModel
+		if prior != nil && prior.Name.Equal(plan.Name) {
+			before = prior.file(ctx, kind, &resp.Diagnostics)
+		}
+		published := loadPublished(ctx, req.Private, kind, &resp.Diagnostics)
+		wanted.plan(plan.Name, kind, before, published, &resp.Diagnostics)
+		plan.setFile(ctx, kind, wanted, &resp.Diagnostics)
+	}
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+	}
+}
+
+func (r *imageResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan imageModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := bounded(ctx, plan.Timeouts.Create, transferTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	published := r.publish(ctx, &plan, nil, nil, "create", &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	plan.ID = types.StringValue(plan.id())
+	published.save(ctx, resp.Private, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(imageIdentity.set(ctx, resp.Identity, plan.TFTPRoot, plan.Name)...)
+}
+
+func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state imageModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	published := loadPublishedFiles(ctx, req.Private, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := bounded(ctx, state.Timeouts.Read, transferTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	dir := r.directory(state)
+	if len(published) == 0 {
+		var err error
+		if published, err = r.findFiles(ctx, state); err != nil {
+			fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
+			return
+		}
+	}
+	present := 0
+	for kind, known := range published {
+		now, err := tftproot.Verify(ctx, dir, *known)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			state.setPresent(ctx, kind, nil, &resp.Diagnostics)
+		case err != nil:
+			fail(&resp.Diagnostics, path.Root(kind), "read", state.subject(), err)
+			return
+		default:
+			present++
+			state.setPresent(ctx, kind, &now, &resp.Diagnostics)
+			if now.SHA256 == known.SHA256 {
+				published[kind] = &now // so that a file that was only touched is not read again
+			}
+		}
+	}
+	if present == 0 {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	published.save(ctx, resp.Private, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	resp.Diagnostics.Append(imageIdentity.set(ctx, resp.Identity, state.TFTPRoot, state.Name)...)
+}
+
+// Update publishes what is new first and removes what is old last, so that at no moment there is
+// nothing to boot.
+func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan, state imageModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	before := loadPublishedFiles(ctx, req.Private, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := bounded(ctx, plan.Timeouts.Update, transferTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	now := r.publish(ctx, &plan, &state, before, "update", &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	now.save(ctx, resp.Private, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(imageIdentity.set(ctx, resp.Identity, plan.TFTPRoot, plan.Name)...)
+	if err := r.remove(ctx, plan, before.without(now)); err != nil {
+		fail(&resp.Diagnostics, path.Empty(), "remove the old files of", plan.subject(), err)
+	}
+}
+
+func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state imageModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	published := loadPublishedFiles(ctx, req.Private, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := bounded(ctx, state.Timeouts.Delete, callTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	names := published.names()
+	names = slices.DeleteFunc(names, func(name string) bool { return r.claims.has(state.TFTPRoot.ValueString(), name) })
+	if err := r.remove(ctx, state, names); err != nil {
+		fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
+	}
+}
+
+// file is the kernel or the initrd; nil where it is null, unknown or gone.
+func (m imageModel) file(ctx context.Context, kind string, diags *diag.Diagnostics) *bootFileModel {
+	object := m.Kernel
+	if kind == "initrd" {
+		object = m.Initrd
+	}
+	if object.IsNull() || object.IsUnknown() {
+		return nil
+	}
+	var file bootFileModel
+	diags.Append(object.As(ctx, &file, objectAsOptions)...)
+	return &file
+}
+
+func (m *imageModel) setFile(ctx context.Context, kind string, file *bootFileModel, diags *diag.Diagnostics) {
+	object, problems := types.ObjectValueFrom(ctx, bootFileTypes, file)
+	diags.Append(problems...)
+	if kind == "initrd" {
+		m.Initrd = object
+	} else {
+		m.Kernel = object
+	}
+}
+
+// setPresent writes into the state what is on the host: nil is nothing.
+func (m *imageModel) setPresent(ctx context.Context, kind string, now *tftproot.File, diags *diag.Diagnostics) {
+	file := m.file(ctx, kind, diags)
+	if file == nil {
+		file = &bootFileModel{}
+	}
+	file.setPresent(now)
+	m.setFile(ctx, kind, file, diags)
+}

@@ -1,0 +1,251 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/resourcevalidator"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+type pxelinuxConfigResource struct{ configured }
+
+func newPxelinuxConfigResource() resource.Resource { return &pxelinuxConfigResource{} }
+
+type pxelinuxConfigModel struct {
+	ID       types.String   `tfsdk:"id"`
+	TFTPRoot types.String   `tfsdk:"tftp_root"`
+	MAC      types.String   `tfsdk:"mac"`
+	UUID     types.String   `tfsdk:"uuid"`
+	IPv4     types.String   `tfsdk:"ipv4"`
+	Default  types.String   `tfsdk:"default"`
+	Entries  types.List     `tfsdk:"entries"`
+	Content  types.String   `tfsdk:"content"`
+	FileName types.String   `tfsdk:"file_name"`
+	Path     types.String   `tfsdk:"path"`
+	SHA256   types.String   `tfsdk:"sha256"`
+	Timeouts timeouts.Value `tfsdk:"timeouts"`
+}
+
+var pxelinuxConfigIdentity = identity{"tftp_root", "file_name"}
+
+// configKey is where the published file is kept in the private state.
+const configKey = "config"
+
+func (m pxelinuxConfigModel) subject() subject { return subject{"pxelinux configuration", m.id()} }
+
+func (m pxelinuxConfigModel) id() string {
+	return m.TFTPRoot.ValueString() + "/" + m.FileName.ValueString()
+}
+
+func (r *pxelinuxConfigResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_pxelinux_config"
+}
+
+func (r *pxelinuxConfigResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = pxelinuxConfigIdentity.schema()
+}
+
+func (r *pxelinuxConfigResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "A file below `pxelinux.cfg/` that tells guests what to boot.\n\n" +
+			"A guest's firmware looks for a file of its UUID, then of its MAC, then of its IPv4 address and ever shorter beginnings of that, then for `default`. " +
+			"Set one of `mac`, `uuid` and `ipv4`, or none of them for `default`.\n\n" +
+			"The firmware of s390x guests reads far less than real PXELINUX does, and is silent about most of what it cannot read. " +
+			"What it would cut, ignore, misread or pass over for another guest's file is an error at plan time.",
+		Attributes: map[string]schema.Attribute{
+			"id":        idAttribute("`<tftp_root>/<file_name>`."),
+			"tftp_root": replacingString("The `id` of the `netboot_tftp_root`.", true, objectName{}),
+			"mac":       replacingString("MAC address of the guest that the file is for.", false),
+			"uuid":      replacingString("UUID of the guest that the file is for.", false),
+			"ipv4":      replacingString("IPv4 address of the guest that the file is for, or a prefix such as `192.168.150.0/24` for all guests in it. The prefix length is a multiple of 4.", false),
+			"default": schema.StringAttribute{
+				MarkdownDescription: "Label of the entry to boot. Default: the first entry.",
+				Optional:            true,
+				Computed:            true,
+			},
+			"entries": schema.ListNestedAttribute{
+				MarkdownDescription: "What can be booted, at most 15 entries. With `content`, what that says.",
+				Optional:            true,
+				Computed:            true,
+				Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
+				NestedObject:        schema.NestedAttributeObject{Attributes: entryAttributes()},
+			},
+			"content": schema.StringAttribute{
+				MarkdownDescription: "The file's text. Set it instead of `entries` for a text that is ready; it is held to the same rules.",
+				Optional:            true,
+				Computed:            true,
+			},
+			"file_name": computedString("Name of the file, such as `01-52-54-00-12-34-56`, `C0A89601` or `default`."),
+			"path":      computedString("Path of the file relative to the TFTP root."),
+			"sha256":    computedString("SHA-256 of the file on the host, in hexadecimal digits."),
+			"timeouts":  timeoutsAttribute(ctx),
+		},
+	}
+}
+
+func (r *pxelinuxConfigResource) ConfigValidators(context.Context) []resource.ConfigValidator {
+	return []resource.ConfigValidator{
+		resourcevalidator.Conflicting(path.MatchRoot("mac"), path.MatchRoot("uuid"), path.MatchRoot("ipv4")),
+		resourcevalidator.ExactlyOneOf(path.MatchRoot("entries"), path.MatchRoot("content")),
+		resourcevalidator.Conflicting(path.MatchRoot("default"), path.MatchRoot("content")),
+	}
+}
+
+func (r *pxelinuxConfigResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var config pxelinuxConfigModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	config.fillFileName(&resp.Diagnostics)
+	config.fillContent(ctx, &resp.Diagnostics)
+}
+
+func (r *pxelinuxConfigResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	pxelinuxConfigIdentity.importState(ctx, req, resp)
+}
+
+// ModifyPlan makes everything known at plan that follows from what is.
+func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	var plan, config pxelinuxConfigModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	plan.Default, plan.Entries, plan.Content = config.Default, config.Entries, config.Content
+	plan.fillFileName(&resp.Diagnostics)
+	plan.fillContent(ctx, &resp.Diagnostics)
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+	}
+}
+
+func (r *pxelinuxConfigResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan pxelinuxConfigModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	plan.fillFileName(&resp.Diagnostics)
+	plan.fillContent(ctx, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := bounded(ctx, plan.Timeouts.Create, callTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	file, err := tftproot.PublishText(ctx, r.directory(plan), plan.FileName.ValueString(), plan.Content.ValueString())
+	if err != nil {
+		fail(&resp.Diagnostics, path.Root("tftp_root"), "create", plan.subject(), err)
+		return
+	}
+	savePublished(ctx, resp.Private, configKey, &file, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(pxelinuxConfigIdentity.set(ctx, resp.Identity, plan.TFTPRoot, plan.FileName)...)
+}
+
+func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state pxelinuxConfigModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	known := loadPublished(ctx, req.Private, configKey, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := bounded(ctx, state.Timeouts.Read, callTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	now, text, err := r.readFile(ctx, state, known)
+	if errors.Is(err, fs.ErrNotExist) {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	if err != nil {
+		fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
+		return
+	}
+	if text != state.Content.ValueString() {
+		state.setContent(ctx, text, &resp.Diagnostics)
+	}
+	if known == nil {
+		state.setTarget()
+	}
+	savePublished(ctx, resp.Private, configKey, &now, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	resp.Diagnostics.Append(pxelinuxConfigIdentity.set(ctx, resp.Identity, state.TFTPRoot, state.FileName)...)
+}
+
+func (r *pxelinuxConfigResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan pxelinuxConfigModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	plan.fillContent(ctx, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := bounded(ctx, plan.Timeouts.Update, callTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	file, err := tftproot.ReplaceText(ctx, r.directory(plan), plan.FileName.ValueString(), plan.Content.ValueString())
+	if err != nil {
+		fail(&resp.Diagnostics, path.Root("tftp_root"), "update", plan.subject(), err)
+		return
+	}
+	savePublished(ctx, resp.Private, configKey, &file, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(pxelinuxConfigIdentity.set(ctx, resp.Identity, plan.TFTPRoot, plan.FileName)...)
+}
+
+func (r *pxelinuxConfigResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state pxelinuxConfigModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := bounded(ctx, state.Timeouts.Delete, callTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	err := r.directory(state).Remove(ctx, state.FileName.ValueString())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
+	}
+}
+
+func (r *pxelinuxConfigResource) directory(m pxelinuxConfigModel) tftproot.Directory {
+	return virt.NewDirectory(r.host, configPool(m.TFTPRoot.ValueString()))
+}
+
+// readFile reads the file where it changed since it was known, and takes its text from the state
+// where it did not.
+func (r *pxelinuxConfigResource) readFile(ctx context.Context, state pxelinuxConfigModel, known *tftproot.File) (tftproot.File, string, error) {
+	dir := r.directory(state)
+	if known != nil {
+		now, err := tftproot.Verify(ctx, dir, *known)
+		if err != nil || now == *known {
+			return now, state.Content.ValueString(), err
+		}
+	}
+	if known == nil {
+		// libvirt lists no file that came behind its back; an import is when that matters.
+		names, err := r.host.VolumeNames(ctx, configPool(state.TFTPRoot.ValueString()))
+		if err == nil && !slices.Contains(names, state.FileName.ValueString()) {
+			err = fmt.Errorf("%w: %s", fs.ErrNotExist, state.FileName.ValueString())
+		}
+		if err != nil {
+			return tftproot.File{}, "", err
+		}
+	}
+	return tftproot.ReadText(ctx, dir, state.FileName.ValueString())
+}

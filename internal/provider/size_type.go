@@ -1,0 +1,129 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/big"
+	"regexp"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/attr/xattr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+)
+
+// sizeDescription tells users how to write a size.
+const sizeDescription = "A number with a unit, such as `\"8GiB\"`, `\"512MiB\"` or `\"20GB\"`, or plain bytes; equal sizes are equal however written."
+
+// sizeType is a string that holds a size; "8GiB" and "8192MiB" are equal.
+type sizeType struct{ basetypes.StringType }
+
+func (t sizeType) Equal(o attr.Type) bool { _, same := o.(sizeType); return same }
+
+func (t sizeType) String() string { return "sizeType" }
+
+func (t sizeType) ValueType(context.Context) attr.Value { return sizeValue{} }
+
+func (t sizeType) ValueFromString(_ context.Context, in basetypes.StringValue) (basetypes.StringValuable, diag.Diagnostics) {
+	return sizeValue{in}, nil
+}
+
+func (t sizeType) ValueFromTerraform(ctx context.Context, in tftypes.Value) (attr.Value, error) {
+	value, err := t.StringType.ValueFromTerraform(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	text, ok := value.(basetypes.StringValue)
+	if !ok {
+		return nil, fmt.Errorf("a size is a string, not a %T", value)
+	}
+	return sizeValue{text}, nil
+}
+
+// sizeValue is a value of sizeType.
+type sizeValue struct{ basetypes.StringValue }
+
+// newSize is a number of bytes in the largest unit that holds it whole.
+func newSize(bytes uint64) sizeValue { return sizeValue{basetypes.NewStringValue(formatSize(bytes))} }
+
+func (v sizeValue) Type(context.Context) attr.Type { return sizeType{} }
+
+func (v sizeValue) Equal(o attr.Value) bool {
+	other, same := o.(sizeValue)
+	return same && v.StringValue.Equal(other.StringValue)
+}
+
+// StringSemanticEquals tells whether two sizes are as many bytes.
+func (v sizeValue) StringSemanticEquals(_ context.Context, o basetypes.StringValuable) (bool, diag.Diagnostics) {
+	other, same := o.(sizeValue)
+	return same && v.bytes() == other.bytes(), nil
+}
+
+// ValidateAttribute refuses what is not a size.
+func (v sizeValue) ValidateAttribute(_ context.Context, req xattr.ValidateAttributeRequest, resp *xattr.ValidateAttributeResponse) {
+	if v.IsNull() || v.IsUnknown() {
+		return
+	}
+	if _, err := parseSize(v.ValueString()); err != nil {
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid size", sentence(err))
+	}
+}
+
+// bytes is the size; 0 where it is null, unknown or was refused by validation.
+func (v sizeValue) bytes() uint64 {
+	bytes, err := parseSize(v.ValueString())
+	if err != nil {
+		return 0
+	}
+	return bytes
+}
+
+// unit is a unit of size with its bytes.
+type unit struct {
+	name  string
+	bytes uint64
+}
+
+// units are those that parseSize reads, those that formatSize writes first and largest first.
+var units = []unit{
+	{"PiB", 1 << 50}, {"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
+	{"PB", 1e15}, {"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"KB", 1e3}, {"B", 1}, {"", 1},
+}
+
+var sizePattern = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)$`)
+
+// parseSize reads a size in bytes.
+func parseSize(text string) (uint64, error) {
+	match := sizePattern.FindStringSubmatch(text)
+	if match == nil {
+		return 0, fmt.Errorf("%q is not a size; write a number with a unit, such as 8GiB or 512MiB, or plain bytes", text)
+	}
+	for _, u := range units {
+		if u.name != match[2] {
+			continue
+		}
+		number, _ := new(big.Rat).SetString(match[1])
+		number.Mul(number, new(big.Rat).SetUint64(u.bytes))
+		if !number.IsInt() {
+			return 0, fmt.Errorf("%q is not a whole number of bytes", text)
+		}
+		// libvirt keeps sizes as 64 bits, and Terraform's numbers here are signed.
+		if number.Cmp(new(big.Rat).SetInt64(math.MaxInt64)) > 0 {
+			return 0, fmt.Errorf("%q is more than a size can be (8 EiB)", text)
+		}
+		return number.Num().Uint64(), nil
+	}
+	return 0, fmt.Errorf("%q: the unit %q is not known; use B, kB, MB, GB, TB, PB (powers of 1000) or KiB, MiB, GiB, TiB, PiB (powers of 1024)", text, match[2])
+}
+
+// formatSize writes bytes in the largest binary unit that holds them whole.
+func formatSize(bytes uint64) string {
+	for _, u := range units {
+		if u.bytes%1024 == 0 && bytes >= u.bytes && bytes%u.bytes == 0 {
+			return fmt.Sprintf("%d%s", bytes/u.bytes, u.name)
+		}
+	}
+	return fmt.Sprint(bytes)
+}

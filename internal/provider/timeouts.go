@@ -1,0 +1,31 @@
+package provider
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+)
+
+// How long an operation may take where the user does not say. A call takes milliseconds; what
+// takes time is a transfer, or a boot, which has a timeout of its own beside these.
+const (
+	callTimeout     = 2 * time.Minute
+	transferTimeout = 30 * time.Minute
+)
+
+func timeoutsAttribute(ctx context.Context) schema.Attribute {
+	attribute := timeouts.AttributesAll(ctx).(schema.SingleNestedAttribute)
+	attribute.MarkdownDescription = "How long each operation may take, such as `\"5m\"`."
+	return attribute
+}
+
+// bounded gives ctx the time that a resource's timeouts attribute allows for an operation.
+func bounded(ctx context.Context, allowed func(context.Context, time.Duration) (time.Duration, diag.Diagnostics),
+	fallback time.Duration, diags *diag.Diagnostics) (context.Context, context.CancelFunc) {
+	limit, problems := allowed(ctx, fallback)
+	diags.Append(problems...)
+	return context.WithTimeout(ctx, limit)
+}

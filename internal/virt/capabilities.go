@@ -1,0 +1,90 @@
+package virt
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/digitalocean/go-libvirt"
+	"libvirt.org/go/libvirtxml"
+)
+
+// Capabilities is what a host can run.
+type Capabilities struct {
+	Arch   string // the host's own
+	Guests []Guest
+}
+
+// Guest is an architecture that a host can run guests of.
+type Guest struct {
+	Arch         string
+	Emulator     string
+	Accelerators []string // kvm, tcg
+}
+
+// Capabilities asks the host what it can run, once.
+func (h *Host) Capabilities(ctx context.Context) (Capabilities, error) {
+	h.capabilities.Lock()
+	defer h.capabilities.Unlock()
+	if h.capabilities.known != nil {
+		return *h.capabilities.known, nil
+	}
+	text, err := call(ctx, h, func(l *libvirt.Libvirt) (string, error) { return l.ConnectGetCapabilities() })
+	if err != nil {
+		return Capabilities{}, err
+	}
+	known, err := parseCapabilities(text)
+	if err != nil {
+		return Capabilities{}, err
+	}
+	h.capabilities.known = &known
+	return known, nil
+}
+
+func parseCapabilities(text string) (Capabilities, error) {
+	var doc libvirtxml.Caps
+	if err := doc.Unmarshal(text); err != nil {
+		return Capabilities{}, fmt.Errorf("capabilities: %w", err)
+	}
+	c := Capabilities{}
+	if doc.Host.CPU != nil {
+		c.Arch = doc.Host.CPU.Arch
+	}
+	for _, g := range doc.Guests {
+		guest := Guest{Arch: g.Arch.Name, Emulator: g.Arch.Emulator}
+		for _, d := range g.Arch.Domains {
+			if accelerator, known := accelerators[d.Type]; known {
+				guest.Accelerators = append(guest.Accelerators, accelerator)
+			}
+			if d.Emulator != "" {
+				guest.Emulator = d.Emulator
+			}
+		}
+		c.Guests = append(c.Guests, guest)
+	}
+	return c, nil
+}
+
+// accelerators are QEMU's names for what libvirt calls a domain's type.
+var accelerators = map[string]string{"kvm": "kvm", "qemu": "tcg"}
+
+// Accelerator chooses how to run a guest: as wanted, or for "auto" with kvm where the host has it
+// for that architecture and by emulation elsewhere. The error says what the host lacks.
+func (c Capabilities) Accelerator(arch, wanted string) (string, error) {
+	at := slices.IndexFunc(c.Guests, func(g Guest) bool { return g.Arch == arch })
+	if at < 0 {
+		return "", fmt.Errorf("the host has no emulator for %s guests; install it there "+
+			"(Debian and Ubuntu: qemu-system-misc or qemu-system-s390x; Fedora: qemu-system-s390x-core) and restart libvirtd", arch)
+	}
+	offered := c.Guests[at].Accelerators
+	switch {
+	case wanted == "auto" && slices.Contains(offered, "kvm"):
+		return "kvm", nil
+	case wanted == "auto":
+		return "tcg", nil
+	case slices.Contains(offered, wanted):
+		return wanted, nil
+	default:
+		return "", fmt.Errorf("the host (%s) cannot run %s guests with %s, only with %v; use accelerator = \"auto\"", c.Arch, arch, wanted, offered)
+	}
+}

@@ -1,0 +1,86 @@
+package virt
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"time"
+)
+
+// Directory is a directory pool seen as files: what lies under a TFTP root.
+type Directory struct {
+	host volumes
+	pool string
+}
+
+// volumes is what a Directory asks of a host; it lets an in-memory host have directories too.
+type volumes interface {
+	Volume(ctx context.Context, pool, name string) (Volume, error)
+	CreateVolume(ctx context.Context, v Volume) error
+	CloneVolume(ctx context.Context, v Volume, from string) error
+	ResizeVolume(ctx context.Context, pool, name string, capacity uint64, shrink bool) error
+	DeleteVolume(ctx context.Context, pool, name string) error
+	Upload(ctx context.Context, pool, name string, content io.Reader) error
+	Download(ctx context.Context, pool, name string, to io.Writer) error
+}
+
+// NewDirectory is the pool of that name on a host, seen as files. It asks the host nothing.
+func NewDirectory(host volumes, pool string) *Directory { return &Directory{host, pool} }
+
+// publicMode lets dnsmasq read a file, whatever user it runs as.
+const publicMode = "0644"
+
+// Stat returns a file's size and modification time, or fs.ErrNotExist.
+func (d *Directory) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
+	v, err := d.host.Volume(ctx, d.pool, name)
+	if err != nil {
+		return nil, err
+	}
+	return fileInfo{v}, nil
+}
+
+// Create makes an empty file with mode 0644; fs.ErrExist says that there is one.
+func (d *Directory) Create(ctx context.Context, name string) error {
+	return d.host.CreateVolume(ctx, Volume{Pool: d.pool, Name: name, Format: "raw", Mode: publicMode})
+}
+
+// Write puts content over the file from its beginning. It makes a file longer, never shorter; when
+// it fails, the file holds a part.
+func (d *Directory) Write(ctx context.Context, name string, content io.Reader) error {
+	return d.host.Upload(ctx, d.pool, name, content)
+}
+
+// Truncate cuts the file to size bytes, one at least.
+func (d *Directory) Truncate(ctx context.Context, name string, size int64) error {
+	return d.host.ResizeVolume(ctx, d.pool, name, uint64(size), true)
+}
+
+// Read writes the file's bytes to a writer, a slow one too.
+func (d *Directory) Read(ctx context.Context, name string, to io.Writer) error {
+	return d.host.Download(ctx, d.pool, name, to)
+}
+
+// Copy makes a file out of another one, on the host, with mode 0644.
+func (d *Directory) Copy(ctx context.Context, from, to string) error {
+	source, err := d.host.Volume(ctx, d.pool, from)
+	if err != nil {
+		return err
+	}
+	copied := Volume{Pool: d.pool, Name: to, Format: "raw", Mode: publicMode, Capacity: source.Capacity}
+	return d.host.CloneVolume(ctx, copied, from)
+}
+
+// Remove deletes a file.
+func (d *Directory) Remove(ctx context.Context, name string) error {
+	return d.host.DeleteVolume(ctx, d.pool, name)
+}
+
+// fileInfo is a volume as an fs.FileInfo.
+type fileInfo struct{ volume Volume }
+
+func (i fileInfo) Name() string       { return i.volume.Name }
+func (i fileInfo) Size() int64        { return int64(i.volume.Capacity) }
+func (i fileInfo) Mode() fs.FileMode  { return 0o644 }
+func (i fileInfo) ModTime() time.Time { return i.volume.ModTime }
+func (i fileInfo) IsDir() bool        { return false }
+func (i fileInfo) Sys() any           { return nil }

@@ -1,0 +1,328 @@
+package virt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/digitalocean/go-libvirt"
+	"libvirt.org/go/libvirtxml"
+)
+
+// Domain is a guest.
+type Domain struct {
+	Name        string
+	UUID        string
+	Arch        string
+	Machine     string // "" lets libvirt choose
+	Accelerator string // kvm, tcg
+	CPU         string // model or mode; "" lets libvirt choose
+	VCPUs       uint
+	Memory      uint64 // bytes
+	Boot        []string
+	Disks       []Disk
+	Interfaces  []Interface
+	Note        string // what this program keeps with the domain; in its metadata
+	Autostart   bool
+	State       State
+}
+
+// Boot classes of Domain.Boot.
+const (
+	BootNetwork = "network"
+	BootDisk    = "disk"
+)
+
+// Disk is a guest's disk: a file on the host.
+type Disk struct {
+	Path     string
+	Format   string
+	Bus      string
+	Serial   string
+	ReadOnly bool
+}
+
+// Interface is a guest's network interface, on a libvirt network or on a bridge of the host.
+type Interface struct {
+	Network string
+	Bridge  string
+	MAC     string
+}
+
+// State is what a domain does.
+type State int
+
+// States of a domain.
+const (
+	Off State = iota
+	Running
+	Paused
+	Crashed
+)
+
+// String is the state as a user knows it.
+func (s State) String() string { return [...]string{"off", "running", "paused", "crashed"}[s] }
+
+// stateOf maps libvirt's virDomainState.
+func stateOf(state int32) State {
+	switch libvirt.DomainState(state) {
+	case libvirt.DomainRunning, libvirt.DomainBlocked, libvirt.DomainShutdown:
+		return Running
+	case libvirt.DomainPaused, libvirt.DomainPmsuspended:
+		return Paused
+	case libvirt.DomainCrashed:
+		return Crashed
+	default:
+		return Off
+	}
+}
+
+// Domain looks a domain up by name, as it is defined, with its present state.
+func (h *Host) Domain(ctx context.Context, name string) (Domain, error) {
+	return call(ctx, h, func(l *libvirt.Libvirt) (Domain, error) {
+		domain, err := l.DomainLookupByName(name)
+		if err != nil {
+			return Domain{}, err
+		}
+		text, err := l.DomainGetXMLDesc(domain, libvirt.DomainXMLInactive)
+		if err != nil {
+			return Domain{}, err
+		}
+		state, _, err := l.DomainGetState(domain, 0)
+		if err != nil {
+			return Domain{}, err
+		}
+		autostart, err := l.DomainGetAutostart(domain)
+		if err != nil {
+			return Domain{}, err
+		}
+		read, err := parseDomain(text)
+		read.State, read.Autostart = stateOf(state), autostart == 1
+		return read, err
+	})
+}
+
+// CreateDomain defines a domain, which does not start. When the name is taken, it returns ErrExists.
+func (h *Host) CreateDomain(ctx context.Context, d Domain) error {
+	err := h.defineDomain(ctx, d, newDomainXML(d))
+	if refusedWith(err, libvirt.ErrOperationFailed) {
+		return taken(err, func() error { _, err := h.lookupDomain(ctx, d.Name); return err })
+	}
+	return err
+}
+
+// RedefineDomain changes a domain's definition and keeps of it what d does not model. A running
+// guest sees the change when it starts again.
+func (h *Host) RedefineDomain(ctx context.Context, d Domain) error {
+	text, err := call(ctx, h, func(l *libvirt.Libvirt) (string, error) {
+		domain, err := l.DomainLookupByName(d.Name)
+		if err != nil {
+			return "", err
+		}
+		return l.DomainGetXMLDesc(domain, libvirt.DomainXMLInactive|libvirt.DomainXMLSecure)
+	})
+	if err != nil {
+		return err
+	}
+	var doc libvirtxml.Domain
+	if err := doc.Unmarshal(text); err != nil {
+		return err
+	}
+	return h.defineDomain(ctx, d, &doc)
+}
+
+func (h *Host) defineDomain(ctx context.Context, d Domain, doc *libvirtxml.Domain) error {
+	if err := d.applyTo(doc); err != nil {
+		return err
+	}
+	text, err := doc.Marshal()
+	if err != nil {
+		return err
+	}
+	return do(ctx, h, func(l *libvirt.Libvirt) error {
+		domain, err := l.DomainDefineXMLFlags(text, libvirt.DomainDefineValidate)
+		if err != nil {
+			return err
+		}
+		return l.DomainSetAutostart(domain, flag(d.Autostart))
+	})
+}
+
+// SetNote keeps a text with a domain, in its definition and in the running guest's.
+func (h *Host) SetNote(ctx context.Context, name, note string) error {
+	var element libvirt.OptString // none removes the note
+	if note != "" {
+		text, err := noteElement(note)
+		if err != nil {
+			return err
+		}
+		element = libvirt.OptString{text}
+	}
+	domain, err := h.lookupDomain(ctx, name)
+	if err != nil {
+		return err
+	}
+	impact := libvirt.DomainAffectConfig
+	if domain.ID >= 0 {
+		impact |= libvirt.DomainAffectLive
+	}
+	return do(ctx, h, func(l *libvirt.Libvirt) error {
+		return l.DomainSetMetadata(domain, int32(libvirt.DomainMetadataElement),
+			element, libvirt.OptString{notePrefix}, libvirt.OptString{noteNamespace}, impact)
+	})
+}
+
+// StartDomain starts a domain, or lets it go on where it is paused. One that runs is left so.
+func (h *Host) StartDomain(ctx context.Context, name string) error {
+	return do(ctx, h, func(l *libvirt.Libvirt) error {
+		domain, err := l.DomainLookupByName(name)
+		if err != nil {
+			return err
+		}
+		if domain.ID < 0 {
+			return l.DomainCreate(domain)
+		}
+		state, _, err := l.DomainGetState(domain, 0)
+		if err != nil || stateOf(state) != Paused {
+			return err
+		}
+		return l.DomainResume(domain)
+	})
+}
+
+// BootDomain starts a domain and gives its console from the firmware's first byte: the domain is
+// created paused, its console opened, and only then does it run. The console ends with ctx, the
+// guest does not. When it fails, the domain is off.
+func (h *Host) BootDomain(ctx context.Context, name string) (io.ReadCloser, error) {
+	domain, err := h.lookupDomain(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	started, err := call(ctx, h, func(l *libvirt.Libvirt) (libvirt.Domain, error) {
+		return l.DomainCreateWithFlags(domain, uint32(libvirt.DomainStartPaused))
+	})
+	if err != nil {
+		return nil, err
+	}
+	console, err := h.openConsole(ctx, started)
+	if err == nil {
+		err = do(ctx, h, func(l *libvirt.Libvirt) error { return l.DomainResume(started) })
+		if err == nil {
+			return console, nil
+		}
+		_ = console.Close()
+	}
+	return nil, errors.Join(err, h.KillDomain(context.WithoutCancel(ctx), name))
+}
+
+// KillDomain ends a guest at once, as pulling its plug would. One that is off is left so.
+func (h *Host) KillDomain(ctx context.Context, name string) error {
+	return do(ctx, h, func(l *libvirt.Libvirt) error {
+		domain, err := l.DomainLookupByName(name)
+		if err != nil {
+			return err
+		}
+		return kill(l, domain)
+	})
+}
+
+func kill(l *libvirt.Libvirt, domain libvirt.Domain) error {
+	if domain.ID < 0 {
+		return nil
+	}
+	err := l.DomainDestroy(domain)
+	var answer libvirt.Error
+	if errors.As(err, &answer) && libvirt.ErrorNumber(answer.Code) == libvirt.ErrOperationInvalid {
+		return nil // it ended by itself meanwhile
+	}
+	return err
+}
+
+// ShutDownDomain asks a guest to shut down and waits for it, at most for patience; then the guest
+// is killed. It waits by libvirt's events.
+func (h *Host) ShutDownDomain(ctx context.Context, name string, patience time.Duration) error {
+	domain, err := h.lookupDomain(ctx, name)
+	if err != nil || domain.ID < 0 {
+		return err
+	}
+	ended, stop, err := h.watchEnd(ctx, domain)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	err = do(ctx, h, func(l *libvirt.Libvirt) error { return l.DomainShutdown(domain) })
+	if refusedWith(err, libvirt.ErrOperationInvalid) {
+		return nil // it ended meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(patience):
+		return h.KillDomain(ctx, name)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// DeleteDomain kills a guest and removes its definition with what libvirt keeps beside it. Its
+// disks stay.
+func (h *Host) DeleteDomain(ctx context.Context, name string) error {
+	const everything = libvirt.DomainUndefineManagedSave | libvirt.DomainUndefineSnapshotsMetadata |
+		libvirt.DomainUndefineCheckpointsMetadata | libvirt.DomainUndefineNvram
+	return do(ctx, h, func(l *libvirt.Libvirt) error {
+		domain, err := l.DomainLookupByName(name)
+		if err != nil {
+			return err
+		}
+		if err := kill(l, domain); err != nil {
+			return err
+		}
+		return l.DomainUndefineFlags(domain, everything)
+	})
+}
+
+// Addresses are the addresses that libvirt's dnsmasq leased to a guest; one that is off has none.
+func (h *Host) Addresses(ctx context.Context, name string) ([]netip.Addr, error) {
+	return call(ctx, h, func(l *libvirt.Libvirt) ([]netip.Addr, error) {
+		domain, err := l.DomainLookupByName(name)
+		if err != nil {
+			return nil, err
+		}
+		if domain.ID < 0 {
+			return nil, nil
+		}
+		interfaces, err := l.DomainInterfaceAddresses(domain, uint32(libvirt.DomainInterfaceAddressesSrcLease), 0)
+		if err != nil {
+			return nil, err
+		}
+		var addresses []netip.Addr
+		for _, i := range interfaces {
+			for _, a := range i.Addrs {
+				address, err := netip.ParseAddr(a.Addr)
+				if err != nil {
+					return nil, fmt.Errorf("address of %q: %w", name, err)
+				}
+				addresses = append(addresses, address)
+			}
+		}
+		return addresses, nil
+	})
+}
+
+// VolumeAt names the volume whose file is at path.
+func (h *Host) VolumeAt(ctx context.Context, path string) (pool, name string, err error) {
+	volume, err := call(ctx, h, func(l *libvirt.Libvirt) (libvirt.StorageVol, error) {
+		return l.StorageVolLookupByPath(path)
+	})
+	return volume.Pool, volume.Name, err
+}
+
+func (h *Host) lookupDomain(ctx context.Context, name string) (libvirt.Domain, error) {
+	return call(ctx, h, func(l *libvirt.Libvirt) (libvirt.Domain, error) { return l.DomainLookupByName(name) })
+}

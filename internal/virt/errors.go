@@ -1,0 +1,104 @@
+package virt
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"syscall"
+
+	"github.com/digitalocean/go-libvirt"
+)
+
+// ErrNotFound says that the host answered, and has no such domain, network, pool or volume. It is
+// made from libvirt's error code alone, so that a lost connection is never taken for it.
+var ErrNotFound = fmt.Errorf("not found on the libvirt host: %w", fs.ErrNotExist)
+
+// ErrExists says that the name is taken.
+var ErrExists = fmt.Errorf("exists already on the libvirt host: %w", fs.ErrExist)
+
+// ConnectError says that a host could not be reached.
+type ConnectError struct {
+	URI string
+	Err error
+}
+
+func (e *ConnectError) Error() string {
+	return fmt.Sprintf("unable to connect to libvirt at %s: %v\n\n"+
+		"Check that the URI is right (the provider's uri, else the environment's LIBVIRT_DEFAULT_URI, else qemu:///system), "+
+		"that libvirtd runs on that host (systemctl status libvirtd), "+
+		"and that this user may open its socket (for qemu:///system: root or group libvirt).", e.URI, e.Err)
+}
+
+func (e *ConnectError) Unwrap() error { return e.Err }
+
+// connectError says where the connection failed.
+func (h *Host) connectError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &ConnectError{URI: h.URI(), Err: err}
+}
+
+// callError turns an error of a call into one of this package's: libvirt's answer into a refusal,
+// the end of the connection into its loss.
+func (h *Host) callError(err error) error {
+	var answer libvirt.Error
+	if errors.As(err, &answer) {
+		return &refusal{libvirt.ErrorNumber(answer.Code), answer.Message}
+	}
+	if isLost(err) {
+		return h.lost(err)
+	}
+	return err
+}
+
+// isLost tells whether a call failed with its connection. go-libvirt says ErrInterrupted when the
+// connection ends before the answer comes, and EINVAL when it had ended before the call.
+func isLost(err error) bool {
+	var transport *net.OpError
+	return errors.Is(err, libvirt.ErrInterrupted) || errors.Is(err, syscall.EINVAL) ||
+		errors.Is(err, io.EOF) || errors.As(err, &transport)
+}
+
+// lost is the error for a connection that ended before the answer came.
+func (h *Host) lost(err error) error {
+	return fmt.Errorf("connection to libvirt at %s was lost, so it is not known whether the host did what was asked: %w", h.URI(), err)
+}
+
+// refusal is libvirt's answer that it did not do what was asked.
+// Codes: libvirt include/libvirt/virterror.h, virErrorNumber.
+type refusal struct {
+	code    libvirt.ErrorNumber
+	message string
+}
+
+func (r *refusal) Error() string { return r.message }
+
+// Is makes the refusals that callers act on match their sentinels.
+func (r *refusal) Is(target error) bool {
+	switch r.code {
+	case libvirt.ErrNoDomain, libvirt.ErrNoNetwork, libvirt.ErrNoStoragePool, libvirt.ErrNoStorageVol:
+		return target == ErrNotFound || target == fs.ErrNotExist
+	case libvirt.ErrStorageVolExist, libvirt.ErrDomExist, libvirt.ErrNetworkExist:
+		return target == ErrExists || target == fs.ErrExist
+	default:
+		return false
+	}
+}
+
+// taken is the error for a refusal to make something: ErrExists where lookup then finds the name in
+// use, which libvirt says with a code of its own in few cases only.
+func taken(err error, lookup func() error) error {
+	if lookup() != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrExists, err)
+}
+
+// refusedWith tells whether err is libvirt's answer with this code.
+func refusedWith(err error, code libvirt.ErrorNumber) bool {
+	var r *refusal
+	return errors.As(err, &r) && r.code == code
+}

@@ -1,0 +1,209 @@
+// Package virt reaches libvirt hosts: their pools, volumes, networks, domains and consoles.
+//
+// It is the only package that knows go-libvirt and libvirt's XML; what it takes and gives is made
+// of its own types and the standard library's. Every call obeys its context, although libvirt's
+// protocol and go-libvirt know none.
+package virt
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"sync"
+
+	"github.com/digitalocean/go-libvirt"
+	"github.com/digitalocean/go-libvirt/socket/dialers"
+)
+
+// maxCalls bounds the calls in flight on the control connection. libvirtd takes five a client
+// (max_client_requests) and then stops reading the connection, keepalives included.
+const maxCalls = 4
+
+// Host is a libvirt host. It connects when it is first asked for something, and again when the
+// connection was lost; it may be used by many goroutines at once.
+//
+// Calls share one control connection. Each stream (an upload, a download, a console) has a
+// connection of its own, so that a slow one never holds up a call.
+type Host struct {
+	uri    *url.URL
+	dialer dialer
+	slots  chan struct{} // one for each call in flight
+
+	connecting chan struct{} // held while control is looked at or replaced
+	control    *connection
+
+	capabilities capabilitiesCache
+}
+
+// Open describes the host at a libvirt URI such as qemu:///system. It does not connect; an error
+// means that the URI cannot be used at all.
+func Open(uri string) (*Host, error) {
+	parsed, err := url.Parse(uri)
+	if err != nil {
+		return nil, fmt.Errorf("libvirt URI %q: %w", uri, err)
+	}
+	dialer, err := dialerFor(parsed)
+	if err != nil {
+		return nil, fmt.Errorf("libvirt URI %q: %w", uri, err)
+	}
+	return &Host{
+		uri:        parsed,
+		dialer:     dialer,
+		slots:      make(chan struct{}, maxCalls),
+		connecting: make(chan struct{}, 1),
+	}, nil
+}
+
+// URI is the host's libvirt URI without a password.
+func (h *Host) URI() string { return h.uri.Redacted() }
+
+// Close ends the control connection. The host connects again when it is used again.
+func (h *Host) Close() error {
+	h.connecting <- struct{}{}
+	defer func() { <-h.connecting }()
+	if h.control == nil {
+		return nil
+	}
+	control := h.control
+	h.control = nil
+	return control.conn.Close()
+}
+
+// connected returns the control connection, made when there is none or it was lost.
+func (h *Host) connected(ctx context.Context) (*connection, error) {
+	select {
+	case h.connecting <- struct{}{}:
+		defer func() { <-h.connecting }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if h.control != nil && h.control.IsConnected() {
+		return h.control, nil
+	}
+	control, err := h.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	h.control = control
+	return control, nil
+}
+
+// forget makes sure that a connection on which a call was lost is not used again: go-libvirt still
+// holds it for connected at that moment.
+func (h *Host) forget(lost *connection) {
+	h.connecting <- struct{}{}
+	defer func() { <-h.connecting }()
+	if h.control == lost {
+		h.control = nil
+	}
+	_ = lost.conn.Close()
+}
+
+// connection carries go-libvirt's calls and events. Closing conn ends it, whatever state
+// go-libvirt is in; its own Disconnect asks the server first and waits for the answer.
+type connection struct {
+	*libvirt.Libvirt
+	conn net.Conn
+}
+
+// connect makes a connection that is ready for calls.
+func (h *Host) connect(ctx context.Context) (*connection, error) {
+	conn, err := h.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	client := libvirt.NewWithDialer(dialers.NewAlreadyConnected(conn))
+	err = client.ConnectToURI(libvirt.RemoteURI(h.uri))
+	switch {
+	case ctx.Err() != nil:
+		_ = conn.Close()
+		return nil, context.Cause(ctx)
+	case err != nil:
+		_ = conn.Close()
+		return nil, h.connectError(err)
+	default:
+		return &connection{client, conn}, nil
+	}
+}
+
+// dial opens a connection to libvirtd, and closes one that comes after ctx ended.
+func (h *Host) dial(ctx context.Context) (net.Conn, error) {
+	var conn net.Conn
+	var err error
+	done := make(chan struct{})
+	go func() {
+		conn, err = h.dialer.Dial()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return conn, h.connectError(err)
+	case <-ctx.Done():
+		go func() {
+			if <-done; err == nil {
+				_ = conn.Close()
+			}
+		}()
+		return nil, context.Cause(ctx)
+	}
+}
+
+// call makes one call on the control connection and waits for its reply or for ctx. A call that
+// ctx ended may still happen on the host.
+func call[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
+	var none T
+	select {
+	case h.slots <- struct{}{}:
+	case <-ctx.Done():
+		return none, context.Cause(ctx)
+	}
+	control, err := h.connected(ctx)
+	if err != nil {
+		<-h.slots
+		return none, err
+	}
+	result, err := await(ctx, func() (T, error) {
+		defer func() { <-h.slots }()
+		result, err := f(control.Libvirt)
+		if isLost(err) {
+			h.forget(control)
+		}
+		return result, err
+	})
+	return result, h.callError(err)
+}
+
+// do is call for what returns nothing but an error.
+func do(ctx context.Context, h *Host, f func(*libvirt.Libvirt) error) error {
+	_, err := call(ctx, h, func(l *libvirt.Libvirt) (struct{}, error) { return struct{}{}, f(l) })
+	return err
+}
+
+// await runs f, which knows no context, and stops waiting for it when ctx ends. f goes on until
+// its reply comes or its connection ends.
+func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		value, err := f()
+		done <- outcome{value, err}
+	}()
+	select {
+	case o := <-done:
+		return o.value, o.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
+}
+
+// capabilitiesCache keeps what the host can run; that does not change while a plan is made.
+type capabilitiesCache struct {
+	sync.Mutex
+	known *Capabilities
+}

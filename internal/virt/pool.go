@@ -1,0 +1,206 @@
+package virt
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/digitalocean/go-libvirt"
+	"github.com/google/uuid"
+	"libvirt.org/go/libvirtxml"
+)
+
+// Pool is a directory of volumes on a host.
+type Pool struct {
+	Name      string
+	UUID      string
+	Path      string // the directory; "" when the pool is not of type dir
+	Active    bool
+	Autostart bool
+}
+
+// Pool looks a pool up by name.
+func (h *Host) Pool(ctx context.Context, name string) (Pool, error) {
+	return call(ctx, h, func(l *libvirt.Libvirt) (Pool, error) {
+		pool, err := l.StoragePoolLookupByName(name)
+		if err != nil {
+			return Pool{}, err
+		}
+		return readPool(l, pool)
+	})
+}
+
+// PoolAt looks up the pool whose directory is path.
+func (h *Host) PoolAt(ctx context.Context, path string) (Pool, error) {
+	return call(ctx, h, func(l *libvirt.Libvirt) (Pool, error) {
+		pool, err := l.StoragePoolLookupByTargetPath(path)
+		if err != nil {
+			return Pool{}, err
+		}
+		return readPool(l, pool)
+	})
+}
+
+func readPool(l *libvirt.Libvirt, pool libvirt.StoragePool) (Pool, error) {
+	text, err := l.StoragePoolGetXMLDesc(pool, 0)
+	if err != nil {
+		return Pool{}, err
+	}
+	var doc libvirtxml.StoragePool
+	if err := doc.Unmarshal(text); err != nil {
+		return Pool{}, fmt.Errorf("pool %q: %w", pool.Name, err)
+	}
+	active, err := l.StoragePoolIsActive(pool)
+	if err != nil {
+		return Pool{}, err
+	}
+	autostart, err := l.StoragePoolGetAutostart(pool)
+	if err != nil {
+		return Pool{}, err
+	}
+	read := Pool{Name: doc.Name, UUID: doc.UUID, Active: active == 1, Autostart: autostart == 1}
+	if doc.Type == "dir" && doc.Target != nil {
+		read.Path = doc.Target.Path
+	}
+	return read, nil
+}
+
+// CreatePool defines a directory pool under a new UUID, starts it now and at every boot of the
+// host; when the name is taken, it returns ErrExists. A directory that is missing is made, with mode 0755 so that dnsmasq, which runs as nobody,
+// can enter it (libvirt's own default is 0711); one that is there is left as it is.
+//
+// It returns the pool also with an error, once the pool is defined, and whether it made the directory.
+func (h *Host) CreatePool(ctx context.Context, name, path string) (pool Pool, madeDirectory bool, err error) {
+	doc := libvirtxml.StoragePool{
+		Type: "dir", Name: name, UUID: uuid.NewString(),
+		Target: &libvirtxml.StoragePoolTarget{
+			Path:        path,
+			Permissions: &libvirtxml.StoragePoolTargetPermissions{Mode: "0755"},
+		},
+	}
+	text, err := doc.Marshal()
+	if err != nil {
+		return Pool{}, false, err
+	}
+	handle, err := call(ctx, h, func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
+		return l.StoragePoolDefineXML(text, 0)
+	})
+	if refusedWith(err, libvirt.ErrOperationFailed) {
+		err = taken(err, func() error { _, err := h.Pool(ctx, name); return err })
+	}
+	if err != nil {
+		return Pool{}, false, err
+	}
+	pool = Pool{Name: name, UUID: doc.UUID, Path: path}
+	madeDirectory, err = h.startOrBuild(ctx, handle)
+	if err != nil {
+		return pool, madeDirectory, err
+	}
+	pool.Active = true
+	err = do(ctx, h, func(l *libvirt.Libvirt) error { return l.StoragePoolSetAutostart(handle, 1) })
+	pool.Autostart = err == nil
+	return pool, madeDirectory, err
+}
+
+// startOrBuild starts a pool, and makes its directory first when that is what is missing: libvirt
+// has no call that looks, but a start without a directory fails as a system error, which a build
+// would not mend if the reason were another.
+func (h *Host) startOrBuild(ctx context.Context, pool libvirt.StoragePool) (built bool, err error) {
+	start := func(l *libvirt.Libvirt) error { return l.StoragePoolCreate(pool, 0) }
+	err = do(ctx, h, start)
+	if !refusedWith(err, libvirt.ErrSystemError) {
+		return false, err
+	}
+	if err := do(ctx, h, func(l *libvirt.Libvirt) error { return l.StoragePoolBuild(pool, 0) }); err != nil {
+		return false, err
+	}
+	return true, do(ctx, h, start)
+}
+
+// StartPool starts a pool that is not active and marks it for the host's every boot.
+func (h *Host) StartPool(ctx context.Context, name string) error {
+	return do(ctx, h, func(l *libvirt.Libvirt) error {
+		pool, err := l.StoragePoolLookupByName(name)
+		if err != nil {
+			return err
+		}
+		active, err := l.StoragePoolIsActive(pool)
+		if err != nil {
+			return err
+		}
+		if active == 0 {
+			if err := l.StoragePoolCreate(pool, 0); err != nil {
+				return err
+			}
+		}
+		return l.StoragePoolSetAutostart(pool, 1)
+	})
+}
+
+// DeletePool takes the pool away, and its directory too when removeDirectory says so and it is
+// empty. Files are never removed.
+func (h *Host) DeletePool(ctx context.Context, name string, removeDirectory bool) error {
+	pool, err := call(ctx, h, func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
+		return l.StoragePoolLookupByName(name)
+	})
+	if err != nil {
+		return err
+	}
+	err = h.retryBusy(ctx, func(l *libvirt.Libvirt) error { return l.StoragePoolDestroy(pool) })
+	if err != nil && !refusedWith(err, libvirt.ErrOperationInvalid) { // not active
+		return err
+	}
+	if removeDirectory {
+		// rmdir(2) refuses a directory that holds something; then it stays, as it should.
+		err := do(ctx, h, func(l *libvirt.Libvirt) error { return l.StoragePoolDelete(pool, 0) })
+		if err != nil && !refusedWith(err, libvirt.ErrSystemError) {
+			return err
+		}
+	}
+	return h.retryBusy(ctx, func(l *libvirt.Libvirt) error { return l.StoragePoolUndefine(pool) })
+}
+
+// refreshPool makes libvirt look at the directory again: what came or went behind its back is not
+// in its list.
+func (h *Host) refreshPool(ctx context.Context, name string) error {
+	pool, err := call(ctx, h, func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
+		return l.StoragePoolLookupByName(name)
+	})
+	if err != nil {
+		return err
+	}
+	return h.retryBusy(ctx, func(l *libvirt.Libvirt) error { return l.StoragePoolRefresh(pool, 0) })
+}
+
+const (
+	busyPatience = 30 * time.Second
+	busyPause    = 100 * time.Millisecond
+)
+
+// retryBusy repeats a pool operation that libvirt refuses while a volume is being built or the
+// pool refreshed after an upload, which may be by somebody else.
+func (h *Host) retryBusy(ctx context.Context, f func(*libvirt.Libvirt) error) error {
+	patience, cancel := context.WithTimeout(ctx, busyPatience)
+	defer cancel()
+	for {
+		err := do(ctx, h, f)
+		if !isBusy(err) {
+			return err
+		}
+		select {
+		case <-time.After(busyPause):
+		case <-patience.Done():
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return fmt.Errorf("still busy after %v: %w", busyPatience, err)
+		}
+	}
+}
+
+// isBusy matches libvirt's text, for its code is that of any internal error:
+// libvirt src/storage/storage_driver.c, "pool '%s' has asynchronous jobs running."
+func isBusy(err error) bool {
+	return refusedWith(err, libvirt.ErrInternalError) && strings.Contains(err.Error(), "asynchronous jobs running")
+}

@@ -1,0 +1,243 @@
+package virt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+
+	"github.com/digitalocean/go-libvirt"
+	"github.com/digitalocean/go-libvirt/socket"
+	"github.com/digitalocean/go-libvirt/socket/dialers"
+)
+
+// Numbers of libvirt's remote protocol: libvirt src/remote/remote_protocol.x and
+// src/rpc/virnetprotocol.x.
+const (
+	remoteProgram = 0x20008086
+
+	procConnectOpen    = 1
+	procAuthList       = 66
+	procAuthPolkit     = 70
+	procOpenConsole    = 201
+	procVolumeUpload   = 208
+	procVolumeDownload = 209
+
+	authNone   = 0
+	authPolkit = 2
+
+	streamHole   = 6 // a packet type beside go-libvirt's socket.Stream
+	sparseStream = 1 // the flag of an upload that may have holes
+)
+
+// maxChunk is the most that a stream packet of ours carries. libvirtd takes 4 MiB; smaller packets
+// let the disk write while the next one is on its way, and keep the provider small.
+const maxChunk = 1 << 20
+
+// stream is a connection to libvirtd that carries one libvirt stream and nothing else: it may be
+// as slow as it likes, and it ends at once by closing. go-libvirt's own streams share the control
+// connection, take no context, and hang when the connection is lost in an upload.
+type stream struct {
+	host    *Host
+	socket  *socket.Socket
+	packets chan packet // unbuffered, so that a slow reader holds back libvirtd and not memory
+	closing sync.Once
+	closed  chan struct{} // ends Route when nobody reads any more
+	release func() bool   // undoes the tie to the context
+	proc    uint32
+	serial  int32
+}
+
+type packet struct {
+	header  socket.Header
+	payload []byte
+}
+
+// openStream connects and makes the call that begins a stream. The stream ends with ctx.
+func (h *Host) openStream(ctx context.Context, proc uint32, args xdr) (*stream, error) {
+	conn, err := h.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &stream{host: h, packets: make(chan packet), closed: make(chan struct{})}
+	s.socket = socket.New(dialers.NewAlreadyConnected(conn), s)
+	if err := s.socket.Connect(); err != nil {
+		return nil, h.connectError(err)
+	}
+	s.release = context.AfterFunc(ctx, func() { _ = conn.Close() })
+	if err := s.begin(ctx, proc, args); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// begin introduces the client, as libvirtd asks of every connection, and makes the call.
+func (s *stream) begin(ctx context.Context, proc uint32, args xdr) error {
+	methods, err := s.call(ctx, procAuthList, nil)
+	if err != nil {
+		return err
+	}
+	if err := s.authenticate(ctx, methods); err != nil {
+		return err
+	}
+	open := xdr{}.optional(string(libvirt.RemoteURI(s.host.uri))).uint32(0)
+	if _, err := s.call(ctx, procConnectOpen, open); err != nil {
+		return err
+	}
+	_, err = s.call(ctx, proc, args)
+	return err
+}
+
+// authenticate does what go-libvirt does on the control connection: nothing, or polkit.
+func (s *stream) authenticate(ctx context.Context, methods []byte) error {
+	r := xdrReader{rest: methods}
+	for range r.uint32() {
+		switch r.uint32() {
+		case authNone:
+			return r.err
+		case authPolkit:
+			_, err := s.call(ctx, procAuthPolkit, nil)
+			return err
+		}
+		if r.err != nil {
+			return r.err
+		}
+	}
+	return nil
+}
+
+// call sends a call and waits for its reply.
+func (s *stream) call(ctx context.Context, proc uint32, args xdr) ([]byte, error) {
+	s.proc = proc
+	s.serial++
+	if err := s.send(ctx, socket.Call, socket.StatusOK, args); err != nil {
+		return nil, err
+	}
+	reply, err := s.receive(ctx)
+	return reply.payload, err
+}
+
+func (s *stream) send(ctx context.Context, kind, status uint32, payload []byte) error {
+	err := s.socket.SendPacket(s.serial, s.proc, remoteProgram, payload, kind, status)
+	return s.ended(ctx, err)
+}
+
+// receive waits for libvirtd's next packet, a refusal among them.
+func (s *stream) receive(ctx context.Context) (packet, error) {
+	select {
+	case p := <-s.packets:
+		return p, s.refused(p)
+	case <-s.closed:
+		return packet{}, net.ErrClosed
+	case <-s.socket.Disconnected():
+		return packet{}, s.ended(ctx, io.ErrUnexpectedEOF)
+	case <-ctx.Done():
+		return packet{}, context.Cause(ctx)
+	}
+}
+
+// ended is the error for a connection that failed: the context's when that is why.
+func (s *stream) ended(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return s.host.lost(err)
+}
+
+// refused reads libvirtd's error: virNetMessageError begins with code, domain and message.
+func (s *stream) refused(p packet) error {
+	if p.header.Status != socket.StatusError {
+		return nil
+	}
+	r := xdrReader{rest: p.payload}
+	code, _, message := r.uint32(), r.uint32(), r.optional()
+	if r.err != nil || code == 0 {
+		return errors.New("libvirtd aborted the stream and did not say why")
+	}
+	return &refusal{libvirt.ErrorNumber(code), message}
+}
+
+// sendAll sends what content holds, then waits until libvirtd has taken it all.
+func (s *stream) sendAll(ctx context.Context, content io.Reader) error {
+	chunk := make([]byte, maxChunk)
+	for {
+		n, err := fill(content, chunk)
+		if n > 0 {
+			if err := s.sendChunk(ctx, chunk[:n]); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return s.finish(ctx)
+		}
+		if err != nil {
+			return errors.Join(err, s.abort(ctx))
+		}
+	}
+}
+
+// fill reads until chunk is full or content ends. Unlike io.ReadFull it passes on content's own
+// error, so that io.EOF means the end and io.ErrUnexpectedEOF a source that broke.
+func fill(content io.Reader, chunk []byte) (n int, err error) {
+	for n < len(chunk) && err == nil {
+		var m int
+		m, err = content.Read(chunk[n:])
+		n += m
+	}
+	return n, err
+}
+
+// sendChunk sends one packet, unless libvirtd said meanwhile that it cannot go on.
+func (s *stream) sendChunk(ctx context.Context, chunk []byte) error {
+	select {
+	case p := <-s.packets:
+		if err := s.refused(p); err != nil {
+			return err
+		}
+		return fmt.Errorf("libvirtd ended the stream early")
+	default:
+		return s.send(ctx, socket.Stream, socket.StatusContinue, chunk)
+	}
+}
+
+// sendHole leaves out so many bytes and ends the file behind them.
+func (s *stream) sendHole(ctx context.Context, length uint64) error {
+	return s.send(ctx, streamHole, socket.StatusContinue, xdr{}.uint64(length).uint32(0))
+}
+
+// finish tells libvirtd that all was sent and waits for its word that all was taken.
+func (s *stream) finish(ctx context.Context) error {
+	if err := s.send(ctx, socket.Stream, socket.StatusOK, nil); err != nil {
+		return err
+	}
+	_, err := s.receive(ctx)
+	return err
+}
+
+// abort tells libvirtd to drop the stream.
+func (s *stream) abort(ctx context.Context) error {
+	return s.send(ctx, socket.Stream, socket.StatusError, nil)
+}
+
+// Route takes a packet from the connection (socket.Router).
+func (s *stream) Route(header *socket.Header, payload []byte) {
+	select {
+	case s.packets <- packet{*header, payload}:
+	case <-s.closed:
+	}
+}
+
+// Close ends the stream and its connection.
+func (s *stream) Close() {
+	s.closing.Do(func() {
+		s.release()
+		close(s.closed)
+		_ = s.socket.Disconnect()
+	})
+}

@@ -1,0 +1,109 @@
+package virt
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/digitalocean/go-libvirt"
+)
+
+// Upload writes content over a volume from its beginning, on a connection of its own. The volume
+// grows when content is longer and keeps its tail when content is shorter.
+func (h *Host) Upload(ctx context.Context, pool, volume string, content io.Reader) error {
+	s, err := h.openStream(ctx, procVolumeUpload, transferArgs(pool, volume, 0, 0))
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return s.sendAll(ctx, content)
+}
+
+// truncate cuts a raw volume, or extends it, to size bytes, of which there must be one.
+// StorageVolResize cannot: it refuses to go below what the file takes on the disk. An upload can,
+// for libvirt ends a file where it skips a hole, and leaves the bytes that it skips as they were:
+// libvirt src/util/virfdstream.c, virFDStreamThreadDoWrite.
+func (h *Host) truncate(ctx context.Context, pool, volume string, size uint64) error {
+	if size == 0 {
+		return errors.New("libvirt cannot cut a volume to nothing; delete it and create it anew")
+	}
+	s, err := h.openStream(ctx, procVolumeUpload, transferArgs(pool, volume, size-1, sparseStream))
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.sendHole(ctx, 1); err != nil {
+		return err
+	}
+	return s.finish(ctx)
+}
+
+// Download writes a volume's bytes to a writer, on a connection of its own.
+func (h *Host) Download(ctx context.Context, pool, volume string, to io.Writer) error {
+	s, err := h.openStream(ctx, procVolumeDownload, transferArgs(pool, volume, 0, 0))
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	_, err = io.Copy(to, &incoming{stream: s, ctx: ctx})
+	return err
+}
+
+// transferArgs are those of upload and download alike: the volume, the offset, length 0 (to the end)
+// and the flags. libvirtd finds a volume by pool and name and needs no key.
+func transferArgs(pool, volume string, offset uint64, flags uint32) xdr {
+	return xdr{}.string(pool).string(volume).string("").uint64(offset).uint64(0).uint32(flags)
+}
+
+// Console is a guest's console: what the guest writes from the moment it was opened.
+type Console struct{ incoming }
+
+// OpenConsole opens a domain's first console, on a connection of its own. Reading ends with io.EOF
+// when the guest does. It is refused while somebody else has the console.
+func (h *Host) OpenConsole(ctx context.Context, name string) (*Console, error) {
+	domain, err := h.lookupDomain(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return h.openConsole(ctx, domain)
+}
+
+func (h *Host) openConsole(ctx context.Context, domain libvirt.Domain) (*Console, error) {
+	args := xdr{}.string(domain.Name).opaque(domain.UUID[:]).uint32(uint32(domain.ID))
+	s, err := h.openStream(ctx, procOpenConsole, args.optional("").uint32(0))
+	if err != nil {
+		return nil, err
+	}
+	return &Console{incoming{stream: s, ctx: ctx}}, nil
+}
+
+// Close lets go of the console; the guest goes on.
+func (c *Console) Close() error {
+	c.stream.Close()
+	return nil
+}
+
+// incoming reads what libvirtd sends on a stream.
+type incoming struct {
+	stream *stream
+	ctx    context.Context
+	rest   []byte
+	ended  bool
+}
+
+func (i *incoming) Read(p []byte) (int, error) {
+	for len(i.rest) == 0 {
+		if i.ended {
+			return 0, io.EOF
+		}
+		packet, err := i.stream.receive(i.ctx)
+		if err != nil {
+			return 0, err
+		}
+		i.rest = packet.payload
+		i.ended = len(packet.payload) == 0 // libvirtd's sign that no more comes
+	}
+	n := copy(p, i.rest)
+	i.rest = i.rest[n:]
+	return n, nil
+}

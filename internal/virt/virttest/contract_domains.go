@@ -1,0 +1,307 @@
+package virttest
+
+import (
+	"context"
+	"io"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+const domainName = "contract"
+
+var domainChecks = []check{
+	{"a host says what it can run", func(t *testing.T, s Subject) {
+		can, err := s.Capabilities(t.Context())
+		done(t, "Capabilities", err)
+		at := slices.IndexFunc(can.Guests, func(g virt.Guest) bool { return g.Arch == "s390x" })
+		if at < 0 || !slices.Contains(can.Guests[at].Accelerators, "tcg") || can.Guests[at].Emulator == "" || can.Arch == "" {
+			t.Errorf("Capabilities returned %+v, want s390x by tcg among them", can)
+		}
+	}},
+	{"a domain is made", func(t *testing.T, s Subject) {
+		d := fullDomain(t, s)
+		givenDomain(t, s, d)
+		read := wantDomain(t, s, d)
+		if read.UUID == "" || !strings.HasPrefix(read.Machine, "s390-ccw-virtio-") {
+			t.Errorf("it has UUID %q and machine %q, want its version", read.UUID, read.Machine)
+		}
+		again := bareDomain()
+		again.Memory *= 2
+		refused(t, "CreateDomain again", s.CreateDomain(t.Context(), again), virt.ErrExists)
+		wantDomain(t, s, d)
+		done(t, "DeleteDomain", s.DeleteDomain(t.Context(), domainName))
+		_, err := s.Domain(t.Context(), domainName)
+		refused(t, "Domain", err, virt.ErrNotFound)
+	}},
+	{"a domain that is not there", func(t *testing.T, s Subject) {
+		_, err := s.Domain(t.Context(), domainName)
+		refused(t, "Domain", err, virt.ErrNotFound)
+		_, err = s.Addresses(t.Context(), domainName)
+		refused(t, "Addresses", err, virt.ErrNotFound)
+		_, err = s.BootDomain(t.Context(), domainName)
+		refused(t, "BootDomain", err, virt.ErrNotFound)
+		refused(t, "RedefineDomain", s.RedefineDomain(t.Context(), bareDomain()), virt.ErrNotFound)
+		refused(t, "SetNote", s.SetNote(t.Context(), domainName, "note"), virt.ErrNotFound)
+		refused(t, "StartDomain", s.StartDomain(t.Context(), domainName), virt.ErrNotFound)
+		refused(t, "ShutDownDomain", s.ShutDownDomain(t.Context(), domainName, time.Second), virt.ErrNotFound)
+		refused(t, "KillDomain", s.KillDomain(t.Context(), domainName), virt.ErrNotFound)
+		refused(t, "DeleteDomain", s.DeleteDomain(t.Context(), domainName), virt.ErrNotFound)
+	}},
+	{"a domain changes, one attribute after the other", func(t *testing.T, s Subject) {
+		d := fullDomain(t, s)
+		givenDomain(t, s, d)
+		uuid := wantDomain(t, s, d).UUID
+		for what, change := range domainChanges {
+			changed := fullDomain(t, s)
+			change(&changed)
+			for _, wanted := range []virt.Domain{changed, d} { // and back
+				done(t, "RedefineDomain: "+what, s.RedefineDomain(t.Context(), wanted))
+				if read := wantDomain(t, s, wanted); read.UUID != uuid {
+					t.Errorf("%s: the UUID went from %s to %s", what, uuid, read.UUID)
+				}
+				if t.Failed() {
+					t.Fatal("that was: " + what)
+				}
+			}
+		}
+	}},
+	{"a note is kept as it is written", func(t *testing.T, s Subject) {
+		d := bareDomain()
+		givenDomain(t, s, d)
+		for _, note := range []string{`{"a": "<b> & 'c'"}`, "two\nlines\tand ]]> more", "", "ümlaut"} {
+			done(t, "SetNote", s.SetNote(t.Context(), domainName, note))
+			d.Note = note
+			wantDomain(t, s, d)
+		}
+		d.Note = "by <redefinition>"
+		done(t, "RedefineDomain", s.RedefineDomain(t.Context(), d))
+		wantDomain(t, s, d)
+		d.Note = ""
+		done(t, "RedefineDomain", s.RedefineDomain(t.Context(), d))
+		wantDomain(t, s, d)
+	}},
+	{"a domain starts and is killed", func(t *testing.T, s Subject) {
+		d := givenWaitingDomain(t, s)
+		for range 2 {
+			done(t, "StartDomain", s.StartDomain(t.Context(), domainName))
+			wantState(t, s, virt.Running)
+		}
+		guests, err := s.NetworkGuests(t.Context(), networkName)
+		if err != nil || !slices.Equal(guests, []string{domainName}) {
+			t.Errorf("NetworkGuests returned %q, %v", guests, err)
+		}
+		addresses, err := s.Addresses(t.Context(), domainName)
+		if err != nil || len(addresses) > 0 {
+			t.Errorf("Addresses of a guest without a lease returned %v, %v", addresses, err)
+		}
+		d.VCPUs, d.State = 2, virt.Running
+		done(t, "RedefineDomain", s.RedefineDomain(t.Context(), d))
+		done(t, "SetNote", s.SetNote(t.Context(), domainName, "while it runs"))
+		d.Note = "while it runs"
+		wantDomain(t, s, d)
+		for range 2 {
+			done(t, "KillDomain", s.KillDomain(t.Context(), domainName))
+			wantState(t, s, virt.Off)
+		}
+		d.State = virt.Off
+		wantDomain(t, s, d)
+		addresses, err = s.Addresses(t.Context(), domainName)
+		if err != nil || len(addresses) > 0 {
+			t.Errorf("Addresses of a guest that is off returned %v, %v", addresses, err)
+		}
+	}},
+	{"a domain shuts down, by force when it does not", func(t *testing.T, s Subject) {
+		givenWaitingDomain(t, s)
+		done(t, "ShutDownDomain of one that is off", s.ShutDownDomain(t.Context(), domainName, time.Second))
+		done(t, "StartDomain", s.StartDomain(t.Context(), domainName))
+		done(t, "ShutDownDomain", s.ShutDownDomain(t.Context(), domainName, 500*time.Millisecond))
+		wantState(t, s, virt.Off)
+	}},
+	{"a running domain is deleted", func(t *testing.T, s Subject) {
+		givenWaitingDomain(t, s)
+		done(t, "StartDomain", s.StartDomain(t.Context(), domainName))
+		done(t, "DeleteDomain", s.DeleteDomain(t.Context(), domainName))
+		_, err := s.Domain(t.Context(), domainName)
+		refused(t, "Domain", err, virt.ErrNotFound)
+		if guests, err := s.NetworkGuests(t.Context(), networkName); err != nil || len(guests) > 0 {
+			t.Errorf("NetworkGuests returned %q, %v", guests, err)
+		}
+	}},
+	{"a domain without its network or disk stays off", func(t *testing.T, s Subject) {
+		d := fullDomain(t, s)
+		givenDomain(t, s, d)
+		if s.StartDomain(t.Context(), domainName) == nil {
+			t.Error("StartDomain: no error although a network is missing")
+		}
+		if _, err := s.BootDomain(t.Context(), domainName); err == nil {
+			t.Error("BootDomain: no error although a network is missing")
+		}
+		wantState(t, s, virt.Off)
+		d.Interfaces = nil
+		d.Boot = []string{virt.BootDisk}
+		d.Disks[0].Path = path.Join(poolPath, "missing")
+		done(t, "RedefineDomain", s.RedefineDomain(t.Context(), d))
+		failed(t, "StartDomain without a disk", s.StartDomain(t.Context(), domainName))
+		wantState(t, s, virt.Off)
+	}},
+	{"a boot shows from the first line until the guest gives up", func(t *testing.T, s Subject) {
+		givenDomain(t, s, bareDomain())
+		for range 2 {
+			console, err := s.BootDomain(t.Context(), domainName)
+			done(t, "BootDomain", err)
+			text := readAll(t, console)
+			if !strings.Contains(text, "LOADPARM=[") {
+				t.Errorf("the console showed %q", text)
+			}
+			done(t, "Close", console.Close())
+			wantState(t, s, virt.Off)
+		}
+	}},
+	{"a console is let go and the guest goes on", func(t *testing.T, s Subject) {
+		givenWaitingDomain(t, s)
+		ctx, cancel := context.WithCancel(t.Context())
+		console, err := s.BootDomain(ctx, domainName)
+		done(t, "BootDomain", err)
+		wantFirstLine(t, console)
+		if _, err := s.BootDomain(t.Context(), domainName); err == nil {
+			t.Error("BootDomain of a running domain: no error")
+		}
+		cancel()
+		err = soon(t, "Read after the context", func() error { _, err := io.ReadAll(console); return err })
+		refused(t, "Read after the context", err, context.Canceled)
+		done(t, "Close", console.Close())
+		done(t, "Close again", console.Close())
+		wantState(t, s, virt.Running)
+	}},
+	{"a console ends when the guest is killed", func(t *testing.T, s Subject) {
+		givenWaitingDomain(t, s)
+		console, err := s.BootDomain(t.Context(), domainName)
+		done(t, "BootDomain", err)
+		wantFirstLine(t, console)
+		done(t, "KillDomain", s.KillDomain(t.Context(), domainName))
+		readAll(t, console)
+		done(t, "Close", console.Close())
+	}},
+}
+
+// domainChanges are changes to fullDomain, of all that a domain has but its name.
+var domainChanges = map[string]func(d *virt.Domain){
+	"CPU":             func(d *virt.Domain) { d.CPU = "max" },
+	"VCPUs":           func(d *virt.Domain) { d.VCPUs = 3 },
+	"memory":          func(d *virt.Domain) { d.Memory = 768 << 20 },
+	"boot from disk":  func(d *virt.Domain) { d.Boot = []string{virt.BootDisk} },
+	"boot from both":  func(d *virt.Domain) { d.Boot = []string{virt.BootDisk, virt.BootNetwork} },
+	"boot not at all": func(d *virt.Domain) { d.Boot = nil },
+	"disk path":       func(d *virt.Domain) { d.Disks[0].Path = path.Join(poolPath, "other") },
+	"disk format":     func(d *virt.Domain) { d.Disks[0].Format = "qcow2" },
+	"disk bus":        func(d *virt.Domain) { d.Disks[1].Bus = "scsi" },
+	"disk serial":     func(d *virt.Domain) { d.Disks[0].Serial = "" },
+	"disk read-only":  func(d *virt.Domain) { d.Disks[0].ReadOnly, d.Disks[1].ReadOnly = true, false },
+	"disks swapped":   func(d *virt.Domain) { d.Disks[0], d.Disks[1] = d.Disks[1], d.Disks[0] },
+	"fewer disks":     func(d *virt.Domain) { d.Disks = d.Disks[1:] },
+	"no disks":        func(d *virt.Domain) { d.Disks, d.Boot = nil, []string{virt.BootNetwork} },
+	"network":         func(d *virt.Domain) { d.Interfaces[0].Network = "other" },
+	"MAC":             func(d *virt.Domain) { d.Interfaces[0].MAC = "52:54:00:00:01:03" },
+	"bridge":          func(d *virt.Domain) { d.Interfaces[1].Bridge = "br1" },
+	"network for bridge": func(d *virt.Domain) {
+		d.Interfaces[0] = virt.Interface{Bridge: "br0", MAC: d.Interfaces[0].MAC}
+	},
+	"fewer interfaces": func(d *virt.Domain) { d.Interfaces = d.Interfaces[1:] },
+	"no interfaces":    func(d *virt.Domain) { d.Interfaces, d.Boot = nil, []string{virt.BootDisk} },
+	"note":             func(d *virt.Domain) { d.Note = "<other>" },
+	"autostart":        func(d *virt.Domain) { d.Autostart = false },
+}
+
+// bareDomain has nothing to boot from: its firmware gives up at once.
+func bareDomain() virt.Domain {
+	return virt.Domain{
+		Name: domainName, Arch: "s390x", Machine: "s390-ccw-virtio", Accelerator: "tcg",
+		CPU: "qemu", VCPUs: 1, Memory: 512 << 20,
+	}
+}
+
+// fullDomain uses all that a domain has. It does not start: there is no such network.
+func fullDomain(t *testing.T, s Subject) virt.Domain {
+	t.Helper()
+	tidyDirectory(t, s)
+	d := bareDomain()
+	d.VCPUs = 2
+	d.Boot = []string{virt.BootNetwork, virt.BootDisk}
+	d.Disks = []virt.Disk{
+		{Path: path.Join(poolPath, "one"), Format: "raw", Bus: "virtio", Serial: "disk-1"},
+		{Path: path.Join(poolPath, "two"), Format: "qcow2", Bus: "virtio", ReadOnly: true},
+	}
+	d.Interfaces = []virt.Interface{
+		{Network: networkName, MAC: "52:54:00:00:01:01"},
+		{Bridge: "br0", MAC: "52:54:00:00:01:02"},
+	}
+	d.Note = `{"<a>": "b & c"}`
+	d.Autostart = true
+	return d
+}
+
+// givenWaitingDomain runs on: its firmware waits for a DHCP server that the network does not have.
+func givenWaitingDomain(t *testing.T, s Subject) virt.Domain {
+	t.Helper()
+	givenNetwork(t, s, plainNetwork())
+	d := bareDomain()
+	d.Boot = []string{virt.BootNetwork}
+	d.Interfaces = []virt.Interface{{Network: networkName, MAC: "52:54:00:00:01:01"}}
+	givenDomain(t, s, d)
+	return d
+}
+
+func givenDomain(t *testing.T, s Subject, d virt.Domain) {
+	t.Helper()
+	tidy(t, "the domain", func(ctx context.Context) error { return s.DeleteDomain(ctx, d.Name) })
+	done(t, "CreateDomain", s.CreateDomain(t.Context(), d))
+}
+
+// wantDomain asks for the domain and compares all but what the host chose.
+func wantDomain(t *testing.T, s Subject, want virt.Domain) virt.Domain {
+	t.Helper()
+	read, err := s.Domain(t.Context(), want.Name)
+	done(t, "Domain", err)
+	want.UUID, want.Machine = read.UUID, read.Machine
+	if !reflect.DeepEqual(read, want) {
+		t.Errorf("Domain returned\n%+v, want\n%+v", read, want)
+	}
+	return read
+}
+
+func wantState(t *testing.T, s Subject, want virt.State) {
+	t.Helper()
+	read, err := s.Domain(t.Context(), domainName)
+	done(t, "Domain", err)
+	if read.State != want {
+		t.Errorf("the domain is %v, want %v", read.State, want)
+	}
+}
+
+func wantFirstLine(t *testing.T, console io.Reader) {
+	t.Helper()
+	text := ""
+	for chunk := make([]byte, 256); !strings.Contains(text, "LOADPARM=["); {
+		n, err := console.Read(chunk)
+		text += string(chunk[:n])
+		if err != nil {
+			t.Fatalf("the console showed %q and then %v", text, err)
+		}
+	}
+}
+
+// readAll reads a console to its end, which is near.
+func readAll(t *testing.T, console io.Reader) string {
+	t.Helper()
+	ended := time.AfterFunc(30*time.Second, func() { panic("the console goes on and on") })
+	defer ended.Stop()
+	text, err := io.ReadAll(console)
+	done(t, "Read", err)
+	return string(text)
+}

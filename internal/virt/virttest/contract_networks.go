@@ -1,0 +1,202 @@
+package virttest
+
+import (
+	"context"
+	"io/fs"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+const networkName = "contract"
+
+var networkChecks = []check{
+	{"a network is made", func(t *testing.T, s Subject) {
+		n := fullNetwork(t, s)
+		givenNetwork(t, s, n)
+		read := wantNetwork(t, s, n)
+		if read.UUID == "" {
+			t.Error("it has no UUID")
+		}
+		refused(t, "CreateNetwork again", s.CreateNetwork(t.Context(), plainNetwork()), virt.ErrExists)
+		wantNetwork(t, s, n)
+		guests, err := s.NetworkGuests(t.Context(), networkName)
+		if err != nil || len(guests) > 0 {
+			t.Errorf("NetworkGuests returned %q, %v", guests, err)
+		}
+		done(t, "DeleteNetwork", s.DeleteNetwork(t.Context(), networkName))
+		_, err = s.Network(t.Context(), networkName)
+		refused(t, "Network", err, virt.ErrNotFound)
+	}},
+	{"a network gets a bridge", func(t *testing.T, s Subject) {
+		n := plainNetwork()
+		n.Bridge = ""
+		givenNetwork(t, s, n)
+		read, err := s.Network(t.Context(), networkName)
+		done(t, "Network", err)
+		if !strings.HasPrefix(read.Bridge, "virbr") {
+			t.Errorf("the bridge is %q, want virbr0 or alike", read.Bridge)
+		}
+		n.Domain = "lab.test"
+		done(t, "UpdateNetwork", s.UpdateNetwork(t.Context(), n))
+		n.Bridge = read.Bridge
+		wantNetwork(t, s, n)
+	}},
+	{"a network that is not there", func(t *testing.T, s Subject) {
+		_, err := s.Network(t.Context(), networkName)
+		refused(t, "Network", err, virt.ErrNotFound)
+		_, err = s.NetworkGuests(t.Context(), networkName)
+		refused(t, "NetworkGuests", err, virt.ErrNotFound)
+		refused(t, "UpdateNetwork", s.UpdateNetwork(t.Context(), plainNetwork()), virt.ErrNotFound)
+		refused(t, "DeleteNetwork", s.DeleteNetwork(t.Context(), networkName), virt.ErrNotFound)
+	}},
+	{"a network that does not start leaves nothing", func(t *testing.T, s Subject) {
+		n := plainNetwork()
+		n.TFTPRoot = "/srv/contract/missing"
+		failed(t, "CreateNetwork without its TFTP root", s.CreateNetwork(t.Context(), n))
+		_, err := s.Network(t.Context(), networkName)
+		refused(t, "Network", err, virt.ErrNotFound)
+	}},
+	{"a network is only defined", func(t *testing.T, s Subject) {
+		n := plainNetwork()
+		n.Active = false
+		givenNetwork(t, s, n)
+		wantNetwork(t, s, n)
+		n.Active, n.Autostart = true, true
+		done(t, "UpdateNetwork", s.UpdateNetwork(t.Context(), n))
+		wantNetwork(t, s, n)
+		n.Active, n.Autostart = false, false
+		done(t, "UpdateNetwork", s.UpdateNetwork(t.Context(), n))
+		wantNetwork(t, s, n)
+	}},
+	{"a network changes, one attribute after the other", func(t *testing.T, s Subject) {
+		n := fullNetwork(t, s)
+		givenNetwork(t, s, n)
+		uuid := wantNetwork(t, s, n).UUID
+		done(t, "UpdateNetwork to the same", s.UpdateNetwork(t.Context(), n))
+		for what, change := range networkChanges {
+			changed := fullNetwork(t, s)
+			change(&changed)
+			for _, wanted := range []virt.Network{changed, n} { // and back
+				done(t, "UpdateNetwork: "+what, s.UpdateNetwork(t.Context(), wanted))
+				if read := wantNetwork(t, s, wanted); read.UUID != uuid {
+					t.Errorf("%s: the UUID went from %s to %s", what, uuid, read.UUID)
+				}
+				if t.Failed() {
+					t.Fatal("that was: " + what)
+				}
+			}
+		}
+	}},
+	{"a change that does not start is taken back", func(t *testing.T, s Subject) {
+		n := fullNetwork(t, s)
+		givenNetwork(t, s, n)
+		changed := fullNetwork(t, s)
+		changed.TFTPRoot = "/srv/contract/missing"
+		failed(t, "UpdateNetwork without its TFTP root", s.UpdateNetwork(t.Context(), changed))
+		wantNetwork(t, s, n)
+	}},
+}
+
+// networkChanges are changes to fullNetwork, of all that a network has.
+var networkChanges = map[string]func(n *virt.Network){
+	"mode route":    func(n *virt.Network) { n.Mode = "route" },
+	"mode open":     func(n *virt.Network) { n.Mode = "open" },
+	"mode isolated": func(n *virt.Network) { n.Mode = "isolated" },
+	"bridge":        func(n *virt.Network) { n.Bridge = "contract1" },
+	"domain":        func(n *virt.Network) { n.Domain = "other.test" },
+	"no domain":     func(n *virt.Network) { n.Domain = "" },
+	"MTU":           func(n *virt.Network) { n.MTU = 9000 },
+	"no MTU":        func(n *virt.Network) { n.MTU = 0 },
+	"autostart":     func(n *virt.Network) { n.Autostart = false },
+	"active":        func(n *virt.Network) { n.Active = false },
+	"TFTP root":     func(n *virt.Network) { n.TFTPRoot = "/srv/contract/other" },
+	"no TFTP root":  func(n *virt.Network) { n.TFTPRoot = "" },
+	"address":       func(n *virt.Network) { n.IPv4.Address = netip.MustParsePrefix("192.168.166.254/24") },
+	"prefix":        func(n *virt.Network) { n.IPv4.Address = netip.MustParsePrefix("192.168.166.1/23") },
+	"no address":    func(n *virt.Network) { n.Mode, n.IPv4, n.TFTPRoot = "isolated", nil, "" },
+	"no DHCP":       func(n *virt.Network) { n.IPv4.DHCP = nil },
+	"ranges": func(n *virt.Network) {
+		n.IPv4.DHCP.Ranges = []virt.Range{{Start: "192.168.166.2", End: "192.168.166.9"}}
+	},
+	"no ranges":       func(n *virt.Network) { n.IPv4.DHCP.Ranges = nil },
+	"reserved IP":     func(n *virt.Network) { n.IPv4.DHCP.Reservations[0].IP = "192.168.166.7" },
+	"reserved MAC":    func(n *virt.Network) { n.IPv4.DHCP.Reservations[0].MAC = "52:54:00:00:00:ff" },
+	"reserved name":   func(n *virt.Network) { n.IPv4.DHCP.Reservations[1].Hostname = "three" },
+	"reservations":    func(n *virt.Network) { n.IPv4.DHCP.Reservations = n.IPv4.DHCP.Reservations[1:] },
+	"no reservations": func(n *virt.Network) { n.IPv4.DHCP.Reservations = nil },
+	"bootfile":        func(n *virt.Network) { n.IPv4.DHCP.Bootfile = "other" },
+	"next server":     func(n *virt.Network) { n.IPv4.DHCP.NextServer = "" },
+	"no bootp":        func(n *virt.Network) { n.IPv4.DHCP.Bootfile, n.IPv4.DHCP.NextServer = "", "" },
+	"lease time":      func(n *virt.Network) { n.IPv4.DHCP.LeaseSeconds = 7200 },
+	"no lease time":   func(n *virt.Network) { n.IPv4.DHCP.LeaseSeconds = 0 },
+}
+
+func plainNetwork() virt.Network {
+	return virt.Network{
+		Name: networkName, Mode: "isolated", Bridge: "contract0", Active: true,
+		IPv4: &virt.IPv4{Address: netip.MustParsePrefix("192.168.166.1/24")},
+	}
+}
+
+// fullNetwork uses all that a network has. It needs directories on the host.
+func fullNetwork(t *testing.T, s Subject) virt.Network {
+	t.Helper()
+	tidyDirectory(t, s)
+	for _, directory := range []string{"/srv/contract", "/srv/contract/root", "/srv/contract/other"} {
+		if _, err := s.Disk.Stat(directory); err != nil {
+			done(t, "Mkdir", s.Disk.Mkdir(directory, fs.FileMode(0o755)))
+		}
+	}
+	return virt.Network{
+		Name: networkName, Mode: "nat", Bridge: "contract0", Domain: "lab.test", MTU: 1400,
+		Autostart: true, Active: true, TFTPRoot: "/srv/contract/root",
+		IPv4: &virt.IPv4{
+			Address: netip.MustParsePrefix("192.168.166.1/24"),
+			DHCP: &virt.DHCP{
+				Ranges: []virt.Range{
+					{Start: "192.168.166.10", End: "192.168.166.19"},
+					{Start: "192.168.166.30", End: "192.168.166.39"},
+				},
+				Reservations: []virt.Reservation{
+					{MAC: "52:54:00:00:00:01", IP: "192.168.166.5", Hostname: "one"},
+					{MAC: "52:54:00:00:00:02", IP: "192.168.166.6"},
+				},
+				Bootfile: "pxelinux", NextServer: "192.168.166.1", LeaseSeconds: 3600,
+			},
+		},
+	}
+}
+
+func givenNetwork(t *testing.T, s Subject, n virt.Network) {
+	t.Helper()
+	tidy(t, "the network", func(ctx context.Context) error { return s.DeleteNetwork(ctx, n.Name) })
+	done(t, "CreateNetwork", s.CreateNetwork(t.Context(), n))
+}
+
+// wantNetwork asks for the network and compares all but its UUID.
+func wantNetwork(t *testing.T, s Subject, want virt.Network) virt.Network {
+	t.Helper()
+	read, err := s.Network(t.Context(), want.Name)
+	done(t, "Network", err)
+	want.UUID = read.UUID
+	if !reflect.DeepEqual(read, want) {
+		t.Errorf("Network returned %+v with %+v, want %+v with %+v", read, addressing(read), want, addressing(want))
+	}
+	return read
+}
+
+// addressing makes what is behind the pointers show in a message.
+func addressing(n virt.Network) any {
+	switch {
+	case n.IPv4 == nil:
+		return "no addresses"
+	case n.IPv4.DHCP == nil:
+		return n.IPv4.Address
+	default:
+		return *n.IPv4.DHCP
+	}
+}

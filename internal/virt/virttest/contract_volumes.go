@@ -1,0 +1,311 @@
+package virttest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+var volumeChecks = []check{
+	{"a volume is made", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		v := givenVolume("file")
+		done(t, "CreateVolume", s.CreateVolume(t.Context(), v))
+		wantMode(t, s, path.Join(poolPath, "file"), 0o644)
+		wantContent(t, s, "file", "")
+
+		read, err := s.Volume(t.Context(), poolName, "file")
+		done(t, "Volume", err)
+		if age := time.Since(read.ModTime); age < -time.Minute || age > time.Minute {
+			t.Errorf("ModTime is %v, which is not now", read.ModTime)
+		}
+		v.Path, v.ModTime = path.Join(poolPath, "file"), read.ModTime
+		if read != v {
+			t.Errorf("Volume returned %+v, want %+v", read, v)
+		}
+		pool, name, err := s.VolumeAt(t.Context(), v.Path)
+		if err != nil || pool != poolName || name != "file" {
+			t.Errorf("VolumeAt returned %q, %q, %v", pool, name, err)
+		}
+		refused(t, "CreateVolume again", s.CreateVolume(t.Context(), v), virt.ErrExists)
+	}},
+	{"a volume that is not there", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		wantNoVolume(t, s, poolName)
+		_, _, err := s.VolumeAt(t.Context(), path.Join(poolPath, "none"))
+		refused(t, "VolumeAt", err, virt.ErrNotFound)
+	}},
+	{"a volume of a pool that is not there", func(t *testing.T, s Subject) {
+		wantNoVolume(t, s, poolName)
+		refused(t, "CreateVolume", s.CreateVolume(t.Context(), givenVolume("none")), virt.ErrNotFound)
+	}},
+	{"a file that somebody removed is gone", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		givenContent(t, s, "file", "content")
+		done(t, "Remove", s.Disk.Remove(path.Join(poolPath, "file")))
+		_, err := s.Volume(t.Context(), poolName, "file")
+		refused(t, "Volume", err, virt.ErrNotFound)
+		failedWithoutVolume(t, "Download", s.Download(t.Context(), poolName, "file", io.Discard))
+		failedWithoutVolume(t, "Upload", s.Upload(t.Context(), poolName, "file", strings.NewReader("new")))
+		wantGone(t, s, path.Join(poolPath, "file"))
+	}},
+	{"a file that somebody made has its name", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		givenFile(t, s, "theirs", "kept")
+		refused(t, "CreateVolume", s.CreateVolume(t.Context(), givenVolume("theirs")), virt.ErrExists)
+		wantContent(t, s, "theirs", "kept")
+	}},
+	{"volumes are listed", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		if names, err := s.VolumeNames(t.Context(), poolName); err != nil || len(names) > 0 {
+			t.Errorf("VolumeNames of an empty pool returned %q, %v", names, err)
+		}
+		givenContent(t, s, "mine", "")
+		givenFile(t, s, "theirs", "kept")
+		names, err := s.VolumeNames(t.Context(), poolName)
+		slices.Sort(names)
+		if err != nil || !slices.Equal(names, []string{"mine", "theirs"}) {
+			t.Errorf("VolumeNames returned %q, %v", names, err)
+		}
+	}},
+	{"an upload makes a volume longer and never shorter", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		givenContent(t, s, "file", letters(5<<20+3))
+		wantCapacity(t, s, "file", 5<<20+3)
+		done(t, "Upload", s.Upload(t.Context(), poolName, "file", strings.NewReader("short")))
+		wantContent(t, s, "file", "short"+letters(5<<20 + 3)[5:])
+
+		done(t, "ResizeVolume", s.ResizeVolume(t.Context(), poolName, "file", 5, true))
+		wantContent(t, s, "file", "short")
+		wantCapacity(t, s, "file", 5)
+		done(t, "Upload of nothing", s.Upload(t.Context(), poolName, "file", strings.NewReader("")))
+		wantContent(t, s, "file", "short")
+	}},
+	{"an upload shows in the time", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		givenContent(t, s, "file", "first")
+		before, err := s.Volume(t.Context(), poolName, "file")
+		done(t, "Volume", err)
+		time.Sleep(20 * time.Millisecond) // more than a tick of the file system's clock
+		done(t, "Upload", s.Upload(t.Context(), poolName, "file", strings.NewReader("other")))
+		after, err := s.Volume(t.Context(), poolName, "file")
+		if err != nil || !after.ModTime.After(before.ModTime) {
+			t.Errorf("ModTime went from %v to %v (%v)", before.ModTime, after.ModTime, err)
+		}
+	}},
+	{"a download", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		for _, size := range []int{0, 1, 3<<20 + 1} {
+			name := fmt.Sprint(size)
+			givenContent(t, s, name, letters(size))
+			var got bytes.Buffer
+			done(t, "Download", s.Download(t.Context(), poolName, name, &got))
+			if got.String() != letters(size) {
+				t.Errorf("a download of %d bytes brought %d", size, got.Len())
+			}
+		}
+	}},
+	{"a copy", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		givenContent(t, s, "file", letters(1<<20+1))
+		directory := virt.NewDirectory(s, poolName)
+		done(t, "Copy", directory.Copy(t.Context(), "file", "copy"))
+		wantContent(t, s, "copy", letters(1<<20+1))
+		wantMode(t, s, path.Join(poolPath, "copy"), 0o644)
+		refused(t, "Copy again", directory.Copy(t.Context(), "file", "copy"), virt.ErrExists)
+		refused(t, "Copy of nothing", directory.Copy(t.Context(), "none", "other"), virt.ErrNotFound)
+		refused(t, "CloneVolume of nothing", s.CloneVolume(t.Context(), givenVolume("other"), "none"), virt.ErrNotFound)
+		wantGone(t, s, path.Join(poolPath, "other"))
+	}},
+	{"a disk image", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		base := virt.Volume{Pool: poolName, Name: "base.qcow2", Format: "qcow2", Capacity: 1 << 30}
+		done(t, "CreateVolume", s.CreateVolume(t.Context(), base))
+		overlay := virt.Volume{
+			Pool: poolName, Name: "overlay.qcow2", Format: "qcow2", Capacity: 2 << 30,
+			Backing: &virt.Backing{Path: path.Join(poolPath, base.Name), Format: "qcow2"},
+		}
+		done(t, "CreateVolume with backing", s.CreateVolume(t.Context(), overlay))
+
+		read, err := s.Volume(t.Context(), poolName, overlay.Name)
+		done(t, "Volume", err)
+		if read.Format != "qcow2" || read.Capacity != 2<<30 || read.Backing == nil || *read.Backing != *overlay.Backing {
+			t.Errorf("Volume returned %+v over %+v, want %+v over %+v", read, read.Backing, overlay, overlay.Backing)
+		}
+		if read.Allocation == 0 || read.Allocation >= 1<<20 {
+			t.Errorf("an empty image takes %d bytes", read.Allocation)
+		}
+	}},
+	{"a volume grows and shrinks only on demand", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		image := virt.Volume{Pool: poolName, Name: "image", Format: "qcow2", Capacity: 1 << 30}
+		done(t, "CreateVolume", s.CreateVolume(t.Context(), image))
+		done(t, "ResizeVolume", s.ResizeVolume(t.Context(), poolName, "image", 3<<30, false))
+		wantCapacity(t, s, "image", 3<<30)
+		failed(t, "ResizeVolume to less", s.ResizeVolume(t.Context(), poolName, "image", 1<<30, false))
+		wantCapacity(t, s, "image", 3<<30)
+	}},
+	{"a volume is removed", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		givenContent(t, s, "file", "content")
+		done(t, "DeleteVolume", s.DeleteVolume(t.Context(), poolName, "file"))
+		wantGone(t, s, path.Join(poolPath, "file"))
+		refused(t, "DeleteVolume again", s.DeleteVolume(t.Context(), poolName, "file"), virt.ErrNotFound)
+	}},
+	{"uploads side by side", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		var uploads sync.WaitGroup
+		for i := range 4 {
+			uploads.Go(func() {
+				v := givenVolume(fmt.Sprint(i))
+				if err := errors.Join(s.CreateVolume(t.Context(), v),
+					s.Upload(t.Context(), poolName, v.Name, strings.NewReader(letters(2<<20+i)))); err != nil {
+					t.Errorf("upload %d: %v", i, err)
+				}
+			})
+		}
+		uploads.Wait()
+		for i := range 4 {
+			wantContent(t, s, fmt.Sprint(i), letters(2<<20+i))
+		}
+	}},
+	{"an upload ends with its context", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		givenContent(t, s, "file", "")
+		ctx, cancel := context.WithCancel(t.Context())
+		content := &endless{then: cancel}
+		err := soon(t, "Upload", func() error { return s.Upload(ctx, poolName, "file", content) })
+		refused(t, "Upload", err, context.Canceled)
+		_, err = s.Volume(t.Context(), poolName, "file")
+		done(t, "Volume", err)
+	}},
+	{"an upload ends with its reader", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		givenContent(t, s, "file", "")
+		broken := errors.New("the source broke")
+		content := io.MultiReader(strings.NewReader(letters(3<<20)), iotest.ErrReader(broken))
+		err := soon(t, "Upload", func() error { return s.Upload(t.Context(), poolName, "file", content) })
+		refused(t, "Upload", err, broken)
+		_, err = s.Volume(t.Context(), poolName, "file")
+		done(t, "Volume", err)
+	}},
+	{"a slow reader holds up nobody", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		givenContent(t, s, "file", letters(8<<20))
+		slow := &slowWriter{began: make(chan struct{}), goOn: make(chan struct{})}
+		download := make(chan error, 1)
+		go func() { download <- s.Download(t.Context(), poolName, "file", slow) }()
+		<-slow.began
+		for range 10 {
+			err := soon(t, "Volume beside a slow download", func() error {
+				_, err := s.Volume(t.Context(), poolName, "file")
+				return err
+			})
+			done(t, "Volume", err)
+		}
+		close(slow.goOn)
+		done(t, "Download", <-download)
+		if slow.bytes != 8<<20 {
+			t.Errorf("the slow download brought %d bytes", slow.bytes)
+		}
+	}},
+	{"a download ends with its context and its writer", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		givenContent(t, s, "file", letters(8<<20))
+		ctx, cancel := context.WithCancel(t.Context())
+		err := soon(t, "Download", func() error {
+			return s.Download(ctx, poolName, "file", writerFunc(func(p []byte) (int, error) {
+				cancel()
+				return len(p), nil
+			}))
+		})
+		refused(t, "Download", err, context.Canceled)
+		full := errors.New("the disk is full")
+		err = soon(t, "Download", func() error {
+			return s.Download(t.Context(), poolName, "file", writerFunc(func([]byte) (int, error) { return 0, full }))
+		})
+		refused(t, "Download", err, full)
+	}},
+}
+
+// givenVolume describes a file such as a TFTP root holds.
+func givenVolume(name string) virt.Volume {
+	return virt.Volume{Pool: poolName, Name: name, Format: "raw", Mode: "0644"}
+}
+
+func givenContent(t *testing.T, s Subject, name, content string) {
+	t.Helper()
+	done(t, "CreateVolume", s.CreateVolume(t.Context(), givenVolume(name)))
+	done(t, "Upload", s.Upload(t.Context(), poolName, name, strings.NewReader(content)))
+	wantContent(t, s, name, content)
+}
+
+func wantCapacity(t *testing.T, s Subject, name string, want uint64) {
+	t.Helper()
+	v, err := s.Volume(t.Context(), poolName, name)
+	done(t, "Volume", err)
+	if v.Capacity != want {
+		t.Errorf("%s has a capacity of %d, want %d", name, v.Capacity, want)
+	}
+}
+
+func wantNoVolume(t *testing.T, s Subject, pool string) {
+	t.Helper()
+	_, err := s.Volume(t.Context(), pool, "none")
+	refused(t, "Volume", err, virt.ErrNotFound)
+	refused(t, "ResizeVolume", s.ResizeVolume(t.Context(), pool, "none", 1, true), virt.ErrNotFound)
+	refused(t, "DeleteVolume", s.DeleteVolume(t.Context(), pool, "none"), virt.ErrNotFound)
+	refused(t, "Download", s.Download(t.Context(), pool, "none", io.Discard), virt.ErrNotFound)
+	refused(t, "Upload", s.Upload(t.Context(), pool, "none", strings.NewReader("x")), virt.ErrNotFound)
+}
+
+// failedWithoutVolume is for what needs a file that libvirt still lists: it says either.
+func failedWithoutVolume(t *testing.T, what string, err error) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("%s: no error although the file is gone", what)
+	}
+}
+
+// endless is content that calls then in the middle and goes on.
+type endless struct {
+	bytes int
+	then  func()
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.bytes += len(p); e.bytes > 4<<20 {
+		e.then()
+		time.Sleep(time.Millisecond) // so that it fills no disk
+	}
+	return len(p), nil
+}
+
+// slowWriter takes nothing until it may go on.
+type slowWriter struct {
+	began, goOn chan struct{}
+	once        sync.Once
+	bytes       int
+}
+
+func (w *slowWriter) Write(p []byte) (int, error) {
+	w.once.Do(func() { close(w.began) })
+	<-w.goOn
+	w.bytes += len(p)
+	return len(p), nil
+}
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

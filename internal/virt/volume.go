@@ -1,0 +1,190 @@
+package virt
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/digitalocean/go-libvirt"
+	"libvirt.org/go/libvirtxml"
+)
+
+// Volume is a file in a pool.
+type Volume struct {
+	Pool       string
+	Name       string
+	Path       string
+	Format     string // qcow2, raw
+	Mode       string // octal, such as 0644; "" leaves it to libvirt, which takes 0600
+	Capacity   uint64 // bytes that a guest sees
+	Allocation uint64 // bytes that it takes on the host
+	Backing    *Backing
+	ModTime    time.Time
+}
+
+// Backing is the file beneath a qcow2 overlay.
+type Backing struct {
+	Path   string
+	Format string
+}
+
+// Volume reads a volume. ErrNotFound also says that its file is gone; that the pool is.
+func (h *Host) Volume(ctx context.Context, pool, name string) (Volume, error) {
+	text, err := call(ctx, h, func(l *libvirt.Libvirt) (string, error) {
+		return l.StorageVolGetXMLDesc(libvirt.StorageVol{Pool: pool, Name: name}, 0)
+	})
+	if err != nil {
+		return Volume{}, err
+	}
+	return parseVolume(pool, text)
+}
+
+// CreateVolume makes a volume that is not there yet; otherwise it returns ErrExists.
+func (h *Host) CreateVolume(ctx context.Context, v Volume) error {
+	return h.newVolume(ctx, v, func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error {
+		_, err := l.StorageVolCreateXML(pool, text, 0)
+		return err
+	})
+}
+
+// CloneVolume makes a volume out of another one in the same pool, on the host.
+func (h *Host) CloneVolume(ctx context.Context, v Volume, from string) error {
+	return h.newVolume(ctx, v, func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error {
+		_, err := l.StorageVolCreateXMLFrom(pool, text, libvirt.StorageVol{Pool: v.Pool, Name: from}, 0)
+		return err
+	})
+}
+
+type volumeMaker func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error
+
+// newVolume makes a volume, and finds out whether a refusal means that the name is taken: libvirt
+// says so with a code of its own only for files in its list.
+func (h *Host) newVolume(ctx context.Context, v Volume, create volumeMaker) error {
+	text, err := volumeXML(v).Marshal()
+	if err != nil {
+		return err
+	}
+	err = h.retryBusy(ctx, func(l *libvirt.Libvirt) error {
+		pool, err := l.StoragePoolLookupByName(v.Pool)
+		if err != nil {
+			return err
+		}
+		return create(l, pool, text)
+	})
+	if !refusedWith(err, libvirt.ErrOperationInvalid) && !refusedWith(err, libvirt.ErrInternalError) {
+		return err
+	}
+	return taken(err, func() error {
+		if err := h.refreshPool(ctx, v.Pool); err != nil {
+			return err
+		}
+		_, err := h.Volume(ctx, v.Pool, v.Name)
+		return err
+	})
+}
+
+// ResizeVolume sets the bytes that a guest sees. A volume gets smaller only where shrink says so;
+// what lies behind the new end is lost, the volume must be raw, and a byte of it must stay.
+func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uint64, shrink bool) error {
+	if shrink {
+		return h.truncate(ctx, pool, name, capacity)
+	}
+	return do(ctx, h, func(l *libvirt.Libvirt) error {
+		return l.StorageVolResize(libvirt.StorageVol{Pool: pool, Name: name}, capacity, 0)
+	})
+}
+
+// DeleteVolume removes a volume and its file.
+func (h *Host) DeleteVolume(ctx context.Context, pool, name string) error {
+	return h.retryBusy(ctx, func(l *libvirt.Libvirt) error {
+		return l.StorageVolDelete(libvirt.StorageVol{Pool: pool, Name: name}, 0)
+	})
+}
+
+// VolumeNames lists the volumes of a pool, after a fresh look at its directory.
+func (h *Host) VolumeNames(ctx context.Context, pool string) ([]string, error) {
+	if err := h.refreshPool(ctx, pool); err != nil {
+		return nil, err
+	}
+	return call(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
+		handle, err := l.StoragePoolLookupByName(pool)
+		if err != nil {
+			return nil, err
+		}
+		volumes, _, err := l.StoragePoolListAllVolumes(handle, 1, 0)
+		names := make([]string, len(volumes))
+		for i, v := range volumes {
+			names[i] = v.Name
+		}
+		return names, err
+	})
+}
+
+func volumeXML(v Volume) *libvirtxml.StorageVolume {
+	doc := &libvirtxml.StorageVolume{
+		Name:     v.Name,
+		Capacity: &libvirtxml.StorageVolumeSize{Value: v.Capacity, Unit: "bytes"},
+		Target: &libvirtxml.StorageVolumeTarget{
+			Format: &libvirtxml.StorageVolumeTargetFormat{Type: v.Format},
+		},
+	}
+	if v.Mode != "" {
+		doc.Target.Permissions = &libvirtxml.StorageVolumeTargetPermissions{Mode: v.Mode}
+	}
+	if v.Backing != nil {
+		doc.BackingStore = &libvirtxml.StorageVolumeBackingStore{
+			Path:   v.Backing.Path,
+			Format: &libvirtxml.StorageVolumeTargetFormat{Type: v.Backing.Format},
+		}
+	}
+	return doc
+}
+
+func parseVolume(pool, text string) (Volume, error) {
+	var doc libvirtxml.StorageVolume
+	if err := doc.Unmarshal(text); err != nil {
+		return Volume{}, fmt.Errorf("volume in pool %q: %w", pool, err)
+	}
+	v := Volume{Pool: pool, Name: doc.Name, Capacity: size(doc.Capacity), Allocation: size(doc.Allocation)}
+	if t := doc.Target; t != nil {
+		v.Path = t.Path
+		v.ModTime = modTime(t.Timestamps)
+		if t.Format != nil {
+			v.Format = t.Format.Type
+		}
+		if t.Permissions != nil {
+			v.Mode = t.Permissions.Mode
+		}
+	}
+	if b := doc.BackingStore; b != nil && b.Path != "" {
+		v.Backing = &Backing{Path: b.Path}
+		if b.Format != nil {
+			v.Backing.Format = b.Format.Type
+		}
+	}
+	return v, nil
+}
+
+// size reads a size that libvirt wrote, always in bytes.
+func size(s *libvirtxml.StorageVolumeSize) uint64 {
+	if s == nil {
+		return 0
+	}
+	return s.Value
+}
+
+// modTime reads libvirt's "seconds.nanoseconds"; the zero time stands for one that is not there.
+func modTime(t *libvirtxml.StorageVolumeTargetTimestamps) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	seconds, fraction, _ := strings.Cut(t.Mtime, ".")
+	s, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	ns, _ := strconv.ParseInt(fraction, 10, 64)
+	return time.Unix(s, ns).UTC()
+}
