@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -14,111 +15,84 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 )
 
-// absolutePath accepts a path on a Linux host as libvirt keeps it: absolute and clean.
-type absolutePath struct{}
+// rule is a validator that accepts the strings that check does. Its error says what is wrong and
+// what a right value looks like.
+type rule struct {
+	what  string // "path", for the summary `Invalid path`
+	check func(value string) error
+}
 
-func (absolutePath) Description(context.Context) string { return "an absolute path without . or .." }
+func (r rule) Description(context.Context) string { return "a valid " + r.what }
 
-func (v absolutePath) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+func (r rule) MarkdownDescription(ctx context.Context) string { return r.Description(ctx) }
 
-func (v absolutePath) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+func (r rule) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
 	}
-	value := req.ConfigValue.ValueString()
-	if !strings.HasPrefix(value, "/") || value == "/" || filepath.Clean(value) != value || hasControl(value) {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid path",
-			fmt.Sprintf("%q is not an absolute path of the libvirt host, written without a trailing slash, \".\" and \"..\", such as /srv/tftp.", value))
+	if err := r.check(req.ConfigValue.ValueString()); err != nil {
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid "+r.what, sentence(err))
 	}
 }
 
-// objectName accepts a name of a libvirt object that is also a file's name: libvirt keeps each
+var (
+	absolutePath = rule{"path", checkAbsolutePath}
+	objectName   = rule{"name", checkObjectName}
+	checksum     = rule{"checksum", func(value string) error { _, err := image.ParseChecksum(value); return err }}
+	duration     = rule{"duration", checkDuration}
+	leaseTime    = rule{"lease time", checkLeaseTime}
+	pattern      = rule{"pattern", checkPattern}
+)
+
+// checkAbsolutePath accepts a path on a Linux host as libvirt keeps it: absolute and clean.
+func checkAbsolutePath(value string) error {
+	if !strings.HasPrefix(value, "/") || value == "/" || filepath.Clean(value) != value || hasControl(value) {
+		return fmt.Errorf("%q is not an absolute path of the libvirt host, written without a trailing slash, \".\" and \"..\", such as /srv/tftp", value)
+	}
+	return nil
+}
+
+// maxNameLength leaves some of the 255 bytes that a file's name may have for what is put behind.
+const maxNameLength = 200
+
+// checkObjectName accepts a name of a libvirt object that is also a file's name: libvirt keeps each
 // definition in <name>.xml, and a volume is a file of its pool.
-type objectName struct{}
-
-func (objectName) Description(context.Context) string { return "a name without a slash" }
-
-func (v objectName) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-func (v objectName) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
+func checkObjectName(value string) error {
+	switch {
+	case value == "":
+		return errors.New("a name cannot be empty")
+	case len(value) > maxNameLength:
+		return fmt.Errorf("%q has %d bytes; a name has at most %d", value, len(value), maxNameLength)
+	case strings.Contains(value, "/") || hasControl(value):
+		return fmt.Errorf("%q has a slash or a control character, which a name cannot have", value)
+	case strings.HasPrefix(value, ".") || strings.TrimSpace(value) != value:
+		return fmt.Errorf("%q begins with a dot, or begins or ends with a blank, which a name cannot", value)
+	default:
+		return nil
 	}
-	value := req.ConfigValue.ValueString()
-	// 255 bytes is the most for a file's name; some are left for what is put behind a name.
-	const most = 200
-	if value == "" || len(value) > most || strings.HasPrefix(value, ".") || strings.Contains(value, "/") || hasControl(value) || strings.TrimSpace(value) != value {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid name",
-			fmt.Sprintf("%q cannot be a name: it needs 1 to %d bytes, no slash, no control character, no dot at its beginning and no blank at its ends.", value, most))
+}
+
+func checkDuration(value string) error {
+	if d, err := time.ParseDuration(value); err != nil || d <= 0 {
+		return fmt.Errorf("%q is not a duration above zero, such as \"90s\" or \"5m\"", value)
 	}
+	return nil
+}
+
+// checkLeaseTime accepts what dnsmasq does: two minutes and more (dnsmasq(8), --dhcp-range).
+func checkLeaseTime(value string) error {
+	lease, err := time.ParseDuration(value)
+	if err != nil || lease < 2*time.Minute || lease%time.Second != 0 {
+		return fmt.Errorf("%q is not a duration of at least two minutes in whole seconds, such as \"2h\" or \"45m\"", value)
+	}
+	return nil
+}
+
+func checkPattern(value string) error {
+	if _, err := regexp.Compile(value); err != nil {
+		return fmt.Errorf("%w; patterns are RE2, https://github.com/google/re2/wiki/Syntax", err)
+	}
+	return nil
 }
 
 func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
-
-// checksum accepts what image.ParseChecksum reads.
-type checksum struct{}
-
-func (checksum) Description(context.Context) string { return "a checksum sha256:… or sha512:…" }
-
-func (v checksum) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-func (v checksum) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	if _, err := image.ParseChecksum(req.ConfigValue.ValueString()); err != nil {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid checksum", sentence(err))
-	}
-}
-
-// leaseTime accepts a duration of at least two minutes, dnsmasq's least (dnsmasq(8), --dhcp-range).
-type leaseTime struct{}
-
-func (leaseTime) Description(context.Context) string { return "a duration of at least 2m" }
-
-func (v leaseTime) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-func (v leaseTime) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	value := req.ConfigValue.ValueString()
-	lease, err := time.ParseDuration(value)
-	if err != nil || lease < 2*time.Minute || lease%time.Second != 0 {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid lease time",
-			fmt.Sprintf("%q is not a duration of at least two minutes in whole seconds, such as \"2h\" or \"45m\".", value))
-	}
-}
-
-// pattern accepts a regular expression.
-type pattern struct{}
-
-func (pattern) Description(context.Context) string { return "a regular expression (RE2)" }
-
-func (v pattern) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-func (v pattern) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	if _, err := regexp.Compile(req.ConfigValue.ValueString()); err != nil {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid pattern", sentence(err)+" Patterns are RE2: https://github.com/google/re2/wiki/Syntax.")
-	}
-}
-
-// duration accepts a duration above zero.
-type duration struct{}
-
-func (duration) Description(context.Context) string { return "a duration such as 5m" }
-
-func (v duration) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-func (v duration) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	if d, err := time.ParseDuration(req.ConfigValue.ValueString()); err != nil || d <= 0 {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid duration",
-			fmt.Sprintf("%q is not a duration above zero, such as \"90s\" or \"5m\".", req.ConfigValue.ValueString()))
-	}
-}

@@ -94,3 +94,25 @@ func TestSearchOrder(t *testing.T) {
 		}
 	}
 }
+
+func TestIPv4Of(t *testing.T) {
+	tests := map[string]string{
+		"C0A89601":   "192.168.150.1",
+		"C0A896":     "192.168.150.0/24",
+		"C0A8960":    "192.168.150.0/28",
+		"0":          "0.0.0.0/4",
+		"c0a89601":   "", // the firmware writes upper case
+		"C0A8960100": "",
+		"default":    "",
+		"":           "",
+	}
+	for name, want := range tests {
+		got := IPv4Of(name)
+		if got != want {
+			t.Errorf("IPv4Of(%q) = %q, want %q", name, got, want)
+		}
+		if back, err := IPv4FileName(got); want != "" && (err != nil || back != name) {
+			t.Errorf("IPv4FileName(%q) = %q, %v, want %q", got, back, err, name)
+		}
+	}
+}
