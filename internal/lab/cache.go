@@ -1,0 +1,58 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// CacheDir makes and returns a directory for what is slow to get and outlives a test: below
+// $NETBOOT_CACHE, or else terraform-provider-netboot in the user's cache directory.
+func CacheDir(elem ...string) (string, error) {
+	base := os.Getenv("NETBOOT_CACHE")
+	if base == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return "", fmt.Errorf("unable to find a cache directory: %w; set NETBOOT_CACHE to one", err)
+		}
+		base = filepath.Join(user, "terraform-provider-netboot")
+	}
+	base, err := filepath.Abs(base)
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(append([]string{base}, elem...)...)
+	return dir, os.MkdirAll(dir, 0o755)
+}
+
+// exclusively does the work while no other process does any under this lock: go test runs the tests
+// of several packages at once, and each may be the first to need what the cache does not have yet.
+func exclusively(ctx context.Context, work func() error) error {
+	dir, err := CacheDir()
+	if err != nil {
+		return err
+	}
+	lock, err := os.Create(filepath.Join(dir, "lock"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Close() }() // which unlocks
+	for {
+		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return work()
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return fmt.Errorf("unable to lock %s: %w", lock.Name(), err)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("another process still holds %s: %w", lock.Name(), ctx.Err())
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// follow writes each line that appears in the consoles' logs of the directory, until the context ends
+// and all that was there by then is written.
+func follow(ctx context.Context, dir string, w io.Writer) error {
+	written := map[string]int{} // bytes, by guest
+	for ended := false; !ended; {
+		select {
+		case <-ctx.Done():
+			ended = true
+		case <-time.After(100 * time.Millisecond):
+		}
+		for _, guest := range guests(dir) {
+			log, err := os.ReadFile(logFile(dir, guest))
+			if err != nil {
+				return err
+			}
+			n, err := writeLines(w, guest, log[min(written[guest], len(log)):], ended)
+			if err != nil {
+				return err
+			}
+			written[guest] += n
+		}
+	}
+	return nil
+}
+
+// writeLines writes the whole lines of the text, and at the end of all a last one that is not whole.
+// It returns how much of the text that was.
+func writeLines(w io.Writer, guest string, text []byte, end bool) (int, error) {
+	done := 0
+	for line := range bytes.Lines(text) {
+		if !end && !bytes.HasSuffix(line, []byte("\n")) {
+			break
+		}
+		if _, err := fmt.Fprintf(w, "%s | %s\n", guest, bytes.TrimRight(line, "\r\n")); err != nil {
+			return done, err
+		}
+		done += len(line)
+	}
+	return done, nil
+}
+
+// guests are the names of those that have a log in the directory.
+func guests(dir string) []string {
+	logs, _ := filepath.Glob(logFile(dir, "*")) // the pattern is a good one
+	names := make([]string, len(logs))
+	for i, log := range logs {
+		names[i] = strings.TrimSuffix(filepath.Base(log), ".log")
+	}
+	return names
+}
+
+func logFile(dir, guest string) string { return filepath.Join(dir, guest+".log") }

@@ -1,0 +1,115 @@
+//go:build linux
+
+// The command guest is the init of the lab's guests: it reports on the console what kind of machine it woke up in, does what
+// words on the kernel command line say, and then stays up until it is asked to shut down.
+//
+// Every line that it writes begins with "NETBOOT-INIT: ". The first is "up"; "ready" comes when all
+// words are done but the last. The words:
+//
+//	netboot.print=TEXT   writes the text
+//	netboot.dhcp         asks for an address on the first network interface
+//	netboot.then=WHAT    ends with poweroff, reboot, halt or panic instead of waiting
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	commands := mountAll()
+	say("up")
+	loadModules()
+	describe(commands)
+
+	then := "wait"
+	for _, word := range strings.Fields(commands) {
+		name, value, _ := strings.Cut(word, "=")
+		switch name {
+		case "netboot.print":
+			say("%s", value)
+		case "netboot.dhcp":
+			configureNetwork()
+		case "netboot.then":
+			then = value
+		}
+	}
+	say("ready")
+	finish(then)
+}
+
+// say writes one line in one piece, so that the kernel's own messages do not split it.
+func say(format string, values ...any) {
+	fmt.Printf("NETBOOT-INIT: "+format+"\n", values...)
+}
+
+// mountAll mounts what the kernel offers and returns its command line.
+func mountAll() string {
+	for _, kind := range []string{"proc", "sysfs", "devtmpfs"} {
+		target := map[string]string{"proc": "/proc", "sysfs": "/sys", "devtmpfs": "/dev"}[kind]
+		if err := syscall.Mount(kind, target, kind, 0, ""); err != nil {
+			say("unable to mount %s: %v", target, err)
+		}
+	}
+	return text("/proc/cmdline")
+}
+
+// loadModules loads the drivers that came with the initrd, in the order that is written there.
+func loadModules() {
+	for _, name := range strings.Fields(text("/modules/order")) {
+		if err := loadModule("/modules/" + name); err != nil {
+			say("unable to load %s: %v", name, err)
+		}
+	}
+}
+
+// finish never returns, for a kernel whose init ends panics.
+func finish(how string) {
+	switch how {
+	case "poweroff":
+		end(syscall.LINUX_REBOOT_CMD_POWER_OFF)
+	case "reboot":
+		clearMemoryOnReboot()
+		end(syscall.LINUX_REBOOT_CMD_RESTART)
+	case "halt":
+		end(syscall.LINUX_REBOOT_CMD_HALT)
+	case "panic":
+		os.Exit(1)
+	case "wait":
+	default:
+		say("unable to %q: netboot.then takes poweroff, reboot, halt, panic or wait", how)
+	}
+	waitForShutdown()
+}
+
+// clearMemoryOnReboot chooses the one of the kernel's two ways to load again that QEMU knows without KVM.
+// With the other, which is the default, the kernel finds itself still running and stops for good.
+func clearMemoryOnReboot() {
+	if err := os.WriteFile("/sys/firmware/reipl/ccw/clear", []byte("1"), 0); err != nil {
+		say("unable to reboot under TCG: %v", err)
+	}
+}
+
+// waitForShutdown waits for the machine's request to shut down. The kernel turns s390x's "signal
+// quiesce" into what Ctrl-Alt-Del does on a PC: it reboots, unless init wants a SIGINT instead.
+func waitForShutdown() {
+	requests := make(chan os.Signal, 1)
+	signal.Notify(requests, os.Interrupt)
+	if err := syscall.Reboot(syscall.LINUX_REBOOT_CMD_CAD_OFF); err != nil {
+		say("unable to take over Ctrl-Alt-Del: %v", err)
+	}
+	<-requests
+	say("asked to shut down")
+	end(syscall.LINUX_REBOOT_CMD_POWER_OFF)
+}
+
+func end(command int) {
+	syscall.Sync()
+	if err := syscall.Reboot(command); err != nil {
+		say("unable to end: %v", err)
+	}
+	select {} // halt returns
+}

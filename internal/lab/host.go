@@ -1,0 +1,223 @@
+// Package lab starts what tests and the demo need from the real world, and stops it again: libvirt
+// hosts of their own, an s390x kernel and initrd to boot in them, and web servers that misbehave.
+//
+// It needs Linux, root and Debian's packages, and installs those that are missing. It knows neither
+// Terraform nor the provider, so that a test can ask the real server whether the provider is right.
+// What takes long it announces on standard error.
+package lab
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+//go:embed init.sh
+var initScript string
+
+// What a new host's directory holds. The machine's own configuration is not copied: it may hold
+// networks and guests that start by themselves.
+var hostFiles = map[string]string{
+	"init.sh":           initScript,
+	"etc/libvirtd.conf": `auth_unix_rw = "none"` + "\n" + `unix_sock_rw_perms = "0700"` + "\n",
+	"etc/virtlogd.conf": "",
+	// AppArmor's profiles name paths as the machine sees them, not the lab.
+	"etc/qemu.conf": `security_driver = "none"` + "\n",
+}
+
+// Host is a libvirt host of its own: libvirtd, virtlogd and everything that they start live in mount,
+// network and process namespaces that nothing outlives. Files of the machine are visible to it as
+// they are, except for libvirt's own directories and /srv, which are new and empty.
+type Host struct {
+	URI string // reaches the host from outside of its namespaces
+	Dir string // holds run, etc, lib, log (libvirt's directories) and srv; goes with the host
+
+	init  *exec.Cmd
+	input io.Closer // closing it ends init, and with init every process of the host
+}
+
+// Start starts a new host and returns as soon as libvirtd answers: within a second, the first time on
+// a machine within half a minute, as libvirtd then looks at every QEMU that is installed. The context
+// bounds the start alone; the host runs until Stop, or until the process that started it ends in
+// whatever way.
+func Start(ctx context.Context) (*Host, error) {
+	if err := InstallPackages(ctx); err != nil {
+		return nil, err
+	}
+	if os.Geteuid() != 0 {
+		return nil, errors.New("unable to start a libvirt host: namespaces need root; run the tests as root")
+	}
+	h, err := newHost()
+	if err != nil {
+		return nil, fmt.Errorf("unable to start a libvirt host: %w", err)
+	}
+	if err := h.Restart(ctx); err != nil {
+		return nil, errors.Join(err, h.Stop())
+	}
+	return h, nil
+}
+
+// newHost makes the directory and the namespaces, with nothing running in them but init.
+func newHost() (*Host, error) {
+	cache, err := CacheDir("libvirt")
+	if err != nil {
+		return nil, err
+	}
+	dir, err := newHostDir()
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{
+		URI:  "qemu+unix:///system?socket=" + dir + "/run/libvirt-sock",
+		Dir:  dir,
+		init: exec.Command("sh", filepath.Join(dir, "init.sh"), dir, cache),
+	}
+	if err := h.startInit(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return h, nil
+}
+
+// newHostDir keeps its path short, for a socket's path may have 107 bytes, and readable all the way
+// down, for dnsmasq serves TFTP roots as nobody.
+func newHostDir() (string, error) {
+	dir, err := os.MkdirTemp("/tmp", "netboot-lab-")
+	if err != nil {
+		return "", err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", err
+	}
+	for _, name := range []string{"run", "etc", "lib", "log", "srv"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			return "", err
+		}
+	}
+	for name, text := range hostFiles {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+}
+
+func (h *Host) startInit() error {
+	h.init.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID,
+		Setsid:     true, // a Ctrl-C at the terminal is for the tests, which then stop the host
+	}
+	var complaint bytes.Buffer
+	h.init.Stderr = &complaint
+	output, err := h.init.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if h.input, err = h.init.StdinPipe(); err != nil {
+		return err
+	}
+	if err := h.init.Start(); err != nil {
+		return fmt.Errorf("unable to make namespaces: %w", err)
+	}
+	if line, _ := bufio.NewReader(output).ReadString('\n'); line != "ready\n" {
+		return fmt.Errorf("unable to set up namespaces: %w: %s", h.init.Wait(), bytes.TrimSpace(complaint.Bytes()))
+	}
+	return nil
+}
+
+// Stop ends every process of the host and removes its directory. Files outside of that, such as
+// volumes in a pool at another path, stay.
+func (h *Host) Stop() error {
+	if err := h.input.Close(); err != nil {
+		return fmt.Errorf("unable to stop the libvirt host in %s: %w", h.Dir, err)
+	}
+	_ = h.init.Wait() // its status is that of its last rm, which is checked here for itself
+	if _, err := os.Stat(h.Dir); !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("unable to remove %s of a stopped libvirt host; remove it by hand", h.Dir)
+	}
+	return nil
+}
+
+// Kill kills libvirtd alone, as a crash would. Guests, dnsmasq and virtlogd keep running.
+func (h *Host) Kill(ctx context.Context) error {
+	_, err := h.Exec(ctx, "sh", "-c", `
+		pid=$(cat /run/libvirt/libvirtd.pid) && kill -KILL "$pid"
+		while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done`)
+	return err
+}
+
+// Restart starts libvirtd again after Kill, in the same namespaces, and returns as soon as it answers.
+func (h *Host) Restart(ctx context.Context) error {
+	for _, daemon := range []string{"virtlogd", "libvirtd"} {
+		if err := h.startDaemon(ctx, daemon); err != nil {
+			return err
+		}
+	}
+	for {
+		_, err := h.Virsh(ctx, "list", "--all")
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("libvirtd does not answer (%w): %w\n%s", ctx.Err(), err, h.Log())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// startDaemon does nothing when the daemon is running, as virtlogd is after Kill.
+func (h *Host) startDaemon(ctx context.Context, name string) error {
+	start := `[ -e $1 ] && kill -0 $(cat $1) 2>/dev/null || exec $0 --daemon --pid-file $1`
+	if _, err := h.Exec(ctx, "sh", "-c", start, name, "/run/libvirt/"+name+".pid"); err != nil {
+		return fmt.Errorf("%w\n%s", err, h.Log())
+	}
+	return nil
+}
+
+// Log is what libvirtd has complained about so far.
+func (h *Host) Log() string {
+	log, err := os.ReadFile(filepath.Join(h.Dir, "log", "libvirtd.log"))
+	if err != nil {
+		return err.Error()
+	}
+	return string(log)
+}
+
+// Virsh asks the server with virsh and returns what it prints, for tests that want to know what really is.
+func (h *Host) Virsh(ctx context.Context, args ...string) (string, error) {
+	return output(exec.CommandContext(ctx, "virsh", append([]string{"--quiet", "--connect", h.URI}, args...)...))
+}
+
+// Exec runs a command inside of the host's namespaces, such as ip, and returns what it prints.
+func (h *Host) Exec(ctx context.Context, args ...string) (string, error) {
+	enter := []string{"--mount", "--root", "--net", "--pid", "--target", strconv.Itoa(h.init.Process.Pid), "--"}
+	return output(exec.CommandContext(ctx, "nsenter", append(enter, args...)...))
+}
+
+// output runs the command and returns what it prints; its error says what the command complained about.
+func output(cmd *exec.Cmd) (string, error) {
+	cmd.WaitDelay = time.Second // a daemon that it starts may hold its output for ever
+	out, err := cmd.Output()
+	if err == nil {
+		return string(out), nil
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
+		return "", fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, bytes.TrimSpace(exit.Stderr))
+	}
+	return "", fmt.Errorf("%s: %w", strings.Join(cmd.Args, " "), err)
+}
+
+// announce says what is about to take long.
+func announce(format string, values ...any) { fmt.Fprintf(os.Stderr, format+"\n", values...) }

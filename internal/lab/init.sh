@@ -1,0 +1,39 @@
+# The first process of a lab: it runs in mount, network and process namespaces of its own, so what
+# happens here never reaches the machine's own libvirt, its network or its processes.
+#
+#   sh init.sh LAB CACHE
+#
+# LAB is the directory of this lab, CACHE the one that all labs keep libvirt's cache in.
+set -eu
+lab=$1 cache=$2
+
+mount --make-rprivate /
+mount -t proc proc /proc
+
+# The new /sys has no cgroups, which libvirtd would fill and leave behind. The old one has to go, as
+# libvirtd also finds the mounts that are hidden below the new one.
+umount --recursive --lazy /sys
+mount -t sysfs sysfs /sys
+
+# A /run of its own hides the machine's system bus: libvirtd would ask firewalld and machined there.
+mount -t tmpfs -o mode=0755 tmpfs /run
+mkdir /run/libvirt /run/lock # where libvirtd locks consoles
+
+mount --bind "$lab/run" /run/libvirt
+mount --bind "$lab/etc" /etc/libvirt
+mount --bind "$lab/lib" /var/lib/libvirt
+mount --bind "$lab/log" /var/log/libvirt
+mount --bind "$cache" /var/cache/libvirt
+mount --bind "$lab/srv" /srv
+ip link set lo up
+echo ready
+
+# The pipe on our input ends when its owner stops the lab or dies, by whatever signal. Until then the
+# shell waits here and reaps every orphan, without which libvirtd could not tell that a guest has gone.
+cat >/dev/null
+
+kill -KILL -1
+for try in 1 2 3 4 5; do
+	rm -rf "$lab" && exit # fails while a dying process still writes
+	sleep 0.2
+done

@@ -1,0 +1,72 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+// Every program that the lab runs, and Debian's package that has it.
+var programs = []struct{ name, debianPackage string }{
+	{"libvirtd", "libvirt-daemon-system"},
+	{"virtlogd", "libvirt-daemon-system"},
+	{"virsh", "libvirt-clients"},
+	{"qemu-system-s390x", "qemu-system-misc"},
+	{"qemu-img", "qemu-utils"},
+	{"dnsmasq", "dnsmasq-base"},
+	{"ip", "iproute2"},
+	{"iptables", "iptables"},
+	{"nsenter", "util-linux"},
+}
+
+// InstallPackages installs the Debian packages of the programs that are missing. It does nothing when
+// all are there. Its error names what to install by hand.
+func InstallPackages(ctx context.Context) error {
+	if len(missingPackages()) == 0 {
+		return nil
+	}
+	return exclusively(ctx, func() error {
+		missing := missingPackages() // another process may just have installed them
+		if len(missing) == 0 {
+			return nil
+		}
+		if err := install(ctx, missing); err != nil {
+			return fmt.Errorf("unable to install what the lab needs: %w; as root, run: apt-get install %s",
+				err, strings.Join(missing, " "))
+		}
+		return nil
+	})
+}
+
+func missingPackages() []string {
+	var missing []string
+	for _, program := range programs {
+		if _, err := exec.LookPath(program.name); err != nil {
+			missing = append(missing, program.debianPackage)
+		}
+	}
+	slices.Sort(missing)
+	return slices.Compact(missing)
+}
+
+func install(ctx context.Context, packages []string) error {
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return errors.New("this machine has no apt-get")
+	}
+	if os.Geteuid() != 0 {
+		return errors.New("this needs root")
+	}
+	announce("Installing Debian packages: %s", strings.Join(packages, " "))
+	if _, err := output(exec.CommandContext(ctx, "apt-get", "-q", "update")); err != nil {
+		return err
+	}
+	args := append([]string{"-q", "-y", "--no-install-recommends", "install"}, packages...)
+	cmd := exec.CommandContext(ctx, "apt-get", args...)
+	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	_, err := output(cmd)
+	return err
+}

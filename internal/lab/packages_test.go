@@ -1,0 +1,24 @@
+package lab
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestInstallPackagesSaysWhatIsMissing(t *testing.T) {
+	t.Setenv("NETBOOT_CACHE", t.TempDir())
+	t.Setenv("PATH", t.TempDir())
+	err := InstallPackages(t.Context())
+	const want = "apt-get install dnsmasq-base iproute2 iptables libvirt-clients libvirt-daemon-system " +
+		"qemu-system-misc qemu-utils util-linux"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want an error that says %q", err, want)
+	}
+}
+
+func TestInstallPackagesNeedsNothing(t *testing.T) {
+	Shared(t) // which has installed them
+	if missing := missingPackages(); len(missing) != 0 {
+		t.Errorf("missing are %v", missing)
+	}
+}
