@@ -248,6 +248,16 @@ func (h *Host) ShutDownDomain(ctx context.Context, name string, patience time.Du
 	if err != nil || domain.ID < 0 {
 		return err
 	}
+	state, err := call(ctx, h, func(l *libvirt.Libvirt) (int32, error) {
+		state, _, err := l.DomainGetState(domain, 0)
+		return state, err
+	})
+	if err != nil {
+		return err
+	}
+	if stateOf(state) == Paused {
+		return h.KillDomain(ctx, name) // it cannot hear
+	}
 	ended, stop, err := h.watchEnd(ctx, domain)
 	if err != nil {
 		return err
@@ -255,7 +265,7 @@ func (h *Host) ShutDownDomain(ctx context.Context, name string, patience time.Du
 	defer stop()
 	err = do(ctx, h, func(l *libvirt.Libvirt) error { return l.DomainShutdown(domain) })
 	if refusedWith(err, libvirt.ErrOperationInvalid) {
-		return nil // it ended meanwhile
+		return h.KillDomain(ctx, name) // it ended meanwhile, or has crashed and is kept for a look
 	}
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ var domainTypes = map[string]string{"kvm": "kvm", "tcg": "qemu"}
 func (d Domain) applyTo(doc *libvirtxml.Domain) error {
 	doc.Type = domainTypes[d.Accelerator]
 	d.applyOS(doc)
-	doc.Memory = &libvirtxml.DomainMemory{Value: uint(d.Memory / 1024), Unit: "KiB"}
+	doc.Memory = merged(doc.Memory, true, func(m *libvirtxml.DomainMemory) { m.Value, m.Unit = uint(d.Memory/1024), "KiB" })
 	doc.CurrentMemory = nil // or a balloon would keep the old size
 	doc.VCPU = merged(doc.VCPU, true, func(v *libvirtxml.DomainVCPU) { v.Value, v.Current = d.VCPUs, 0 })
 	d.applyCPU(doc)
@@ -108,7 +108,7 @@ func cpuOf(doc *libvirtxml.DomainCPU) string {
 // does not model; drives of other kinds (CD-ROM, floppy) stay as they are.
 func (d Domain) applyDisks(devices *libvirtxml.DomainDeviceList) {
 	old := devices.Disks
-	devices.Disks = slices.DeleteFunc(slices.Clone(old), isDisk)
+	devices.Disks = nil
 	for i, disk := range d.Disks {
 		var doc libvirtxml.DomainDisk
 		if at := slices.IndexFunc(old, func(o libvirtxml.DomainDisk) bool { return isDisk(o) && diskPath(o) == disk.Path }); at >= 0 {
@@ -117,6 +117,7 @@ func (d Domain) applyDisks(devices *libvirtxml.DomainDeviceList) {
 		disk.applyTo(&doc, i)
 		devices.Disks = append(devices.Disks, doc)
 	}
+	devices.Disks = append(devices.Disks, slices.DeleteFunc(slices.Clone(old), isDisk)...)
 }
 
 func (disk Disk) applyTo(doc *libvirtxml.DomainDisk, index int) {
@@ -165,7 +166,7 @@ func (d Domain) applyInterfaces(devices *libvirtxml.DomainDeviceList) {
 	devices.Interfaces = nil
 	for _, nic := range d.Interfaces {
 		doc := libvirtxml.DomainInterface{Model: &libvirtxml.DomainInterfaceModel{Type: "virtio"}}
-		if at := slices.IndexFunc(old, func(o libvirtxml.DomainInterface) bool { return macOf(o) == nic.MAC }); at >= 0 {
+		if at := slices.IndexFunc(old, func(o libvirtxml.DomainInterface) bool { return macOf(o) == strings.ToLower(nic.MAC) }); at >= 0 {
 			doc = old[at]
 		}
 		nic.applyTo(&doc)
@@ -195,29 +196,28 @@ func macOf(i libvirtxml.DomainInterface) string {
 
 // applyBootOrder numbers the devices of each class of d.Boot in turn; the others do not boot.
 func (d Domain) applyBootOrder(devices *libvirtxml.DomainDeviceList) {
-	for i := range devices.Disks {
-		devices.Disks[i].Boot = nil
-	}
+	bootable := map[string][]**libvirtxml.DomainDeviceBoot{}
 	for i := range devices.Interfaces {
-		devices.Interfaces[i].Boot = nil
+		bootable[BootNetwork] = append(bootable[BootNetwork], &devices.Interfaces[i].Boot)
+	}
+	for i := range devices.Disks {
+		class := BootDisk
+		if !isDisk(devices.Disks[i]) {
+			class = "" // a CD-ROM or floppy drive, which no order names
+		}
+		bootable[class] = append(bootable[class], &devices.Disks[i].Boot)
 	}
 	order := uint(0)
-	next := func(boot **libvirtxml.DomainDeviceBoot) {
-		order++
-		*boot = &libvirtxml.DomainDeviceBoot{Order: order}
-	}
 	for _, class := range d.Boot {
-		switch class {
-		case BootNetwork:
-			for i := range devices.Interfaces {
-				next(&devices.Interfaces[i].Boot)
-			}
-		case BootDisk:
-			for i := range devices.Disks {
-				if isDisk(devices.Disks[i]) {
-					next(&devices.Disks[i].Boot)
-				}
-			}
+		for _, boot := range bootable[class] {
+			order++
+			*boot = merged(*boot, true, func(b *libvirtxml.DomainDeviceBoot) { b.Order = order })
+		}
+		delete(bootable, class)
+	}
+	for _, others := range bootable {
+		for _, boot := range others {
+			*boot = nil
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/digitalocean/go-libvirt"
 	"github.com/digitalocean/go-libvirt/socket/dialers"
@@ -150,10 +151,13 @@ func (h *Host) dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// call makes one call on the control connection and waits for its reply or for ctx. A call that
-// ctx ended may still happen on the host.
+// call makes one call on the control connection and waits for its reply. When ctx ends, what was
+// asked already is given a moment to be answered, for the answer says what is on the host.
 func call[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
 	var none T
+	if ctx.Err() != nil {
+		return none, context.Cause(ctx)
+	}
 	select {
 	case h.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -181,8 +185,12 @@ func do(ctx context.Context, h *Host, f func(*libvirt.Libvirt) error) error {
 	return err
 }
 
-// await runs f, which knows no context, and stops waiting for it when ctx ends. f goes on until
-// its reply comes or its connection ends.
+// replyGrace is how long a reply is waited for after the end of a context. libvirt mostly answers
+// within milliseconds, and who interrupts an apply waits for it at most five seconds.
+const replyGrace = 3 * time.Second
+
+// await runs f, which knows no context, and stops waiting for it some time after ctx ends. f goes
+// on until its reply comes or its connection ends.
 func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type outcome struct {
 		value T
@@ -197,6 +205,11 @@ func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	case o := <-done:
 		return o.value, o.err
 	case <-ctx.Done():
+	}
+	select {
+	case o := <-done:
+		return o.value, o.err
+	case <-time.After(replyGrace):
 		var none T
 		return none, context.Cause(ctx)
 	}

@@ -73,7 +73,9 @@ func (h *Host) Network(ctx context.Context, name string) (Network, error) {
 // CreateNetwork defines a network and starts it where n is active. When it does not start, nothing
 // of it is left; when the name is taken, it returns ErrExists.
 func (h *Host) CreateNetwork(ctx context.Context, n Network) error {
-	doc := &libvirtxml.Network{Name: n.Name}
+	// With spanning tree on, as libvirt would have it, a port forwards nothing while it learns, and
+	// that eats DHCP requests of a firmware that makes but ten. Nothing but guests is on the bridge.
+	doc := &libvirtxml.Network{Name: n.Name, Bridge: &libvirtxml.NetworkBridge{STP: "off"}}
 	network, err := h.defineNetwork(ctx, n, doc)
 	if refusedWith(err, libvirt.ErrOperationFailed) {
 		err = taken(err, func() error { _, err := h.Network(ctx, n.Name); return err })
@@ -106,6 +108,9 @@ func (h *Host) UpdateNetwork(ctx context.Context, n Network) error {
 	now, err := parseNetwork(old)
 	if err != nil {
 		return err
+	}
+	if n.Bridge == "" {
+		n.Bridge = now.Bridge // libvirt has chosen it
 	}
 	if n.definition() != now.definition() {
 		if err := h.redefineNetwork(ctx, n, old); err != nil {
@@ -174,6 +179,10 @@ func (h *Host) NetworkGuests(ctx context.Context, name string) ([]string, error)
 	return call(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
 		network, err := l.NetworkLookupByName(name)
 		if err != nil {
+			return nil, err
+		}
+		// libvirt refuses to list the ports of a network that does not run.
+		if active, err := l.NetworkIsActive(network); err != nil || active == 0 {
 			return nil, err
 		}
 		ports, _, err := l.NetworkListAllPorts(network, 1, 0)

@@ -2,8 +2,10 @@ package virt
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"libvirt.org/go/libvirtxml"
 )
@@ -19,7 +21,7 @@ func (n Network) definition() string {
 	text := fmt.Sprintf("%+v", n)
 	if ipv4 != nil {
 		text += ipv4.Address.String()
-		if ipv4.DHCP != nil {
+		if d := ipv4.DHCP; d != nil && len(d.Ranges)+len(d.Reservations) > 0 { // else libvirt drops it
 			text += fmt.Sprintf("%+v", *ipv4.DHCP)
 		}
 	}
@@ -30,10 +32,7 @@ func (n Network) definition() string {
 func (n Network) applyTo(doc *libvirtxml.Network) {
 	n.applyForward(doc)
 	if n.Bridge != "" {
-		if doc.Bridge == nil {
-			doc.Bridge = &libvirtxml.NetworkBridge{STP: "on", Delay: "0"}
-		}
-		doc.Bridge.Name = n.Bridge
+		doc.Bridge = merged(doc.Bridge, true, func(b *libvirtxml.NetworkBridge) { b.Name = n.Bridge })
 	}
 	doc.Domain = merged(doc.Domain, n.Domain != "", func(d *libvirtxml.NetworkDomain) { d.Name = n.Domain })
 	doc.MTU = merged(doc.MTU, n.MTU != 0, func(m *libvirtxml.NetworkMTU) { m.Size = n.MTU })
@@ -75,7 +74,7 @@ func (d *DHCP) applyTo(doc *libvirtxml.NetworkDHCP) {
 	doc.Hosts = nil
 	for _, r := range d.Reservations {
 		host := libvirtxml.NetworkDHCPHost{MAC: r.MAC}
-		if at := slices.IndexFunc(old, func(h libvirtxml.NetworkDHCPHost) bool { return h.MAC == r.MAC }); at >= 0 {
+		if at := slices.IndexFunc(old, func(h libvirtxml.NetworkDHCPHost) bool { return strings.EqualFold(h.MAC, r.MAC) }); at >= 0 {
 			host = old[at]
 		}
 		host.IP, host.Name, host.Lease = r.IP, r.Hostname, lease(d.LeaseSeconds)
@@ -197,11 +196,9 @@ func maskBits(netmask string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	bits := 0
-	for _, b := range mask.As4() {
-		for ; b&0x80 != 0; b <<= 1 {
-			bits++
-		}
+	ones, bits := net.IPMask(mask.AsSlice()).Size()
+	if bits != 32 {
+		return 0, fmt.Errorf("%q is not a netmask", netmask)
 	}
-	return bits, nil
+	return ones, nil
 }

@@ -31,14 +31,24 @@ func (h *Host) Pool(ctx context.Context, name string) (Pool, error) {
 	})
 }
 
-// PoolAt looks up the pool whose directory is path.
+// PoolAt looks up the pool whose directory is path. It asks for every pool, for libvirt's own lookup
+// does not see those that are inactive.
 func (h *Host) PoolAt(ctx context.Context, path string) (Pool, error) {
 	return call(ctx, h, func(l *libvirt.Libvirt) (Pool, error) {
-		pool, err := l.StoragePoolLookupByTargetPath(path)
+		pools, _, err := l.ConnectListAllStoragePools(1, libvirt.ConnectListStoragePoolsDir)
 		if err != nil {
 			return Pool{}, err
 		}
-		return readPool(l, pool)
+		for _, pool := range pools {
+			found, err := readPool(l, pool)
+			if err != nil {
+				return Pool{}, err
+			}
+			if found.Path == path {
+				return found, nil
+			}
+		}
+		return Pool{}, fmt.Errorf("no storage pool at %s: %w", path, ErrNotFound)
 	})
 }
 
@@ -118,24 +128,25 @@ func (h *Host) startOrBuild(ctx context.Context, pool libvirt.StoragePool) (buil
 	return true, do(ctx, h, start)
 }
 
-// StartPool starts a pool that is not active and marks it for the host's every boot.
+// StartPool starts a pool that is not active and marks it for the host's every boot. A directory
+// that is missing is made again.
 func (h *Host) StartPool(ctx context.Context, name string) error {
-	return do(ctx, h, func(l *libvirt.Libvirt) error {
-		pool, err := l.StoragePoolLookupByName(name)
-		if err != nil {
-			return err
-		}
-		active, err := l.StoragePoolIsActive(pool)
-		if err != nil {
-			return err
-		}
-		if active == 0 {
-			if err := l.StoragePoolCreate(pool, 0); err != nil {
-				return err
-			}
-		}
-		return l.StoragePoolSetAutostart(pool, 1)
+	pool, err := call(ctx, h, func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
+		return l.StoragePoolLookupByName(name)
 	})
+	if err != nil {
+		return err
+	}
+	active, err := call(ctx, h, func(l *libvirt.Libvirt) (int32, error) { return l.StoragePoolIsActive(pool) })
+	if err != nil {
+		return err
+	}
+	if active == 0 {
+		if _, err := h.startOrBuild(ctx, pool); err != nil {
+			return err
+		}
+	}
+	return do(ctx, h, func(l *libvirt.Libvirt) error { return l.StoragePoolSetAutostart(pool, 1) })
 }
 
 // DeletePool takes the pool away, and its directory too when removeDirectory says so and it is
@@ -199,8 +210,8 @@ func (h *Host) retryBusy(ctx context.Context, f func(*libvirt.Libvirt) error) er
 	}
 }
 
-// isBusy matches libvirt's text, for its code is that of any internal error:
-// libvirt src/storage/storage_driver.c, "pool '%s' has asynchronous jobs running."
+// isBusy matches libvirt's text "pool '%s' has asynchronous jobs running.", for its code is that of
+// any internal error: libvirt src/storage/storage_driver.c.
 func isBusy(err error) bool {
 	return refusedWith(err, libvirt.ErrInternalError) && strings.Contains(err.Error(), "asynchronous jobs running")
 }

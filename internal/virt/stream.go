@@ -164,20 +164,21 @@ func (s *stream) refused(p packet) error {
 }
 
 // sendAll sends what content holds, then waits until libvirtd has taken it all.
-func (s *stream) sendAll(ctx context.Context, content io.Reader) error {
+func (s *stream) sendAll(ctx context.Context, content io.Reader) (sent uint64, err error) {
 	chunk := make([]byte, maxChunk)
 	for {
 		n, err := fill(content, chunk)
 		if n > 0 {
 			if err := s.sendChunk(ctx, chunk[:n]); err != nil {
-				return err
+				return sent, err
 			}
+			sent += uint64(n)
 		}
 		if err == io.EOF {
-			return s.finish(ctx)
+			return sent, s.finish(ctx)
 		}
 		if err != nil {
-			return errors.Join(err, s.abort(ctx))
+			return sent, errors.Join(err, s.abort(ctx))
 		}
 	}
 }

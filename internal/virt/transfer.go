@@ -3,6 +3,7 @@ package virt
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/digitalocean/go-libvirt"
@@ -16,7 +17,25 @@ func (h *Host) Upload(ctx context.Context, pool, volume string, content io.Reade
 		return err
 	}
 	defer s.Close()
-	return s.sendAll(ctx, content)
+	sent, err := s.sendAll(ctx, content)
+	if err != nil {
+		return err
+	}
+	return h.checkLength(ctx, pool, volume, sent)
+}
+
+// checkLength finds an upload whose last bytes were not written: libvirtd loses the error of a
+// write that comes while the stream is being finished, and says that all is well.
+// libvirt src/util/virfdstream.c, virFDStreamCloseInt.
+func (h *Host) checkLength(ctx context.Context, pool, volume string, sent uint64) error {
+	length, err := call(ctx, h, func(l *libvirt.Libvirt) (uint64, error) {
+		_, _, length, err := l.StorageVolGetInfoFlags(libvirt.StorageVol{Pool: pool, Name: volume}, uint32(libvirt.StorageVolGetPhysical))
+		return length, err
+	})
+	if err == nil && length < sent {
+		return fmt.Errorf("libvirtd wrote %d of %d bytes; perhaps there is no space left on its disk", length, sent)
+	}
+	return err
 }
 
 // truncate cuts a raw volume, or extends it, to size bytes, of which there must be one.

@@ -2,6 +2,7 @@ package virt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -66,13 +67,23 @@ func (h *Host) newVolume(ctx context.Context, v Volume, create volumeMaker) erro
 	if err != nil {
 		return err
 	}
-	err = h.retryBusy(ctx, func(l *libvirt.Libvirt) error {
-		pool, err := l.StoragePoolLookupByName(v.Pool)
-		if err != nil {
+	attempt := func() error {
+		return h.retryBusy(ctx, func(l *libvirt.Libvirt) error {
+			pool, err := l.StoragePoolLookupByName(v.Pool)
+			if err != nil {
+				return err
+			}
+			return create(l, pool, text)
+		})
+	}
+	err = attempt()
+	if errors.Is(err, ErrExists) {
+		// It is in libvirt's list, of which the file may be gone.
+		if err := h.refreshPool(ctx, v.Pool); err != nil {
 			return err
 		}
-		return create(l, pool, text)
-	})
+		err = attempt()
+	}
 	if !refusedWith(err, libvirt.ErrOperationInvalid) && !refusedWith(err, libvirt.ErrInternalError) {
 		return err
 	}
@@ -91,9 +102,52 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 	if shrink {
 		return h.truncate(ctx, pool, name, capacity)
 	}
+	v, err := h.Volume(ctx, pool, name)
+	if err != nil {
+		return err
+	}
+	if capacity < v.Capacity { // libvirt refuses this too, QEMU does not
+		return fmt.Errorf("%d bytes are less than the %d that it has", capacity, v.Capacity)
+	}
 	return do(ctx, h, func(l *libvirt.Libvirt) error {
-		return l.StorageVolResize(libvirt.StorageVol{Pool: pool, Name: name}, capacity, 0)
+		guest, disk, err := h.diskAt(l, v.Path)
+		switch {
+		case err != nil:
+			return err
+		case disk != "":
+			return l.DomainBlockResize(guest, disk, capacity, libvirt.DomainBlockResizeBytes)
+		default:
+			return l.StorageVolResize(libvirt.StorageVol{Pool: pool, Name: name}, capacity, 0)
+		}
 	})
+}
+
+// diskAt finds the running guest that has the file at path for a disk, and the disk's name; "" where
+// there is none. QEMU locks such a file, and has to grow it itself.
+func (h *Host) diskAt(l *libvirt.Libvirt, path string) (guest libvirt.Domain, disk string, err error) {
+	running, _, err := l.ConnectListAllDomains(1, libvirt.ConnectListDomainsActive)
+	if err != nil {
+		return libvirt.Domain{}, "", err
+	}
+	for _, guest := range running {
+		text, err := l.DomainGetXMLDesc(guest, 0)
+		if errors.Is(h.callError(err), ErrNotFound) {
+			continue // it ended meanwhile
+		}
+		if err != nil {
+			return libvirt.Domain{}, "", err
+		}
+		var doc libvirtxml.Domain
+		if err := doc.Unmarshal(text); err != nil {
+			return libvirt.Domain{}, "", err
+		}
+		for _, d := range doc.Devices.Disks {
+			if isDisk(d) && diskPath(d) == path {
+				return guest, d.Target.Dev, nil
+			}
+		}
+	}
+	return libvirt.Domain{}, "", nil
 }
 
 // DeleteVolume removes a volume and its file.

@@ -34,7 +34,7 @@ var poolChecks = []check{
 	{"a pool adopts a directory as it is", func(t *testing.T, s Subject) {
 		done(t, "Mkdir", s.Disk.Mkdir(path.Dir(poolPath), 0o755))
 		done(t, "Mkdir", s.Disk.Mkdir(poolPath, 0o700))
-		givenFile(t, s, "theirs", "kept")
+		givenFile(t, s)
 		givenPool(t, s, false)
 		wantMode(t, s, poolPath, fs.ModeDir|0o700)
 		wantContent(t, s, "theirs", "kept")
@@ -70,6 +70,10 @@ var poolChecks = []check{
 		if stopped.Active || stopped.Path != poolPath {
 			t.Errorf("the inactive pool is %+v", stopped)
 		}
+		at, err := s.PoolAt(t.Context(), poolPath)
+		if err != nil || at != stopped {
+			t.Errorf("PoolAt returned %+v, %v", at, err)
+		}
 		_, err = s.Volume(t.Context(), poolName, "file")
 		failed(t, "Volume of an inactive pool", err)
 		_, err = s.VolumeNames(t.Context(), poolName)
@@ -80,6 +84,11 @@ var poolChecks = []check{
 		if started, err := s.Pool(t.Context(), poolName); err != nil || started != pool {
 			t.Errorf("the started pool is %+v (%v), want %+v", started, err, pool)
 		}
+
+		done(t, "StopPool", s.StopPool(t.Context(), poolName))
+		done(t, "Remove", s.Disk.Remove(poolPath))
+		done(t, "StartPool without its directory", s.StartPool(t.Context(), poolName))
+		wantMode(t, s, poolPath, fs.ModeDir|0o755)
 	}},
 	{"a pool goes with its empty directory", func(t *testing.T, s Subject) {
 		givenPool(t, s, true)
@@ -101,7 +110,7 @@ var poolChecks = []check{
 	}},
 	{"a pool leaves a directory that holds something", func(t *testing.T, s Subject) {
 		givenPool(t, s, true)
-		givenFile(t, s, "theirs", "kept")
+		givenFile(t, s)
 		done(t, "DeletePool", s.DeletePool(t.Context(), poolName, true))
 		_, err := s.Pool(t.Context(), poolName)
 		refused(t, "Pool", err, virt.ErrNotFound)
@@ -121,11 +130,11 @@ func givenPool(t *testing.T, s Subject, missing bool) virt.Pool {
 	return pool
 }
 
-// givenFile is a file in the pool's directory that somebody else made.
-func givenFile(t *testing.T, s Subject, name, content string) {
+// givenFile is a file in the pool's directory that somebody else made: "theirs", which holds "kept".
+func givenFile(t *testing.T, s Subject) {
 	t.Helper()
 	tidyDirectory(t, s)
-	done(t, "WriteFile", s.Disk.WriteFile(path.Join(poolPath, name), []byte(content)))
+	done(t, "WriteFile", s.Disk.WriteFile(path.Join(poolPath, "theirs"), []byte("kept")))
 }
 
 func tidyDirectory(t *testing.T, s Subject) {

@@ -62,9 +62,12 @@ var volumeChecks = []check{
 	}},
 	{"a file that somebody made has its name", func(t *testing.T, s Subject) {
 		givenPool(t, s, true)
-		givenFile(t, s, "theirs", "kept")
+		givenFile(t, s)
+		_, err := s.Volume(t.Context(), poolName, "theirs")
+		refused(t, "Volume before libvirt has looked", err, virt.ErrNotFound)
 		refused(t, "CreateVolume", s.CreateVolume(t.Context(), givenVolume("theirs")), virt.ErrExists)
 		wantContent(t, s, "theirs", "kept")
+		wantCapacity(t, s, "theirs", 4)
 	}},
 	{"volumes are listed", func(t *testing.T, s Subject) {
 		givenPool(t, s, true)
@@ -72,7 +75,7 @@ var volumeChecks = []check{
 			t.Errorf("VolumeNames of an empty pool returned %q, %v", names, err)
 		}
 		givenContent(t, s, "mine", "")
-		givenFile(t, s, "theirs", "kept")
+		givenFile(t, s)
 		names, err := s.VolumeNames(t.Context(), poolName)
 		slices.Sort(names)
 		if err != nil || !slices.Equal(names, []string{"mine", "theirs"}) {

@@ -1,0 +1,174 @@
+package virt_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// TestLostConnection cuts the connection at the worst moments: what was asked must end with an error
+// that nobody takes for "not found", soon, and what is asked next must work.
+func TestLostConnection(t *testing.T) {
+	lose := map[string]func(t *testing.T, p *proxy, h *virt.Host) error{
+		"in a call": func(t *testing.T, p *proxy, h *virt.Host) error {
+			p.cutAfter(0)
+			_, err := h.Volume(t.Context(), "cut", "file")
+			return err
+		},
+		"in a call for what is not there": func(t *testing.T, p *proxy, h *virt.Host) error {
+			p.cutAfter(200) // the question passes, the answer does not
+			_, err := h.Volume(t.Context(), "cut", "none")
+			return err
+		},
+		"in an upload": func(t *testing.T, p *proxy, h *virt.Host) error {
+			p.cutAfter(2 << 20)
+			return h.Upload(t.Context(), "cut", "file", io.LimitReader(zeros{}, 64<<20))
+		},
+		"in an upload before libvirtd took all": func(t *testing.T, p *proxy, h *virt.Host) error {
+			p.cutAfter(1 << 20)
+			return h.Upload(t.Context(), "cut", "file", io.LimitReader(zeros{}, 1<<20))
+		},
+		"in a download": func(t *testing.T, p *proxy, h *virt.Host) error {
+			p.cutAfter(2 << 20)
+			return h.Download(t.Context(), "cut", "file", io.Discard)
+		},
+		"in a download that stands still": func(t *testing.T, p *proxy, h *virt.Host) error {
+			read, write := io.Pipe()
+			go func() {
+				_, _ = io.CopyN(io.Discard, read, 1<<20)
+				p.cut()
+				_, _ = io.Copy(io.Discard, read)
+			}()
+			return h.Download(t.Context(), "cut", "file", write)
+		},
+	}
+	for when, do := range lose {
+		t.Run(when, func(t *testing.T) {
+			p := newProxy(t, lab.Shared(t).URI)
+			h := open(t, p.URI)
+			givenFile(t, h, 16<<20)
+			began := time.Now()
+			err := do(t, p, h)
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			if err == nil || errors.Is(err, virt.ErrNotFound) || !strings.Contains(err.Error(), "was lost") {
+				t.Errorf("error %v, want one that says that the connection was lost", err)
+			}
+			time.Sleep(100 * time.Millisecond) // for the end of the other connections to arrive
+			if _, err := h.Volume(t.Context(), "cut", "file"); err != nil {
+				t.Errorf("the next call: %v", err)
+			}
+		})
+	}
+}
+
+func TestIdleConnectionIsReplaced(t *testing.T) {
+	p := newProxy(t, lab.Shared(t).URI)
+	h := open(t, p.URI)
+	for range 3 {
+		if _, err := h.Capabilities(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Pool(t.Context(), "none"); !errors.Is(err, virt.ErrNotFound) {
+			t.Fatal(err)
+		}
+		p.cut()
+		time.Sleep(100 * time.Millisecond) // for the end to arrive
+	}
+}
+
+func TestUnreachableHost(t *testing.T) {
+	for what, uri := range map[string]string{
+		"nobody listens":  "qemu+unix:///system?socket=/nonexistent/sock",
+		"nobody's driver": strings.Replace(lab.Shared(t).URI, "qemu", "nobody", 1),
+	} {
+		_, err := open(t, uri).Pool(t.Context(), "default")
+		var connect *virt.ConnectError
+		if !errors.As(err, &connect) || errors.Is(err, virt.ErrNotFound) || !strings.Contains(err.Error(), uri) {
+			t.Errorf("%s: error %v, want a ConnectError that names the URI", what, err)
+		}
+	}
+}
+
+// TestMuteHost: a libvirtd that says nothing more holds up nobody longer than the context does.
+func TestMuteHost(t *testing.T) {
+	p := newProxy(t, lab.Shared(t).URI)
+	h := open(t, p.URI)
+	givenFile(t, h, 1<<20)
+	release := p.hold(t)
+	fresh := open(t, p.URI)
+	for what, ask := range map[string]func(ctx context.Context) error{
+		"call":     func(ctx context.Context) error { _, err := h.Pool(ctx, "cut"); return err },
+		"connect":  func(ctx context.Context) error { _, err := fresh.Pool(ctx, "cut"); return err },
+		"upload":   func(ctx context.Context) error { return h.Upload(ctx, "cut", "file", zeros{}) },
+		"download": func(ctx context.Context) error { return h.Download(ctx, "cut", "file", io.Discard) },
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		began := time.Now()
+		if err := ask(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 5*time.Second {
+			t.Errorf("%s: error %v after %v, want the context's", what, err, time.Since(began))
+		}
+		cancel()
+	}
+	release()
+	if _, err := h.Pool(t.Context(), "cut"); err != nil {
+		t.Errorf("after it speaks again: %v", err)
+	}
+}
+
+func TestFullDisk(t *testing.T) {
+	host := lab.Shared(t)
+	const mount = "mkdir -p /srv/cut && mount -t tmpfs -o size=1m none /srv/cut"
+	if _, err := host.Exec(t.Context(), "sh", "-c", mount); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := host.Exec(context.Background(), "umount", "--lazy", "/srv/cut"); err != nil {
+			t.Error(err)
+		}
+	})
+	h := open(t, host.URI)
+	givenFile(t, h, 0)
+	for _, size := range []int64{1<<20 + 1, 3 << 20, 64 << 20} {
+		err := h.Upload(t.Context(), "cut", "file", io.LimitReader(zeros{}, size))
+		if err == nil || !strings.Contains(strings.ToLower(err.Error()), "no space left") {
+			t.Errorf("upload of %d bytes: error %v, want what libvirtd says about the disk", size, err)
+		}
+	}
+}
+
+// givenFile is a volume of so many bytes, in a pool that goes with the test.
+func givenFile(t *testing.T, h *virt.Host, size int64) {
+	t.Helper()
+	if _, _, err := h.CreatePool(t.Context(), "cut", "/srv/cut"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx := context.Background()
+		err := errors.Join(h.DeleteVolume(ctx, "cut", "file"), h.DeletePool(ctx, "cut", true))
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if err := h.CreateVolume(t.Context(), virt.Volume{Pool: "cut", Name: "file", Format: "raw"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Upload(t.Context(), "cut", "file", io.LimitReader(zeros{}, size)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// zeros is content without an end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}

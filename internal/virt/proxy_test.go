@@ -1,0 +1,124 @@
+package virt_test
+
+import (
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+)
+
+// proxy stands between a host and libvirtd, and cuts or holds up what goes through it.
+type proxy struct {
+	URI    string
+	target string
+
+	mu    sync.Mutex
+	conns []net.Conn
+	limit int           // bytes after which every connection is cut; negative for never
+	held  chan struct{} // when not nil, nothing goes on until it closes
+}
+
+// newProxy stands before the libvirtd of a URI that names its socket.
+func newProxy(t *testing.T, uri string) *proxy {
+	t.Helper()
+	parsed, err := url.Parse(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{URI: "qemu+tcp://" + listener.Addr().String() + "/system", target: parsed.Query().Get("socket"), limit: -1}
+	t.Cleanup(func() {
+		_ = listener.Close()
+		p.cut()
+	})
+	go p.serve(listener)
+	return p
+}
+
+func (p *proxy) serve(listener net.Listener) {
+	for {
+		client, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("unix", p.target)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		p.mu.Lock()
+		p.conns = append(p.conns, client, server)
+		p.mu.Unlock()
+		go p.pass(client, server)
+		go p.pass(server, client)
+	}
+}
+
+func (p *proxy) pass(from, to net.Conn) {
+	chunk := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(chunk)
+		if n > 0 && p.admit(n) {
+			_, err = to.Write(chunk[:n])
+		}
+		if err != nil {
+			_ = from.Close()
+			_ = to.Close()
+			return
+		}
+	}
+}
+
+// admit waits while traffic is held up, and cuts when it was enough.
+func (p *proxy) admit(n int) bool {
+	p.mu.Lock()
+	held := p.held
+	over := p.limit >= 0 && n > p.limit
+	if p.limit >= 0 {
+		p.limit -= n
+	}
+	p.mu.Unlock()
+	if held != nil {
+		<-held
+	}
+	if over {
+		p.cut()
+	}
+	return !over
+}
+
+// cutAfter cuts all connections when so many bytes have gone through. New ones work again.
+func (p *proxy) cutAfter(bytes int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.limit = bytes
+}
+
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, conn := range p.conns {
+		_ = conn.Close()
+	}
+	p.conns, p.limit = nil, -1
+}
+
+// hold makes both sides wait until the test calls what it returns.
+func (p *proxy) hold(t *testing.T) (release func()) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	held := make(chan struct{})
+	p.held = held
+	release = sync.OnceFunc(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.held = nil
+		close(held)
+	})
+	t.Cleanup(release)
+	return release
+}

@@ -1,0 +1,224 @@
+package virttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// domain is a domain and, while it runs, its end.
+type domain struct {
+	virt.Domain
+	ended     chan struct{} // closes when the guest ends
+	addresses []netip.Addr
+}
+
+// Domain looks a domain up by name.
+func (h *Host) Domain(ctx context.Context, name string) (virt.Domain, error) {
+	return call(ctx, h, "Domain", func() (virt.Domain, error) {
+		d, err := h.lookupDomain(name)
+		if err != nil {
+			return virt.Domain{}, err
+		}
+		return cloneDomain(d.Domain), nil
+	})
+}
+
+// CreateDomain defines a domain, which does not start.
+func (h *Host) CreateDomain(ctx context.Context, d virt.Domain) error {
+	return do(ctx, h, "CreateDomain", func() error {
+		if h.domains[d.Name] != nil {
+			return exists("domain", d.Name)
+		}
+		d.UUID, d.State = uuid.NewString(), virt.Off
+		if err := h.complete(&d); err != nil {
+			return err
+		}
+		h.domains[d.Name] = &domain{Domain: cloneDomain(d)}
+		return nil
+	})
+}
+
+// RedefineDomain changes a domain's definition.
+func (h *Host) RedefineDomain(ctx context.Context, d virt.Domain) error {
+	return do(ctx, h, "RedefineDomain", func() error {
+		old, err := h.lookupDomain(d.Name)
+		if err != nil {
+			return err
+		}
+		d.UUID, d.State = old.UUID, old.State
+		if err := h.complete(&d); err != nil {
+			return err
+		}
+		old.Domain = cloneDomain(d)
+		return nil
+	})
+}
+
+// complete chooses what the definition leaves to libvirt, and refuses what the host cannot run.
+func (h *Host) complete(d *virt.Domain) error {
+	if _, err := h.offers.Accelerator(d.Arch, d.Accelerator); err != nil {
+		return err
+	}
+	if d.Arch != "s390x" {
+		return nil
+	}
+	if d.Machine == "" || d.Machine == "s390-ccw-virtio" {
+		d.Machine = "s390-ccw-virtio-7.2"
+	}
+	if d.CPU == "" && d.Accelerator == "tcg" {
+		d.CPU = "qemu"
+	}
+	return nil
+}
+
+// SetNote keeps a text with a domain.
+func (h *Host) SetNote(ctx context.Context, name, note string) error {
+	return h.onDomain(ctx, "SetNote", name, func(d *domain) error {
+		d.Note = note
+		return nil
+	})
+}
+
+// StartDomain starts a domain, or lets it go on where it is paused.
+func (h *Host) StartDomain(ctx context.Context, name string) error {
+	return h.onDomain(ctx, "StartDomain", name, func(d *domain) error {
+		switch d.State {
+		case virt.Off, virt.Crashed:
+			return h.start(d)
+		default:
+			d.State = virt.Running
+			return nil
+		}
+	})
+}
+
+// BootDomain starts a domain and gives its console, which shows what Script says.
+func (h *Host) BootDomain(ctx context.Context, name string) (io.ReadCloser, error) {
+	return call(ctx, h, "BootDomain", func() (io.ReadCloser, error) {
+		d, err := h.lookupDomain(name)
+		if err != nil {
+			return nil, err
+		}
+		if d.State != virt.Off {
+			return nil, errors.New("domain is already running")
+		}
+		if err := h.start(d); err != nil {
+			return nil, err
+		}
+		return newConsole(ctx, h.scriptOf(d).text, d.ended), nil
+	})
+}
+
+// start runs the guest, which may be over in the same moment.
+func (h *Host) start(d *domain) error {
+	for _, i := range d.Interfaces {
+		if i.Network == "" {
+			continue
+		}
+		if n, err := h.lookupNetwork(i.Network); err != nil {
+			return err
+		} else if !n.Active {
+			return fmt.Errorf("network %q is not active", i.Network)
+		}
+	}
+	for _, disk := range d.Disks {
+		if h.files[disk.Path] == nil {
+			return fmt.Errorf("cannot access storage file %q: No such file or directory", disk.Path)
+		}
+	}
+	d.State, d.ended = virt.Running, make(chan struct{})
+	if h.scriptOf(d).ends {
+		d.end()
+	}
+	return nil
+}
+
+// end makes the domain off, if it is not.
+func (d *domain) end() {
+	if d.State == virt.Off {
+		return
+	}
+	d.State = virt.Off
+	close(d.ended)
+}
+
+// KillDomain ends a guest at once.
+func (h *Host) KillDomain(ctx context.Context, name string) error {
+	return h.onDomain(ctx, "KillDomain", name, func(d *domain) error {
+		d.end()
+		return nil
+	})
+}
+
+// ShutDownDomain ends a guest, which always does what it is asked, at once.
+func (h *Host) ShutDownDomain(ctx context.Context, name string, _ time.Duration) error {
+	return h.onDomain(ctx, "ShutDownDomain", name, func(d *domain) error {
+		d.end()
+		return nil
+	})
+}
+
+// DeleteDomain kills a guest and removes its definition.
+func (h *Host) DeleteDomain(ctx context.Context, name string) error {
+	return h.onDomain(ctx, "DeleteDomain", name, func(d *domain) error {
+		d.end()
+		delete(h.domains, name)
+		return nil
+	})
+}
+
+// Addresses are those of a running guest.
+func (h *Host) Addresses(ctx context.Context, name string) (addresses []netip.Addr, err error) {
+	err = h.onDomain(ctx, "Addresses", name, func(d *domain) error {
+		if d.State == virt.Running {
+			addresses = clone(d.addresses)
+		}
+		return nil
+	})
+	return addresses, err
+}
+
+// Lease gives a guest addresses, which it has while it runs. The domain must be there.
+func (h *Host) Lease(name string, addresses ...netip.Addr) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.domains[name].addresses = addresses
+}
+
+// EndDomain ends a guest as if it had done so by itself. The domain must be there.
+func (h *Host) EndDomain(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.domains[name].end()
+}
+
+func (h *Host) onDomain(ctx context.Context, method, name string, f func(d *domain) error) error {
+	return do(ctx, h, method, func() error {
+		d, err := h.lookupDomain(name)
+		if err != nil {
+			return err
+		}
+		return f(d)
+	})
+}
+
+func (h *Host) lookupDomain(name string) (*domain, error) {
+	d, found := h.domains[name]
+	if !found {
+		return nil, notFound("domain", name)
+	}
+	return d, nil
+}
+
+func cloneDomain(d virt.Domain) virt.Domain {
+	d.Boot, d.Disks, d.Interfaces = clone(d.Boot), clone(d.Disks), clone(d.Interfaces)
+	return d
+}

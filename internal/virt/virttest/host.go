@@ -1,0 +1,122 @@
+// Package virttest has a libvirt host in memory for tests of what uses one, and the contract that
+// holds it to what real hosts do.
+package virttest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// Host is a libvirt host in memory. It has virt.Host's methods and its errors, and like that it may
+// be used by many goroutines at once.
+type Host struct {
+	mu       sync.Mutex
+	offers   virt.Capabilities
+	files    map[string]*file
+	pools    map[string]*pool
+	networks map[string]virt.Network
+	domains  map[string]*domain
+	scripts  map[string]script
+	calls    map[string]int
+	faults   map[string]fault
+}
+
+// New is a host with nothing on it, which emulates s390x on x86_64.
+func New() *Host {
+	return &Host{
+		offers: virt.Capabilities{Arch: "x86_64", Guests: []virt.Guest{
+			{Arch: "s390x", Emulator: "/usr/bin/qemu-system-s390x", Accelerators: []string{"tcg"}},
+			{Arch: "x86_64", Emulator: "/usr/bin/qemu-system-x86_64", Accelerators: []string{"tcg", "kvm"}},
+		}},
+		files:    map[string]*file{},
+		pools:    map[string]*pool{},
+		networks: map[string]virt.Network{},
+		domains:  map[string]*domain{},
+		scripts:  map[string]script{},
+		calls:    map[string]int{},
+		faults:   map[string]fault{},
+	}
+}
+
+// URI is no address at which anybody answers.
+func (h *Host) URI() string { return "memory:///" }
+
+// Close does nothing, as the host has no connection.
+func (h *Host) Close() error { return nil }
+
+// fault is an error for the calls of a method, but for the first so many.
+type fault struct {
+	spare int
+	err   error
+}
+
+// Fail makes every further call of a method return err before it does anything; nil ends that.
+// Upload and Download are the exceptions: they fail after the first of the bytes.
+func (h *Host) Fail(method string, err error) { h.FailAfter(method, 0, err) }
+
+// FailAfter is Fail, but so many calls still work.
+func (h *Host) FailAfter(method string, calls int, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.faults[method] = fault{calls, err}
+}
+
+// Calls is how often a method was called, whatever came of it.
+func (h *Host) Calls(method string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.calls[method]
+}
+
+// Offer sets what the host can run.
+func (h *Host) Offer(offers virt.Capabilities) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.offers = offers
+}
+
+// Capabilities is what the host can run.
+func (h *Host) Capabilities(ctx context.Context) (virt.Capabilities, error) {
+	return call(ctx, h, "Capabilities", func() (virt.Capabilities, error) { return h.offers, nil })
+}
+
+// call is a call of a method, which has the host to itself.
+func call[T any](ctx context.Context, h *Host, method string, f func() (T, error)) (T, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.enter(ctx, method); err != nil {
+		var none T
+		return none, err
+	}
+	return f()
+}
+
+// do is call for what returns nothing but an error.
+func do(ctx context.Context, h *Host, method string, f func() error) error {
+	_, err := call(ctx, h, method, func() (struct{}, error) { return struct{}{}, f() })
+	return err
+}
+
+// enter counts a call and says whether it fails.
+func (h *Host) enter(ctx context.Context, method string) error {
+	h.calls[method]++
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	f := h.faults[method]
+	if f.spare > 0 {
+		f.spare--
+		h.faults[method] = f
+		return nil
+	}
+	return f.err
+}
+
+func notFound(what, name string) error {
+	return fmt.Errorf("no %s %q: %w", what, name, virt.ErrNotFound)
+}
+
+func exists(what, name string) error { return fmt.Errorf("%s %q: %w", what, name, virt.ErrExists) }

@@ -1,0 +1,132 @@
+package virttest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// Network looks a network up by name.
+func (h *Host) Network(ctx context.Context, name string) (virt.Network, error) {
+	return call(ctx, h, "Network", func() (virt.Network, error) {
+		n, err := h.lookupNetwork(name)
+		return cloneNetwork(n), err
+	})
+}
+
+// CreateNetwork defines a network and starts it where n is active.
+func (h *Host) CreateNetwork(ctx context.Context, n virt.Network) error {
+	return do(ctx, h, "CreateNetwork", func() error {
+		if _, found := h.networks[n.Name]; found {
+			return exists("network", n.Name)
+		}
+		n.UUID = uuid.NewString()
+		if n.Bridge == "" {
+			n.Bridge = h.freeBridge()
+		}
+		return h.putNetwork(n)
+	})
+}
+
+// UpdateNetwork makes the network what n says.
+func (h *Host) UpdateNetwork(ctx context.Context, n virt.Network) error {
+	return do(ctx, h, "UpdateNetwork", func() error {
+		old, err := h.lookupNetwork(n.Name)
+		if err != nil {
+			return err
+		}
+		n.UUID = old.UUID
+		if n.Bridge == "" {
+			n.Bridge = old.Bridge
+		}
+		return h.putNetwork(n)
+	})
+}
+
+// DeleteNetwork stops a network and removes its definition.
+func (h *Host) DeleteNetwork(ctx context.Context, name string) error {
+	return do(ctx, h, "DeleteNetwork", func() error {
+		_, err := h.lookupNetwork(name)
+		delete(h.networks, name)
+		return err
+	})
+}
+
+// NetworkGuests names the running guests that are plugged into a network.
+func (h *Host) NetworkGuests(ctx context.Context, name string) ([]string, error) {
+	return call(ctx, h, "NetworkGuests", func() ([]string, error) {
+		if _, err := h.lookupNetwork(name); err != nil {
+			return nil, err
+		}
+		var guests []string
+		for _, d := range h.domains {
+			plugged := func(i virt.Interface) bool { return i.Network == name }
+			if d.State == virt.Running && slices.ContainsFunc(d.Interfaces, plugged) {
+				guests = append(guests, d.Name)
+			}
+		}
+		slices.Sort(guests)
+		return guests, nil
+	})
+}
+
+func (h *Host) lookupNetwork(name string) (virt.Network, error) {
+	n, found := h.networks[name]
+	if !found {
+		return virt.Network{}, notFound("network", name)
+	}
+	return n, nil
+}
+
+// putNetwork keeps a network, unless libvirt would not define it or dnsmasq not start.
+func (h *Host) putNetwork(n virt.Network) error {
+	if n.IPv4 == nil && n.Mode != "isolated" {
+		return fmt.Errorf("%s forwarding requested, but no IP address provided for network %q", n.Mode, n.Name)
+	}
+	if n.Active && n.TFTPRoot != "" && !h.isDir(n.TFTPRoot) {
+		return fmt.Errorf("dnsmasq: TFTP directory %s inaccessible: No such file or directory", n.TFTPRoot)
+	}
+	h.networks[n.Name] = cloneNetwork(n)
+	return nil
+}
+
+// freeBridge is the name that libvirt gives a bridge that has none.
+func (h *Host) freeBridge() string {
+	taken := map[string]bool{}
+	for _, n := range h.networks {
+		taken[n.Bridge] = true
+	}
+	for i := 0; ; i++ {
+		if name := fmt.Sprintf("virbr%d", i); !taken[name] {
+			return name
+		}
+	}
+}
+
+// cloneNetwork shares nothing with n. As in libvirt's XML, DHCP that offers nothing is none.
+func cloneNetwork(n virt.Network) virt.Network {
+	if n.IPv4 == nil {
+		return n
+	}
+	ipv4 := *n.IPv4
+	n.IPv4 = &ipv4
+	if ipv4.DHCP == nil {
+		return n
+	}
+	dhcp := *ipv4.DHCP
+	if len(dhcp.Ranges)+len(dhcp.Reservations) == 0 {
+		ipv4.DHCP = nil
+		return n
+	}
+	ipv4.DHCP = &dhcp
+	dhcp.Ranges = clone(dhcp.Ranges)
+	dhcp.Reservations = clone(dhcp.Reservations)
+	return n
+}
+
+// clone is a copy; of nothing it is nil, as what is read from libvirt is.
+func clone[T any](s []T) []T { return append([]T(nil), s...) }

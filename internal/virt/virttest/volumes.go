@@ -1,0 +1,221 @@
+package virttest
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// Volume reads a volume.
+func (h *Host) Volume(ctx context.Context, pool, name string) (virt.Volume, error) {
+	return call(ctx, h, "Volume", func() (virt.Volume, error) {
+		f, where, err := h.lookupVolume(pool, name)
+		if err != nil {
+			return virt.Volume{}, err
+		}
+		v := virt.Volume{
+			Pool: pool, Name: name, Path: where, Mode: fmt.Sprintf("%04o", f.mode.Perm()), ModTime: f.modTime,
+			Format: "raw", Capacity: uint64(f.size), Allocation: uint64(len(f.data)),
+		}
+		if i, isImage := readImage(f.data); isImage {
+			v.Format, v.Capacity, v.Backing = "qcow2", i.capacity, i.backing
+		}
+		return v, nil
+	})
+}
+
+// VolumeAt names the volume whose file is at a path.
+func (h *Host) VolumeAt(ctx context.Context, where string) (pool, name string, err error) {
+	name = path.Base(where)
+	pool, err = call(ctx, h, "VolumeAt", func() (string, error) {
+		for _, p := range h.pools {
+			if p.Path == path.Dir(where) && p.listed[name] {
+				return p.Name, nil
+			}
+		}
+		return "", notFound("storage volume at", where)
+	})
+	if err != nil {
+		name = ""
+	}
+	return pool, name, err
+}
+
+// VolumeNames lists the volumes of a pool, after a fresh look at its directory.
+func (h *Host) VolumeNames(ctx context.Context, pool string) ([]string, error) {
+	return call(ctx, h, "VolumeNames", func() ([]string, error) {
+		p, err := h.activePool(pool)
+		if err != nil {
+			return nil, err
+		}
+		h.refresh(p)
+		return slices.Sorted(maps.Keys(p.listed)), nil
+	})
+}
+
+// CreateVolume makes a volume.
+func (h *Host) CreateVolume(ctx context.Context, v virt.Volume) error {
+	return do(ctx, h, "CreateVolume", func() error {
+		_, err := h.newVolume(v)
+		return err
+	})
+}
+
+// CloneVolume makes a volume out of another one.
+func (h *Host) CloneVolume(ctx context.Context, v virt.Volume, from string) error {
+	return do(ctx, h, "CloneVolume", func() error {
+		source, _, err := h.lookupVolume(v.Pool, from)
+		if err != nil {
+			return err
+		}
+		clone, err := h.newVolume(v)
+		if err != nil {
+			return err
+		}
+		clone.data, clone.size = bytes.Clone(source.data), source.size
+		return nil
+	})
+}
+
+func (h *Host) newVolume(v virt.Volume) (*file, error) {
+	p, err := h.activePool(v.Pool)
+	if err != nil {
+		return nil, err
+	}
+	if where := path.Join(p.Path, v.Name); h.files[where] != nil {
+		h.refresh(p)
+		return nil, exists("storage volume", v.Name)
+	}
+	mode := uint64(0o600) // libvirt's own
+	if v.Mode != "" {
+		if mode, err = strconv.ParseUint(v.Mode, 8, 9); err != nil {
+			return nil, fmt.Errorf("mode of volume %q: %w", v.Name, err)
+		}
+	}
+	f := h.newFile(path.Join(p.Path, v.Name), fs.FileMode(mode))
+	p.listed[v.Name] = true
+	switch v.Format {
+	case "qcow2":
+		f.write(0, image{v.Capacity, v.Backing}.header())
+	default:
+		f.size = int64(v.Capacity)
+	}
+	return f, nil
+}
+
+// ResizeVolume sets the bytes that a guest sees.
+func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uint64, shrink bool) error {
+	return do(ctx, h, "ResizeVolume", func() error {
+		f, _, err := h.lookupVolume(pool, name)
+		if err != nil {
+			return err
+		}
+		i, isImage := readImage(f.data)
+		switch {
+		case shrink && (isImage || capacity == 0):
+			return errors.New("only a raw volume can be cut, and not to nothing")
+		case !shrink && capacity < max(i.capacity, uint64(f.size)):
+			return errors.New("can't shrink capacity below current capacity unless shrink flag explicitly specified")
+		case isImage:
+			f.write(imageSize, binary.BigEndian.AppendUint64(nil, capacity))
+		default:
+			f.truncate(int64(capacity))
+		}
+		return nil
+	})
+}
+
+// DeleteVolume removes a volume and its file.
+func (h *Host) DeleteVolume(ctx context.Context, pool, name string) error {
+	return do(ctx, h, "DeleteVolume", func() error {
+		p, err := h.activePool(pool)
+		if err != nil {
+			return err
+		}
+		if !p.listed[name] {
+			return notFound("storage volume", name)
+		}
+		delete(p.listed, name)
+		delete(h.files, path.Join(p.Path, name))
+		return nil
+	})
+}
+
+// Upload writes content over a volume from its beginning.
+func (h *Host) Upload(ctx context.Context, pool, name string, content io.Reader) error {
+	h.mu.Lock()
+	fault := h.enter(ctx, "Upload")
+	f, _, err := h.lookupVolume(pool, name)
+	h.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	chunk := make([]byte, 32<<10)
+	for offset := int64(0); ; {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		n, err := content.Read(chunk)
+		h.mu.Lock()
+		f.write(offset, chunk[:n])
+		h.mu.Unlock()
+		offset += int64(n)
+		switch {
+		case fault != nil:
+			return fault
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// Download writes a volume's bytes to a writer, as they were when it began.
+func (h *Host) Download(ctx context.Context, pool, name string, to io.Writer) error {
+	h.mu.Lock()
+	fault := h.enter(ctx, "Download")
+	f, _, err := h.lookupVolume(pool, name)
+	var content []byte
+	if err == nil {
+		content = append(bytes.Clone(f.data), make([]byte, f.size-int64(len(f.data)))...)
+	}
+	h.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(content, 32<<10) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if _, err := to.Write(chunk); err != nil {
+			return err
+		}
+		if fault != nil {
+			return fault
+		}
+	}
+	return fault
+}
+
+func (h *Host) lookupVolume(pool, name string) (f *file, where string, err error) {
+	p, err := h.activePool(pool)
+	if err != nil {
+		return nil, "", err
+	}
+	where = path.Join(p.Path, name)
+	if f = h.files[where]; f == nil || !p.listed[name] {
+		return nil, "", notFound("storage volume", name)
+	}
+	return f, where, nil
+}
