@@ -107,11 +107,17 @@ func (h *Host) Domain(ctx context.Context, name string) (Domain, error) {
 
 // CreateDomain defines a domain, which does not start. When the name is taken, it returns ErrExists.
 func (h *Host) CreateDomain(ctx context.Context, d Domain) error {
-	err := h.defineDomain(ctx, d, newDomainXML(d))
+	domain, err := h.defineDomain(ctx, d, newDomainXML(d))
 	if refusedWith(err, libvirt.ErrOperationFailed) {
 		return taken(err, func() error { _, err := h.lookupDomain(ctx, d.Name); return err })
 	}
-	return err
+	if err != nil || !d.Autostart {
+		return err
+	}
+	if err := h.setAutostart(ctx, domain, true); err != nil {
+		return errors.Join(err, h.DeleteDomain(context.WithoutCancel(ctx), d.Name))
+	}
+	return nil
 }
 
 // RedefineDomain changes a domain's definition and keeps of it what d does not model. A running
@@ -131,24 +137,28 @@ func (h *Host) RedefineDomain(ctx context.Context, d Domain) error {
 	if err := doc.Unmarshal(text); err != nil {
 		return err
 	}
-	return h.defineDomain(ctx, d, &doc)
-}
-
-func (h *Host) defineDomain(ctx context.Context, d Domain, doc *libvirtxml.Domain) error {
-	if err := d.applyTo(doc); err != nil {
-		return err
-	}
-	text, err := doc.Marshal()
+	domain, err := h.defineDomain(ctx, d, &doc)
 	if err != nil {
 		return err
 	}
-	return do(ctx, h, func(l *libvirt.Libvirt) error {
-		domain, err := l.DomainDefineXMLFlags(text, libvirt.DomainDefineValidate)
-		if err != nil {
-			return err
-		}
-		return l.DomainSetAutostart(domain, flag(d.Autostart))
+	return h.setAutostart(ctx, domain, d.Autostart)
+}
+
+func (h *Host) defineDomain(ctx context.Context, d Domain, doc *libvirtxml.Domain) (libvirt.Domain, error) {
+	if err := d.applyTo(doc); err != nil {
+		return libvirt.Domain{}, err
+	}
+	text, err := doc.Marshal()
+	if err != nil {
+		return libvirt.Domain{}, err
+	}
+	return call(ctx, h, func(l *libvirt.Libvirt) (libvirt.Domain, error) {
+		return l.DomainDefineXMLFlags(text, libvirt.DomainDefineValidate)
 	})
+}
+
+func (h *Host) setAutostart(ctx context.Context, domain libvirt.Domain, on bool) error {
+	return do(ctx, h, func(l *libvirt.Libvirt) error { return l.DomainSetAutostart(domain, flag(on)) })
 }
 
 // SetNote keeps a text with a domain, in its definition and in the running guest's.
@@ -204,15 +214,20 @@ func (h *Host) BootDomain(ctx context.Context, name string) (io.ReadCloser, erro
 	started, err := call(ctx, h, func(l *libvirt.Libvirt) (libvirt.Domain, error) {
 		return l.DomainCreateWithFlags(domain, uint32(libvirt.DomainStartPaused))
 	})
-	if err != nil {
+	if isRefused(err) { // also a domain that runs already, which is not ours to kill
 		return nil, err
 	}
-	console, err := h.openConsole(ctx, started)
+	var console *Console
+	if err == nil {
+		console, err = h.openConsole(ctx, started)
+	}
 	if err == nil {
 		err = do(ctx, h, func(l *libvirt.Libvirt) error { return l.DomainResume(started) })
-		if err == nil {
-			return console, nil
-		}
+	}
+	if err == nil {
+		return console, nil
+	}
+	if console != nil {
 		_ = console.Close()
 	}
 	return nil, errors.Join(err, h.KillDomain(context.WithoutCancel(ctx), name))

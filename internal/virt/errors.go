@@ -97,6 +97,12 @@ func taken(err error, lookup func() error) error {
 	return fmt.Errorf("%w: %w", ErrExists, err)
 }
 
+// isRefused tells whether err is an answer of libvirt's, so that nothing was done.
+func isRefused(err error) bool {
+	var r *refusal
+	return errors.As(err, &r)
+}
+
 // refusedWith tells whether err is libvirt's answer with this code.
 func refusedWith(err error, code libvirt.ErrorNumber) bool {
 	var r *refusal
