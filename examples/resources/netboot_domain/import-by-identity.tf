@@ -1,0 +1,6 @@
+import {
+  to = netboot_domain.db1
+  identity = {
+    name = "db1"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = netboot_domain.db1
+  id = "db1"
+}

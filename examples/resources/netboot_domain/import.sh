@@ -1,0 +1,1 @@
+terraform import netboot_domain.db1 db1

@@ -1,0 +1,4 @@
+import {
+  to = netboot_image.debian
+  id = "srv-tftp/debian-12"
+}

@@ -1,0 +1,1 @@
+terraform import netboot_image.debian srv-tftp/debian-12

@@ -1,0 +1,6 @@
+import {
+  to = netboot_network.lab
+  identity = {
+    name = "lab"
+  }
+}

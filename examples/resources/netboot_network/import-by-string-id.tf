@@ -1,0 +1,4 @@
+import {
+  to = netboot_network.lab
+  id = "lab"
+}

@@ -1,0 +1,1 @@
+terraform import netboot_network.lab lab

@@ -1,0 +1,4 @@
+import {
+  to = netboot_pxelinux_config.default
+  id = "srv-tftp/default"
+}

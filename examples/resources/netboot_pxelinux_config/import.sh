@@ -1,0 +1,1 @@
+terraform import netboot_pxelinux_config.default srv-tftp/default

@@ -1,0 +1,58 @@
+variable "images" {
+  description = "Folder on a web server that holds Debian's installer for s390x."
+  default     = "https://deb.debian.org/debian/dists/bookworm/main/installer-s390x/current/images/generic"
+}
+
+resource "netboot_tftp_root" "lab" {
+  path = "/srv/tftp"
+}
+
+resource "netboot_image" "debian" {
+  tftp_root = netboot_tftp_root.lab.id
+  name      = "debian-12"
+  kernel    = { source = "${var.images}/kernel.debian" }
+  initrd    = { source = "${var.images}/initrd.debian" }
+}
+
+# For every guest that has no file of its own.
+resource "netboot_pxelinux_config" "default" {
+  tftp_root = netboot_tftp_root.lab.id
+  entries = [{
+    label  = "debian"
+    kernel = netboot_image.debian.kernel.path
+    initrd = netboot_image.debian.initrd.path
+  }]
+}
+
+# For one guest, with a choice of two entries.
+resource "netboot_pxelinux_config" "db1" {
+  tftp_root = netboot_tftp_root.lab.id
+  mac       = "52:54:00:12:34:56"
+  default   = "rescue"
+  entries = [
+    {
+      label  = "install"
+      kernel = netboot_image.debian.kernel.path
+      initrd = netboot_image.debian.initrd.path
+      append = ["auto=true", "priority=critical", "hostname=db1"]
+    },
+    {
+      label  = "rescue"
+      kernel = netboot_image.debian.kernel.path
+      initrd = netboot_image.debian.initrd.path
+      append = ["rescue/enable=true"]
+    },
+  ]
+}
+
+# For every guest of a part of the network, with a text that is ready.
+resource "netboot_pxelinux_config" "test" {
+  tftp_root = netboot_tftp_root.lab.id
+  ipv4      = "192.168.150.64/28"
+  content   = <<-EOT
+    label debian
+      kernel ${netboot_image.debian.kernel.path}
+      initrd ${netboot_image.debian.initrd.path}
+      append DEBIAN_FRONTEND=text
+  EOT
+}

@@ -1,0 +1,6 @@
+import {
+  to = netboot_tftp_root.lab
+  identity = {
+    name = "srv-tftp"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = netboot_tftp_root.lab
+  id = "srv-tftp"
+}

@@ -1,0 +1,1 @@
+terraform import netboot_tftp_root.lab srv-tftp

@@ -1,0 +1,19 @@
+resource "netboot_tftp_root" "lab" {
+  path = "/srv/tftp"
+}
+
+# A second one beside it, whose pools have a name of their own.
+resource "netboot_tftp_root" "staging" {
+  path = "/srv/tftp-staging"
+  name = "staging"
+}
+
+# A network serves it.
+resource "netboot_network" "lab" {
+  name      = "lab"
+  tftp_root = netboot_tftp_root.lab.path
+  ipv4 = {
+    address = "192.168.150.1/24"
+    dhcp    = { ranges = [{ start = "192.168.150.10", end = "192.168.150.200" }] }
+  }
+}

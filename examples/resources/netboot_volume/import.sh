@@ -1,0 +1,1 @@
+terraform import netboot_volume.disk default/db1.qcow2

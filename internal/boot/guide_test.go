@@ -1,0 +1,167 @@
+package boot
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the tables of the guide")
+
+// guide is the page that shows the rules to users, between these two lines.
+const (
+	guide      = "../docs/templates/guides/when-a-guest-does-not-boot.md.tmpl"
+	guideBegin = "<!-- The tables are written by: go test ./internal/boot -run TestGuide -update -->\n"
+	guideEnd   = "<!-- End of the tables. -->\n"
+)
+
+// guideMessage is an example of a message, as it is on the console after these others.
+type guideMessage struct{ before, message string }
+
+const (
+	afterAddress = "  Using IPv4 address: 192.168.150.57\n"
+	afterEntry   = afterAddress + "Loading pxelinux.cfg entry 'a'\n"
+	afterStart   = afterEntry + "Network loading done, starting kernel...\nLinux version 6.1\n"
+)
+
+// guideTables have an example for every rule, in the order in which a boot comes by them.
+var guideTables = []struct {
+	heading  string
+	messages []guideMessage
+}{
+	{"The firmware starts", []guideMessage{
+		{"", ""},
+		{"", "Could not find network bootloader"},
+		{"", "Could not find a suitable boot device (none specified)"},
+		{"", "! Boot device not found !"},
+		{"", "No virtio net device found."},
+		{"", "! IPL_TYPE_CCW expected !"},
+		{"", "Virtio net boot device does not support secure boot!"},
+		{"", "virtio-net device does not support the MAC address feature"},
+		{"", "Can not allocate memory for receive buffers"},
+		{"", "Could not initialize network device"},
+		{"", "Network boot device detected"},
+		{"", "! loadparm is set to an entry that is not available in the pxelinux.cfg file! !"},
+		{"", "ERROR: Assertion '...' failed!"},
+	}},
+	{"DHCP", []guideMessage{
+		{"", "Requesting information via DHCP: 010"},
+		{"", "Giving up after 10 DHCP requests"},
+		{"", "Could not get IP address"},
+		{"", "Can't obtain TFTP server IP address"},
+		{"", "ARP request to TFTP server (192.168.150.1) failed"},
+		{"", "ERROR: Can't resolve domain name"},
+		{"", "tftp missing in ..."},
+		{"", "Network initialization failed."},
+	}},
+	{"The configuration", []guideMessage{
+		{afterAddress, "Using TFTP server: 192.168.150.1"},
+		{afterAddress, "Error: pxelinux prefix is too long!"},
+		{afterAddress, "Out of memory ... can not get UUID."},
+		{afterAddress, "Trying pxelinux.cfg files..."},
+		{afterAddress, "TFTP error: TFTP access violation"},
+		{afterAddress, "TFTP error: TFTP buffer of 2047 bytes is too small for pxelinux.cfg/default"},
+		{afterAddress, "TFTP error: file not found: pxelinux.0"},
+		{afterAddress, "'pxelinux.0' is too small (3 bytes only)."},
+		{afterAddress, "Does not seem to be a valid .INS file"},
+		{afterAddress, "Missing space separator in .INS file"},
+		{afterAddress, "TFTP: Received pxelinux.cfg/default (10 bytes)"},
+		{afterAddress, "Command 'prompt' is not supported."},
+		{afterAddress, "Failed to parse this line:"},
+		{afterEntry, "Kernel entry is missing!"},
+	}},
+	{"TFTP", []guideMessage{
+		{afterAddress, `TFTP error: ICMP ERROR "port unreachable"`},
+		{afterAddress, `TFTP error: ICMP ERROR "host unreachable"`},
+		{afterAddress, "Repeating TFTP read request..."},
+		{afterAddress, "Receiving data:  0 KBytes  Receiving data:  0 KBytes"},
+		{afterEntry, "TFTP error: file not found: kernel.ubuntu"},
+		{afterEntry, "TFTP error: file not found: "},
+		{afterEntry, "TFTP error: TFTP access violation"},
+		{afterEntry, "TFTP error: TFTP buffer of 125829120 bytes is too small for kernel.ubuntu"},
+		{afterEntry, "TFTP error: TFTP blocksize negotiation failed"},
+		{afterEntry, "TFTP error: illegal TFTP operation"},
+		{afterEntry, "TFTP error: unknown TFTP error"},
+		{afterEntry, "TFTP error: unknown TFTP transfer ID"},
+		{afterEntry, "TFTP error: TFTP error missing block 7, expected block was 9"},
+		{afterEntry, "TFTP error: unknown error"},
+		{afterEntry, "Lost ACK packets: 3"},
+		{afterEntry, "Failed to load OS from network"},
+	}},
+	{"Linux starts", []guideMessage{
+		{afterEntry, "Network loading done, starting kernel..."},
+		{afterStart, "Initramfs unpacking failed: write error"},
+		{afterStart, "VFS: Unable to mount root fs on unknown-block(0,0)"},
+		{afterStart, "No rootfs image found!"},
+		{afterStart, "No working init found."},
+		{afterStart, "Out of memory: Killed process 7 (sh)"},
+		{afterStart, "Kernel panic - not syncing: Oops"},
+	}},
+}
+
+// TestGuide holds that the guide "When a guest does not boot" says what Explain says, of every rule.
+func TestGuide(t *testing.T) {
+	page, err := os.ReadFile(guide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(page), guideBegin)
+	_, after, closed := strings.Cut(rest, guideEnd)
+	if !ok || !closed {
+		t.Fatalf("%s lacks the lines around the tables:\n%s%s", guide, guideBegin, guideEnd)
+	}
+	want := before + guideBegin + guideText(t) + guideEnd + after
+	switch {
+	case want == string(page):
+	case *update:
+		if err := os.WriteFile(guide, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("%s does not say what Explain does; run: go test ./internal/boot -run TestGuide -update && make docs", guide)
+	}
+}
+
+// guideText writes the tables, and fails where a rule has no example or two.
+func guideText(t *testing.T) string {
+	t.Helper()
+	shown := map[string]string{}
+	var b strings.Builder
+	for _, table := range guideTables {
+		fmt.Fprintf(&b, "\n### %s\n\n| Message | Meaning | Remedy |\n|---|---|---|\n", table.heading)
+		for _, m := range table.messages {
+			explained := Explain(m.before + m.message + "\n")
+			if len(explained) != 1 {
+				t.Fatalf("%q has %d explanations, want 1", m.message, len(explained))
+			}
+			e := explained[0]
+			if other, twice := shown[e.Meaning+e.Remedy]; twice {
+				t.Errorf("%q and %q are examples of the same rule", other, m.message)
+			}
+			shown[e.Meaning+e.Remedy] = m.message
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", guideCode(m.message), guideSentence(e.Meaning), guideSentence(e.Remedy))
+		}
+	}
+	for _, r := range slices.Concat(firmwareRules, linuxRules) {
+		if _, found := shown[r.meaning+r.remedy]; !found {
+			t.Errorf("rule %s has no example in the guide", r.pattern)
+		}
+	}
+	return b.String() + "\n"
+}
+
+// guideCode is a message as code in a cell of a table.
+func guideCode(message string) string {
+	if message == "" {
+		return "(nothing)"
+	}
+	return "`" + strings.ReplaceAll(strings.TrimSpace(message), "|", `\|`) + "`"
+}
+
+// guideSentence is a clause as a sentence in a cell of a table.
+func guideSentence(clause string) string {
+	return strings.ReplaceAll(strings.ToUpper(clause[:1])+clause[1:], "|", `\|`) + "."
+}
