@@ -19,7 +19,7 @@ type Explanation struct {
 func Explain(console string) []Explanation {
 	var d diagnosis
 	l := lines{emit: func(line string, _ bool) { d.observe(line) }}
-	l.Write([]byte(console))
+	l.write([]byte(console))
 	l.end(true)
 	return d.explanations()
 }

@@ -47,7 +47,7 @@ func TestExplain(t *testing.T) {
 		{"", " DNS failed for IPV6", "cannot resolve"},
 		{"", " tftp missing in x", "boot URL"},
 		{"", " missing ] in x", "boot URL"},
-		{"", " missing . seperator in x", "boot URL"},
+		{"", " missing . separator in x", "boot URL"},
 		{"", " wrong format IPV6 address in x", "boot URL"},
 		{"", "ARP request to TFTP server (192.168.150.1) failed", "does not answer on the guest's network"},
 		{address, "  Using TFTP server: 192.168.150.1", "asked for files"},

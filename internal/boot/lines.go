@@ -31,8 +31,8 @@ const (
 	insideCommand        // ESC ] …, up to BEL or ESC \
 )
 
-// Write takes bytes as they come, cut anywhere. It never fails.
-func (l *lines) Write(p []byte) (int, error) {
+// write takes bytes as they come, cut anywhere.
+func (l *lines) write(p []byte) {
 	for _, b := range p {
 		if l.escaped(b) {
 			continue
@@ -55,7 +55,6 @@ func (l *lines) Write(p []byte) (int, error) {
 			}
 		}
 	}
-	return len(p), nil
 }
 
 // unfinished returns the line that has no end yet, such as a prompt.

@@ -49,7 +49,7 @@ func Watch(ctx context.Context, console io.Reader, want Expectation) (Result, er
 		}
 		select {
 		case c := <-chunks:
-			w.lines.Write(c.data)
+			w.lines.write(c.data)
 			if c.err != nil {
 				return w.finish(Ended, c.err)
 			}

@@ -235,10 +235,10 @@ func TestFailureError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow, guest := io.Pipe()
 		go func() {
-			guest.Write(console[:100])
+			_, _ = guest.Write(console[:100])
 			time.Sleep(2340 * time.Millisecond)
-			guest.Write(console[100:])
-			guest.Close()
+			_, _ = guest.Write(console[100:])
+			_ = guest.Close()
 		}()
 		_, err := Watch(t.Context(), slow, Expectation{Expect: patterns("Linux version")})
 		if got := err.Error() + "\n"; got != string(want) {
