@@ -3,7 +3,9 @@ package provider
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -29,10 +31,16 @@ var factories = map[string]func() (tfprotov6.ProviderServer, error){
 // destroys what is left and asks that libvirtd whether it is gone.
 func acceptance(t *testing.T, steps ...resource.TestStep) {
 	t.Helper()
+	acceptanceWith(t, "", steps...)
+}
+
+// acceptanceWith is acceptance with more in the provider block.
+func acceptanceWith(t *testing.T, settings string, steps ...resource.TestStep) {
+	t.Helper()
 	host := lab.Shared(t)
 	for i := range steps {
 		if steps[i].Config != "" {
-			steps[i].Config = onHost(host.URI) + steps[i].Config
+			steps[i].Config = onHost(host.URI, settings) + steps[i].Config
 		}
 	}
 	before := inventory(t)
@@ -43,7 +51,7 @@ func acceptance(t *testing.T, steps ...resource.TestStep) {
 }
 
 // onHost is what a configuration begins with: where the provider comes from, and its host.
-func onHost(uri string) string {
+func onHost(uri string, settings ...string) string {
 	return fmt.Sprintf(`
 terraform {
   required_providers {
@@ -52,8 +60,9 @@ terraform {
 }
 provider "netboot" {
   uri = %q
+  %s
 }
-`, uri)
+`, uri, strings.Join(settings, "\n"))
 }
 
 // virsh asks the lab's libvirtd, past the provider.
@@ -68,7 +77,8 @@ func virsh(t *testing.T, args ...string) string {
 	return out
 }
 
-// inventory lists all that the lab's libvirtd has, but for the default pool, which a host keeps.
+// inventory lists all that the lab's libvirtd has, but for the default pool, which a host keeps, and
+// the files below /srv.
 func inventory(t *testing.T) string {
 	t.Helper()
 	var all []string
@@ -81,6 +91,16 @@ func inventory(t *testing.T) string {
 	}
 	if strings.Contains(virsh(t, "pool-list", "--all", "--name"), defaultPool) {
 		all = append(all, virsh(t, "vol-list", defaultPool))
+	}
+	srv := filepath.Join(lab.Shared(t).Dir, "srv")
+	err := filepath.WalkDir(srv, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			all = append(all, "file "+path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return strings.Join(all, "\n")
 }

@@ -22,11 +22,10 @@ func computedString(what string) schema.StringAttribute {
 }
 
 // replacingString is an attribute of what a resource is; a change makes it another one.
-func replacingString(what string, required bool, validators ...validator.String) schema.StringAttribute {
+func replacingString(what string, validators ...validator.String) schema.StringAttribute {
 	return schema.StringAttribute{
 		MarkdownDescription: what + " A change replaces the resource.",
-		Required:            required,
-		Optional:            !required,
+		Required:            true,
 		PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 		Validators:          validators,
 	}

@@ -24,7 +24,7 @@ func (s subject) String() string { return fmt.Sprintf("%s %q", s.kind, s.id) }
 // the chain of causes, then what to do about it.
 func fail(diags *diag.Diagnostics, at path.Path, verb string, about subject, err error) {
 	summary := fmt.Sprintf("Unable to %s %s", verb, about)
-	diags.AddAttributeError(at, summary, strings.TrimSpace(sentence(err)+"\n\n"+remedy(err, about)))
+	diags.AddAttributeError(at, summary, strings.TrimSpace(sentence(within(at, err))+"\n\n"+remedy(err, about)))
 }
 
 // remedy says what to do about the errors that need more than their own words.
@@ -32,6 +32,8 @@ func remedy(err error, about subject) string {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return "The run was interrupted. The next apply goes on from here."
+	case errors.Is(err, errBootTimeout):
+		return "Where the guest only needs longer, raise boot_check.timeout: emulation is ten times slower than KVM. The next apply boots it again."
 	case errors.Is(err, context.DeadlineExceeded):
 		return "The time allowed ran out; the resource's timeouts attribute sets how long it may take. The next apply goes on from here."
 	case errors.Is(err, fs.ErrExist):
@@ -41,6 +43,15 @@ func remedy(err error, about subject) string {
 	default:
 		return ""
 	}
+}
+
+// within names the attribute that an error is about where that lies in another one: OpenTofu then
+// shows the resource alone, and neither CLI the index in a list.
+func within(at path.Path, err error) error {
+	if len(at.Steps()) < 2 {
+		return err
+	}
+	return fmt.Errorf("in %s: %w", at, err)
 }
 
 // sentence is an error as a sentence: libraries begin in lower case and end without a full stop.

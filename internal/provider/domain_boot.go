@@ -50,6 +50,9 @@ var (
 // that the next apply boots it again.
 const bootFailedKey = "boot_failed"
 
+// errBootTimeout ends a watch that boot_check.timeout allows no longer.
+var errBootTimeout = errors.New("boot_check.timeout")
+
 // note is what libvirt keeps with the domain for an import, because nothing else on the host says
 // it: how the guest is watched, and what was seen.
 type note struct {
@@ -92,24 +95,25 @@ func (m *domainModel) fromNote(ctx context.Context, text string, diags *diag.Dia
 	}
 }
 
-// boot starts the guest. With a boot check it watches the console until the check is passed or
-// failed.
-func (r *domainResource) boot(ctx context.Context, m *domainModel, private privateWriter, diags *diag.Diagnostics) {
+// boot starts the guest; its error says that it did not start. With a boot check it also watches the
+// console until the check is passed, or failed, which it adds to diags.
+func (r *domainResource) boot(ctx context.Context, m *domainModel, private privateWriter, diags *diag.Diagnostics) error {
 	name := m.Name.ValueString()
 	if m.BootCheck.IsNull() {
-		if err := r.host.StartDomain(ctx, name); err != nil {
-			fail(diags, path.Root("running"), "start", m.subject(), explainStart(err))
-		}
-		return
+		return r.host.StartDomain(ctx, name)
 	}
 	var check bootCheckModel
 	diags.Append(m.BootCheck.As(ctx, &check, objectAsOptions)...)
+	m.BootResult = types.ObjectNull(bootResultTypes)
 	result, err := r.watch(ctx, name, check)
-	if err != nil {
-		fail(diags, path.Root("boot_check"), "boot", m.subject(), explainStart(err))
+	var failure *boot.Failure
+	switch {
+	case errors.As(err, &failure):
+		fail(diags, path.Root("boot_check"), "boot", m.subject(), err)
 		diags.Append(private.SetKey(ctx, bootFailedKey, []byte("true"))...)
-		m.BootResult = types.ObjectNull(bootResultTypes)
-		return
+		return nil
+	case err != nil:
+		return err
 	}
 	diags.Append(private.SetKey(ctx, bootFailedKey, nil)...)
 	object, problems := types.ObjectValueFrom(ctx, bootResultTypes, result)
@@ -118,6 +122,7 @@ func (r *domainResource) boot(ctx context.Context, m *domainModel, private priva
 	if err := r.saveNote(ctx, *m, diags); err != nil {
 		fail(diags, path.Empty(), "note the boot of", m.subject(), err)
 	}
+	return nil
 }
 
 func (r *domainResource) saveNote(ctx context.Context, m domainModel, diags *diag.Diagnostics) error {
@@ -144,7 +149,7 @@ func (r *domainResource) watch(ctx context.Context, name string, check bootCheck
 	}
 	defer log.Close()
 
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errBootTimeout)
 	defer cancel()
 	console, err := r.host.BootDomain(ctx, name)
 	if err != nil {
@@ -203,10 +208,9 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 func (discard) Close() error                { return nil }
 
 // explainStart adds where to look when a guest does not start.
-func explainStart(err error) error {
-	var failure *boot.Failure
-	if errors.As(err, &failure) || isNotFound(err) {
+func explainStart(err error, name string) error {
+	if err == nil || errors.Is(err, context.Canceled) || isNotFound(err) {
 		return err
 	}
-	return fmt.Errorf("%w\n\nThe domain is defined on the host. More may be in /var/log/libvirt/qemu/<name>.log there", err)
+	return fmt.Errorf("%w\n\nThe domain is defined on the host. More may be in /var/log/libvirt/qemu/%s.log there", err, name)
 }

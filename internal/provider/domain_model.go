@@ -49,6 +49,7 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 		diags.AddAttributeError(path.Root("memory"), "Invalid memory", fmt.Sprintf("%s is not a number of whole KiB above zero.", m.Memory.ValueString()))
 	}
 	m.warnOfSmallMemory(ctx, diags)
+	m.validateInterfaces(ctx, diags)
 	if m.Boot.IsUnknown() || m.Interfaces.IsUnknown() || m.Disks.IsUnknown() {
 		return
 	}
@@ -60,6 +61,24 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 		diags.AddAttributeError(path.Root("boot"), "Nothing to boot from",
 			"The guest is to boot from disk and has none. Add disks, or set boot = [\"network\"].")
 	}
+}
+
+func (m domainModel) validateInterfaces(ctx context.Context, diags *diag.Diagnostics) {
+	if m.Interfaces.IsUnknown() || hasUnknownElement(m.Interfaces) {
+		return
+	}
+	var interfaces []interfaceModel
+	diags.Append(m.Interfaces.ElementsAs(ctx, &interfaces, false)...)
+	for i, nic := range interfaces {
+		if !nic.Network.IsUnknown() && !nic.Bridge.IsUnknown() && nic.Network.IsNull() == nic.Bridge.IsNull() {
+			diags.AddAttributeError(path.Root("interfaces").AtListIndex(i), "Invalid interface", "An interface is on a libvirt network or on a bridge of the host: set one of network and bridge.")
+		}
+	}
+}
+
+// hasUnknownElement tells whether an element of a list is known only after apply, as a whole.
+func hasUnknownElement(list types.List) bool {
+	return slices.ContainsFunc(list.Elements(), attr.Value.IsUnknown)
 }
 
 // minimumMemory is what the network firmware of s390x needs for itself: with less it panics, or
@@ -90,51 +109,6 @@ func (m domainModel) bootsFrom(ctx context.Context, class string) bool {
 	return slices.ContainsFunc(classes, func(c types.String) bool { return c.ValueString() == class })
 }
 
-// fillPlan makes known at plan what follows from the configuration and the state.
-func (m *domainModel) fillPlan(ctx context.Context, state *domainModel, bootFailed bool, diags *diag.Diagnostics) {
-	m.ID = m.Name
-	m.MemoryBytes = types.Int64Unknown()
-	if !m.Memory.IsUnknown() {
-		m.MemoryBytes = types.Int64Value(int64(m.Memory.bytes()))
-	}
-	m.fillMACs(ctx, diags)
-	starts := state == nil || !state.Running.ValueBool() || bootFailed || m.restarts(*state)
-	switch {
-	case m.BootCheck.IsNull():
-		m.BootResult = types.ObjectNull(bootResultTypes)
-	case !m.Running.ValueBool() && state == nil:
-		m.BootResult = types.ObjectNull(bootResultTypes)
-	case m.Running.ValueBool() && starts:
-		m.BootResult = types.ObjectUnknown(bootResultTypes)
-	default:
-		m.BootResult = state.BootResult
-	}
-}
-
-// fillMACs derives the MAC addresses that the user does not give.
-func (m *domainModel) fillMACs(ctx context.Context, diags *diag.Diagnostics) {
-	if m.Interfaces.IsNull() || m.Interfaces.IsUnknown() || m.Name.IsUnknown() {
-		return
-	}
-	var interfaces []interfaceModel
-	diags.Append(m.Interfaces.ElementsAs(ctx, &interfaces, false)...)
-	for i := range interfaces {
-		if interfaces[i].MAC.IsUnknown() {
-			interfaces[i].MAC = hwtypes.NewMACAddressValue(derivedMAC(m.Name.ValueString(), i))
-		}
-	}
-	list, problems := types.ListValueFrom(ctx, interfaceType, interfaces)
-	diags.Append(problems...)
-	m.Interfaces = list
-}
-
-// restarts tells whether a running guest has to start again to get from the state to the plan.
-func (m domainModel) restarts(state domainModel) bool {
-	return !(m.Machine.Equal(state.Machine) && m.Accelerator.Equal(state.Accelerator) && m.CPU.Equal(state.CPU) &&
-		m.VCPUs.Equal(state.VCPUs) && m.MemoryBytes.Equal(state.MemoryBytes) && m.Boot.Equal(state.Boot) &&
-		m.Disks.Equal(state.Disks) && m.Interfaces.Equal(state.Interfaces))
-}
-
 // domain is the model as libvirt's layer takes it. With an error it says which attribute that is about.
 func (r *domainResource) domain(ctx context.Context, m domainModel, diags *diag.Diagnostics) (virt.Domain, path.Path, error) {
 	d := virt.Domain{
@@ -155,6 +129,9 @@ func (r *domainResource) domain(ctx context.Context, m domainModel, diags *diag.
 	capabilities, err := r.host.Capabilities(ctx)
 	if err != nil {
 		return d, path.Empty(), err
+	}
+	if _, err := capabilities.Accelerator(d.Arch, "auto"); err != nil {
+		return d, path.Root("arch"), err
 	}
 	if d.Accelerator, err = capabilities.Accelerator(d.Arch, m.Accelerator.ValueString()); err != nil {
 		return d, path.Root("accelerator"), err
@@ -312,7 +289,7 @@ func (r *domainResource) volumeID(ctx context.Context, path string) (string, err
 }
 
 // forgetUnknown makes null what could not be read, so that the state can be saved.
-func (m *domainModel) forgetUnknown(ctx context.Context) {
+func (m *domainModel) forgetUnknown() {
 	if m.Machine.IsUnknown() {
 		m.Machine = types.StringNull()
 	}

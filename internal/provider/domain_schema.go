@@ -7,7 +7,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
@@ -34,7 +33,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 			"Destroy forces the guest off; its volumes stay.",
 		Attributes: map[string]schema.Attribute{
 			"id":   idAttribute("The domain's `name`."),
-			"name": replacingString("Name of the domain.", true, objectName{}),
+			"name": replacingString("Name of the domain.", objectName),
 			"arch": schema.StringAttribute{
 				MarkdownDescription: "Architecture of the guest. Default: `s390x`. A change replaces the domain.",
 				Optional:            true,
@@ -175,9 +174,6 @@ func interfaceAttributes() map[string]schema.Attribute {
 		"network": schema.StringAttribute{
 			MarkdownDescription: "Name of the libvirt network that it is on.",
 			Optional:            true,
-			Validators: []validator.String{
-				stringvalidator.ExactlyOneOf(path.MatchRelative().AtParent().AtName("network"), path.MatchRelative().AtParent().AtName("bridge")),
-			},
 		},
 		"bridge": schema.StringAttribute{
 			MarkdownDescription: "Name of the host's bridge that it is on, instead of a network.",
@@ -198,7 +194,7 @@ func bootCheckAttributes() map[string]schema.Attribute {
 			MarkdownDescription: what,
 			ElementType:         types.StringType,
 			Optional:            true,
-			Validators:          []validator.List{listvalidator.ValueStringsAre(pattern{})},
+			Validators:          []validator.List{listvalidator.ValueStringsAre(pattern)},
 		}
 	}
 	expect := patterns("Patterns ([RE2](https://github.com/google/re2/wiki/Syntax)) that lines of the console must match, each, in any order.")
@@ -208,11 +204,11 @@ func bootCheckAttributes() map[string]schema.Attribute {
 		"expect": expect,
 		"forbid": patterns("Patterns that no line may match until then."),
 		"timeout": schema.StringAttribute{
-			MarkdownDescription: "How long to wait for it, such as `\"5m\"`. Default: `\"5m\"`. Emulation is ten times slower than KVM.",
+			MarkdownDescription: "How long to wait for it, such as `\"5m\"`. Default: `\"5m\"`. Emulation is many times slower than KVM.",
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString("5m"),
-			Validators:          []validator.String{duration{}},
+			Validators:          []validator.String{duration},
 		},
 	}
 }
@@ -220,7 +216,7 @@ func bootCheckAttributes() map[string]schema.Attribute {
 func bootResultAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"stage": schema.StringAttribute{
-			MarkdownDescription: "How far the boot came.",
+			MarkdownDescription: "How far the boot came: `none`, `firmware`, `dhcp`, `config`, `kernel`, `initrd`, `started`, `linux` or `userspace`.",
 			Computed:            true,
 		},
 		"matched": schema.ListAttribute{
@@ -233,7 +229,7 @@ func bootResultAttributes() map[string]schema.Attribute {
 			Computed:            true,
 		},
 		"console_tail": schema.StringAttribute{
-			MarkdownDescription: "The last lines of the console until then.",
+			MarkdownDescription: "The last lines of the console until then, at most 40 of them and 4 KiB.",
 			Computed:            true,
 		},
 	}

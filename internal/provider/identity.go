@@ -20,7 +20,7 @@ type identity []string
 func (i identity) schema() identityschema.Schema {
 	attributes := map[string]identityschema.Attribute{}
 	for _, name := range i {
-		attributes[name] = identityschema.StringAttribute{RequiredForImport: true}
+		attributes[name] = identityschema.StringAttribute{Description: fmt.Sprintf("The resource's `%s`.", name), RequiredForImport: true}
 	}
 	return identityschema.Schema{Attributes: attributes}
 }
@@ -38,7 +38,8 @@ func (i identity) set(ctx context.Context, to *tfsdk.ResourceIdentity, values ..
 	return diags
 }
 
-// importState puts what identifies the resource into a state that Read completes.
+// importState puts what identifies the resource into a state that Read completes, and into its
+// identity, which the framework asks for even where Read then finds nothing.
 func (i identity) importState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	values, diags := i.imported(ctx, req)
 	resp.Diagnostics.Append(diags...)
@@ -47,6 +48,9 @@ func (i identity) importState(ctx context.Context, req resource.ImportStateReque
 	}
 	for n, name := range i {
 		resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root(name), values[n])...)
+		if resp.Identity != nil {
+			resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root(name), values[n])...)
+		}
 	}
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), strings.Join(values, "/"))...)
 }

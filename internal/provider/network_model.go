@@ -4,19 +4,16 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/cidrtypes"
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/hwtypes"
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/iptypes"
-	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -69,71 +66,6 @@ var (
 	}}
 )
 
-func ipv4Attributes() map[string]schema.Attribute {
-	return map[string]schema.Attribute{
-		"address": schema.StringAttribute{
-			MarkdownDescription: "The host's address with the length of the network's prefix, such as `192.168.150.1/24`.",
-			CustomType:          cidrtypes.IPv4PrefixType{},
-			Required:            true,
-		},
-		"dhcp": schema.SingleNestedAttribute{
-			MarkdownDescription: "What DHCP offers.",
-			Optional:            true,
-			Attributes: map[string]schema.Attribute{
-				"ranges": schema.ListNestedAttribute{
-					MarkdownDescription: "Ranges of addresses for guests without a reservation.",
-					Optional:            true,
-					Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
-					NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-						"start": ipv4Attribute("First address of the range."),
-						"end":   ipv4Attribute("Last address of the range."),
-					}},
-				},
-				"reservations": schema.ListNestedAttribute{
-					MarkdownDescription: "Fixed addresses of guests.",
-					Optional:            true,
-					Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
-					NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-						"mac": schema.StringAttribute{
-							MarkdownDescription: "MAC address of the guest.",
-							CustomType:          hwtypes.MACAddressType{},
-							Required:            true,
-						},
-						"ip": ipv4Attribute("Address that the guest gets."),
-						"hostname": schema.StringAttribute{
-							MarkdownDescription: "Name of the guest in DNS.",
-							Optional:            true,
-							Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
-						},
-					}},
-				},
-				"bootfile": schema.StringAttribute{
-					MarkdownDescription: "File that DHCP tells guests to boot. s390x guests need none: without it their firmware looks for a pxelinux configuration.",
-					Optional:            true,
-					Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
-				},
-				"next_server": schema.StringAttribute{
-					MarkdownDescription: "TFTP server that DHCP names, with `bootfile`. Default: the host.",
-					Optional:            true,
-					Validators: []validator.String{
-						stringvalidator.LengthAtLeast(1),
-						stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("bootfile")),
-					},
-				},
-				"lease_time": schema.StringAttribute{
-					MarkdownDescription: "How long a lease lasts, such as `\"2h\"`, at least `\"2m\"`. Default: an hour.",
-					Optional:            true,
-					Validators:          []validator.String{leaseTime{}},
-				},
-			},
-		},
-	}
-}
-
-func ipv4Attribute(what string) schema.StringAttribute {
-	return schema.StringAttribute{MarkdownDescription: what, CustomType: iptypes.IPv4AddressType{}, Required: true}
-}
-
 // validate checks what libvirt and dnsmasq would refuse in other words, or drop without a word.
 func (m networkModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	if m.IPv4.IsUnknown() || m.hasUnknown(ctx) {
@@ -143,7 +75,6 @@ func (m networkModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	if diags.HasError() {
 		return
 	}
-	at := path.Root("ipv4")
 	if m.TFTPRoot.ValueString() != "" && (n.IPv4 == nil || n.IPv4.DHCP == nil || len(n.IPv4.DHCP.Ranges)+len(n.IPv4.DHCP.Reservations) == 0) {
 		// libvirt src/network/bridge_driver.c networkDnsmasqConfContents() writes enable-tftp
 		// only for an IPv4 address with DHCP.
@@ -154,24 +85,52 @@ func (m networkModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 		return
 	}
 	if n.IPv4.Address == n.IPv4.Address.Masked() && n.IPv4.Address.Bits() < 31 {
-		diags.AddAttributeError(at.AtName("address"), "Invalid address",
+		diags.AddAttributeError(path.Root("ipv4").AtName("address"), "Invalid address",
 			fmt.Sprintf("%s is the address of the network itself; give the host's address in it, such as %s/%d.", n.IPv4.Address, n.IPv4.Address.Addr().Next(), n.IPv4.Address.Bits()))
 	}
-	if n.IPv4.DHCP == nil {
+	if n.IPv4.DHCP != nil {
+		validateDHCP(*n.IPv4.DHCP, n.IPv4.Address, diags)
+	}
+}
+
+func validateDHCP(d virt.DHCP, address netip.Prefix, diags *diag.Diagnostics) {
+	at := path.Root("ipv4").AtName("dhcp")
+	if len(d.Ranges)+len(d.Reservations) == 0 {
+		diags.AddAttributeError(at, "DHCP without addresses",
+			"libvirt starts no DHCP server that has nothing to hand out, and drops this without a word. Add ranges or reservations, or leave dhcp out.")
+	}
+	for i, r := range d.Ranges {
+		start, end := netip.MustParseAddr(r.Start), netip.MustParseAddr(r.End)
+		if end.Less(start) || !address.Contains(start) || !address.Contains(end) {
+			diags.AddAttributeError(at.AtName("ranges").AtListIndex(i), "Invalid range",
+				fmt.Sprintf("%s to %s is not a range in %s.", start, end, address.Masked()))
+		}
+	}
+	for i, r := range d.Reservations {
+		if !address.Contains(netip.MustParseAddr(r.IP)) {
+			diags.AddAttributeError(at.AtName("reservations").AtListIndex(i).AtName("ip"), "Invalid reservation",
+				fmt.Sprintf("%s is not in %s.", r.IP, address.Masked()))
+		}
+	}
+}
+
+// validateNew checks what holds for a network that is to be made. One that is there may have
+// addresses that this resource does not model.
+func (m networkModel) validateNew(diags *diag.Diagnostics) {
+	if m.IPv4.IsNull() && !m.Mode.IsUnknown() && m.Mode.ValueString() != "isolated" {
+		diags.AddAttributeError(path.Root("mode"), "Network without an address",
+			fmt.Sprintf("In mode %q the host forwards the guests' packets, and needs an address on the network for it. Add ipv4, or set mode = \"isolated\".", m.Mode.ValueString()))
+	}
+}
+
+// keepWords keeps the state's words where the plan says the same in others: a MAC address or a lease
+// time can be written in several ways.
+func (m *networkModel) keepWords(ctx context.Context, state networkModel, diags *diag.Diagnostics) {
+	if m.IPv4.IsUnknown() || m.hasUnknown(ctx) {
 		return
 	}
-	for i, r := range n.IPv4.DHCP.Ranges {
-		start, end := netip.MustParseAddr(r.Start), netip.MustParseAddr(r.End)
-		if end.Less(start) || !n.IPv4.Address.Contains(start) || !n.IPv4.Address.Contains(end) {
-			diags.AddAttributeError(at.AtName("dhcp").AtName("ranges").AtListIndex(i), "Invalid range",
-				fmt.Sprintf("%s to %s is not a range in %s.", start, end, n.IPv4.Address.Masked()))
-		}
-	}
-	for i, r := range n.IPv4.DHCP.Reservations {
-		if !n.IPv4.Address.Contains(netip.MustParseAddr(r.IP)) {
-			diags.AddAttributeError(at.AtName("dhcp").AtName("reservations").AtListIndex(i).AtName("ip"), "Invalid reservation",
-				fmt.Sprintf("%s is not in %s.", r.IP, n.IPv4.Address.Masked()))
-		}
+	if reflect.DeepEqual(m.network(ctx, diags).IPv4, state.network(ctx, diags).IPv4) {
+		m.IPv4 = state.IPv4
 	}
 }
 
@@ -184,8 +143,8 @@ func (m networkModel) hasUnknown(ctx context.Context) bool {
 // restarts tells whether libvirt has to restart the network to get from the state to the plan.
 func (m networkModel) restarts(state networkModel) bool {
 	return m.Running.ValueBool() &&
-		!(m.Mode.Equal(state.Mode) && m.Bridge.Equal(state.Bridge) && m.Domain.Equal(state.Domain) &&
-			m.MTU.Equal(state.MTU) && m.TFTPRoot.Equal(state.TFTPRoot) && m.IPv4.Equal(state.IPv4))
+		(!m.Mode.Equal(state.Mode) || !m.Bridge.Equal(state.Bridge) || !m.Domain.Equal(state.Domain) ||
+			!m.MTU.Equal(state.MTU) || !m.TFTPRoot.Equal(state.TFTPRoot) || !m.IPv4.Equal(state.IPv4))
 }
 
 // culprit is the attribute that an error is about.
@@ -197,7 +156,7 @@ func (m networkModel) culprit(err error) path.Path {
 }
 
 // explainNetwork adds what to do where dnsmasq's own words do not say it.
-// dnsmasq src/dnsmasq.c: "TFTP directory %s inaccessible: %s"
+// dnsmasq src/dnsmasq.c: "TFTP directory %s inaccessible: %s".
 func explainNetwork(err error) error {
 	if !strings.Contains(err.Error(), "TFTP directory") {
 		return err

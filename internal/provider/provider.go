@@ -65,7 +65,7 @@ func (p *netbootProvider) Schema(_ context.Context, _ provider.SchemaRequest, re
 				Optional: true,
 			},
 			"console_log_dir": schema.StringAttribute{
-				MarkdownDescription: "Folder on the machine that runs Terraform. Every console that the provider watches is also written there, live, one file `<guest>.log` a guest, so that `tail -f` shows a long boot.",
+				MarkdownDescription: "Folder on the machine that runs Terraform, made if it is missing. Every console that the provider watches is also written there, live, one file `<guest>.log` a guest, so that `tail -f` shows a long boot.",
 				Optional:            true,
 			},
 		},

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
@@ -39,4 +40,16 @@ func savePublished(ctx context.Context, private privateWriter, key string, file 
 		return
 	}
 	diags.Append(private.SetKey(ctx, key, text)...)
+}
+
+// stopped tells whether a pool is there but not active, and warns that what it holds was not looked
+// at: libvirt shows nothing of such a pool, although dnsmasq serves its directory all the same.
+func (c *configured) stopped(ctx context.Context, pool string, about subject, diags *diag.Diagnostics) bool {
+	found, err := c.host.Pool(ctx, pool)
+	if err != nil || found.Active {
+		return false
+	}
+	diags.AddWarning(fmt.Sprintf("Unable to look at %s", about),
+		fmt.Sprintf("The storage pool %q is not active, so this %s is taken to be as it was. An apply of the pool's netboot_tftp_root starts it, as virsh pool-start does.", pool, about.kind))
+	return true
 }

@@ -84,6 +84,21 @@ func (m *pxelinuxConfigModel) fillFileName(diags *diag.Diagnostics) {
 	}
 }
 
+// targetString is an attribute that says whom the file is for. What replaces the resource is another
+// file, not another way to write the same address.
+func targetString(what string) schema.StringAttribute {
+	return schema.StringAttribute{MarkdownDescription: what + " Another file replaces the resource.", Optional: true}
+}
+
+// keepWriting keeps how the addresses were written before, by somebody else or by an import.
+func (m *pxelinuxConfigModel) keepWriting(prior pxelinuxConfigModel) {
+	for now, before := range map[*types.String]types.String{&m.MAC: prior.MAC, &m.UUID: prior.UUID, &m.IPv4: prior.IPv4} {
+		if !now.IsNull() && !before.IsNull() {
+			*now = before
+		}
+	}
+}
+
 // setTarget is fillFileName backwards, for an import: whom the file is for, by its name.
 func (m *pxelinuxConfigModel) setTarget() {
 	name := m.FileName.ValueString()
@@ -107,7 +122,7 @@ func (m *pxelinuxConfigModel) fillContent(ctx context.Context, diags *diag.Diagn
 	case !m.Entries.IsNull() && !m.Entries.IsUnknown():
 		m.Content = types.StringUnknown()
 		config, known := m.config(ctx, diags)
-		if !known || !accepted(pxelinux.Validate(config), diags) {
+		if !known || !accepted(pxelinux.Validate(config), path.Root("entries"), diags) {
 			return
 		}
 		text, err := pxelinux.Render(config)
@@ -120,7 +135,7 @@ func (m *pxelinuxConfigModel) fillContent(ctx context.Context, diags *diag.Diagn
 			m.Default = types.StringNull()
 		}
 	case !m.Content.IsNull() && !m.Content.IsUnknown():
-		if !accepted(pxelinux.ValidateText(m.Content.ValueString()), diags) {
+		if !accepted(pxelinux.ValidateText(m.Content.ValueString()), path.Root("content"), diags) {
 			return
 		}
 		m.setEntries(ctx, diags)
@@ -132,11 +147,9 @@ func (m *pxelinuxConfigModel) fillContent(ctx context.Context, diags *diag.Diagn
 	m.SHA256 = types.StringValue(hex.EncodeToString(sum[:]))
 }
 
-// setContent takes over a text that was found on the host.
+// setContent takes over a text that was found on the host, where it can be anything.
 func (m *pxelinuxConfigModel) setContent(ctx context.Context, text string, diags *diag.Diagnostics) {
-	m.Content = types.StringValue(text)
-	sum := sha256.Sum256([]byte(text))
-	m.SHA256 = types.StringValue(hex.EncodeToString(sum[:]))
+	m.Content = types.StringValue(strings.ToValidUTF8(text, "\ufffd"))
 	m.setEntries(ctx, diags)
 }
 
@@ -198,29 +211,30 @@ func (m pxelinuxConfigModel) config(ctx context.Context, diags *diag.Diagnostics
 }
 
 // accepted reports what is wrong with a configuration, each problem where the user wrote it, and
-// tells whether the firmware can boot it.
-func accepted(problems []pxelinux.Problem, diags *diag.Diagnostics) bool {
+// tells whether the firmware can boot it. whole is the attribute that holds all of it.
+func accepted(problems []pxelinux.Problem, whole path.Path, diags *diag.Diagnostics) bool {
 	ok := true
 	for _, p := range problems {
+		at := pathOf(p, whole)
 		if p.Severity == pxelinux.Warning {
-			diags.AddAttributeWarning(pathOf(p), "Risky pxelinux configuration", sentence(p))
+			diags.AddAttributeWarning(at, "Risky pxelinux configuration", sentence(within(at, p)))
 			continue
 		}
 		ok = false
-		diags.AddAttributeError(pathOf(p), "Invalid pxelinux configuration", sentence(p))
+		diags.AddAttributeError(at, "Invalid pxelinux configuration", sentence(within(at, p)))
 	}
 	return ok
 }
 
 // pathOf is the attribute that a problem is about.
-func pathOf(p pxelinux.Problem) path.Path {
+func pathOf(p pxelinux.Problem, whole path.Path) path.Path {
 	switch {
-	case p.Line > 0:
-		return path.Root("content")
-	case p.Entry < 0 && p.Field == "default":
-		return path.Root("default")
+	case p.Line > 0: // of a content
+		return whole
+	case p.Entry < 0 && p.Field != "":
+		return path.Root(p.Field)
 	case p.Entry < 0:
-		return path.Empty()
+		return whole
 	case p.Field == "":
 		return path.Root("entries").AtListIndex(p.Entry)
 	default:

@@ -79,18 +79,19 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	if req.Plan.Raw.IsNull() {
 		return
 	}
-	var plan domainModel
+	var plan, config domainModel
 	var state *domainModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	failed, problems := req.Private.GetKey(ctx, bootFailedKey)
 	resp.Diagnostics.Append(problems...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	plan.fillPlan(ctx, state, failed != nil, &resp.Diagnostics)
+	plan.fillPlan(ctx, config, state, failed != nil, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
-	if state == nil || len(resp.RequiresReplace) > 0 {
+	if state == nil || plan.replaces(*state) {
 		return
 	}
 	if plan.restarts(*state) && state.Running.ValueBool() && plan.Running.ValueBool() {
@@ -125,7 +126,9 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 		return
 	}
 	if plan.Running.ValueBool() {
-		r.boot(ctx, &plan, resp.Private, &resp.Diagnostics)
+		if err := r.boot(ctx, &plan, resp.Private, &resp.Diagnostics); err != nil {
+			fail(&resp.Diagnostics, path.Root("running"), "start", plan.subject(), explainStart(err, plan.Name.ValueString()))
+		}
 	}
 	r.refresh(context.WithoutCancel(ctx), &plan, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(context.WithoutCancel(ctx), plan)...)
@@ -170,11 +173,17 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 		return
 	}
 	starts := plan.Running.ValueBool() && (!state.Running.ValueBool() || plan.BootResult.IsUnknown() || plan.restarts(state))
+	now := &plan
 	if starts {
-		r.boot(ctx, &plan, resp.Private, &resp.Diagnostics)
+		if err := r.boot(ctx, &plan, resp.Private, &resp.Diagnostics); err != nil {
+			if state.Running.ValueBool() && ctx.Err() == nil {
+				now, err = &state, r.putBack(ctx, state, err, &resp.Diagnostics)
+			}
+			fail(&resp.Diagnostics, path.Root("running"), "start", plan.subject(), explainStart(err, plan.Name.ValueString()))
+		}
 	}
-	r.refresh(context.WithoutCancel(ctx), &plan, &resp.Diagnostics)
-	resp.Diagnostics.Append(resp.State.Set(context.WithoutCancel(ctx), plan)...)
+	r.refresh(context.WithoutCancel(ctx), now, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(context.WithoutCancel(ctx), now)...)
 	resp.Diagnostics.Append(domainIdentity.set(context.WithoutCancel(ctx), resp.Identity, plan.Name)...)
 }
 
@@ -211,6 +220,21 @@ func (r *domainResource) change(ctx context.Context, plan, state domainModel, di
 	return path.Root("running"), r.host.ShutDownDomain(ctx, plan.Name.ValueString(), shutdownPatience)
 }
 
+// putBack gives a guest that ran its old definition back, because with the new one it does not start.
+func (r *domainResource) putBack(ctx context.Context, state domainModel, cause error, diags *diag.Diagnostics) error {
+	old, _, err := r.domain(ctx, state, diags)
+	if err == nil {
+		err = r.host.RedefineDomain(ctx, old)
+	}
+	if err == nil {
+		err = r.host.StartDomain(ctx, old.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("%w; putting its old definition back failed too: %w", cause, err)
+	}
+	return fmt.Errorf("%w; its old definition was put back, and the guest runs with it again", cause)
+}
+
 // read takes over what the host has.
 func (r *domainResource) read(ctx context.Context, m *domainModel, diags *diag.Diagnostics) error {
 	domain, err := r.host.Domain(ctx, m.Name.ValueString())
@@ -231,9 +255,13 @@ func (r *domainResource) read(ctx context.Context, m *domainModel, diags *diag.D
 func (r *domainResource) refresh(ctx context.Context, m *domainModel, diags *diag.Diagnostics) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	planned := m.Addresses
 	if err := r.read(ctx, m, diags); err != nil {
 		fail(diags, path.Empty(), "read", m.subject(), err)
-		m.forgetUnknown(ctx)
+		m.forgetUnknown()
+	}
+	if !planned.IsUnknown() {
+		m.Addresses = planned
 	}
 }
 

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 
@@ -52,8 +53,8 @@ func (r *imageResource) Schema(ctx context.Context, _ resource.SchemaRequest, re
 			"Anyone on a network that serves the TFTP root can read them.",
 		Attributes: map[string]schema.Attribute{
 			"id":        idAttribute("`<tftp_root>/<name>`."),
-			"tftp_root": replacingString("The `id` of the `netboot_tftp_root`.", true, objectName{}),
-			"name":      replacingString("What the files' names begin with.", true, objectName{}),
+			"tftp_root": replacingString("The `id` of the `netboot_tftp_root`.", objectName),
+			"name":      replacingString("What the files' names begin with.", objectName),
 			"kernel": schema.SingleNestedAttribute{
 				MarkdownDescription: "The kernel, as the firmware loads it: a raw s390x image. What is not one (an HTML page, an ELF or compressed file, another architecture's kernel) is refused.",
 				Required:            true,
@@ -85,6 +86,7 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	plan.ID = types.StringUnknown()
 	if !plan.TFTPRoot.IsUnknown() && !plan.Name.IsUnknown() {
 		plan.ID = types.StringValue(plan.id())
 	}
@@ -94,13 +96,14 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 			continue
 		}
 		var before *bootFileModel
-		if prior != nil && prior.Name.Equal(plan.Name) {
+		if prior != nil && prior.ID.Equal(plan.ID) {
 			before = prior.file(ctx, kind, &resp.Diagnostics)
 		}
 		published := loadPublished(ctx, req.Private, kind, &resp.Diagnostics)
-		wanted.plan(plan.Name, kind, before, published, &resp.Diagnostics)
+		wanted.plan(ctx, plan.Name, kind, before, published, &resp.Diagnostics)
 		plan.setFile(ctx, kind, wanted, &resp.Diagnostics)
 	}
+	plan.checkNames(ctx, &resp.Diagnostics)
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 	}
@@ -149,14 +152,16 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			state.setPresent(ctx, kind, nil, &resp.Diagnostics)
+		case err != nil && known.SHA256 != "" && r.stopped(ctx, state.TFTPRoot.ValueString(), state.subject(), &resp.Diagnostics):
+			return
 		case err != nil:
 			fail(&resp.Diagnostics, path.Root(kind), "read", state.subject(), err)
 			return
 		default:
 			present++
 			state.setPresent(ctx, kind, &now, &resp.Diagnostics)
-			if now.SHA256 == known.SHA256 {
-				published[kind] = &now // so that a file that was only touched is not read again
+			if now.SHA256 == known.SHA256 || known.SHA256 == "" {
+				published[kind] = &now // so that a file that was only touched, or is imported, is not read again
 			}
 		}
 	}
@@ -209,6 +214,17 @@ func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 	if err := r.remove(ctx, state, names); err != nil {
 		fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
 	}
+}
+
+// checkNames refuses one name for both files.
+func (m imageModel) checkNames(ctx context.Context, diags *diag.Diagnostics) {
+	kernel, initrd := m.file(ctx, "kernel", diags), m.file(ctx, "initrd", diags)
+	if kernel == nil || initrd == nil || kernel.Path.IsUnknown() || !kernel.Path.Equal(initrd.Path) {
+		return
+	}
+	at := path.Root("initrd").AtName("file_name")
+	diags.AddAttributeError(at, "Invalid file_name",
+		sentence(within(at, fmt.Errorf("the kernel is published as %q too; choose another name for one of them", initrd.Path.ValueString()))))
 }
 
 // file is the kernel or the initrd; nil where it is null, unknown or gone.

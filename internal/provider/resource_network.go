@@ -56,11 +56,11 @@ func (r *networkResource) IdentitySchema(_ context.Context, _ resource.IdentityS
 func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A libvirt network: a bridge on the host with DHCP and, given a TFTP root, with all that a guest needs to netboot.\n\n" +
-			"A change takes effect at once. libvirt restarts the network for it, which the plan says, with the running guests that are on it. " +
+			"A change takes effect at once. Where libvirt has to restart the network for it, the plan says so and names the running guests on it: they have no network until they are started again. " +
 			"What this resource does not model in an existing network stays as it is.",
 		Attributes: map[string]schema.Attribute{
 			"id":   idAttribute("The network's `name`."),
-			"name": replacingString("Name of the network.", true, objectName{}),
+			"name": replacingString("Name of the network.", objectName),
 			"mode": schema.StringAttribute{
 				MarkdownDescription: "How guests reach other networks: `nat`, `route`, `open` (routed without firewall rules) or `isolated`. Default: `nat`.",
 				Optional:            true,
@@ -74,7 +74,7 @@ func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 				// IFNAMSIZ, linux/if.h
-				Validators: []validator.String{stringvalidator.LengthBetween(1, 15), objectName{}},
+				Validators: []validator.String{stringvalidator.LengthBetween(1, 15), objectName},
 			},
 			"domain": schema.StringAttribute{
 				MarkdownDescription: "DNS domain of the guests.",
@@ -101,7 +101,7 @@ func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 			"tftp_root": schema.StringAttribute{
 				MarkdownDescription: "Directory that guests on this network boot from: the `path` of a `netboot_tftp_root`. It needs `ipv4` with a DHCP range or reservation.",
 				Optional:            true,
-				Validators:          []validator.String{absolutePath{}},
+				Validators:          []validator.String{absolutePath},
 			},
 			"ipv4": schema.SingleNestedAttribute{
 				MarkdownDescription: "The host's IPv4 address on the network, and DHCP.",
@@ -144,6 +144,11 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		return
 	}
 	plan.ID = plan.Name
+	if state == nil {
+		plan.validateNew(&resp.Diagnostics)
+	} else {
+		plan.keepWords(ctx, *state, &resp.Diagnostics)
+	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 	if state == nil || !state.Running.ValueBool() || !plan.restarts(*state) {
 		return
@@ -255,7 +260,12 @@ func (r *networkResource) refresh(ctx context.Context, m *networkModel, diags *d
 	if err != nil {
 		fail(diags, path.Empty(), "read", m.subject(), err)
 		// What was planned is there; what libvirt chose is read by the next refresh.
-		m.UUID, m.Bridge = types.StringValue(""), types.StringValue(m.Bridge.ValueString())
+		if m.UUID.IsUnknown() {
+			m.UUID = types.StringNull()
+		}
+		if m.Bridge.IsUnknown() {
+			m.Bridge = types.StringNull()
+		}
 		return
 	}
 	m.UUID = types.StringValue(network.UUID)

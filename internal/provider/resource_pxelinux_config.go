@@ -67,10 +67,10 @@ func (r *pxelinuxConfigResource) Schema(ctx context.Context, _ resource.SchemaRe
 			"What it would cut, ignore, misread or pass over for another guest's file is an error at plan time.",
 		Attributes: map[string]schema.Attribute{
 			"id":        idAttribute("`<tftp_root>/<file_name>`."),
-			"tftp_root": replacingString("The `id` of the `netboot_tftp_root`.", true, objectName{}),
-			"mac":       replacingString("MAC address of the guest that the file is for.", false),
-			"uuid":      replacingString("UUID of the guest that the file is for.", false),
-			"ipv4":      replacingString("IPv4 address of the guest that the file is for, or a prefix such as `192.168.150.0/24` for all guests in it. The prefix length is a multiple of 4.", false),
+			"tftp_root": replacingString("The `id` of the `netboot_tftp_root`.", objectName),
+			"mac":       targetString("MAC address of the guest that the file is for."),
+			"uuid":      targetString("UUID of the guest that the file is for."),
+			"ipv4":      targetString("IPv4 address of the guest that the file is for, or a prefix such as `192.168.150.0/24` for all guests in it. The prefix length is a multiple of 4."),
 			"default": schema.StringAttribute{
 				MarkdownDescription: "Label of the entry to boot. Default: the first entry.",
 				Optional:            true,
@@ -124,14 +124,21 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 		return
 	}
 	var plan, config pxelinuxConfigModel
+	var prior *pxelinuxConfigModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	plan.Default, plan.Entries, plan.Content = config.Default, config.Entries, config.Content
 	plan.fillFileName(&resp.Diagnostics)
 	plan.fillContent(ctx, &resp.Diagnostics)
+	if prior != nil && prior.FileName.Equal(plan.FileName) {
+		plan.keepWriting(*prior)
+	} else if prior != nil {
+		resp.RequiresReplace.Append(path.Root("file_name"))
+	}
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 	}
@@ -140,8 +147,6 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 func (r *pxelinuxConfigResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan pxelinuxConfigModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	plan.fillFileName(&resp.Diagnostics)
-	plan.fillContent(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -173,12 +178,16 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 		resp.State.RemoveResource(ctx)
 		return
 	}
+	if err != nil && known != nil && r.stopped(ctx, configPool(state.TFTPRoot.ValueString()), state.subject(), &resp.Diagnostics) {
+		return
+	}
 	if err != nil {
 		fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
 		return
 	}
-	if text != state.Content.ValueString() {
+	if now.SHA256 != state.SHA256.ValueString() {
 		state.setContent(ctx, text, &resp.Diagnostics)
+		state.SHA256 = types.StringValue(now.SHA256)
 	}
 	if known == nil {
 		state.setTarget()
@@ -191,7 +200,6 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 func (r *pxelinuxConfigResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan pxelinuxConfigModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	plan.fillContent(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -235,6 +243,9 @@ func (r *pxelinuxConfigResource) readFile(ctx context.Context, state pxelinuxCon
 		now, err := tftproot.Verify(ctx, dir, *known)
 		if err != nil || now == *known {
 			return now, state.Content.ValueString(), err
+		}
+		if now.Size > tftproot.MaxText {
+			return now, "", nil // which is not what was written, and the plan says so
 		}
 	}
 	if known == nil {

@@ -56,7 +56,7 @@ func (r *tftpRootResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A directory on the libvirt host that a network's dnsmasq serves by TFTP.\n\n" +
 			"It is reached through libvirt's storage API alone, as two autostarted directory pools: `name` at `path` and `<name>-pxelinux.cfg` at `path/pxelinux.cfg`. " +
-			"A directory or pool that is there is adopted, and what it holds is left alone. Destroy takes away the pools that it made, and the directories that it made and that are empty.\n\n" +
+			"A directory or pool that is there is adopted, and what it holds is left alone. Destroy takes away the pools that it made, and the directories that it made and that are empty; missing parents of `path` are made, and stay.\n\n" +
 			"Everything under a TFTP root can be read by anyone on the networks that serve it: keep secrets out of boot files and command lines.",
 		Attributes: map[string]schema.Attribute{
 			"id": idAttribute("The root's `name`."),
@@ -64,14 +64,14 @@ func (r *tftpRootResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 				MarkdownDescription: "Absolute path of the directory on the libvirt host. Prefer `/srv/tftp` or a directory below it on Debian, Ubuntu and SUSE, and `/var/lib/tftpboot` on Red Hat's systems: AppArmor and SELinux let dnsmasq read there. A change replaces the root.",
 				Required:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
-				Validators:          []validator.String{absolutePath{}},
+				Validators:          []validator.String{absolutePath},
 			},
 			"name": schema.StringAttribute{
 				MarkdownDescription: "Name of the pool. Default: the path with `-` for `/`, so `srv-tftp` for `/srv/tftp`. A change replaces the root.",
 				Optional:            true,
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown(), stringplanmodifier.RequiresReplace()},
-				Validators:          []validator.String{objectName{}},
+				Validators:          []validator.String{objectName},
 			},
 			"active": schema.BoolAttribute{
 				MarkdownDescription: "Whether both pools are there, started and autostarted. An apply makes it so.",
@@ -99,8 +99,11 @@ func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	moved := prior == nil || !prior.Path.Equal(plan.Path)
-	if config.Name.IsNull() && !plan.Path.IsUnknown() && moved {
+	switch moved := prior == nil || !prior.Path.Equal(plan.Path); {
+	case !config.Name.IsNull() || !moved:
+	case plan.Path.IsUnknown():
+		plan.Name = types.StringUnknown()
+	default:
 		plan.Name = types.StringValue(defaultRootName(plan.Path.ValueString()))
 	}
 	plan.ID = plan.Name
@@ -119,8 +122,12 @@ func (r *tftpRootResource) Create(ctx context.Context, req resource.CreateReques
 
 	made, err := r.ensure(ctx, plan, madePools{})
 	if err != nil {
-		fail(&resp.Diagnostics, path.Root("path"), "create", plan.subject(), errors.Join(err, r.undo(context.WithoutCancel(ctx), plan, made)))
-		return
+		undone := r.undo(context.WithoutCancel(ctx), plan, made)
+		fail(&resp.Diagnostics, path.Root("path"), "create", plan.subject(), errors.Join(err, undone))
+		if undone == nil {
+			return
+		}
+		// What is left on the host is in the state, and goes with the next apply.
 	}
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, madeKey, made.bytes())...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
@@ -130,7 +137,7 @@ func (r *tftpRootResource) Create(ctx context.Context, req resource.CreateReques
 func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state tftpRootModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	made, imported, diags := loadMade(ctx, req.Private)
+	_, imported, diags := loadMade(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
@@ -139,8 +146,8 @@ func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, r
 	defer cancel()
 
 	name := state.Name.ValueString()
-	root, rootErr := r.host.Pool(ctx, name)
-	configs, configsErr := r.host.Pool(ctx, configPool(name))
+	root, rootErr := r.look(ctx, name)
+	configs, configsErr := r.look(ctx, configPool(name))
 	for _, err := range []error{rootErr, configsErr} {
 		if err != nil && !isNotFound(err) {
 			fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
@@ -151,13 +158,13 @@ func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, r
 		resp.State.RemoveResource(ctx)
 		return
 	}
-	state.Active = types.BoolValue(ready(root) && ready(configs))
+	state.Active = types.BoolValue(ready(root) && ready(configs) && configs.Path == filepath.Join(root.Path, configDir))
 	if rootErr == nil {
 		state.Path = types.StringValue(root.Path)
 	}
 	if imported {
 		// Who imports pools makes them his own; directories and what they hold stay theirs.
-		made = madePools{RootUUID: root.UUID, ConfigsUUID: configs.UUID}
+		made := madePools{RootUUID: root.UUID, ConfigsUUID: configs.UUID}
 		resp.Diagnostics.Append(resp.Private.SetKey(ctx, madeKey, made.bytes())...)
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
@@ -237,6 +244,24 @@ func loadMade(ctx context.Context, private privateState) (made madePools, import
 		diags.AddError("Unreadable private state", err.Error())
 	}
 	return made, false, diags
+}
+
+// look reads a pool after a fresh look at its directory. When that is gone libvirt stops the pool,
+// but not before it looks.
+func (r *tftpRootResource) look(ctx context.Context, name string) (virt.Pool, error) {
+	pool, err := r.host.Pool(ctx, name)
+	if err != nil || !pool.Active {
+		return pool, err
+	}
+	_, lookErr := r.host.VolumeNames(ctx, name)
+	if lookErr == nil {
+		return pool, nil
+	}
+	pool, err = r.host.Pool(ctx, name)
+	if err == nil && pool.Active {
+		err = lookErr
+	}
+	return pool, err
 }
 
 // ensure makes or adopts both pools and returns what was made, before and now, also with an error.

@@ -3,12 +3,10 @@ package provider
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/resourcevalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
-	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -47,18 +45,6 @@ type volumeModel struct {
 	Timeouts        timeouts.Value `tfsdk:"timeouts"`
 }
 
-type backingModel struct {
-	Volume types.String `tfsdk:"volume"`
-	Path   types.String `tfsdk:"path"`
-	Format types.String `tfsdk:"format"`
-}
-
-var backingTypes = map[string]attr.Type{
-	"volume": types.StringType,
-	"path":   types.StringType,
-	"format": types.StringType,
-}
-
 var volumeIdentity = identity{"pool", "name"}
 
 func (m volumeModel) subject() subject { return subject{"volume", m.id()} }
@@ -78,14 +64,14 @@ func (r *volumeResource) Schema(ctx context.Context, _ resource.SchemaRequest, r
 		MarkdownDescription: "A volume in a libvirt storage pool: a guest's disk.\n\nIt grows in place. It never shrinks, which would lose what lies behind the new end.",
 		Attributes: map[string]schema.Attribute{
 			"id":   idAttribute("`<pool>/<name>`."),
-			"name": replacingString("Name of the volume, and of its file in the pool's directory.", true, objectName{}),
+			"name": replacingString("Name of the volume, and of its file in the pool's directory.", objectName),
 			"pool": schema.StringAttribute{
 				MarkdownDescription: "Name of the pool. Default: `default`; a host that has no such pool gets it at `" + defaultPoolPath + "` and keeps it. A change replaces the volume.",
 				Optional:            true,
 				Computed:            true,
 				Default:             stringdefault.StaticString(defaultPool),
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
-				Validators:          []validator.String{objectName{}},
+				Validators:          []validator.String{objectName},
 			},
 			"format": schema.StringAttribute{
 				MarkdownDescription: "`qcow2` or `raw`. Default: `qcow2`. A change replaces the volume.",
@@ -126,31 +112,30 @@ func (r *volumeResource) Schema(ctx context.Context, _ resource.SchemaRequest, r
 	}
 }
 
-func backingAttributes() map[string]schema.Attribute {
-	return map[string]schema.Attribute{
-		"volume": schema.StringAttribute{
-			MarkdownDescription: "The `id` of a volume, `<pool>/<name>`.",
-			Optional:            true,
-			Validators: []validator.String{
-				stringvalidator.ExactlyOneOf(path.MatchRelative().AtParent().AtName("volume"), path.MatchRelative().AtParent().AtName("path")),
-			},
-		},
-		"path": schema.StringAttribute{
-			MarkdownDescription: "Path of a file on the host.",
-			Optional:            true,
-			Validators:          []validator.String{absolutePath{}},
-		},
-		"format": schema.StringAttribute{
-			MarkdownDescription: "Format of what is beneath, `qcow2` or `raw`. Default: a volume's own, `raw` for a `path`.",
-			Optional:            true,
-			Validators:          []validator.String{stringvalidator.OneOf("qcow2", "raw")},
-		},
-	}
-}
-
 func (r *volumeResource) ConfigValidators(context.Context) []resource.ConfigValidator {
 	return []resource.ConfigValidator{
 		resourcevalidator.AtLeastOneOf(path.MatchRoot("capacity"), path.MatchRoot("backing")),
+	}
+}
+
+func (r *volumeResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var config volumeModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	// QEMU rounds up what does not end with a sector.
+	const sector = 512
+	if config.Capacity.bytes()%sector != 0 {
+		resp.Diagnostics.AddAttributeError(path.Root("capacity"), "Invalid capacity",
+			fmt.Sprintf("%s is not a whole number of sectors of %d bytes.", config.Capacity.ValueString(), sector))
+	}
+	if config.Backing.IsNull() || config.Backing.IsUnknown() {
+		return
+	}
+	var backing backingModel
+	resp.Diagnostics.Append(config.Backing.As(ctx, &backing, objectAsOptions)...)
+	backing.validate(&resp.Diagnostics)
+	if config.Format.ValueString() == "raw" {
+		resp.Diagnostics.AddAttributeError(path.Root("format"), "Invalid format",
+			"A raw volume cannot be laid over another one. Use qcow2, or leave backing out.")
 	}
 }
 
@@ -176,8 +161,12 @@ func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	if !plan.Capacity.IsUnknown() && !plan.Capacity.IsNull() {
 		plan.CapacityBytes = types.Int64Value(int64(plan.Capacity.bytes()))
 	}
+	if state != nil && plan.CapacityBytes.Equal(state.CapacityBytes) {
+		// An equal size keeps the state's words, and a volume that does not grow takes no more room.
+		plan.Capacity, plan.AllocationBytes = state.Capacity, state.AllocationBytes
+	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
-	if state == nil || len(resp.RequiresReplace) > 0 || plan.Capacity.IsUnknown() {
+	if state == nil || plan.replaces(*state) || plan.Capacity.IsUnknown() {
 		return
 	}
 	if plan.Capacity.bytes() < uint64(state.CapacityBytes.ValueInt64()) {
@@ -185,6 +174,11 @@ func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 			fmt.Sprintf("It has %s and %s are planned. What lies behind the new end would be lost, so volumes only grow. "+
 				"To begin again with an empty smaller one, replace it: -replace=ADDRESS, or another name.", state.Capacity.ValueString(), plan.Capacity.ValueString()))
 	}
+}
+
+// replaces tells whether the plan is for another volume than that of the state.
+func (m volumeModel) replaces(state volumeModel) bool {
+	return !m.Pool.Equal(state.Pool) || !m.Name.Equal(state.Name) || !m.Format.Equal(state.Format) || !m.Backing.Equal(state.Backing)
 }
 
 func (r *volumeResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
@@ -307,41 +301,35 @@ func (r *volumeResource) ensurePool(ctx context.Context, name string) error {
 	return err
 }
 
-// resolve finds the file beneath an overlay, its format and, where the volume has no size of its
-// own, its size.
-func (r *volumeResource) resolve(ctx context.Context, backing backingModel, v *virt.Volume) error {
-	v.Backing = &virt.Backing{Path: backing.Path.ValueString(), Format: firstOf(backing.Format.ValueString(), "raw")}
-	pool, name, isVolume := strings.Cut(backing.Volume.ValueString(), "/")
-	if !isVolume {
-		var err error
-		if pool, name, err = r.host.VolumeAt(ctx, v.Backing.Path); err != nil {
-			if v.Capacity == 0 {
-				return fmt.Errorf("the size of %s is not known, for it lies in no pool; set capacity: %w", v.Backing.Path, err)
-			}
-			return nil
-		}
-	}
-	base, err := r.host.Volume(ctx, pool, name)
-	if err != nil {
-		return fmt.Errorf("backing volume %s/%s: %w", pool, name, err)
-	}
-	v.Backing.Path = base.Path
-	v.Backing.Format = firstOf(backing.Format.ValueString(), base.Format)
-	if v.Capacity == 0 {
-		v.Capacity = base.Capacity
-	}
-	return nil
-}
-
 // refresh fills in what is known once the volume is there.
 func (r *volumeResource) refresh(ctx context.Context, m *volumeModel, diags *diag.Diagnostics) {
 	v, err := r.host.Volume(ctx, m.Pool.ValueString(), m.Name.ValueString())
 	if err != nil {
 		fail(diags, path.Empty(), "read", m.subject(), err)
-		// What was planned is there; the rest is read by the next refresh.
-		v = virt.Volume{Pool: m.Pool.ValueString(), Name: m.Name.ValueString(), Format: m.Format.ValueString(), Capacity: m.Capacity.bytes()}
+		m.forgetUnknown()
+		return
 	}
+	planned := m.AllocationBytes
 	m.fromVolume(v)
+	if !planned.IsUnknown() {
+		m.AllocationBytes = planned
+	}
+}
+
+// forgetUnknown makes null what could not be read, so that the state can be saved.
+func (m *volumeModel) forgetUnknown() {
+	if m.Capacity.IsUnknown() {
+		m.Capacity = sizeValue{types.StringNull()}
+	}
+	if m.CapacityBytes.IsUnknown() {
+		m.CapacityBytes = types.Int64Null()
+	}
+	if m.AllocationBytes.IsUnknown() {
+		m.AllocationBytes = types.Int64Null()
+	}
+	if m.Path.IsUnknown() {
+		m.Path = types.StringNull()
+	}
 }
 
 func (m *volumeModel) fromVolume(v virt.Volume) {
@@ -355,30 +343,4 @@ func (m *volumeModel) fromVolume(v virt.Volume) {
 	m.CapacityBytes = types.Int64Value(int64(v.Capacity))
 	m.AllocationBytes = types.Int64Value(int64(v.Allocation))
 	m.Path = types.StringValue(v.Path)
-}
-
-// readBacking takes over what a volume is laid over: as a volume where it is one, in the words of
-// the state where they still say the same.
-func (r *volumeResource) readBacking(ctx context.Context, m *volumeModel, backing *virt.Backing, diags *diag.Diagnostics) {
-	if backing == nil {
-		m.Backing = types.ObjectNull(backingTypes)
-		return
-	}
-	var known backingModel
-	if !m.Backing.IsNull() {
-		diags.Append(m.Backing.As(ctx, &known, objectAsOptions)...)
-	}
-	if known.Path.ValueString() == backing.Path {
-		return
-	}
-	read := backingModel{Path: types.StringValue(backing.Path), Format: types.StringValue(backing.Format)}
-	if pool, name, err := r.host.VolumeAt(ctx, backing.Path); err == nil {
-		read = backingModel{Volume: types.StringValue(pool + "/" + name)}
-		if known.Volume.Equal(read.Volume) {
-			return
-		}
-	}
-	object, problems := types.ObjectValueFrom(ctx, backingTypes, read)
-	diags.Append(problems...)
-	m.Backing = object
 }

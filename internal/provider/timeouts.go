@@ -17,8 +17,16 @@ const (
 )
 
 func timeoutsAttribute(ctx context.Context) schema.Attribute {
-	attribute := timeouts.AttributesAll(ctx).(schema.SingleNestedAttribute)
-	attribute.MarkdownDescription = "How long each operation may take, such as `\"5m\"`."
+	limit := func(operation string) string {
+		return "How long " + operation + " may take, such as `\"90s\"` or `\"5m\"`."
+	}
+	attribute, _ := timeouts.Attributes(ctx, timeouts.Opts{
+		Create: true, CreateDescription: limit("a create"),
+		Read: true, ReadDescription: limit("a refresh"),
+		Update: true, UpdateDescription: limit("an update"),
+		Delete: true, DeleteDescription: limit("a destroy"),
+	}).(schema.SingleNestedAttribute)
+	attribute.MarkdownDescription = "How long operations may take. Default: 30 minutes for those that transfer a file or boot a guest, 2 minutes for the others."
 	return attribute
 }
 

@@ -31,7 +31,7 @@ func (r rule) ValidateString(_ context.Context, req validator.StringRequest, res
 		return
 	}
 	if err := r.check(req.ConfigValue.ValueString()); err != nil {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid "+r.what, sentence(err))
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid "+r.what, sentence(within(req.Path, err)))
 	}
 }
 

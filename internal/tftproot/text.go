@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// maxText is how many bytes a file may have to be read as a text. The firmware takes no more than
+// MaxText is how many bytes a file may have to be read as a text. The firmware takes no more than
 // 2047 of a configuration, so a longer file is something else.
-const maxText = 64 << 10
+const MaxText = 64 << 10
 
 // ReadText returns a file and its content, of at most 64 KiB. The error is fs.ErrNotExist when there
 // is no such file.
@@ -21,8 +21,8 @@ func ReadText(ctx context.Context, dir Directory, name string) (File, string, er
 	if err != nil {
 		return File{}, "", fmt.Errorf("read %s: %w", name, err)
 	}
-	if info.Size() > maxText {
-		return File{}, "", fmt.Errorf("read %s: it has %d bytes, more than the %d of a text", name, info.Size(), maxText)
+	if info.Size() > MaxText {
+		return File{}, "", fmt.Errorf("read %s: it has %d bytes, more than the %d of a text", name, info.Size(), MaxText)
 	}
 	var content strings.Builder
 	file, err := examine(ctx, dir, name, &content)
@@ -77,11 +77,11 @@ func ReplaceText(ctx context.Context, dir Directory, name, content string) (File
 // overwrite writes content over a file that has size bytes.
 func overwrite(ctx context.Context, dir Directory, name, content string, size int64) (File, error) {
 	length := int64(len(content))
-	if size > maxText { // no guest can boot from that, so it may be cut before it is replaced
-		if err := dir.Truncate(ctx, name, maxText); err != nil {
+	if size > MaxText { // no guest can boot from that, so it may be cut before it is replaced
+		if err := dir.Truncate(ctx, name, MaxText); err != nil {
 			return File{}, err
 		}
-		size = maxText
+		size = MaxText
 	}
 	// Until it is truncated, a longer file ends in empty lines, not in the rest of the old text.
 	padding := strings.Repeat("\n", int(max(size-length, 0)))

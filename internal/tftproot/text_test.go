@@ -22,7 +22,7 @@ func TestPublishText(t *testing.T) {
 		"empty leftover":   {map[string]string{"default": ""}, nil},
 		"same content":     {map[string]string{"default": long}, nil},
 		"somebody else's":  {map[string]string{"default": short}, fs.ErrExist},
-		"not even a text":  {map[string]string{"default": strings.Repeat("x", maxText+1)}, fs.ErrExist},
+		"not even a text":  {map[string]string{"default": strings.Repeat("x", MaxText+1)}, fs.ErrExist},
 		"a longer version": {map[string]string{"default": long + "#"}, fs.ErrExist},
 	}
 	for name, test := range tests {
@@ -68,7 +68,7 @@ func TestPublishTextCancelled(t *testing.T) {
 }
 
 func TestReplaceText(t *testing.T) {
-	huge := strings.Repeat("x", maxText+1)
+	huge := strings.Repeat("x", MaxText+1)
 	for name, change := range map[string][2]string{
 		"longer": {short, long}, "shorter": {long, short}, "as long": {short, strings.ToUpper(short)}, "same": {short, short}, "huge": {huge, long},
 	} {
@@ -77,7 +77,7 @@ func TestReplaceText(t *testing.T) {
 			dir := newMemory(map[string]string{"default": before})
 			dir.after = func(call string) {
 				now := string(dir.files["default"].Data)
-				if now != before && len(before) <= maxText && strings.TrimRight(now, "\n") != strings.TrimRight(content, "\n") {
+				if now != before && len(before) <= MaxText && strings.TrimRight(now, "\n") != strings.TrimRight(content, "\n") {
 					t.Errorf("a guest could read %q after %s", now, call)
 				}
 			}
@@ -112,7 +112,7 @@ func TestReplaceTextErrors(t *testing.T) {
 		t.Errorf("absent: got %v", err)
 	}
 	for _, call := range []string{"Stat default", "Write default", "Truncate default"} {
-		for _, before := range []string{long, strings.Repeat("x", maxText+1)} {
+		for _, before := range []string{long, strings.Repeat("x", MaxText+1)} {
 			dir := newMemory(map[string]string{"default": before})
 			dir.faults[call] = 0
 			if _, err := ReplaceText(t.Context(), dir, "default", short); !errors.Is(err, errFault) {
@@ -123,7 +123,7 @@ func TestReplaceTextErrors(t *testing.T) {
 }
 
 func TestReadText(t *testing.T) {
-	dir := newMemory(map[string]string{"default": long, "huge": strings.Repeat("x", maxText+1)})
+	dir := newMemory(map[string]string{"default": long, "huge": strings.Repeat("x", MaxText+1)})
 	file, content, err := ReadText(t.Context(), dir, "default")
 	if err != nil || content != long || file.SHA256 != hashOf(long) {
 		t.Errorf("got %+v, %q, %v", file, content, err)

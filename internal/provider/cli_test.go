@@ -1,0 +1,191 @@
+package provider
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+)
+
+var built struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// builtProvider is the directory with the provider as it is shipped, which goes with the lab's host.
+func builtProvider(t *testing.T) string {
+	t.Helper()
+	host := lab.Shared(t)
+	built.once.Do(func() {
+		built.dir = filepath.Join(host.Dir, "provider")
+		build := exec.Command("go", "build", "-buildvcs=false", "-o", built.dir+"/", "github.com/s390x-netboot/terraform-provider-netboot")
+		if out, err := build.CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("%w: %s", err, out)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return built.dir
+}
+
+// cli is Terraform or OpenTofu in a directory of its own, with the provider as a process: for what
+// cannot be seen where the provider runs within the test, such as its being killed.
+type cli struct {
+	t   *testing.T
+	dir string
+	env []string
+}
+
+// newCLI is a CLI with a configuration for the host at a URI.
+func newCLI(t *testing.T, uri, config string) *cli {
+	t.Helper()
+	if os.Getenv(resource.EnvTfAcc) == "" {
+		t.Skipf("acceptance tests run only with %s set", resource.EnvTfAcc)
+	}
+	c := &cli{t: t, dir: t.TempDir()}
+	settings := filepath.Join(c.dir, "cli.tfrc")
+	c.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+settings, "CHECKPOINT_DISABLE=1")
+	c.write("cli.tfrc", fmt.Sprintf(`provider_installation {
+  dev_overrides {
+    "registry.terraform.io/s390x-netboot/netboot" = %[1]q
+    "registry.opentofu.org/s390x-netboot/netboot" = %[1]q
+  }
+}`, builtProvider(t)))
+	c.write("main.tf", onHost(uri)+config)
+	return c
+}
+
+func (c *cli) write(name, text string) {
+	c.t.Helper()
+	if err := os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o644); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// state is the state's file.
+func (c *cli) state() string {
+	c.t.Helper()
+	text, err := os.ReadFile(filepath.Join(c.dir, "terraform.tfstate"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// must runs a command that has to succeed, and returns what it prints.
+func (c *cli) must(args ...string) string {
+	c.t.Helper()
+	run := c.start(args...)
+	if err := run.wait(time.Minute); err != nil {
+		c.t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, run.output.String())
+	}
+	return run.output.String()
+}
+
+// mustFail runs a command that has to fail, and to say these texts in turn.
+func (c *cli) mustFail(args []string, texts ...string) {
+	c.t.Helper()
+	run := c.start(args...)
+	if err := run.wait(time.Minute); err == nil || !says(texts...).MatchString(run.output.String()) {
+		c.t.Errorf("%s: %v; it should say %q:\n%s", strings.Join(args, " "), err, texts, run.output.String())
+	}
+}
+
+// resources are the addresses in the state.
+func (c *cli) resources() []string {
+	c.t.Helper()
+	return strings.Fields(c.must("state", "list"))
+}
+
+// cliRun is a running command with its provider.
+type cliRun struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	output bytes.Buffer
+	done   chan error
+}
+
+func (c *cli) start(args ...string) *cliRun {
+	c.t.Helper()
+	program := os.Getenv("TF_ACC_TERRAFORM_PATH")
+	if program == "" {
+		program = "terraform"
+	}
+	run := &cliRun{t: c.t, cmd: exec.Command(program, append(args, "-no-color")...), done: make(chan error, 1)}
+	run.cmd.Dir, run.cmd.Env = c.dir, c.env
+	run.cmd.Stdout, run.cmd.Stderr = &run.output, &run.output
+	run.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // with the provider, as a terminal has them
+	if err := run.cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	go func() { run.done <- run.cmd.Wait() }()
+	return run
+}
+
+// wait waits for the command's end. One that takes longer is killed.
+func (r *cliRun) wait(limit time.Duration) error {
+	select {
+	case err := <-r.done:
+		return err
+	case <-time.After(limit):
+		r.signal(syscall.SIGKILL)
+		return errors.Join(fmt.Errorf("it did not end within %v", limit), <-r.done)
+	}
+}
+
+// signal signals the command and its provider, as a terminal does.
+func (r *cliRun) signal(signal syscall.Signal) {
+	r.t.Helper()
+	if err := syscall.Kill(-r.cmd.Process.Pid, signal); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// killProvider kills the provider alone.
+func (r *cliRun) killProvider() {
+	r.t.Helper()
+	children, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", r.cmd.Process.Pid))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, list := range children {
+		text, _ := os.ReadFile(list) // of a thread that may have ended
+		for pid := range strings.FieldsSeq(string(text)) {
+			var child int
+			if _, err := fmt.Sscan(pid, &child); err != nil {
+				r.t.Fatal(err)
+			}
+			program, _ := os.Readlink(filepath.Join("/proc", pid, "exe"))
+			if filepath.Base(program) == "terraform-provider-netboot" {
+				if err := syscall.Kill(child, syscall.SIGKILL); err != nil {
+					r.t.Fatal(err)
+				}
+				return
+			}
+		}
+	}
+	r.t.Fatal("the command has no provider running")
+}
+
+// eventually waits for a condition that another process brings about.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !condition(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: it never came to that", what)
+		}
+	}
+}

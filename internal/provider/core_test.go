@@ -1,0 +1,311 @@
+package provider
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+)
+
+// core does with one resource what the core of Terraform and OpenTofu does, by the provider's protocol
+// and on any host: it needs neither a CLI nor libvirtd, and shows what a CLI does not show to tests,
+// such as warnings.
+type core struct {
+	t        *testing.T
+	server   tfprotov6.ProviderServer
+	kind     string
+	schema   *tfprotov6.Schema
+	state    tftypes.Value
+	identity *tfprotov6.ResourceIdentityData
+	private  []byte
+	tainted  bool
+}
+
+func newCore(t *testing.T, on host, kind string) *core {
+	t.Helper()
+	server, err := providerserver.NewProtocol6WithError(newWith("test", func(string) (host, error) { return on, nil })())()
+	if err != nil {
+		t.Fatal(err)
+	}
+	schemas, err := server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := tftypes.NewValue(schemas.Provider.ValueType(), map[string]tftypes.Value{
+		"uri":             tftypes.NewValue(tftypes.String, "memory:///"),
+		"console_log_dir": tftypes.NewValue(tftypes.String, nil),
+	})
+	configured, err := server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{Config: dynamic(t, settings)})
+	if err != nil || len(configured.Diagnostics) > 0 {
+		t.Fatal(err, configured.Diagnostics)
+	}
+	c := &core{t: t, server: server, kind: kind, schema: schemas.ResourceSchemas[kind]}
+	c.state = c.none()
+	return c
+}
+
+// none is the state of a resource that is not there.
+func (c *core) none() tftypes.Value { return tftypes.NewValue(c.schema.ValueType(), nil) }
+
+func dynamic(t *testing.T, v tftypes.Value) *tfprotov6.DynamicValue {
+	t.Helper()
+	d, err := tfprotov6.NewDynamicValue(v.Type(), v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &d
+}
+
+func (c *core) value(d *tfprotov6.DynamicValue) tftypes.Value {
+	c.t.Helper()
+	v, err := d.Unmarshal(c.schema.ValueType())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return v
+}
+
+// planned is a plan, and the problems and warnings on the way to it.
+type planned struct {
+	*tfprotov6.PlanResourceChangeResponse
+	state    tftypes.Value
+	config   tftypes.Value
+	replaces bool
+	problems problems
+}
+
+// plan refreshes the state and plans a configuration, which is written in JSON. A plan to replace is
+// that of the new resource.
+func (c *core) plan(config string) planned {
+	c.t.Helper()
+	if problems := c.refresh(); problems.hasError() {
+		return planned{problems: problems}
+	}
+	if !c.tainted {
+		plan := c.planFrom(c.state, c.private, config)
+		if plan.problems.hasError() || len(plan.RequiresReplace) == 0 || c.state.IsNull() {
+			return plan
+		}
+	}
+	plan := c.planFrom(c.none(), nil, config)
+	plan.replaces = !c.state.IsNull()
+	return plan
+}
+
+func (c *core) planFrom(prior tftypes.Value, private []byte, config string) planned {
+	c.t.Helper()
+	plan := planned{config: c.value(&tfprotov6.DynamicValue{JSON: []byte(config)})}
+	valid, err := c.server.ValidateResourceConfig(c.t.Context(), &tfprotov6.ValidateResourceConfigRequest{TypeName: c.kind, Config: dynamic(c.t, plan.config)})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	plan.problems = valid.Diagnostics
+	if plan.problems.hasError() {
+		return plan
+	}
+	plan.PlanResourceChangeResponse, err = c.server.PlanResourceChange(c.t.Context(), &tfprotov6.PlanResourceChangeRequest{
+		TypeName: c.kind, PriorState: dynamic(c.t, prior), PriorPrivate: private, PriorIdentity: c.identity,
+		Config: dynamic(c.t, plan.config), ProposedNewState: dynamic(c.t, proposed(c.t, c.schema.Block.Attributes, prior, plan.config)),
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	plan.problems = append(plan.problems, plan.Diagnostics...)
+	plan.state = c.value(plan.PlannedState)
+	return plan
+}
+
+// apply plans a configuration and does it.
+func (c *core) apply(config string) problems {
+	c.t.Helper()
+	return c.do(c.plan(config))
+}
+
+// do does what is planned. What is to be replaced is destroyed first.
+func (c *core) do(plan planned) problems {
+	c.t.Helper()
+	switch {
+	case plan.problems.hasError():
+		return plan.problems
+	case plan.replaces:
+		if problems := c.destroy(); problems.hasError() {
+			return problems
+		}
+	case plan.state.Equal(c.state):
+		return plan.problems
+	}
+	creates := c.state.IsNull()
+	problems := append(plan.problems, c.change(plan.state, plan.config, plan.PlannedPrivate, plan.PlannedIdentity)...)
+	c.tainted = creates && problems.hasError() && !c.state.IsNull()
+	if !problems.hasError() && !fulfils(c.state, plan.state) {
+		c.t.Errorf("the result is not what was planned:\n%v\nplanned:\n%v", c.state, plan.state)
+	}
+	return problems
+}
+
+// must applies a configuration that has to succeed, and to leave nothing to do.
+func (c *core) must(config string) {
+	c.t.Helper()
+	if problems := c.apply(config); problems.hasError() {
+		c.t.Fatalf("apply: %v", problems)
+	}
+	c.mustBeDone(config)
+}
+
+// mustBeDone plans, which has to be without a change and without a word.
+func (c *core) mustBeDone(config string) {
+	c.t.Helper()
+	if plan := c.plan(config); len(plan.problems) > 0 || plan.replaces || !plan.state.Equal(c.state) {
+		c.t.Errorf("there is still something to do: %v\n%v\nplanned:\n%v", plan.problems, c.state, plan.state)
+	}
+}
+
+func (c *core) destroy() problems {
+	c.t.Helper()
+	problems := c.change(c.none(), c.none(), c.private, nil)
+	c.tainted = c.tainted && !c.state.IsNull()
+	return problems
+}
+
+func (c *core) change(to, config tftypes.Value, private []byte, identity *tfprotov6.ResourceIdentityData) problems {
+	c.t.Helper()
+	resp, err := c.server.ApplyResourceChange(c.t.Context(), &tfprotov6.ApplyResourceChangeRequest{
+		TypeName: c.kind, PriorState: dynamic(c.t, c.state), PlannedState: dynamic(c.t, to), Config: dynamic(c.t, config),
+		PlannedPrivate: private, PlannedIdentity: identity,
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.state, c.private, c.identity = c.value(resp.NewState), resp.Private, resp.NewIdentity
+	if !c.state.IsFullyKnown() {
+		c.t.Errorf("the state holds unknown values: %v", c.state)
+	}
+	return resp.Diagnostics
+}
+
+// refresh reads the resource, if there is one in the state.
+func (c *core) refresh() problems {
+	c.t.Helper()
+	if c.state.IsNull() {
+		return nil
+	}
+	resp, err := c.server.ReadResource(c.t.Context(), &tfprotov6.ReadResourceRequest{
+		TypeName: c.kind, CurrentState: dynamic(c.t, c.state), Private: c.private, CurrentIdentity: c.identity,
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if problems := problems(resp.Diagnostics); problems.hasError() {
+		return problems
+	}
+	c.state, c.private, c.identity = c.value(resp.NewState), resp.Private, resp.NewIdentity
+	return nil
+}
+
+// imports takes over the resource of an id.
+func (c *core) imports(id string) {
+	c.t.Helper()
+	resp, err := c.server.ImportResourceState(c.t.Context(), &tfprotov6.ImportResourceStateRequest{TypeName: c.kind, ID: id})
+	if err != nil || len(resp.Diagnostics) > 0 {
+		c.t.Fatal(err, problems(resp.Diagnostics))
+	}
+	imported := resp.ImportedResources[0]
+	c.state, c.private, c.identity, c.tainted = c.value(imported.State), imported.Private, imported.Identity, false
+	if problems := c.refresh(); problems.hasError() || c.state.IsNull() {
+		c.t.Fatalf("import: %v", problems)
+	}
+}
+
+// problems are diagnostics.
+type problems []*tfprotov6.Diagnostic
+
+func (p problems) hasError() bool {
+	return slices.ContainsFunc(p, func(d *tfprotov6.Diagnostic) bool { return d.Severity == tfprotov6.DiagnosticSeverityError })
+}
+
+// String is their texts, with the attributes that they are about.
+func (p problems) String() string {
+	var all strings.Builder
+	for _, d := range p {
+		fmt.Fprintf(&all, "%s %v: %s\n%s\n", d.Severity, d.Attribute, d.Summary, d.Detail)
+	}
+	return all.String()
+}
+
+// proposed is what the core proposes: the configuration, and for what it leaves to the provider what
+// was before. https://github.com/hashicorp/terraform/blob/main/internal/plans/objchange/objchange.go
+func proposed(t *testing.T, attributes []*tfprotov6.SchemaAttribute, prior, config tftypes.Value) tftypes.Value {
+	t.Helper()
+	if config.IsNull() || !config.IsKnown() {
+		return config
+	}
+	before, wanted := members(t, prior), members(t, config)
+	for _, a := range attributes {
+		old, found := before[a.Name]
+		if !found {
+			old = tftypes.NewValue(a.ValueType(), nil)
+		}
+		switch now := wanted[a.Name]; {
+		case now.IsNull() && a.Computed:
+			wanted[a.Name] = old
+		case a.NestedType == nil:
+		case a.NestedType.Nesting == tfprotov6.SchemaObjectNestingModeSingle:
+			wanted[a.Name] = proposed(t, a.NestedType.Attributes, old, now)
+		case a.NestedType.Nesting == tfprotov6.SchemaObjectNestingModeList:
+			wanted[a.Name] = proposedList(t, a.NestedType.Attributes, old, now)
+		}
+	}
+	return tftypes.NewValue(config.Type(), wanted)
+}
+
+func proposedList(t *testing.T, attributes []*tfprotov6.SchemaAttribute, prior, config tftypes.Value) tftypes.Value {
+	t.Helper()
+	if config.IsNull() || !config.IsKnown() {
+		return config
+	}
+	before, wanted := elements(t, prior), elements(t, config)
+	for i := range wanted {
+		old := tftypes.NewValue(wanted[i].Type(), nil)
+		if i < len(before) {
+			old = before[i]
+		}
+		wanted[i] = proposed(t, attributes, old, wanted[i])
+	}
+	return tftypes.NewValue(config.Type(), wanted)
+}
+
+func members(t *testing.T, object tftypes.Value) map[string]tftypes.Value {
+	t.Helper()
+	members := map[string]tftypes.Value{}
+	if object.IsNull() {
+		return members
+	}
+	if err := object.As(&members); err != nil {
+		t.Fatal(err)
+	}
+	return members
+}
+
+func elements(t *testing.T, list tftypes.Value) (elements []tftypes.Value) {
+	t.Helper()
+	if list.IsNull() {
+		return nil
+	}
+	if err := list.As(&elements); err != nil {
+		t.Fatal(err)
+	}
+	return elements
+}
+
+// fulfils tells whether a result is what was planned, wherever that was known.
+func fulfils(result, plan tftypes.Value) bool {
+	differences, err := plan.Diff(result)
+	return err == nil && !slices.ContainsFunc(differences, func(d tftypes.ValueDiff) bool {
+		// A container differs where a part of it does.
+		return d.Value1 != nil && d.Value1.IsFullyKnown()
+	})
+}

@@ -1,0 +1,149 @@
+package provider
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+)
+
+// TestAccDomainBootCheck has what the firmware alone decides, before there is anything to boot.
+func TestAccDomainBootCheck(t *testing.T) {
+	accPool(t)
+	disk := labNetwork + `
+resource "netboot_volume" "disk" {
+  name     = "disk"
+  pool     = "acc"
+  format   = "raw"
+  capacity = "1MiB"
+}
+`
+	replaces := actions(testDomain, plancheck.ResourceActionDestroyBeforeCreate)
+	acceptance(t,
+		resource.TestStep{
+			Config:      disk + domain("boot = [\"disk\"]\n disks = [{ volume = netboot_volume.disk.id }]\n boot_check = { expect = [\"login:\"] }"),
+			ExpectError: says(`Unable to boot domain "acc"`, "boot_check =", "the firmware gave up", `Not seen on the console: "login:"`, "The end of the console:", "| LOADPARM="),
+		},
+		resource.TestStep{
+			// Nobody answers the firmware's DHCP requests.
+			Config:           disk + domain(onLabNetwork+"\n boot_check = { expect = [\"login:\"], timeout = \"2s\" }"),
+			ConfigPlanChecks: replaces,
+			ExpectError: says(`Unable to boot domain "acc"`, "boot_check =", "the time for the boot was over", `stage "firmware"`, "no DHCP server has answered yet",
+				"Requesting information via DHCP", "raise boot_check.timeout"),
+		},
+		resource.TestStep{
+			Config:           disk + domain(onLabNetwork+"\n boot_check = { expect = [\"Network boot device detected\"] }"),
+			ConfigPlanChecks: replaces,
+			Check: resource.ComposeTestCheckFunc(
+				resource.TestCheckResourceAttr(testDomain, "boot_result.stage", "firmware"),
+				resource.TestCheckResourceAttr(testDomain, "boot_result.matched.0", "Network boot device detected"),
+				virshPrints(t, "domstate acc", "running"),
+			),
+		},
+		resource.TestStep{
+			// What is expected is checked at the next start, not now.
+			Config:           disk + domain(onLabNetwork+"\n boot_check = { expect = [\"login:\"] }"),
+			ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionUpdate),
+			Check:            resource.TestCheckResourceAttr(testDomain, "boot_result.matched.0", "Network boot device detected"),
+		},
+		resource.TestStep{
+			PreConfig:        func() { virsh(t, "destroy", "acc") },
+			Config:           disk + domain(onLabNetwork+"\n boot_check = { expect = [\"login:\"], timeout = \"1s\" }"),
+			ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionUpdate),
+			ExpectError:      says(`Unable to boot domain "acc"`, "the time for the boot was over"),
+		},
+		resource.TestStep{
+			// The failed boot is not forgotten, although the guest runs. (Paused, it does not wait to be shut down.)
+			PreConfig:        func() { virsh(t, "destroy", "acc"); virsh(t, "start", "acc", "--paused") },
+			Config:           disk + domain(onLabNetwork+"\n boot_check = { expect = [\"Network boot device detected\"], timeout = \"1s\" }"),
+			ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionUpdate),
+			Check:            resource.TestCheckResourceAttr(testDomain, "boot_result.stage", "firmware"),
+		},
+	)
+}
+
+func TestAccDomainConsoleLogDir(t *testing.T) {
+	file := writeFile(t, "not a folder")
+	acceptanceWith(t, `console_log_dir = "`+file+`"`, resource.TestStep{
+		Config:      labNetwork + domain(onLabNetwork+"\n boot_check = { expect = [\"x\"] }"),
+		ExpectError: says(`Unable to start domain "acc"`, "console_log_dir", "not a directory"),
+	})
+	logs := filepath.Join(t.TempDir(), "new", "consoles")
+	acceptanceWith(t, `console_log_dir = "`+logs+`"`, resource.TestStep{
+		Config: labNetwork + domain(onLabNetwork+"\n boot_check = { expect = [\"Network boot device detected\"] }"),
+	})
+	for path, mode := range map[string]os.FileMode{logs: 0o700 | os.ModeDir, filepath.Join(logs, "acc.log"): 0o600} {
+		if info, err := os.Stat(path); err != nil || info.Mode() != mode {
+			t.Errorf("%s: %v %v, want the mode %v", path, info, err, mode)
+		}
+	}
+}
+
+// waitsForBoot is a guest whose firmware gets no answer, so that its boot check waits for minutes.
+const waitsForBoot = "\n boot_check = { expect = [\"login:\"] }"
+
+// startBoot begins an apply, and returns when it waits for the guest to boot.
+func startBoot(t *testing.T, c *cli) *cliRun {
+	t.Helper()
+	run := c.start("apply", "-auto-approve")
+	log := filepath.Join(c.dir, "consoles", "acc.log")
+	eventually(t, "the guest's firmware waits for DHCP", func() bool {
+		text, _ := os.ReadFile(log)
+		return strings.Contains(string(text), "DHCP")
+	})
+	return run
+}
+
+func TestAccDomainInterrupted(t *testing.T) {
+	c := newBootCLI(t)
+	run := startBoot(t, c)
+	run.signal(syscall.SIGINT)
+	if err := run.wait(5 * time.Second); err == nil {
+		t.Error("an interrupted apply succeeds")
+	}
+	if !says(`Unable to boot domain "acc"`, "the watch was cancelled", "The run was interrupted").MatchString(run.output.String()) {
+		t.Errorf("it says:\n%s", run.output.String())
+	}
+	if got := c.resources(); len(got) != 2 {
+		t.Errorf("in the state are %q", got)
+	}
+	c.write("boot.tf", domain(onLabNetwork+"\n boot_check = { expect = [\"Network boot device detected\"] }"))
+	c.must("apply", "-auto-approve")
+	c.must("plan", "-detailed-exitcode")
+	c.must("destroy", "-auto-approve")
+}
+
+func TestAccDomainProviderKilled(t *testing.T) {
+	c := newBootCLI(t)
+	run := startBoot(t, c)
+	run.killProvider()
+	if err := run.wait(20 * time.Second); err == nil {
+		t.Error("an apply succeeds without its provider")
+	}
+	c.mustFail([]string{"apply", "-auto-approve"}, `Unable to create domain "acc"`, "exists already", "import ADDRESS acc")
+	c.must("import", testDomain, "acc")
+	c.must("apply", "-auto-approve")
+	c.must("plan", "-detailed-exitcode")
+	c.must("destroy", "-auto-approve")
+}
+
+// newBootCLI is a CLI with a guest that waits, and its console's log in its directory.
+func newBootCLI(t *testing.T) *cli {
+	t.Helper()
+	c := newCLI(t, lab.Shared(t).URI, labNetwork)
+	c.write("main.tf", onHost(lab.Shared(t).URI, `console_log_dir = "consoles"`)+labNetwork)
+	c.write("boot.tf", domain(onLabNetwork+waitsForBoot))
+	t.Cleanup(func() {
+		if left := virsh(t, "list", "--all", "--name"); strings.TrimSpace(left) != "" {
+			t.Errorf("left on the host: %s", left)
+		}
+	})
+	return c
+}

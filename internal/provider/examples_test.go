@@ -1,0 +1,206 @@
+package provider
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/config"
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+)
+
+// examplesDir has the layout that tfplugindocs knows, which shows its files in docs/.
+const examplesDir = "../../examples"
+
+// TestAccExample applies every folder of examples/ as it stands, and imports what it has an import
+// for. A folder without a provider block gets that of examples/provider, as it has for readers. Only
+// variables differ from what readers run: they name the lab's kernel and initrd.
+func TestAccExample(t *testing.T) {
+	if os.Getenv(resource.EnvTfAcc) == "" {
+		t.Skip("TF_ACC is not set")
+	}
+	t.Setenv("LIBVIRT_DEFAULT_URI", lab.Shared(t).URI)
+	variables := exampleVariables(t)
+	for _, example := range examples(t) {
+		t.Run(example.name, func(t *testing.T) {
+			steps := example.steps(t, variables)
+			t.Chdir(t.TempDir()) // for the console's log, whose path begins where the provider runs
+			before := inventory(t)
+			resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: factories, Steps: steps})
+			if after := inventory(t); after != before {
+				t.Errorf("left on the host after destroy:\n%s\nbefore it was:\n%s", after, before)
+			}
+		})
+	}
+}
+
+// TestREADME holds that the recipe in the README is the one in examples/, which is applied.
+func TestREADME(t *testing.T) {
+	readme, recipe := readFile(t, "../../README.md"), readFile(t, examplesDir+"/recipe/main.tf")
+	if !strings.Contains(readme, "\n```terraform\n"+recipe+"```\n") {
+		t.Error("README.md does not show examples/recipe/main.tf as it is; copy it between ```terraform and ```")
+	}
+}
+
+// example is a folder of examples/ with its configuration, but for its import blocks: what they
+// import is not there yet.
+type example struct{ name, dir, config string }
+
+func examples(t *testing.T) []example {
+	t.Helper()
+	var dirs []string
+	err := filepath.WalkDir(examplesDir, func(path string, entry os.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && strings.HasPrefix(entry.Name(), ".terraform") {
+			return filepath.SkipDir
+		}
+		if err == nil && entry.IsDir() {
+			dirs = append(dirs, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []example
+	for _, dir := range dirs {
+		if text := configuration(t, dir); text != "" {
+			all = append(all, example{filepath.Base(dir), dir, text})
+		}
+	}
+	if len(all) == 0 {
+		t.Fatalf("no examples in %s", examplesDir)
+	}
+	return all
+}
+
+// configuration is what a folder's files say together; "" is no configuration.
+func configuration(t *testing.T, dir string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.tf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		if !strings.HasPrefix(filepath.Base(file), "import-by-") {
+			all.WriteString(readFile(t, file) + "\n")
+		}
+	}
+	return all.String()
+}
+
+// steps apply the example, and import from it what import.sh says.
+func (e example) steps(t *testing.T, variables config.Variables) []resource.TestStep {
+	t.Helper()
+	apply := resource.TestStep{
+		Config:            e.config,
+		ConfigVariables:   config.Variables{},
+		ConfigStateChecks: e.identityChecks(t),
+	}
+	if !strings.Contains(e.config, "required_providers") {
+		apply.Config += readFile(t, examplesDir+"/provider/provider.tf")
+	}
+	for name, value := range variables {
+		if strings.Contains(e.config, `variable "`+name+`"`) {
+			apply.ConfigVariables[name] = value
+		}
+	}
+	command := importCommand.FindStringSubmatch(e.file("import.sh"))
+	if command == nil {
+		return []resource.TestStep{apply}
+	}
+	address, id := command[1], command[2]
+	if block := e.file("import-by-string-id.tf"); submatch(importTo, block) != address || submatch(importID, block) != id {
+		t.Errorf("import-by-string-id.tf does not import %s as %s, as import.sh does:\n%s", address, id, block)
+	}
+	return []resource.TestStep{apply, {ResourceName: address, ImportState: true, ImportStateId: id, ConfigVariables: apply.ConfigVariables}}
+}
+
+var (
+	importCommand  = regexp.MustCompile(`(?m)^terraform import (\S+) (\S+)$`)
+	importTo       = regexp.MustCompile(`(?m)^  to += (\S+)$`)
+	importID       = regexp.MustCompile(`(?m)^  id += "(.+)"$`)
+	importIdentity = regexp.MustCompile(`(?m)^    (\w+) += "(.+)"$`)
+)
+
+// submatch is what the pattern's group matches; "" is nothing.
+func submatch(pattern *regexp.Regexp, text string) string {
+	if match := pattern.FindStringSubmatch(text); match != nil {
+		return match[1]
+	}
+	return ""
+}
+
+// identityChecks hold the identity in import-by-identity.tf against that of the resource.
+func (e example) identityChecks(t *testing.T) []statecheck.StateCheck {
+	t.Helper()
+	block := e.file("import-by-identity.tf")
+	if block == "" {
+		return nil
+	}
+	identity := map[string]knownvalue.Check{}
+	for _, attribute := range importIdentity.FindAllStringSubmatch(block, -1) {
+		identity[attribute[1]] = knownvalue.StringExact(attribute[2])
+	}
+	return []statecheck.StateCheck{statecheck.ExpectIdentity(submatch(importTo, block), identity)}
+}
+
+// file is the content of a file in the example's folder; none has none.
+func (e example) file(name string) string {
+	text, err := os.ReadFile(filepath.Join(e.dir, name))
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// exampleVariables are values for the variables that examples have for what is not on every machine.
+func exampleVariables(t *testing.T) config.Variables {
+	t.Helper()
+	kernel, err := lab.Kernel(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	initrd, err := lab.Initrd(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A distribution's folder of images, whatever its files are called.
+	images := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/kernel"):
+			http.ServeFile(w, r, kernel)
+		case strings.HasPrefix(r.URL.Path, "/initrd"):
+			http.ServeFile(w, r, initrd)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	t.Cleanup(images.Close)
+	sum := sha256.Sum256([]byte(readFile(t, kernel)))
+	return config.Variables{
+		"images":          config.StringVariable(images.URL),
+		"kernel":          config.StringVariable(kernel),
+		"initrd":          config.StringVariable(initrd),
+		"kernel_checksum": config.StringVariable("sha256:" + hex.EncodeToString(sum[:])),
+	}
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

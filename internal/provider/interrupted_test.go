@@ -1,0 +1,97 @@
+package provider
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+)
+
+// bigKernel takes several packets to upload.
+var bigKernel = bootFile("big kernel", 4<<20+1)
+
+// stalled is a CLI that applies an image whose server stalls the first so many times after so many
+// bytes.
+func stalled(t *testing.T, times, bytes int) (*cli, *lab.Server) {
+	t.Helper()
+	server := lab.NewServer(t)
+	c := newCLI(t, lab.Shared(t).URI, from(server.Serve("kernel", bigKernel, lab.First(times, lab.StallAfter(bytes)))))
+	t.Cleanup(func() {
+		c.must("destroy", "-auto-approve")
+		expect(t, hostAbsent(t, "/srv/boot"))
+	})
+	return c, server
+}
+
+// uploading waits until a part of the kernel is on the host, written since a time.
+func uploading(t *testing.T, since time.Time) {
+	t.Helper()
+	eventually(t, "a part of the kernel on the host", func() bool {
+		info, err := os.Stat(inSrv(t, "/srv/boot/acc-kernel.part"))
+		return err == nil && info.Size() >= 1<<20 && info.ModTime().After(since)
+	})
+}
+
+// applies applies at last, and checks that nothing is left of what went before.
+func (c *cli) applies() {
+	c.t.Helper()
+	c.must("apply", "-auto-approve")
+	expect(c.t, hostFile(c.t, bootPath("kernel", bigKernel), bigKernel))
+	expect(c.t, hostDir(c.t, "/srv/boot", "pxelinux.cfg", "acc-kernel-"+sha256Of(bigKernel)[:12]))
+}
+
+// TestAccKilledInUpload holds that a kill -9 in the middle of an upload leaves nothing that a guest
+// could take for a kernel, and nothing that is in the way of the next apply.
+func TestAccKilledInUpload(t *testing.T) {
+	c, _ := stalled(t, 2, 3<<20)
+	for what, kill := range map[string]func(*cliRun){
+		"provider":         (*cliRun).killProvider,
+		"CLI and provider": func(run *cliRun) { run.signal(syscall.SIGKILL) },
+	} {
+		begin := time.Now()
+		run := c.start("apply", "-auto-approve")
+		uploading(t, begin)
+		kill(run)
+		if err := run.wait(10 * time.Second); err == nil {
+			t.Errorf("%s was killed, and the apply succeeded:\n%s", what, run.output.String())
+		}
+		expect(t, hostDir(t, "/srv/boot", "pxelinux.cfg", "acc-kernel.part"))
+		if state := c.resources(); !slices.Equal(state, []string{testRoot}) {
+			t.Errorf("%s was killed, and the state holds %q", what, state)
+		}
+	}
+	c.applies()
+}
+
+// TestAccInterrupted holds that Ctrl-C ends an apply at once, also while a server stalls, and that it
+// leaves nothing behind.
+func TestAccInterrupted(t *testing.T) {
+	for _, bytes := range []int{0, 3 << 20} {
+		t.Run(fmt.Sprintf("after %d bytes", bytes), func(t *testing.T) {
+			c, server := stalled(t, 1, bytes)
+			begin := time.Now()
+			run := c.start("apply", "-auto-approve")
+			eventually(t, "a request for the kernel", func() bool { return server.Requests("kernel") > 0 })
+			if bytes > 0 {
+				uploading(t, begin)
+			}
+			run.signal(syscall.SIGINT)
+			begin = time.Now()
+			if err := run.wait(time.Minute); err == nil || !says("Interrupt received", "Unable to create image", "The run was interrupted", "The next apply goes on").MatchString(run.output.String()) {
+				t.Errorf("%v:\n%s", err, run.output.String())
+			}
+			if took := time.Since(begin); took > 5*time.Second {
+				t.Errorf("it took %v to end", took)
+			}
+			nothingPublished(t)()
+			if state := c.resources(); !slices.Equal(state, []string{testRoot}) {
+				t.Errorf("the state holds %q", state)
+			}
+			c.applies()
+		})
+	}
+}

@@ -1,0 +1,240 @@
+package provider
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt/virttest"
+)
+
+// These tests run on the host in memory: without libvirtd, and with faults that a real one has only
+// at a bad moment.
+
+const (
+	memoryVolume  = `{"name": "disk", "capacity": "1GiB"}`
+	memoryNetwork = `{"name": "lab", "tftp_root": "/srv/tftp", "ipv4": {"address": "192.168.150.1/24", "dhcp": {"ranges": [{"start": "192.168.150.10", "end": "192.168.150.20"}]}}}`
+	memoryDomain  = `{"name": "guest", "memory": "512MiB", "interfaces": [{"network": "lab"}], "disks": [{"volume": "default/disk"}], "pxelinux_config": "srv-tftp/default",
+		"boot_check": {"expect": ["LOADPARM"], "forbid": ["panic"]}}`
+)
+
+// newMemoryHost is a host with what the domain of these tests needs.
+func newMemoryHost(t *testing.T) *virttest.Host {
+	t.Helper()
+	h := virttest.New()
+	if err := h.Disk().Mkdir("/srv/tftp", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// newGuestHost also has the network and the volume of memoryDomain.
+func newGuestHost(t *testing.T) *virttest.Host {
+	t.Helper()
+	h := newMemoryHost(t)
+	newCore(t, h, "netboot_volume").must(memoryVolume)
+	newCore(t, h, "netboot_network").must(memoryNetwork)
+	return h
+}
+
+func TestLifecycleVolume(t *testing.T) {
+	h := newMemoryHost(t)
+	c := newCore(t, h, "netboot_volume")
+	c.must(memoryVolume)
+	c.mustBeDone(strings.ReplaceAll(memoryVolume, "1GiB", "1024MiB"))
+	c.must(strings.ReplaceAll(memoryVolume, "1GiB", "2GiB"))
+	if v, err := h.Volume(t.Context(), defaultPool, "disk"); err != nil || v.Capacity != 2<<30 {
+		t.Errorf("the host has %+v (%v)", v, err)
+	}
+	if problems := c.apply(memoryVolume); !strings.Contains(problems.String(), "Unable to shrink") {
+		t.Errorf("to shrink it: %v", problems)
+	}
+	if err := h.DeleteVolume(t.Context(), defaultPool, "disk"); err != nil {
+		t.Fatal(err)
+	}
+	c.must(memoryVolume)
+	c.imports("default/disk")
+	c.mustBeDone(memoryVolume)
+	destroys(t, c)
+	if _, err := h.Volume(t.Context(), defaultPool, "disk"); !isNotFound(err) {
+		t.Errorf("after destroy: %v", err)
+	}
+}
+
+func TestLifecycleNetwork(t *testing.T) {
+	h := newGuestHost(t)
+	newCore(t, h, "netboot_domain").must(memoryDomain)
+	c := newCore(t, h, "netboot_network")
+	c.imports("lab")
+	c.mustBeDone(memoryNetwork)
+
+	changed := strings.ReplaceAll(memoryNetwork, "150.20", "150.30")
+	plan := c.plan(changed)
+	if !strings.Contains(plan.problems.String(), `Network "lab" will be restarted`) || !strings.Contains(plan.problems.String(), "guest") {
+		t.Errorf("the plan does not warn of the restart under the guest: %v", plan.problems)
+	}
+	c.must(changed)
+	if n, err := h.Network(t.Context(), "lab"); err != nil || n.IPv4.DHCP.Ranges[0].End != "192.168.150.30" {
+		t.Errorf("the host has %+v (%v)", n, err)
+	}
+	if problems := c.destroy(); !strings.Contains(problems.String(), "Running guests are on it") {
+		t.Errorf("destroy under a guest: %v", problems)
+	}
+	h.EndDomain("guest")
+	destroys(t, c)
+	c.must(changed)
+	if err := h.DeleteNetwork(t.Context(), "lab"); err != nil {
+		t.Fatal(err)
+	}
+	c.must(changed)
+}
+
+func TestLifecycleDomain(t *testing.T) {
+	h := newGuestHost(t)
+	c := newCore(t, h, "netboot_domain")
+	c.must(memoryDomain)
+	c.imports("guest")
+	c.mustBeDone(memoryDomain)
+	first := runningGuest(t, h)
+
+	changed := strings.ReplaceAll(memoryDomain, "512MiB", "1GiB")
+	if plan := c.plan(changed); !strings.Contains(plan.problems.String(), `Domain "guest" will be restarted`) {
+		t.Errorf("the plan does not warn of the restart: %v", plan.problems)
+	}
+	c.must(changed)
+	now := runningGuest(t, h)
+	if now.Memory != 1<<30 || now.UUID != first.UUID || now.Interfaces[0].MAC != derivedMAC("guest", 0) {
+		t.Errorf("the host has %+v", now)
+	}
+
+	// With a network that is not there it does not start, and gets its old definition back.
+	nowhere := strings.ReplaceAll(changed, `"lab"`, `"none"`)
+	if problems := c.apply(nowhere); !strings.Contains(problems.String(), "its old definition was put back, and the guest runs with it again") {
+		t.Errorf("apply: %v", problems)
+	}
+	if now := runningGuest(t, h); now.Interfaces[0].Network != "lab" {
+		t.Errorf("the host has %+v", now)
+	}
+	c.mustBeDone(changed)
+
+	c.mustBeDone(strings.ReplaceAll(changed, "1GiB", "1024MiB"))
+
+	// What happens on the host between a plan and its apply is for the next plan.
+	plan := c.plan(strings.ReplaceAll(changed, `"guest",`, `"guest", "autostart": true,`))
+	h.Lease("guest", netip.MustParseAddr("192.168.150.10"))
+	if problems := c.do(plan); len(problems) > 0 {
+		t.Errorf("apply: %v", problems)
+	}
+
+	h.EndDomain("guest")
+	c.must(changed)
+	runningGuest(t, h)
+	destroys(t, c)
+	if _, err := h.Domain(t.Context(), "guest"); !isNotFound(err) {
+		t.Errorf("after destroy: %v", err)
+	}
+}
+
+// TestLifecycleFailedBoot holds that a failed boot is tried again by the next apply, although nothing
+// changes and the guest runs.
+func TestLifecycleFailedBoot(t *testing.T) {
+	h := newGuestHost(t)
+	c := newCore(t, h, "netboot_domain")
+	c.must(memoryDomain)
+	h.EndDomain("guest")
+	for range 2 {
+		h.Script("guest", "panic\n", false)
+		if problems := c.apply(memoryDomain); !strings.Contains(problems.String(), `The console showed "panic", which is forbidden`) {
+			t.Errorf("apply: %v", problems)
+		}
+		if c.tainted {
+			t.Error("a guest that is not new is tainted")
+		}
+	}
+	h.Script("guest", "LOADPARM=[        ]\n", false)
+	boots := h.Calls("BootDomain")
+	c.must(memoryDomain)
+	if h.Calls("BootDomain") != boots+1 {
+		t.Error("the guest is not booted again")
+	}
+	runningGuest(t, h)
+}
+
+func runningGuest(t *testing.T, h *virttest.Host) virt.Domain {
+	t.Helper()
+	d, err := h.Domain(t.Context(), "guest")
+	if err != nil || d.State != virt.Running {
+		t.Fatalf("the guest is %+v (%v)", d, err)
+	}
+	return d
+}
+
+func destroys(t *testing.T, c *core) {
+	t.Helper()
+	if problems := c.destroy(); problems.hasError() || !c.state.IsNull() {
+		t.Fatalf("destroy: %v", problems)
+	}
+}
+
+// TestLifecycleFaults lets each call of an operation fail in turn, as when the connection is lost. The
+// state must be true after that: the next apply gets to what is wanted, and destroy leaves nothing.
+func TestLifecycleFaults(t *testing.T) {
+	for _, test := range []struct {
+		kind, before, after string
+		host                func(*testing.T) *virttest.Host
+		methods             []string
+	}{
+		{"netboot_volume", memoryVolume, strings.ReplaceAll(memoryVolume, "1GiB", "2GiB"), newMemoryHost,
+			[]string{"Pool", "CreatePool", "Volume", "CreateVolume", "ResizeVolume"}},
+		{"netboot_network", memoryNetwork, strings.ReplaceAll(memoryNetwork, "150.20", "150.30"), newMemoryHost,
+			[]string{"Network", "NetworkGuests", "CreateNetwork", "UpdateNetwork"}},
+		{"netboot_domain", memoryDomain, strings.ReplaceAll(memoryDomain, "512MiB", "1GiB"), newGuestHost,
+			[]string{"Domain", "Capabilities", "Volume", "VolumeAt", "Addresses", "CreateDomain", "RedefineDomain", "BootDomain", "SetNote", "ShutDownDomain"}},
+	} {
+		t.Run(test.kind, func(t *testing.T) {
+			for _, method := range test.methods {
+				t.Run(method, func(t *testing.T) {
+					failsInTurn(t, test.host, test.kind, method, test.before, test.after)
+				})
+			}
+		})
+	}
+}
+
+// failsInTurn lets the first call of a method fail while configurations are applied one after the
+// other, then the second, until none is left.
+func failsInTurn(t *testing.T, newHost func(*testing.T) *virttest.Host, kind, method string, configs ...string) {
+	t.Helper()
+	for spare := 0; ; spare++ {
+		h := newHost(t)
+		c := newCore(t, h, kind)
+		h.FailAfter(method, spare, errors.New("connection lost"))
+		failed := slices.ContainsFunc(configs, func(config string) bool { return recovers(t, c, h, method, config) })
+		h.Fail(method, nil)
+		destroys(t, c)
+		if !failed {
+			if spare == 0 {
+				t.Errorf("%s is never called", method)
+			}
+			return
+		}
+	}
+}
+
+// recovers applies a configuration, again where that failed, and tells whether it did.
+func recovers(t *testing.T, c *core, h *virttest.Host, method, config string) bool {
+	t.Helper()
+	problems := c.apply(config)
+	if !problems.hasError() {
+		return false
+	}
+	if !strings.Contains(strings.ToLower(problems.String()), "connection lost") {
+		t.Errorf("the cause is not named: %v", problems)
+	}
+	h.Fail(method, nil)
+	c.must(config)
+	return true
+}

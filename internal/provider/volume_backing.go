@@ -1,0 +1,110 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+type backingModel struct {
+	Volume types.String `tfsdk:"volume"`
+	Path   types.String `tfsdk:"path"`
+	Format types.String `tfsdk:"format"`
+}
+
+var backingTypes = map[string]attr.Type{
+	"volume": types.StringType,
+	"path":   types.StringType,
+	"format": types.StringType,
+}
+
+func backingAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"volume": schema.StringAttribute{
+			MarkdownDescription: "The `id` of a volume, `<pool>/<name>`.",
+			Optional:            true,
+		},
+		"path": schema.StringAttribute{
+			MarkdownDescription: "Path of a file on the host.",
+			Optional:            true,
+			Validators:          []validator.String{absolutePath},
+		},
+		"format": schema.StringAttribute{
+			MarkdownDescription: "Format of what is beneath, `qcow2` or `raw`. Default: a volume's own, `raw` for a `path`.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.OneOf("qcow2", "raw")},
+		},
+	}
+}
+
+// validate checks what the schema cannot.
+func (b backingModel) validate(diags *diag.Diagnostics) {
+	if !b.Volume.IsUnknown() && !b.Path.IsUnknown() && b.Volume.IsNull() == b.Path.IsNull() {
+		diags.AddAttributeError(path.Root("backing"), "Invalid backing", "A volume is laid over another volume or over a file: set one of volume and path.")
+	}
+}
+
+// resolve finds the file beneath an overlay, its format and, where the volume has no size of its
+// own, its size.
+func (r *volumeResource) resolve(ctx context.Context, backing backingModel, v *virt.Volume) error {
+	v.Backing = &virt.Backing{Path: backing.Path.ValueString(), Format: firstOf(backing.Format.ValueString(), "raw")}
+	pool, name, isVolume := strings.Cut(backing.Volume.ValueString(), "/")
+	if !isVolume {
+		var err error
+		pool, name, err = r.host.VolumeAt(ctx, v.Backing.Path)
+		switch {
+		case isNotFound(err) && v.Capacity == 0:
+			return fmt.Errorf("the size of %s is not known, for it lies in no pool; set capacity: %w", v.Backing.Path, err)
+		case isNotFound(err):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+	base, err := r.host.Volume(ctx, pool, name)
+	if err != nil {
+		return fmt.Errorf("backing volume %s/%s: %w", pool, name, err)
+	}
+	v.Backing.Path = base.Path
+	v.Backing.Format = firstOf(backing.Format.ValueString(), base.Format)
+	if v.Capacity == 0 {
+		v.Capacity = base.Capacity
+	}
+	return nil
+}
+
+// readBacking takes over what a volume is laid over: as a volume where it is one, in the words of
+// the state where they still say the same.
+func (r *volumeResource) readBacking(ctx context.Context, m *volumeModel, backing *virt.Backing, diags *diag.Diagnostics) {
+	if backing == nil {
+		m.Backing = types.ObjectNull(backingTypes)
+		return
+	}
+	var known backingModel
+	if !m.Backing.IsNull() {
+		diags.Append(m.Backing.As(ctx, &known, objectAsOptions)...)
+	}
+	if known.Path.ValueString() == backing.Path {
+		return
+	}
+	read := backingModel{Path: types.StringValue(backing.Path), Format: types.StringValue(backing.Format)}
+	if pool, name, err := r.host.VolumeAt(ctx, backing.Path); err == nil {
+		read = backingModel{Volume: types.StringValue(pool + "/" + name)}
+		if known.Volume.Equal(read.Volume) {
+			return
+		}
+	}
+	object, problems := types.ObjectValueFrom(ctx, backingTypes, read)
+	diags.Append(problems...)
+	m.Backing = object
+}
