@@ -2,8 +2,10 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -91,13 +93,21 @@ func (f *bootFileModel) plan(ctx context.Context, imageName types.String, kind s
 	if f.Source.IsUnknown() || f.Checksum.IsUnknown() || f.FileName.IsUnknown() || imageName.IsUnknown() {
 		return
 	}
+	if f.confirms(ctx, kind, before) {
+		*f = *before
+		return
+	}
 	sha256, size, err := f.expected(ctx, kind)
+	kept := published != nil && f.comesFrom(before, published)
+	if kept && errors.Is(err, fs.ErrNotExist) {
+		err = nil // a local file that is not needed any more may go, or nobody could destroy without it
+	}
 	if err != nil {
 		at := path.Root(kind).AtName("source")
 		diags.AddAttributeError(at, "Unable to read "+kind, sentence(within(at, err)))
 		return
 	}
-	if sha256 == "" && published != nil && f.comesFrom(before, published) {
+	if sha256 == "" && kept {
 		sha256 = published.SHA256
 	}
 	if published != nil && published.SHA256 == sha256 {
@@ -150,11 +160,34 @@ func isWeb(source string) bool {
 	return isURL && (scheme == "http" || scheme == "https")
 }
 
+// importedSource begins what an import writes for the source, which nothing on the host tells: the
+// hash of the content.
+const importedSource = "sha256:"
+
+func (f bootFileModel) isImported() bool {
+	return strings.HasPrefix(f.Source.ValueString(), importedSource)
+}
+
+// confirms tells whether the source has just the content that was imported, by reading it. What the
+// import wrote for the source then stays, and the plan is empty.
+func (f bootFileModel) confirms(ctx context.Context, kind string, imported *bootFileModel) bool {
+	if imported == nil || !imported.isImported() || !f.Checksum.Equal(imported.Checksum) || !f.FileName.Equal(imported.FileName) {
+		return false
+	}
+	content, err := openContent(ctx, kind, f.Source.ValueString(), image.Checksum{})
+	if err != nil {
+		return false
+	}
+	defer content.Close()
+	_, err = io.Copy(io.Discard, content)
+	return err == nil && content.SHA256() == imported.SHA256.ValueString()
+}
+
 // comesFrom tells whether the content, which is on the host as it was published, is described as it
-// was before. What an import left open is taken for what is on the host.
+// was before.
 func (f bootFileModel) comesFrom(before *bootFileModel, published *tftproot.File) bool {
 	return before != nil && before.SHA256.ValueString() == published.SHA256 &&
-		(f.Source.Equal(before.Source) || before.Source.IsNull()) && f.Checksum.Equal(before.Checksum) && f.FileName.Equal(before.FileName)
+		f.Source.Equal(before.Source) && f.Checksum.Equal(before.Checksum) && f.FileName.Equal(before.FileName)
 }
 
 // unchanged tells whether what is planned is what the host has.
@@ -167,6 +200,9 @@ func (f *bootFileModel) setPresent(now *tftproot.File) {
 	if now == nil {
 		f.Path, f.SHA256, f.SizeBytes = types.StringNull(), types.StringNull(), types.Int64Null()
 		return
+	}
+	if f.Source.IsNull() {
+		f.Source = types.StringValue(importedSource + now.SHA256)
 	}
 	f.Path = types.StringValue(now.Name)
 	f.SHA256 = types.StringValue(now.SHA256)

@@ -50,6 +50,7 @@ func (r *imageResource) Schema(ctx context.Context, _ resource.SchemaRequest, re
 			"The files are streamed from their sources to the libvirt host, and their names carry their content (`<name>-kernel-<12 digits of its SHA-256>`), " +
 			"so that a new version never overwrites what a guest is just loading. Content that is there already is not sent again. " +
 			"A file that is removed, truncated or altered on the host is found by the next plan.\n\n" +
+			"The host does not know where its files came from. After an import, each plan reads the sources, and changes nothing as long as they have the content that was imported.\n\n" +
 			"Anyone on a network that serves the TFTP root can read them.",
 		Attributes: map[string]schema.Attribute{
 			"id":        idAttribute("`<tftp_root>/<name>`."),
