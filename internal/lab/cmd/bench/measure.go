@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// contender does the steps of a work.
+type contender interface {
+	do(ctx context.Context, s step) error
+}
+
+// times are how long a contender took for a step, one for each round.
+type times map[step][]time.Duration
+
+// result is what was measured of a work.
+type result struct {
+	work
+	provider, cli, plain times // plain is empty where there are no plain commands
+	seen                 observation
+}
+
+// measure lets the contenders take turns. The provider is observed first, in a round without a clock,
+// which also gets what is on disk into memory.
+func (b *bench) measure(ctx context.Context, w work) (result, error) {
+	r := result{work: w, provider: times{}, cli: times{}, plain: times{}}
+	dir, err := os.MkdirTemp(b.dir, "work-")
+	if err != nil {
+		return r, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	provider, cli, plain, err := b.contenders(w, dir)
+	if err != nil {
+		return r, err
+	}
+	if r.seen, err = b.observe(ctx, provider); err != nil {
+		return r, err
+	}
+	for range b.rounds {
+		for _, c := range []struct {
+			contender
+			times
+		}{{cli, r.cli}, {provider, r.provider}, {plain, r.plain}} {
+			if err := c.round(ctx, c.contender); err != nil {
+				return r, err
+			}
+		}
+	}
+	return r, nil
+}
+
+// round does the steps and notes how long each took.
+func (t times) round(ctx context.Context, c contender) error {
+	for _, s := range steps {
+		begin := time.Now()
+		err := c.do(ctx, s)
+		if errors.Is(err, errNothing) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		t[s] = append(t[s], time.Since(begin))
+	}
+	return nil
+}
+
+// contenders are those of a work, each with a directory of its own.
+func (b *bench) contenders(w work, dir string) (provider, cli *workspace, plain script, err error) {
+	env := append(os.Environ(), "LIBVIRT_DEFAULT_URI="+b.host.URI, "TF_CLI_CONFIG_FILE="+b.settings(), "CHECKPOINT_DISABLE=1")
+	for name, value := range w.variables {
+		env = append(env, "TF_VAR_"+name+"="+value)
+	}
+	source, err := fs.Sub(files, "work/"+w.dir)
+	if err != nil {
+		return nil, nil, script{}, err
+	}
+	provider = &workspace{b.cli, filepath.Join(dir, "provider"), env}
+	cli = &workspace{b.cli, filepath.Join(dir, "cli"), env}
+	floor := fmt.Sprintf("resource \"terraform_data\" \"none\" {\n  count = %d\n  input = count.index\n}\n", w.resources)
+	err = errors.Join(
+		os.CopyFS(provider.dir, source),
+		os.Mkdir(cli.dir, 0o755),
+		os.WriteFile(filepath.Join(cli.dir, "main.tf"), []byte(floor), 0o644),
+	)
+	return provider, cli, script{provider.dir, env}, err
+}
+
+// workspace is the CLI in a directory with a configuration.
+type workspace struct {
+	cli, dir string
+	env      []string
+}
+
+// An exit status of a plan that is not 0 says that there is something to change.
+var arguments = map[step][]string{
+	apply:   {"apply", "-input=false", "-no-color", "-auto-approve"},
+	plan:    {"plan", "-input=false", "-no-color", "-detailed-exitcode"},
+	destroy: {"destroy", "-input=false", "-no-color", "-auto-approve"},
+}
+
+func (w *workspace) do(ctx context.Context, s step) error {
+	cmd := exec.CommandContext(ctx, w.cli, arguments[s]...)
+	cmd.Dir, cmd.Env = w.dir, w.env
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	return quiet(cmd)
+}
+
+// script is plain.sh.
+type script struct {
+	dir string
+	env []string
+}
+
+// errNothing is the error of a script that is not there.
+var errNothing = errors.New("there are no plain commands")
+
+func (p script) do(ctx context.Context, s step) error {
+	if _, err := os.Stat(filepath.Join(p.dir, "plain.sh")); err != nil {
+		return errNothing
+	}
+	cmd := exec.CommandContext(ctx, "sh", "plain.sh", string(s))
+	cmd.Dir, cmd.Env = p.dir, p.env
+	return quiet(cmd)
+}

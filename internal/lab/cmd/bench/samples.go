@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+)
+
+// samples are boot files in a directory that a web server serves.
+type samples struct {
+	dir    string
+	server *httptest.Server
+}
+
+// newSamples are a kernel and an initrd, and a big one.
+func newSamples(ctx context.Context, dir string) (samples, error) {
+	s := samples{dir: filepath.Join(dir, "samples")}
+	if err := os.Mkdir(s.dir, 0o755); err != nil {
+		return s, err
+	}
+	kernel, err := lab.Kernel(ctx)
+	if err != nil {
+		return s, err
+	}
+	initrd, err := lab.Initrd(ctx)
+	if err != nil {
+		return s, err
+	}
+	err = errors.Join(os.Symlink(kernel, s.path("kernel")), os.Symlink(initrd, s.path("initrd")), writeBig(s.path("big")))
+	if err != nil {
+		return s, err
+	}
+	s.server = httptest.NewServer(http.FileServer(http.Dir(s.dir)))
+	return s, nil
+}
+
+func (s samples) path(name string) string { return filepath.Join(s.dir, name) }
+func (s samples) url(name string) string  { return s.server.URL + "/" + name }
+
+func (s samples) close() {
+	if s.server != nil {
+		s.server.Close()
+	}
+}
+
+// writeBig writes 1 GiB that nothing on the way can make smaller, with the mark of a kernel of s390x.
+func writeBig(name string) error {
+	const size, markAt, mark = 1 << 30, 0x10008, "S390EP"
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyN(file, rand.NewChaCha8([32]byte{}), size)
+	if err == nil {
+		_, err = file.WriteAt([]byte(mark), markAt)
+	}
+	return errors.Join(err, file.Close())
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"embed"
+	"time"
+)
+
+// work is something to make, plan again and destroy. Its directory below work holds main.tf, for the
+// provider, and plain.sh, which makes the same without it, where there is something to compare with.
+type work struct {
+	name      string
+	dir       string
+	resources int               // in main.tf, and how many terraform_data the CLI alone gets
+	variables map[string]string // of main.tf, and as TF_VAR_… of plain.sh
+	bounds    map[step]bound    // what the times have to hold
+	maxMemory int64             // that the provider may take, in bytes; 0 is no bound
+}
+
+//go:embed work
+var files embed.FS
+
+// step is what is measured of a work, one after the other.
+type step string
+
+const (
+	apply   step = "apply"
+	plan    step = "plan"
+	destroy step = "destroy"
+)
+
+var steps = []step{apply, plan, destroy}
+
+// bound is the time that the provider may take, by what the CLI alone and the plain commands take.
+type bound func(cli, plain time.Duration) time.Duration
+
+func fourTimesCLI(cli, _ time.Duration) time.Duration             { return 4 * cli }
+func fourTimesCLIAndPlain(cli, plain time.Duration) time.Duration { return 4*cli + plain }
+
+func works(s samples) []work {
+	const mib = 1 << 20
+	return []work{
+		{
+			name: "recipe", dir: "recipe", resources: 6,
+			variables: map[string]string{"kernel": s.url("kernel"), "initrd": s.url("initrd")},
+			bounds:    map[step]bound{apply: fourTimesCLIAndPlain, plan: fourTimesCLIAndPlain, destroy: fourTimesCLIAndPlain},
+		},
+		{name: "50 domains", dir: "bare-domains", resources: 50, bounds: map[step]bound{plan: fourTimesCLI}},
+		{name: "50 domains with a volume each", dir: "domains", resources: 100, bounds: map[step]bound{plan: fourTimesCLI}},
+		{name: "100 qcow2 volumes", dir: "volumes", resources: 100},
+		{name: "1 GiB image, local", dir: "image", resources: 1, maxMemory: 64 * mib, variables: map[string]string{"kernel": s.path("big")}},
+		{name: "1 GiB image, http", dir: "image", resources: 1, maxMemory: 64 * mib, variables: map[string]string{"kernel": s.url("big")}},
+	}
+}
