@@ -109,7 +109,7 @@ var firmwareRules = []rule{
 		"shorten the file, or spread its entries over files named for a MAC address or UUID"},
 	{expression(`TFTP error: TFTP buffer of \d+ bytes is too small for .*`), cause, StageNone,
 		"kernel and initrd are larger than the memory that the firmware has for them: 120 MiB up to QEMU 9.1 whatever the guest's memory, later the guest's memory up to 2 GiB less 3 MiB",
-		"use a smaller initrd that loads the rest over HTTP, boot the kernel without the firmware, or, with QEMU 9.2 and later, give the guest more memory"},
+		"use a smaller initrd that loads the rest over HTTP, or, with QEMU 9.2 and later, give the guest more memory"},
 	{expression(`TFTP error: TFTP blocksize negotiation failed`), cause, StageNone,
 		"the TFTP server insists on blocks above 1428 bytes",
 		"use libvirt's TFTP server, or set the other one's block size to 1428"},

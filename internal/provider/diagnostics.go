@@ -33,7 +33,7 @@ func remedy(err error, about subject) string {
 	case errors.Is(err, context.Canceled):
 		return "The run was interrupted. The next apply goes on from here."
 	case errors.Is(err, errBootTimeout):
-		return "Where the guest only needs longer, raise boot_check.timeout: emulation is ten times slower than KVM. The next apply boots it again."
+		return "Where the guest only needs longer, raise boot_check.timeout: emulation is many times slower than KVM. The next apply boots it again."
 	case errors.Is(err, context.DeadlineExceeded):
 		return "The time allowed ran out; the resource's timeouts attribute sets how long it may take. The next apply goes on from here."
 	case errors.Is(err, fs.ErrExist):

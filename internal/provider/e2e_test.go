@@ -108,13 +108,20 @@ resource "netboot_domain" "test" {
 			ConfigPlanChecks:  actions(testDomain, plancheck.ResourceActionCreate, plancheck.ExpectUnknownValue(testDomain, tfjsonpath.New("boot_result"))),
 			ConfigStateChecks: sameGuest("first"),
 			Check: resource.ComposeTestCheckFunc(
-				resource.TestMatchResourceAttr(testDomain, "addresses.0", regexp.MustCompile(`^192\.168\.151\.\d+$`)),
 				firmwareFirst(filepath.Join(logs, "acc.log")),
 				virshPrints(t, "domstate acc", "running"),
 				remember,
 			),
 		},
 	}
+	steps = append(steps, resource.TestStep{
+		// dnsmasq answers the guest before libvirt hears of the lease.
+		PreConfig: func() {
+			eventually(t, "the guest has a lease", func() bool { return strings.Contains(virsh(t, "net-dhcp-leases", "acc"), derivedMAC("acc", 0)) })
+		},
+		RefreshState: true,
+		Check:        resource.TestMatchResourceAttr(testDomain, "addresses.0", regexp.MustCompile(`^192\.168\.151\.\d+$`)),
+	})
 	steps = append(steps, imports(testDomain, "acc")...)
 	steps = append(steps,
 		resource.TestStep{
