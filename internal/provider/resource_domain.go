@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -109,17 +110,12 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 	ctx, cancel := bounded(ctx, plan.Timeouts.Create, transferTimeout, &resp.Diagnostics)
 	defer cancel()
 
-	// libvirt refuses a name that is taken, too, but in words that do not say what to do.
-	_, err := r.host.Domain(ctx, plan.Name.ValueString())
-	at := path.Root("name")
-	switch {
-	case err == nil:
-		err = virt.ErrExists
-	case isNotFound(err):
-		var domain virt.Domain
-		if domain, at, err = r.domain(ctx, plan, &resp.Diagnostics); err == nil {
-			err = r.host.CreateDomain(ctx, domain)
-		}
+	domain, at, err := r.domain(ctx, plan, &resp.Diagnostics)
+	if err == nil {
+		err = r.host.CreateDomain(ctx, domain)
+	}
+	if errors.Is(err, virt.ErrExists) {
+		at = path.Root("name")
 	}
 	if err != nil {
 		fail(&resp.Diagnostics, at, "create", plan.subject(), err)
@@ -269,7 +265,7 @@ func (r *domainResource) readAddresses(ctx context.Context, m *domainModel, stat
 	found := []string{}
 	if state == virt.Running && len(m.Interfaces.Elements()) > 0 {
 		addresses, err := r.host.Addresses(ctx, m.Name.ValueString())
-		if err != nil {
+		if err != nil && !isNotFound(err) { // a network that is gone has no leases, but the guest is there
 			return err
 		}
 		for _, a := range addresses {

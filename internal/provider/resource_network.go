@@ -18,8 +18,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
 type networkResource struct{ configured }
@@ -174,15 +172,7 @@ func (r *networkResource) Create(ctx context.Context, req resource.CreateRequest
 	ctx, cancel := bounded(ctx, plan.Timeouts.Create, callTimeout, &resp.Diagnostics)
 	defer cancel()
 
-	// libvirt refuses a name that is taken, too, but in words that do not say what to do.
-	_, err := r.host.Network(ctx, plan.Name.ValueString())
-	switch {
-	case err == nil:
-		err = virt.ErrExists
-	case isNotFound(err):
-		err = r.host.CreateNetwork(ctx, plan.network(ctx, &resp.Diagnostics))
-	}
-	if err != nil {
+	if err := r.host.CreateNetwork(ctx, plan.network(ctx, &resp.Diagnostics)); err != nil {
 		fail(&resp.Diagnostics, plan.culprit(err), "create", plan.subject(), explainNetwork(err))
 		return
 	}
