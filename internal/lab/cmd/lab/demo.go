@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -49,8 +50,6 @@ func newWorkspace() (*workspace, error) {
 		"TF_CLI_CONFIG_FILE="+settings,
 		"TF_IN_AUTOMATION=1",
 		"LIBVIRT_DEFAULT_URI="+uri,
-		"TF_VAR_tftp_root="+tftpRoot,
-		"TF_VAR_console_log_dir="+w.consoles(),
 	)
 	return w, nil
 }
@@ -72,8 +71,10 @@ func demo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.env = append(w.env, "TF_VAR_kernel="+files.kernel, "TF_VAR_initrd="+files.initrd)
-	for _, step := range []func(context.Context) error{w.fill, w.plan, w.apply} {
+	if err := w.fill(ctx, files); err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context) error{w.plan, w.apply} {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("%w\nTo take away what the demo made so far, run: make demo-clean", err)
 		}
@@ -82,8 +83,8 @@ func demo(ctx context.Context) error {
 	return nil
 }
 
-// fill copies the example and makes a note of what the machine has.
-func (w *workspace) fill(ctx context.Context) error {
+// fill copies the example, sets its variables and makes a note of what the machine has.
+func (w *workspace) fill(ctx context.Context, files bootFiles) error {
 	sources, err := filepath.Glob(filepath.Join(example, "*.tf"))
 	if err != nil {
 		return err
@@ -97,12 +98,30 @@ func (w *workspace) fill(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := w.setVariables(files); err != nil {
+		return err
+	}
 	if !hasDefaultPool(ctx) {
 		if err := os.WriteFile(w.poolMark(), nil, 0o644); err != nil {
 			return err
 		}
 	}
 	return os.MkdirAll(w.consoles(), 0o755)
+}
+
+// setVariables writes them to a file, which the CLI also finds when it destroys, or when somebody
+// runs it in the workspace by hand.
+func (w *workspace) setVariables(files bootFiles) error {
+	text, err := json.MarshalIndent(map[string]string{
+		"kernel":          files.kernel,
+		"initrd":          files.initrd,
+		"tftp_root":       tftpRoot,
+		"console_log_dir": w.consoles(),
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(w.dir, "terraform.tfvars.json"), text, 0o644)
 }
 
 // command is the CLI in a process group of its own: a Ctrl-C then reaches it once, through the context,
@@ -173,7 +192,6 @@ func (w *workspace) destroy(ctx context.Context) error {
 	if err := up(ctx); err != nil { // the machine may have been restarted since
 		return err
 	}
-	w.env = append(w.env, "TF_VAR_kernel=gone", "TF_VAR_initrd=gone") // required, but not read
 	if err := w.command(ctx, "destroy", "-input=false", "-auto-approve").Run(); err != nil {
 		return err
 	}
