@@ -274,20 +274,6 @@ func (r *domainResource) fromDisks(ctx context.Context, m *domainModel, found []
 	return nil
 }
 
-// volumeID is the id of the volume at a path; a file that is in no pool has its path for one, so
-// that a plan shows what is there.
-func (r *domainResource) volumeID(ctx context.Context, path string) (string, error) {
-	pool, name, err := r.host.VolumeAt(ctx, path)
-	switch {
-	case err == nil:
-		return pool + "/" + name, nil
-	case isNotFound(err):
-		return path, nil
-	default:
-		return "", err
-	}
-}
-
 // forgetUnknown makes null what could not be read, so that the state can be saved.
 func (m *domainModel) forgetUnknown() {
 	if m.Machine.IsUnknown() {

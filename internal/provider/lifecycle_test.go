@@ -64,6 +64,22 @@ func TestLifecycleVolume(t *testing.T) {
 	}
 }
 
+// TestLifecycleBackingUnread holds that an overlay whose backing cannot be looked up for a moment is an
+// error and no drift, which would replace the overlay.
+func TestLifecycleBackingUnread(t *testing.T) {
+	h := newMemoryHost(t)
+	newCore(t, h, "netboot_volume").must(memoryVolume)
+	overlay := `{"name": "overlay", "backing": {"volume": "default/disk"}}`
+	c := newCore(t, h, "netboot_volume")
+	c.must(overlay)
+	h.Fail("VolumeAt", errors.New("connection lost"))
+	if problems := c.refresh(); !strings.Contains(problems.String(), "Unable to read volume") {
+		t.Errorf("refresh: %v", problems)
+	}
+	h.Fail("VolumeAt", nil)
+	c.mustBeDone(overlay)
+}
+
 func TestLifecycleNetwork(t *testing.T) {
 	h := newGuestHost(t)
 	newCore(t, h, "netboot_domain").must(memoryDomain)

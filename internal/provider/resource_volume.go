@@ -218,7 +218,10 @@ func (r *volumeResource) Read(ctx context.Context, req resource.ReadRequest, res
 		return
 	}
 	state.fromVolume(v)
-	r.readBacking(ctx, &state, v.Backing, &resp.Diagnostics)
+	if err := r.readBacking(ctx, &state, v.Backing, &resp.Diagnostics); err != nil {
+		fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
+		return
+	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	resp.Diagnostics.Append(volumeIdentity.set(ctx, resp.Identity, state.Pool, state.Name)...)
 }

@@ -85,26 +85,42 @@ func (r *volumeResource) resolve(ctx context.Context, backing backingModel, v *v
 
 // readBacking takes over what a volume is laid over: as a volume where it is one, in the words of
 // the state where they still say the same.
-func (r *volumeResource) readBacking(ctx context.Context, m *volumeModel, backing *virt.Backing, diags *diag.Diagnostics) {
+func (r *volumeResource) readBacking(ctx context.Context, m *volumeModel, backing *virt.Backing, diags *diag.Diagnostics) error {
 	if backing == nil {
 		m.Backing = types.ObjectNull(backingTypes)
-		return
+		return nil
 	}
 	var known backingModel
 	if !m.Backing.IsNull() {
 		diags.Append(m.Backing.As(ctx, &known, objectAsOptions)...)
 	}
 	if known.Path.ValueString() == backing.Path {
-		return
+		return nil
 	}
-	read := backingModel{Path: types.StringValue(backing.Path), Format: types.StringValue(backing.Format)}
-	if pool, name, err := r.host.VolumeAt(ctx, backing.Path); err == nil {
-		read = backingModel{Volume: types.StringValue(pool + "/" + name)}
-		if known.Volume.Equal(read.Volume) {
-			return
-		}
+	id, err := r.volumeID(ctx, backing.Path)
+	if err != nil || known.Volume.ValueString() == id {
+		return err
+	}
+	read := backingModel{Volume: types.StringValue(id)}
+	if id == backing.Path {
+		read = backingModel{Path: types.StringValue(backing.Path), Format: types.StringValue(backing.Format)}
 	}
 	object, problems := types.ObjectValueFrom(ctx, backingTypes, read)
 	diags.Append(problems...)
 	m.Backing = object
+	return nil
+}
+
+// volumeID is the id of the volume at a path; a file that is in no pool has its path for one, so
+// that a plan shows what is there.
+func (c *configured) volumeID(ctx context.Context, path string) (string, error) {
+	pool, name, err := c.host.VolumeAt(ctx, path)
+	switch {
+	case err == nil:
+		return pool + "/" + name, nil
+	case isNotFound(err):
+		return path, nil
+	default:
+		return "", err
+	}
 }
