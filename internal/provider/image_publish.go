@@ -26,7 +26,7 @@ type publishedFiles map[string]*tftproot.File
 func loadPublishedFiles(ctx context.Context, private privateState, diags *diag.Diagnostics) publishedFiles {
 	files := publishedFiles{}
 	for _, kind := range bootFileKinds {
-		if file := loadPublished(ctx, private, kind, diags); file != nil {
+		if file := loadPrivate[tftproot.File](ctx, private, kind, diags); file != nil {
 			files[kind] = file
 		}
 	}
@@ -35,7 +35,7 @@ func loadPublishedFiles(ctx context.Context, private privateState, diags *diag.D
 
 func (p publishedFiles) save(ctx context.Context, private privateWriter, diags *diag.Diagnostics) {
 	for _, kind := range bootFileKinds {
-		savePublished(ctx, private, kind, p[kind], diags)
+		savePrivate(ctx, private, kind, p[kind], diags)
 	}
 }
 

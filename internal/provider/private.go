@@ -6,35 +6,38 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
-// What a resource published is kept in its private state: by it a plan finds out cheaply whether
-// a file on the host is still what it was.
+// A resource keeps in its private state what only it has to know: what it made, or published, so
+// that a plan finds out cheaply whether a file on the host is still what it was.
+
+// privateState is the private state of a request.
+type privateState interface {
+	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
+}
 
 // privateWriter is the private state of a response.
 type privateWriter interface {
 	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
 }
 
-// loadPublished reads the file kept under a key; nil where there is none, as after an import.
-func loadPublished(ctx context.Context, private privateState, key string, diags *diag.Diagnostics) *tftproot.File {
+// loadPrivate reads what is kept under a key; nil where there is nothing, as after an import.
+func loadPrivate[T any](ctx context.Context, private privateState, key string, diags *diag.Diagnostics) *T {
 	text, problems := private.GetKey(ctx, key)
 	diags.Append(problems...)
 	if text == nil {
 		return nil
 	}
-	var file *tftproot.File
-	if err := json.Unmarshal(text, &file); err != nil {
+	var value *T
+	if err := json.Unmarshal(text, &value); err != nil {
 		diags.AddError("Unreadable private state", sentence(err))
 	}
-	return file
+	return value
 }
 
-// savePublished keeps a file under a key; nil takes away what was kept.
-func savePublished(ctx context.Context, private privateWriter, key string, file *tftproot.File, diags *diag.Diagnostics) {
-	text, err := json.Marshal(file)
+// savePrivate keeps a value under a key; nil takes away what was kept.
+func savePrivate[T any](ctx context.Context, private privateWriter, key string, value *T, diags *diag.Diagnostics) {
+	text, err := json.Marshal(value)
 	if err != nil {
 		diags.AddError("Unwritable private state", sentence(err))
 		return

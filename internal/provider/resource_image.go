@@ -100,7 +100,7 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		if prior != nil && prior.ID.Equal(plan.ID) {
 			before = prior.file(ctx, kind, &resp.Diagnostics)
 		}
-		published := loadPublished(ctx, req.Private, kind, &resp.Diagnostics)
+		published := loadPrivate[tftproot.File](ctx, req.Private, kind, &resp.Diagnostics)
 		wanted.plan(ctx, plan.Name, kind, before, published, &resp.Diagnostics)
 		plan.setFile(ctx, kind, wanted, &resp.Diagnostics)
 	}

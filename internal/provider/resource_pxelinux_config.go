@@ -158,7 +158,7 @@ func (r *pxelinuxConfigResource) Create(ctx context.Context, req resource.Create
 		fail(&resp.Diagnostics, path.Root("tftp_root"), "create", plan.subject(), err)
 		return
 	}
-	savePublished(ctx, resp.Private, configKey, &file, &resp.Diagnostics)
+	savePrivate(ctx, resp.Private, configKey, &file, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(pxelinuxConfigIdentity.set(ctx, resp.Identity, plan.TFTPRoot, plan.FileName)...)
 }
@@ -166,7 +166,7 @@ func (r *pxelinuxConfigResource) Create(ctx context.Context, req resource.Create
 func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state pxelinuxConfigModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	known := loadPublished(ctx, req.Private, configKey, &resp.Diagnostics)
+	known := loadPrivate[tftproot.File](ctx, req.Private, configKey, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -192,7 +192,7 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 	if known == nil {
 		state.setTarget()
 	}
-	savePublished(ctx, resp.Private, configKey, &now, &resp.Diagnostics)
+	savePrivate(ctx, resp.Private, configKey, &now, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	resp.Diagnostics.Append(pxelinuxConfigIdentity.set(ctx, resp.Identity, state.TFTPRoot, state.FileName)...)
 }
@@ -211,7 +211,7 @@ func (r *pxelinuxConfigResource) Update(ctx context.Context, req resource.Update
 		fail(&resp.Diagnostics, path.Root("tftp_root"), "update", plan.subject(), err)
 		return
 	}
-	savePublished(ctx, resp.Private, configKey, &file, &resp.Diagnostics)
+	savePrivate(ctx, resp.Private, configKey, &file, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(pxelinuxConfigIdentity.set(ctx, resp.Identity, plan.TFTPRoot, plan.FileName)...)
 }

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -129,7 +128,7 @@ func (r *tftpRootResource) Create(ctx context.Context, req resource.CreateReques
 		}
 		// What is left on the host is in the state, and goes with the next apply.
 	}
-	resp.Diagnostics.Append(resp.Private.SetKey(ctx, madeKey, made.bytes())...)
+	savePrivate(ctx, resp.Private, madeKey, &made, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(tftpRootIdentity.set(ctx, resp.Identity, plan.Name)...)
 }
@@ -137,8 +136,7 @@ func (r *tftpRootResource) Create(ctx context.Context, req resource.CreateReques
 func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state tftpRootModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	_, imported, diags := loadMade(ctx, req.Private)
-	resp.Diagnostics.Append(diags...)
+	imported := loadPrivate[madePools](ctx, req.Private, madeKey, &resp.Diagnostics) == nil
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -165,7 +163,7 @@ func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, r
 	if imported {
 		// Who imports pools makes them his own; directories and what they hold stay theirs.
 		made := madePools{RootUUID: root.UUID, ConfigsUUID: configs.UUID}
-		resp.Diagnostics.Append(resp.Private.SetKey(ctx, madeKey, made.bytes())...)
+		savePrivate(ctx, resp.Private, madeKey, &made, &resp.Diagnostics)
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	resp.Diagnostics.Append(tftpRootIdentity.set(ctx, resp.Identity, state.Name)...)
@@ -175,8 +173,7 @@ func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, r
 func (r *tftpRootResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan tftpRootModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	made, _, diags := loadMade(ctx, req.Private)
-	resp.Diagnostics.Append(diags...)
+	made := loadMade(ctx, req.Private, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -184,7 +181,7 @@ func (r *tftpRootResource) Update(ctx context.Context, req resource.UpdateReques
 	defer cancel()
 
 	made, err := r.ensure(ctx, plan, made)
-	resp.Diagnostics.Append(resp.Private.SetKey(ctx, madeKey, made.bytes())...)
+	savePrivate(ctx, resp.Private, madeKey, &made, &resp.Diagnostics)
 	if err != nil {
 		fail(&resp.Diagnostics, path.Root("path"), "update", plan.subject(), err)
 		return
@@ -196,8 +193,7 @@ func (r *tftpRootResource) Update(ctx context.Context, req resource.UpdateReques
 func (r *tftpRootResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state tftpRootModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	made, _, diags := loadMade(ctx, req.Private)
-	resp.Diagnostics.Append(diags...)
+	made := loadMade(ctx, req.Private, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -221,29 +217,12 @@ type madePools struct {
 // madeKey is where madePools is kept in the resource's private state.
 const madeKey = "made"
 
-func (m madePools) bytes() []byte {
-	text, err := json.Marshal(m)
-	if err != nil {
-		panic(err) // strings and booleans always marshal
+// loadMade reads what was recorded; without a record nothing was made.
+func loadMade(ctx context.Context, private privateState, diags *diag.Diagnostics) madePools {
+	if made := loadPrivate[madePools](ctx, private, madeKey, diags); made != nil {
+		return *made
 	}
-	return text
-}
-
-// privateState is the private state of a request.
-type privateState interface {
-	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
-}
-
-// loadMade reads what Create recorded; imported says that it never ran.
-func loadMade(ctx context.Context, private privateState) (made madePools, imported bool, diags diag.Diagnostics) {
-	text, diags := private.GetKey(ctx, madeKey)
-	if text == nil {
-		return madePools{}, true, diags
-	}
-	if err := json.Unmarshal(text, &made); err != nil {
-		diags.AddError("Unreadable private state", err.Error())
-	}
-	return made, false, diags
+	return madePools{}
 }
 
 // look reads a pool after a fresh look at its directory. When that is gone libvirt stops the pool,
