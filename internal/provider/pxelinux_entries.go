@@ -122,10 +122,10 @@ func (m *pxelinuxConfigModel) fillContent(ctx context.Context, diags *diag.Diagn
 	case !m.Entries.IsNull() && !m.Entries.IsUnknown():
 		m.Content = types.StringUnknown()
 		config, known := m.config(ctx, diags)
-		if !known || !accepted(pxelinux.Validate(config), path.Root("entries"), diags) {
+		if !known || !accepted(pxelinux.Validate(config, pxelinux.UnknownFirmware), path.Root("entries"), diags) {
 			return
 		}
-		text, err := pxelinux.Render(config)
+		text, err := pxelinux.Render(config, pxelinux.UnknownFirmware)
 		if err != nil {
 			diags.AddAttributeError(path.Root("entries"), "Invalid pxelinux configuration", sentence(err))
 			return
@@ -135,7 +135,7 @@ func (m *pxelinuxConfigModel) fillContent(ctx context.Context, diags *diag.Diagn
 			m.Default = types.StringNull()
 		}
 	case !m.Content.IsNull() && !m.Content.IsUnknown():
-		if !accepted(pxelinux.ValidateText(m.Content.ValueString()), path.Root("content"), diags) {
+		if !accepted(pxelinux.ValidateText(m.Content.ValueString(), pxelinux.UnknownFirmware), path.Root("content"), diags) {
 			return
 		}
 		m.setEntries(ctx, diags)
@@ -155,7 +155,7 @@ func (m *pxelinuxConfigModel) setContent(ctx context.Context, text string, diags
 
 // setEntries takes the entries and the default from the text.
 func (m *pxelinuxConfigModel) setEntries(ctx context.Context, diags *diag.Diagnostics) {
-	config, _ := pxelinux.Parse(m.Content.ValueString())
+	config, _ := pxelinux.Parse(m.Content.ValueString(), pxelinux.UnknownFirmware)
 	m.Default = types.StringNull()
 	if config.Default != "" {
 		m.Default = types.StringValue(config.Default)

@@ -32,13 +32,6 @@ const (
 	// SLOF lib/libnet/tftp.c send_rrq() builds its request in "packet[BUFFER_LEN]" of 256 bytes
 	// without looking; over IPv4, 50 of them are headers and options.
 	MaxPathSize = 206
-
-	// MaxEntries is the number of entries that every firmware can use. QEMU 10.1 and later can
-	// use 30.
-	//
-	// QEMU pc-bios/s390-ccw/netmain.c: "#define MAX_PXELINUX_ENTRIES 16" (31 in 10.1), and SLOF
-	// lib/libnet/pxelinux.c pxelinux_parse_cfg() stops at the last label, before its keywords.
-	MaxEntries = 15
 )
 
 // The five keywords of the firmware, which also name the fields of a Config and an Entry.
@@ -64,17 +57,17 @@ type Entry struct {
 	Append string // the kernel's arguments, separated by blanks; may be empty
 }
 
-// Render returns the text of a configuration, or an error that joins each Problem of severity
-// Error which Validate finds.
+// Render returns the text of a configuration for a firmware, or an error that joins each Problem of
+// severity Error which Validate finds.
 //
 // Every entry gets all three keywords, because the firmware follows an uninitialised pointer where
 // one is missing: SLOF lib/libnet/pxelinux.c pxelinux_parse_cfg() only sets what it reads, in
 // "struct pl_cfg_entry entries[]" on the stack of QEMU netmain.c net_try_pxelinux_cfg(). For an
 // empty Append the line says "BOOT_IMAGE=" and the kernel's path, an argument that PXELINUX itself
 // writes and Linux ignores; Parse reads exactly that line as an empty Append.
-func Render(c Config) (string, error) {
+func Render(c Config, f Firmware) (string, error) {
 	var errs []error
-	for _, problem := range Validate(c) {
+	for _, problem := range Validate(c, f) {
 		if problem.Severity == Error {
 			errs = append(errs, problem)
 		}

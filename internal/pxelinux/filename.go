@@ -103,35 +103,6 @@ func unalignedError(prefix netip.Prefix) error {
 	return fmt.Errorf("%q does not end at a whole hexadecimal digit, of four bits each; write %d files from %s on, or one file, %s", prefix, count, narrow, wide)
 }
 
-// SearchOrder returns the names below pxelinux.cfg/ in the order in which the firmware asks for
-// them; it takes the first that has at least one byte, whatever is in it. An empty or zero UUID and
-// an empty IPv4 address are left out, as the firmware does where it has none.
-func SearchOrder(uuid, mac, ip string) ([]string, error) {
-	var names []string
-	if strings.Trim(uuid, "0-") != "" {
-		name, err := UUIDFileName(uuid)
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, name)
-	}
-	name, err := MACFileName(mac)
-	if err != nil {
-		return nil, err
-	}
-	names = append(names, name)
-	if ip != "" {
-		name, err := IPv4FileName(ip)
-		if err != nil {
-			return nil, err
-		}
-		for digits := len(name); digits > 0; digits-- {
-			names = append(names, name[:digits])
-		}
-	}
-	return append(names, DefaultFileName), nil
-}
-
 // IPv4Of is the address or prefix that a file of this name is for: IPv4FileName backwards. It
 // returns "" for a name of another kind.
 func IPv4Of(name string) string {

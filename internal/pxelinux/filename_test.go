@@ -1,7 +1,6 @@
 package pxelinux
 
 import (
-	"slices"
 	"strings"
 	"testing"
 )
@@ -63,35 +62,6 @@ func TestFileNameErrors(t *testing.T) {
 func TestUUIDFileNameZero(t *testing.T) {
 	if _, err := UUIDFileName("00000000-0000-0000-0000-000000000000"); err == nil || !strings.Contains(err.Error(), "zeros") {
 		t.Errorf("error of a zero UUID = %v, want one about zeros", err)
-	}
-}
-
-func TestSearchOrder(t *testing.T) {
-	const (
-		uuid = "0A1B2C3D-0000-4000-8000-00000000002A"
-		mac  = "52:54:00:12:34:56"
-	)
-	ipNames := []string{"0A090021", "0A09002", "0A0900", "0A090", "0A09", "0A0", "0A", "0"}
-	for _, test := range []struct {
-		name, uuid, ip string
-		want           []string
-	}{
-		{"all", uuid, "10.9.0.33", slices.Concat(
-			[]string{strings.ToLower(uuid), "01-52-54-00-12-34-56"}, ipNames, []string{"default"})},
-		{"without UUID", "", "10.9.0.33", slices.Concat(
-			[]string{"01-52-54-00-12-34-56"}, ipNames, []string{"default"})},
-		{"zero UUID, IPv6", "00000000-0000-0000-0000-000000000000", "",
-			[]string{"01-52-54-00-12-34-56", "default"}},
-	} {
-		got, err := SearchOrder(test.uuid, mac, test.ip)
-		if err != nil || !slices.Equal(got, test.want) {
-			t.Errorf("%s: SearchOrder = %q, %v; want %q", test.name, got, err, test.want)
-		}
-	}
-	for _, bad := range [][3]string{{"x", mac, ""}, {uuid, "x", ""}, {uuid, mac, "x"}} {
-		if got, err := SearchOrder(bad[0], bad[1], bad[2]); err == nil {
-			t.Errorf("SearchOrder(%q) = %q, want an error", bad, got)
-		}
 	}
 }
 

@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// Parse reads a file as the firmware does. The problems are what the firmware drops or takes
+// Parse reads a file as a firmware does. The problems are what the firmware drops or takes
 // otherwise than PXELINUX would; what it keeps is the Config, whose values Parse does not judge.
 // A file that the firmware does not take at all gives an empty Config. An append line of the kind
 // that Render writes for an empty Append is read as one.
-func Parse(text string) (Config, []Problem) {
-	r := read(text)
+func Parse(text string, f Firmware) (Config, []Problem) {
+	r := read(text, f)
 	return r.config, r.problems
 }
 
 // ValidateText returns the problems of a ready file, in the order of its lines: those of Parse, and
 // those that Validate finds in what was read, placed at the line that they are about.
-func ValidateText(text string) []Problem {
-	r := read(text)
+func ValidateText(text string, f Firmware) []Problem {
+	r := read(text, f)
 	problems := r.problems
 	if len(text) > MaxFileSize {
 		return problems
@@ -56,6 +56,7 @@ type defaultLine struct {
 
 // reader holds what was read of a file so far.
 type reader struct {
+	firmware Firmware
 	config   Config
 	places   map[place]position
 	defaults []defaultLine
@@ -63,8 +64,8 @@ type reader struct {
 }
 
 // read follows SLOF lib/libnet/pxelinux.c pxelinux_parse_cfg(), the order of its steps included.
-func read(text string) *reader {
-	r := &reader{places: map[place]position{}}
+func read(text string, f Firmware) *reader {
+	r := &reader{firmware: f, places: map[place]position{}}
 	if len(text) > MaxFileSize {
 		r.problems = append(r.problems, fileTooLong(len(text)))
 		return r
@@ -179,9 +180,14 @@ func (r *reader) setDefault(label string, at position) {
 // addEntry begins an entry, and says whether the firmware reads on.
 func (r *reader) addEntry(label string, at position) (more bool) {
 	entry := len(r.config.Entries)
-	if entry == MaxEntries {
-		r.problems = append(r.problems, tooManyEntries(at))
-		return false
+	for _, limit := range r.firmware.entryLimits() {
+		if entry != limit.entries {
+			continue
+		}
+		r.problems = append(r.problems, limit.exceeded(at))
+		if limit.severity == Error {
+			return false
+		}
 	}
 	r.config.Entries = append(r.config.Entries, Entry{Label: label})
 	r.places[place{entry, keywordLabel}] = at

@@ -60,7 +60,7 @@ func TestParse(t *testing.T) {
 		{"too large", "label a\n#" + strings.Repeat("x", MaxFileSize-9) + "\n", Config{}, []string{"0:0 error 2048 bytes"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, problems := Parse(test.text)
+			got, problems := Parse(test.text, UnknownFirmware)
 			if !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got  %+v\nwant %+v", got, test.want)
 			}
@@ -90,17 +90,25 @@ func comparePlaces(t *testing.T, problems []Problem, want []string) {
 	}
 }
 
-// TestParseEntries reads as many labels as all firmware does; the next loses its keywords.
+// TestParseEntries reads as many labels as the firmware does; the next loses its keywords.
 func TestParseEntries(t *testing.T) {
+	const labels = 32
 	var text strings.Builder
-	for i := range MaxEntries + 2 {
+	for i := range labels {
 		fmt.Fprintf(&text, "label e%d\nkernel k\n", i)
 	}
-	got, problems := Parse(text.String())
-	if len(got.Entries) != MaxEntries || got.Entries[MaxEntries-1].Kernel != "k" {
-		t.Errorf("got %d entries, the last %+v", len(got.Entries), got.Entries[len(got.Entries)-1])
+	for firmware, want := range map[Firmware][]string{
+		SeparateLoader:  {"31:7 error this is entry 16; firmware before QEMU 10.1 uses 15"},
+		Merged:          {"31:7 error this is entry 16"},
+		Menu:            {"61:7 error this is entry 31; the firmware uses 30"},
+		UnknownFirmware: {"31:7 warning this is entry 16", "61:7 error this is entry 31"},
+	} {
+		got, problems := Parse(text.String(), firmware)
+		if len(got.Entries) != firmware.MaxEntries() || got.Entries[len(got.Entries)-1].Kernel != "k" {
+			t.Errorf("%v: got %d entries, the last %+v", firmware, len(got.Entries), got.Entries[len(got.Entries)-1])
+		}
+		comparePlaces(t, problems, want)
 	}
-	comparePlaces(t, problems, []string{"31:7 error this is entry 16"})
 }
 
 // TestValidateText compares the problems of each testdata/*.cfg with the .problems file beside it;
@@ -114,7 +122,7 @@ func TestValidateText(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			text := readFile(t, file)
 			var got strings.Builder
-			for _, p := range ValidateText(text) {
+			for _, p := range ValidateText(text, UnknownFirmware) {
 				fmt.Fprintf(&got, "%s: entry %d %s: %s\n", p.Severity, p.Entry, p.Field, p.Error())
 			}
 			golden := strings.TrimSuffix(file, ".cfg") + ".problems"

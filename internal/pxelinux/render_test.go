@@ -21,11 +21,11 @@ func TestRender(t *testing.T) {
 	} {
 		t.Run(test.golden, func(t *testing.T) {
 			want := readFile(t, "testdata/"+test.golden)
-			got, err := Render(test.config)
+			got, err := Render(test.config, UnknownFirmware)
 			if err != nil || got != want {
 				t.Errorf("got %v\n%s\nwant\n%s", err, got, want)
 			}
-			if parsed, problems := Parse(want); !reflect.DeepEqual(parsed, test.config) || problems != nil {
+			if parsed, problems := Parse(want, UnknownFirmware); !reflect.DeepEqual(parsed, test.config) || problems != nil {
 				t.Errorf("parsed %+v, %v", parsed, problems)
 			}
 		})
@@ -33,7 +33,7 @@ func TestRender(t *testing.T) {
 }
 
 func TestRenderError(t *testing.T) {
-	text, err := Render(Config{Default: "b", Entries: []Entry{{Label: "a", Kernel: "k"}}})
+	text, err := Render(Config{Default: "b", Entries: []Entry{{Label: "a", Kernel: "k"}}}, UnknownFirmware)
 	if text != "" || err == nil {
 		t.Fatalf("Render = %q, %v", text, err)
 	}
@@ -52,14 +52,14 @@ func FuzzRender(f *testing.F) {
 	f.Add("é", "é", "k\u00a0", "i", "--- quiet", "E", "k", "i\xff", "initrd=i")
 	f.Fuzz(func(t *testing.T, def, l1, k1, i1, a1, l2, k2, i2, a2 string) {
 		c := Config{Default: def, Entries: []Entry{{l1, k1, i1, a1}, {l2, k2, i2, a2}}}
-		text, err := Render(c)
+		text, err := Render(c, UnknownFirmware)
 		if err != nil {
 			return
 		}
-		if got, _ := Parse(text); !reflect.DeepEqual(got, c) {
+		if got, _ := Parse(text, UnknownFirmware); !reflect.DeepEqual(got, c) {
 			t.Errorf("rendered %q\ngot  %+v\nwant %+v", text, got, c)
 		}
-		if problems := ValidateText(text); len(problems) > 0 {
+		if problems := ValidateText(text, UnknownFirmware); len(problems) > 0 {
 			t.Errorf("rendered %q has problems %v", text, problems)
 		}
 	})
@@ -72,20 +72,20 @@ func FuzzParse(f *testing.F) {
 	f.Add("\ufefflabel a\nprompt 0\nkernel\n\x00label b")
 	f.Add("default a\nlabel a\ndefault b\nlabel b\nlabel b\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		c, _ := Parse(text)
-		for _, p := range ValidateText(text) {
+		c, _ := Parse(text, UnknownFirmware)
+		for _, p := range ValidateText(text, UnknownFirmware) {
 			if p.Severity == Error {
 				return
 			}
 		}
-		rendered, err := Render(c)
+		rendered, err := Render(c, UnknownFirmware)
 		if err != nil && len(c.text()) <= MaxFileSize {
 			t.Fatalf("text %q is valid, its configuration is not: %v", text, err)
 		}
 		if err != nil {
 			return // the spelling of Render can need more bytes
 		}
-		if got, problems := Parse(rendered); !reflect.DeepEqual(got, c) || len(problems) > 0 {
+		if got, problems := Parse(rendered, UnknownFirmware); !reflect.DeepEqual(got, c) || len(problems) > 0 {
 			t.Errorf("text %q\ngot  %+v %v\nwant %+v", text, got, problems, c)
 		}
 	})

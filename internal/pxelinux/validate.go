@@ -9,13 +9,15 @@ import (
 
 // Validate returns what the firmware would cut, ignore, misread or fall through on: the default,
 // entry by entry, then the file as a whole.
-func Validate(c Config) []Problem {
+func Validate(c Config, f Firmware) []Problem {
 	problems := validateValues(c)
 	if size := len(c.text()); size > MaxFileSize {
 		problems = append(problems, fileTooLong(size))
 	}
-	if len(c.Entries) > MaxEntries {
-		problems = append(problems, tooManyEntries(position{}))
+	for _, limit := range f.entryLimits() {
+		if len(c.Entries) > limit.entries {
+			problems = append(problems, limit.exceeded(position{}))
+		}
 	}
 	return problems
 }
@@ -86,10 +88,29 @@ func fileTooLong(size int) Problem {
 	}
 }
 
-func tooManyEntries(at position) Problem {
+// entryLimit is a number of entries and how bad it is to have more.
+type entryLimit struct {
+	entries  int
+	severity Severity
+}
+
+// entryLimits are those of the firmware. Above fewestEntries, some firmware reads on.
+func (f Firmware) entryLimits() []entryLimit {
+	limits := []entryLimit{{f.MaxEntries(), Error}}
+	if f == UnknownFirmware {
+		limits = append(limits, entryLimit{fewestEntries, Warning})
+	}
+	return limits
+}
+
+func (l entryLimit) exceeded(at position) Problem {
+	which := "the firmware"
+	if l.entries == fewestEntries {
+		which = "firmware before QEMU 10.1"
+	}
 	return Problem{
-		Severity: Error, Entry: MaxEntries, Field: keywordLabel, Line: at.line, Column: at.column,
-		Message: fmt.Sprintf("this is entry %d; firmware before QEMU 10.1 uses %d, takes garbage for the next and drops the rest", MaxEntries+1, MaxEntries),
+		Severity: l.severity, Entry: l.entries, Field: keywordLabel, Line: at.line, Column: at.column,
+		Message: fmt.Sprintf("this is entry %d; %s uses %d, takes garbage for the next and drops the rest", l.entries+1, which, l.entries),
 		Remedy:  "spread the entries over files named for a MAC address or UUID",
 	}
 }

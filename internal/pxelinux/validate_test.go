@@ -66,8 +66,8 @@ func TestValidate(t *testing.T) {
 		{"default of another case", Config{"A", kernel("k").Entries}, []string{`-1 default no entry has the label "A"`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			compareFields(t, Validate(test.config), test.want)
-			if _, err := Render(test.config); (err != nil) != (len(test.want) > 0) {
+			compareFields(t, Validate(test.config, SeparateLoader), test.want)
+			if _, err := Render(test.config, SeparateLoader); (err != nil) != (len(test.want) > 0) {
 				t.Errorf("Render: %v", err)
 			}
 		})
@@ -90,7 +90,7 @@ func compareFields(t *testing.T, problems []Problem, want []string) {
 }
 
 func TestValidateRemedies(t *testing.T) {
-	problems := Validate(Config{"Ubuntu", []Entry{{Label: "ubuntu", Kernel: "k", Initrd: "i"}}})
+	problems := Validate(Config{"Ubuntu", []Entry{{Label: "ubuntu", Kernel: "k", Initrd: "i"}}}, SeparateLoader)
 	if len(problems) != 1 || problems[0].Remedy != `write "ubuntu", capitals count` {
 		t.Errorf("got %v", problems)
 	}
@@ -104,12 +104,18 @@ func TestValidateSizes(t *testing.T) {
 		}
 		return c
 	}
-	compareFields(t, Validate(entries(15, 80)), nil)
-	compareFields(t, Validate(entries(16, 10)), []string{"15 label this is entry 16; firmware before QEMU 10.1 uses 15"})
+	compareFields(t, Validate(entries(15, 80), SeparateLoader), nil)
+	compareFields(t, Validate(entries(16, 10), SeparateLoader), []string{"15 label this is entry 16; firmware before QEMU 10.1 uses 15"})
+
+	compareFields(t, Validate(entries(30, 10), Menu), nil)
+	compareFields(t, Validate(entries(31, 10), Menu), []string{"30 label this is entry 31; the firmware uses 30"})
+	if problems := Validate(entries(30, 10), UnknownFirmware); len(problems) != 1 || problems[0].Severity != Warning {
+		t.Errorf("30 entries for unknown firmware: %v, want one warning", problems)
+	}
 
 	large := entries(15, 80)
 	large.Entries[0].Append += strings.Repeat("x", MaxFileSize-len(large.text()))
-	compareFields(t, Validate(large), nil)
+	compareFields(t, Validate(large, SeparateLoader), nil)
 	large.Entries[0].Append += "x"
-	compareFields(t, Validate(large), []string{"-1  the file has 2048 bytes; the firmware takes 2047"})
+	compareFields(t, Validate(large, SeparateLoader), []string{"-1  the file has 2048 bytes; the firmware takes 2047"})
 }

@@ -1,0 +1,89 @@
+package pxelinux
+
+import (
+	"fmt"
+	"strings"
+)
+
+// directory is where the firmware looks for configurations, below the TFTP root.
+const directory = "pxelinux.cfg/"
+
+// Search is what a guest's firmware knows when it looks for something to boot: what it is, and what
+// DHCP told it. Everything but the MAC address may be empty.
+type Search struct {
+	UUID string // of the guest; one of zeros counts as none
+	MAC  string
+	IPv4 string // the address that DHCP gave it
+
+	BootFile   string // DHCP option 67, or the field "file"
+	ConfigFile string // DHCP option 209
+	PathPrefix string // DHCP option 210
+}
+
+// Paths returns the paths below the TFTP root that the firmware asks for, in that order. It takes
+// the first file that has at least one byte and at most MaxFileSize, whatever is in it; kernel and
+// initrd are then relative to the TFTP root, not to this path.
+//
+// A BootFile that names a file comes first and is loaded itself: as a kernel, unless its first
+// characters are those of an .ins manifest ("* ") or of a configuration ("# pxelinux").
+func (s Search) Paths() ([]string, error) {
+	names, err := s.names()
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	if s.BootFile != "" && !strings.HasSuffix(s.BootFile, "/") {
+		// QEMU pc-bios/s390-ccw/netmain.c main(): "if (fnlen > 0 && fn_ip.filename[fnlen - 1] != '/')".
+		paths = append(paths, s.BootFile)
+	}
+	for _, name := range names {
+		paths = append(paths, s.base()+name)
+	}
+	for _, path := range paths {
+		if len(path) > MaxPathSize {
+			return nil, fmt.Errorf("the firmware asks for %s, and overwrites its own memory above %d bytes; shorten the DHCP options that it is made of", quote(path), MaxPathSize)
+		}
+	}
+	return paths, nil
+}
+
+// base is what all names are put behind.
+//
+// SLOF lib/libnet/pxelinux.c pxelinux_load_cfg(): option 210 as it is, without anything added; else
+// the directory of the bootfile and "pxelinux.cfg/".
+func (s Search) base() string {
+	if s.PathPrefix != "" {
+		return s.PathPrefix
+	}
+	return s.BootFile[:strings.LastIndexByte(s.BootFile, '/')+1] + directory
+}
+
+// names are the names of configurations, in the order of pxelinux_load_cfg().
+func (s Search) names() ([]string, error) {
+	var names []string
+	if s.ConfigFile != "" {
+		names = append(names, s.ConfigFile)
+	}
+	if strings.Trim(s.UUID, "0-") != "" {
+		name, err := UUIDFileName(s.UUID)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	name, err := MACFileName(s.MAC)
+	if err != nil {
+		return nil, err
+	}
+	names = append(names, name)
+	if s.IPv4 != "" {
+		name, err := IPv4FileName(s.IPv4)
+		if err != nil {
+			return nil, err
+		}
+		for digits := len(name); digits > 0; digits-- {
+			names = append(names, name[:digits])
+		}
+	}
+	return append(names, DefaultFileName), nil
+}

@@ -1,0 +1,76 @@
+package pxelinux
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestSearchPaths(t *testing.T) {
+	const (
+		uuid = "0A1B2C3D-0000-4000-8000-00000000002A"
+		mac  = "52:54:00:12:34:56"
+	)
+	own := []string{strings.ToLower(uuid), "01-52-54-00-12-34-56"}
+	ipNames := []string{"0A090021", "0A09002", "0A0900", "0A090", "0A09", "0A0", "0A", "0"}
+	below := func(base string, names ...string) []string {
+		paths := make([]string, len(names))
+		for i, name := range names {
+			paths[i] = base + name
+		}
+		return paths
+	}
+	for _, test := range []struct {
+		name   string
+		search Search
+		want   []string
+	}{
+		{"all names", Search{UUID: uuid, MAC: mac, IPv4: "10.9.0.33"},
+			below("pxelinux.cfg/", slices.Concat(own, ipNames, []string{"default"})...)},
+		{"without UUID", Search{MAC: mac, IPv4: "10.9.0.33"},
+			below("pxelinux.cfg/", slices.Concat(own[1:], ipNames, []string{"default"})...)},
+		{"zero UUID, IPv6", Search{UUID: "00000000-0000-0000-0000-000000000000", MAC: mac},
+			below("pxelinux.cfg/", own[1], "default")},
+		{"option 209", Search{MAC: mac, ConfigFile: "guest.cfg"},
+			below("pxelinux.cfg/", "guest.cfg", own[1], "default")},
+		{"option 210", Search{MAC: mac, PathPrefix: "tree-"},
+			below("tree-", own[1], "default")},
+		{"options 209 and 210", Search{MAC: mac, ConfigFile: "guest.cfg", PathPrefix: "s390x/"},
+			below("s390x/", "guest.cfg", own[1], "default")},
+		{"bootfile directory", Search{MAC: mac, BootFile: "s390x/"},
+			below("s390x/pxelinux.cfg/", own[1], "default")},
+		{"bootfile", Search{MAC: mac, BootFile: "s390x/kernel"},
+			append([]string{"s390x/kernel"}, below("s390x/pxelinux.cfg/", own[1], "default")...)},
+		{"bootfile and option 210", Search{MAC: mac, BootFile: "s390x/kernel", PathPrefix: "tree/"},
+			append([]string{"s390x/kernel"}, below("tree/", own[1], "default")...)},
+		{"root", Search{MAC: mac, BootFile: "/"},
+			below("/pxelinux.cfg/", own[1], "default")},
+	} {
+		got, err := test.search.Paths()
+		if err != nil || !slices.Equal(got, test.want) {
+			t.Errorf("%s: Paths = %q, %v; want %q", test.name, got, err, test.want)
+		}
+	}
+}
+
+func TestSearchPathsErrors(t *testing.T) {
+	const mac = "52:54:00:12:34:56"
+	long := strings.Repeat("x", 200)
+	for _, test := range []struct {
+		search Search
+		want   string
+	}{
+		{Search{UUID: "x", MAC: mac}, "no UUID"},
+		{Search{MAC: "x"}, "no MAC address"},
+		{Search{MAC: mac, IPv4: "x"}, "no IPv4 address"},
+		{Search{MAC: mac, PathPrefix: long}, "above 206 bytes"},
+		{Search{MAC: mac, BootFile: long + "/"}, "above 206 bytes"},
+		{Search{MAC: mac, ConfigFile: long}, "above 206 bytes"},
+		{Search{MAC: mac, BootFile: long + "-kernel"}, "above 206 bytes"},
+	} {
+		got, err := test.search.Paths()
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%+v: Paths = %q, %v; want an error with %q", test.search, got, err, test.want)
+		}
+	}
+}
