@@ -44,6 +44,7 @@ func TestWatchTranscripts(t *testing.T) {
 		{"next-device-boots", "Run /init", StageUserspace, 0, "Run /init", nil},
 		{"next-device", "Linux", StageDHCP, GaveUp, "", []string{"has no pxelinux.cfg file"}},
 		{"missing-kernel", "Linux", StageConfig, GaveUp, "", []string{"names a kernel or initrd that the TFTP server does not have"}},
+		{"menu-missing-kernel", "Linux", StageConfig, GaveUp, "", []string{"names a kernel or initrd that the TFTP server does not have"}},
 		{"missing-kernel", "Failed to load OS", StageConfig, 0, "Failed to load OS", nil},
 		{"no-config", "Linux", StageDHCP, GaveUp, "", []string{"has no pxelinux.cfg file"}},
 		{"config-too-big", "Linux", StageDHCP, GaveUp, "", []string{"longer than 2047 bytes"}},
