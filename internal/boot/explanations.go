@@ -209,6 +209,10 @@ var linuxRules = []rule{
 	{expression(`No working init found.*|Requested init .* failed.*`), cause, StageNone,
 		"the initrd or root file system has no init program that runs on s390x",
 		"check that the initrd is for s390x and holds /init"},
+	// Linux init/main.c unknown_bootoption(): MAX_INIT_ENVS and MAX_INIT_ARGS are 32.
+	{expression(`Too many boot (env|init) vars at .*`), cause, StageNone,
+		"Linux hands the words of its command line that it does not know to init, and has room for 32 of the form name=value and 32 others",
+		"leave words out, or put them into a file that the installer fetches, such as a preseed or kickstart file"},
 	{expression(`(Out of memory: Killed process|System is deadlocked on memory).*`), lasting, StageNone,
 		"the guest's memory is too small for what it runs",
 		"give the guest more memory; installers that load an image into memory need several GiB"},

@@ -97,6 +97,7 @@ var guideTables = []struct {
 		{afterStart, "VFS: Unable to mount root fs on unknown-block(0,0)"},
 		{afterStart, "No rootfs image found!"},
 		{afterStart, "No working init found."},
+		{afterStart, "Kernel panic - not syncing: Too many boot env vars at ..."},
 		{afterStart, "Out of memory: Killed process 7 (sh)"},
 		{afterStart, "Kernel panic - not syncing: Oops"},
 	}},
