@@ -1,5 +1,6 @@
 // Package image is where boot files come from: it opens a source by its scheme, streams it, and
-// checks that what arrives is whole, is what was promised and is something that boots.
+// checks that what arrives is whole, is what was promised and is something that boots. It can give a
+// kernel a command line on the way.
 //
 // Nothing is held in memory beyond a bounded head, and nothing is copied to the local disk.
 package image

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -29,7 +29,13 @@ var bootFileChecks = map[string]func(head []byte) error{
 	"initrd": image.CheckInitrd,
 }
 
+// bootFileModel is a kernel. An initrd is one without a command line.
 type bootFileModel struct {
+	initrdModel
+	Cmdline types.String `tfsdk:"cmdline"`
+}
+
+type initrdModel struct {
 	Source    types.String `tfsdk:"source"`
 	Checksum  types.String `tfsdk:"checksum"`
 	FileName  types.String `tfsdk:"file_name"`
@@ -38,7 +44,7 @@ type bootFileModel struct {
 	SizeBytes types.Int64  `tfsdk:"size_bytes"`
 }
 
-var bootFileTypes = map[string]attr.Type{
+var initrdTypes = map[string]attr.Type{
 	"source":     types.StringType,
 	"checksum":   types.StringType,
 	"file_name":  types.StringType,
@@ -47,7 +53,29 @@ var bootFileTypes = map[string]attr.Type{
 	"size_bytes": types.Int64Type,
 }
 
-func bootFileAttributes(kind string) map[string]schema.Attribute {
+var kernelTypes = func() map[string]attr.Type {
+	kernel := maps.Clone(initrdTypes)
+	kernel["cmdline"] = types.StringType
+	return kernel
+}()
+
+var commandLine = rule{"command line", image.CheckCommandLine}
+
+func kernelAttributes() map[string]schema.Attribute {
+	kernel := initrdAttributes("kernel")
+	kernel["cmdline"] = schema.StringAttribute{
+		MarkdownDescription: "Command line that is written into the published kernel itself, for one that is longer than the 895 bytes which `append` of a pxelinux entry can have: " +
+			"up to what the kernel takes, which usually is 4095 bytes. An entry that boots this kernel needs no `append`; what it has is not used. " +
+			"Then `checksum` is that of the source, but `path`, `sha256` and `size_bytes` are those of the published kernel. " +
+			"Linux panics when more than some 30 words have a name that it does not know, unless there is a dot in it. Anyone on the network can read the command line.",
+		Optional:   true,
+		Validators: []validator.String{commandLine},
+	}
+	return kernel
+}
+
+// initrdAttributes are those of the initrd, and with this kind those that the kernel has as well.
+func initrdAttributes(kind string) map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"source": schema.StringAttribute{
 			MarkdownDescription: "Where the " + kind + " comes from: an `http` or `https` URL, or a path on the machine that runs Terraform.",
@@ -90,7 +118,7 @@ func (f bootFileModel) name(imageName types.String, kind, sha256 string) string 
 // image, published what was last published.
 func (f *bootFileModel) plan(ctx context.Context, imageName types.String, kind string, before *bootFileModel, published *tftproot.File, diags *diag.Diagnostics) {
 	f.Path, f.SHA256, f.SizeBytes = types.StringUnknown(), types.StringUnknown(), types.Int64Unknown()
-	if f.Source.IsUnknown() || f.Checksum.IsUnknown() || f.FileName.IsUnknown() || imageName.IsUnknown() {
+	if f.Source.IsUnknown() || f.Checksum.IsUnknown() || f.FileName.IsUnknown() || f.Cmdline.IsUnknown() || imageName.IsUnknown() {
 		return
 	}
 	if f.confirms(ctx, kind, before) {
@@ -103,7 +131,7 @@ func (f *bootFileModel) plan(ctx context.Context, imageName types.String, kind s
 		err = nil // a local file that is not needed any more may go, or nobody could destroy without it
 	}
 	if err != nil {
-		at := path.Root(kind).AtName("source")
+		at := faultyAttribute(kind, err)
 		diags.AddAttributeError(at, "Unable to read "+kind, sentence(within(at, err)))
 		return
 	}
@@ -123,17 +151,17 @@ func (f *bootFileModel) plan(ctx context.Context, imageName types.String, kind s
 	}
 }
 
-// expected is what can be known of the content before it is fetched: by the checksum that is
-// given, else by reading a local file. "" is nothing.
+// expected is what can be known of the published file before its source is fetched: by the checksum
+// that is given, else by reading a local file. "" is nothing.
 func (f bootFileModel) expected(ctx context.Context, kind string) (sha256 string, size int64, err error) {
-	sum, err := f.promised()
+	sum, err := f.outcome()
 	if err != nil || sum.Algorithm == "sha256" {
 		return sum.Hex, 0, err
 	}
 	if isWeb(f.Source.ValueString()) {
 		return "", 0, nil
 	}
-	content, err := openContent(ctx, kind, f.Source.ValueString(), sum)
+	content, err := f.open(ctx, kind)
 	if err != nil {
 		return "", 0, err
 	}
@@ -142,16 +170,33 @@ func (f bootFileModel) expected(ctx context.Context, kind string) (sha256 string
 	return content.SHA256(), size, err
 }
 
-// promised is what the content must hash to: what the user gives, else what the plan found.
+// promised is what the source must hash to: what the user gives, else what the plan found, if the
+// source is published as it is.
 func (f bootFileModel) promised() (image.Checksum, error) {
 	switch {
 	case !f.Checksum.IsNull():
 		return image.ParseChecksum(f.Checksum.ValueString())
-	case f.SHA256.IsNull() || f.SHA256.IsUnknown():
+	case !f.Cmdline.IsNull():
 		return image.Checksum{}, nil
 	default:
-		return image.Checksum{Algorithm: "sha256", Hex: f.SHA256.ValueString()}, nil
+		return f.planned(), nil
 	}
+}
+
+// outcome is what the published file must hash to.
+func (f bootFileModel) outcome() (image.Checksum, error) {
+	if f.Cmdline.IsNull() {
+		return f.promised()
+	}
+	return f.planned(), nil
+}
+
+// planned is what the plan found that the published file will hash to.
+func (f bootFileModel) planned() image.Checksum {
+	if f.SHA256.IsNull() || f.SHA256.IsUnknown() {
+		return image.Checksum{}
+	}
+	return image.Checksum{Algorithm: "sha256", Hex: f.SHA256.ValueString()}
 }
 
 // isWeb tells a source that a plan does not fetch from one that it may read.
@@ -171,10 +216,10 @@ func (f bootFileModel) isImported() bool {
 // confirms tells whether the source has just the content that was imported, by reading it. What the
 // import wrote for the source then stays, and the plan is empty.
 func (f bootFileModel) confirms(ctx context.Context, kind string, imported *bootFileModel) bool {
-	if imported == nil || !imported.isImported() || !f.Checksum.Equal(imported.Checksum) || !f.FileName.Equal(imported.FileName) {
+	if imported == nil || !imported.isImported() || !f.describesAs(imported) {
 		return false
 	}
-	content, err := openContent(ctx, kind, f.Source.ValueString(), image.Checksum{})
+	content, err := f.open(ctx, kind)
 	if err != nil {
 		return false
 	}
@@ -187,7 +232,12 @@ func (f bootFileModel) confirms(ctx context.Context, kind string, imported *boot
 // was before.
 func (f bootFileModel) comesFrom(before *bootFileModel, published *tftproot.File) bool {
 	return before != nil && before.SHA256.ValueString() == published.SHA256 &&
-		f.Source.Equal(before.Source) && f.Checksum.Equal(before.Checksum) && f.FileName.Equal(before.FileName)
+		f.Source.Equal(before.Source) && f.describesAs(before)
+}
+
+// describesAs tells whether two files are described in the same way, but for where they come from.
+func (f bootFileModel) describesAs(other *bootFileModel) bool {
+	return f.Checksum.Equal(other.Checksum) && f.FileName.Equal(other.FileName) && f.Cmdline.Equal(other.Cmdline)
 }
 
 // unchanged tells whether what is planned is what the host has.

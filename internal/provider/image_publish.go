@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
@@ -103,7 +104,7 @@ func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, befor
 // publishFile streams one file from its source to the host, unless it is there. before is the one
 // that it follows.
 func (r *imageResource) publishFile(ctx context.Context, m imageModel, kind string, file bootFileModel, before *tftproot.File) (tftproot.File, error) {
-	sum, err := file.promised()
+	outcome, err := file.outcome()
 	if err != nil {
 		return tftproot.File{}, err
 	}
@@ -119,8 +120,8 @@ func (r *imageResource) publishFile(ctx context.Context, m imageModel, kind stri
 	}
 	dir := r.directory(m)
 	part := fmt.Sprintf("%s-%s.part", m.Name.ValueString(), kind)
-	if sum.Algorithm == "sha256" {
-		now, found, err := tftproot.Published(ctx, dir, name(sum.Hex), sum.Hex)
+	if outcome.Algorithm == "sha256" {
+		now, found, err := tftproot.Published(ctx, dir, name(outcome.Hex), outcome.Hex)
 		if found && slices.Contains(there, part) { // a run was killed after its last byte
 			err = dir.Remove(ctx, part)
 		}
@@ -131,7 +132,7 @@ func (r *imageResource) publishFile(ctx context.Context, m imageModel, kind stri
 	if err := file.checkFree(there, part, before); err != nil {
 		return tftproot.File{}, err
 	}
-	content, err := openContent(ctx, kind, file.Source.ValueString(), sum)
+	content, err := file.open(ctx, kind)
 	if err != nil {
 		return tftproot.File{}, err
 	}
@@ -155,6 +156,8 @@ func faultyAttribute(kind string, err error) path.Path {
 	switch {
 	case errors.As(err, new(sourceError)):
 		return path.Root(kind).AtName("source")
+	case errors.As(err, new(cmdlineError)):
+		return path.Root(kind).AtName("cmdline")
 	case errors.As(err, new(fileNameError)):
 		return path.Root(kind).AtName("file_name")
 	default:
@@ -165,10 +168,13 @@ func faultyAttribute(kind string, err error) path.Path {
 // Errors that are not the host's.
 type (
 	sourceError   struct{ error }
+	cmdlineError  struct{ error }
 	fileNameError struct{ error }
 )
 
 func (e sourceError) Unwrap() error { return e.error }
+
+func (e cmdlineError) Unwrap() error { return e.error }
 
 // content is a boot file on its way from its source. What is no such file, by its first bytes, does
 // not open; what is not whole, or not what was promised, ends with an error.
@@ -177,8 +183,13 @@ type content struct {
 	io.Closer
 }
 
-func openContent(ctx context.Context, kind, source string, promised image.Checksum) (*content, error) {
-	stream, err := image.Client{}.Open(ctx, source)
+// open opens the source of a file, and writes the command line into it that it is to carry.
+func (f bootFileModel) open(ctx context.Context, kind string) (*content, error) {
+	promised, err := f.promised()
+	if err != nil {
+		return nil, err
+	}
+	stream, err := image.Client{}.Open(ctx, f.Source.ValueString())
 	if err != nil {
 		return nil, sourceError{err}
 	}
@@ -187,7 +198,16 @@ func openContent(ctx context.Context, kind, source string, promised image.Checks
 		stream.Close()
 		return nil, sourceError{fmt.Errorf("unable to use %s: %w", stream.Source, err)}
 	}
-	return &content{image.Verify(checked, promised, stream.Source), stream}, nil
+	source := &content{image.Verify(checked, promised, stream.Source), stream}
+	if f.Cmdline.IsNull() {
+		return source, nil
+	}
+	kernel, err := image.WithCommandLine(source, f.Cmdline.ValueString())
+	if err != nil {
+		stream.Close()
+		return nil, cmdlineError{err}
+	}
+	return &content{image.Verify(kernel, f.planned(), stream.Source+" with its command line"), stream}, nil
 }
 
 // Read implements io.Reader.
@@ -229,4 +249,19 @@ func (r *imageResource) findFiles(ctx context.Context, m imageModel) (publishedF
 		}
 	}
 	return found, err
+}
+
+// findCommandLine writes into the state the command line that a kernel which is being imported carries.
+func (r *imageResource) findCommandLine(ctx context.Context, m *imageModel, kernel *tftproot.File, diags *diag.Diagnostics) error {
+	if kernel == nil {
+		return nil
+	}
+	var head image.Head
+	if err := r.directory(*m).Read(ctx, kernel.Name, &head); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if cmdline, found := head.CommandLine(); found {
+		m.setFile(ctx, "kernel", &bootFileModel{Cmdline: types.StringValue(cmdline)}, diags)
+	}
+	return nil
 }

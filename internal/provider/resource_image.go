@@ -59,12 +59,12 @@ func (r *imageResource) Schema(ctx context.Context, _ resource.SchemaRequest, re
 			"kernel": schema.SingleNestedAttribute{
 				MarkdownDescription: "The kernel, as the firmware loads it: a raw s390x image. What is not one (an HTML page, an ELF or compressed file, another architecture's kernel) is refused.",
 				Required:            true,
-				Attributes:          bootFileAttributes("kernel"),
+				Attributes:          kernelAttributes(),
 			},
 			"initrd": schema.SingleNestedAttribute{
 				MarkdownDescription: "The initial RAM disk. The firmware needs one in every pxelinux entry.",
 				Optional:            true,
-				Attributes:          bootFileAttributes("initrd"),
+				Attributes:          initrdAttributes("initrd"),
 			},
 			"timeouts": timeoutsAttribute(ctx),
 		},
@@ -142,7 +142,10 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 	dir := r.directory(state)
 	if len(published) == 0 {
 		var err error
-		if published, err = r.findFiles(ctx, state); err != nil {
+		if published, err = r.findFiles(ctx, state); err == nil {
+			err = r.findCommandLine(ctx, &state, published["kernel"], &resp.Diagnostics)
+		}
+		if err != nil {
 			fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
 			return
 		}
@@ -230,26 +233,26 @@ func (m imageModel) checkNames(ctx context.Context, diags *diag.Diagnostics) {
 
 // file is the kernel or the initrd; nil where it is null, unknown or gone.
 func (m imageModel) file(ctx context.Context, kind string, diags *diag.Diagnostics) *bootFileModel {
-	object := m.Kernel
+	var file bootFileModel
+	object, into := m.Kernel, any(&file)
 	if kind == "initrd" {
-		object = m.Initrd
+		object, into = m.Initrd, &file.initrdModel
 	}
 	if object.IsNull() || object.IsUnknown() {
 		return nil
 	}
-	var file bootFileModel
-	diags.Append(object.As(ctx, &file, objectAsOptions)...)
+	diags.Append(object.As(ctx, into, objectAsOptions)...)
 	return &file
 }
 
 func (m *imageModel) setFile(ctx context.Context, kind string, file *bootFileModel, diags *diag.Diagnostics) {
-	object, problems := types.ObjectValueFrom(ctx, bootFileTypes, file)
-	diags.Append(problems...)
+	var problems diag.Diagnostics
 	if kind == "initrd" {
-		m.Initrd = object
+		m.Initrd, problems = types.ObjectValueFrom(ctx, initrdTypes, file.initrdModel)
 	} else {
-		m.Kernel = object
+		m.Kernel, problems = types.ObjectValueFrom(ctx, kernelTypes, file)
 	}
+	diags.Append(problems...)
 }
 
 // setPresent writes into the state what is on the host: nil is nothing.

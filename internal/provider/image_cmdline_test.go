@@ -1,0 +1,201 @@
+package provider
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+)
+
+// plainKernel passes for a kernel that can carry a command line, of at most 895 bytes.
+func plainKernel(text string) []byte {
+	content := make([]byte, 70001)
+	copy(content[0x10008:], "S390EP")
+	copy(content[0x11000:], text)
+	return content
+}
+
+// carrying is a kernel with a command line of its own.
+func carrying(t *testing.T, kernel []byte, cmdline string) []byte {
+	t.Helper()
+	reader, err := image.WithCommandLine(bytes.NewReader(kernel), cmdline)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// saying is an attribute of a kernel.
+func saying(cmdline string) string { return fmt.Sprintf("cmdline = %q", cmdline) }
+
+// TestLifecycleImageCommandLine takes the command line of a local kernel through what becomes of it.
+func TestLifecycleImageCommandLine(t *testing.T) {
+	h := newMemoryHost(t)
+	newCore(t, h, "netboot_tftp_root").must(`{"path": "/srv/boot"}`)
+	kernel := plainKernel("kernel")
+	source := local(t, kernel)
+	config := func(attributes string) string {
+		return fmt.Sprintf(`{"tftp_root": "srv-boot", "name": "acc", "kernel": {"source": %q %s}}`, source, attributes)
+	}
+	holds := func(content []byte) {
+		t.Helper()
+		name := bootPath("kernel", content)
+		names, err := h.VolumeNames(t.Context(), "srv-boot")
+		if err != nil || !slices.Contains(names, filepath.Base(name)) || strings.Count(strings.Join(names, " "), "acc-") != 1 {
+			t.Errorf("the host has %q (%v), want %s alone", names, err, name)
+		}
+		if got, err := h.Disk().ReadFile(name); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("%s has %d bytes that should not be (%v)", name, len(got), err)
+		}
+	}
+	long := strings.Repeat("x", 895)
+	c := newCore(t, h, "netboot_image")
+	for _, step := range []struct {
+		attributes string
+		want       []byte
+	}{
+		{`, "cmdline": "x=1"`, carrying(t, kernel, "x=1")},
+		{`, "cmdline": "` + long + `"`, carrying(t, kernel, long)},
+		{`, "cmdline": ""`, carrying(t, kernel, "")},
+		{``, kernel},
+		{`, "cmdline": "x=2", "checksum": "sha256:` + sha256Of(kernel) + `"`, carrying(t, kernel, "x=2")},
+		{`, "cmdline": "x=3"`, carrying(t, kernel, "x=3")},
+	} {
+		c.must(config(step.attributes))
+		holds(step.want)
+	}
+	c.imports("srv-boot/acc")
+	c.mustBeDone(config(`, "cmdline": "x=3"`))
+	c.must(config(`, "cmdline": "x=4"`))
+	holds(carrying(t, kernel, "x=4"))
+
+	c.imports("srv-boot/acc")
+	rewrite(t, source, plainKernel("another"))
+	c.must(config(`, "cmdline": "x=4"`))
+	holds(carrying(t, plainKernel("another"), "x=4"))
+	destroys(t, c)
+}
+
+// TestAccImageCommandLineWeb holds that nothing is fetched where nothing has changed.
+func TestAccImageCommandLineWeb(t *testing.T) {
+	server := lab.NewServer(t)
+	kernel := plainKernel("kernel")
+	url := server.Serve("kernel", kernel)
+	sum := fmt.Sprintf(`checksum = "sha256:%s"`, sha256Of(kernel))
+	asked := func(want int) resource.TestCheckFunc {
+		return func(*terraform.State) error {
+			if got := server.Requests("kernel"); got != want {
+				return fmt.Errorf("the server was asked %d times for the kernel, want %d", got, want)
+			}
+			return nil
+		}
+	}
+	changes := func(action plancheck.ResourceActionType) resource.ConfigPlanChecks {
+		return actions(testImage, action, plancheck.ExpectUnknownValue(testImage, tfjsonpath.New("kernel").AtMapKey("path")))
+	}
+	first, second := carrying(t, kernel, "x=1"), carrying(t, kernel, "x=2")
+	acceptance(t,
+		resource.TestStep{
+			Config:           from(url, saying("x=1"), sum),
+			ConfigPlanChecks: changes(plancheck.ResourceActionCreate),
+			Check:            resource.ComposeTestCheckFunc(boots(t, first), asked(1)),
+		},
+		resource.TestStep{Config: from(url, saying("x=1"), sum), ConfigPlanChecks: noChange, Check: asked(1)},
+		resource.TestStep{
+			Config:           from(url, saying("x=2"), sum),
+			ConfigPlanChecks: changes(plancheck.ResourceActionUpdate),
+			Check:            resource.ComposeTestCheckFunc(boots(t, second), asked(2)),
+		},
+		resource.TestStep{
+			PreConfig:        func() { removeHostFile(t, bootPath("kernel", second)) },
+			Config:           from(url, saying("x=2"), sum),
+			ConfigPlanChecks: changes(plancheck.ResourceActionCreate),
+			Check:            resource.ComposeTestCheckFunc(boots(t, second), asked(3)),
+		},
+		resource.TestStep{
+			PreConfig:   func() { server.Serve("kernel", plainKernel("another")) },
+			Config:      from(url, saying("x=3"), sum),
+			ExpectError: says(`Unable to update image "srv-boot/acc"`, "In kernel.source:", "has the checksum"),
+		},
+		resource.TestStep{Config: from(url, saying("x=2"), sum), ConfigPlanChecks: noChange, Check: boots(t, second)},
+	)
+}
+
+func TestAccImageCommandLineUnknown(t *testing.T) {
+	kernel := plainKernel("kernel")
+	config := "resource \"terraform_data\" \"later\" { input = \"x=1\" }\n" + from(local(t, kernel), "cmdline = terraform_data.later.output")
+	known := plancheck.ExpectKnownValue(testImage, tfjsonpath.New("kernel").AtMapKey("sha256"), knownvalue.StringExact(sha256Of(carrying(t, kernel, "x=2"))))
+	acceptance(t,
+		resource.TestStep{
+			Config: config,
+			ConfigPlanChecks: actions(testImage, plancheck.ResourceActionCreate,
+				plancheck.ExpectUnknownValue(testImage, tfjsonpath.New("kernel").AtMapKey("sha256"))),
+			Check: boots(t, carrying(t, kernel, "x=1")),
+		},
+		resource.TestStep{Config: config, ConfigPlanChecks: noChange},
+		resource.TestStep{
+			Config:           from(local(t, kernel), saying("x=2")),
+			ConfigPlanChecks: actions(testImage, plancheck.ResourceActionUpdate, known),
+			Check:            boots(t, carrying(t, kernel, "x=2")),
+		},
+	)
+}
+
+// TestAccImageCommandLineImport holds that the command line is found in the kernel on the host.
+func TestAccImageCommandLineImport(t *testing.T) {
+	kernel := plainKernel("kernel")
+	url := lab.NewServer(t).Serve("kernel", kernel)
+	config := from(url, saying("x=1"))
+	acceptance(t,
+		resource.TestStep{Config: config},
+		resource.TestStep{
+			ResourceName: testImage, ImportState: true, ImportStateId: "srv-boot/acc", ImportStateVerify: true,
+			ImportStateVerifyIgnore: []string{"kernel.source"},
+		},
+		resource.TestStep{Config: root(`path = "/srv/boot"`) + "\nremoved {\n from = netboot_image.test\n lifecycle { destroy = false }\n}\n"},
+		resource.TestStep{
+			Config:           config + "import {\n to = netboot_image.test\n id = \"srv-boot/acc\"\n}\n",
+			ConfigPlanChecks: actions(testImage, plancheck.ResourceActionNoop),
+			Check:            boots(t, carrying(t, kernel, "x=1")),
+		},
+	)
+}
+
+func TestAccImageCommandLineInvalid(t *testing.T) {
+	kernel := plainKernel("kernel")
+	file, url := local(t, kernel), lab.NewServer(t).Serve("kernel", kernel)
+	long := saying(strings.Repeat("x", 896))
+	limit := []string{"In kernel.cmdline:", "the command line has 896 bytes; this kernel takes at most 895"}
+	var steps []resource.TestStep
+	for _, test := range []struct {
+		config string
+		error  []string
+	}{
+		{from(file, saying("a\nb")), []string{"Invalid command line", "In kernel.cmdline:", `has '\n' at byte 1`}},
+		{from(file, saying("x=ä")), []string{"Invalid command line", "In kernel.cmdline:", `has 'ä' at byte 2`}},
+		{from(file, long), append([]string{"Unable to read kernel"}, limit...)},
+		{from(url, long), append([]string{`Unable to create image "srv-boot/acc"`}, limit...)},
+		{from(local(t, carrying(t, kernel, "x=1")), saying("x=2")), []string{"In kernel.cmdline:", "carries a command line already"}},
+		{from(local(t, oldKernel), saying("x=1")), []string{"In kernel.cmdline:", "cannot carry a command line"}},
+		{from(file, saying("x=1"), `checksum = "sha256:`+sha256Of(oldKernel)+`"`), []string{"In kernel.source:", "has the checksum"}},
+	} {
+		steps = append(steps, resource.TestStep{Config: test.config, ExpectError: says(test.error...)})
+	}
+	acceptance(t, append(steps, resource.TestStep{PreConfig: nothingPublished(t), Config: from(file, saying("x=1"))})...)
+}
