@@ -1,0 +1,15 @@
+# What a TFTP server elsewhere calls the files of its guests.
+locals {
+  guests = {
+    db1 = provider::netboot::mac("db1")
+    web = "192.168.150.64/28"
+    all = "default"
+  }
+}
+
+output "paths" {
+  value = {
+    for guest, who in local.guests :
+    guest => "pxelinux.cfg/${provider::netboot::pxelinux_file_name(who)}"
+  }
+}

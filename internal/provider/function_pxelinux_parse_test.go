@@ -1,0 +1,121 @@
+package provider
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+)
+
+var parsedEntryType = tftypes.Object{AttributeTypes: map[string]tftypes.Type{
+	"label": tftypes.String, "kernel": tftypes.String, "initrd": tftypes.String, "append": tftypes.List{ElementType: tftypes.String},
+}}
+
+// entryValue is an entry as pxelinux_parse returns it; "" is null.
+func entryValue(label, kernel, initrd, arguments string) tftypes.Value {
+	orNull := func(s string) tftypes.Value {
+		if s == "" {
+			return tftypes.NewValue(tftypes.String, nil)
+		}
+		return text(s)
+	}
+	list := tftypes.NewValue(tftypes.List{ElementType: tftypes.String}, nil)
+	if arguments != "" {
+		var words []tftypes.Value
+		for word := range strings.FieldsSeq(arguments) {
+			words = append(words, text(word))
+		}
+		list = listOf(tftypes.String, words...)
+	}
+	return braces(map[string]tftypes.Value{"label": text(label), "kernel": orNull(kernel), "initrd": orNull(initrd), "append": list})
+}
+
+// configValue is what pxelinux_parse returns; a "" for the default is null.
+func configValue(label string, problems []string, entries ...tftypes.Value) tftypes.Value {
+	def := tftypes.NewValue(tftypes.String, nil)
+	if label != "" {
+		def = text(label)
+	}
+	found := []tftypes.Value{}
+	for _, p := range problems {
+		found = append(found, text(p))
+	}
+	return braces(map[string]tftypes.Value{
+		"default": def, "entries": listOf(parsedEntryType, entries...), "problems": listOf(tftypes.String, found...),
+	})
+}
+
+func TestPxelinuxParseFunction(t *testing.T) {
+	returns(t, configValue("b", nil, entryValue("a", "k", "i", "x=1 y=2"), entryValue("b", "/k", "i", "")),
+		"pxelinux_parse", text("# c\nDEFAULT b\r\nlabel a\n  kernel k\n  initrd i\n  append x=1 \t y=2\nlabel b\n kernel /k\n initrd i\n append BOOT_IMAGE=/k\n"))
+	returns(t, configValue("", []string{
+		`line 2, column 3: the firmware ignores this line, it does not know "linux" here: write "kernel" in place of "linux"`,
+	}, entryValue("a", "k", "i", "quiet")), "pxelinux_parse", text("label a\n  linux j\n  kernel k\n  initrd i\n  append quiet\n"))
+	returns(t, configValue("", []string{
+		`warning: line 4, column 12: old firmware loses the last character of a file that does not end in a newline: end the last line with a newline`,
+	}, entryValue("a", "k", "i", "quiet")), "pxelinux_parse", text("label a\nkernel k\ninitrd i\nappend quiet"))
+}
+
+// TestPxelinuxParseFunctionIncomplete holds that what a text does not say is null, and a problem.
+func TestPxelinuxParseFunctionIncomplete(t *testing.T) {
+	for _, test := range []struct {
+		text    string
+		want    []tftypes.Value
+		problem string
+	}{
+		{"", nil, "there is no entry"},
+		{strings.Repeat("#", 2048), nil, "the file has 2048 bytes"},
+		{"label a\n", []tftypes.Value{entryValue("a", "", "", "")}, "kernel is missing"},
+		{"label a\nkernel k\ninitrd i\n", []tftypes.Value{entryValue("a", "k", "i", "")}, `entry "a" has no append line`},
+	} {
+		got, failure := call(t, "pxelinux_parse", text(test.text))
+		if failure != nil {
+			t.Errorf("%q fails: %s", test.text, failure.Text)
+			continue
+		}
+		var config map[string]tftypes.Value
+		if err := got.As(&config); err != nil {
+			t.Fatal(err)
+		}
+		if want := listOf(parsedEntryType, test.want...); !config["entries"].Equal(want) {
+			t.Errorf("%q gives the entries\n%s\nwant\n%s", test.text, config["entries"], want)
+		}
+		if problems := config["problems"].String(); !strings.Contains(problems, test.problem) {
+			t.Errorf("%q gives the problems %s, want %q", test.text, problems, test.problem)
+		}
+	}
+}
+
+// TestPxelinuxParseAndRender holds that a text without problems comes back, in its canonical form.
+func TestPxelinuxParseAndRender(t *testing.T) {
+	files, err := filepath.Glob("../pxelinux/testdata/*.cfg")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	whole := 0
+	for _, file := range files {
+		written := readFile(t, file)
+		parsed, failure := call(t, "pxelinux_parse", text(written))
+		if failure != nil {
+			t.Errorf("%s: %s", file, failure.Text)
+			continue
+		}
+		rendered, failure := call(t, "pxelinux_render", parsed)
+		if _, err := os.Stat(strings.TrimSuffix(file, ".cfg") + ".problems"); err == nil {
+			continue
+		}
+		if failure != nil {
+			t.Errorf("%s: %s", file, failure.Text)
+			continue
+		}
+		whole++
+		returns(t, parsed, "pxelinux_parse", rendered)
+		again, _ := call(t, "pxelinux_parse", rendered)
+		returns(t, rendered, "pxelinux_render", again)
+	}
+	if whole == 0 {
+		t.Error("there was no text without problems")
+	}
+}
