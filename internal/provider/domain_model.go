@@ -48,7 +48,6 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	if bytes := m.Memory.bytes(); bytes%1024 != 0 || bytes == 0 && !m.Memory.IsUnknown() {
 		diags.AddAttributeError(path.Root("memory"), "Invalid memory", fmt.Sprintf("%s is not a number of whole KiB above zero.", m.Memory.ValueString()))
 	}
-	m.warnOfSmallMemory(ctx, diags)
 	m.validateInterfaces(ctx, diags)
 	if m.Boot.IsUnknown() || m.Interfaces.IsUnknown() || m.Disks.IsUnknown() {
 		return
@@ -79,22 +78,6 @@ func (m domainModel) validateInterfaces(ctx context.Context, diags *diag.Diagnos
 // hasUnknownElement tells whether an element of a list is known only after apply, as a whole.
 func hasUnknownElement(list types.List) bool {
 	return slices.ContainsFunc(list.Elements(), attr.Value.IsUnknown)
-}
-
-// minimumMemory is what the network firmware of s390x needs for itself: with less it panics, or
-// hangs without a word. Measured with QEMU 7.2: 120 MiB panic, 124 MiB hang, 126 MiB boot.
-const minimumMemory = 126 << 20
-
-func (m domainModel) warnOfSmallMemory(ctx context.Context, diags *diag.Diagnostics) {
-	s390x := m.Arch.IsNull() || m.Arch.ValueString() == "s390x"
-	if !s390x || m.Memory.IsUnknown() || m.Boot.IsUnknown() || !m.bootsFrom(ctx, virt.BootNetwork) {
-		return
-	}
-	if bytes := m.Memory.bytes(); bytes > 0 && bytes < minimumMemory {
-		diags.AddAttributeWarning(path.Root("memory"), "Too little memory to netboot",
-			fmt.Sprintf("The network firmware of s390x guests before QEMU 9.2 needs %s for itself; with %s it fails or hangs without a word. Give the guest at least 256MiB.",
-				formatSize(minimumMemory), m.Memory.ValueString()))
-	}
 }
 
 // bootsFrom tells whether a class of devices is in the boot order; the network is where none is given.

@@ -19,8 +19,7 @@ func (m *domainModel) fillPlan(ctx context.Context, config domainModel, state *d
 		m.keepWords(*state)
 	}
 	m.fillMACs(ctx, config, state, diags)
-	runs := m.Running.IsUnknown() || m.Running.ValueBool()
-	starts := runs && (state == nil || !state.Running.ValueBool() || bootFailed || m.restarts(*state))
+	starts := m.starts(state, bootFailed)
 	if state != nil && !starts && m.Running.Equal(state.Running) {
 		m.Addresses = state.Addresses
 	}
@@ -70,6 +69,12 @@ func (m *domainModel) fillMACs(ctx context.Context, config domainModel, state *d
 	list, problems := types.ListValueFrom(ctx, interfaceType, planned)
 	diags.Append(problems...)
 	m.Interfaces = list
+}
+
+// starts tells whether the apply starts the guest.
+func (m domainModel) starts(state *domainModel, bootFailed bool) bool {
+	runs := m.Running.IsUnknown() || m.Running.ValueBool()
+	return runs && (state == nil || !state.Running.ValueBool() || bootFailed || m.restarts(*state))
 }
 
 // replaces tells whether the plan is for another domain than that of the state.

@@ -38,7 +38,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				MarkdownDescription: "Architecture of the guest. Default: `s390x`. A change replaces the domain.",
 				Optional:            true,
 				Computed:            true,
-				Default:             stringdefault.StaticString("s390x"),
+				Default:             stringdefault.StaticString(archS390X),
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			},
 			"machine": schema.StringAttribute{

@@ -270,3 +270,29 @@ resource "netboot_domain" "test" {
 		},
 	)
 }
+
+// TestE2EWithoutInitrd boots a kernel that gets an empty initrd: it finds nothing in it, and goes on as
+// without one.
+func TestE2EWithoutInitrd(t *testing.T) {
+	acceptance(t, resource.TestStep{
+		Config: bootFiles(t) + `
+resource "netboot_pxelinux_config" "test" {
+  tftp_root = netboot_tftp_root.lab.id
+  entries   = [{ label = "linux", kernel = netboot_image.linux.kernel.path, append = ["console=ttysclp0", "root=/dev/vda1", "panic=-1"] }]
+}
+resource "netboot_domain" "test" {
+  name            = "acc"
+  memory          = "512MiB"
+  interfaces      = [{ network = netboot_network.lab.name }]
+  pxelinux_config = netboot_pxelinux_config.test.id
+  boot_check = {
+    expect = ["Kernel command line: console=ttysclp0 root=/dev/vda1", "VFS: (Cannot open root device|Unable to mount root fs)"]
+    forbid = ["Initramfs unpacking failed"]
+  }
+}
+`,
+		Check: resource.TestCheckResourceAttr(testDomain, "boot_result.stage", "linux"),
+		// The kernel has no root file system, and ends the guest as soon as it has said so.
+		ExpectNonEmptyPlan: true,
+	})
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -99,6 +100,9 @@ func validateDHCP(d virt.DHCP, address netip.Prefix, diags *diag.Diagnostics) {
 		diags.AddAttributeError(at, "DHCP without addresses",
 			"libvirt starts no DHCP server that has nothing to hand out, and drops this without a word. Add ranges or reservations, or leave dhcp out.")
 	}
+	if err := checkBootfile(d.Bootfile); err != nil {
+		diags.AddAttributeError(at.AtName("bootfile"), "Invalid bootfile", sentence(within(at.AtName("bootfile"), err)))
+	}
 	for i, r := range d.Ranges {
 		start, end := netip.MustParseAddr(r.Start), netip.MustParseAddr(r.End)
 		if end.Less(start) || !address.Contains(start) || !address.Contains(end) {
@@ -112,6 +116,27 @@ func validateDHCP(d virt.DHCP, address netip.Prefix, diags *diag.Diagnostics) {
 				fmt.Sprintf("%s is not in %s.", r.IP, address.Masked()))
 		}
 	}
+}
+
+// checkBootfile refuses a bootfile whose own path, or that of a configuration below its directory,
+// is longer than the firmware bears.
+func checkBootfile(bootfile string) error {
+	_, err := pxelinux.Search{
+		UUID:     "ffffffff-ffff-ffff-ffff-ffffffffffff", // the longest name
+		MAC:      "ff:ff:ff:ff:ff:ff",
+		BootFile: bootfile,
+	}.Paths()
+	return err
+}
+
+// warnOfForeignLoader warns of a bootfile that s390x guests on the network cannot boot.
+func warnOfForeignLoader(n virt.Network, diags *diag.Diagnostics) {
+	if n.IPv4 == nil || n.IPv4.DHCP == nil || !pxelinux.IsForeignLoader(n.IPv4.DHCP.Bootfile) {
+		return
+	}
+	diags.AddAttributeWarning(path.Root("ipv4").AtName("dhcp").AtName("bootfile"), "Bootfile of other machines",
+		fmt.Sprintf("DHCP tells every guest on network %q to boot %q. An s390x guest there takes it for a kernel and stops without a word. "+
+			"Give s390x guests a network without a bootfile. This warning appears when the network's addresses change, and not again.", n.Name, n.IPv4.DHCP.Bootfile))
 }
 
 // validateNew checks what holds for a network that is to be made. One that is there may have

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
@@ -48,6 +49,7 @@ type configured struct {
 	consoleLogDir string
 	claims        *claims
 	poolMaking    *sync.Mutex
+	plans         *plans
 }
 
 func (p *netbootProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
@@ -90,7 +92,7 @@ func (p *netbootProvider) Configure(ctx context.Context, req provider.ConfigureR
 		resp.Diagnostics.AddAttributeError(path.Root("uri"), "Invalid libvirt URI", sentence(err))
 		return
 	}
-	data := &configured{host: host, consoleLogDir: config.ConsoleLogDir.ValueString(), claims: newClaims(), poolMaking: &sync.Mutex{}}
+	data := &configured{host: host, consoleLogDir: config.ConsoleLogDir.ValueString(), claims: newClaims(), poolMaking: &sync.Mutex{}, plans: &plans{}}
 	resp.ResourceData = data
 	resp.DataSourceData = data
 }
@@ -107,6 +109,16 @@ func (p *netbootProvider) Resources(context.Context) []func() resource.Resource 
 }
 
 func (p *netbootProvider) DataSources(context.Context) []func() datasource.DataSource { return nil }
+
+func (p *netbootProvider) Functions(context.Context) []func() function.Function {
+	return []func() function.Function{
+		newMACFunction,
+		newPxelinuxFileNameFunction,
+		newPxelinuxRenderFunction,
+		newPxelinuxParseFunction,
+		newINSParseFunction,
+	}
+}
 
 // Configure gives a resource what the provider block says. Before the provider is configured, in
 // validate, there is nothing to give.

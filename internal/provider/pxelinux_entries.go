@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -41,11 +42,11 @@ func entryAttributes() map[string]schema.Attribute {
 			Required:            true,
 		},
 		"initrd": schema.StringAttribute{
-			MarkdownDescription: "Path of the initrd, relative to the TFTP root: a `netboot_image`'s `initrd.path`.",
-			Required:            true,
+			MarkdownDescription: "Path of the initrd, relative to the TFTP root: a `netboot_image`'s `initrd.path`. Without it the kernel gets an empty one, which is published beside the configuration: the firmware cannot do without.",
+			Optional:            true,
 		},
 		"append": schema.ListAttribute{
-			MarkdownDescription: "Arguments of the kernel, together at most 895 bytes. Anyone on the network can read them.",
+			MarkdownDescription: "Arguments of the kernel, together at most 895 bytes; for more, see `kernel.cmdline` of `netboot_image`. Anyone on the network can read them.",
 			ElementType:         types.StringType,
 			Optional:            true,
 		},
@@ -114,37 +115,43 @@ func (m *pxelinuxConfigModel) setTarget() {
 	}
 }
 
-// fillContent works out the text from the entries, or the entries from the text, and checks that
-// the firmware reads it as it is meant.
-func (m *pxelinuxConfigModel) fillContent(ctx context.Context, diags *diag.Diagnostics) {
+// fillContent works out the text from the entries, or the entries from the text, and refuses what
+// the firmware would read otherwise than it is meant. It returns what only some firmware would.
+func (m *pxelinuxConfigModel) fillContent(ctx context.Context, firmware pxelinux.Firmware, diags *diag.Diagnostics) (risks []pxelinux.Problem) {
 	m.SHA256 = types.StringUnknown()
 	switch {
 	case !m.Entries.IsNull() && !m.Entries.IsUnknown():
 		m.Content = types.StringUnknown()
 		config, known := m.config(ctx, diags)
-		if !known || !accepted(pxelinux.Validate(config, pxelinux.UnknownFirmware), path.Root("entries"), diags) {
-			return
+		if !known {
+			return nil
 		}
-		text, err := pxelinux.Render(config, pxelinux.UnknownFirmware)
+		risks = refuse(pxelinux.Validate(config, firmware), path.Root("entries"), diags)
+		if diags.HasError() {
+			return nil
+		}
+		text, err := pxelinux.Render(config, firmware)
 		if err != nil {
 			diags.AddAttributeError(path.Root("entries"), "Invalid pxelinux configuration", sentence(err))
-			return
+			return nil
 		}
 		m.Content = types.StringValue(text)
 		if m.Default.IsUnknown() {
 			m.Default = types.StringNull()
 		}
 	case !m.Content.IsNull() && !m.Content.IsUnknown():
-		if !accepted(pxelinux.ValidateText(m.Content.ValueString(), pxelinux.UnknownFirmware), path.Root("content"), diags) {
-			return
+		risks = refuse(pxelinux.ValidateText(m.Content.ValueString(), firmware), path.Root("content"), diags)
+		if diags.HasError() {
+			return nil
 		}
 		m.setEntries(ctx, diags)
 	default:
 		m.Default, m.Entries = types.StringUnknown(), types.ListUnknown(entryType)
-		return
+		return nil
 	}
 	sum := sha256.Sum256([]byte(m.Content.ValueString()))
 	m.SHA256 = types.StringValue(hex.EncodeToString(sum[:]))
+	return risks
 }
 
 // setContent takes over a text that was found on the host, where it can be anything.
@@ -167,6 +174,9 @@ func (m *pxelinuxConfigModel) setEntries(ctx context.Context, diags *diag.Diagno
 			Kernel: types.StringValue(e.Kernel),
 			Initrd: types.StringValue(e.Initrd),
 			Append: types.ListNull(types.StringType),
+		}
+		if e.Initrd == m.emptyInitrdPath() {
+			entries[i].Initrd = types.StringNull()
 		}
 		if e.Append != "" {
 			arguments, problems := types.ListValueFrom(ctx, types.StringType, strings.Fields(e.Append))
@@ -197,7 +207,10 @@ func (m pxelinuxConfigModel) config(ctx context.Context, diags *diag.Diagnostics
 				return config, false
 			}
 		}
-		if e.Label.IsUnknown() || e.Kernel.IsUnknown() || e.Initrd.IsUnknown() {
+		if e.Initrd.IsNull() && !m.FileName.IsUnknown() {
+			e.Initrd = types.StringValue(m.emptyInitrdPath())
+		}
+		if e.Label.IsUnknown() || e.Kernel.IsUnknown() || e.Initrd.IsUnknown() || e.Initrd.IsNull() {
 			return config, false
 		}
 		config.Entries = append(config.Entries, pxelinux.Entry{
@@ -210,20 +223,40 @@ func (m pxelinuxConfigModel) config(ctx context.Context, diags *diag.Diagnostics
 	return config, !diags.HasError()
 }
 
-// accepted reports what is wrong with a configuration, each problem where the user wrote it, and
-// tells whether the firmware can boot it. whole is the attribute that holds all of it.
-func accepted(problems []pxelinux.Problem, whole path.Path, diags *diag.Diagnostics) bool {
-	ok := true
+// emptyInitrdName is the name of the initrd for entries without one, beside the configuration that
+// has such an entry and gone with it.
+func (m pxelinuxConfigModel) emptyInitrdName() string { return m.FileName.ValueString() + ".initrd" }
+
+func (m pxelinuxConfigModel) emptyInitrdPath() string { return configDir + "/" + m.emptyInitrdName() }
+
+// lacksInitrd tells whether there is an entry without an initrd.
+func (m pxelinuxConfigModel) lacksInitrd(ctx context.Context, diags *diag.Diagnostics) bool {
+	var entries []entryModel
+	diags.Append(m.Entries.ElementsAs(ctx, &entries, false)...)
+	return slices.ContainsFunc(entries, func(e entryModel) bool { return e.Initrd.IsNull() })
+}
+
+// refuse reports the errors of a configuration, each where the user wrote it, and returns the
+// warnings. whole is the attribute that holds all of it.
+func refuse(problems []pxelinux.Problem, whole path.Path, diags *diag.Diagnostics) (warnings []pxelinux.Problem) {
 	for _, p := range problems {
-		at := pathOf(p, whole)
 		if p.Severity == pxelinux.Warning {
-			diags.AddAttributeWarning(at, "Risky pxelinux configuration", sentence(within(at, p)))
+			warnings = append(warnings, p)
 			continue
 		}
-		ok = false
+		at := pathOf(p, whole)
 		diags.AddAttributeError(at, "Invalid pxelinux configuration", sentence(within(at, p)))
 	}
-	return ok
+	return warnings
+}
+
+// warn reports the risks of a configuration that is about to be written. A plan that changes nothing
+// says nothing.
+func (m pxelinuxConfigModel) warn(risks []pxelinux.Problem, diags *diag.Diagnostics) {
+	for _, p := range risks {
+		at := pathOf(p, path.Root("content"))
+		diags.AddAttributeWarning(at, "Risky pxelinux configuration", sentence(within(at, p)))
+	}
 }
 
 // pathOf is the attribute that a problem is about.

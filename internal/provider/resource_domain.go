@@ -92,6 +92,7 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	}
 	plan.fillPlan(ctx, config, state, failed != nil, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+	r.checkNetboot(ctx, plan, plan.starts(state, failed != nil), &resp.Diagnostics)
 	if state == nil || plan.replaces(*state) {
 		return
 	}
@@ -251,13 +252,20 @@ func (r *domainResource) read(ctx context.Context, m *domainModel, diags *diag.D
 func (r *domainResource) refresh(ctx context.Context, m *domainModel, diags *diag.Diagnostics) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	planned := m.Addresses
+	addresses, running := m.Addresses, m.Running
 	if err := r.read(ctx, m, diags); err != nil {
 		fail(diags, path.Empty(), "read", m.subject(), err)
 		m.forgetUnknown()
 	}
-	if !planned.IsUnknown() {
-		m.Addresses = planned
+	if !addresses.IsUnknown() {
+		m.Addresses = addresses
+	}
+	if running.ValueBool() && !m.Running.ValueBool() && !diags.HasError() {
+		diags.AddAttributeWarning(path.Root("running"), fmt.Sprintf("Domain %q does not run any more", m.Name.ValueString()),
+			"The guest was started and has ended since. The next plan shows it as stopped; for a guest that ends by itself, set running = false.")
+	}
+	if !diags.HasError() {
+		m.Running = running // what it became since is for the next plan to find
 	}
 }
 

@@ -147,6 +147,13 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	} else {
 		plan.keepWords(ctx, *state, &resp.Diagnostics)
 	}
+	if !plan.Name.IsUnknown() && !plan.TFTPRoot.IsUnknown() && !plan.hasUnknown(ctx) {
+		n := plan.network(ctx, &resp.Diagnostics)
+		r.plans.networks.add(n.Name, n)
+		if state == nil || !plan.IPv4.Equal(state.IPv4) {
+			warnOfForeignLoader(n, &resp.Diagnostics)
+		}
+	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 	if state == nil || !state.Running.ValueBool() || !plan.restarts(*state) {
 		return

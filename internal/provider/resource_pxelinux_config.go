@@ -10,12 +10,15 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/resourcevalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
@@ -111,7 +114,7 @@ func (r *pxelinuxConfigResource) ValidateConfig(ctx context.Context, req resourc
 		return
 	}
 	config.fillFileName(&resp.Diagnostics)
-	config.fillContent(ctx, &resp.Diagnostics)
+	config.fillContent(ctx, pxelinux.UnknownFirmware, &resp.Diagnostics)
 }
 
 func (r *pxelinuxConfigResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
@@ -133,7 +136,14 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	}
 	plan.Default, plan.Entries, plan.Content = config.Default, config.Entries, config.Content
 	plan.fillFileName(&resp.Diagnostics)
-	plan.fillContent(ctx, &resp.Diagnostics)
+	risks := plan.fillContent(ctx, r.firmwareFor(ctx, plan), &resp.Diagnostics)
+	if prior == nil || !prior.Content.Equal(plan.Content) {
+		plan.warn(risks, &resp.Diagnostics)
+	}
+	if !plan.ID.IsUnknown() && !plan.Content.IsUnknown() {
+		text, _ := pxelinux.Parse(plan.Content.ValueString(), pxelinux.UnknownFirmware)
+		r.plans.configs.add(plan.ID.ValueString(), text)
+	}
 	if prior != nil && prior.FileName.Equal(plan.FileName) {
 		plan.keepWriting(*prior)
 	} else if prior != nil {
@@ -153,8 +163,13 @@ func (r *pxelinuxConfigResource) Create(ctx context.Context, req resource.Create
 	ctx, cancel := bounded(ctx, plan.Timeouts.Create, callTimeout, &resp.Diagnostics)
 	defer cancel()
 
+	if err := r.publishInitrd(ctx, plan, &resp.Diagnostics); err != nil {
+		fail(&resp.Diagnostics, path.Root("tftp_root"), "create", plan.subject(), err)
+		return
+	}
 	file, err := tftproot.PublishText(ctx, r.directory(plan), plan.FileName.ValueString(), plan.Content.ValueString())
 	if err != nil {
+		err = errors.Join(err, r.removeInitrd(context.WithoutCancel(ctx), plan, &resp.Diagnostics))
 		fail(&resp.Diagnostics, path.Root("tftp_root"), "create", plan.subject(), err)
 		return
 	}
@@ -189,6 +204,12 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 		state.setContent(ctx, text, &resp.Diagnostics)
 		state.SHA256 = types.StringValue(now.SHA256)
 	}
+	if err := r.findInitrd(ctx, state, &resp.Diagnostics); errors.Is(err, fs.ErrNotExist) {
+		state.SHA256 = types.StringNull() // so that the next apply publishes it again
+	} else if err != nil {
+		fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
+		return
+	}
 	if known == nil {
 		state.setTarget()
 	}
@@ -198,15 +219,23 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 }
 
 func (r *pxelinuxConfigResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
-	var plan pxelinuxConfigModel
+	var plan, state pxelinuxConfigModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := bounded(ctx, plan.Timeouts.Update, callTimeout, &resp.Diagnostics)
 	defer cancel()
 
-	file, err := tftproot.ReplaceText(ctx, r.directory(plan), plan.FileName.ValueString(), plan.Content.ValueString())
+	err := r.publishInitrd(ctx, plan, &resp.Diagnostics)
+	var file tftproot.File
+	if err == nil {
+		file, err = tftproot.ReplaceText(ctx, r.directory(plan), plan.FileName.ValueString(), plan.Content.ValueString())
+	}
+	if err == nil && !plan.lacksInitrd(ctx, &resp.Diagnostics) {
+		err = r.removeInitrd(ctx, state, &resp.Diagnostics)
+	}
 	if err != nil {
 		fail(&resp.Diagnostics, path.Root("tftp_root"), "update", plan.subject(), err)
 		return
@@ -225,14 +254,65 @@ func (r *pxelinuxConfigResource) Delete(ctx context.Context, req resource.Delete
 	ctx, cancel := bounded(ctx, state.Timeouts.Delete, callTimeout, &resp.Diagnostics)
 	defer cancel()
 
-	err := r.directory(state).Remove(ctx, state.FileName.ValueString())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err := errors.Join(r.remove(ctx, state, state.FileName.ValueString()), r.removeInitrd(ctx, state, &resp.Diagnostics))
+	if err != nil {
 		fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
 	}
 }
 
 func (r *pxelinuxConfigResource) directory(m pxelinuxConfigModel) tftproot.Directory {
 	return virt.NewDirectory(r.host, configPool(m.TFTPRoot.ValueString()))
+}
+
+// firmwareFor is the host's firmware where a configuration has more entries than all firmware takes;
+// elsewhere it makes no difference.
+func (r *pxelinuxConfigResource) firmwareFor(ctx context.Context, m pxelinuxConfigModel) pxelinux.Firmware {
+	entries := len(m.Entries.Elements())
+	if m.Entries.IsNull() {
+		text, _ := pxelinux.Parse(m.Content.ValueString(), pxelinux.UnknownFirmware)
+		entries = len(text.Entries)
+	}
+	if entries <= pxelinux.SeparateLoader.MaxEntries() {
+		return pxelinux.UnknownFirmware
+	}
+	return r.firmware(ctx)
+}
+
+// publishInitrd publishes the initrd of entries that have none, before the text names it.
+func (r *pxelinuxConfigResource) publishInitrd(ctx context.Context, m pxelinuxConfigModel, diags *diag.Diagnostics) error {
+	if !m.lacksInitrd(ctx, diags) {
+		return nil
+	}
+	_, err := tftproot.PublishText(ctx, r.directory(m), m.emptyInitrdName(), image.EmptyInitrd)
+	return err
+}
+
+// findInitrd looks for what publishInitrd publishes. One of another size is none.
+func (r *pxelinuxConfigResource) findInitrd(ctx context.Context, m pxelinuxConfigModel, diags *diag.Diagnostics) error {
+	if !m.lacksInitrd(ctx, diags) {
+		return nil
+	}
+	info, err := r.directory(m).Stat(ctx, m.emptyInitrdName())
+	if err == nil && info.Size() != int64(len(image.EmptyInitrd)) {
+		err = fs.ErrNotExist
+	}
+	return err
+}
+
+// removeInitrd removes what publishInitrd publishes for the same entries.
+func (r *pxelinuxConfigResource) removeInitrd(ctx context.Context, m pxelinuxConfigModel, diags *diag.Diagnostics) error {
+	if !m.lacksInitrd(ctx, diags) {
+		return nil
+	}
+	return r.remove(ctx, m, m.emptyInitrdName())
+}
+
+// remove removes a file; one that is gone already is passed over.
+func (r *pxelinuxConfigResource) remove(ctx context.Context, m pxelinuxConfigModel, name string) error {
+	if err := r.directory(m).Remove(ctx, name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // readFile reads the file where it changed since it was known, and takes its text from the state

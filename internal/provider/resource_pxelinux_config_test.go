@@ -12,6 +12,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 )
 
 const testConfig = "netboot_pxelinux_config.test"
@@ -284,6 +286,48 @@ func TestAccPxelinuxConfigUnknown(t *testing.T) {
 			// What is wrong only with a value that came late is found before it is written.
 			Config:      later("03") + pxelinuxConfig("content = terraform_data.later.output"),
 			ExpectError: says("Invalid pxelinux configuration", "content =", `"03"`),
+		},
+	)
+}
+
+// TestAccPxelinuxConfigWithoutInitrd has an entry without an initrd through its life: the file that
+// stands for it comes and goes with the configuration.
+func TestAccPxelinuxConfigWithoutInitrd(t *testing.T) {
+	const dir = "/srv/boot/pxelinux.cfg/"
+	withoutInitrd := pxelinuxConfig("mac = \"52:54:00:00:00:01\"\n" + menu(strings.Replace(menuEntry("linux"), `initrd = "i"`, "", 1)))
+	const name = "01-52-54-00-00-00-01"
+	published := resource.ComposeTestCheckFunc(
+		hostFile(t, dir+name, []byte("label linux\n  kernel k\n  initrd pxelinux.cfg/"+name+".initrd\n  append BOOT_IMAGE=k\n")),
+		hostFile(t, dir+name+".initrd", []byte(image.EmptyInitrd)),
+		hostDir(t, dir, name, name+".initrd"),
+		resource.TestCheckNoResourceAttr(testConfig, "entries.0.initrd"),
+	)
+	mended := func(action plancheck.ResourceActionType, behindItsBack func()) resource.TestStep {
+		return resource.TestStep{PreConfig: behindItsBack, Config: withoutInitrd, ConfigPlanChecks: actions(testConfig, action), Check: published}
+	}
+	acceptance(t,
+		resource.TestStep{Config: withoutInitrd, Check: published},
+		resource.TestStep{ResourceName: testConfig, ImportState: true, ImportStateId: "srv-boot/" + name, ImportStateKind: resource.ImportBlockWithID},
+		mended(plancheck.ResourceActionUpdate, func() { removeHostFile(t, dir+name+".initrd") }),
+		mended(plancheck.ResourceActionUpdate, func() { writeHostFile(t, dir+name+".initrd", nil) }),
+		mended(plancheck.ResourceActionCreate, func() { removeHostFile(t, dir+name) }),
+		resource.TestStep{
+			Config: pxelinuxConfig("mac = \"52:54:00:00:00:01\"\n" + menu(menuEntry("linux"))),
+			Check:  hostDir(t, dir, name),
+		},
+		resource.TestStep{Config: withoutInitrd, Check: published},
+		resource.TestStep{
+			PreConfig: func() { removeHostFile(t, dir+name+".initrd") },
+			Config:    root(`path = "/srv/boot"`), Check: hostDir(t, dir),
+		},
+		resource.TestStep{
+			PreConfig:   func() { writeHostFile(t, dir+name, []byte("theirs\n")) },
+			Config:      withoutInitrd,
+			ExpectError: says("with other content"),
+		},
+		resource.TestStep{
+			PreConfig: func() { expect(t, hostDir(t, dir, name)); removeHostFile(t, dir+name) },
+			Config:    root(`path = "/srv/boot"`),
 		},
 	)
 }

@@ -107,6 +107,9 @@ func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	}
 	plan.ID = plan.Name
 	plan.Active = types.BoolValue(true)
+	if !plan.ID.IsUnknown() && !plan.Path.IsUnknown() {
+		r.plans.roots.add(plan.ID.ValueString(), plan.Path.ValueString())
+	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 }
 

@@ -23,10 +23,11 @@ func FileName(who string) (string, error) {
 	if who == DefaultFileName {
 		return DefaultFileName, nil
 	}
-	for _, name := range []func(string) (string, error){MACFileName, UUIDFileName} {
-		if file, err := name(who); err == nil {
-			return file, nil
-		}
+	if name, err := MACFileName(who); err == nil {
+		return name, nil
+	}
+	if name, err := UUIDFileName(who); err == nil || errors.Is(err, errZeroUUID) {
+		return name, err
 	}
 	if strings.Count(who, ".") == 3 {
 		return IPv4FileName(who)
@@ -46,6 +47,8 @@ func MACFileName(mac string) (string, error) {
 	return "01-" + strings.ReplaceAll(address.String(), ":", "-"), nil
 }
 
+var errZeroUUID = errors.New("the firmware takes a UUID of zeros for none and never asks for its file")
+
 // UUIDFileName returns the name for the UUID of a guest, which may be written without dashes.
 //
 // QEMU pc-bios/s390-ccw/netmain.c get_uuid(): "%02x" in groups of 8-4-4-4-12; a UUID of zeros
@@ -60,7 +63,7 @@ func UUIDFileName(uuid string) (string, error) {
 		return "", fmt.Errorf("%q is no UUID; write 32 hexadecimal digits, such as 0a1b2c3d-0000-4000-8000-00000000002a", uuid)
 	}
 	if [16]byte(raw) == ([16]byte{}) {
-		return "", errors.New("the firmware takes a UUID of zeros for none and never asks for its file")
+		return "", errZeroUUID
 	}
 	return fmt.Sprintf("%x-%x-%x-%x-%x", raw[:4], raw[4:6], raw[6:8], raw[8:10], raw[10:]), nil
 }

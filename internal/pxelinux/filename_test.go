@@ -35,7 +35,7 @@ func TestFileNameErrors(t *testing.T) {
 		{"guest", []string{"neither a MAC address"}},
 		{"01-52-54-00-12-34-56", []string{"neither a MAC address"}},
 		{"00-00-00-00-fe-80-00-00", []string{"neither a MAC address"}},
-		{"00000000-0000-0000-0000-000000000000", []string{"neither a MAC address"}},
+		{"00000000-0000-0000-0000-000000000000", []string{"a UUID of zeros"}},
 		{"0a1b2c3d-0000-4000-8000_00000000002a", []string{"neither a MAC address"}},
 		{"fd00::1", []string{"neither a MAC address"}},
 		{"192.168.150.256", []string{"no IPv4 address"}},

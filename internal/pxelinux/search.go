@@ -2,6 +2,8 @@ package pxelinux
 
 import (
 	"fmt"
+	"path"
+	"regexp"
 	"strings"
 )
 
@@ -39,9 +41,9 @@ func (s Search) Paths() ([]string, error) {
 	for _, name := range names {
 		paths = append(paths, s.base()+name)
 	}
-	for _, path := range paths {
-		if len(path) > MaxPathSize {
-			return nil, fmt.Errorf("the firmware asks for %s, and overwrites its own memory above %d bytes; shorten the DHCP options that it is made of", quote(path), MaxPathSize)
+	for _, p := range paths {
+		if len(p) > MaxPathSize {
+			return nil, fmt.Errorf("the firmware asks for %s, and overwrites its own memory above %d bytes; shorten the DHCP options that it is made of", quote(p), MaxPathSize)
 		}
 	}
 	return paths, nil
@@ -86,4 +88,14 @@ func (s Search) names() ([]string, error) {
 		}
 	}
 	return append(names, DefaultFileName), nil
+}
+
+// foreignLoaders are the usual names of boot loaders of other machines: SYSLINUX, iPXE, GRUB and
+// EFI programs.
+var foreignLoaders = regexp.MustCompile(`(?i)^([lg]?pxelinux\.0|.*\.(efi|k{0,3}pxe|lkrn|elf)|(pxe)?grub.*|undionly.*)$`)
+
+// IsForeignLoader tells by a bootfile's name whether it is a boot loader of machines other than
+// s390x. The firmware would take it for a kernel, jump into it and stop without a word.
+func IsForeignLoader(bootFile string) bool {
+	return foreignLoaders.MatchString(path.Base(bootFile)) && !strings.HasSuffix(bootFile, "/")
 }

@@ -74,3 +74,24 @@ func TestSearchPathsErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestIsForeignLoader(t *testing.T) {
+	for file, want := range map[string]bool{
+		"pxelinux.0":                true,
+		"x86/lpxelinux.0":           true,
+		"grub/grubx64.efi":          true,
+		"BOOTX64.EFI":               true,
+		"undionly.kpxe":             true,
+		"ipxe.pxe":                  true,
+		"grub/core.elf":             true,
+		"grub.efi/":                 false,
+		"s390x/":                    false,
+		"kernel.ubuntu":             false,
+		"boot/ubuntu.ins":           false,
+		"bionic-kernel-0123456789a": false,
+	} {
+		if got := IsForeignLoader(file); got != want {
+			t.Errorf("IsForeignLoader(%q) = %v", file, got)
+		}
+	}
+}

@@ -177,7 +177,7 @@ var (
 	appendRules = append([]rule{
 		{func(v string) bool { return len(v) > MaxAppendSize },
 			fmt.Sprintf("is too long; the kernel gets the first %d bytes, and the rest is cut without a word", MaxAppendSize),
-			"shorten the arguments, or move them into a file that the installer loads"},
+			"shorten the arguments, move them into a file that the installer loads, or let the kernel carry a command line of its own"},
 		{func(v string) bool { return hasWord(v, "initrd=") },
 			"names an initrd; the firmware passes the word to the kernel and loads nothing",
 			"name the file in initrd"},

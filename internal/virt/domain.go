@@ -179,10 +179,17 @@ func (h *Host) SetNote(ctx context.Context, name, note string) error {
 	if domain.ID >= 0 {
 		impact |= libvirt.DomainAffectLive
 	}
-	return do(ctx, h, func(l *libvirt.Libvirt) error {
-		return l.DomainSetMetadata(domain, int32(libvirt.DomainMetadataElement),
-			element, libvirt.OptString{notePrefix}, libvirt.OptString{noteNamespace}, impact)
-	})
+	set := func(impact libvirt.DomainModificationImpact) error {
+		return do(ctx, h, func(l *libvirt.Libvirt) error {
+			return l.DomainSetMetadata(domain, int32(libvirt.DomainMetadataElement),
+				element, libvirt.OptString{notePrefix}, libvirt.OptString{noteNamespace}, impact)
+		})
+	}
+	err = set(impact)
+	if refusedWith(err, libvirt.ErrOperationInvalid) { // the guest has ended since it was looked up
+		err = set(libvirt.DomainAffectConfig)
+	}
+	return err
 }
 
 // StartDomain starts a domain, or lets it go on where it is paused. One that runs is left so.

@@ -24,10 +24,10 @@ resource "netboot_pxelinux_config" "default" {
   }]
 }
 
-# For one guest, with a choice of two entries.
+# For the guest of that name, with a choice of two entries.
 resource "netboot_pxelinux_config" "db1" {
   tftp_root = netboot_tftp_root.lab.id
-  mac       = "52:54:00:12:34:56"
+  mac       = provider::netboot::mac("db1")
   default   = "rescue"
   entries = [
     {
@@ -55,4 +55,15 @@ resource "netboot_pxelinux_config" "test" {
       initrd ${netboot_image.debian.initrd.path}
       append DEBIAN_FRONTEND=text
   EOT
+}
+
+# For one guest by its UUID: a kernel with all that it needs, and no initrd.
+resource "netboot_pxelinux_config" "appliance" {
+  tftp_root = netboot_tftp_root.lab.id
+  uuid      = "0a1b2c3d-0000-4000-8000-00000000002a"
+  entries = [{
+    label  = "appliance"
+    kernel = netboot_image.debian.kernel.path
+    append = ["root=/dev/vda1", "rootwait"]
+  }]
 }

@@ -1,0 +1,273 @@
+package pxelinux_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+)
+
+const uuid = "0a1b2c3d-4e5f-4000-8000-00000000002a"
+
+// searcher is a guest that DHCP tells where to look.
+type searcher struct {
+	name   string
+	search pxelinux.Search // with no MAC address, and with no IPv4 address
+}
+
+var searchers = []searcher{
+	{"plain", pxelinux.Search{UUID: uuid}},
+	{"without UUID", pxelinux.Search{}},
+	{"zero UUID", pxelinux.Search{UUID: "00000000-0000-0000-0000-000000000000"}},
+	{"option 209", pxelinux.Search{UUID: uuid, ConfigFile: "guest.cfg"}},
+	{"option 209 in a directory", pxelinux.Search{UUID: uuid, ConfigFile: "sub/guest.cfg"}},
+	{"option 210", pxelinux.Search{UUID: uuid, PathPrefix: "tree/"}},
+	{"option 210 without slash", pxelinux.Search{UUID: uuid, PathPrefix: "tree-"}},
+	{"options 209 and 210", pxelinux.Search{UUID: uuid, ConfigFile: "guest.cfg", PathPrefix: "tree/"}},
+	{"bootfile", pxelinux.Search{UUID: uuid, BootFile: "bootfile"}},
+	{"bootfile in a directory", pxelinux.Search{UUID: uuid, BootFile: "sub/bootfile"}},
+	{"bootfile directory", pxelinux.Search{UUID: uuid, BootFile: "sub/"}},
+	{"bootfile root", pxelinux.Search{UUID: uuid, BootFile: "/"}},
+	{"bootfile and option 209", pxelinux.Search{UUID: uuid, BootFile: "sub/bootfile", ConfigFile: "guest.cfg"}},
+	{"bootfile and option 210", pxelinux.Search{UUID: uuid, BootFile: "sub/bootfile", PathPrefix: "tree/"}},
+	{"bootfile directory and option 209", pxelinux.Search{UUID: uuid, BootFile: "sub/", ConfigFile: "guest.cfg"}},
+}
+
+// mac and ip are those of the guest with this number.
+func mac(number int) string { return fmt.Sprintf("52:54:00:02:00:%02x", number) }
+func ip(number int) string  { return fmt.Sprintf("10.10.0.%d", 100+number) }
+
+// searchNetwork has the options of every searcher, and a log of the requests for files.
+func searchNetwork(t *testing.T) network {
+	t.Helper()
+	options := []string{"no-ping", "log-facility=/var/log/libvirt/search.log"}
+	for number, s := range searchers {
+		tag := fmt.Sprintf("s%d", number)
+		options = append(options, fmt.Sprintf("dhcp-host=%s,set:%s,%s", mac(number), tag, ip(number)))
+		for option, value := range map[string]string{
+			"dhcp-boot=tag:%s,%s":       s.search.BootFile,
+			"dhcp-option=tag:%s,209,%s": s.search.ConfigFile,
+			"dhcp-option=tag:%s,210,%s": s.search.PathPrefix,
+		} {
+			if value != "" {
+				options = append(options, fmt.Sprintf(option, tag, value))
+			}
+		}
+	}
+	xml := string(read(t, "testdata/conformance/network.xml"))
+	xml = strings.NewReplacer("conform", "search", "10.9.", "10.10.",
+		"<dnsmasq:option value='no-ping'/>",
+		"<dnsmasq:option value='"+strings.Join(options, "'/><dnsmasq:option value='")+"'/>").Replace(xml)
+	file := filepath.Join(t.TempDir(), "network.xml")
+	if err := os.WriteFile(file, []byte(xml), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return startNetwork(t, "search", file)
+}
+
+// TestConformanceSearch compares what the firmware asks the server for, where there is nothing, with
+// Search.Paths.
+func TestConformanceSearch(t *testing.T) {
+	n := searchNetwork(t)
+	n.clear(t)
+	for _, f := range firmwares(t) {
+		t.Run(f.name, func(t *testing.T) {
+			for number, s := range searchers {
+				t.Run(s.name, func(t *testing.T) {
+					want := s.paths(t, number)
+					for i := range want {
+						want[i] = path.Clean("/" + want[i])[1:]
+					}
+					before := len(n.notFound(t, number))
+					n.wantBoot(t, s.machine(f, number), "fails: Failed to load OS from network")
+					if got := n.notFound(t, number)[before:]; !slices.Equal(got, want) {
+						t.Errorf("the firmware asked for\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+					}
+				})
+			}
+		})
+	}
+}
+
+func (s searcher) paths(t *testing.T, number int) []string {
+	t.Helper()
+	s.search.MAC, s.search.IPv4 = mac(number), ip(number)
+	paths, err := s.search.Paths()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
+
+func (s searcher) machine(f firmware, number int) lab.Machine {
+	return lab.Machine{QEMU: f.qemu, MAC: mac(number), UUID: s.search.UUID}
+}
+
+// notFound are the paths that the guest has asked the server for in vain.
+func (n network) notFound(t *testing.T, number int) []string {
+	t.Helper()
+	var paths []string
+	log := string(read(t, filepath.Join(n.host.Dir, "log", "search.log")))
+	for line := range strings.Lines(log) {
+		asked, client, _ := strings.Cut(strings.TrimSpace(line), " not found for ")
+		if _, file, found := strings.Cut(asked, "file /srv/search/"); found && client == ip(number) {
+			paths = append(paths, path.Clean(file))
+		}
+	}
+	return paths
+}
+
+// clear leaves the TFTP root itself, which the server has looked at when it started.
+func (n network) clear(t *testing.T) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(n.root, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if err := os.RemoveAll(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// served is a file below the TFTP root.
+type served struct {
+	path string
+	text string
+	mode os.FileMode // 0o644 for 0
+}
+
+// entry is a configuration whose entry has this label.
+func entry(label string) string {
+	return "label " + label + "\nkernel k\ninitrd i\nappend x=1\n"
+}
+
+func booted(label string) string {
+	return describe(pxelinux.Entry{Label: label, Kernel: "k", Initrd: "i", Append: "x=1"})
+}
+
+// TestConformanceChoice serves some of the files that a guest asks for, in the order of Search.Paths.
+func TestConformanceChoice(t *testing.T) {
+	largest := entry("a") + strings.Repeat("#", pxelinux.MaxFileSize-len(entry("a")))
+	const magic = "# pxelinux\n"
+	n := searchNetwork(t)
+	for _, test := range []struct {
+		name     string
+		searcher string
+		files    func(paths []string) []served
+		want     string
+	}{
+		{"first wins", "plain", func(p []string) (all []served) {
+			for _, path := range p {
+				all = append(all, served{path, entry(path), 0})
+			}
+			return all
+		}, booted("pxelinux.cfg/" + uuid)},
+		{"default is last", "plain", func(p []string) []served {
+			return []served{{"pxelinux.cfg/default", entry("a"), 0}}
+		}, booted("a")},
+		{"network before default", "plain", func(p []string) []served {
+			return []served{{"pxelinux.cfg/0A0A", entry("a"), 0}, {"pxelinux.cfg/default", entry("b"), 0}}
+		}, booted("a")},
+		{"unreadable is passed over", "plain", func(p []string) []served {
+			return []served{{p[0], entry("a"), 0o600}, {p[1], entry("b"), 0}}
+		}, booted("b")},
+		{"too large is passed over", "plain", func(p []string) []served {
+			return []served{{p[0], largest + "\n", 0}, {p[1], entry("b"), 0}}
+		}, booted("b")},
+		{"largest wins", "plain", func(p []string) []served {
+			return []served{{p[0], largest, 0}, {p[1], entry("b"), 0}}
+		}, booted("a")},
+		{"empty is passed over", "plain", func(p []string) []served {
+			return []served{{p[0], "", 0}, {p[1], entry("b"), 0}}
+		}, booted("b")},
+		{"directory is passed over", "plain", func(p []string) []served {
+			return []served{{p[0] + "/file", "", 0}, {p[1], entry("b"), 0}}
+		}, booted("b")},
+		{"comments win and boot nothing", "plain", func(p []string) []served {
+			return []served{{p[0], "# nothing\n", 0}, {p[1], entry("b"), 0}}
+		}, "fails: Failed to load OS from network"},
+		{"missing kernel boots nothing", "plain", func(p []string) []served {
+			return []served{{p[0], strings.Replace(entry("a"), "kernel k", "kernel none", 1), 0}, {p[1], entry("b"), 0}}
+		}, "fails: TFTP error: file not found: none"},
+		{"upper case is another file", "plain", func(p []string) []served {
+			return []served{{strings.ToUpper(p[1]), entry("a"), 0}, {"pxelinux.cfg/0a0a", entry("b"), 0}, {p[10], entry("c"), 0}}
+		}, booted("c")},
+		{"option 209 comes first", "option 209", func(p []string) []served {
+			return []served{{p[0], entry("a"), 0}, {p[1], entry("b"), 0}}
+		}, booted("a")},
+		{"files are not below option 210", "option 210", func(p []string) []served {
+			return []served{{p[0], entry("a"), 0}, {"tree/k", "no kernel", 0}}
+		}, booted("a")},
+		{"files are not below the bootfile's directory", "bootfile directory", func(p []string) []served {
+			return []served{{p[0], entry("a"), 0}, {"sub/k", "no kernel", 0}}
+		}, booted("a")},
+		{"bootfile is a configuration", "bootfile", func(p []string) []served {
+			return []served{{p[0], magic + entry("a"), 0}, {p[1], entry("b"), 0}}
+		}, booted("a")},
+		{"bootfile is a configuration, whatever the case", "bootfile", func(p []string) []served {
+			return []served{{p[0], "# PXELINUX is here\n" + entry("a"), 0}}
+		}, booted("a")},
+		{"bootfile is a configuration as large as can be", "bootfile", func(p []string) []served {
+			return []served{{p[0], magic + largest[:len(largest)-len(magic)-1], 0}, {p[1], entry("b"), 0}}
+		}, booted("a")},
+		{"bootfile is too large a configuration", "bootfile", func(p []string) []served {
+			return []served{{p[0], magic + largest[:len(largest)-len(magic)], 0}, {p[1], entry("b"), 0}}
+		}, "fails: Network loading done, starting kernel..."},
+		{"bootfile is a configuration without its magic", "bootfile", func(p []string) []served {
+			return []served{{p[0], entry("a"), 0}, {p[1], entry("b"), 0}}
+		}, "fails: Network loading done, starting kernel..."},
+		{"bootfile of less than 8 bytes is passed over", "bootfile", func(p []string) []served {
+			return []served{{p[0], "1234567", 0}, {p[1], entry("b"), 0}}
+		}, booted("b")},
+		{"bootfile is passed over where it is unreadable", "bootfile", func(p []string) []served {
+			return []served{{p[0], magic + entry("a"), 0o600}, {p[1], entry("b"), 0}}
+		}, booted("b")},
+		{"bootfile comes before option 209", "bootfile and option 209", func(p []string) []served {
+			return []served{{p[0], magic + entry("a"), 0}, {p[1], entry("b"), 0}}
+		}, booted("a")},
+		{"bootfile is a kernel", "bootfile", func(p []string) []served {
+			return []served{{p[0], string(lab.ProbeKernel(1)), 0}}
+		}, describe(pxelinux.Entry{Kernel: kernels[1]})},
+		{"bootfile is a manifest", "bootfile", func(p []string) []served {
+			address := binary.BigEndian.AppendUint64(nil, 0x800000)
+			return []served{
+				{p[0], "* title\r\nk 0x0\r\ni 8388608\r\nparm 0x00010480\r\naddrsize 0x10408\r\n", 0},
+				{"parm", strings.Repeat("p", 1000), 0},
+				{"addrsize", string(binary.BigEndian.AppendUint64(address, uint64(len("i")))), 0},
+			}
+		}, describe(pxelinux.Entry{Kernel: "k", Initrd: "i", Append: strings.Repeat("p", 897)})},
+		{"bootfile is a manifest of what is not there", "bootfile", func(p []string) []served {
+			return []served{{p[0], "* title\nnone 0x0\n", 0}, {p[1], entry("b"), 0}}
+		}, booted("b")},
+		{"members of a manifest are not below its directory", "bootfile in a directory", func(p []string) []served {
+			return []served{{p[0], "* title\nk 0x0\n", 0}, {"sub/k", "no kernel", 0}}
+		}, describe(pxelinux.Entry{Kernel: "k"})},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			n.clear(t)
+			n.serveFiles(t)
+			number := slices.IndexFunc(searchers, func(s searcher) bool { return s.name == test.searcher })
+			s := searchers[number]
+			for _, file := range test.files(s.paths(t, number)) {
+				n.serve(t, file.path, []byte(file.text))
+				if file.mode != 0 {
+					if err := os.Chmod(filepath.Join(n.root, file.path), file.mode); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			for _, f := range firmwares(t) {
+				t.Run(f.name, func(t *testing.T) { n.wantBoot(t, s.machine(f, number), test.want) })
+			}
+		})
+	}
+}
