@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -23,16 +22,6 @@ const (
 	testUUID    = "0a1b2c3d-0000-4000-8000-00000000002a"
 	testMACFile = "lab/01-52-54-00-00-00-01"
 )
-
-// firmwareHost is a host in memory with the boot firmware of a generation.
-type firmwareHost struct {
-	host
-	content string
-}
-
-func (h firmwareHost) Firmware(context.Context, string) ([]byte, error) {
-	return []byte(h.content), nil
-}
 
 const (
 	separateFirmware = "LOADPARM=["
@@ -140,7 +129,8 @@ func (c netbootCase) check(t *testing.T) diag.Diagnostics {
 		c.firmware = separateFirmware
 	}
 	memory := virttest.New()
-	r := &domainResource{configured{host: firmwareHost{memory, c.firmware}, plans: &plans{}}}
+	memory.SetFirmware(c.firmware)
+	r := &domainResource{configured{host: memory, plans: &plans{}}}
 	if c.onHost {
 		if err := memory.Disk().Mkdir(c.network.TFTPRoot, 0o755); err != nil {
 			t.Fatal(err)

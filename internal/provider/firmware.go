@@ -12,13 +12,7 @@ const archS390X = "s390x"
 // firmware is the generation of the network firmware that s390x guests of the host have. It is
 // unknown where the host does not show it; what only some firmware takes is a warning then.
 func (c *configured) firmware(ctx context.Context) pxelinux.Firmware {
-	h, ok := c.host.(interface {
-		Firmware(ctx context.Context, arch string) ([]byte, error)
-	})
-	if !ok {
-		return pxelinux.UnknownFirmware
-	}
-	content, err := h.Firmware(ctx, archS390X)
+	content, err := c.host.Firmware(ctx)
 	if err != nil {
 		return pxelinux.UnknownFirmware
 	}

@@ -47,6 +47,7 @@ type networkHost interface {
 
 type domainHost interface {
 	Capabilities(ctx context.Context) (virt.Capabilities, error)
+	Firmware(ctx context.Context) ([]byte, error)
 	Domain(ctx context.Context, name string) (virt.Domain, error)
 	Addresses(ctx context.Context, name string) ([]netip.Addr, error)
 	CreateDomain(ctx context.Context, d virt.Domain) error

@@ -35,6 +35,7 @@ type Host struct {
 	control    *connection
 
 	capabilities capabilitiesCache
+	firmware     firmwareCache
 }
 
 // Open describes the host at a libvirt URI such as qemu:///system. It does not connect; an error

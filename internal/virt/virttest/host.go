@@ -15,6 +15,7 @@ import (
 type Host struct {
 	mu       sync.Mutex
 	offers   virt.Capabilities
+	firmware []byte
 	files    map[string]*file
 	pools    map[string]*pool
 	networks map[string]virt.Network
@@ -24,13 +25,14 @@ type Host struct {
 	faults   map[string]fault
 }
 
-// New is a host with nothing on it, which emulates s390x on x86_64.
+// New is a host with nothing on it, which emulates s390x on x86_64, with the firmware of QEMU before 9.2.
 func New() *Host {
 	return &Host{
 		offers: virt.Capabilities{Arch: "x86_64", Guests: []virt.Guest{
 			{Arch: "s390x", Emulator: "/usr/bin/qemu-system-s390x", Accelerators: []string{"tcg"}},
 			{Arch: "x86_64", Emulator: "/usr/bin/qemu-system-x86_64", Accelerators: []string{"tcg", "kvm"}},
 		}},
+		firmware: []byte("LOADPARM=[________]"),
 		files:    map[string]*file{},
 		pools:    map[string]*pool{},
 		networks: map[string]virt.Network{},
@@ -81,6 +83,18 @@ func (h *Host) Offer(offers virt.Capabilities) {
 // Capabilities is what the host can run.
 func (h *Host) Capabilities(ctx context.Context) (virt.Capabilities, error) {
 	return call(ctx, h, "Capabilities", func() (virt.Capabilities, error) { return h.offers, nil })
+}
+
+// SetFirmware sets the content of the boot firmware.
+func (h *Host) SetFirmware(content string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.firmware = []byte(content)
+}
+
+// Firmware is the boot firmware.
+func (h *Host) Firmware(ctx context.Context) ([]byte, error) {
+	return call(ctx, h, "Firmware", func() ([]byte, error) { return h.firmware, nil })
 }
 
 // call is a call of a method, which has the host to itself.

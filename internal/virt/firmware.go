@@ -1,0 +1,116 @@
+package virt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/digitalocean/go-libvirt"
+	"github.com/google/uuid"
+	"libvirt.org/go/libvirtxml"
+)
+
+const (
+	// firmwareFile is the boot firmware of s390x guests, in a directory of QEMU's.
+	firmwareFile = "s390-ccw.img"
+
+	// maxFirmware bounds what is downloaded for it. The largest known has 100 KiB.
+	maxFirmware = 4 << 20
+)
+
+// firmwareCache keeps the firmware, once it was found.
+type firmwareCache struct {
+	sync.Mutex
+	known []byte
+}
+
+// Firmware returns the boot firmware that s390x guests of the host are started with, the content of
+// QEMU's s390-ccw.img. The error is ErrNotFound where the host has none, or has it elsewhere.
+//
+// libvirt shows files in storage pools only. Where there is none for QEMU's directory, there is a
+// transient one for a moment, which changes nothing on the host.
+func (h *Host) Firmware(ctx context.Context) ([]byte, error) {
+	h.firmware.Lock()
+	defer h.firmware.Unlock()
+	if h.firmware.known != nil {
+		return h.firmware.known, nil
+	}
+	capabilities, err := h.Capabilities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	directories := capabilities.firmwareDirectories()
+	for _, dir := range directories {
+		content, err := h.readFirmware(ctx, dir)
+		if err == nil {
+			h.firmware.known = content
+			return content, nil
+		}
+		if ctx.Err() != nil || isLost(err) {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("no %s in %s: %w", firmwareFile, strings.Join(directories, ", "), ErrNotFound)
+}
+
+// firmwareDirectories are where QEMU has its firmware: beside its own prefix, or where distributions
+// put it.
+func (c Capabilities) firmwareDirectories() []string {
+	var directories []string
+	for _, guest := range c.Guests {
+		if guest.Arch == "s390x" {
+			directories = append(directories, path.Join(path.Dir(path.Dir(guest.Emulator)), "share", "qemu"))
+		}
+	}
+	for _, usual := range []string{"/usr/share/qemu", "/usr/share/qemu-kvm"} {
+		if !slices.Contains(directories, usual) {
+			directories = append(directories, usual)
+		}
+	}
+	return directories
+}
+
+// readFirmware reads the firmware in a directory, by the pool that is there or by a transient one.
+func (h *Host) readFirmware(ctx context.Context, dir string) ([]byte, error) {
+	pool, err := h.PoolAt(ctx, dir)
+	if err == nil && pool.Active {
+		return h.downloadFirmware(ctx, pool.Name)
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	name := "netboot-firmware-" + uuid.NewString()
+	doc := libvirtxml.StoragePool{Type: "dir", Name: name, Target: &libvirtxml.StoragePoolTarget{Path: dir}}
+	text, err := doc.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	transient, err := call(ctx, h, func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
+		return l.StoragePoolCreateXML(text, 0)
+	})
+	if err != nil {
+		return nil, err
+	}
+	content, err := h.downloadFirmware(ctx, name)
+	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), busyPatience)
+	defer cancel()
+	return content, errors.Join(err, h.retryBusy(cleanup, func(l *libvirt.Libvirt) error { return l.StoragePoolDestroy(transient) }))
+}
+
+func (h *Host) downloadFirmware(ctx context.Context, pool string) ([]byte, error) {
+	volume, err := h.Volume(ctx, pool, firmwareFile)
+	if err != nil {
+		return nil, err
+	}
+	if volume.Capacity > maxFirmware {
+		return nil, fmt.Errorf("%s has %d bytes, more than a firmware: %w", volume.Path, volume.Capacity, ErrNotFound)
+	}
+	var content bytes.Buffer
+	err = h.Download(ctx, pool, firmwareFile, &content)
+	return content.Bytes(), err
+}
