@@ -3,6 +3,8 @@ package provider
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt/virttest"
@@ -185,7 +188,7 @@ func wantDiagnostics(t *testing.T, got diag.Diagnostics, want []string) {
 // TestAccDomainNetbootChecks plans guests that could not boot, with a CLI: each is refused before
 // anything is made.
 func TestAccDomainNetbootChecks(t *testing.T) {
-	lab := func(tftpRoot, dhcp, guest string) string {
+	network := func(tftpRoot, dhcp, guest string) string {
 		return root(`path = "/srv/check"`) + fmt.Sprintf(`
 resource "netboot_pxelinux_config" "check" {
   tftp_root = netboot_tftp_root.test.id
@@ -208,12 +211,55 @@ resource "netboot_domain" "check" {
 		pattern := strings.Join(words, `[\s\S]*`)
 		return resource.TestStep{Config: config, PlanOnly: true, ExpectError: regexp.MustCompile(`Guest would not boot[\s\S]*` + pattern)}
 	}
+	image := func(kernel, initrd string) string {
+		return root(`path = "/srv/check"`) + bigImage(t) + fmt.Sprintf(`
+resource "netboot_pxelinux_config" "check" {
+  tftp_root = netboot_tftp_root.test.id
+  entries   = [{ label = "a", kernel = netboot_image.check.%s.path, initrd = netboot_image.check.%s.path }]
+}
+resource "netboot_domain" "check" {
+  name            = "check"
+  memory          = "4GiB"
+  interfaces      = [{ network = "elsewhere" }]
+  pxelinux_config = netboot_pxelinux_config.check.id
+}
+`, kernel, initrd)
+	}
 	const served = "netboot_tftp_root.test.path"
 	const byConfig = "pxelinux_config = netboot_pxelinux_config.check.id\n memory = \"512MiB\""
 	acceptance(t,
-		refused(lab(served, "", byConfig), "never", "reads", "52:54:00"),
-		refused(lab(`"/srv/other"`, "", byConfig), "serves", "/srv/other"),
-		refused(lab(served, `, bootfile = "pxelinux.0"`, `memory = "512MiB"`), "loader", "of", "other", "machines"),
-		refused(lab(served, "", `memory = "64MiB"`), "needs", "126", "MiB"),
+		refused(network(served, "", byConfig), "never", "reads", "52:54:00"),
+		refused(network(`"/srv/other"`, "", byConfig), "serves", "/srv/other"),
+		refused(network(served, `, bootfile = "pxelinux.0"`, `memory = "512MiB"`), "loader", "of", "other", "machines"),
+		refused(network(served, "", `memory = "64MiB"`), "needs", "126", "MiB"),
+		refused(image("kernel", "initrd"), "Entry \"a\"", "has", "room", "for", "125829120"),
+		resource.TestStep{
+			Config: image("initrd", "kernel"), PlanOnly: true,
+			ExpectError: says("In entries[0].initrd", "is the kernel of a netboot_image", "write the path of its initrd"),
+		},
 	)
+}
+
+// bigImage is an image that no firmware before QEMU 9.2 has room for.
+func bigImage(t *testing.T) string {
+	t.Helper()
+	kernel, err := lab.Kernel(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	initrd := filepath.Join(t.TempDir(), "initrd")
+	if err := os.WriteFile(initrd, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(initrd, 120<<20); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf(`
+resource "netboot_image" "check" {
+  tftp_root = netboot_tftp_root.test.id
+  name      = "big"
+  kernel    = { source = %q }
+  initrd    = { source = %q }
+}
+`, kernel, initrd)
 }

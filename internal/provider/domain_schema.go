@@ -114,7 +114,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				NestedObject:        schema.NestedAttributeObject{Attributes: interfaceAttributes()},
 			},
 			"pxelinux_config": schema.StringAttribute{
-				MarkdownDescription: "The `id` of the `netboot_pxelinux_config` that the guest boots by. It orders the guest after its configuration.",
+				MarkdownDescription: "The `id` of the `netboot_pxelinux_config` that the guest boots by. It orders the guest after its configuration, and lets the plan find out whether the guest would boot: whether its firmware asks for that file, its network serves it, and kernel and initrd fit.",
 				Optional:            true,
 			},
 			"boot_check": schema.SingleNestedAttribute{

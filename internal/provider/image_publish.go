@@ -90,6 +90,7 @@ func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, befor
 			published[kind] = &now
 			file.setPresent(&now)
 			m.setFile(ctx, kind, file, diags)
+			r.note(*m, kind, *file)
 		})
 	}
 	all.Wait()
@@ -99,6 +100,14 @@ func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, befor
 		}
 	}
 	return published
+}
+
+// note notes what is known of a file, for who boots it.
+func (r *imageResource) note(m imageModel, kind string, file bootFileModel) {
+	if m.TFTPRoot.IsUnknown() || file.Path.IsUnknown() || file.Path.IsNull() {
+		return
+	}
+	r.plans.files.add(m.TFTPRoot.ValueString()+"/"+file.Path.ValueString(), plannedFile{kind, uint64(file.SizeBytes.ValueInt64())})
 }
 
 // publishFile streams one file from its source to the host, unless it is there. before is the one

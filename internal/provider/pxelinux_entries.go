@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -234,6 +235,27 @@ func (m pxelinuxConfigModel) lacksInitrd(ctx context.Context, diags *diag.Diagno
 	var entries []entryModel
 	diags.Append(m.Entries.ElementsAs(ctx, &entries, false)...)
 	return slices.ContainsFunc(entries, func(e entryModel) bool { return e.Initrd.IsNull() })
+}
+
+// checkKinds refuses an entry whose kernel is the initrd of an image, or the other way round: the
+// firmware jumps into whatever it loads.
+func (m pxelinuxConfigModel) checkKinds(ctx context.Context, planned *plans, diags *diag.Diagnostics) {
+	config, known := m.config(ctx, diags)
+	if !known {
+		return
+	}
+	for i, e := range config.Entries {
+		for kind, file := range map[string]string{"kernel": e.Kernel, "initrd": e.Initrd} {
+			found, ok := planned.files.find(m.TFTPRoot.ValueString() + "/" + file)
+			if ok && found.kind != kind {
+				refuse([]pxelinux.Problem{{
+					Severity: pxelinux.Error, Entry: i, Field: kind,
+					Message: fmt.Sprintf("%s is the %s of a netboot_image", file, found.kind),
+					Remedy:  fmt.Sprintf("write the path of its %s", kind),
+				}}, path.Root("entries"), diags)
+			}
+		}
+	}
 }
 
 // refuse reports the errors of a configuration, each where the user wrote it, and returns the

@@ -140,6 +140,9 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	if prior == nil || !prior.Content.Equal(plan.Content) {
 		plan.warn(risks, &resp.Diagnostics)
 	}
+	if !config.Entries.IsNull() && !config.Entries.IsUnknown() {
+		plan.checkKinds(ctx, r.plans, &resp.Diagnostics)
+	}
 	if !plan.ID.IsUnknown() && !plan.Content.IsUnknown() {
 		text, _ := pxelinux.Parse(plan.Content.ValueString(), pxelinux.UnknownFirmware)
 		r.plans.configs.add(plan.ID.ValueString(), text)
