@@ -29,6 +29,30 @@ func CacheDir(elem ...string) (string, error) {
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
+// cachedDir is a directory of the cache that fill makes the content of when it is not there yet. It
+// appears whole or not at all.
+func cachedDir(ctx context.Context, name string, fill func(ctx context.Context, dir string) error) (string, error) {
+	cache, err := CacheDir()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, name)
+	return dir, exclusively(ctx, func() error {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		partial, err := os.MkdirTemp(cache, name+"-")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(partial) }()
+		if err := fill(ctx, partial); err != nil {
+			return err
+		}
+		return errors.Join(os.Chmod(partial, 0o755), os.Rename(partial, dir))
+	})
+}
+
 // exclusively does the work while no other process does any under this lock: go test runs the tests
 // of several packages at once, and each may be the first to need what the cache does not have yet.
 func exclusively(ctx context.Context, work func() error) error {

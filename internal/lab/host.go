@@ -1,5 +1,6 @@
 // Package lab starts what tests and the demo need from the real world, and stops it again: libvirt
-// hosts of their own, an s390x kernel and initrd to boot in them, and web servers that misbehave.
+// hosts of their own, an s390x kernel and initrd to boot in them, other releases of QEMU and their
+// firmware, and web servers that misbehave.
 //
 // It needs Linux, root and Debian's packages, and installs those that are missing. It knows neither
 // Terraform nor the provider, so that a test can ask the real server whether the provider is right.
@@ -201,8 +202,12 @@ func (h *Host) Virsh(ctx context.Context, args ...string) (string, error) {
 
 // Exec runs a command inside of the host's namespaces, such as ip, and returns what it prints.
 func (h *Host) Exec(ctx context.Context, args ...string) (string, error) {
+	return output(h.command(ctx, args...))
+}
+
+func (h *Host) command(ctx context.Context, args ...string) *exec.Cmd {
 	enter := []string{"--mount", "--root", "--net", "--pid", "--target", strconv.Itoa(h.init.Process.Pid), "--"}
-	return output(exec.CommandContext(ctx, "nsenter", append(enter, args...)...))
+	return exec.CommandContext(ctx, "nsenter", append(enter, args...)...)
 }
 
 // output runs the command and returns what it prints; its error says what the command complained about.

@@ -21,7 +21,7 @@ var modules = []string{"failover.ko", "net_failover.ko", "virtio_net.ko", "virti
 // call on a machine downloads its package (30 MB) through the machine's own apt sources; the file and
 // the modules of the initrd then stay in the cache, until its directory kernel is removed.
 func Kernel(ctx context.Context) (string, error) {
-	dir, err := kernelDir(ctx)
+	dir, err := cachedDir(ctx, "kernel", downloadKernel)
 	if err != nil {
 		return "", fmt.Errorf("unable to get an s390x kernel: %w", err)
 	}
@@ -35,35 +35,13 @@ func Kernel(ctx context.Context) (string, error) {
 	return images[0], nil
 }
 
-// kernelDir is the directory that holds the kernel and its modules. It appears whole or not at all.
-func kernelDir(ctx context.Context) (string, error) {
-	cache, err := CacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "kernel")
-	return dir, exclusively(ctx, func() error {
-		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		partial, err := os.MkdirTemp(cache, "kernel-")
-		if err != nil {
-			return err
-		}
-		defer func() { _ = os.RemoveAll(partial) }()
-		if err := downloadKernel(ctx, partial); err != nil {
-			return err
-		}
-		return errors.Join(os.Chmod(partial, 0o755), os.Rename(partial, dir))
-	})
-}
-
+// downloadKernel fills the directory with the kernel and its modules.
 func downloadKernel(ctx context.Context, dir string) error {
-	apt, err := newForeignApt()
+	apt, err := newPrivateApt("APT::Architecture=s390x", "APT::Architectures=s390x")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(apt.dir) }()
+	defer apt.remove()
 	if _, err := apt.run(ctx, "apt-get", "update"); err != nil {
 		return err
 	}
@@ -85,43 +63,9 @@ func downloadKernel(ctx context.Context, dir string) error {
 	return unpackKernel(ctx, debs[0], dir)
 }
 
-// foreignApt is apt for s390x packages with a state of its own: adding the architecture to the
-// machine's would change what apt does there.
-type foreignApt struct{ dir string }
-
-func newForeignApt() (*foreignApt, error) {
-	dir, err := os.MkdirTemp("", "netboot-apt-")
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range []string{"state/lists/partial", "cache/archives/partial"} {
-		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
-			return nil, err
-		}
-	}
-	return &foreignApt{dir}, os.WriteFile(filepath.Join(dir, "status"), nil, 0o644)
-}
-
-func (a *foreignApt) run(ctx context.Context, program string, args ...string) (string, error) {
-	options := []string{
-		"-q",
-		"-o", "APT::Architecture=s390x",
-		"-o", "APT::Architectures=s390x",
-		"-o", "APT::Sandbox::User=", // apt's own user cannot write here
-		"-o", "Acquire::Languages=none",
-		"-o", "Dir::State=" + filepath.Join(a.dir, "state"),
-		"-o", "Dir::State::status=" + filepath.Join(a.dir, "status"),
-		"-o", "Dir::Cache=" + filepath.Join(a.dir, "cache"),
-	}
-	cmd := exec.CommandContext(ctx, program, append(options, args...)...)
-	cmd.Dir = a.dir
-	cmd.Env = append(os.Environ(), "LC_ALL=C")
-	return output(cmd)
-}
-
 // kernelPackage is the package that Debian's meta package for the current kernel depends on, such as
 // linux-image-6.1.0-50-s390x.
-func (a *foreignApt) kernelPackage(ctx context.Context) (string, error) {
+func (a *privateApt) kernelPackage(ctx context.Context) (string, error) {
 	const meta = "linux-image-s390x"
 	depends, err := a.run(ctx, "apt-cache", "depends", meta)
 	if err != nil {

@@ -27,7 +27,7 @@ var daemons = []daemon{
 }
 
 func up(ctx context.Context) error {
-	if err := setup(ctx); err != nil {
+	if _, err := prepare(ctx); err != nil {
 		return err
 	}
 	for _, d := range daemons {

@@ -18,8 +18,8 @@ var commands = []struct {
 	name, help string
 	run        func(context.Context) error
 }{
-	{"setup", "install the packages that are missing, get an s390x kernel and build an initrd for it", setup},
-	{"up", "setup, and start this machine's libvirtd when none answers", up},
+	{"setup", "install the packages that are missing, get an s390x kernel and newer QEMUs, build an initrd", setup},
+	{"up", "what the demo needs of setup, and start this machine's libvirtd when none answers", up},
 	{"down", "stop what up started", down},
 	{"demo", "up, and netboot a guest with examples/quickstart and the CLI that $TF names", demo},
 	{"demo-clean", "take away all that demo made", demoClean},
@@ -49,7 +49,10 @@ func run(ctx context.Context, args []string) error {
 }
 
 func setup(ctx context.Context) error {
-	_, err := prepare(ctx)
+	if _, err := prepare(ctx); err != nil {
+		return err
+	}
+	_, err := lab.QEMUs(ctx)
 	return err
 }
 

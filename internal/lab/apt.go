@@ -1,0 +1,58 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// privateApt is apt with a state of its own, for packages of another architecture or another release:
+// adding those to the machine's own sources would change what apt does there.
+type privateApt struct {
+	dir     string // holds that state, and what apt-get downloads
+	options []string
+}
+
+// newPrivateApt takes apt's own options, such as APT::Architecture=s390x.
+func newPrivateApt(options ...string) (*privateApt, error) {
+	dir, err := os.MkdirTemp("", "netboot-apt-")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"state/lists/partial", "cache/archives/partial"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	options = append(options,
+		"APT::Sandbox::User=", // apt's own user cannot write here
+		"Acquire::Languages=none",
+		"Dir::State="+filepath.Join(dir, "state"),
+		"Dir::State::status="+filepath.Join(dir, "status"),
+		"Dir::Cache="+filepath.Join(dir, "cache"),
+	)
+	return &privateApt{dir, options}, os.WriteFile(filepath.Join(dir, "status"), nil, 0o644)
+}
+
+// useRelease has packages come from a release of Debian in place of the machine's own sources.
+func (a *privateApt) useRelease(release string) error {
+	const line = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian %s main\n"
+	list := filepath.Join(a.dir, "sources.list")
+	a.options = append(a.options, "Dir::Etc::sourcelist="+list, "Dir::Etc::sourceparts=-")
+	return os.WriteFile(list, fmt.Appendf(nil, line, release), 0o644)
+}
+
+func (a *privateApt) run(ctx context.Context, program string, args ...string) (string, error) {
+	options := []string{"-q"}
+	for _, option := range a.options {
+		options = append(options, "-o", option)
+	}
+	cmd := exec.CommandContext(ctx, program, append(options, args...)...)
+	cmd.Dir = a.dir
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	return output(cmd)
+}
+
+func (a *privateApt) remove() { _ = os.RemoveAll(a.dir) }

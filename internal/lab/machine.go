@@ -1,0 +1,171 @@
+package lab
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Machine is an s390x guest that QEMU runs without libvirt, for libvirt knows only the QEMU releases of
+// its time. It boots over its one network interface.
+type Machine struct {
+	QEMU     QEMU
+	Bridge   string // of one of the host's networks
+	MAC      string
+	UUID     string
+	Memory   string // as QEMU has it; by default "512M"
+	Loadparm string
+	GiveUpAt string // words on the console, behind which some firmware hangs
+}
+
+// Guest is a machine that has booted and then stopped: its firmware gave up, or the kernel that it
+// loaded stopped it.
+type Guest struct {
+	Address uint64 // where it stopped: in the program status word of its disabled wait
+
+	host     *Host
+	dir      string
+	qemu     *exec.Cmd
+	monitor  *monitor
+	complain bytes.Buffer
+}
+
+// Netboot starts the machine in the host's namespaces and returns when it has stopped. The context
+// bounds that; it also has to last until Close. Close ends the machine.
+func (h *Host) Netboot(ctx context.Context, m Machine) (*Guest, error) {
+	dir, err := os.MkdirTemp(h.Dir, "guest")
+	if err != nil {
+		return nil, err
+	}
+	g := &Guest{host: h, dir: dir}
+	if err := g.run(ctx, m); err != nil {
+		g.end()
+		err = fmt.Errorf("unable to netboot a guest: %w: %s\n%s", errors.Join(ctx.Err(), err), &g.complain, g.Console())
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return g, nil
+}
+
+// run starts the machine with its processors stopped, so that no event comes before the monitor listens.
+func (g *Guest) run(ctx context.Context, m Machine) error {
+	g.qemu = g.host.command(ctx, g.commandLine(m)...)
+	g.qemu.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	g.qemu.Cancel = g.kill
+	g.qemu.Stderr = &g.complain
+	requests, err := g.qemu.StdinPipe()
+	if err != nil {
+		return err
+	}
+	messages, err := g.qemu.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := g.qemu.Start(); err != nil {
+		return err
+	}
+	g.monitor = newMonitor(requests, messages)
+	if err := g.monitor.execute("qmp_capabilities", nil); err != nil {
+		return err
+	}
+	if err := g.plugIn(ctx, m.Bridge); err != nil {
+		return err
+	}
+	if m.GiveUpAt != "" {
+		booting, stopped := context.WithCancel(ctx)
+		defer stopped()
+		go g.killAt(booting, m.GiveUpAt)
+	}
+	g.Address, err = g.monitor.panicked()
+	return err
+}
+
+// killAt ends the guest when its console shows these words.
+func (g *Guest) killAt(ctx context.Context, words string) {
+	for !strings.Contains(g.Console(), words) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	_ = g.kill() // which fails where the guest has just gone
+}
+
+// plugIn joins the bridge with the network interface that QEMU has made. One that is made and joined
+// before QEMU opens it has no carrier yet, and the bridge may then lose the guest's first packet.
+func (g *Guest) plugIn(ctx context.Context, bridge string) error {
+	_, err := g.host.Exec(ctx, "ip", "link", "set", g.tap(), "master", bridge, "up")
+	return err
+}
+
+func (g *Guest) commandLine(m Machine) []string {
+	machine := "s390-ccw-virtio"
+	if m.Loadparm != "" {
+		machine += ",loadparm=" + m.Loadparm
+	}
+	args := append(m.QEMU.command[:len(m.QEMU.command):len(m.QEMU.command)],
+		"-machine", machine,
+		"-accel", "tcg",
+		"-m", cmp.Or(m.Memory, "512M"),
+		"-nodefaults", "-display", "none",
+		"-no-shutdown", "-action", "panic=pause", // a guest that stops keeps its memory
+		"-chardev", "file,id=console,path="+g.consoleFile(),
+		"-device", "sclpconsole,chardev=console",
+		"-netdev", "tap,id=net,script=no,downscript=no,ifname="+g.tap(),
+		"-device", "virtio-net-ccw,netdev=net,bootindex=1,mac="+m.MAC,
+		"-qmp", "stdio", "-S",
+	)
+	if m.UUID != "" {
+		args = append(args, "-uuid", m.UUID)
+	}
+	return args
+}
+
+// tap is the host's end of the network interface, which goes with QEMU.
+func (g *Guest) tap() string { return filepath.Base(g.dir) }
+
+func (g *Guest) consoleFile() string { return filepath.Join(g.dir, "console") }
+
+// kill also ends QEMU, which nsenter has in a process namespace but not in a process group of its own.
+func (g *Guest) kill() error { return syscall.Kill(-g.qemu.Process.Pid, syscall.SIGKILL) }
+
+// end returns when QEMU is gone and has said its last word.
+func (g *Guest) end() {
+	if g.qemu.Process != nil {
+		_ = g.kill()      // which fails where the context has ended
+		_ = g.qemu.Wait() // killed
+	}
+}
+
+// Close ends the machine.
+func (g *Guest) Close() error {
+	g.end()
+	return os.RemoveAll(g.dir)
+}
+
+// Console is what the firmware has said, with line ends as in a file.
+func (g *Guest) Console() string {
+	console, err := os.ReadFile(g.consoleFile())
+	if err != nil {
+		return err.Error()
+	}
+	return strings.ReplaceAll(string(console), "\r", "")
+}
+
+// Memory is a part of the guest's memory.
+func (g *Guest) Memory(address, size uint64) ([]byte, error) {
+	file := filepath.Join(g.dir, "memory")
+	arguments := map[string]any{"val": address, "size": size, "filename": file}
+	if err := g.monitor.execute("pmemsave", arguments); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+}

@@ -1,0 +1,73 @@
+package lab
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// Where an s390x kernel has what its loader and the loader's user tell it.
+//
+// Linux arch/s390/include/asm/setup.h, "struct parmarea".
+const (
+	kernelEntry       = 0x10000
+	kernelMagic       = 0x10008
+	initrdAddress     = 0x10408
+	initrdSize        = 0x10410
+	commandLine       = 0x10480
+	commandLineLength = 896
+)
+
+// Where the probe has its program status word, and the address that is in it but for the number.
+const (
+	probeStatus  = 0x10040
+	probeAddress = 0x7e570000
+)
+
+// ProbeEnd is the byte of a ProbeKernel behind the command line, so that one without its NUL shows.
+const ProbeEnd = '#'
+
+// ProbeKernel is a kernel that does nothing but stop the guest, in a way that tells its number and
+// leaves all that the firmware has loaded where it is.
+func ProbeKernel(number uint16) []byte {
+	kernel := make([]byte, commandLine+commandLineLength+1)
+	copy(kernel[kernelEntry:], []byte{
+		0x0d, 0x10, // basr %r1,0
+		0x82, 0x00, 0x10, 0x3e, // lpsw 0x3e(%r1), which is probeStatus
+	})
+	copy(kernel[kernelMagic:], "S390EP")
+	status := uint64(0x000a0000_80000000 | probeAddress) // waits with interrupts disabled
+	binary.BigEndian.PutUint64(kernel[probeStatus:], status|uint64(number))
+	kernel[commandLine+commandLineLength] = ProbeEnd
+	return kernel
+}
+
+// Probe is what a ProbeKernel was given.
+type Probe struct {
+	Number      uint16
+	CommandLine string // up to its NUL
+	Initrd      []byte // its first page
+	InitrdSize  uint64
+}
+
+// Probe says which ProbeKernel has run; none has when the firmware gave up.
+func (g *Guest) Probe() (probe Probe, ran bool, err error) {
+	const addressingMode = 0x80000000 // which QEMU 7.2 takes for a bit of the address
+	if g.Address&^(addressingMode|0xffff) != probeAddress {
+		return Probe{}, false, nil
+	}
+	text, err := g.Memory(commandLine, commandLineLength+1)
+	if err != nil {
+		return Probe{}, false, err
+	}
+	fields, err := g.Memory(initrdAddress, 16)
+	if err != nil {
+		return Probe{}, false, err
+	}
+	text, _, _ = bytes.Cut(text, []byte{0})
+	size := binary.BigEndian.Uint64(fields[initrdSize-initrdAddress:])
+	probe = Probe{Number: uint16(g.Address), CommandLine: string(text), InitrdSize: size}
+	if size > 0 {
+		probe.Initrd, err = g.Memory(binary.BigEndian.Uint64(fields), min(size, 4096))
+	}
+	return probe, true, err
+}

@@ -1,0 +1,112 @@
+package lab
+
+import (
+	"context"
+	"debug/elf"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Releases of Debian whose QEMU brings another generation of the firmware than the machine's own.
+var qemuReleases = []string{"trixie", "forky"}
+
+// QEMU is one that runs s390x guests, with the firmware that it came with.
+type QEMU struct {
+	Name     string // "installed", or the release of Debian that it is from
+	Firmware string // path of its s390-ccw.img
+
+	command []string
+}
+
+// QEMUs are the machine's own QEMU and those of later releases of Debian, which the first call on a
+// machine downloads (30 MB each). They stay in the cache, until their directories qemu-* are removed.
+func QEMUs(ctx context.Context) ([]QEMU, error) {
+	if err := InstallPackages(ctx); err != nil {
+		return nil, err
+	}
+	all := []QEMU{{"installed", firmwareIn("/"), []string{"qemu-system-s390x"}}}
+	for _, release := range qemuReleases {
+		q, err := releasedQEMU(ctx, release)
+		if err != nil {
+			return nil, fmt.Errorf("unable to get QEMU from Debian %s: %w", release, err)
+		}
+		all = append(all, q)
+	}
+	return all, nil
+}
+
+func firmwareIn(root string) string { return filepath.Join(root, "usr/share/qemu/s390-ccw.img") }
+
+// releasedQEMU runs with the libraries and the loader of its own release, as it needs newer ones than
+// the machine's.
+func releasedQEMU(ctx context.Context, release string) (QEMU, error) {
+	root, err := cachedDir(ctx, "qemu-"+release, func(ctx context.Context, dir string) error {
+		return downloadQEMU(ctx, release, dir)
+	})
+	if err != nil {
+		return QEMU{}, err
+	}
+	program := filepath.Join(root, "usr/bin/qemu-system-s390x")
+	loader, err := loaderOf(program)
+	if err != nil {
+		return QEMU{}, err
+	}
+	libraries, err := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu*"))
+	if err != nil {
+		return QEMU{}, err
+	}
+	for _, dir := range libraries {
+		libraries = append(libraries, filepath.Join(dir, "systemd")) // which libsystemd-shared is in
+	}
+	firmware := firmwareIn(root)
+	return QEMU{release, firmware, []string{
+		filepath.Join(root, "usr", loader), "--library-path", strings.Join(libraries, ":"),
+		program, "-L", filepath.Dir(firmware),
+	}}, nil
+}
+
+// loaderOf is the path of the dynamic loader that a program asks for.
+func loaderOf(program string) (string, error) {
+	file, err := elf.Open(program)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }()
+	section := file.Section(".interp")
+	if section == nil {
+		return "", fmt.Errorf("%s names no dynamic loader", program)
+	}
+	path, err := section.Data()
+	return strings.TrimRight(string(path), "\x00"), err
+}
+
+// downloadQEMU unpacks QEMU and all that it depends on into the directory.
+func downloadQEMU(ctx context.Context, release, dir string) error {
+	apt, err := newPrivateApt("APT::Install-Recommends=0")
+	if err != nil {
+		return err
+	}
+	defer apt.remove()
+	if err := apt.useRelease(release); err != nil {
+		return err
+	}
+	announce("Downloading QEMU of Debian %s", release)
+	if _, err := apt.run(ctx, "apt-get", "update"); err != nil {
+		return err
+	}
+	if _, err := apt.run(ctx, "apt-get", "-y", "--download-only", "install", "qemu-system-s390x", "qemu-system-data"); err != nil {
+		return err
+	}
+	debs, err := filepath.Glob(filepath.Join(apt.dir, "cache/archives/*.deb"))
+	if err != nil {
+		return err
+	}
+	for _, deb := range debs {
+		if _, err := output(exec.CommandContext(ctx, "dpkg-deb", "--extract", deb, dir)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

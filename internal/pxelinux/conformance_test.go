@@ -1,0 +1,320 @@
+package pxelinux_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+)
+
+func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
+
+// TestConformance serves each file of testdata/conformance to real firmware of every generation and
+// compares what it boots with what this package says of the text.
+//
+// Where ValidateText finds an error, the firmware does not do what the text says. What it does instead
+// is in NAME.want, or for one generation in NAME.separate.want, NAME.merged.want or NAME.menu.want.
+// Where that depends on what the firmware's memory happens to hold, the file says "undefined".
+func TestConformance(t *testing.T) {
+	cases, err := filepath.Glob("testdata/conformance/*.cfg")
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("there are no cases: %v", err)
+	}
+	n := startNetwork(t, "conform", "testdata/conformance/network.xml")
+	n.serveFiles(t)
+	for _, f := range firmwares(t) {
+		t.Run(f.name, func(t *testing.T) {
+			for _, file := range cases {
+				name := strings.TrimSuffix(file, ".cfg")
+				t.Run(filepath.Base(name), func(t *testing.T) {
+					t.Parallel()
+					f.conforms(t, n, string(read(t, file)), name)
+				})
+			}
+		})
+	}
+}
+
+func (f firmware) conforms(t *testing.T, n network, text, name string) {
+	want := f.predict(text)
+	if f.refuses(text) {
+		golden := f.golden(t, name)
+		if strings.HasPrefix(golden, "entry: ") && golden != want {
+			t.Errorf("Parse reads\n%s\nfor\n%s", want, golden)
+		}
+		want = golden
+	}
+	if want == undefined {
+		return
+	}
+	n.wantBoot(t, n.guestOf(t, f, text), want)
+}
+
+func (f firmware) refuses(text string) bool {
+	return slices.ContainsFunc(pxelinux.ValidateText(text, f.generation),
+		func(p pxelinux.Problem) bool { return p.Severity == pxelinux.Error })
+}
+
+// predict is what the package says that the firmware boots.
+func (f firmware) predict(text string) string {
+	config, _ := pxelinux.Parse(text, f.generation)
+	entry, err := config.Boot(f.generation, "")
+	if err != nil {
+		return "fails: " + err.Error()
+	}
+	if entry.Append == "" {
+		entry.Append = "BOOT_IMAGE=" + entry.Kernel // which Render writes, for want of an empty line
+	}
+	if len(entry.Append) > pxelinux.MaxAppendSize { // one more is copied, in the place of the NUL
+		entry.Append = entry.Append[:pxelinux.MaxAppendSize+1] + string(lab.ProbeEnd)
+	}
+	return describe(entry)
+}
+
+// golden is what the firmware does with a text that says something else.
+func (f firmware) golden(t *testing.T, name string) string {
+	t.Helper()
+	want, err := os.ReadFile(name + "." + generationNames[f.generation] + ".want")
+	if errors.Is(err, os.ErrNotExist) {
+		want, err = os.ReadFile(name + ".want")
+	}
+	if err != nil {
+		t.Fatalf("ValidateText refuses the text, so there has to be a file that says what the firmware does: %v", err)
+	}
+	return strings.TrimSpace(string(want))
+}
+
+const undefined = "undefined"
+
+// describe has the form of a .want file.
+func describe(e pxelinux.Entry) string {
+	return fmt.Sprintf("entry: %s\nkernel: %s\ninitrd: %s\nappend: %s", e.Label, e.Kernel, e.Initrd, e.Append)
+}
+
+// TestConformanceWants finds files that no generation needs any more.
+func TestConformanceWants(t *testing.T) {
+	wants, err := filepath.Glob("testdata/conformance/*.want")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range wants {
+		name, generation, _ := strings.Cut(strings.TrimSuffix(filepath.Base(want), ".want"), ".")
+		text := string(read(t, filepath.Join("testdata/conformance", name+".cfg")))
+		needed := false
+		for candidate, name := range generationNames {
+			applies := generation == "" || generation == name
+			needed = needed || applies && firmware{generation: candidate}.refuses(text)
+		}
+		if !needed {
+			t.Errorf("%s is for a text that ValidateText does not refuse", want)
+		}
+	}
+}
+
+// firmware is one to test, in the QEMU that it is from.
+type firmware struct {
+	name       string
+	qemu       lab.QEMU
+	generation pxelinux.Firmware
+}
+
+var generationNames = map[pxelinux.Firmware]string{
+	pxelinux.SeparateLoader: "separate",
+	pxelinux.Merged:         "merged",
+	pxelinux.Menu:           "menu",
+}
+
+func firmwares(t *testing.T) []firmware {
+	t.Helper()
+	qemus, err := lab.QEMUs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []firmware
+	for _, qemu := range qemus {
+		generation, err := pxelinux.IdentifyFirmware(read(t, qemu.Firmware))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, firmware{qemu.Name + "_" + generationNames[generation], qemu, generation})
+	}
+	return all
+}
+
+// network is one of the lab's libvirt networks, with a TFTP root of its own.
+type network struct {
+	host         *lab.Host
+	bridge, root string
+}
+
+// startNetwork creates a network that ends with the test. Its bridge has its name, and its TFTP root is
+// the directory of that name in /srv.
+func startNetwork(t *testing.T, name, xml string) network {
+	t.Helper()
+	host := lab.Shared(t)
+	n := network{host, name, filepath.Join(host.Dir, "srv", name)}
+	if err := os.MkdirAll(n.root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.Virsh(t.Context(), "net-create", xml); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = host.Virsh(context.Background(), "net-destroy", name) })
+	n.keepUp(t)
+	return n
+}
+
+// keepUp gives the bridge a port that stays. Between its last guest and the next one it would have no
+// carrier, and lose the first packet of that next guest, which then waits 8 seconds to send another.
+func (n network) keepUp(t *testing.T) {
+	t.Helper()
+	port, peer := n.bridge+"-up", n.bridge+"-peer"
+	for _, change := range []string{
+		"add " + port + " up type veth peer name " + peer,
+		"set " + peer + " up",
+		"set " + port + " master " + n.bridge,
+	} {
+		if _, err := n.host.Exec(t.Context(), append([]string{"ip", "link"}, strings.Fields(change)...)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { _, _ = n.host.Exec(context.Background(), "ip", "link", "delete", port) })
+}
+
+func (n network) serve(t *testing.T, name string, content []byte) {
+	t.Helper()
+	file := filepath.Join(n.root, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The files that configurations name. The number of a kernel is its place here, the content of an
+// initrd is its name.
+var (
+	kernels = []string{"k", "k2", "boot/k", longestPath}
+	initrds = []string{"i", "i2", "boot/i"}
+
+	longestPath = "long/" + strings.Repeat("k", pxelinux.MaxPathSize-len("long/"))
+)
+
+func (n network) serveFiles(t *testing.T) {
+	t.Helper()
+	for number, name := range kernels {
+		n.serve(t, name, lab.ProbeKernel(uint16(number)))
+	}
+	for _, name := range initrds {
+		n.serve(t, name, []byte(name))
+	}
+}
+
+// guestOf is a new guest, whose configuration has this text.
+func (n network) guestOf(t *testing.T, f firmware, text string) lab.Machine {
+	t.Helper()
+	mac := newMAC()
+	file, err := pxelinux.MACFileName(mac)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.serve(t, "pxelinux.cfg/"+file, []byte(text))
+	return lab.Machine{QEMU: f.qemu, MAC: mac}
+}
+
+// wantBoot boots a machine and compares what it does with the content of a .want file: lines of the
+// entry that was booted, or "fails: " and words of the firmware.
+func (n network) wantBoot(t *testing.T, m lab.Machine, want string) {
+	t.Helper()
+	got, console := n.boot(t, m, 2*time.Minute)
+	words, fails := strings.CutPrefix(want, "fails: ")
+	if fails && got == nothing && strings.Contains(console, words) {
+		return
+	}
+	if got != sameFiles(want) {
+		t.Errorf("got\n%s\nwant\n%s\nThe console:\n%s", got, want, console)
+	}
+}
+
+const nothing = "nothing"
+
+// boot says what the machine boots within this time, or "nothing", and what its console shows.
+func (n network) boot(t *testing.T, m lab.Machine, limit time.Duration) (outcome, console string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	m.Bridge = n.bridge
+	guest, err := n.host.Netboot(ctx, m)
+	if err != nil {
+		return nothing, err.Error()
+	}
+	defer func() {
+		if err := guest.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	probe, ran, err := guest.Probe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !ran {
+		return nothing, guest.Console()
+	}
+	return describe(pxelinux.Entry{
+		Label:  entryOnConsole(guest.Console()),
+		Kernel: kernels[probe.Number],
+		Initrd: strings.TrimRight(string(probe.Initrd), "\x00"),
+		Append: probe.CommandLine,
+	}), guest.Console()
+}
+
+var loadingEntry = regexp.MustCompile(`(?m)^Loading pxelinux\.cfg entry '(.*)'$`)
+
+func entryOnConsole(console string) string {
+	found := loadingEntry.FindStringSubmatch(console)
+	if found == nil {
+		return ""
+	}
+	return found[1]
+}
+
+// sameFiles writes the names of files as kernels and initrds have them, where the TFTP server takes
+// several names for one file.
+func sameFiles(outcome string) string {
+	lines := strings.Split(outcome, "\n")
+	for i, line := range lines {
+		keyword, name, _ := strings.Cut(line, ": ")
+		if keyword == "kernel" || keyword == "initrd" {
+			lines[i] = keyword + ": " + path.Clean("/" + name)[1:]
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+var lastMAC atomic.Uint32
+
+func newMAC() string {
+	n := lastMAC.Add(1)
+	return fmt.Sprintf("52:54:00:01:%02x:%02x", byte(n>>8), byte(n))
+}
+
+func read(t *testing.T, name string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
