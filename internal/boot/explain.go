@@ -60,6 +60,7 @@ type diagnosis struct {
 	findings []finding
 
 	output        bool // there was some
+	overwritten   bool // the firmware, by a file that it had no room for
 	gaveUp        bool // the firmware, after the last sign of a boot
 	gaveUpForGood bool
 }
@@ -87,7 +88,8 @@ func (d *diagnosis) observe(line string) {
 	// Once Linux runs, the words of the firmware are no longer the firmware's.
 	if d.stage < StageLinux {
 		d.gaveUp = d.gaveUp || givesUp.MatchString(line)
-		d.gaveUpForGood = d.gaveUpForGood || givesUpForGood.MatchString(line)
+		d.overwritten = d.overwritten || d.stage >= StageConfig && tooLarge.MatchString(line)
+		d.gaveUpForGood = d.gaveUpForGood || givesUpForGood.MatchString(line) || d.overwritten && triesNext.MatchString(line)
 		d.find(line, firmwareRules, 0)
 	}
 	d.find(line, linuxRules, len(firmwareRules))

@@ -32,6 +32,7 @@ func TestExplain(t *testing.T) {
 		{"", "Could not initialize network device", "could not set the network interface up"},
 		{"", "Virtio net boot device does not support secure boot!", "secure boot"},
 		{"", "! loadparm is set to an entry that is not available in the pxelinux.cfg file! !", "loadparm"},
+		{"", "ERROR: loadparm is set to an entry that is not available in the pxelinux.cfg file!", "loadparm"},
 		{"", "ERROR: Assertion 'rc < cfgsize' failed!", "overwrote its own memory"},
 		{"", "  Requesting information via DHCP:     \b\b\b010\b\b\b009", "no DHCP server has answered yet"},
 		{"", "Giving up after 10 DHCP requests", "no DHCP server gave"},

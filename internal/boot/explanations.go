@@ -7,10 +7,14 @@ var expression = regexp.MustCompile
 
 // givesUp is what the firmware prints when it can do no more with a device, givesUpForGood when it
 // stops. Up to QEMU 9.1, pc-bios/s390-ccw/netmain.c main() stops with "Failed to load OS from
-// network"; later netmain() says the same with a full stop, and the next device follows.
+// network"; later netmain() says the same with a full stop, and the next device follows. But after a
+// file that was too large for it, later firmware is overwritten and hangs, as measured with QEMU 10.0
+// and 11.1.
 var (
 	givesUp        = expression(`Failed to load OS from|^Failed to IPL from this network!|^Network initialization failed\.|^No virtio net device found\.|^! .* !$|` + givesUpForGood.String())
-	givesUpForGood = expression(`Failed to load OS from (network|hard disk)$|^Network initialization failed\. Halting\.|^! (No virtio net device found|IPL_TYPE_CCW expected|loadparm is set to an entry .*) !$|No suitable device for IPL\. Halting|^ERROR: Assertion '.*' failed!`)
+	triesNext      = expression(`^Failed to IPL from this network!`)
+	tooLarge       = expression(`TFTP buffer of \d+ bytes is too small`)
+	givesUpForGood = expression(`Failed to load OS from (network|hard disk)$|^Network initialization failed\. Halting\.|^! (No virtio net device found|IPL_TYPE_CCW expected) !$|^(!|ERROR:) loadparm is set to an entry|No suitable device for IPL\. Halting|^ERROR: Assertion '.*' failed!`)
 )
 
 // noOutput explains a console that shows nothing.
@@ -59,7 +63,7 @@ var firmwareRules = []rule{
 	{expression(`Could not initialize network device`), cause, StageNone,
 		"the firmware could not set the network interface up",
 		"remove unusual options from the interface, and give the guest at least 256 MiB"},
-	{expression(`! loadparm is set to an entry .*`), cause, StageNone,
+	{expression(`(!|ERROR:) loadparm is set to an entry .*`), cause, StageNone,
 		"the boot option loadparm asks for an entry that the pxelinux.cfg file does not have",
 		"remove loadparm from the guest, or add the entry"},
 	{expression(`ERROR: Assertion '.*' failed!`), cause, StageNone,

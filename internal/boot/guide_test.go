@@ -44,7 +44,7 @@ var guideTables = []struct {
 		{"", "Can not allocate memory for receive buffers"},
 		{"", "Could not initialize network device"},
 		{"", "Network boot device detected"},
-		{"", "! loadparm is set to an entry that is not available in the pxelinux.cfg file! !"},
+		{"", "ERROR: loadparm is set to an entry that is not available in the pxelinux.cfg file!"},
 		{"", "ERROR: Assertion '...' failed!"},
 	}},
 	{"DHCP", []guideMessage{

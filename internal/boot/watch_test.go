@@ -54,6 +54,7 @@ func TestWatchTranscripts(t *testing.T) {
 		{"empty-kernel", "Linux", StageStarted, Ended, "", []string{"jumped into what it loaded", "a file is empty"}},
 		{"kernel-silent", "Linux version", StageStarted, Ended, "", []string{"jumped into what it loaded"}},
 		{"initrd-too-big", "Linux", StageKernel, GaveUp, "", []string{"larger than the memory"}},
+		{"menu-initrd-too-big", "Linux", StageKernel, GaveUp, "", []string{"larger than the memory"}},
 		{"unreadable-kernel", "Linux", StageConfig, GaveUp, "", []string{"may not read the kernel or initrd"}},
 		{"unreadable-config-boots-default", "my own system", StageLinux, Ended, "", []string{"boots that"}},
 		{"no-dhcp", "Linux", StageFirmware, GaveUp, "", []string{"no DHCP server gave the guest an address"}},
