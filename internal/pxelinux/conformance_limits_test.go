@@ -99,7 +99,7 @@ func TestConformanceLoadparm(t *testing.T) {
 	text := "default b\n" + entry("a") + entry("b") + entry("c")
 	for _, f := range firmwares(t) {
 		config, _ := pxelinux.Parse(text, f.generation)
-		for _, loadparm := range []string{"", "0", "1", "2", "3", "03", "4", "A"} {
+		for _, loadparm := range []string{"", "0", "1", "2", "3", "03", "4", "A", "3A"} {
 			t.Run(f.name+" "+loadparm, func(t *testing.T) {
 				t.Parallel()
 				want := "fails: loadparm is set to an entry that is not available in the pxelinux.cfg file!"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Firmware is a generation of the network boot firmware of s390x guests, which comes with QEMU.
@@ -75,8 +76,8 @@ const (
 	loaderAddress = 0x7800000
 
 	// loaderMemory is the least memory that the separate loader runs in. With less it panics, or
-	// hangs without a word (measured with QEMU 7.2: 120 MiB panic, 124 MiB hang, 126 MiB boot).
-	loaderMemory = 126 * mebibyte
+	// hangs without a word (measured with QEMU 7.2: 121 MiB panic, 124 MiB hang, 125 MiB boot).
+	loaderMemory = 125 * mebibyte
 
 	// pageSize is what the initrd is aligned to.
 	//
@@ -180,7 +181,7 @@ func (c Config) Boot(f Firmware, loadparm string) (Entry, error) {
 	if len(c.Entries) == 0 {
 		return Entry{}, errors.New("there is no entry")
 	}
-	if number, err := strconv.Atoi(loadparm); f == Menu && err == nil && number > 0 {
+	if number := leadingNumber(loadparm); f == Menu && number > 0 {
 		if number > len(c.Entries) {
 			return Entry{}, fmt.Errorf("loadparm asks for entry %d of %d", number, len(c.Entries))
 		}
@@ -192,4 +193,11 @@ func (c Config) Boot(f Firmware, loadparm string) (Entry, error) {
 		}
 	}
 	return c.Entries[0], nil
+}
+
+// leadingNumber reads digits up to what is none, as atol does.
+func leadingNumber(text string) int {
+	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
+	number, _ := strconv.Atoi(text[:digits]) // 0 where there are none
+	return number
 }

@@ -66,11 +66,11 @@ func TestCheckMemory(t *testing.T) {
 		memory   uint64
 		want     string
 	}{
-		{"enough", SeparateLoader, 126 * mebibyte, ""},
-		{"too little", SeparateLoader, 125 * mebibyte, "error  needs 126 MiB of memory for itself, and the guest has 125 MiB"},
+		{"enough", SeparateLoader, 125 * mebibyte, ""},
+		{"too little", SeparateLoader, 124 * mebibyte, "error  needs 125 MiB of memory for itself, and the guest has 124 MiB"},
 		{"enough for a merged one", Merged, 64 * mebibyte, ""},
 		{"too little for any", Menu, 2 * mebibyte, "error  needs"},
-		{"enough for some", UnknownFirmware, 64 * mebibyte, "warning  needs 126 MiB"},
+		{"enough for some", UnknownFirmware, 64 * mebibyte, "warning  needs 125 MiB"},
 		{"enough for any", UnknownFirmware, 256 * mebibyte, ""},
 	} {
 		compareProblem(t, test.name, test.firmware.CheckMemory(test.memory), test.want)
@@ -106,6 +106,7 @@ func TestBoot(t *testing.T) {
 		{Menu, "b", "", "b"},
 		{Menu, "b", "3", "c"},
 		{Menu, "b", "0", "b"},
+		{Menu, "b", "3A", "c"},
 		{Menu, "b", "PROMPT", "b"},
 		{Menu, "b", "4", ""},
 	} {
