@@ -105,9 +105,9 @@ func TestCheckNetboot(t *testing.T) {
 		"fits a later firmware":        {netbootCase{initrd: 120 << 20, firmware: mergedFirmware}, nil},
 		"does not fit the memory":      {netbootCase{initrd: 600 << 20, firmware: mergedFirmware}, []string{"Error pxelinux_config in a guest with 512 MiB of memory"}},
 		"may not fit":                  {netbootCase{initrd: 120 << 20, firmware: unknownFirmware}, []string{"Warning pxelinux_config need 136314880 bytes"}},
-		"too little memory":            {netbootCase{memory: 120 << 20}, []string{"Error memory needs 126 MiB of memory for itself, and the guest has 120 MiB"}},
+		"too little memory":            {netbootCase{memory: 120 << 20}, []string{"Error memory needs 125 MiB of memory for itself, and the guest has 120 MiB"}},
 		"enough for a later firmware":  {netbootCase{memory: 120 << 20, firmware: mergedFirmware}, nil},
-		"perhaps too little":           {netbootCase{memory: 120 << 20, firmware: unknownFirmware}, []string{"Warning memory needs 126 MiB"}},
+		"perhaps too little":           {netbootCase{memory: 120 << 20, firmware: unknownFirmware}, []string{"Warning memory needs 125 MiB"}},
 		"perhaps too little, but runs": {netbootCase{memory: 120 << 20, firmware: unknownFirmware, runs: true}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -231,7 +231,7 @@ resource "netboot_domain" "check" {
 		refused(network(served, "", byConfig), "never", "reads", "52:54:00"),
 		refused(network(`"/srv/other"`, "", byConfig), "serves", "/srv/other"),
 		refused(network(served, `, bootfile = "pxelinux.0"`, `memory = "512MiB"`), "loader", "of", "other", "machines"),
-		refused(network(served, "", `memory = "64MiB"`), "needs", "126", "MiB"),
+		refused(network(served, "", `memory = "64MiB"`), "needs", "125", "MiB"),
 		refused(image("kernel", "initrd"), "Entry \"a\"", "has", "room", "for", "125829120"),
 		resource.TestStep{
 			Config: image("initrd", "kernel"), PlanOnly: true,

@@ -244,7 +244,8 @@ resource "netboot_domain" "test" {
 	}
 	refused := fails(entry("", bootKernel, "")+guest(ready), "the firmware gave up", "TFTP access violation", "Meaning:", "Remedy:", "| ")
 	refused.PreConfig, refused.ConfigPlanChecks = chmod(0o700), resource.ConfigPlanChecks{}
-	missing := fails(entry(`mac = "52:54:00:00:00:99"`, bootKernel, "")+guest(ready), "the firmware gave up", `stage "dhcp"`, "has no pxelinux.cfg file")
+	others := strings.ReplaceAll(guest(ready), "pxelinux_config = netboot_pxelinux_config.test.id", "depends_on = [netboot_pxelinux_config.test]")
+	missing := fails(entry(`mac = "52:54:00:00:00:99"`, bootKernel, "")+others, "the firmware gave up", `stage "dhcp"`, "has no pxelinux.cfg file")
 	missing.PreConfig = chmod(0o755)
 	acceptance(t,
 		resource.TestStep{Config: bootFiles(t) + entry("", bootKernel, "")},

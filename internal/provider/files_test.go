@@ -100,6 +100,14 @@ func removeHostFile(t *testing.T, path string) {
 	}
 }
 
+// chmodHost sets the mode of a file or directory of the lab host's /srv behind libvirt's back.
+func chmodHost(t *testing.T, path string, mode os.FileMode) {
+	t.Helper()
+	if err := os.Chmod(inSrv(t, path), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // statHostFile is a file of the lab host's /srv.
 func statHostFile(t *testing.T, path string) os.FileInfo {
 	t.Helper()

@@ -157,7 +157,7 @@ func (f bootFileModel) checkFree(there []string, part string, before *tftproot.F
 	if before != nil && before.Name == name || !slices.Contains(there, name) || slices.Contains(there, part) {
 		return nil
 	}
-	return fileNameError{fmt.Errorf("a file %q is under the TFTP root already, with other content; choose another file_name, or remove the file from the host", name)}
+	return fileNameError{fmt.Errorf("a file %q is under the TFTP root already, with other content or a mode in which guests cannot read it; choose another file_name, or remove the file from the host", name)}
 }
 
 // faultyAttribute is the attribute that an error in publishing a file is about.

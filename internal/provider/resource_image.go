@@ -62,7 +62,7 @@ func (r *imageResource) Schema(ctx context.Context, _ resource.SchemaRequest, re
 				Attributes:          kernelAttributes(),
 			},
 			"initrd": schema.SingleNestedAttribute{
-				MarkdownDescription: "The initial RAM disk. The firmware needs one in every pxelinux entry.",
+				MarkdownDescription: "The initial RAM disk. An entry for a kernel that needs none gets an empty one.",
 				Optional:            true,
 				Attributes:          initrdAttributes("initrd"),
 			},
@@ -103,6 +103,7 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		published := loadPrivate[tftproot.File](ctx, req.Private, kind, &resp.Diagnostics)
 		wanted.plan(ctx, plan.Name, kind, before, published, &resp.Diagnostics)
 		plan.setFile(ctx, kind, wanted, &resp.Diagnostics)
+		r.note(plan, kind, *wanted)
 	}
 	plan.checkNames(ctx, &resp.Diagnostics)
 	if !resp.Diagnostics.HasError() {
@@ -255,8 +256,12 @@ func (m *imageModel) setFile(ctx context.Context, kind string, file *bootFileMod
 	diags.Append(problems...)
 }
 
-// setPresent writes into the state what is on the host: nil is nothing.
+// setPresent writes into the state what is on the host: nil is nothing, and so is what no guest can
+// read; then the next apply publishes it anew.
 func (m *imageModel) setPresent(ctx context.Context, kind string, now *tftproot.File, diags *diag.Diagnostics) {
+	if now != nil && now.Unreadable {
+		now = nil
+	}
 	file := m.file(ctx, kind, diags)
 	if file == nil {
 		file = &bootFileModel{}

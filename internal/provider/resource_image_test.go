@@ -203,6 +203,11 @@ func TestAccImageDrift(t *testing.T) {
 		}),
 		mended(plancheck.ResourceActionUpdate, func() { writeHostFile(t, file, bootFile("bad kernel", len(oldKernel))) }),
 		mended(plancheck.ResourceActionUpdate, func() { virsh(t, "vol-delete", "--pool", "srv-boot", filepath.Base(file)) }),
+		mended(plancheck.ResourceActionUpdate, func() { chmodHost(t, file, 0o600) }),
+		mended(plancheck.ResourceActionUpdate, func() {
+			chmodHost(t, file, 0o640)
+			chmodHost(t, bootPath("initrd", anInitrd), 0)
+		}),
 		mended(plancheck.ResourceActionCreate, func() {
 			removeHostFile(t, file)
 			removeHostFile(t, bootPath("initrd", anInitrd))
@@ -213,6 +218,48 @@ func TestAccImageDrift(t *testing.T) {
 			virsh(t, "pool-destroy", "srv-boot")
 			virsh(t, "pool-undefine", "srv-boot")
 		}),
+	)
+}
+
+// TestAccImageUnreadable has a file that guests cannot read under a name that the user chose, where
+// others may have files too, and one that is being imported.
+func TestAccImageUnreadable(t *testing.T) {
+	const file = "/srv/boot/kernel.img"
+	kernel := local(t, oldKernel)
+	config := from(kernel, `file_name = "kernel.img"`)
+	given := func(path string) func() {
+		return func() {
+			writeHostFile(t, path, oldKernel)
+			chmodHost(t, path, 0o600)
+		}
+	}
+	acceptance(t,
+		resource.TestStep{Config: config},
+		resource.TestStep{
+			PreConfig: func() { chmodHost(t, file, 0o600) },
+			Config:    config, ConfigPlanChecks: actions(testImage, plancheck.ResourceActionUpdate), Check: hostFile(t, file, oldKernel),
+		},
+		resource.TestStep{
+			PreConfig: func() { chmodHost(t, file, 0o600) },
+			Config:    root(`path = "/srv/boot"`), Check: hostDir(t, "/srv/boot", "pxelinux.cfg"),
+		},
+		resource.TestStep{
+			PreConfig: given(file),
+			Config:    config, ExpectError: says(`Unable to create image "srv-boot/acc"`, `a file "kernel.img"`, "a mode in which guests cannot read it"),
+		},
+		resource.TestStep{
+			PreConfig: func() {
+				expect(t, hostMode(t, file, 0o600))
+				removeHostFile(t, file)
+				given(bootPath("kernel", oldKernel))()
+			},
+			Config: from(kernel) + `
+import {
+  to = netboot_image.test
+  id = "srv-boot/acc"
+}`,
+			ConfigPlanChecks: actions(testImage, plancheck.ResourceActionUpdate), Check: boots(t, oldKernel),
+		},
 	)
 }
 

@@ -207,8 +207,8 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 		state.setContent(ctx, text, &resp.Diagnostics)
 		state.SHA256 = types.StringValue(now.SHA256)
 	}
-	if err := r.findInitrd(ctx, state, &resp.Diagnostics); errors.Is(err, fs.ErrNotExist) {
-		state.SHA256 = types.StringNull() // so that the next apply publishes it again
+	if err := r.findInitrd(ctx, state, &resp.Diagnostics); now.Unreadable || errors.Is(err, fs.ErrNotExist) {
+		state.SHA256 = types.StringNull() // so that the next apply publishes both again
 	} else if err != nil {
 		fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
 		return
@@ -290,13 +290,14 @@ func (r *pxelinuxConfigResource) publishInitrd(ctx context.Context, m pxelinuxCo
 	return err
 }
 
-// findInitrd looks for what publishInitrd publishes. One of another size is none.
+// findInitrd looks for what publishInitrd publishes. One of another size is none, nor is one that
+// guests cannot read.
 func (r *pxelinuxConfigResource) findInitrd(ctx context.Context, m pxelinuxConfigModel, diags *diag.Diagnostics) error {
 	if !m.lacksInitrd(ctx, diags) {
 		return nil
 	}
 	info, err := r.directory(m).Stat(ctx, m.emptyInitrdName())
-	if err == nil && info.Size() != int64(len(image.EmptyInitrd)) {
+	if err == nil && (info.Size() != int64(len(image.EmptyInitrd)) || !tftproot.Readable(info)) {
 		err = fs.ErrNotExist
 	}
 	return err

@@ -184,6 +184,11 @@ func TestAccPxelinuxConfigDrift(t *testing.T) {
 		mended(plancheck.ResourceActionUpdate, func() { writeHostFile(t, file, nil) }),
 		mended(plancheck.ResourceActionUpdate, func() { writeHostFile(t, file, []byte("label \xff\x00\n")) }),
 		mended(plancheck.ResourceActionUpdate, func() { writeHostFile(t, file, []byte(strings.Repeat("no text\x00", 20000))) }),
+		mended(plancheck.ResourceActionUpdate, func() { chmodHost(t, file, 0o600) }),
+		mended(plancheck.ResourceActionUpdate, func() {
+			writeHostFile(t, file, []byte("label theirs\n"))
+			chmodHost(t, file, 0o640)
+		}),
 		mended(plancheck.ResourceActionCreate, func() { removeHostFile(t, file) }),
 		mended(plancheck.ResourceActionCreate, func() { virsh(t, "vol-delete", "--pool", "srv-boot-pxelinux.cfg", "default") }),
 		mended(plancheck.ResourceActionNoop, func() { virsh(t, "pool-destroy", "srv-boot-pxelinux.cfg") }),
@@ -210,6 +215,40 @@ func TestAccPxelinuxConfigTaken(t *testing.T) {
 				writeHostFile(t, file, nil) // as a killed run leaves it
 			},
 			Config: pxelinuxConfig(oneEntry), Check: guestReads(t, "default", oneEntryText),
+		},
+	)
+}
+
+// TestAccPxelinuxConfigUnreadable has a file that guests cannot read where Terraform knows nothing of it
+// yet: with this content it is made anew, with another one it is somebody else's.
+func TestAccPxelinuxConfigUnreadable(t *testing.T) {
+	const file = "/srv/boot/pxelinux.cfg/default"
+	given := func(text string) func() {
+		return func() {
+			writeHostFile(t, file, []byte(text))
+			chmodHost(t, file, 0o600)
+		}
+	}
+	config := pxelinuxConfig(oneEntry)
+	acceptance(t,
+		resource.TestStep{Config: root(`path = "/srv/boot"`)},
+		resource.TestStep{PreConfig: given("theirs\n"), Config: config, ExpectError: says("with other content")},
+		resource.TestStep{
+			PreConfig: func() { expect(t, hostMode(t, file, 0o600)); given(oneEntryText)() },
+			Config:    config, Check: guestReads(t, "default", oneEntryText),
+		},
+		resource.TestStep{
+			PreConfig: func() { chmodHost(t, file, 0o600) },
+			Config:    root(`path = "/srv/boot"`), Check: hostDir(t, "/srv/boot/pxelinux.cfg"),
+		},
+		resource.TestStep{
+			PreConfig: given(oneEntryText),
+			Config: config + `
+import {
+  to = netboot_pxelinux_config.test
+  id = "srv-boot/default"
+}`,
+			ConfigPlanChecks: actions(testConfig, plancheck.ResourceActionUpdate), Check: guestReads(t, "default", oneEntryText),
 		},
 	)
 }
@@ -309,6 +348,8 @@ func TestAccPxelinuxConfigWithoutInitrd(t *testing.T) {
 		resource.TestStep{ResourceName: testConfig, ImportState: true, ImportStateId: "srv-boot/" + name, ImportStateKind: resource.ImportBlockWithID},
 		mended(plancheck.ResourceActionUpdate, func() { removeHostFile(t, dir+name+".initrd") }),
 		mended(plancheck.ResourceActionUpdate, func() { writeHostFile(t, dir+name+".initrd", nil) }),
+		mended(plancheck.ResourceActionUpdate, func() { chmodHost(t, dir+name+".initrd", 0o600) }),
+		mended(plancheck.ResourceActionUpdate, func() { chmodHost(t, dir+name, 0o600) }),
 		mended(plancheck.ResourceActionCreate, func() { removeHostFile(t, dir+name) }),
 		resource.TestStep{
 			Config: pxelinuxConfig("mac = \"52:54:00:00:00:01\"\n" + menu(menuEntry("linux"))),

@@ -55,7 +55,7 @@ func (r *tftpRootResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A directory on the libvirt host that a network's dnsmasq serves by TFTP.\n\n" +
 			"It is reached through libvirt's storage API alone, as two autostarted directory pools: `name` at `path` and `<name>-pxelinux.cfg` at `path/pxelinux.cfg`. " +
-			"A directory or pool that is there is adopted, and what it holds is left alone. Destroy takes away the pools that it made, and the directories that it made and that are empty; missing parents of `path` are made, and stay.\n\n" +
+			"A directory or pool that is there is adopted if everybody can list and enter the directory (mode 0755), and what it holds is left alone. Destroy takes away the pools that it made, and the directories that it made and that are empty; missing parents of `path` are made, and stay.\n\n" +
 			"Everything under a TFTP root can be read by anyone on the networks that serve it: keep secrets out of boot files and command lines.",
 		Attributes: map[string]schema.Attribute{
 			"id": idAttribute("The root's `name`."),
@@ -163,6 +163,11 @@ func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, r
 	if rootErr == nil {
 		state.Path = types.StringValue(root.Path)
 	}
+	for _, pool := range []virt.Pool{root, configs} {
+		if err := notPublic(pool); err != nil { // not an error, so that destroy works
+			resp.Diagnostics.AddAttributeWarning(path.Root("path"), fmt.Sprintf("Unable to serve %s", state.subject()), sentence(err))
+		}
+	}
 	if imported {
 		// Who imports pools makes them his own; directories and what they hold stay theirs.
 		made := madePools{RootUUID: root.UUID, ConfigsUUID: configs.UUID}
@@ -228,17 +233,14 @@ func loadMade(ctx context.Context, private privateState, diags *diag.Diagnostics
 	return madePools{}
 }
 
-// look reads a pool after a fresh look at its directory. When that is gone libvirt stops the pool,
-// but not before it looks.
+// look reads a pool after a fresh look at its directory. Only then libvirt knows the directory's mode,
+// and stops the pool of a directory that is gone.
 func (r *tftpRootResource) look(ctx context.Context, name string) (virt.Pool, error) {
 	pool, err := r.host.Pool(ctx, name)
 	if err != nil || !pool.Active {
 		return pool, err
 	}
 	_, lookErr := r.host.VolumeNames(ctx, name)
-	if lookErr == nil {
-		return pool, nil
-	}
 	pool, err = r.host.Pool(ctx, name)
 	if err == nil && pool.Active {
 		err = lookErr
@@ -253,6 +255,9 @@ func (r *tftpRootResource) ensure(ctx context.Context, m tftpRootModel, made mad
 	if uuid != "" {
 		made.RootUUID, made.RootDirectory = uuid, made.RootDirectory || directory
 	}
+	if err == nil {
+		err = r.checkPublic(ctx, name)
+	}
 	if err != nil {
 		return made, err
 	}
@@ -260,7 +265,30 @@ func (r *tftpRootResource) ensure(ctx context.Context, m tftpRootModel, made mad
 	if uuid != "" {
 		made.ConfigsUUID, made.ConfigsDirectory = uuid, made.ConfigsDirectory || directory
 	}
+	if err == nil {
+		err = r.checkPublic(ctx, configPool(name))
+	}
 	return made, err
+}
+
+// checkPublic looks whether dnsmasq can read a pool's directory, as it is now.
+func (r *tftpRootResource) checkPublic(ctx context.Context, name string) error {
+	pool, err := r.look(ctx, name)
+	if err != nil {
+		return err
+	}
+	return notPublic(pool)
+}
+
+// notPublic is what is wrong with the directory of a pool that has just been looked at; nil where
+// nothing is. A network does not start with such a root, and with such a pxelinux.cfg no guest finds
+// its configuration. Of a pool that is not active libvirt does not know.
+func notPublic(pool virt.Pool) error {
+	if !pool.Active || pool.Public() {
+		return nil
+	}
+	return fmt.Errorf("the directory %[1]q has mode %[2]s, so dnsmasq, which runs without privileges, cannot list and enter it, and serves nothing of it; "+
+		"run chmod 0755 %[1]s on the libvirt host", pool.Path, pool.Mode)
 }
 
 // ensurePool adopts the pool where it is there and makes it otherwise; then uuid is the new pool's.

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -9,6 +10,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 )
 
 const testRoot = "netboot_tftp_root.test"
@@ -99,15 +102,90 @@ func TestAccTFTPRootDrift(t *testing.T) {
 }
 
 func TestAccTFTPRootAdoptsDirectory(t *testing.T) {
-	makeDir(t, "/srv/theirs", 0o750)
+	makeDir(t, "/srv/theirs", 0o775)
 	writeHostFile(t, "/srv/theirs/menu", []byte("theirs"))
 	writeHostFile(t, "/srv/theirs/pxelinux.cfg/graphics", []byte("theirs"))
 	acceptance(t, resource.TestStep{
 		Config: root(`path = "/srv/theirs"`),
-		Check:  hostMode(t, "/srv/theirs", 0o750),
+		Check:  hostMode(t, "/srv/theirs", 0o775),
 	})
 	expect(t, hostFile(t, "/srv/theirs/menu", []byte("theirs")))
 	expect(t, hostFile(t, "/srv/theirs/pxelinux.cfg/graphics", []byte("theirs")))
+}
+
+// TestAccTFTPRootRefusesWhatNobodyCanRead holds that a directory which dnsmasq could not serve is not
+// adopted, with or without a pool, and that nothing is left of the try.
+func TestAccTFTPRootRefusesWhatNobodyCanRead(t *testing.T) {
+	makeDir(t, "/srv/theirs", 0o700)
+	makeDir(t, "/srv/theirs/pxelinux.cfg", 0o754)
+	config := root("name = \"theirs\"\n path = \"/srv/theirs\"")
+	refuses := func(path, mode string, before func()) resource.TestStep {
+		return resource.TestStep{
+			PreConfig: before, Config: config,
+			ExpectError: says(`Unable to create TFTP root "theirs"`, "path =", fmt.Sprintf("The directory %q has mode %s,", path, mode), "run chmod 0755 "+path+" on the libvirt host"),
+		}
+	}
+	nothing := func() {
+		t.Helper()
+		expect(t, virshPrints(t, "pool-list --all --name", "not theirs"))
+	}
+	acceptance(t,
+		refuses("/srv/theirs", "0700", nil),
+		refuses("/srv/theirs", "0711", func() { nothing(); chmodHost(t, "/srv/theirs", 0o711) }),
+		refuses("/srv/theirs/pxelinux.cfg", "0754", func() { nothing(); chmodHost(t, "/srv/theirs", 0o755) }),
+		resource.TestStep{
+			PreConfig: func() { nothing(); chmodHost(t, "/srv/theirs/pxelinux.cfg", 0o705) },
+			Config:    config,
+			Check:     resource.ComposeTestCheckFunc(hostMode(t, "/srv/theirs", 0o755), hostMode(t, "/srv/theirs/pxelinux.cfg", 0o705)),
+		},
+	)
+	expect(t, hostDir(t, "/srv/theirs", "pxelinux.cfg"))
+}
+
+// TestAccTFTPRootRefusesPoolOfLibvirtsMode is a pool whose directory libvirt made, with its own mode.
+func TestAccTFTPRootRefusesPoolOfLibvirtsMode(t *testing.T) {
+	t.Cleanup(func() { removeHostFile(t, "/srv/theirs") })
+	define(t, "pool-define", "<pool type='dir'><name>theirs</name><target><path>/srv/theirs</path></target></pool>", "pool-undefine", "theirs")
+	virsh(t, "pool-build", "theirs")
+	virsh(t, "pool-start", "theirs")
+	t.Cleanup(func() { virsh(t, "pool-destroy", "theirs") })
+	config := root("name = \"theirs\"\n path = \"/srv/theirs\"")
+	acceptance(t,
+		resource.TestStep{Config: config, ExpectError: says(`The directory "/srv/theirs" has mode 0711,`, "run chmod 0755 /srv/theirs")},
+		resource.TestStep{
+			PreConfig: func() {
+				expect(t, hostDir(t, "/srv/theirs"))
+				expect(t, virshPrints(t, "pool-list --all --name", "theirs", "not theirs-pxelinux.cfg"))
+				chmodHost(t, "/srv/theirs", 0o755) // libvirt has not looked since
+			},
+			Config: config,
+		},
+	)
+	expect(t, virshPrints(t, "pool-info theirs", "State:          running"))
+}
+
+// TestAccTFTPRootBecomesUnreadable holds that a plan warns of a root which dnsmasq cannot read any more,
+// and that a destroy works. Terraform does not print what it is warned of before a destroy.
+func TestAccTFTPRootBecomesUnreadable(t *testing.T) {
+	c := newCLI(t, lab.Shared(t).URI, root(`path = "/srv/root"`))
+	warns := func(path, mode string) {
+		t.Helper()
+		const summary = `Warning: Unable to serve TFTP root "srv-root"`
+		want := says(summary, fmt.Sprintf("The directory %q has mode %s,", path, mode), "run chmod 0755 "+path)
+		if printed := c.must("plan", "-detailed-exitcode"); !want.MatchString(printed) || strings.Count(printed, summary) != 1 {
+			t.Errorf("the plan does not warn once of %s:\n%s", path, printed)
+		}
+	}
+	c.must("apply", "-auto-approve")
+	chmodHost(t, "/srv/root/pxelinux.cfg", 0o750)
+	warns("/srv/root/pxelinux.cfg", "0750")
+	chmodHost(t, "/srv/root/pxelinux.cfg", 0o755)
+	chmodHost(t, "/srv/root", 0o711)
+	warns("/srv/root", "0711")
+	c.write("main.tf", onHost(lab.Shared(t).URI)+root("path = \"/srv/root\"\n timeouts = { read = \"1m\" }"))
+	c.mustFail([]string{"apply", "-auto-approve"}, `Unable to update TFTP root "srv-root"`, `The directory "/srv/root" has mode 0711,`)
+	c.must("destroy", "-auto-approve")
+	expect(t, hostAbsent(t, "/srv/root"))
 }
 
 // TestAccTFTPRootKeepsWhatCameLater holds that a directory which it made stays while it holds

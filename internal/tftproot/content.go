@@ -9,13 +9,13 @@ import (
 )
 
 // Published returns the file of that name when its content has that SHA-256, and false when the
-// file is absent or has other content.
+// file is absent, has other content or cannot be read by others.
 func Published(ctx context.Context, dir Directory, name, sha256 string) (File, bool, error) {
 	file, err := examine(ctx, dir, name, io.Discard)
 	if errors.Is(err, fs.ErrNotExist) {
 		return File{}, false, nil
 	}
-	if err != nil || file.SHA256 != sha256 {
+	if err != nil || file.SHA256 != sha256 || file.Unreadable {
 		return File{}, false, err
 	}
 	return file, true, nil
@@ -25,8 +25,8 @@ func Published(ctx context.Context, dir Directory, name, sha256 string) (File, b
 //
 // That name is known only after the last byte, and libvirt cannot rename. So the content is staged
 // in the file part, replacing what a killed run left there, and then copied on the host. A file of
-// the final name is kept when it has the same content and replaced when it has other content, as
-// half a copy has. After an error there is no staged file, and nothing new under the final name.
+// the final name is kept when it is Published already; otherwise, as half a copy, it is replaced.
+// After an error there is no staged file, and nothing new under the final name.
 func PublishByContent(ctx context.Context, dir Directory, part string, name func(sha256 string) string, content io.Reader) (File, error) {
 	staged, err := stage(ctx, dir, part, content)
 	if err != nil {

@@ -32,23 +32,29 @@ func publish(ctx context.Context, dir Directory, content io.Reader) (File, error
 func TestPublishByContent(t *testing.T) {
 	tests := map[string]struct {
 		before map[string]string
+		hidden []string
 		copies int
 	}{
-		"new":               {nil, 1},
-		"leftover part":     {map[string]string{part: "half of something that is longer than the kernel"}, 1},
-		"same content":      {map[string]string{final: content}, 0},
-		"half copy":         {map[string]string{final: content[:10]}, 1},
-		"copy of zeros":     {map[string]string{final: strings.Repeat("\x00", len(content))}, 1},
-		"among other files": {map[string]string{"pxelinux.0": "x", final: content}, 0},
+		"new":                      {nil, nil, 1},
+		"leftover part":            {map[string]string{part: "half of something that is longer than the kernel"}, nil, 1},
+		"leftover part, hidden":    {map[string]string{part: "half"}, []string{part}, 1},
+		"same content":             {map[string]string{final: content}, nil, 0},
+		"same content, unreadable": {map[string]string{final: content}, []string{final}, 1},
+		"half copy":                {map[string]string{final: content[:10]}, nil, 1},
+		"copy of zeros":            {map[string]string{final: strings.Repeat("\x00", len(content))}, nil, 1},
+		"among other files":        {map[string]string{"pxelinux.0": "x", final: content}, nil, 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			dir := newMemory(test.before)
+			for _, name := range test.hidden {
+				dir.hide(name)
+			}
 			file, err := publish(t.Context(), dir, iotest.OneByteReader(strings.NewReader(content)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := File{final, hashOf(content), int64(len(content)), dir.files[final].ModTime}
+			want := File{Name: final, SHA256: hashOf(content), Size: int64(len(content)), ModTime: dir.files[final].ModTime}
 			if file != want {
 				t.Errorf("got %+v, want %+v", file, want)
 			}
@@ -186,17 +192,19 @@ func first(r io.Reader) string {
 }
 
 func TestPublished(t *testing.T) {
-	dir := newMemory(map[string]string{"whole": content, "damaged": content[1:]})
-	dir.files["unreadable"] = dir.files["whole"]
-	dir.faults["Read unreadable"] = 0
+	dir := newMemory(map[string]string{"whole": content, "damaged": content[1:], "hidden": content})
+	dir.hide("hidden")
+	dir.files["broken"] = dir.files["whole"]
+	dir.faults["Read broken"] = 0
 	tests := map[string]struct {
 		found bool
 		err   error
 	}{
-		"whole":      {true, nil},
-		"damaged":    {false, nil},
-		"absent":     {false, nil},
-		"unreadable": {false, errFault},
+		"whole":   {true, nil},
+		"damaged": {false, nil},
+		"absent":  {false, nil},
+		"hidden":  {false, nil},
+		"broken":  {false, errFault},
 	}
 	for name, want := range tests {
 		file, found, err := Published(t.Context(), dir, name, hashOf(content))
@@ -228,6 +236,15 @@ func TestVerify(t *testing.T) {
 	if now := verify(); now != known || dir.count("Read kernel") != 0 {
 		t.Errorf("unchanged: got %+v after %q", now, dir.calls)
 	}
+	dir.hide("kernel")
+	if now := verify(); !now.Unreadable || now.SHA256 != known.SHA256 || dir.count("Read kernel") != 0 {
+		t.Errorf("hidden: got %+v after %q", now, dir.calls)
+	}
+	dir.put("kernel", []byte(strings.ToUpper(content)))
+	if now := verify(); !now.Unreadable || now.SHA256 != hashOf(strings.ToUpper(content)) {
+		t.Errorf("hidden and altered: got %+v", now)
+	}
+	dir.files["kernel"].Mode = 0o644
 	dir.put("kernel", []byte(content)) // touched
 	if now := verify(); now.SHA256 != known.SHA256 || now.ModTime.Equal(known.ModTime) {
 		t.Errorf("touched: got %+v", now)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"testing"
 	"testing/fstest"
 	"testing/iotest"
@@ -32,10 +33,18 @@ func newMemory(files map[string]string) *memory {
 	return m
 }
 
+// put writes a file. One that was there keeps its mode, as it does on a disk.
 func (m *memory) put(name string, content []byte) {
 	m.clock = m.clock.Add(time.Second)
-	m.files[name] = &fstest.MapFile{Data: content, Mode: 0o644, ModTime: m.clock}
+	mode := fs.FileMode(0o644)
+	if old := m.files[name]; old != nil {
+		mode = old.Mode
+	}
+	m.files[name] = &fstest.MapFile{Data: content, Mode: mode, ModTime: m.clock}
 }
+
+// hide takes it from others to read a file.
+func (m *memory) hide(name string) { m.files[name].Mode = 0o600 }
 
 // begin records a call. It returns what to do at its end and, where it is to fail, after how many bytes.
 func (m *memory) begin(ctx context.Context, method, name string) (done func(), limit int, err error) {
@@ -135,10 +144,14 @@ func (m *memory) Remove(ctx context.Context, name string) error {
 	return nil
 }
 
-// expect fails the test unless the directory holds exactly these files.
-func (m *memory) expect(t *testing.T, want map[string]string) {
+// expect fails the test unless the directory holds exactly these files. Others may read them, but for
+// those that hidden names.
+func (m *memory) expect(t *testing.T, want map[string]string, hidden ...string) {
 	t.Helper()
 	for name, file := range m.files {
+		if isHidden := file.Mode != 0o644; isHidden != slices.Contains(hidden, name) {
+			t.Errorf("%s has mode %v", name, file.Mode)
+		}
 		if content, ok := want[name]; !ok {
 			t.Errorf("left on the host: %s, %d bytes", name, len(file.Data))
 		} else if content != string(file.Data) {

@@ -35,17 +35,13 @@ func ReadText(ctx context.Context, dir Directory, name string) (File, string, er
 func PublishText(ctx context.Context, dir Directory, name, content string) (File, error) {
 	err := dir.Create(ctx, name)
 	if errors.Is(err, fs.ErrExist) {
-		file, old, err := ReadText(ctx, dir, name)
-		if err != nil {
-			return File{}, fmt.Errorf("publish %s: %w: %w", name, fs.ErrExist, err)
-		}
-		if old == content {
+		var file File
+		var published bool
+		if file, published, err = adopt(ctx, dir, name, content); published {
 			return file, nil
 		}
-		if old != "" {
-			return File{}, fmt.Errorf("publish %s: %w, with other content", name, fs.ErrExist)
-		}
-	} else if err != nil {
+	}
+	if err != nil {
 		return File{}, fmt.Errorf("publish %s: %w", name, err)
 	}
 	// The firmware skips an empty file for the next name, so the file counts only from here on.
@@ -56,10 +52,26 @@ func PublishText(ctx context.Context, dir Directory, name, content string) (File
 	return file, nil
 }
 
+// adopt takes over a file that is there, and tells whether it is published with this content already;
+// otherwise it is to be written.
+func adopt(ctx context.Context, dir Directory, name, content string) (File, bool, error) {
+	file, old, err := ReadText(ctx, dir, name)
+	switch {
+	case err != nil:
+		return File{}, false, fmt.Errorf("%w: %w", fs.ErrExist, err)
+	case old != content && old != "":
+		return File{}, false, fmt.Errorf("%w, with other content", fs.ErrExist)
+	case file.Unreadable:
+		return File{}, false, renew(ctx, dir, name)
+	default:
+		return file, old == content, nil
+	}
+}
+
 // ReplaceText gives an existing file other content, in place: were the file absent or invalid for a
 // moment, a guest that boots in it would fall through to the next configuration. So a replacement
 // that has begun goes on when ctx is done. The error is fs.ErrNotExist when there is no such file;
-// after another one the file can hold a mixture, which ReadText and Verify find.
+// after another one the file can hold a mixture or be gone, which ReadText and Verify find.
 func ReplaceText(ctx context.Context, dir Directory, name, content string) (File, error) {
 	info, err := dir.Stat(ctx, name)
 	if err != nil {
@@ -67,11 +79,27 @@ func ReplaceText(ctx context.Context, dir Directory, name, content string) (File
 	}
 	ctx, cancel := outlive(ctx)
 	defer cancel()
-	file, err := overwrite(ctx, dir, name, content, info.Size())
+	size := info.Size()
+	if !Readable(info) { // no guest boots from it, so none misses it
+		if err := renew(ctx, dir, name); err != nil {
+			return File{}, fmt.Errorf("replace %s: %w", name, err)
+		}
+		size = 0
+	}
+	file, err := overwrite(ctx, dir, name, content, size)
 	if err != nil {
 		return File{}, fmt.Errorf("replace %s: %w", name, err)
 	}
 	return file, nil
+}
+
+// renew puts an empty file that others can read in the place of one that they cannot: libvirt has no
+// chmod.
+func renew(ctx context.Context, dir Directory, name string) error {
+	if err := dir.Remove(ctx, name); err != nil {
+		return err
+	}
+	return dir.Create(ctx, name)
 }
 
 // overwrite writes content over a file that has size bytes.

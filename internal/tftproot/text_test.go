@@ -16,27 +16,37 @@ const (
 func TestPublishText(t *testing.T) {
 	tests := map[string]struct {
 		before map[string]string
+		hidden bool
 		err    error
 	}{
-		"new":              {nil, nil},
-		"empty leftover":   {map[string]string{"default": ""}, nil},
-		"same content":     {map[string]string{"default": long}, nil},
-		"somebody else's":  {map[string]string{"default": short}, fs.ErrExist},
-		"not even a text":  {map[string]string{"default": strings.Repeat("x", MaxText+1)}, fs.ErrExist},
-		"a longer version": {map[string]string{"default": long + "#"}, fs.ErrExist},
+		"new":                         {nil, false, nil},
+		"empty leftover":              {map[string]string{"default": ""}, false, nil},
+		"empty leftover, unreadable":  {map[string]string{"default": ""}, true, nil},
+		"same content":                {map[string]string{"default": long}, false, nil},
+		"same content, unreadable":    {map[string]string{"default": long}, true, nil},
+		"somebody else's":             {map[string]string{"default": short}, false, fs.ErrExist},
+		"somebody else's, unreadable": {map[string]string{"default": short}, true, fs.ErrExist},
+		"not even a text":             {map[string]string{"default": strings.Repeat("x", MaxText+1)}, false, fs.ErrExist},
+		"not a text, unreadable":      {map[string]string{"default": strings.Repeat("x", MaxText+1)}, true, fs.ErrExist},
+		"a longer version":            {map[string]string{"default": long + "#"}, false, fs.ErrExist},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			dir := newMemory(test.before)
+			var hidden []string
+			if test.hidden {
+				hidden = []string{"default"}
+				dir.hide("default")
+			}
 			file, err := PublishText(t.Context(), dir, "default", long)
 			if !errors.Is(err, test.err) {
 				t.Fatalf("got %v, want %v", err, test.err)
 			}
 			if test.err != nil {
-				dir.expect(t, test.before)
+				dir.expect(t, test.before, hidden...)
 				return
 			}
-			if want := (File{"default", hashOf(long), int64(len(long)), dir.files["default"].ModTime}); file != want {
+			if want := (File{Name: "default", SHA256: hashOf(long), Size: int64(len(long)), ModTime: dir.files["default"].ModTime}); file != want {
 				t.Errorf("got %+v, want %+v", file, want)
 			}
 			dir.expect(t, map[string]string{"default": long})
@@ -85,7 +95,7 @@ func TestReplaceText(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := (File{"default", hashOf(content), int64(len(content)), dir.files["default"].ModTime}); file != want {
+			if want := (File{Name: "default", SHA256: hashOf(content), Size: int64(len(content)), ModTime: dir.files["default"].ModTime}); file != want {
 				t.Errorf("got %+v, want %+v", file, want)
 			}
 			dir.expect(t, map[string]string{"default": content})
@@ -105,6 +115,36 @@ func TestReplaceTextIsFinishedWhenCancelled(t *testing.T) {
 		t.Error(err)
 	}
 	dir.expect(t, map[string]string{"default": short})
+}
+
+// TestUnreadableTextIsMadeAnew holds that a text which no guest can read becomes one that it can, and
+// what is left where that fails.
+func TestUnreadableTextIsMadeAnew(t *testing.T) {
+	given := func() *memory {
+		dir := newMemory(map[string]string{"default": long})
+		dir.hide("default")
+		return dir
+	}
+	dir := given()
+	if file, err := ReplaceText(t.Context(), dir, "default", short); err != nil || file.Unreadable || file.SHA256 != hashOf(short) {
+		t.Errorf("got %+v, %v", file, err)
+	}
+	dir.expect(t, map[string]string{"default": short})
+
+	dir = given()
+	dir.faults["Remove default"] = 0
+	for name, change := range map[string]func(context.Context, Directory, string, string) (File, error){"publish": PublishText, "replace": ReplaceText} {
+		if _, err := change(t.Context(), dir, "default", long); !errors.Is(err, errFault) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		dir.expect(t, map[string]string{"default": long}, "default")
+	}
+	dir = given()
+	dir.faults["Write default"] = 7
+	if _, err := PublishText(t.Context(), dir, "default", long); !errors.Is(err, errFault) {
+		t.Errorf("got %v", err)
+	}
+	dir.expect(t, nil)
 }
 
 func TestReplaceTextErrors(t *testing.T) {
@@ -127,6 +167,10 @@ func TestReadText(t *testing.T) {
 	file, content, err := ReadText(t.Context(), dir, "default")
 	if err != nil || content != long || file.SHA256 != hashOf(long) {
 		t.Errorf("got %+v, %q, %v", file, content, err)
+	}
+	dir.hide("default")
+	if file, content, err := ReadText(t.Context(), dir, "default"); err != nil || content != long || !file.Unreadable {
+		t.Errorf("hidden: got %+v, %q, %v", file, content, err)
 	}
 	if _, _, err := ReadText(t.Context(), dir, "absent"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("absent: got %v", err)

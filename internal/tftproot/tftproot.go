@@ -16,7 +16,8 @@ import (
 
 // Directory is a directory on the libvirt host: a storage pool seen as files.
 type Directory interface {
-	// Stat returns at least the size and the modification time, or an error that is fs.ErrNotExist.
+	// Stat returns at least the size, the permissions and the modification time, or an error that is
+	// fs.ErrNotExist.
 	Stat(ctx context.Context, name string) (fs.FileInfo, error)
 	// Create makes an empty file of mode 0644. The error is fs.ErrExist when there is one.
 	Create(ctx context.Context, name string) error
@@ -40,7 +41,14 @@ type File struct {
 	SHA256  string // of the content, 64 lower-case hexadecimal digits
 	Size    int64  // in bytes
 	ModTime time.Time
+
+	// Unreadable says that others may not read the file. dnsmasq, which is nobody in particular, then
+	// passes over it in silence, so that a guest boots what the next name says: it is not published.
+	Unreadable bool `json:",omitempty"`
 }
+
+// Readable tells whether others, such as dnsmasq, may read a file.
+func Readable(file fs.FileInfo) bool { return file.Mode().Perm()&0o004 != 0 }
 
 // cleanupTime bounds what has to be finished although the context is done.
 const cleanupTime = 10 * time.Second
@@ -53,6 +61,7 @@ func Verify(ctx context.Context, dir Directory, known File) (File, error) {
 		return File{}, fmt.Errorf("verify %s: %w", known.Name, err)
 	}
 	if info.Size() == known.Size && info.ModTime().Equal(known.ModTime) {
+		known.Unreadable = !Readable(info)
 		return known, nil
 	}
 	return examine(ctx, dir, known.Name, io.Discard)
@@ -69,7 +78,7 @@ func examine(ctx context.Context, dir Directory, name string, content io.Writer)
 	if err := dir.Read(ctx, name, io.MultiWriter(sum, content)); err != nil {
 		return File{}, fmt.Errorf("read %s: %w", name, err)
 	}
-	return File{Name: name, SHA256: sum.String(), Size: sum.size, ModTime: info.ModTime()}, nil
+	return File{Name: name, SHA256: sum.String(), Size: sum.size, ModTime: info.ModTime(), Unreadable: !Readable(info)}, nil
 }
 
 // abandon removes what a failed operation would leave behind, also when ctx is done, and returns why

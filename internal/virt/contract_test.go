@@ -53,6 +53,9 @@ func (d labDisk) ReadFile(path string) ([]byte, error) {
 func (d labDisk) Mkdir(path string, mode fs.FileMode) error {
 	return os.Mkdir(filepath.Join(d.dir, path), mode)
 }
+func (d labDisk) Chmod(path string, mode fs.FileMode) error {
+	return os.Chmod(filepath.Join(d.dir, path), mode)
+}
 func (d labDisk) Remove(path string) error { return os.RemoveAll(filepath.Join(d.dir, path)) }
 func (d labDisk) WriteFile(path string, content []byte) error {
 	path = filepath.Join(d.dir, path)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"io/fs"
+	"strconv"
 	"time"
 )
 
@@ -30,7 +31,7 @@ func NewDirectory(host volumes, pool string) *Directory { return &Directory{host
 // publicMode lets dnsmasq read a file, whatever user it runs as.
 const publicMode = "0644"
 
-// Stat returns a file's size and modification time, or fs.ErrNotExist.
+// Stat returns a file's size, permissions and modification time, as they are now, or fs.ErrNotExist.
 func (d *Directory) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	v, err := d.host.Volume(ctx, d.pool, name)
 	if err != nil {
@@ -80,7 +81,16 @@ type fileInfo struct{ volume Volume }
 
 func (i fileInfo) Name() string       { return i.volume.Name }
 func (i fileInfo) Size() int64        { return int64(i.volume.Capacity) }
-func (i fileInfo) Mode() fs.FileMode  { return 0o644 }
+func (i fileInfo) Mode() fs.FileMode  { return permissions(i.volume.Mode, 0o644) }
 func (i fileInfo) ModTime() time.Time { return i.volume.ModTime }
 func (i fileInfo) IsDir() bool        { return false }
 func (i fileInfo) Sys() any           { return nil }
+
+// permissions are those of an octal mode. Where libvirt tells none, they are taken to be as they should.
+func permissions(mode string, asTheyShould fs.FileMode) fs.FileMode {
+	bits, err := strconv.ParseUint(mode, 8, 32)
+	if err != nil {
+		return asTheyShould
+	}
+	return fs.FileMode(bits).Perm()
+}

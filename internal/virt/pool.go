@@ -2,6 +2,7 @@ package virt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -16,9 +17,15 @@ type Pool struct {
 	Name      string
 	UUID      string
 	Path      string // the directory; "" when the pool is not of type dir
+	Mode      string // the directory's when libvirt last looked, at the start or for VolumeNames: octal, or "" for unknown
 	Active    bool
 	Autostart bool
 }
+
+// Public tells whether everybody may list the pool's directory and open what is in it, by its mode.
+// Of what else stands between dnsmasq and a file libvirt tells nothing: the directories above, access
+// control lists, AppArmor and SELinux.
+func (p Pool) Public() bool { return permissions(p.Mode, 0o755)&0o005 == 0o005 }
 
 // Pool looks a pool up by name.
 func (h *Host) Pool(ctx context.Context, name string) (Pool, error) {
@@ -41,6 +48,9 @@ func (h *Host) PoolAt(ctx context.Context, path string) (Pool, error) {
 		}
 		for _, pool := range pools {
 			found, err := readPool(l, pool)
+			if errors.Is(h.callError(err), ErrNotFound) {
+				continue // it went meanwhile
+			}
 			if err != nil {
 				return Pool{}, err
 			}
@@ -72,13 +82,17 @@ func readPool(l *libvirt.Libvirt, pool libvirt.StoragePool) (Pool, error) {
 	read := Pool{Name: doc.Name, UUID: doc.UUID, Active: active == 1, Autostart: autostart == 1}
 	if doc.Type == "dir" && doc.Target != nil {
 		read.Path = doc.Target.Path
+		if doc.Target.Permissions != nil {
+			read.Mode = doc.Target.Permissions.Mode
+		}
 	}
 	return read, nil
 }
 
 // CreatePool defines a directory pool under a new UUID, starts it now and at every boot of the
-// host; when the name is taken, it returns ErrExists. A directory that is missing is made, with mode 0755 so that dnsmasq, which runs as nobody,
-// can enter it (libvirt's own default is 0711); one that is there is left as it is.
+// host; when the name is taken, it returns ErrExists. A directory that is missing is made, with mode
+// 0755 so that dnsmasq, which runs as nobody, can enter it (libvirt's own default is 0711); one that is
+// there is left as it is.
 //
 // It returns the pool also with an error, once the pool is defined, and whether it made the directory.
 func (h *Host) CreatePool(ctx context.Context, name, path string) (pool Pool, madeDirectory bool, err error) {
@@ -108,9 +122,16 @@ func (h *Host) CreatePool(ctx context.Context, name, path string) (pool Pool, ma
 		return pool, madeDirectory, err
 	}
 	pool.Active = true
-	err = do(ctx, h, func(l *libvirt.Libvirt) error { return l.StoragePoolSetAutostart(handle, 1) })
-	pool.Autostart = err == nil
-	return pool, madeDirectory, err
+	started, err := call(ctx, h, func(l *libvirt.Libvirt) (Pool, error) {
+		if err := l.StoragePoolSetAutostart(handle, 1); err != nil {
+			return pool, err
+		}
+		return readPool(l, handle)
+	})
+	if err != nil {
+		return pool, madeDirectory, err
+	}
+	return started, madeDirectory, nil
 }
 
 // startOrBuild starts a pool, and makes its directory first when that is what is missing: libvirt

@@ -18,7 +18,7 @@ type Volume struct {
 	Name       string
 	Path       string
 	Format     string // qcow2, raw
-	Mode       string // octal, such as 0644; "" leaves it to libvirt, which takes 0600
+	Mode       string // octal, such as 0644, as it is now; for a new volume "" leaves it to libvirt, which takes 0600
 	Capacity   uint64 // bytes that a guest sees
 	Allocation uint64 // bytes that it takes on the host
 	Backing    *Backing

@@ -38,6 +38,7 @@ type API interface {
 	DeleteNetwork(ctx context.Context, name string) error
 
 	Capabilities(ctx context.Context) (virt.Capabilities, error)
+	Firmware(ctx context.Context) ([]byte, error)
 	Domain(ctx context.Context, name string) (virt.Domain, error)
 	Addresses(ctx context.Context, name string) ([]netip.Addr, error)
 	CreateDomain(ctx context.Context, d virt.Domain) error
@@ -59,6 +60,7 @@ type FileSystem interface {
 	ReadFile(path string) ([]byte, error)
 	WriteFile(path string, content []byte) error
 	Mkdir(path string, mode fs.FileMode) error
+	Chmod(path string, mode fs.FileMode) error
 	Remove(path string) error // also a directory, with what it holds
 }
 

@@ -1,6 +1,7 @@
 package virttest
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"path"
@@ -22,6 +23,15 @@ var domainChecks = []check{
 		at := slices.IndexFunc(can.Guests, func(g virt.Guest) bool { return g.Arch == "s390x" })
 		if at < 0 || !slices.Contains(can.Guests[at].Accelerators, "tcg") || can.Guests[at].Emulator == "" || can.Arch == "" {
 			t.Errorf("Capabilities returned %+v, want s390x by tcg among them", can)
+		}
+	}},
+	{"a host shows its firmware", func(t *testing.T, s Subject) {
+		for range 2 {
+			content, err := s.Firmware(t.Context())
+			done(t, "Firmware", err)
+			if !bytes.Contains(content, []byte("LOADPARM=[")) {
+				t.Errorf("Firmware returned %d bytes, which are no firmware", len(content))
+			}
 		}
 	}},
 	{"a domain is made", func(t *testing.T, s Subject) {

@@ -73,6 +73,21 @@ var networkChecks = []check{
 		_, err := s.Network(t.Context(), networkName)
 		refused(t, "Network", err, virt.ErrNotFound)
 	}},
+	{"a network starts where everybody can list its TFTP root", func(t *testing.T, s Subject) {
+		n := fullNetwork(t, s)
+		for mode, starts := range map[fs.FileMode]bool{0o700: false, 0o711: false, 0o750: false, 0o744: true, 0o705: true} {
+			done(t, "Chmod", s.Disk.Chmod(n.TFTPRoot, mode))
+			err := s.CreateNetwork(t.Context(), n)
+			if starts {
+				done(t, "CreateNetwork", err)
+				done(t, "DeleteNetwork", s.DeleteNetwork(t.Context(), n.Name))
+			} else {
+				failed(t, "CreateNetwork", err)
+			}
+			_, err = s.Network(t.Context(), n.Name)
+			refused(t, "Network", err, virt.ErrNotFound)
+		}
+	}},
 	{"a network is only defined", func(t *testing.T, s Subject) {
 		n := plainNetwork()
 		n.Active = false

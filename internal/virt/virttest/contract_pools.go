@@ -2,6 +2,7 @@ package virttest
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"path"
 	"testing"
@@ -18,7 +19,7 @@ const (
 var poolChecks = []check{
 	{"a pool makes its missing directory", func(t *testing.T, s Subject) {
 		pool := givenPool(t, s, true)
-		want := virt.Pool{Name: poolName, UUID: pool.UUID, Path: poolPath, Active: true, Autostart: true}
+		want := virt.Pool{Name: poolName, UUID: pool.UUID, Path: poolPath, Mode: "0755", Active: true, Autostart: true}
 		if pool != want || pool.UUID == "" {
 			t.Errorf("CreatePool returned %+v, want %+v", pool, want)
 		}
@@ -35,9 +36,33 @@ var poolChecks = []check{
 		done(t, "Mkdir", s.Disk.Mkdir(path.Dir(poolPath), 0o755))
 		done(t, "Mkdir", s.Disk.Mkdir(poolPath, 0o700))
 		givenFile(t, s)
-		givenPool(t, s, false)
+		wantPublic(t, givenPool(t, s, false), "0700", false)
 		wantMode(t, s, poolPath, fs.ModeDir|0o700)
 		wantContent(t, s, "theirs", "kept")
+	}},
+	{"a pool has the mode that its directory had at the last look", func(t *testing.T, s Subject) {
+		wantPublic(t, givenPool(t, s, true), "0755", true)
+		mode := "0755"
+		for _, next := range []fs.FileMode{0o700, 0o711, 0o754, 0o777, 0o750, 0o755} {
+			done(t, "Chmod", s.Disk.Chmod(poolPath, next))
+			pool, err := s.Pool(t.Context(), poolName)
+			done(t, "Pool before a look", err)
+			if pool.Mode != mode {
+				t.Errorf("before a look the mode is %s, want %s", pool.Mode, mode)
+			}
+			_, err = s.VolumeNames(t.Context(), poolName)
+			done(t, "VolumeNames", err)
+			pool, err = s.Pool(t.Context(), poolName)
+			done(t, "Pool", err)
+			mode = fmt.Sprintf("%04o", next)
+			wantPublic(t, pool, mode, next == 0o777 || next == 0o755)
+		}
+		done(t, "StopPool", s.StopPool(t.Context(), poolName))
+		done(t, "Chmod", s.Disk.Chmod(poolPath, 0o711))
+		done(t, "StartPool", s.StartPool(t.Context(), poolName))
+		pool, err := s.Pool(t.Context(), poolName)
+		done(t, "Pool after a start", err)
+		wantPublic(t, pool, "0711", false)
 	}},
 	{"a pool's name and directory are its own", func(t *testing.T, s Subject) {
 		pool := givenPool(t, s, true)
@@ -140,6 +165,13 @@ func givenFile(t *testing.T, s Subject) {
 func tidyDirectory(t *testing.T, s Subject) {
 	tidy(t, "the directory", func(context.Context) error { return s.Disk.Remove(path.Dir(poolPath)) })
 	tidy(t, "the pool", func(ctx context.Context) error { return s.DeletePool(ctx, poolName, false) })
+}
+
+func wantPublic(t *testing.T, pool virt.Pool, mode string, public bool) {
+	t.Helper()
+	if pool.Mode != mode || pool.Public() != public {
+		t.Errorf("the pool has mode %q, public: %v; want %q, %v", pool.Mode, pool.Public(), mode, public)
+	}
 }
 
 func wantMode(t *testing.T, s Subject, path string, want fs.FileMode) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -68,6 +69,19 @@ var volumeChecks = []check{
 		refused(t, "CreateVolume", s.CreateVolume(t.Context(), givenVolume("theirs")), virt.ErrExists)
 		wantContent(t, s, "theirs", "kept")
 		wantCapacity(t, s, "theirs", 4)
+	}},
+	{"a file has the mode that somebody gave it", func(t *testing.T, s Subject) {
+		givenPool(t, s, true)
+		givenContent(t, s, "file", "content")
+		directory := virt.NewDirectory(s, poolName)
+		for _, mode := range []fs.FileMode{0o644, 0o600, 0o640, 0o604, 0, 0o777} {
+			done(t, "Chmod", s.Disk.Chmod(path.Join(poolPath, "file"), mode))
+			info, err := directory.Stat(t.Context(), "file")
+			done(t, "Stat", err)
+			if info.Mode() != mode {
+				t.Errorf("the file has mode %v, want %v", info.Mode(), mode)
+			}
+		}
 	}},
 	{"volumes are listed", func(t *testing.T, s Subject) {
 		givenPool(t, s, true)

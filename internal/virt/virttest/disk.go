@@ -67,6 +67,18 @@ func (d disk) Mkdir(path string, mode fs.FileMode) error {
 	return nil
 }
 
+// Chmod sets the permissions of a file or directory.
+func (d disk) Chmod(path string, mode fs.FileMode) error {
+	d.host.mu.Lock()
+	defer d.host.mu.Unlock()
+	f, found := d.host.files[path]
+	if !found {
+		return &fs.PathError{Op: "chmod", Path: path, Err: fs.ErrNotExist}
+	}
+	f.mode = f.mode.Type() | mode.Perm()
+	return nil
+}
+
 // Remove removes a file, or a directory with all that is in it.
 func (d disk) Remove(path string) error {
 	d.host.mu.Lock()

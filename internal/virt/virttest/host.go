@@ -85,7 +85,7 @@ func (h *Host) Capabilities(ctx context.Context) (virt.Capabilities, error) {
 	return call(ctx, h, "Capabilities", func() (virt.Capabilities, error) { return h.offers, nil })
 }
 
-// SetFirmware sets the content of the boot firmware.
+// SetFirmware sets the content of the boot firmware; "" is a host without.
 func (h *Host) SetFirmware(content string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -94,7 +94,12 @@ func (h *Host) SetFirmware(content string) {
 
 // Firmware is the boot firmware.
 func (h *Host) Firmware(ctx context.Context) ([]byte, error) {
-	return call(ctx, h, "Firmware", func() ([]byte, error) { return h.firmware, nil })
+	return call(ctx, h, "Firmware", func() ([]byte, error) {
+		if len(h.firmware) == 0 {
+			return nil, notFound("firmware", "s390-ccw.img")
+		}
+		return h.firmware, nil
+	})
 }
 
 // call is a call of a method, which has the host to itself.

@@ -87,11 +87,26 @@ func (h *Host) putNetwork(n virt.Network) error {
 	if n.IPv4 == nil && n.Mode != "isolated" {
 		return fmt.Errorf("%s forwarding requested, but no IP address provided for network %q", n.Mode, n.Name)
 	}
-	if n.Active && n.TFTPRoot != "" && !h.isDir(n.TFTPRoot) {
-		return fmt.Errorf("dnsmasq: TFTP directory %s inaccessible: No such file or directory", n.TFTPRoot)
+	if n.Active && n.TFTPRoot != "" {
+		if err := h.checkTFTPRoot(n.TFTPRoot); err != nil {
+			return err
+		}
 	}
 	h.networks[n.Name] = cloneNetwork(n)
 	return nil
+}
+
+// checkTFTPRoot is what dnsmasq, which is nobody, looks for when it starts: whether it can list the
+// directory.
+func (h *Host) checkTFTPRoot(root string) error {
+	switch {
+	case !h.isDir(root):
+		return fmt.Errorf("dnsmasq: TFTP directory %s inaccessible: No such file or directory", root)
+	case h.files[root].mode&0o004 == 0:
+		return fmt.Errorf("dnsmasq: TFTP directory %s inaccessible: Permission denied", root)
+	default:
+		return nil
+	}
 }
 
 // freeBridge is the name that libvirt gives a bridge that has none.

@@ -120,9 +120,12 @@ func (h *Host) activePool(name string) (*pool, error) {
 	return p, err
 }
 
-// refresh makes the list what is on the disk.
+// refresh makes what libvirt knows of a directory what is on the disk.
 func (h *Host) refresh(p *pool) {
 	p.listed = map[string]bool{}
+	if directory := h.files[p.Path]; directory != nil {
+		p.Mode = fmt.Sprintf("%04o", directory.mode.Perm())
+	}
 	for name, f := range h.files {
 		if path.Dir(name) == p.Path && !f.mode.IsDir() {
 			p.listed[path.Base(name)] = true
