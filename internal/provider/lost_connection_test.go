@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 )
@@ -124,6 +125,26 @@ func TestAccLostInRefresh(t *testing.T) {
 	c.must("plan", "-detailed-exitcode")
 	c.must("destroy", "-auto-approve")
 	expect(t, hostAbsent(t, "/srv/boot"))
+}
+
+// TestAccLostInCreate loses the connection at places all through the making of a TFTP root: whatever
+// was made by then is known to the next apply, and a destroy leaves none of it.
+func TestAccLostInCreate(t *testing.T) {
+	wire := newWire(t)
+	before := inventory(t)
+	for limit := 800; limit < 9000; limit += 820 {
+		c := newCLI(t, wire.uri, root(`path = "/srv/boot"`))
+		wire.cutAfter(limit)
+		_ = c.start("apply", "-auto-approve").wait(time.Minute) // which fails at most of the places
+		wire.cutAfter(0)
+		c.must("apply", "-auto-approve")
+		c.must("plan", "-detailed-exitcode")
+		c.must("destroy", "-auto-approve")
+		if after := inventory(t); after != before {
+			t.Fatalf("left on the host after a cut at %d bytes and a destroy:\n%s", limit, after)
+		}
+		expect(t, hostAbsent(t, "/srv/boot"))
+	}
 }
 
 // TestAccLostInApply holds that an apply whose connection is lost ends, and that the next one goes on

@@ -215,10 +215,24 @@ func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 	defer cancel()
 
 	names := published.names()
+	if len(published) == 0 { // Terraform hands over no private state after terraform taint
+		names = state.names(ctx, &resp.Diagnostics)
+	}
 	names = slices.DeleteFunc(names, func(name string) bool { return r.claims.has(state.TFTPRoot.ValueString(), name) })
 	if err := r.remove(ctx, state, names); err != nil {
 		fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
 	}
+}
+
+// names are those of the files that the state knows.
+func (m imageModel) names(ctx context.Context, diags *diag.Diagnostics) []string {
+	var names []string
+	for _, kind := range bootFileKinds {
+		if file := m.file(ctx, kind, diags); file != nil && !file.Path.IsNull() {
+			names = append(names, file.Path.ValueString())
+		}
+	}
+	return names
 }
 
 // checkNames refuses one name for both files.

@@ -346,6 +346,19 @@ func TestAccImageSourceGone(t *testing.T) {
 	)
 }
 
+// TestAccImageTainted holds that a tainted image takes its files along: Terraform hands over no private
+// state for it.
+func TestAccImageTainted(t *testing.T) {
+	acceptance(t,
+		resource.TestStep{Config: from(local(t, oldKernel)), Check: boots(t, oldKernel)},
+		resource.TestStep{
+			Taint: []string{testImage}, Config: from(local(t, newKernel)),
+			ConfigPlanChecks: actions(testImage, plancheck.ResourceActionDestroyBeforeCreate),
+			Check:            boots(t, newKernel),
+		},
+	)
+}
+
 func TestAccImageCreateBeforeDestroy(t *testing.T) {
 	config := func(name string, content []byte) string {
 		return strings.Replace(from(local(t, content)), `"acc"`, fmt.Sprintf("%q\n lifecycle { create_before_destroy = true }", name), 1)

@@ -201,14 +201,21 @@ func (r *tftpRootResource) Update(ctx context.Context, req resource.UpdateReques
 func (r *tftpRootResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state tftpRootModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	made := loadMade(ctx, req.Private, &resp.Diagnostics)
+	made := loadPrivate[madePools](ctx, req.Private, madeKey, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := bounded(ctx, state.Timeouts.Delete, callTimeout, &resp.Diagnostics)
 	defer cancel()
 
-	if err := r.undo(ctx, state, made); err != nil {
+	var err error
+	if made == nil {
+		made, err = r.marked(ctx, state)
+	}
+	if err == nil {
+		err = r.undo(ctx, state, *made)
+	}
+	if err != nil {
 		fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
 	}
 }
@@ -231,6 +238,28 @@ func loadMade(ctx context.Context, private privateState, diags *diag.Diagnostics
 		return *made
 	}
 	return madePools{}
+}
+
+// marked is what was made as far as the pools themselves tell. Terraform hands over no private state
+// to destroy a tainted resource by: one that an interrupted create has left in the state.
+func (r *tftpRootResource) marked(ctx context.Context, m tftpRootModel) (*madePools, error) {
+	var made madePools
+	for name, record := range map[string]struct {
+		uuid      *string
+		directory *bool
+	}{
+		m.Name.ValueString():             {&made.RootUUID, &made.RootDirectory},
+		configPool(m.Name.ValueString()): {&made.ConfigsUUID, &made.ConfigsDirectory},
+	} {
+		pool, err := r.host.Pool(ctx, name)
+		if err != nil && !isNotFound(err) {
+			return nil, err
+		}
+		if pool.Marked() {
+			*record.uuid, *record.directory = pool.UUID, true // which removes it if it is empty
+		}
+	}
+	return &made, nil
 }
 
 // look reads a pool after a fresh look at its directory. Only then libvirt knows the directory's mode,

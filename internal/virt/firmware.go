@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/digitalocean/go-libvirt"
 	"github.com/google/uuid"
@@ -47,15 +49,21 @@ func (h *Host) Firmware(ctx context.Context) ([]byte, error) {
 	directories := capabilities.firmwareDirectories()
 	for _, dir := range directories {
 		content, err := h.readFirmware(ctx, dir)
-		if err == nil {
+		switch {
+		case err == nil:
 			h.firmware.known = content
 			return content, nil
-		}
-		if ctx.Err() != nil || isLost(err) {
-			return nil, err
+		case !isAbsent(err):
+			return nil, fmt.Errorf("read %s in %s: %w", firmwareFile, dir, err)
 		}
 	}
 	return nil, fmt.Errorf("no %s in %s: %w", firmwareFile, strings.Join(directories, ", "), ErrNotFound)
+}
+
+// isAbsent tells whether a directory has no firmware. One that is not there itself is a system error
+// of libvirt's, with no code of its own.
+func isAbsent(err error) bool {
+	return errors.Is(err, ErrNotFound) || refusedWith(err, libvirt.ErrSystemError)
 }
 
 // firmwareDirectories are where QEMU has its firmware: beside its own prefix, or where distributions
@@ -78,28 +86,21 @@ func (c Capabilities) firmwareDirectories() []string {
 // readFirmware reads the firmware in a directory, by the pool that is there or by a transient one.
 func (h *Host) readFirmware(ctx context.Context, dir string) ([]byte, error) {
 	pool, err := h.PoolAt(ctx, dir)
-	if err == nil && pool.Active {
-		return h.downloadFirmware(ctx, pool.Name)
-	}
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
-	name := "netboot-firmware-" + uuid.NewString()
-	doc := libvirtxml.StoragePool{Type: "dir", Name: name, Target: &libvirtxml.StoragePoolTarget{Path: dir}}
-	text, err := doc.Marshal()
-	if err != nil {
-		return nil, err
+	if err == nil && pool.Active {
+		content, err := h.downloadFirmware(ctx, pool.Name)
+		if !errors.Is(err, ErrNotFound) { // otherwise libvirt's list may be older than the file
+			return content, err
+		}
 	}
-	transient, err := call(ctx, h, func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
-		return l.StoragePoolCreateXML(text, 0)
+	var content []byte
+	err = h.withTransientPool(ctx, dir, func(pool string) error {
+		content, err = h.downloadFirmware(ctx, pool)
+		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	content, err := h.downloadFirmware(ctx, name)
-	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), busyPatience)
-	defer cancel()
-	return content, errors.Join(err, h.retryBusy(cleanup, func(l *libvirt.Libvirt) error { return l.StoragePoolDestroy(transient) }))
+	return content, err
 }
 
 func (h *Host) downloadFirmware(ctx context.Context, pool string) ([]byte, error) {
@@ -114,3 +115,64 @@ func (h *Host) downloadFirmware(ctx context.Context, pool string) ([]byte, error
 	err = h.Download(ctx, pool, firmwareFile, &content)
 	return content.Bytes(), err
 }
+
+// withTransientPool makes a pool of a directory for as long as use takes. Neither making it nor taking
+// it away changes the directory.
+func (h *Host) withTransientPool(ctx context.Context, dir string, use func(pool string) error) error {
+	name := "netboot-firmware-" + uuid.NewString()
+	doc := libvirtxml.StoragePool{Type: "dir", Name: name, Target: &libvirtxml.StoragePoolTarget{Path: respelt(dir)}}
+	text, err := doc.Marshal()
+	if err != nil {
+		return err
+	}
+	err = do(ctx, h, func(l *libvirt.Libvirt) error {
+		_, err := l.StoragePoolCreateXML(text, 0)
+		return err
+	})
+	if isRefused(err) {
+		return err
+	}
+	if err == nil {
+		err = use(name)
+	}
+	// Where the answer was lost, the pool may be there all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transientPatience)
+	defer cancel()
+	if left := h.stopPool(ctx, name); left != nil {
+		return fmt.Errorf("unable to take the storage pool %q away again: %w", name, left)
+	}
+	return err
+}
+
+// transientPatience bounds how long taking a transient pool away may take.
+const transientPatience = 5 * time.Second
+
+// stopPool stops a pool, after which nothing is left of a transient one. A connection that was lost with
+// what came before is made again.
+func (h *Host) stopPool(ctx context.Context, name string) error {
+	for {
+		err := h.retryBusy(ctx, func(l *libvirt.Libvirt) error {
+			pool, err := l.StoragePoolLookupByName(name)
+			if err != nil {
+				return err
+			}
+			return l.StoragePoolDestroy(pool)
+		})
+		switch {
+		case errors.Is(err, ErrNotFound):
+			return nil
+		case !isLost(err):
+			return err
+		}
+		select {
+		case <-time.After(busyPause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// respelt is the same directory under another name. libvirt allows one pool a directory, one that is
+// not active included, but compares names: virStoragePoolObjSourceMatchTypeDIR in
+// src/conf/virstorageobj.c. Somebody else may look at the directory in this way too, at the same time.
+func respelt(dir string) string { return dir + strings.Repeat("/.", 1+rand.IntN(1000)) }

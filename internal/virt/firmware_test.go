@@ -2,46 +2,161 @@ package virt_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"os"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// TestFirmware reads the firmware twice, which the host shows once, and looks for traces.
+const firmwareDir = "/usr/share/qemu" // of Debian's package
+
+// TestFirmware asks for the firmware several times at once and again, although the host shows it once.
 func TestFirmware(t *testing.T) {
-	const dir = "/usr/share/qemu" // of Debian's package
-	pools := virsh(t, "pool-list", "--all", "--uuid")
-	before, err := os.Stat(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	leavesNothing(t)
 	host := open(t, lab.Shared(t).URI)
-	want, err := os.ReadFile(dir + "/s390-ccw.img")
-	if err != nil {
-		t.Fatal(err)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() { wantFirmware(t, host) })
 	}
-	for range 2 {
-		got, err := host.Firmware(t.Context())
-		if err != nil || !bytes.Equal(got, want) {
-			t.Errorf("got %d bytes and %v, want %d", len(got), err, len(want))
-		}
+	all.Wait()
+	coverFirmware(t)
+	wantFirmware(t, host)
+}
+
+// TestFirmwareOfPool has a pool of the directory already, which stays as it is.
+func TestFirmwareOfPool(t *testing.T) {
+	tests := map[string]struct {
+		give func(t *testing.T)
+		take string
+	}{
+		"active": {func(t *testing.T) {
+			virsh(t, "pool-create-as", "qemu", "dir", "--target", firmwareDir)
+		}, "pool-destroy"},
+		"active, with an older list": {func(t *testing.T) {
+			uncover := coverFirmware(t)
+			virsh(t, "pool-create-as", "qemu", "dir", "--target", firmwareDir)
+			uncover()
+		}, "pool-destroy"},
+		"not active": {func(t *testing.T) {
+			virsh(t, "pool-define-as", "qemu", "dir", "--target", firmwareDir)
+		}, "pool-undefine"},
 	}
-	after, err := os.Stat(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if now := virsh(t, "pool-list", "--all", "--uuid"); now != pools || after.Mode() != before.Mode() || !after.ModTime().Equal(before.ModTime()) {
-		t.Errorf("pools %q and %s, before %q and %s", now, after.Mode(), pools, before.Mode())
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			test.give(t)
+			t.Cleanup(func() { onLab(t, "virsh", test.take, "qemu") })
+			leavesNothing(t)
+			wantFirmware(t, open(t, lab.Shared(t).URI))
+		})
 	}
 }
 
-// TestFirmwareOfPool reads the firmware by a pool that is there, and leaves it.
-func TestFirmwareOfPool(t *testing.T) {
-	virsh(t, "pool-create-as", "qemu", "dir", "--target", "/usr/share/qemu")
-	defer virsh(t, "pool-destroy", "qemu")
-	content, err := open(t, lab.Shared(t).URI).Firmware(t.Context())
-	if err != nil || !bytes.Contains(content, []byte("LOADPARM=[")) {
-		t.Errorf("got %d bytes and %v", len(content), err)
+// TestNoFirmware has no firmware, then what cannot be one. What was not found is looked for again.
+func TestNoFirmware(t *testing.T) {
+	leavesNothing(t)
+	host := open(t, lab.Shared(t).URI)
+	uncover := coverFirmware(t)
+	for _, step := range []string{"true", "truncate --size 5M " + firmwareDir + "/s390-ccw.img"} {
+		onLab(t, "sh", "-c", step)
+		content, err := host.Firmware(t.Context())
+		if content != nil || !errors.Is(err, virt.ErrNotFound) || !strings.Contains(err.Error(), "no s390-ccw.img in /usr/share/qemu, /usr/share/qemu-kvm") {
+			t.Errorf("after %q: got %d bytes and %v", step, len(content), err)
+		}
 	}
+	uncover()
+	wantFirmware(t, host)
+}
+
+// TestFirmwareInterrupted loses the connection, or runs out of time, wherever that can happen.
+func TestFirmwareInterrupted(t *testing.T) {
+	leavesNothing(t)
+	p := newProxy(t, lab.Shared(t).URI)
+	failures := 0
+	interrupted := func(ctx context.Context, interrupt func()) {
+		host := open(t, p.URI)
+		if _, err := host.Capabilities(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		interrupt()
+		_, err := host.Firmware(ctx)
+		if err != nil {
+			failures++
+		}
+		if errors.Is(err, virt.ErrNotFound) {
+			t.Errorf("error %v says more than is known", err)
+		}
+		if pools := onLab(t, "virsh", "pool-list", "--all", "--name"); strings.Contains(pools, "netboot-firmware") {
+			t.Fatalf("after the error %v there are the pools %q", err, pools)
+		}
+		p.cut()
+	}
+	for limit := 0; limit < 6000; limit += 150 {
+		interrupted(t.Context(), func() { p.cutAfter(limit) })
+	}
+	for patience := range 20 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(patience)*time.Millisecond)
+		interrupted(ctx, func() {})
+		cancel()
+	}
+	if failures < 20 {
+		t.Errorf("only %d of 60 were interrupted", failures)
+	}
+}
+
+// wantFirmware holds that a host shows the firmware of this machine.
+func wantFirmware(t *testing.T, host *virt.Host) {
+	t.Helper()
+	want, err := os.ReadFile(firmwareDir + "/s390-ccw.img")
+	if err != nil {
+		t.Error(err)
+	}
+	got, err := host.Firmware(t.Context())
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("got %d bytes and %v, want %d", len(got), err, len(want))
+	}
+}
+
+// leavesNothing holds that the pools and the firmware's directory are after the test what they are now.
+func leavesNothing(t *testing.T) {
+	t.Helper()
+	look := func() (string, os.FileInfo) {
+		info, err := os.Stat(firmwareDir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return onLab(t, "virsh", "pool-list", "--all", "--details"), info
+	}
+	pools, before := look()
+	t.Cleanup(func() {
+		now, after := look()
+		if now != pools || after.Mode() != before.Mode() || !after.ModTime().Equal(before.ModTime()) {
+			t.Errorf("mode %s, changed %s and pools\n%s, before %s, %s and\n%s", after.Mode(), after.ModTime(), now, before.Mode(), before.ModTime(), pools)
+		}
+	})
+}
+
+// coverFirmware has an empty directory in the place of the firmware's for the lab, until the end of the
+// test or a call of what it returns.
+func coverFirmware(t *testing.T) (uncover func()) {
+	t.Helper()
+	onLab(t, "mount", "-t", "tmpfs", "none", firmwareDir)
+	uncover = sync.OnceFunc(func() { onLab(t, "umount", firmwareDir) })
+	t.Cleanup(uncover)
+	return uncover
+}
+
+// onLab runs a program on the lab's host, also when the test is over.
+func onLab(t *testing.T, args ...string) string {
+	t.Helper()
+	text, err := lab.Shared(t).Exec(context.Background(), args...)
+	if err != nil {
+		t.Error(err)
+	}
+	return text
 }

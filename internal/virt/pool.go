@@ -27,6 +27,20 @@ type Pool struct {
 // control lists, AppArmor and SELinux.
 func (p Pool) Public() bool { return permissions(p.Mode, 0o755)&0o005 == 0o005 }
 
+// poolMark begins the UUID of each pool that CreatePool makes: "netb". Nothing else in a pool's
+// definition can be told from what somebody else wrote.
+const poolMark = "6e657462-"
+
+// NewPoolUUID is random but for the mark: RFC 9562, 5.8, which leaves the bits of version 8 to us.
+func NewPoolUUID() string {
+	id := uuid.New()
+	id[6] = 0x80 | id[6]&0x0f
+	return poolMark + id.String()[len(poolMark):]
+}
+
+// Marked tells whether this provider made the pool, here or in another run.
+func (p Pool) Marked() bool { return strings.HasPrefix(p.UUID, poolMark) }
+
 // Pool looks a pool up by name.
 func (h *Host) Pool(ctx context.Context, name string) (Pool, error) {
 	return call(ctx, h, func(l *libvirt.Libvirt) (Pool, error) {
@@ -94,10 +108,11 @@ func readPool(l *libvirt.Libvirt, pool libvirt.StoragePool) (Pool, error) {
 // 0755 so that dnsmasq, which runs as nobody, can enter it (libvirt's own default is 0711); one that is
 // there is left as it is.
 //
-// It returns the pool also with an error, once the pool is defined, and whether it made the directory.
+// It returns the pool also with an error, once the pool is or may be defined, and whether it made the
+// directory, or may have: the answer can be lost.
 func (h *Host) CreatePool(ctx context.Context, name, path string) (pool Pool, madeDirectory bool, err error) {
 	doc := libvirtxml.StoragePool{
-		Type: "dir", Name: name, UUID: uuid.NewString(),
+		Type: "dir", Name: name, UUID: NewPoolUUID(),
 		Target: &libvirtxml.StoragePoolTarget{
 			Path:        path,
 			Permissions: &libvirtxml.StoragePoolTargetPermissions{Mode: "0755"},
@@ -113,10 +128,13 @@ func (h *Host) CreatePool(ctx context.Context, name, path string) (pool Pool, ma
 	if refusedWith(err, libvirt.ErrOperationFailed) {
 		err = taken(err, func() error { _, err := h.Pool(ctx, name); return err })
 	}
-	if err != nil {
+	pool = Pool{Name: name, UUID: doc.UUID, Path: path}
+	if isRefused(err) {
 		return Pool{}, false, err
 	}
-	pool = Pool{Name: name, UUID: doc.UUID, Path: path}
+	if err != nil {
+		return pool, false, err
+	}
 	madeDirectory, err = h.startOrBuild(ctx, handle)
 	if err != nil {
 		return pool, madeDirectory, err
@@ -144,7 +162,7 @@ func (h *Host) startOrBuild(ctx context.Context, pool libvirt.StoragePool) (buil
 		return false, err
 	}
 	if err := do(ctx, h, func(l *libvirt.Libvirt) error { return l.StoragePoolBuild(pool, 0) }); err != nil {
-		return false, err
+		return !isRefused(err), err
 	}
 	return true, do(ctx, h, start)
 }

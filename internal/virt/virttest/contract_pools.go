@@ -20,7 +20,7 @@ var poolChecks = []check{
 	{"a pool makes its missing directory", func(t *testing.T, s Subject) {
 		pool := givenPool(t, s, true)
 		want := virt.Pool{Name: poolName, UUID: pool.UUID, Path: poolPath, Mode: "0755", Active: true, Autostart: true}
-		if pool != want || pool.UUID == "" {
+		if pool != want || !pool.Marked() {
 			t.Errorf("CreatePool returned %+v, want %+v", pool, want)
 		}
 		read, err := s.Pool(t.Context(), poolName)

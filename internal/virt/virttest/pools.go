@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"path"
 
-	"github.com/google/uuid"
-
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -54,7 +52,7 @@ func (h *Host) CreatePool(ctx context.Context, name, path string) (virt.Pool, bo
 		}
 		made = !h.isDir(path)
 		h.mkdirAll(path)
-		p := &pool{Pool: virt.Pool{Name: name, UUID: uuid.NewString(), Path: path, Active: true, Autostart: true}}
+		p := &pool{Pool: virt.Pool{Name: name, UUID: virt.NewPoolUUID(), Path: path, Active: true, Autostart: true}}
 		h.pools[name] = p
 		h.refresh(p)
 		return p.Pool, nil
