@@ -265,12 +265,8 @@ func (r *tftpRootResource) marked(ctx context.Context, m tftpRootModel) (*madePo
 // look reads a pool after a fresh look at its directory. Only then libvirt knows the directory's mode,
 // and stops the pool of a directory that is gone.
 func (r *tftpRootResource) look(ctx context.Context, name string) (virt.Pool, error) {
-	pool, err := r.host.Pool(ctx, name)
-	if err != nil || !pool.Active {
-		return pool, err
-	}
 	_, lookErr := r.host.VolumeNames(ctx, name)
-	pool, err = r.host.Pool(ctx, name)
+	pool, err := r.host.Pool(ctx, name)
 	if err == nil && pool.Active {
 		err = lookErr
 	}
