@@ -15,13 +15,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 //go:embed init.sh
@@ -203,6 +207,30 @@ func (h *Host) Virsh(ctx context.Context, args ...string) (string, error) {
 // Exec runs a command inside of the host's namespaces, such as ip, and returns what it prints.
 func (h *Host) Exec(ctx context.Context, args ...string) (string, error) {
 	return output(h.command(ctx, args...))
+}
+
+// Listen listens for TCP connections at an address inside of the host's namespaces. A socket stays in
+// the namespace that it was made in, whoever uses it.
+func (h *Host) Listen(address string) (net.Listener, error) {
+	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", h.init.Process.Pid))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = namespace.Close() }()
+	var listener net.Listener
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlocked: this thread is of no use for anything else
+		if err = unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err == nil {
+			listener, err = net.Listen("tcp", address)
+		}
+	}()
+	<-done
+	if err != nil {
+		return nil, fmt.Errorf("unable to listen at %s in the libvirt host: %w", address, err)
+	}
+	return listener, nil
 }
 
 func (h *Host) command(ctx context.Context, args ...string) *exec.Cmd {

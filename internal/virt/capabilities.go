@@ -11,8 +11,9 @@ import (
 
 // Capabilities is what a host can run.
 type Capabilities struct {
-	Arch   string // the host's own
-	Guests []Guest
+	Arch           string // the host's own
+	Guests         []Guest
+	SecurityModels []string // such as apparmor, selinux, dac
 }
 
 // Guest is an architecture that a host can run guests of.
@@ -49,6 +50,9 @@ func parseCapabilities(text string) (Capabilities, error) {
 	c := Capabilities{}
 	if doc.Host.CPU != nil {
 		c.Arch = doc.Host.CPU.Arch
+	}
+	for _, model := range doc.Host.SecModel {
+		c.SecurityModels = append(c.SecurityModels, model.Name)
 	}
 	for _, g := range doc.Guests {
 		guest := Guest{Arch: g.Arch.Name, Emulator: g.Arch.Emulator}

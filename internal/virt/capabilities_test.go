@@ -8,11 +8,11 @@ import (
 
 func TestParseCapabilities(t *testing.T) {
 	const text = `<capabilities>
-	<host><cpu><arch>s390x</arch></cpu></host>
+	<host><cpu><arch>s390x</arch></cpu><secmodel><model>apparmor</model></secmodel></host>
 	<guest><os_type>hvm</os_type><arch name='s390x'><emulator>/usr/bin/qemu-system-s390x</emulator>
 	<domain type='qemu'/><domain type='kvm'><emulator>/usr/bin/qemu-kvm</emulator></domain></arch></guest>
 	</capabilities>`
-	want := Capabilities{Arch: "s390x", Guests: []Guest{
+	want := Capabilities{Arch: "s390x", SecurityModels: []string{"apparmor"}, Guests: []Guest{
 		{Arch: "s390x", Emulator: "/usr/bin/qemu-kvm", Accelerators: []string{"tcg", "kvm"}},
 	}}
 	if got, err := parseCapabilities(text); err != nil || !reflect.DeepEqual(got, want) {

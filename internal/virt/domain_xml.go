@@ -302,3 +302,16 @@ func parseBootOrder(devices libvirtxml.DomainDeviceList) []string {
 	}
 	return classes
 }
+
+// merged is the element after a change: nil when it is not wanted, else the old one or a new one
+// with the change made to it.
+func merged[T any](old *T, wanted bool, change func(*T)) *T {
+	if !wanted {
+		return nil
+	}
+	if old == nil {
+		old = new(T)
+	}
+	change(old)
+	return old
+}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"strings"
 	"syscall"
 
 	"github.com/digitalocean/go-libvirt"
@@ -17,6 +18,9 @@ var ErrNotFound = fmt.Errorf("not found on the libvirt host: %w", fs.ErrNotExist
 
 // ErrExists says that the name is taken.
 var ErrExists = fmt.Errorf("exists already on the libvirt host: %w", fs.ErrExist)
+
+// ErrTFTPRoot says that dnsmasq, which has few rights, could not list a TFTP root when it started.
+var ErrTFTPRoot = errors.New("TFTP root that dnsmasq cannot read")
 
 // ConnectError says that a host could not be reached.
 type ConnectError struct {
@@ -78,6 +82,10 @@ func (r *refusal) Error() string { return r.message }
 
 // Is makes the refusals that callers act on match their sentinels.
 func (r *refusal) Is(target error) bool {
+	// dnsmasq src/dnsmasq.c: "TFTP directory %s inaccessible: %s". libvirt has no code for it.
+	if target == ErrTFTPRoot {
+		return strings.Contains(r.message, "TFTP directory")
+	}
 	switch r.code {
 	case libvirt.ErrNoDomain, libvirt.ErrNoNetwork, libvirt.ErrNoStoragePool, libvirt.ErrNoStorageVol:
 		return target == ErrNotFound || target == fs.ErrNotExist
@@ -95,6 +103,12 @@ func taken(err error, lookup func() error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrExists, err)
+}
+
+// isCode tells whether an error of go-libvirt's is libvirt's answer with this code.
+func isCode(err error, code libvirt.ErrorNumber) bool {
+	var answer libvirt.Error
+	return errors.As(err, &answer) && libvirt.ErrorNumber(answer.Code) == code
 }
 
 // isRefused tells whether err is an answer of libvirt's, so that nothing was done.

@@ -6,26 +6,51 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/beevik/etree"
 	"github.com/digitalocean/go-libvirt"
-	"libvirt.org/go/libvirtxml"
+	"github.com/google/uuid"
 )
 
-// Network is a libvirt network: a bridge with DHCP, DNS and TFTP by dnsmasq.
+// Network is a libvirt network: a bridge with DHCP, DNS and TFTP by dnsmasq, or a bridge of the
+// host's that guests are plugged into.
 type Network struct {
-	Name      string
-	UUID      string
-	Mode      string // nat, route, open, isolated
-	Bridge    string // "" lets libvirt choose
-	Domain    string
-	MTU       uint
-	Autostart bool
-	Active    bool
-	TFTPRoot  string
-	IPv4      *IPv4
+	Name        string
+	UUID        string
+	Mode        string // a Mode… constant
+	Bridge      string // "" lets libvirt choose
+	OpenVSwitch bool   // the bridge is one of Open vSwitch
+	VLANs       []uint // tags of the guests' packets on a bridge of Open vSwitch; several are a trunk
+	STP         bool
+	Delay       uint // seconds that a bridge with spanning tree waits before it forwards
+	MTU         uint // bytes; 0 leaves it to the kernel
+	Domain      string
+	TFTPRoot    string
+	IPv4, IPv6  *IP
+	DNS         *DNS
+	Options     []string // raw options of dnsmasq
+	Autostart   bool
+	Active      bool
+
+	// Running is what still runs where that is not what is defined: somebody has changed the
+	// definition alone, or a change was interrupted. It is never given to libvirt.
+	Running *Network
+
+	// Parked tells that a change was interrupted, so that guests may be plugged into another network.
+	// UpdateNetwork plugs them in again. It is never given to libvirt.
+	Parked bool
 }
 
-// IPv4 is the host's address on a network and what dnsmasq hands out there.
-type IPv4 struct {
+// Modes of Network.Mode.
+const (
+	ModeNAT      = "nat"
+	ModeRoute    = "route"
+	ModeOpen     = "open"     // routed, without firewall rules
+	ModeIsolated = "isolated" // no way to other networks
+	ModeBridge   = "bridge"   // a bridge that the host has already
+)
+
+// IP is the host's address on a network and what dnsmasq hands out there.
+type IP struct {
 	Address netip.Prefix
 	DHCP    *DHCP
 }
@@ -34,49 +59,77 @@ type IPv4 struct {
 type DHCP struct {
 	Ranges       []Range
 	Reservations []Reservation
-	Bootfile     string
-	NextServer   string
-	LeaseSeconds uint // 0 leaves it to dnsmasq, which takes an hour
+	Bootfile     string // IPv4 only
+	NextServer   string // IPv4 only
+	LeaseSeconds uint   // 0 leaves it to dnsmasq, which takes an hour
 }
 
 // Range is a range of addresses, both ends included.
 type Range struct{ Start, End string }
 
-// Reservation gives a guest a fixed address, by its MAC.
-type Reservation struct{ MAC, IP, Hostname string }
+// Reservation gives a guest a fixed address: by its MAC in IPv4, by its DUID or its name in IPv6.
+type Reservation struct{ MAC, DUID, IP, Hostname string }
 
-// Network looks a network up by name, as it is defined and not as it may still run.
+// DNS is what dnsmasq answers to guests beside their own names.
+type DNS struct {
+	Disabled   bool
+	Hosts      []DNSHost
+	Forwarders []Forwarder
+}
+
+// DNSHost is an address with its names.
+type DNSHost struct {
+	IP    string
+	Names []string
+}
+
+// Forwarder is a DNS server that is asked, for all names or for those of a domain. Without an address
+// the names of the domain are left to the host's own servers.
+type Forwarder struct{ Domain, Address string }
+
+// Network looks a network up by name, as it is defined.
 func (h *Host) Network(ctx context.Context, name string) (Network, error) {
-	return call(ctx, h, func(l *libvirt.Libvirt) (Network, error) {
-		network, err := l.NetworkLookupByName(name)
-		if err != nil {
-			return Network{}, err
-		}
-		text, err := l.NetworkGetXMLDesc(network, uint32(libvirt.NetworkXMLInactive))
-		if err != nil {
-			return Network{}, err
-		}
-		active, err := l.NetworkIsActive(network)
-		if err != nil {
-			return Network{}, err
-		}
-		autostart, err := l.NetworkGetAutostart(network)
-		if err != nil {
-			return Network{}, err
-		}
-		read, err := parseNetwork(text)
-		read.Active, read.Autostart = active == 1, autostart == 1
-		return read, err
+	x, err := h.networkXML(ctx, name)
+	if err != nil {
+		return Network{}, err
+	}
+	read, err := parseNetwork(x.defined)
+	if err != nil {
+		return Network{}, err
+	}
+	read.Active, read.Autostart, read.Parked = x.running != nil, x.autostart, x.parked
+	if x.running == nil {
+		return read, nil
+	}
+	running, err := parseNetwork(x.running)
+	if !running.sameDefinition(read) {
+		running.Active, running.Autostart, running.Parked = read.Active, read.Autostart, read.Parked
+		read.Running = &running
+	}
+	return read, err
+}
+
+// NetworkName is the name of the network that has a UUID.
+func (h *Host) NetworkName(ctx context.Context, id string) (string, error) {
+	wanted, err := uuid.Parse(id)
+	if err != nil {
+		return "", err
+	}
+	return call(ctx, h, func(l *libvirt.Libvirt) (string, error) {
+		network, err := l.NetworkLookupByUUID(libvirt.UUID(wanted))
+		return network.Name, err
 	})
 }
 
 // CreateNetwork defines a network and starts it where n is active. When it does not start, nothing
 // of it is left; when the name is taken, it returns ErrExists.
 func (h *Host) CreateNetwork(ctx context.Context, n Network) error {
-	// With spanning tree on, as libvirt would have it, a port forwards nothing while it learns, and
-	// that eats DHCP requests of a firmware that makes but ten. Nothing but guests is on the bridge.
-	doc := &libvirtxml.Network{Name: n.Name, Bridge: &libvirtxml.NetworkBridge{STP: "off"}}
-	network, err := h.defineNetwork(ctx, n, doc)
+	if n.Active {
+		if err := h.checkConflicts(ctx, n, Network{}); err != nil {
+			return err
+		}
+	}
+	network, err := h.defineNetwork(ctx, n.newXML())
 	if refusedWith(err, libvirt.ErrOperationFailed) {
 		err = taken(err, func() error { _, err := h.Network(ctx, n.Name); return err })
 	}
@@ -97,135 +150,160 @@ func (h *Host) CreateNetwork(ctx context.Context, n Network) error {
 	return nil
 }
 
-// UpdateNetwork makes the network what n says and leaves alone what n does not model. A running
-// network whose definition changes is restarted; when it does not start, the old definition is put
-// back and started.
-func (h *Host) UpdateNetwork(ctx context.Context, n Network) error {
-	network, old, err := h.networkXML(ctx, n.Name)
-	if err != nil {
-		return err
-	}
-	now, err := parseNetwork(old)
-	if err != nil {
-		return err
-	}
-	if n.Bridge == "" {
-		n.Bridge = now.Bridge // libvirt has chosen it
-	}
-	if n.definition() != now.definition() {
-		if err := h.redefineNetwork(ctx, n, old); err != nil {
-			return err
-		}
-	}
-	return do(ctx, h, func(l *libvirt.Libvirt) error {
-		if err := setNetworkActive(l, network, n.Active); err != nil {
-			return err
-		}
-		return l.NetworkSetAutostart(network, flag(n.Autostart))
-	})
-}
-
-// redefineNetwork defines the network anew over its old XML and restarts it where it runs.
-func (h *Host) redefineNetwork(ctx context.Context, n Network, old string) error {
-	var doc libvirtxml.Network
-	if err := doc.Unmarshal(old); err != nil {
-		return err
-	}
-	network, err := h.defineNetwork(ctx, n, &doc)
-	if err != nil {
-		return err
-	}
-	active, err := call(ctx, h, func(l *libvirt.Libvirt) (int32, error) { return l.NetworkIsActive(network) })
-	if err != nil || active == 0 {
-		return err
-	}
-	err = do(ctx, h, func(l *libvirt.Libvirt) error {
-		if err := l.NetworkDestroy(network); err != nil {
-			return err
-		}
-		return l.NetworkCreate(network)
-	})
-	if err == nil {
-		return nil
-	}
-	restored := do(context.WithoutCancel(ctx), h, func(l *libvirt.Libvirt) error {
-		if _, err := l.NetworkDefineXML(old); err != nil {
-			return err
-		}
-		return setNetworkActive(l, network, true)
-	})
-	if restored != nil {
-		return fmt.Errorf("%w; putting its old definition back failed too: %w", err, restored)
-	}
-	return fmt.Errorf("%w; its old definition was put back and started", err)
-}
-
-// DeleteNetwork stops a network and removes its definition.
+// DeleteNetwork stops a network and removes its definition. Guests on it lose their link.
 func (h *Host) DeleteNetwork(ctx context.Context, name string) error {
-	return do(ctx, h, func(l *libvirt.Libvirt) error {
-		network, err := l.NetworkLookupByName(name)
-		if err != nil {
-			return err
-		}
-		if err := setNetworkActive(l, network, false); err != nil {
-			return err
-		}
-		return l.NetworkUndefine(network)
-	})
+	x, err := h.networkXML(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := h.stopNetwork(ctx, x); err != nil {
+		return err
+	}
+	return do(ctx, h, func(l *libvirt.Libvirt) error { return l.NetworkUndefine(x.network) })
 }
 
-// NetworkGuests names the running guests that are plugged into a network.
+// stopNetwork stops a network, and that of a change of it that has not ended.
+func (h *Host) stopNetwork(ctx context.Context, x networkXML) error {
+	err := do(ctx, h, func(l *libvirt.Libvirt) error { return setNetworkActive(l, x.network, false) })
+	if err != nil || !x.parked {
+		return err
+	}
+	return h.destroyTransientNetwork(ctx, changeName(x.network))
+}
+
+// NetworkGuests names the running guests that have an interface on a network or on its bridge, in
+// the alphabet's order. Those that are parked are among them.
 func (h *Host) NetworkGuests(ctx context.Context, name string) ([]string, error) {
-	return call(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
-		network, err := l.NetworkLookupByName(name)
+	x, err := h.networkXML(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	nics, err := h.nicsOn(ctx, x.place(), place{network: changeName(x.network)})
+	return guestNames(nics), err
+}
+
+// networkXML is what libvirt has of a network.
+type networkXML struct {
+	network   libvirt.Network
+	defined   *etree.Element
+	running   *etree.Element // nil where it does not run
+	autostart bool
+	parked    bool // there is the network of a change that has not ended
+}
+
+func (x networkXML) name() string { return x.network.Name }
+
+// place is where its guests are plugged in.
+func (x networkXML) place() place {
+	current := x.defined
+	if x.running != nil {
+		current = x.running
+	}
+	return place{x.name(), attr(current.NotNil().SelectElement("bridge"), "name")}
+}
+
+func (h *Host) networkXML(ctx context.Context, name string) (networkXML, error) {
+	return call(ctx, h, func(l *libvirt.Libvirt) (x networkXML, err error) {
+		if x.network, err = l.NetworkLookupByName(name); err != nil {
+			return x, err
+		}
+		if x.defined, err = describe(l, x.network, libvirt.NetworkXMLInactive); err != nil {
+			return x, err
+		}
+		active, err := l.NetworkIsActive(x.network)
 		if err != nil {
-			return nil, err
+			return x, err
 		}
-		// libvirt refuses to list the ports of a network that does not run.
-		if active, err := l.NetworkIsActive(network); err != nil || active == 0 {
-			return nil, err
+		if active == 1 {
+			if x.running, err = describe(l, x.network, 0); err != nil {
+				return x, err
+			}
 		}
-		ports, _, err := l.NetworkListAllPorts(network, 1, 0)
+		autostart, err := l.NetworkGetAutostart(x.network)
 		if err != nil {
-			return nil, err
+			return x, err
 		}
-		var guests []string
-		for _, port := range ports {
-			text, err := l.NetworkPortGetXMLDesc(port, 0)
-			if err != nil {
-				return nil, err
-			}
-			var doc libvirtxml.NetworkPort
-			if err := doc.Unmarshal(text); err != nil {
-				return nil, err
-			}
-			if doc.Owner != nil {
-				guests = append(guests, doc.Owner.Name)
-			}
+		x.autostart = autostart == 1
+		_, err = l.NetworkLookupByName(changeName(x.network))
+		x.parked = err == nil
+		if isCode(err, libvirt.ErrNoNetwork) {
+			err = nil
 		}
-		return guests, nil
+		return x, err
 	})
 }
 
-func (h *Host) networkXML(ctx context.Context, name string) (libvirt.Network, string, error) {
-	var text string
-	network, err := call(ctx, h, func(l *libvirt.Libvirt) (libvirt.Network, error) {
-		network, err := l.NetworkLookupByName(name)
-		if err == nil {
-			text, err = l.NetworkGetXMLDesc(network, uint32(libvirt.NetworkXMLInactive))
-		}
-		return network, err
-	})
-	return network, text, err
+// describe reads a network's XML.
+func describe(l *libvirt.Libvirt, network libvirt.Network, flags libvirt.NetworkXMLFlags) (*etree.Element, error) {
+	text, err := l.NetworkGetXMLDesc(network, uint32(flags))
+	if err != nil {
+		return nil, err
+	}
+	return parseXML(text)
 }
 
-func (h *Host) defineNetwork(ctx context.Context, n Network, doc *libvirtxml.Network) (libvirt.Network, error) {
-	n.applyTo(doc)
-	text, err := doc.Marshal()
+func (h *Host) defineNetwork(ctx context.Context, root *etree.Element) (libvirt.Network, error) {
+	text, err := formatXML(root)
 	if err != nil {
 		return libvirt.Network{}, err
 	}
 	return call(ctx, h, func(l *libvirt.Libvirt) (libvirt.Network, error) { return l.NetworkDefineXML(text) })
+}
+
+// checkConflicts finds the network that has the bridge or the addresses which n is to have, and had
+// not before, because libvirt's own refusal does not name it.
+func (h *Host) checkConflicts(ctx context.Context, n, before Network) error {
+	others, err := h.runningNetworks(ctx)
+	if err != nil {
+		return err
+	}
+	for _, other := range others {
+		if err := n.Conflict(other); err != nil && before.Conflict(other) == nil && other.Name != n.Name {
+			return err
+		}
+	}
+	return nil
+}
+
+// Conflict says what two networks that run on one host cannot both have.
+func (n Network) Conflict(other Network) error {
+	if n.Mode != ModeBridge && n.Bridge != "" && n.Bridge == other.Bridge {
+		return fmt.Errorf("bridge %q is that of network %q, which runs on this host; choose another name, or leave bridge out", n.Bridge, other.Name)
+	}
+	for _, ours := range []*IP{n.IPv4, n.IPv6} {
+		for _, theirs := range []*IP{other.IPv4, other.IPv6} {
+			if ours != nil && theirs != nil && ours.Address.Overlaps(theirs.Address) {
+				return fmt.Errorf("%s overlaps %s of network %q, which runs on this host; choose other addresses",
+					ours.Address.Masked(), theirs.Address.Masked(), other.Name)
+			}
+		}
+	}
+	return nil
+}
+
+func (h *Host) runningNetworks(ctx context.Context) ([]Network, error) {
+	return call(ctx, h, func(l *libvirt.Libvirt) ([]Network, error) {
+		found, _, err := l.ConnectListAllNetworks(1, libvirt.ConnectListNetworksActive)
+		if err != nil {
+			return nil, err
+		}
+		var networks []Network
+		for _, network := range found {
+			root, err := describe(l, network, 0)
+			if isCode(err, libvirt.ErrNoNetwork) { // gone since it was listed
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			n, err := parseNetwork(root)
+			if err != nil {
+				return nil, err
+			}
+			networks = append(networks, n)
+		}
+		return networks, nil
+	})
 }
 
 func setNetworkActive(l *libvirt.Libvirt, network libvirt.Network, wanted bool) error {

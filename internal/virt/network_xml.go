@@ -1,197 +1,471 @@
 package virt
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
-	"libvirt.org/go/libvirtxml"
+	"github.com/beevik/etree"
 )
 
-// isolated is the mode of a network without a forward element.
-const isolated = "isolated"
+// A network's definition is changed in the XML that libvirt has, element by element, so that whatever
+// Network does not model stays in it. Elements: https://libvirt.org/formatnetwork.html
 
-// definition is the part of a network that its XML holds, comparable.
-func (n Network) definition() string {
-	n.UUID, n.Autostart, n.Active = "", false, false
-	ipv4 := n.IPv4
-	n.IPv4 = nil
-	text := fmt.Sprintf("%+v", n)
-	if ipv4 != nil {
-		text += ipv4.Address.String()
-		if d := ipv4.DHCP; d != nil && len(d.Ranges)+len(d.Reservations) > 0 { // else libvirt drops it
-			text += fmt.Sprintf("%+v", *ipv4.DHCP)
-		}
-	}
-	return text
+// dnsmasqNamespace is that of raw options: https://libvirt.org/formatnetwork.html#network-namespaces
+const dnsmasqNamespace = "http://libvirt.org/schemas/network/dnsmasq/1.0"
+
+const (
+	optionsElement = "dnsmasq:options"
+	optionElement  = "dnsmasq:option"
+)
+
+// sameDefinition tells whether the XML of both would say the same.
+func (n Network) sameDefinition(other Network) bool {
+	return reflect.DeepEqual(n.definition(), other.definition())
 }
 
-// applyTo writes what n models into a definition and leaves the rest of it alone.
-func (n Network) applyTo(doc *libvirtxml.Network) {
-	n.applyForward(doc)
-	if n.Bridge != "" {
-		doc.Bridge = merged(doc.Bridge, true, func(b *libvirtxml.NetworkBridge) { b.Name = n.Bridge })
-	}
-	doc.Domain = merged(doc.Domain, n.Domain != "", func(d *libvirtxml.NetworkDomain) { d.Name = n.Domain })
-	doc.MTU = merged(doc.MTU, n.MTU != 0, func(m *libvirtxml.NetworkMTU) { m.Size = n.MTU })
-	n.applyIPv4(doc)
+// definition is the part of a network that its XML holds, in one order and without what libvirt drops.
+func (n Network) definition() Network {
+	n.UUID, n.Autostart, n.Active, n.Running, n.Parked = "", false, false, nil, false
+	n.VLANs, n.Options = sorted(n.VLANs), clone(n.Options)
+	n.IPv4, n.IPv6 = n.IPv4.definition(), n.IPv6.definition()
+	n.DNS = n.DNS.definition()
+	return n
 }
 
-func (n Network) applyForward(doc *libvirtxml.Network) {
-	doc.Forward = merged(doc.Forward, n.Mode != isolated, func(f *libvirtxml.NetworkForward) { f.Mode = n.Mode })
-	if doc.Forward != nil && n.Mode != "nat" {
-		doc.Forward.NAT = nil
+func (ip *IP) definition() *IP {
+	if ip == nil {
+		return nil
+	}
+	dhcp := ip.DHCP
+	if dhcp != nil && len(dhcp.Ranges)+len(dhcp.Reservations) == 0 { // libvirt drops it
+		dhcp = nil
+	}
+	if dhcp != nil {
+		ordered := *dhcp
+		ordered.Ranges, ordered.Reservations = sorted(dhcp.Ranges), sorted(dhcp.Reservations)
+		dhcp = &ordered
+	}
+	return &IP{ip.Address, dhcp}
+}
+
+func (d *DNS) definition() *DNS {
+	if d.isEmpty() {
+		return nil
+	}
+	return &DNS{d.Disabled, sorted(d.Hosts), clone(d.Forwarders)}
+}
+
+func (d *DNS) isEmpty() bool {
+	return d == nil || !d.Disabled && len(d.Hosts)+len(d.Forwarders) == 0
+}
+
+// sorted is a copy in the order of what the values look like; nothing is nil.
+func sorted[T any](values []T) []T {
+	copied := clone(values)
+	slices.SortFunc(copied, func(a, b T) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return copied
+}
+
+// clone is a copy; of nothing it is nil.
+func clone[T any](values []T) []T { return append([]T(nil), values...) }
+
+// newXML is the definition of a network that is not there yet.
+func (n Network) newXML() *etree.Element {
+	root := etree.NewElement("network")
+	root.CreateElement("name").SetText(n.Name)
+	n.edit(root)
+	return root
+}
+
+// edit writes what n models into a definition, and leaves the rest of it as it is.
+func (n Network) edit(root *etree.Element) {
+	n.editForward(root)
+	n.editBridge(root)
+	editNamed(root, "domain", "name", n.Domain)
+	editNamed(root, "mtu", "size", number(n.MTU))
+	n.editIP(root, n.IPv4, isIPv4)
+	n.editIP(root, n.IPv6, isIPv6)
+	n.DNS.edit(root)
+	n.editOptions(root)
+}
+
+func (n Network) editForward(root *etree.Element) {
+	if n.Mode == ModeIsolated {
+		removeAll(root, "forward")
+		return
+	}
+	forward := child(root, "forward")
+	forward.CreateAttr("mode", n.Mode)
+	if n.Mode != ModeNAT {
+		removeAll(forward, "nat")
 	}
 }
 
-func (n Network) applyIPv4(doc *libvirtxml.Network) {
-	at := slices.IndexFunc(doc.IPs, isIPv4)
+func (n Network) editBridge(root *etree.Element) {
+	bridge := child(root, "bridge")
+	setAttr(bridge, "name", n.Bridge)
+	if n.Mode == ModeBridge { // libvirt does not make it, so neither its spanning tree nor its MAC is ours
+		bridge.RemoveAttr("stp")
+		bridge.RemoveAttr("delay")
+		removeAll(root, "mac")
+	} else {
+		bridge.CreateAttr("stp", map[bool]string{true: "on", false: "off"}[n.STP])
+		bridge.CreateAttr("delay", strconv.FormatUint(uint64(n.Delay), 10))
+	}
+	editNamed(root, "virtualport", "type", map[bool]string{true: "openvswitch"}[n.OpenVSwitch])
+	n.editVLANs(root)
+}
+
+func (n Network) editVLANs(root *etree.Element) {
+	if len(n.VLANs) == 0 {
+		removeAll(root, "vlan")
+		return
+	}
+	vlan := child(root, "vlan")
+	setAttr(vlan, "trunk", map[bool]string{true: "yes"}[len(n.VLANs) > 1])
+	replaceAll(vlan, "tag", n.VLANs, func(old *etree.Element, id uint) bool {
+		return attr(old, "id") == number(id)
+	}, func(tag *etree.Element, id uint) { tag.CreateAttr("id", number(id)) })
+}
+
+func (n Network) editIP(root *etree.Element, ip *IP, family func(*etree.Element) bool) {
+	element := ipElement(root, family)
 	switch {
-	case n.IPv4 == nil && at >= 0:
-		doc.IPs = slices.Delete(doc.IPs, at, at+1)
+	case ip == nil && element == nil:
 		return
-	case n.IPv4 == nil:
+	case ip == nil:
+		root.RemoveChild(element)
 		return
-	case at < 0:
-		doc.IPs = append([]libvirtxml.NetworkIP{{}}, doc.IPs...)
-		at = 0
+	case element == nil:
+		element = root.CreateElement("ip")
 	}
-	ip := &doc.IPs[at]
-	ip.Address = n.IPv4.Address.Addr().String()
-	ip.Prefix, ip.Netmask = uint(n.IPv4.Address.Bits()), ""
-	ip.TFTP = merged(ip.TFTP, n.TFTPRoot != "", func(t *libvirtxml.NetworkTFTP) { t.Root = n.TFTPRoot })
-	ip.DHCP = merged(ip.DHCP, n.IPv4.DHCP != nil, n.IPv4.DHCP.applyTo)
+	if ip.Address.Addr().Is6() {
+		element.CreateAttr("family", "ipv6")
+	}
+	element.CreateAttr("address", ip.Address.Addr().String())
+	element.CreateAttr("prefix", strconv.Itoa(ip.Address.Bits()))
+	element.RemoveAttr("netmask")
+	if ip.Address.Addr().Is4() {
+		editNamed(element, "tftp", "root", n.TFTPRoot)
+	}
+	if ip.DHCP == nil {
+		removeAll(element, "dhcp")
+	} else {
+		ip.DHCP.edit(child(element, "dhcp"))
+	}
 }
 
-func (d *DHCP) applyTo(doc *libvirtxml.NetworkDHCP) {
-	doc.Ranges = nil
-	for _, r := range d.Ranges {
-		doc.Ranges = append(doc.Ranges, libvirtxml.NetworkDHCPRange{Start: r.Start, End: r.End, Lease: lease(d.LeaseSeconds)})
+func (d *DHCP) edit(dhcp *etree.Element) {
+	replaceAll(dhcp, "range", d.Ranges, func(old *etree.Element, r Range) bool {
+		return attr(old, "start") == r.Start && attr(old, "end") == r.End
+	}, d.editRange)
+	replaceAll(dhcp, "host", d.Reservations, func(old *etree.Element, r Reservation) bool {
+		return r.MAC != "" && strings.EqualFold(attr(old, "mac"), r.MAC) || r.DUID != "" && attr(old, "id") == r.DUID
+	}, d.editHost)
+	if d.Bootfile == "" && d.NextServer == "" {
+		removeAll(dhcp, "bootp")
+		return
 	}
-	old := doc.Hosts
-	doc.Hosts = nil
-	for _, r := range d.Reservations {
-		host := libvirtxml.NetworkDHCPHost{MAC: r.MAC}
-		if at := slices.IndexFunc(old, func(h libvirtxml.NetworkDHCPHost) bool { return strings.EqualFold(h.MAC, r.MAC) }); at >= 0 {
-			host = old[at]
+	bootp := child(dhcp, "bootp")
+	setAttr(bootp, "file", d.Bootfile)
+	setAttr(bootp, "server", d.NextServer)
+}
+
+func (d *DHCP) editRange(element *etree.Element, r Range) {
+	element.CreateAttr("start", r.Start)
+	element.CreateAttr("end", r.End)
+	d.editLease(element)
+}
+
+func (d *DHCP) editHost(element *etree.Element, r Reservation) {
+	setAttr(element, "mac", r.MAC)
+	setAttr(element, "id", r.DUID)
+	setAttr(element, "name", r.Hostname)
+	setAttr(element, "ip", r.IP)
+	d.editLease(element)
+}
+
+func (d *DHCP) editLease(element *etree.Element) {
+	if d.LeaseSeconds == 0 {
+		removeAll(element, "lease")
+		return
+	}
+	lease := child(element, "lease")
+	lease.CreateAttr("expiry", number(d.LeaseSeconds))
+	lease.CreateAttr("unit", "seconds")
+}
+
+// edit leaves alone what a DNS element may hold beside hosts and forwarders, also where d is nil.
+func (d *DNS) edit(root *etree.Element) {
+	if d == nil {
+		d = &DNS{}
+	}
+	dns := child(root, "dns")
+	setAttr(dns, "enable", map[bool]string{true: "no"}[d.Disabled])
+	replaceAll(dns, "forwarder", d.Forwarders, func(old *etree.Element, f Forwarder) bool {
+		return parseForwarder(old) == f
+	}, func(element *etree.Element, f Forwarder) {
+		setAttr(element, "domain", f.Domain)
+		setAttr(element, "addr", f.Address)
+	})
+	replaceAll(dns, "host", d.Hosts, func(old *etree.Element, host DNSHost) bool {
+		return reflect.DeepEqual(parseDNSHost(old), host)
+	}, editDNSHost)
+	if len(dns.Attr)+len(dns.ChildElements()) == 0 {
+		root.RemoveChild(dns)
+	}
+}
+
+func editDNSHost(element *etree.Element, host DNSHost) {
+	element.CreateAttr("ip", host.IP)
+	removeAll(element, "hostname")
+	for _, name := range host.Names {
+		element.CreateElement("hostname").SetText(name)
+	}
+}
+
+func (n Network) editOptions(root *etree.Element) {
+	if len(n.Options) == 0 {
+		removeAll(root, optionsElement)
+		return
+	}
+	root.CreateAttr("xmlns:dnsmasq", dnsmasqNamespace)
+	options := child(root, optionsElement)
+	removeAll(options, optionElement)
+	for _, option := range n.Options {
+		options.CreateElement(optionElement).CreateAttr("value", option)
+	}
+}
+
+// child is the first child of a name, made where there is none.
+func child(parent *etree.Element, name string) *etree.Element {
+	if found := parent.SelectElement(name); found != nil {
+		return found
+	}
+	return parent.CreateElement(name)
+}
+
+// removeAll removes the children of a name.
+func removeAll(parent *etree.Element, name string) {
+	for _, element := range parent.SelectElements(name) {
+		parent.RemoveChild(element)
+	}
+}
+
+// replaceAll makes one child of a name for each value, in their order. Where an old child is the
+// same thing, it is changed, so that it keeps what is not modelled.
+func replaceAll[T any](parent *etree.Element, name string, values []T, same func(*etree.Element, T) bool, edit func(*etree.Element, T)) {
+	old := parent.SelectElements(name)
+	removeAll(parent, name)
+	for _, value := range values {
+		element := etree.NewElement(name)
+		if at := slices.IndexFunc(old, func(e *etree.Element) bool { return same(e, value) }); at >= 0 {
+			element = old[at]
+			old = slices.Delete(old, at, at+1)
 		}
-		host.IP, host.Name, host.Lease = r.IP, r.Hostname, lease(d.LeaseSeconds)
-		doc.Hosts = append(doc.Hosts, host)
-	}
-	doc.Bootp = nil
-	if d.Bootfile != "" || d.NextServer != "" {
-		doc.Bootp = []libvirtxml.NetworkBootp{{File: d.Bootfile, Server: d.NextServer}}
+		edit(element, value)
+		parent.AddChild(element)
 	}
 }
 
-func lease(seconds uint) *libvirtxml.NetworkDHCPLease {
-	if seconds == 0 {
-		return nil
+// editNamed gives a child of a name its one attribute, or removes it where the value is empty.
+func editNamed(parent *etree.Element, name, key, value string) {
+	if value == "" {
+		removeAll(parent, name)
+		return
 	}
-	return &libvirtxml.NetworkDHCPLease{Expiry: seconds, Unit: "seconds"}
+	child(parent, name).CreateAttr(key, value)
 }
 
-// merged is the element after a change: nil when it is not wanted, else the old one or a new one
-// with the change made to it.
-func merged[T any](old *T, wanted bool, change func(*T)) *T {
-	if !wanted {
-		return nil
+// setAttr sets an attribute, or removes it where the value is empty.
+func setAttr(element *etree.Element, key, value string) {
+	if value == "" {
+		element.RemoveAttr(key)
+		return
 	}
-	if old == nil {
-		old = new(T)
-	}
-	change(old)
-	return old
+	element.CreateAttr(key, value)
 }
 
-func parseNetwork(text string) (Network, error) {
-	var doc libvirtxml.Network
-	if err := doc.Unmarshal(text); err != nil {
+func attr(element *etree.Element, key string) string {
+	return element.NotNil().SelectAttrValue(key, "")
+}
+
+// number is a number as an attribute; none is empty.
+func number(n uint) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatUint(uint64(n), 10)
+}
+
+// ipElement is the address of a family that n models: the one that has DHCP, of which libvirt allows
+// one, or else the first.
+func ipElement(root *etree.Element, family func(*etree.Element) bool) *etree.Element {
+	var first *etree.Element
+	for _, element := range root.SelectElements("ip") {
+		switch {
+		case !family(element):
+		case element.SelectElement("dhcp") != nil:
+			return element
+		case first == nil:
+			first = element
+		}
+	}
+	return first
+}
+
+func isIPv4(ip *etree.Element) bool { return ip.SelectAttrValue("family", "ipv4") == "ipv4" }
+func isIPv6(ip *etree.Element) bool { return !isIPv4(ip) }
+
+func parseNetwork(root *etree.Element) (Network, error) {
+	n := Network{
+		Name:     root.SelectElement("name").NotNil().Text(),
+		UUID:     root.SelectElement("uuid").NotNil().Text(),
+		Mode:     ModeIsolated,
+		Domain:   attr(root.SelectElement("domain"), "name"),
+		TFTPRoot: attr(ipElement(root, isIPv4).NotNil().SelectElement("tftp"), "root"),
+		DNS:      parseDNS(root.SelectElement("dns")),
+	}
+	if forward := root.SelectElement("forward"); forward != nil {
+		n.Mode = forward.SelectAttrValue("mode", ModeNAT) // "If there is no mode attribute, nat is the default"
+	}
+	bridge := root.SelectElement("bridge").NotNil()
+	n.Bridge = attr(bridge, "name")
+	n.OpenVSwitch = attr(root.SelectElement("virtualport"), "type") == "openvswitch"
+	if n.Mode != ModeBridge {
+		n.STP = bridge.SelectAttrValue("stp", "on") == "on"
+	}
+	for _, option := range root.SelectElement(optionsElement).NotNil().SelectElements(optionElement) {
+		n.Options = append(n.Options, attr(option, "value"))
+	}
+	var problems [5]error
+	n.Delay, problems[0] = parseNumber(bridge, "delay")
+	n.MTU, problems[1] = parseNumber(root.SelectElement("mtu"), "size")
+	n.VLANs, problems[2] = parseVLANs(root.SelectElement("vlan").NotNil())
+	n.IPv4, problems[3] = parseIP(ipElement(root, isIPv4))
+	n.IPv6, problems[4] = parseIP(ipElement(root, isIPv6))
+	if err := errors.Join(problems[:]...); err != nil {
 		return Network{}, fmt.Errorf("network XML: %w", err)
 	}
-	n := Network{Name: doc.Name, UUID: doc.UUID, Mode: isolated}
-	if doc.Forward != nil {
-		n.Mode = doc.Forward.Mode
-		if n.Mode == "" {
-			n.Mode = "nat" // https://libvirt.org/formatnetwork.html: "If there is no mode attribute, nat is the default"
-		}
-	}
-	if doc.Bridge != nil {
-		n.Bridge = doc.Bridge.Name
-	}
-	if doc.Domain != nil {
-		n.Domain = doc.Domain.Name
-	}
-	if doc.MTU != nil {
-		n.MTU = doc.MTU.Size
-	}
-	at := slices.IndexFunc(doc.IPs, isIPv4)
-	if at < 0 {
-		return n, nil
-	}
-	ip := doc.IPs[at]
-	if ip.TFTP != nil {
-		n.TFTPRoot = ip.TFTP.Root
-	}
-	var err error
-	n.IPv4, err = parseIPv4(ip)
-	return n, err
+	return n, nil
 }
 
-func isIPv4(ip libvirtxml.NetworkIP) bool { return ip.Family == "" || ip.Family == "ipv4" }
+func parseNumber(element *etree.Element, key string) (uint, error) {
+	text := attr(element, key)
+	if text == "" {
+		return 0, nil
+	}
+	value, err := strconv.ParseUint(text, 10, 32)
+	return uint(value), err
+}
 
-func parseIPv4(ip libvirtxml.NetworkIP) (*IPv4, error) {
-	address, err := netip.ParseAddr(ip.Address)
+func parseVLANs(vlan *etree.Element) ([]uint, error) {
+	var tags []uint
+	for _, tag := range vlan.SelectElements("tag") {
+		id, err := parseNumber(tag, "id")
+		if err != nil {
+			return nil, err
+		}
+		tags = append(tags, id)
+	}
+	return tags, nil
+}
+
+func parseIP(element *etree.Element) (*IP, error) {
+	if element == nil {
+		return nil, nil
+	}
+	address, err := netip.ParseAddr(attr(element, "address"))
 	if err != nil {
-		return nil, fmt.Errorf("network XML: %w", err)
+		return nil, err
 	}
-	bits := int(ip.Prefix)
-	if ip.Netmask != "" {
-		if bits, err = maskBits(ip.Netmask); err != nil {
-			return nil, fmt.Errorf("network XML: %w", err)
+	bits, err := parseNumber(element, "prefix")
+	if err != nil {
+		return nil, err
+	}
+	if netmask := attr(element, "netmask"); netmask != "" {
+		if bits, err = maskBits(netmask); err != nil {
+			return nil, err
 		}
 	}
-	read := &IPv4{Address: netip.PrefixFrom(address, bits)}
-	if ip.DHCP != nil {
-		read.DHCP = parseDHCP(*ip.DHCP)
+	ip := &IP{Address: netip.PrefixFrom(address, int(bits))}
+	if dhcp := element.SelectElement("dhcp"); dhcp != nil {
+		ip.DHCP, err = parseDHCP(dhcp)
 	}
-	return read, nil
+	return ip, err
 }
 
-func parseDHCP(doc libvirtxml.NetworkDHCP) *DHCP {
-	d := &DHCP{}
-	for _, r := range doc.Ranges {
-		d.Ranges = append(d.Ranges, Range{Start: r.Start, End: r.End})
-		d.LeaseSeconds = max(d.LeaseSeconds, leaseSeconds(r.Lease))
+func parseDHCP(dhcp *etree.Element) (*DHCP, error) {
+	bootp := dhcp.SelectElement("bootp")
+	d := &DHCP{Bootfile: attr(bootp, "file"), NextServer: attr(bootp, "server")}
+	for _, r := range dhcp.SelectElements("range") {
+		d.Ranges = append(d.Ranges, Range{Start: attr(r, "start"), End: attr(r, "end")})
 	}
-	for _, h := range doc.Hosts {
-		d.Reservations = append(d.Reservations, Reservation{MAC: h.MAC, IP: h.IP, Hostname: h.Name})
-		d.LeaseSeconds = max(d.LeaseSeconds, leaseSeconds(h.Lease))
+	for _, host := range dhcp.SelectElements("host") {
+		d.Reservations = append(d.Reservations, Reservation{
+			MAC: attr(host, "mac"), DUID: attr(host, "id"), IP: attr(host, "ip"), Hostname: attr(host, "name"),
+		})
 	}
-	if len(doc.Bootp) > 0 {
-		d.Bootfile, d.NextServer = doc.Bootp[0].File, doc.Bootp[0].Server
+	for _, lease := range dhcp.FindElements("*/lease") {
+		seconds, err := leaseSeconds(lease)
+		if err != nil {
+			return nil, err
+		}
+		d.LeaseSeconds = max(d.LeaseSeconds, seconds)
+	}
+	return d, nil
+}
+
+// leaseSeconds reads a lease time; libvirt's unit is minutes unless it says otherwise.
+func leaseSeconds(lease *etree.Element) (uint, error) {
+	expiry, err := parseNumber(lease, "expiry")
+	switch lease.SelectAttrValue("unit", "minutes") {
+	case "seconds":
+		return expiry, err
+	case "hours":
+		return expiry * 3600, err
+	default:
+		return expiry * 60, err
+	}
+}
+
+func parseDNS(dns *etree.Element) *DNS {
+	if dns == nil {
+		return nil
+	}
+	d := &DNS{Disabled: attr(dns, "enable") == "no"}
+	for _, host := range dns.SelectElements("host") {
+		d.Hosts = append(d.Hosts, parseDNSHost(host))
+	}
+	for _, forwarder := range dns.SelectElements("forwarder") {
+		d.Forwarders = append(d.Forwarders, parseForwarder(forwarder))
+	}
+	if d.isEmpty() {
+		return nil
 	}
 	return d
 }
 
-// leaseSeconds reads a lease time; libvirt's unit is minutes unless it says otherwise.
-func leaseSeconds(l *libvirtxml.NetworkDHCPLease) uint {
-	switch {
-	case l == nil:
-		return 0
-	case l.Unit == "seconds":
-		return l.Expiry
-	case l.Unit == "hours":
-		return l.Expiry * 3600
-	default:
-		return l.Expiry * 60
+func parseDNSHost(host *etree.Element) DNSHost {
+	read := DNSHost{IP: attr(host, "ip")}
+	for _, name := range host.SelectElements("hostname") {
+		read.Names = append(read.Names, name.Text())
 	}
+	return read
+}
+
+func parseForwarder(forwarder *etree.Element) Forwarder {
+	return Forwarder{Domain: attr(forwarder, "domain"), Address: attr(forwarder, "addr")}
 }
 
 // maskBits is the length of a prefix that is written as a netmask, such as 255.255.255.0.
-func maskBits(netmask string) (int, error) {
+func maskBits(netmask string) (uint, error) {
 	mask, err := netip.ParseAddr(netmask)
 	if err != nil {
 		return 0, err
@@ -200,5 +474,5 @@ func maskBits(netmask string) (int, error) {
 	if bits != 32 {
 		return 0, fmt.Errorf("%q is not a netmask", netmask)
 	}
-	return ones, nil
+	return uint(ones), nil
 }

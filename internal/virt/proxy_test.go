@@ -1,8 +1,10 @@
 package virt_test
 
 import (
+	"encoding/binary"
 	"net"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -16,6 +18,14 @@ type proxy struct {
 	conns []net.Conn
 	limit int           // bytes after which every connection is cut; negative for never
 	held  chan struct{} // when not nil, nothing goes on until it closes
+	fault *fault        // when not nil, what happens at a certain call
+}
+
+// fault is what happens at a call that changes something on the host, of which there are so many before.
+type fault struct {
+	before int
+	do     func()
+	done   bool // the proxy is dead since
 }
 
 // newProxy stands before the libvirtd of a URI that names its socket.
@@ -45,7 +55,7 @@ func (p *proxy) serve(listener net.Listener) {
 			return
 		}
 		server, err := net.Dial("unix", p.target)
-		if err != nil {
+		if err != nil || p.isDead() {
 			_ = client.Close()
 			continue
 		}
@@ -61,6 +71,9 @@ func (p *proxy) pass(from, to net.Conn) {
 	chunk := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(chunk)
+		if n > 0 {
+			p.look(chunk[:n])
+		}
 		if n > 0 && p.admit(n) {
 			_, err = to.Write(chunk[:n])
 		}
@@ -90,6 +103,43 @@ func (p *proxy) admit(n int) bool {
 	return !over
 }
 
+// failAt makes something happen at a changing call, before it reaches libvirtd. The proxy is dead from
+// then on, as is a provider that was killed.
+func (p *proxy) failAt(before int, do func()) *fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fault = &fault{before: before, do: do}
+	return p.fault
+}
+
+// look finds the calls in what goes through: libvirt src/rpc/virnetprotocol.x, virNetMessageHeader
+// behind the message's length. A call has type 0.
+func (p *proxy) look(chunk []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(chunk) >= 28 && p.fault != nil && !p.fault.done {
+		length, procedure, kind := binary.BigEndian.Uint32(chunk), binary.BigEndian.Uint32(chunk[12:]), binary.BigEndian.Uint32(chunk[16:])
+		if kind == 0 && slices.Contains(changing, procedure) {
+			if p.fault.before == 0 {
+				p.fault.done = true
+				p.fault.do()
+			}
+			p.fault.before--
+		}
+		chunk = chunk[min(int(length), len(chunk)):]
+	}
+}
+
+// changing are the procedures that change something, in libvirt's src/remote/remote_protocol.x:
+// network create, create XML, define XML, destroy, update, set autostart, domain update device.
+var changing = []uint32{39, 40, 41, 42, 48, 174, 291}
+
+func (p *proxy) isDead() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.fault != nil && p.fault.done
+}
+
 // cutAfter cuts all connections when so many bytes have gone through. New ones work again.
 func (p *proxy) cutAfter(bytes int) {
 	p.mu.Lock()
@@ -100,6 +150,11 @@ func (p *proxy) cutAfter(bytes int) {
 func (p *proxy) cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.cutAll()
+}
+
+// cutAll is cut for who holds the lock.
+func (p *proxy) cutAll() {
 	for _, conn := range p.conns {
 		_ = conn.Close()
 	}

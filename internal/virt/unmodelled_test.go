@@ -22,7 +22,7 @@ func TestNetworkKeepsWhatIsNotModelled(t *testing.T) {
 	}
 	changed := n
 	changed.Domain, changed.MTU = "lab.test", 1400
-	changed.IPv4 = &virt.IPv4{Address: n.IPv4.Address, DHCP: &virt.DHCP{
+	changed.IPv4 = &virt.IP{Address: n.IPv4.Address, DHCP: &virt.DHCP{
 		Ranges:       []virt.Range{{Start: "192.168.167.30", End: "192.168.167.39"}},
 		Reservations: n.IPv4.DHCP.Reservations,
 		LeaseSeconds: n.IPv4.DHCP.LeaseSeconds,

@@ -6,9 +6,10 @@
 // Every line that it writes begins with "NETBOOT-INIT: ". The first is "up"; "ready" comes when all
 // words are done but the last. The words:
 //
-//	netboot.print=TEXT   writes the text
-//	netboot.dhcp         asks for an address on the first network interface
-//	netboot.then=WHAT    ends with poweroff, reboot, halt or panic instead of waiting
+//	netboot.print=TEXT       writes the text
+//	netboot.dhcp             asks for an address on the first network interface
+//	netboot.count=HOST:PORT  keeps one TCP connection there and counts on it
+//	netboot.then=WHAT        ends with poweroff, reboot, halt or panic instead of waiting
 package main
 
 import (
@@ -33,6 +34,8 @@ func main() {
 			say("%s", value)
 		case "netboot.dhcp":
 			configureNetwork()
+		case "netboot.count":
+			go count(value)
 		case "netboot.then":
 			then = value
 		}

@@ -32,6 +32,7 @@ type API interface {
 	Download(ctx context.Context, pool, name string, to io.Writer) error
 
 	Network(ctx context.Context, name string) (virt.Network, error)
+	NetworkName(ctx context.Context, uuid string) (string, error)
 	NetworkGuests(ctx context.Context, name string) ([]string, error)
 	CreateNetwork(ctx context.Context, n virt.Network) error
 	UpdateNetwork(ctx context.Context, n virt.Network) error

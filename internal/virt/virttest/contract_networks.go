@@ -2,9 +2,11 @@ package virttest
 
 import (
 	"context"
+	"encoding/json"
 	"io/fs"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,6 +54,36 @@ var networkChecks = []check{
 		refused(t, "NetworkGuests", err, virt.ErrNotFound)
 		refused(t, "UpdateNetwork", s.UpdateNetwork(t.Context(), plainNetwork()), virt.ErrNotFound)
 		refused(t, "DeleteNetwork", s.DeleteNetwork(t.Context(), networkName), virt.ErrNotFound)
+		_, err = s.NetworkName(t.Context(), "00000000-0000-0000-0000-00000000c0de")
+		refused(t, "NetworkName", err, virt.ErrNotFound)
+	}},
+	{"a network is found by its UUID", func(t *testing.T, s Subject) {
+		givenNetwork(t, s, plainNetwork())
+		n := wantNetwork(t, s, plainNetwork())
+		if name, err := s.NetworkName(t.Context(), n.UUID); err != nil || name != n.Name {
+			t.Errorf("NetworkName returned %q, %v", name, err)
+		}
+	}},
+	{"two networks that run share neither bridge nor addresses", func(t *testing.T, s Subject) {
+		givenNetwork(t, s, plainNetwork())
+		other := plainNetwork()
+		other.Name = networkName + "-other"
+		failed(t, "CreateNetwork with its bridge", s.CreateNetwork(t.Context(), other))
+		other.Bridge = "contract1"
+		for _, address := range []string{"192.168.166.9/24", "192.168.166.1/30", "192.168.0.1/16"} {
+			other.IPv4.Address = netip.MustParsePrefix(address)
+			err := s.CreateNetwork(t.Context(), other)
+			failed(t, "CreateNetwork with its addresses", err)
+			if err == nil || !strings.Contains(err.Error(), `network "contract"`) {
+				t.Errorf("%v does not name the other network", err)
+			}
+		}
+		other.Active = false
+		givenNetwork(t, s, other)
+		other.Active = true
+		failed(t, "UpdateNetwork with its addresses", s.UpdateNetwork(t.Context(), other))
+		other.Active = false
+		wantNetwork(t, s, other)
 	}},
 	{"a network with DHCP that offers nothing has none", func(t *testing.T, s Subject) {
 		n := plainNetwork()
@@ -122,7 +154,7 @@ var networkChecks = []check{
 		givenNetwork(t, s, n)
 		changed := fullNetwork(t, s)
 		changed.TFTPRoot = "/srv/contract/missing"
-		failed(t, "UpdateNetwork without its TFTP root", s.UpdateNetwork(t.Context(), changed))
+		refused(t, "UpdateNetwork without its TFTP root", s.UpdateNetwork(t.Context(), changed), virt.ErrTFTPRoot)
 		wantNetwork(t, s, n)
 	}},
 }
@@ -139,12 +171,43 @@ var networkChanges = map[string]func(n *virt.Network){
 	"no MTU":        func(n *virt.Network) { n.MTU = 0 },
 	"autostart":     func(n *virt.Network) { n.Autostart = false },
 	"active":        func(n *virt.Network) { n.Active = false },
-	"TFTP root":     func(n *virt.Network) { n.TFTPRoot = "/srv/contract/other" },
-	"no TFTP root":  func(n *virt.Network) { n.TFTPRoot = "" },
-	"address":       func(n *virt.Network) { n.IPv4.Address = netip.MustParsePrefix("192.168.166.254/24") },
-	"prefix":        func(n *virt.Network) { n.IPv4.Address = netip.MustParsePrefix("192.168.166.1/23") },
-	"no address":    func(n *virt.Network) { n.Mode, n.IPv4, n.TFTPRoot = "isolated", nil, "" },
-	"no DHCP":       func(n *virt.Network) { n.IPv4.DHCP = nil },
+	"bridge mode": func(n *virt.Network) {
+		*n = virt.Network{Name: n.Name, Mode: virt.ModeBridge, Bridge: "contract9", Autostart: true, Active: true}
+	},
+	"Open vSwitch": func(n *virt.Network) {
+		*n = virt.Network{Name: n.Name, Mode: virt.ModeBridge, Bridge: "contract9", OpenVSwitch: true, VLANs: []uint{42}, Active: true}
+	},
+	"trunk": func(n *virt.Network) {
+		*n = virt.Network{Name: n.Name, Mode: virt.ModeBridge, Bridge: "contract9", OpenVSwitch: true, VLANs: []uint{42, 43}, Active: true}
+	},
+	"spanning tree": func(n *virt.Network) { n.STP, n.Delay = true, 2 },
+	"no IPv6":       func(n *virt.Network) { n.IPv6 = nil },
+	"IPv6 alone":    func(n *virt.Network) { n.IPv4, n.TFTPRoot = nil, "" },
+	"IPv6 address":  func(n *virt.Network) { n.IPv6.Address = netip.MustParsePrefix("fd00:166::ffff/64") },
+	"no IPv6 DHCP":  func(n *virt.Network) { n.IPv6.DHCP = nil },
+	"IPv6 ranges": func(n *virt.Network) {
+		n.IPv6.DHCP.Ranges = []virt.Range{{Start: "fd00:166::20", End: "fd00:166::ff"}}
+	},
+	"IPv6 reservations": func(n *virt.Network) {
+		n.IPv6.DHCP.Reservations[0].IP, n.IPv6.DHCP.Reservations[1].Hostname = "fd00:166::7", "three"
+	},
+	"no DNS":       func(n *virt.Network) { n.DNS = nil },
+	"DNS disabled": func(n *virt.Network) { n.DNS = &virt.DNS{Disabled: true} },
+	"DNS hosts": func(n *virt.Network) {
+		n.DNS.Hosts = []virt.DNSHost{{IP: "192.168.166.3", Names: []string{"ns", "other"}}, {IP: "192.168.166.9", Names: []string{"web"}}}
+	},
+	"DNS hosts with two addresses": func(n *virt.Network) {
+		n.DNS.Hosts = []virt.DNSHost{{IP: "192.168.166.3", Names: []string{"ns"}}, {IP: "fd00:166::3", Names: []string{"ns"}}}
+	},
+	"DNS forwarders": func(n *virt.Network) { n.DNS.Forwarders = []virt.Forwarder{{Domain: "lab.test"}} },
+	"options":        func(n *virt.Network) { n.Options = []string{"dhcp-option=option:ntp-server,192.168.166.1", "no-ping"} },
+	"no options":     func(n *virt.Network) { n.Options = nil },
+	"TFTP root":      func(n *virt.Network) { n.TFTPRoot = "/srv/contract/other" },
+	"no TFTP root":   func(n *virt.Network) { n.TFTPRoot = "" },
+	"address":        func(n *virt.Network) { n.IPv4.Address = netip.MustParsePrefix("192.168.166.254/24") },
+	"prefix":         func(n *virt.Network) { n.IPv4.Address = netip.MustParsePrefix("192.168.166.1/23") },
+	"no address":     func(n *virt.Network) { n.Mode, n.IPv4, n.IPv6, n.TFTPRoot = "isolated", nil, nil, "" },
+	"no DHCP":        func(n *virt.Network) { n.IPv4.DHCP = nil },
 	"ranges": func(n *virt.Network) {
 		n.IPv4.DHCP.Ranges = []virt.Range{{Start: "192.168.166.2", End: "192.168.166.9"}}
 	},
@@ -154,17 +217,29 @@ var networkChanges = map[string]func(n *virt.Network){
 	"reserved name":   func(n *virt.Network) { n.IPv4.DHCP.Reservations[1].Hostname = "three" },
 	"reservations":    func(n *virt.Network) { n.IPv4.DHCP.Reservations = n.IPv4.DHCP.Reservations[1:] },
 	"no reservations": func(n *virt.Network) { n.IPv4.DHCP.Reservations = nil },
-	"bootfile":        func(n *virt.Network) { n.IPv4.DHCP.Bootfile = "other" },
-	"next server":     func(n *virt.Network) { n.IPv4.DHCP.NextServer = "" },
-	"no bootp":        func(n *virt.Network) { n.IPv4.DHCP.Bootfile, n.IPv4.DHCP.NextServer = "", "" },
-	"lease time":      func(n *virt.Network) { n.IPv4.DHCP.LeaseSeconds = 7200 },
-	"no lease time":   func(n *virt.Network) { n.IPv4.DHCP.LeaseSeconds = 0 },
+	"reserved addresses, swapped": func(n *virt.Network) {
+		r := n.IPv4.DHCP.Reservations
+		r[0].IP, r[1].IP = r[1].IP, r[0].IP
+	},
+	"reserved names, swapped": func(n *virt.Network) {
+		r := n.IPv4.DHCP.Reservations
+		r[0].Hostname, r[1].Hostname = r[1].Hostname, r[0].Hostname
+	},
+	"another order": func(n *virt.Network) {
+		slices.Reverse(n.IPv4.DHCP.Reservations)
+		slices.Reverse(n.IPv4.DHCP.Ranges)
+	},
+	"bootfile":      func(n *virt.Network) { n.IPv4.DHCP.Bootfile = "other" },
+	"next server":   func(n *virt.Network) { n.IPv4.DHCP.NextServer = "" },
+	"no bootp":      func(n *virt.Network) { n.IPv4.DHCP.Bootfile, n.IPv4.DHCP.NextServer = "", "" },
+	"lease time":    func(n *virt.Network) { n.IPv4.DHCP.LeaseSeconds = 7200 },
+	"no lease time": func(n *virt.Network) { n.IPv4.DHCP.LeaseSeconds = 0 },
 }
 
 func plainNetwork() virt.Network {
 	return virt.Network{
 		Name: networkName, Mode: "isolated", Bridge: "contract0", Active: true,
-		IPv4: &virt.IPv4{Address: netip.MustParsePrefix("192.168.166.1/24")},
+		IPv4: &virt.IP{Address: netip.MustParsePrefix("192.168.166.1/24")},
 	}
 }
 
@@ -180,7 +255,7 @@ func fullNetwork(t *testing.T, s Subject) virt.Network {
 	return virt.Network{
 		Name: networkName, Mode: "nat", Bridge: "contract0", Domain: "lab.test", MTU: 1400,
 		Autostart: true, Active: true, TFTPRoot: "/srv/contract/root",
-		IPv4: &virt.IPv4{
+		IPv4: &virt.IP{
 			Address: netip.MustParsePrefix("192.168.166.1/24"),
 			DHCP: &virt.DHCP{
 				Ranges: []virt.Range{
@@ -194,6 +269,22 @@ func fullNetwork(t *testing.T, s Subject) virt.Network {
 				Bootfile: "pxelinux", NextServer: "192.168.166.1", LeaseSeconds: 3600,
 			},
 		},
+		IPv6: &virt.IP{
+			Address: netip.MustParsePrefix("fd00:166::1/64"),
+			DHCP: &virt.DHCP{
+				Ranges: []virt.Range{{Start: "fd00:166::10", End: "fd00:166::ff"}},
+				Reservations: []virt.Reservation{
+					{DUID: "00:03:00:01:52:54:00:00:00:01", IP: "fd00:166::5", Hostname: "one"},
+					{Hostname: "two", IP: "fd00:166::6"},
+				},
+				LeaseSeconds: 7200,
+			},
+		},
+		DNS: &virt.DNS{
+			Hosts:      []virt.DNSHost{{IP: "192.168.166.3", Names: []string{"ns", "dns"}}, {IP: "fd00:166::3", Names: []string{"ns6"}}},
+			Forwarders: []virt.Forwarder{{Address: "192.0.2.53"}, {Domain: "example.test", Address: "192.0.2.54"}, {Domain: "local.test"}},
+		},
+		Options: []string{"dhcp-match=set:s390x,option:client-arch,31", "dhcp-boot=tag:bios,pxelinux.0"},
 	}
 }
 
@@ -210,19 +301,14 @@ func wantNetwork(t *testing.T, s Subject, want virt.Network) virt.Network {
 	done(t, "Network", err)
 	want.UUID = read.UUID
 	if !reflect.DeepEqual(read, want) {
-		t.Errorf("Network returned %+v with %+v, want %+v with %+v", read, addressing(read), want, addressing(want))
+		t.Errorf("Network returned\n%s, want\n%s", shown(t, read), shown(t, want))
 	}
 	return read
 }
 
-// addressing makes what is behind the pointers show in a message.
-func addressing(n virt.Network) any {
-	switch {
-	case n.IPv4 == nil:
-		return "no addresses"
-	case n.IPv4.DHCP == nil:
-		return n.IPv4.Address
-	default:
-		return *n.IPv4.DHCP
-	}
+// shown makes what is behind the pointers show in a message.
+func shown(t *testing.T, n virt.Network) []byte {
+	text, err := json.Marshal(n)
+	done(t, "Marshal", err)
+	return text
 }

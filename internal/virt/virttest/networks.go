@@ -18,6 +18,18 @@ func (h *Host) Network(ctx context.Context, name string) (virt.Network, error) {
 	})
 }
 
+// NetworkName is the name of the network that has a UUID.
+func (h *Host) NetworkName(ctx context.Context, id string) (string, error) {
+	return call(ctx, h, "NetworkName", func() (string, error) {
+		for _, n := range h.networks {
+			if n.UUID == id {
+				return n.Name, nil
+			}
+		}
+		return "", notFound("network", id)
+	})
+}
+
 // CreateNetwork defines a network and starts it where n is active.
 func (h *Host) CreateNetwork(ctx context.Context, n virt.Network) error {
 	return do(ctx, h, "CreateNetwork", func() error {
@@ -84,8 +96,13 @@ func (h *Host) lookupNetwork(name string) (virt.Network, error) {
 
 // putNetwork keeps a network, unless libvirt would not define it or dnsmasq not start.
 func (h *Host) putNetwork(n virt.Network) error {
-	if n.IPv4 == nil && n.Mode != "isolated" {
+	if n.IPv4 == nil && n.IPv6 == nil && n.Mode != virt.ModeIsolated && n.Mode != virt.ModeBridge {
 		return fmt.Errorf("%s forwarding requested, but no IP address provided for network %q", n.Mode, n.Name)
+	}
+	for _, other := range h.networks {
+		if err := n.Conflict(other); err != nil && n.Active && other.Active && other.Name != n.Name {
+			return err
+		}
 	}
 	if n.Active && n.TFTPRoot != "" {
 		if err := h.checkTFTPRoot(n.TFTPRoot); err != nil {
@@ -101,9 +118,9 @@ func (h *Host) putNetwork(n virt.Network) error {
 func (h *Host) checkTFTPRoot(root string) error {
 	switch {
 	case !h.isDir(root):
-		return fmt.Errorf("dnsmasq: TFTP directory %s inaccessible: No such file or directory", root)
+		return fmt.Errorf("%w: TFTP directory %s inaccessible: No such file or directory", virt.ErrTFTPRoot, root)
 	case h.files[root].mode&0o004 == 0:
-		return fmt.Errorf("dnsmasq: TFTP directory %s inaccessible: Permission denied", root)
+		return fmt.Errorf("%w: TFTP directory %s inaccessible: Permission denied", virt.ErrTFTPRoot, root)
 	default:
 		return nil
 	}
@@ -122,25 +139,37 @@ func (h *Host) freeBridge() string {
 	}
 }
 
-// cloneNetwork shares nothing with n. As in libvirt's XML, DHCP that offers nothing is none.
+// cloneNetwork shares nothing with n. As in libvirt's XML, what says nothing is not there.
 func cloneNetwork(n virt.Network) virt.Network {
-	if n.IPv4 == nil {
+	n.VLANs, n.Options = clone(n.VLANs), clone(n.Options)
+	n.IPv4, n.IPv6 = cloneIP(n.IPv4), cloneIP(n.IPv6)
+	if n.DNS == nil {
 		return n
 	}
-	ipv4 := *n.IPv4
-	n.IPv4 = &ipv4
-	if ipv4.DHCP == nil {
-		return n
+	dns := *n.DNS
+	dns.Hosts, dns.Forwarders = clone(dns.Hosts), clone(dns.Forwarders)
+	n.DNS = &dns
+	if !dns.Disabled && len(dns.Hosts)+len(dns.Forwarders) == 0 {
+		n.DNS = nil
 	}
-	dhcp := *ipv4.DHCP
-	if len(dhcp.Ranges)+len(dhcp.Reservations) == 0 {
-		ipv4.DHCP = nil
-		return n
-	}
-	ipv4.DHCP = &dhcp
-	dhcp.Ranges = clone(dhcp.Ranges)
-	dhcp.Reservations = clone(dhcp.Reservations)
 	return n
+}
+
+func cloneIP(ip *virt.IP) *virt.IP {
+	if ip == nil {
+		return nil
+	}
+	copied := *ip
+	if ip.DHCP == nil {
+		return &copied
+	}
+	dhcp := *ip.DHCP
+	copied.DHCP = &dhcp
+	dhcp.Ranges, dhcp.Reservations = clone(dhcp.Ranges), clone(dhcp.Reservations)
+	if len(dhcp.Ranges)+len(dhcp.Reservations) == 0 {
+		copied.DHCP = nil
+	}
+	return &copied
 }
 
 // clone is a copy; of nothing it is nil, as what is read from libvirt is.

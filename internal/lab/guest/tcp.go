@@ -1,0 +1,27 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"net"
+	"time"
+)
+
+// count connects to an address and writes a number to it every tenth of a second, from one upwards,
+// on the same connection for as long as that lasts.
+func count(address string) {
+	conn, err := net.DialTimeout("tcp", address, 30*time.Second)
+	if err != nil {
+		say("unable to connect to %s: %v", address, err)
+		return
+	}
+	say("connected=%s", address)
+	for n := 1; ; n++ {
+		if _, err := fmt.Fprintln(conn, n); err != nil {
+			say("disconnected=%s: %v", address, err)
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}

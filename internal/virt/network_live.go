@@ -1,0 +1,221 @@
+package virt
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/beevik/etree"
+	"github.com/digitalocean/go-libvirt"
+)
+
+// Change is what it takes to bring a running network to another definition.
+type Change int
+
+// Changes, the gentlest first.
+const (
+	NoChange      Change = iota
+	LiveChange           // libvirt changes it while it runs
+	RestartChange        // libvirt reads it when the network starts
+)
+
+// String is the change as a user knows it.
+func (c Change) String() string { return [...]string{"none", "live", "restart"}[c] }
+
+// maxLiveUpdates is how many live updates are made rather than one restart. libvirt takes half a
+// second for each, because it writes the network's firewall rules anew; a restart takes one second.
+const maxLiveUpdates = 20
+
+// ChangeTo is what it takes to bring the network, which runs, to another definition.
+func (n Network) ChangeTo(wanted Network) Change {
+	if n.sameDefinition(wanted) {
+		return NoChange
+	}
+	if updates, ok := n.liveUpdates(wanted); ok && len(updates) <= maxLiveUpdates {
+		return LiveChange
+	}
+	return RestartChange
+}
+
+// liveUpdate is one call of virNetworkUpdate.
+type liveUpdate struct {
+	command libvirt.NetworkUpdateCommand
+	section libvirt.NetworkUpdateSection
+	family  func(ip *etree.Element) bool // nil where the section is in no address
+	element *etree.Element
+}
+
+// liveUpdates are the calls that bring the network to another definition while it runs. It is not ok
+// where libvirt has none: libvirt src/conf/network_conf.c, virNetworkDefUpdateSection().
+func (n Network) liveUpdates(wanted Network) (updates []liveUpdate, ok bool) {
+	from, to := n.definition(), wanted.definition()
+	if !from.withoutLive().sameDefinition(to.withoutLive()) {
+		return nil, false
+	}
+	updates, ok = from.dnsUpdates(to)
+	updates = append(updates, from.IPv4.liveUpdates(to.IPv4, isIPv4)...)
+	return append(updates, from.IPv6.liveUpdates(to.IPv6, isIPv6)...), ok
+}
+
+// withoutLive is the part of a definition that has no live update.
+func (n Network) withoutLive() Network {
+	for _, ip := range []**IP{&n.IPv4, &n.IPv6} {
+		if *ip == nil {
+			continue
+		}
+		rest := IP{Address: (*ip).Address, DHCP: &DHCP{Ranges: []Range{{}}}} // not empty, so that it counts
+		if dhcp := (*ip).DHCP; dhcp != nil {
+			rest.DHCP.Bootfile, rest.DHCP.NextServer = dhcp.Bootfile, dhcp.NextServer
+		}
+		*ip = &rest
+	}
+	if n.DNS != nil {
+		n.DNS = &DNS{Disabled: n.DNS.Disabled, Forwarders: n.DNS.Forwarders}
+	}
+	return n
+}
+
+// liveUpdates turn one DHCP into the other, without a moment in which there is none, if possible.
+func (ip *IP) liveUpdates(wanted *IP, family func(*etree.Element) bool) []liveUpdate {
+	if ip == nil || wanted == nil {
+		return nil
+	}
+	from, to := ip.DHCP.orNone(), wanted.DHCP.orNone()
+	first, last := from.rangeUpdates(to)
+	updates := slices.Concat(first, from.reservationUpdates(to), last)
+	for i := range updates {
+		updates[i].family = family
+	}
+	return updates
+}
+
+// rangeUpdates are those that come first, and those that come when there is something else to offer.
+func (d DHCP) rangeUpdates(wanted DHCP) (first, last []liveUpdate) {
+	const section = libvirt.NetworkSectionIPDhcpRange
+	sameLease := d.LeaseSeconds == wanted.LeaseSeconds
+	for _, r := range d.Ranges {
+		remove := liveUpdate{command: libvirt.NetworkUpdateCommandDelete, section: section, element: newElement("range", r, d.editRange)}
+		switch {
+		case !slices.Contains(wanted.Ranges, r):
+			last = append(last, remove)
+		case !sameLease: // libvirt knows a range by its ends alone
+			first = append(first, remove)
+		}
+	}
+	for _, r := range wanted.Ranges {
+		if !sameLease || !slices.Contains(d.Ranges, r) {
+			first = append(first, liveUpdate{command: libvirt.NetworkUpdateCommandAddLast, section: section, element: newElement("range", r, wanted.editRange)})
+		}
+	}
+	return first, last
+}
+
+// reservationUpdates free addresses and names before somebody else gets them.
+func (d DHCP) reservationUpdates(wanted DHCP) []liveUpdate {
+	const section = libvirt.NetworkSectionIPDhcpHost
+	var removed, changed, added []liveUpdate
+	for _, r := range d.Reservations {
+		if !slices.ContainsFunc(wanted.Reservations, r.canBecome) {
+			removed = append(removed, liveUpdate{command: libvirt.NetworkUpdateCommandDelete, section: section, element: newElement("host", r, d.editHost)})
+		}
+	}
+	for _, r := range wanted.Reservations {
+		host := newElement("host", r, wanted.editHost)
+		at := slices.IndexFunc(d.Reservations, r.canBecome)
+		switch {
+		case at < 0:
+			added = append(added, liveUpdate{command: libvirt.NetworkUpdateCommandAddLast, section: section, element: host})
+		case d.Reservations[at] != r || d.LeaseSeconds != wanted.LeaseSeconds:
+			changed = append(changed, liveUpdate{command: libvirt.NetworkUpdateCommandModify, section: section, element: host})
+		}
+	}
+	return slices.Concat(removed, changed, added)
+}
+
+// canBecome tells whether libvirt can change one reservation into the other. It looks for the one to
+// change by MAC or name, so neither may differ.
+func (r Reservation) canBecome(other Reservation) bool {
+	return r.MAC == other.MAC && r.DUID == other.DUID && r.Hostname == other.Hostname && (r.MAC != "" || r.IP == other.IP)
+}
+
+func (d *DHCP) orNone() DHCP {
+	if d == nil {
+		return DHCP{}
+	}
+	return *d
+}
+
+// dnsUpdates turn one list of DNS hosts into the other. libvirt looks for a host by its address and
+// each of its names, and takes no second one that shares any.
+func (n Network) dnsUpdates(wanted Network) (updates []liveUpdate, ok bool) {
+	const section = libvirt.NetworkSectionDNSHost
+	from, to := n.DNS.hosts(), wanted.DNS.hosts()
+	for _, host := range from {
+		if !slices.ContainsFunc(to, host.equal) {
+			updates = append(updates, liveUpdate{command: libvirt.NetworkUpdateCommandDelete, section: section, element: newElement("host", host, editDNSHost)})
+		}
+	}
+	for _, host := range to {
+		if !slices.ContainsFunc(from, host.equal) {
+			updates = append(updates, liveUpdate{command: libvirt.NetworkUpdateCommandAddLast, section: section, element: newElement("host", host, editDNSHost)})
+		}
+	}
+	return updates, len(updates) == 0 || areDistinct(from) && areDistinct(to)
+}
+
+func (d *DNS) hosts() []DNSHost {
+	if d == nil {
+		return nil
+	}
+	return d.Hosts
+}
+
+func (host DNSHost) equal(other DNSHost) bool {
+	return host.IP == other.IP && slices.Equal(host.Names, other.Names)
+}
+
+// areDistinct tells whether no address and no name is in two of the hosts.
+func areDistinct(hosts []DNSHost) bool {
+	seen := map[string]bool{}
+	for _, host := range hosts {
+		for _, key := range append([]string{host.IP}, host.Names...) {
+			if seen[key] {
+				return false
+			}
+			seen[key] = true
+		}
+	}
+	return true
+}
+
+// newElement is a value as an element of this name.
+func newElement[T any](name string, value T, edit func(*etree.Element, T)) *etree.Element {
+	e := etree.NewElement(name)
+	edit(e, value)
+	return e
+}
+
+// updateLive makes the calls on what runs; the definition is changed by itself.
+func (h *Host) updateLive(ctx context.Context, x networkXML, updates []liveUpdate) error {
+	for _, u := range updates {
+		text, err := formatXML(u.element)
+		if err != nil {
+			return err
+		}
+		err = do(ctx, h, func(l *libvirt.Libvirt) error {
+			return l.NetworkUpdateCompat(x.network, u.command, u.section, u.parentIndex(x.running), text, libvirt.NetworkUpdateAffectLive)
+		})
+		if err != nil {
+			return fmt.Errorf("%w (in the live update of %s)", err, text)
+		}
+	}
+	return nil
+}
+
+// parentIndex is the place of the address among the network's, -1 where there is none.
+func (u liveUpdate) parentIndex(running *etree.Element) int32 {
+	if u.family == nil {
+		return -1
+	}
+	return int32(slices.Index(running.SelectElements("ip"), ipElement(running, u.family)))
+}

@@ -1,0 +1,255 @@
+package virt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/beevik/etree"
+	"github.com/digitalocean/go-libvirt"
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+)
+
+// A network that stops takes its bridge away, and the taps of running guests stay behind without one.
+// libvirt plugs a tap in again when its interface goes to another network and back
+// (libvirt src/qemu/qemu_hotplug.c, qemuDomainChangeNetBridge). So guests are parked on a transient
+// network while theirs restarts.
+
+// place is what an interface can be plugged into: a network, or its bridge.
+type place struct{ network, bridge string }
+
+// nic is an interface of a running guest.
+type nic struct {
+	guest   libvirt.Domain
+	element *etree.Element
+}
+
+// changeName is the name of a transient network that is there while a network changes. Whoever finds
+// it knows that the change has not ended, and that guests may wait there.
+func changeName(network libvirt.Network) string {
+	return "netboot-change-" + uuid.UUID(network.UUID).String()
+}
+
+// park plugs the running guests of a network into another one.
+func (h *Host) park(ctx context.Context, x networkXML) error {
+	nics, err := h.nicsOn(ctx, x.place())
+	if err != nil || len(nics) == 0 {
+		return err
+	}
+	return h.parkThese(ctx, x, nics)
+}
+
+func (h *Host) parkThese(ctx context.Context, x networkXML, nics []nic) error {
+	parking, err := h.parking(ctx, x)
+	if err != nil {
+		return fmt.Errorf("unable to make a network for running guests to wait on: %w", err)
+	}
+	return h.plug(ctx, nics, parking)
+}
+
+// parking is the place where guests wait, which is made when it is not there.
+func (h *Host) parking(ctx context.Context, x networkXML) (place, error) {
+	name := changeName(x.network)
+	mtu, err := parseNumber(x.defined.SelectElement("mtu"), "size")
+	if err != nil {
+		return place{}, err
+	}
+	made := h.createTransientNetwork(ctx, Network{Name: name, Mode: ModeIsolated, MTU: mtu})
+	parking, err := h.networkXML(ctx, name) // which may be there already
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return place{}, made
+	case err == nil && parking.running == nil:
+		return place{}, fmt.Errorf("network %q, which is not ours, has the name that it needs; remove that one", name)
+	default:
+		return parking.place(), err
+	}
+}
+
+// unpark plugs all guests that wait into the network again, and those that have lost it: libvirt has
+// no port for their interface, because the network was stopped under them.
+func (h *Host) unpark(ctx context.Context, network string) error {
+	x, err := h.networkXML(ctx, network)
+	if err != nil {
+		return err
+	}
+	lost, err := h.lostNICs(ctx, x)
+	if err == nil && len(lost) > 0 {
+		err = h.parkThese(ctx, x, lost)
+	}
+	if err != nil || !x.parked && len(lost) == 0 {
+		return err
+	}
+	parking, err := h.networkXML(ctx, changeName(x.network))
+	if err != nil {
+		return err
+	}
+	waiting, err := h.nicsOn(ctx, parking.place())
+	if err == nil {
+		err = h.plug(ctx, waiting, x.place())
+	}
+	if err != nil {
+		return fmt.Errorf("unable to plug running guests into the network again: %w; they wait on network %q, and the next apply plugs them in", err, parking.name())
+	}
+	return h.destroyTransientNetwork(ctx, parking.name())
+}
+
+// lostNICs are interfaces on the network that it knows nothing of.
+func (h *Host) lostNICs(ctx context.Context, x networkXML) ([]nic, error) {
+	ports, err := call(ctx, h, func(l *libvirt.Libvirt) ([]libvirt.NetworkPort, error) {
+		ports, _, err := l.NetworkListAllPorts(x.network, 1, 0)
+		return ports, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, port := range ports {
+		known[uuid.UUID(port.UUID).String()] = true
+	}
+	nics, err := h.nicsOn(ctx, place{network: x.name()})
+	return slices.DeleteFunc(nics, func(n nic) bool { return known[attr(n.element.SelectElement("source"), "portid")] }), err
+}
+
+// createTransientNetwork starts a network of which nothing is left when it stops.
+func (h *Host) createTransientNetwork(ctx context.Context, n Network) error {
+	text, err := formatXML(n.newXML())
+	if err != nil {
+		return err
+	}
+	return do(ctx, h, func(l *libvirt.Libvirt) error {
+		_, err := l.NetworkCreateXML(text)
+		return err
+	})
+}
+
+func (h *Host) destroyTransientNetwork(ctx context.Context, name string) error {
+	err := do(ctx, h, func(l *libvirt.Libvirt) error {
+		network, err := l.NetworkLookupByName(name)
+		if err != nil {
+			return err
+		}
+		return l.NetworkDestroy(network)
+	})
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// plug plugs interfaces into a network, or into its bridge where they are on a bridge. A guest that
+// has ended meanwhile needs none.
+func (h *Host) plug(ctx context.Context, nics []nic, to place) error {
+	var guests errgroup.Group
+	guests.SetLimit(maxCalls)
+	for _, n := range nics {
+		guests.Go(func() error {
+			text, err := formatXML(n.on(to))
+			if err != nil {
+				return err
+			}
+			err = do(ctx, h, func(l *libvirt.Libvirt) error {
+				err := l.DomainUpdateDeviceFlags(n.guest, text, libvirt.DomainDeviceModifyLive)
+				if err != nil && hasEnded(l, n.guest) {
+					return nil
+				}
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("guest %q: %w", n.guest.Name, err)
+			}
+			return nil
+		})
+	}
+	return guests.Wait()
+}
+
+// on is the interface as it is on another network or bridge.
+func (n nic) on(to place) *etree.Element {
+	moved := n.element.Copy()
+	source := moved.SelectElement("source")
+	if attr(moved, "type") == "bridge" {
+		source.CreateAttr("bridge", to.bridge)
+		return moved
+	}
+	source.CreateAttr("network", to.network)
+	source.RemoveAttr("bridge") // these are what libvirt found for the old one
+	source.RemoveAttr("portid")
+	return moved
+}
+
+// hasEnded tells whether a guest that was running is not the same one any more.
+func hasEnded(l *libvirt.Libvirt, guest libvirt.Domain) bool {
+	now, err := l.DomainLookupByUUID(guest.UUID)
+	return isCode(err, libvirt.ErrNoDomain) || err == nil && now.ID != guest.ID
+}
+
+// nicsOn are the interfaces of running guests in any of the places.
+func (h *Host) nicsOn(ctx context.Context, places ...place) ([]nic, error) {
+	running, err := call(ctx, h, func(l *libvirt.Libvirt) ([]libvirt.Domain, error) {
+		domains, _, err := l.ConnectListAllDomains(1, libvirt.ConnectListDomainsActive)
+		return domains, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	found := make([][]nic, len(running))
+	var guests errgroup.Group
+	guests.SetLimit(maxCalls)
+	for i, guest := range running {
+		guests.Go(func() (err error) {
+			found[i], err = h.nicsOf(ctx, guest)
+			return err
+		})
+	}
+	err = guests.Wait()
+	return slices.DeleteFunc(slices.Concat(found...), func(n nic) bool { return !slices.ContainsFunc(places, n.isOn) }), err
+}
+
+// nicsOf are the interfaces of a running guest, none if it has ended.
+func (h *Host) nicsOf(ctx context.Context, guest libvirt.Domain) ([]nic, error) {
+	text, err := call(ctx, h, func(l *libvirt.Libvirt) (string, error) {
+		text, err := l.DomainGetXMLDesc(guest, 0)
+		if err != nil && hasEnded(l, guest) {
+			return "<domain/>", nil
+		}
+		return text, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	root, err := parseXML(text)
+	if err != nil {
+		return nil, err
+	}
+	var nics []nic
+	for _, element := range root.FindElements("devices/interface") {
+		nics = append(nics, nic{guest, element})
+	}
+	return nics, nil
+}
+
+// isOn tells whether the interface is in a place.
+func (n nic) isOn(p place) bool {
+	source := n.element.SelectElement("source")
+	switch attr(n.element, "type") {
+	case "network":
+		return p.network != "" && attr(source, "network") == p.network
+	case "bridge":
+		return p.bridge != "" && attr(source, "bridge") == p.bridge
+	default:
+		return false
+	}
+}
+
+// guestNames are the names of the guests that have the interfaces, each once, sorted.
+func guestNames(nics []nic) []string {
+	var names []string
+	for _, n := range nics {
+		names = append(names, n.guest.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

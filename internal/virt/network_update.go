@@ -1,0 +1,229 @@
+package virt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/beevik/etree"
+	"github.com/digitalocean/go-libvirt"
+)
+
+// restartPatience bounds a restart with all that belongs to it. It is not cut short by the end of a
+// context, for guests have no network while it goes on; it takes a second or two.
+const restartPatience = time.Minute
+
+// UpdateNetwork makes the network what n says and leaves alone what n does not model. A running
+// network is changed while it runs, where libvirt can do that, or else restarted; then the running
+// guests are plugged into another network for that time. When it fails, what was before is put back.
+// Where n names no bridge, the network keeps the one that it has, if that can be.
+func (h *Host) UpdateNetwork(ctx context.Context, n Network) error {
+	x, err := h.networkXML(ctx, n.Name)
+	if err != nil {
+		return err
+	}
+	defined, err := parseNetwork(x.defined)
+	if err != nil {
+		return err
+	}
+	u := networkUpdate{h: h, networkXML: x, wanted: x.defined, anyBridge: n.Bridge == ""}
+	if u.anyBridge {
+		n.Bridge = defined.Bridge // libvirt has chosen it
+	}
+	if !defined.sameDefinition(n) {
+		u.wanted = x.defined.Copy()
+		n.edit(u.wanted)
+	}
+	if err := u.bring(ctx, n); err != nil || x.autostart == n.Autostart {
+		return err
+	}
+	return do(ctx, h, func(l *libvirt.Libvirt) error { return l.NetworkSetAutostart(x.network, flag(n.Autostart)) })
+}
+
+// networkUpdate is a change of a network under way.
+type networkUpdate struct {
+	h *Host
+	networkXML
+	wanted    *etree.Element // the definition after it
+	anyBridge bool           // libvirt may choose the bridge
+}
+
+// bring takes the gentlest way to what n says.
+func (u networkUpdate) bring(ctx context.Context, n Network) error {
+	switch {
+	case !n.Active:
+		return errors.Join(u.define(ctx, u.wanted), u.h.stopNetwork(ctx, u.networkXML))
+	case u.running == nil:
+		return u.restart(ctx, n)
+	}
+	if u.parked { // by a change that was interrupted
+		if err := u.h.unpark(ctx, n.Name); err != nil {
+			return err
+		}
+	}
+	running, err := parseNetwork(u.running)
+	if err != nil {
+		return err
+	}
+	switch running.ChangeTo(n) {
+	case RestartChange:
+		return u.restart(ctx, n)
+	case LiveChange:
+		return u.live(ctx, running, n)
+	default:
+		return u.define(ctx, u.wanted)
+	}
+}
+
+// define makes a definition what libvirt keeps. That changes nothing that runs.
+func (u networkUpdate) define(ctx context.Context, definition *etree.Element) error {
+	if definition == u.defined && u.wanted == u.defined {
+		return nil
+	}
+	_, err := u.h.defineNetwork(ctx, definition)
+	return err
+}
+
+// live changes a network while it runs.
+func (u networkUpdate) live(ctx context.Context, from, to Network) error {
+	updates, _ := from.liveUpdates(to)
+	if err := u.define(ctx, u.wanted); err != nil {
+		return err
+	}
+	err := u.h.updateLive(ctx, u.networkXML, updates)
+	if err == nil || ctx.Err() != nil { // what is left of it is for the next run
+		return err
+	}
+	return putBack(err, errors.Join(u.define(ctx, u.defined), u.undoLive(ctx, from)))
+}
+
+// undoLive brings what runs back to what ran before.
+func (u networkUpdate) undoLive(ctx context.Context, before Network) error {
+	x, err := u.h.networkXML(ctx, before.Name)
+	if err != nil {
+		return err
+	}
+	now, err := parseNetwork(x.running)
+	if err != nil {
+		return err
+	}
+	updates, _ := now.liveUpdates(before)
+	return u.h.updateLive(ctx, x, updates)
+}
+
+// restart stops the network where it runs and starts it as it is wanted. Running guests that have an
+// interface on it are parked for that time, and plugged in again.
+func (u networkUpdate) restart(ctx context.Context, n Network) error {
+	err := u.check(ctx, n)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restartPatience)
+	defer cancel()
+	if u.losesBridge(n) {
+		err = u.h.park(ctx, u.networkXML)
+	}
+	if err == nil {
+		err = u.start(ctx)
+	}
+	if err == nil {
+		return u.plugIn(ctx, n)
+	}
+	return putBack(err, u.goBack(ctx, n))
+}
+
+// losesBridge tells whether the bridge that guests are plugged into goes with a restart.
+func (u networkUpdate) losesBridge(n Network) bool {
+	return n.Mode != ModeBridge || n.Bridge != u.place().bridge
+}
+
+// plugIn plugs in those who wait, which a bridge of the host's own has none of.
+func (u networkUpdate) plugIn(ctx context.Context, n Network) error {
+	if !u.losesBridge(n) {
+		return nil
+	}
+	return u.h.unpark(ctx, n.Name)
+}
+
+// goBack makes the network again what it was.
+func (u networkUpdate) goBack(ctx context.Context, n Network) error {
+	if err := u.define(ctx, u.defined); err != nil || u.running == nil {
+		return err
+	}
+	if err := u.activate(ctx, u.defined); err != nil {
+		return err
+	}
+	return u.plugIn(ctx, n)
+}
+
+// start defines the network as it is wanted and starts it anew.
+func (u networkUpdate) start(ctx context.Context) error {
+	if err := u.define(ctx, u.wanted); err != nil {
+		return err
+	}
+	err := do(ctx, u.h, func(l *libvirt.Libvirt) error { return setNetworkActive(l, u.network, false) })
+	if err != nil {
+		return err
+	}
+	return u.activate(ctx, u.wanted)
+}
+
+// activate starts a network where it does not run. A libvirtd that is killed while it stops a network
+// leaves its bridge behind, which nothing of libvirt's can remove; then libvirt chooses another.
+func (u networkUpdate) activate(ctx context.Context, definition *etree.Element) error {
+	start := func(l *libvirt.Libvirt) error { return setNetworkActive(l, u.network, true) }
+	err := do(ctx, u.h, start)
+	if !u.anyBridge || !refusedWith(err, libvirt.ErrSystemError) {
+		return err
+	}
+	other := definition.Copy()
+	other.SelectElement("bridge").NotNil().RemoveAttr("name")
+	if _, err := u.h.defineNetwork(ctx, other); err != nil {
+		return err
+	}
+	return do(ctx, u.h, start)
+}
+
+// putBack is the error of a change after which what was before was put back, or not.
+func putBack(err, back error) error {
+	if back != nil {
+		return fmt.Errorf("%w; putting back what was before failed too: %w", err, back)
+	}
+	return fmt.Errorf("%w; what was before was put back", err)
+}
+
+// check finds what would keep the network from starting, before anybody loses a link for it.
+func (u networkUpdate) check(ctx context.Context, n Network) error {
+	var before Network
+	if u.running != nil {
+		var err error
+		if before, err = parseNetwork(u.running); err != nil {
+			return err
+		}
+	}
+	if err := u.h.checkConflicts(ctx, n, before); err != nil {
+		return err
+	}
+	if u.running == nil || n.TFTPRoot == "" || n.TFTPRoot == before.TFTPRoot {
+		return nil
+	}
+	return u.probeTFTPRoot(ctx, n.TFTPRoot)
+}
+
+// probeTFTPRoot finds out whether dnsmasq could serve a TFTP root, with the user, the rights and the
+// security policy that it has on this host: it starts one on a network of its own, for a moment.
+func (u networkUpdate) probeTFTPRoot(ctx context.Context, root string) error {
+	probe := Network{
+		Name: changeName(u.network), Mode: ModeIsolated, TFTPRoot: root,
+		// RFC 5737: no host has an address in TEST-NET-1.
+		IPv4: &IP{netip.MustParsePrefix("192.0.2.1/30"), &DHCP{Ranges: []Range{{"192.0.2.2", "192.0.2.2"}}}},
+	}
+	err := u.h.createTransientNetwork(ctx, probe)
+	if errors.Is(err, ErrTFTPRoot) {
+		return err
+	}
+	// Whatever else it cannot do there says nothing about the network itself.
+	return u.h.destroyTransientNetwork(ctx, probe.Name)
+}
