@@ -2,6 +2,7 @@ package provider
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -82,9 +83,17 @@ type planned struct {
 // that of the new resource.
 func (c *core) plan(config string) planned {
 	c.t.Helper()
-	if problems := c.refresh(); problems.hasError() {
+	problems := c.refresh()
+	if problems.hasError() {
 		return planned{problems: problems}
 	}
+	plan := c.planRefreshed(config)
+	plan.problems = append(problems, plan.problems...)
+	return plan
+}
+
+func (c *core) planRefreshed(config string) planned {
+	c.t.Helper()
 	if !c.tainted {
 		plan := c.planFrom(c.state, c.private, config)
 		if plan.problems.hasError() || len(plan.RequiresReplace) == 0 || c.state.IsNull() {
@@ -199,11 +208,10 @@ func (c *core) refresh() problems {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if problems := problems(resp.Diagnostics); problems.hasError() {
-		return problems
+	if !problems(resp.Diagnostics).hasError() {
+		c.state, c.private, c.identity = c.value(resp.NewState), resp.Private, resp.NewIdentity
 	}
-	c.state, c.private, c.identity = c.value(resp.NewState), resp.Private, resp.NewIdentity
-	return nil
+	return resp.Diagnostics
 }
 
 // imports takes over the resource of an id.
@@ -287,7 +295,7 @@ func members(t *testing.T, object tftypes.Value) map[string]tftypes.Value {
 	if err := object.As(&members); err != nil {
 		t.Fatal(err)
 	}
-	return members
+	return maps.Clone(members) // As hands out the object's own
 }
 
 func elements(t *testing.T, list tftypes.Value) (elements []tftypes.Value) {
@@ -298,7 +306,7 @@ func elements(t *testing.T, list tftypes.Value) (elements []tftypes.Value) {
 	if err := list.As(&elements); err != nil {
 		t.Fatal(err)
 	}
-	return elements
+	return slices.Clone(elements)
 }
 
 // fulfils tells whether a result is what was planned, wherever that was known.

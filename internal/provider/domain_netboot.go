@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
@@ -35,10 +36,17 @@ func (r *domainResource) checkNetboot(ctx context.Context, guest domainModel, st
 	searches := make([]pxelinux.Search, len(c.nics))
 	for i, nic := range c.nics {
 		searches[i] = pxelinux.Search{UUID: guest.UUID.ValueString(), MAC: canonicalMAC(nic.MAC.ValueString())}
-		if network, planned, found := c.network(ctx, nic); found {
-			c.checkNetwork(i, network, planned)
-			searches[i].BootFile, searches[i].IPv4 = offered(network, searches[i].MAC)
+		network, planned, found := c.network(ctx, nic)
+		if !found {
+			continue
 		}
+		offer, known := offered(network, searches[i].MAC)
+		if !known {
+			return
+		}
+		c.checkNetwork(i, network, planned, offer)
+		searches[i].BootFile, searches[i].ConfigFile, searches[i].PathPrefix = offer.Bootfile, offer.ConfigFile, offer.PathPrefix
+		searches[i].IPv4 = reserved(network, searches[i].MAC)
 	}
 	if id := guest.PxelinuxConfig; !id.IsNull() && !id.IsUnknown() {
 		c.configuration(id.ValueString(), searches)
@@ -67,22 +75,36 @@ func (c netbootCheck) network(ctx context.Context, nic interfaceModel) (network 
 	return network, false, err == nil
 }
 
-// offered is what DHCP on a network offers a guest: a bootfile, and an address that is reserved.
-func offered(network virt.Network, mac string) (bootFile, address string) {
+// offered is what DHCP on a network tells an s390x guest to boot. It is not known where raw options
+// of dnsmasq say something about booting.
+func offered(network virt.Network, mac string) (offer dnsmasq.Rule, known bool) {
+	rules, options := bootRules(network)
+	if dnsmasq.SpeaksOfBooting(options) {
+		return dnsmasq.Rule{}, false
+	}
+	offer = dnsmasq.Offer(rules, archS390X, mac)
+	if offer.Bootfile == "" && network.IPv4 != nil && network.IPv4.DHCP != nil {
+		offer.Bootfile, offer.NextServer = network.IPv4.DHCP.Bootfile, network.IPv4.DHCP.NextServer
+	}
+	return offer, true
+}
+
+// reserved is the address that a guest has a reservation for.
+func reserved(network virt.Network, mac string) string {
 	if network.IPv4 == nil || network.IPv4.DHCP == nil {
-		return "", ""
+		return ""
 	}
 	for _, reservation := range network.IPv4.DHCP.Reservations {
 		if canonicalMAC(reservation.MAC) == mac {
-			address = reservation.IP
+			return reservation.IP
 		}
 	}
-	return network.IPv4.DHCP.Bootfile, address
+	return ""
 }
 
 // checkNetwork checks what a network offers. Of one that this run does not plan, somebody may still
 // change what is found now.
-func (c netbootCheck) checkNetwork(nic int, network virt.Network, planned bool) {
+func (c netbootCheck) checkNetwork(nic int, network virt.Network, planned bool, offer dnsmasq.Rule) {
 	at := path.Root("interfaces").AtListIndex(nic).AtName("network")
 	severity := pxelinux.Warning
 	if planned {
@@ -91,18 +113,17 @@ func (c netbootCheck) checkNetwork(nic int, network virt.Network, planned bool) 
 	if network.IPv4 == nil || network.IPv4.DHCP == nil {
 		return // somebody else may answer there
 	}
-	dhcp := network.IPv4.DHCP
-	if pxelinux.IsForeignLoader(dhcp.Bootfile) {
+	if pxelinux.IsForeignLoader(offer.Bootfile) {
 		c.report(&pxelinux.Problem{
 			Severity: severity,
-			Message:  fmt.Sprintf("DHCP on network %q tells every guest to boot %q, a boot loader of other machines; the firmware of s390x guests takes it for a kernel, jumps into it and stops without a word", network.Name, dhcp.Bootfile),
-			Remedy:   "remove the network's bootfile, as s390x guests need none, or give guests of each kind a network of their own",
+			Message:  fmt.Sprintf("DHCP on network %q tells this guest to boot %q, a boot loader of other machines; the firmware of s390x guests takes it for a kernel, jumps into it and stops without a word", network.Name, offer.Bootfile),
+			Remedy:   "give the bootfile to the machines that it is for, by a rule of their arch in ipv4.dhcp.boot of the netboot_network, as s390x guests need none",
 		}, at)
 	}
 	config := c.guest.PxelinuxConfig
 	root, known := c.r.plans.roots.find(poolOf(config.ValueString()))
 	switch {
-	case config.IsNull() || config.IsUnknown() || dhcp.NextServer != "" || network.TFTPRoot == root:
+	case config.IsNull() || config.IsUnknown() || offer.NextServer != "" || network.TFTPRoot == root:
 	case network.TFTPRoot == "":
 		c.report(&pxelinux.Problem{
 			Severity: severity,

@@ -49,7 +49,7 @@ type netbootCase struct {
 func bootNetwork(change func(*virt.Network)) virt.Network {
 	n := virt.Network{
 		Name: "lab", Mode: "nat", TFTPRoot: "/srv/lab",
-		IPv4: &virt.IPv4{
+		IPv4: &virt.IP{
 			Address: netip.MustParsePrefix("192.168.150.1/24"),
 			DHCP:    &virt.DHCP{Ranges: []virt.Range{{Start: "192.168.150.10", End: "192.168.150.20"}}},
 		},

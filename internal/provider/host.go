@@ -39,6 +39,7 @@ type volumeHost interface {
 
 type networkHost interface {
 	Network(ctx context.Context, name string) (virt.Network, error)
+	NetworkName(ctx context.Context, uuid string) (string, error)
 	NetworkGuests(ctx context.Context, name string) ([]string, error)
 	CreateNetwork(ctx context.Context, n virt.Network) error
 	UpdateNetwork(ctx context.Context, n virt.Network) error

@@ -2,334 +2,395 @@ package provider
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
-	"reflect"
-	"strings"
+	"slices"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework-nettypes/cidrtypes"
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/hwtypes"
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/iptypes"
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-type ipv4Model struct {
-	Address cidrtypes.IPv4Prefix `tfsdk:"address"`
-	DHCP    types.Object         `tfsdk:"dhcp"`
+type networkModel struct {
+	ID             types.String   `tfsdk:"id"`
+	Name           types.String   `tfsdk:"name"`
+	Mode           types.String   `tfsdk:"mode"`
+	Bridge         types.String   `tfsdk:"bridge"`
+	OpenVSwitch    types.Bool     `tfsdk:"openvswitch"`
+	VLANs          types.List     `tfsdk:"vlans"`
+	STP            types.Bool     `tfsdk:"stp"`
+	Delay          types.Int64    `tfsdk:"delay"`
+	MTU            types.Int64    `tfsdk:"mtu"`
+	Domain         types.String   `tfsdk:"domain"`
+	Autostart      types.Bool     `tfsdk:"autostart"`
+	Running        types.Bool     `tfsdk:"running"`
+	ForceDestroy   types.Bool     `tfsdk:"force_destroy"`
+	TFTPRoot       types.String   `tfsdk:"tftp_root"`
+	IPv4           types.Object   `tfsdk:"ipv4"`
+	IPv6           types.Object   `tfsdk:"ipv6"`
+	DNS            types.Object   `tfsdk:"dns"`
+	DnsmasqOptions types.List     `tfsdk:"dnsmasq_options"`
+	UUID           types.String   `tfsdk:"uuid"`
+	Timeouts       timeouts.Value `tfsdk:"timeouts"`
 }
 
-type dhcpModel struct {
-	Ranges       types.List   `tfsdk:"ranges"`
-	Reservations types.List   `tfsdk:"reservations"`
-	Bootfile     types.String `tfsdk:"bootfile"`
-	NextServer   types.String `tfsdk:"next_server"`
-	LeaseTime    types.String `tfsdk:"lease_time"`
+type ipv4Model struct {
+	Address string       `tfsdk:"address"`
+	DHCP    *dhcpv4Model `tfsdk:"dhcp"`
+}
+
+type dhcpv4Model struct {
+	Ranges       []rangeModel       `tfsdk:"ranges"`
+	Reservations []reservationByMAC `tfsdk:"reservations"`
+	Bootfile     types.String       `tfsdk:"bootfile"`
+	NextServer   types.String       `tfsdk:"next_server"`
+	Boot         []bootModel        `tfsdk:"boot"`
+	LeaseTime    types.String       `tfsdk:"lease_time"`
+}
+
+type ipv6Model struct {
+	Address string       `tfsdk:"address"`
+	DHCP    *dhcpv6Model `tfsdk:"dhcp"`
+}
+
+type dhcpv6Model struct {
+	Ranges       []rangeModel        `tfsdk:"ranges"`
+	Reservations []reservationByDUID `tfsdk:"reservations"`
+	LeaseTime    types.String        `tfsdk:"lease_time"`
 }
 
 type rangeModel struct {
-	Start iptypes.IPv4Address `tfsdk:"start"`
-	End   iptypes.IPv4Address `tfsdk:"end"`
+	Start string `tfsdk:"start"`
+	End   string `tfsdk:"end"`
 }
 
-type reservationModel struct {
-	MAC      hwtypes.MACAddress  `tfsdk:"mac"`
-	IP       iptypes.IPv4Address `tfsdk:"ip"`
-	Hostname types.String        `tfsdk:"hostname"`
+type reservationByMAC struct {
+	MAC      string       `tfsdk:"mac"`
+	IP       string       `tfsdk:"ip"`
+	Hostname types.String `tfsdk:"hostname"`
+}
+
+type reservationByDUID struct {
+	DUID     types.String `tfsdk:"duid"`
+	IP       string       `tfsdk:"ip"`
+	Hostname types.String `tfsdk:"hostname"`
+}
+
+type bootModel struct {
+	Arch       types.String        `tfsdk:"arch"`
+	MAC        hwtypes.MACAddress  `tfsdk:"mac"`
+	Bootfile   types.String        `tfsdk:"bootfile"`
+	NextServer iptypes.IPv4Address `tfsdk:"next_server"`
+	ConfigFile types.String        `tfsdk:"config_file"`
+	PathPrefix types.String        `tfsdk:"path_prefix"`
+}
+
+type dnsModel struct {
+	Enabled    types.Bool       `tfsdk:"enabled"`
+	Hosts      []dnsHostModel   `tfsdk:"hosts"`
+	Forwarders []forwarderModel `tfsdk:"forwarders"`
+}
+
+type dnsHostModel struct {
+	IP        string   `tfsdk:"ip"`
+	Hostnames []string `tfsdk:"hostnames"`
+}
+
+type forwarderModel struct {
+	Address iptypes.IPAddress `tfsdk:"address"`
+	Domain  types.String      `tfsdk:"domain"`
 }
 
 var (
-	rangeType = types.ObjectType{AttrTypes: map[string]attr.Type{
-		"start": iptypes.IPv4AddressType{},
-		"end":   iptypes.IPv4AddressType{},
-	}}
-	reservationType = types.ObjectType{AttrTypes: map[string]attr.Type{
-		"mac":      hwtypes.MACAddressType{},
-		"ip":       iptypes.IPv4AddressType{},
-		"hostname": types.StringType,
-	}}
-	dhcpType = types.ObjectType{AttrTypes: map[string]attr.Type{
-		"ranges":       types.ListType{ElemType: rangeType},
-		"reservations": types.ListType{ElemType: reservationType},
-		"bootfile":     types.StringType,
-		"next_server":  types.StringType,
-		"lease_time":   types.StringType,
-	}}
-	ipv4Type = types.ObjectType{AttrTypes: map[string]attr.Type{
-		"address": cidrtypes.IPv4PrefixType{},
-		"dhcp":    dhcpType,
-	}}
+	ipv4Types = attributeTypes(ipv4Attribute)
+	ipv6Types = attributeTypes(ipv6Attribute)
+	dnsTypes  = attributeTypes(dnsAttribute)
 )
 
-// validate checks what libvirt and dnsmasq would refuse in other words, or drop without a word.
-func (m networkModel) validate(ctx context.Context, diags *diag.Diagnostics) {
-	if m.IPv4.IsUnknown() || m.hasUnknown(ctx) {
-		return
-	}
-	n := m.network(ctx, diags)
-	if diags.HasError() {
-		return
-	}
-	if m.TFTPRoot.ValueString() != "" && (n.IPv4 == nil || n.IPv4.DHCP == nil || len(n.IPv4.DHCP.Ranges)+len(n.IPv4.DHCP.Reservations) == 0) {
-		// libvirt src/network/bridge_driver.c networkDnsmasqConfContents() writes enable-tftp
-		// only for an IPv4 address with DHCP.
-		diags.AddAttributeError(path.Root("tftp_root"), "TFTP root without DHCP",
-			"libvirt serves a TFTP root only on a network with an IPv4 address and a DHCP range or reservation, and drops it without a word otherwise. Add ipv4 with dhcp.ranges or dhcp.reservations.")
-	}
-	if n.IPv4 == nil {
-		return
-	}
-	if n.IPv4.Address == n.IPv4.Address.Masked() && n.IPv4.Address.Bits() < 31 {
-		diags.AddAttributeError(path.Root("ipv4").AtName("address"), "Invalid address",
-			fmt.Sprintf("%s is the address of the network itself; give the host's address in it, such as %s/%d.", n.IPv4.Address, n.IPv4.Address.Addr().Next(), n.IPv4.Address.Bits()))
-	}
-	if n.IPv4.DHCP != nil {
-		validateDHCP(*n.IPv4.DHCP, n.IPv4.Address, diags)
-	}
+func (m networkModel) subject() subject { return subject{"network", m.Name.ValueString()} }
+
+// isKnown tells whether all of the model is known that network needs.
+func (m networkModel) isKnown(ctx context.Context) bool {
+	parts := []attr.Value{m.Name, m.Mode, m.OpenVSwitch, m.VLANs, m.STP, m.Delay, m.MTU, m.Domain, m.TFTPRoot, m.IPv4, m.IPv6, m.DNS, m.DnsmasqOptions}
+	return !slices.ContainsFunc(parts, func(part attr.Value) bool {
+		value, err := part.ToTerraformValue(ctx)
+		return err != nil || !value.IsFullyKnown()
+	})
 }
 
-func validateDHCP(d virt.DHCP, address netip.Prefix, diags *diag.Diagnostics) {
-	at := path.Root("ipv4").AtName("dhcp")
-	if len(d.Ranges)+len(d.Reservations) == 0 {
-		diags.AddAttributeError(at, "DHCP without addresses",
-			"libvirt starts no DHCP server that has nothing to hand out, and drops this without a word. Add ranges or reservations, or leave dhcp out.")
-	}
-	if err := checkBootfile(d.Bootfile); err != nil {
-		diags.AddAttributeError(at.AtName("bootfile"), "Invalid bootfile", sentence(within(at.AtName("bootfile"), err)))
-	}
-	for i, r := range d.Ranges {
-		start, end := netip.MustParseAddr(r.Start), netip.MustParseAddr(r.End)
-		if end.Less(start) || !address.Contains(start) || !address.Contains(end) {
-			diags.AddAttributeError(at.AtName("ranges").AtListIndex(i), "Invalid range",
-				fmt.Sprintf("%s to %s is not a range in %s.", start, end, address.Masked()))
-		}
-	}
-	for i, r := range d.Reservations {
-		if !address.Contains(netip.MustParseAddr(r.IP)) {
-			diags.AddAttributeError(at.AtName("reservations").AtListIndex(i).AtName("ip"), "Invalid reservation",
-				fmt.Sprintf("%s is not in %s.", r.IP, address.Masked()))
-		}
-	}
-}
-
-// checkBootfile refuses a bootfile whose own path, or that of a configuration below its directory,
-// is longer than the firmware bears.
-func checkBootfile(bootfile string) error {
-	_, err := pxelinux.Search{
-		UUID:     "ffffffff-ffff-ffff-ffff-ffffffffffff", // the longest name
-		MAC:      "ff:ff:ff:ff:ff:ff",
-		BootFile: bootfile,
-	}.Paths()
-	return err
-}
-
-// warnOfForeignLoader warns of a bootfile that s390x guests on the network cannot boot.
-func warnOfForeignLoader(n virt.Network, diags *diag.Diagnostics) {
-	if n.IPv4 == nil || n.IPv4.DHCP == nil || !pxelinux.IsForeignLoader(n.IPv4.DHCP.Bootfile) {
-		return
-	}
-	diags.AddAttributeWarning(path.Root("ipv4").AtName("dhcp").AtName("bootfile"), "Bootfile of other machines",
-		fmt.Sprintf("DHCP tells every guest on network %q to boot %q. An s390x guest there takes it for a kernel and stops without a word. "+
-			"Give s390x guests a network without a bootfile. This warning appears when the network's addresses change, and not again.", n.Name, n.IPv4.DHCP.Bootfile))
-}
-
-// validateNew checks what holds for a network that is to be made. One that is there may have
-// addresses that this resource does not model.
-func (m networkModel) validateNew(diags *diag.Diagnostics) {
-	if m.IPv4.IsNull() && !m.Mode.IsUnknown() && m.Mode.ValueString() != "isolated" {
-		diags.AddAttributeError(path.Root("mode"), "Network without an address",
-			fmt.Sprintf("In mode %q the host forwards the guests' packets, and needs an address on the network for it. Add ipv4, or set mode = \"isolated\".", m.Mode.ValueString()))
-	}
-}
-
-// keepWords keeps the state's words where the plan says the same in others: a MAC address or a lease
-// time can be written in several ways.
-func (m *networkModel) keepWords(ctx context.Context, state networkModel, diags *diag.Diagnostics) {
-	if m.IPv4.IsUnknown() || m.hasUnknown(ctx) {
-		return
-	}
-	if reflect.DeepEqual(m.network(ctx, diags).IPv4, state.network(ctx, diags).IPv4) {
-		m.IPv4 = state.IPv4
-	}
-}
-
-// hasUnknown tells whether a part of ipv4 or the TFTP root is known only after apply.
-func (m networkModel) hasUnknown(ctx context.Context) bool {
-	value, err := m.IPv4.ToTerraformValue(ctx)
-	return err != nil || !value.IsFullyKnown()
-}
-
-// restarts tells whether libvirt has to restart the network to get from the state to the plan.
-func (m networkModel) restarts(state networkModel) bool {
-	return m.Running.ValueBool() &&
-		(!m.Mode.Equal(state.Mode) || !m.Bridge.Equal(state.Bridge) || !m.Domain.Equal(state.Domain) ||
-			!m.MTU.Equal(state.MTU) || !m.TFTPRoot.Equal(state.TFTPRoot) || !m.IPv4.Equal(state.IPv4))
-}
-
-// culprit is the attribute that an error is about.
-func (m networkModel) culprit(err error) path.Path {
-	if strings.Contains(err.Error(), "TFTP directory") {
-		return path.Root("tftp_root")
-	}
-	return path.Root("name")
-}
-
-// explainNetwork adds what to do where dnsmasq's own words do not say it.
-// dnsmasq src/dnsmasq.c: "TFTP directory %s inaccessible: %s".
-func explainNetwork(err error) error {
-	if !strings.Contains(err.Error(), "TFTP directory") {
-		return err
-	}
-	return fmt.Errorf("%w\n\nThe network did not start because dnsmasq, which runs as an unprivileged user, cannot enter its TFTP root. "+
-		"Make sure that the directory exists and that every directory on its path can be entered by all users (chmod o+x), and the directory itself read (chmod o+rx). "+
-		"Directories below /root and /home usually cannot; /srv/tftp can", err)
-}
-
-// network is the model as libvirt's layer takes it.
+// network is the model, all of which is known, as libvirt's layer takes it.
 func (m networkModel) network(ctx context.Context, diags *diag.Diagnostics) virt.Network {
 	n := virt.Network{
-		Name:      m.Name.ValueString(),
-		Mode:      m.Mode.ValueString(),
-		Bridge:    m.Bridge.ValueString(),
-		Domain:    m.Domain.ValueString(),
-		MTU:       uint(m.MTU.ValueInt64()),
-		Autostart: m.Autostart.ValueBool(),
-		Active:    m.Running.ValueBool(),
-		TFTPRoot:  m.TFTPRoot.ValueString(),
+		Name:        m.Name.ValueString(),
+		Mode:        m.Mode.ValueString(),
+		Bridge:      m.Bridge.ValueString(),
+		OpenVSwitch: m.OpenVSwitch.ValueBool(),
+		STP:         m.STP.ValueBool(),
+		Delay:       uint(m.Delay.ValueInt64()),
+		MTU:         uint(m.MTU.ValueInt64()),
+		Domain:      m.Domain.ValueString(),
+		Autostart:   m.Autostart.ValueBool(),
+		Active:      m.Running.ValueBool(),
+		TFTPRoot:    m.TFTPRoot.ValueString(),
 	}
-	if m.IPv4.IsNull() {
-		return n
-	}
-	var ipv4 ipv4Model
-	diags.Append(m.IPv4.As(ctx, &ipv4, objectAsOptions)...)
-	address, err := netip.ParsePrefix(ipv4.Address.ValueString())
-	if err != nil {
-		diags.AddAttributeError(path.Root("ipv4").AtName("address"), "Invalid address", sentence(err))
-		return n
-	}
-	n.IPv4 = &virt.IPv4{Address: address}
-	if !ipv4.DHCP.IsNull() {
-		n.IPv4.DHCP = toDHCP(ctx, ipv4.DHCP, diags)
-	}
+	diags.Append(m.VLANs.ElementsAs(ctx, &n.VLANs, false)...)
+	diags.Append(m.DnsmasqOptions.ElementsAs(ctx, &n.Options, false)...)
+	n.Options = append(n.Options, dnsmasq.Options(m.bootRules(ctx, diags))...)
+	n.IPv4, n.IPv6 = m.ipv4(ctx, diags), m.ipv6(ctx, diags)
+	n.DNS = m.dns(ctx, diags)
 	return n
 }
 
-func toDHCP(ctx context.Context, object types.Object, diags *diag.Diagnostics) *virt.DHCP {
-	var m dhcpModel
-	var ranges []rangeModel
-	var reservations []reservationModel
-	diags.Append(object.As(ctx, &m, objectAsOptions)...)
-	diags.Append(m.Ranges.ElementsAs(ctx, &ranges, false)...)
-	diags.Append(m.Reservations.ElementsAs(ctx, &reservations, false)...)
-	d := &virt.DHCP{Bootfile: m.Bootfile.ValueString(), NextServer: m.NextServer.ValueString()}
-	for _, r := range ranges {
-		d.Ranges = append(d.Ranges, virt.Range{Start: r.Start.ValueString(), End: r.End.ValueString()})
+func (m networkModel) ipv4(ctx context.Context, diags *diag.Diagnostics) *virt.IP {
+	read := as[ipv4Model](ctx, m.IPv4, diags)
+	if read == nil {
+		return nil
 	}
-	for _, r := range reservations {
-		d.Reservations = append(d.Reservations, virt.Reservation{
-			MAC:      canonicalMAC(r.MAC.ValueString()),
-			IP:       r.IP.ValueString(),
-			Hostname: r.Hostname.ValueString(),
-		})
+	ip := &virt.IP{Address: prefix(read.Address, path.Root("ipv4"), diags)}
+	if d := read.DHCP; d != nil {
+		ip.DHCP = &virt.DHCP{
+			Ranges:       each(d.Ranges, rangeModel.virt),
+			Reservations: each(d.Reservations, reservationByMAC.virt),
+			Bootfile:     d.Bootfile.ValueString(),
+			NextServer:   d.NextServer.ValueString(),
+			LeaseSeconds: seconds(d.LeaseTime),
+		}
 	}
-	if lease, err := time.ParseDuration(m.LeaseTime.ValueString()); err == nil {
-		d.LeaseSeconds = uint(lease.Seconds())
-	}
-	return d
+	return ip
 }
 
-// fromNetwork takes over what the host has.
+func (m networkModel) ipv6(ctx context.Context, diags *diag.Diagnostics) *virt.IP {
+	read := as[ipv6Model](ctx, m.IPv6, diags)
+	if read == nil {
+		return nil
+	}
+	ip := &virt.IP{Address: prefix(read.Address, path.Root("ipv6"), diags)}
+	if d := read.DHCP; d != nil {
+		ip.DHCP = &virt.DHCP{
+			Ranges:       each(d.Ranges, rangeModel.virt),
+			Reservations: each(d.Reservations, reservationByDUID.virt),
+			LeaseSeconds: seconds(d.LeaseTime),
+		}
+	}
+	return ip
+}
+
+func (m networkModel) dns(ctx context.Context, diags *diag.Diagnostics) *virt.DNS {
+	read := as[dnsModel](ctx, m.DNS, diags)
+	if read == nil {
+		return nil
+	}
+	return &virt.DNS{
+		Disabled:   !read.Enabled.IsNull() && !read.Enabled.ValueBool(),
+		Hosts:      each(read.Hosts, dnsHostModel.virt),
+		Forwarders: each(read.Forwarders, forwarderModel.virt),
+	}
+}
+
+// bootRules are the rules of ipv4.dhcp.boot, which libvirt keeps among the raw options of dnsmasq.
+func (m networkModel) bootRules(ctx context.Context, diags *diag.Diagnostics) []dnsmasq.Rule {
+	ipv4 := as[ipv4Model](ctx, m.IPv4, diags)
+	if ipv4 == nil || ipv4.DHCP == nil {
+		return nil
+	}
+	return each(ipv4.DHCP.Boot, bootModel.rule)
+}
+
+func (r rangeModel) virt() virt.Range {
+	return virt.Range{Start: canonicalIP(r.Start), End: canonicalIP(r.End)}
+}
+
+func (r reservationByMAC) virt() virt.Reservation {
+	return virt.Reservation{MAC: canonicalMAC(r.MAC), IP: r.IP, Hostname: r.Hostname.ValueString()}
+}
+
+func (r reservationByDUID) virt() virt.Reservation {
+	return virt.Reservation{DUID: r.DUID.ValueString(), IP: canonicalIP(r.IP), Hostname: r.Hostname.ValueString()}
+}
+
+func (b bootModel) rule() dnsmasq.Rule {
+	rule := dnsmasq.Rule{
+		Arch:       b.Arch.ValueString(),
+		Bootfile:   b.Bootfile.ValueString(),
+		NextServer: b.NextServer.ValueString(),
+		ConfigFile: b.ConfigFile.ValueString(),
+		PathPrefix: b.PathPrefix.ValueString(),
+	}
+	if !b.MAC.IsNull() {
+		rule.MAC = canonicalMAC(b.MAC.ValueString())
+	}
+	return rule
+}
+
+func (h dnsHostModel) virt() virt.DNSHost {
+	return virt.DNSHost{IP: canonicalIP(h.IP), Names: h.Hostnames}
+}
+
+func (f forwarderModel) virt() virt.Forwarder {
+	forwarder := virt.Forwarder{Domain: f.Domain.ValueString()}
+	if !f.Address.IsNull() {
+		forwarder.Address = canonicalIP(f.Address.ValueString())
+	}
+	return forwarder
+}
+
+// fromNetwork takes over what the host has. Where that is what the model says already, in other words
+// or in another order, it keeps the model's.
 func (m *networkModel) fromNetwork(ctx context.Context, n virt.Network, diags *diag.Diagnostics) {
+	before := m.network(ctx, diags)
+	rules, options := bootRules(n)
+	if !same(
+		virt.Network{IPv4: before.IPv4, Options: dnsmasq.Options(m.bootRules(ctx, diags))},
+		virt.Network{IPv4: n.IPv4, Options: dnsmasq.Options(rules)},
+	) {
+		m.IPv4 = fromIPv4(ctx, n.IPv4, rules, diags)
+	}
+	if !same(virt.Network{IPv6: before.IPv6}, virt.Network{IPv6: n.IPv6}) {
+		m.IPv6 = fromIPv6(ctx, n.IPv6, diags)
+	}
+	if !same(virt.Network{DNS: before.DNS}, virt.Network{DNS: n.DNS}) {
+		m.DNS = fromDNS(ctx, n.DNS, diags)
+	}
+	if !same(virt.Network{VLANs: before.VLANs}, virt.Network{VLANs: n.VLANs}) {
+		m.VLANs = fromList(ctx, types.Int64Type, n.VLANs, diags)
+	}
+	m.DnsmasqOptions = fromList(ctx, types.StringType, options, diags)
 	m.ID = types.StringValue(n.Name)
 	m.Name = types.StringValue(n.Name)
 	m.Mode = types.StringValue(n.Mode)
 	m.Bridge = types.StringValue(n.Bridge)
-	m.Domain = optional(n.Domain)
+	m.OpenVSwitch = types.BoolValue(n.OpenVSwitch)
+	m.STP, m.Delay = types.BoolValue(n.STP), types.Int64Value(int64(n.Delay))
+	if n.Mode == virt.ModeBridge {
+		m.STP, m.Delay = types.BoolNull(), types.Int64Null()
+	}
 	m.MTU = types.Int64Null()
 	if n.MTU != 0 {
 		m.MTU = types.Int64Value(int64(n.MTU))
 	}
+	m.Domain = optional(n.Domain)
 	m.Autostart = types.BoolValue(n.Autostart)
 	m.Running = types.BoolValue(n.Active)
 	m.TFTPRoot = optional(n.TFTPRoot)
 	m.UUID = types.StringValue(n.UUID)
-	m.IPv4 = m.fromIPv4(ctx, n.IPv4, diags)
 }
 
-func (m networkModel) fromIPv4(ctx context.Context, ipv4 *virt.IPv4, diags *diag.Diagnostics) types.Object {
-	if ipv4 == nil {
-		return types.ObjectNull(ipv4Type.AttrTypes)
+// bootRules are the rules of boot that a network has, and its other raw options. Without DHCP there
+// is no place for rules.
+func bootRules(n virt.Network) (rules []dnsmasq.Rule, options []string) {
+	if n.IPv4 == nil || n.IPv4.DHCP == nil {
+		return nil, n.Options
 	}
-	read := ipv4Model{
-		Address: cidrtypes.NewIPv4PrefixValue(ipv4.Address.String()),
-		DHCP:    types.ObjectNull(dhcpType.AttrTypes),
-	}
-	if ipv4.DHCP != nil {
-		read.DHCP = fromDHCP(ctx, ipv4.DHCP, m.leaseTime(ctx, diags), diags)
-	}
-	object, problems := types.ObjectValueFrom(ctx, ipv4Type.AttrTypes, read)
-	diags.Append(problems...)
-	return object
+	return dnsmasq.Rules(n.Options)
 }
 
-// leaseTime is the lease time as the user wrote it.
-func (m networkModel) leaseTime(ctx context.Context, diags *diag.Diagnostics) types.String {
-	var ipv4 ipv4Model
-	var dhcp dhcpModel
-	if m.IPv4.IsNull() {
+// same tells whether both are the same to libvirt, whatever the order.
+func same(a, b virt.Network) bool { return a.ChangeTo(b) == virt.NoChange }
+
+func fromIPv4(ctx context.Context, ip *virt.IP, rules []dnsmasq.Rule, diags *diag.Diagnostics) types.Object {
+	if ip == nil {
+		return types.ObjectNull(ipv4Types)
+	}
+	read := ipv4Model{Address: ip.Address.String()}
+	if d := ip.DHCP; d != nil {
+		read.DHCP = &dhcpv4Model{
+			Ranges:       each(d.Ranges, fromRange),
+			Reservations: each(d.Reservations, toReservationByMAC),
+			Bootfile:     optional(d.Bootfile),
+			NextServer:   optional(d.NextServer),
+			Boot:         each(rules, fromRule),
+			LeaseTime:    fromSeconds(d.LeaseSeconds),
+		}
+	}
+	return objectFrom(ctx, ipv4Types, read, diags)
+}
+
+func fromIPv6(ctx context.Context, ip *virt.IP, diags *diag.Diagnostics) types.Object {
+	if ip == nil {
+		return types.ObjectNull(ipv6Types)
+	}
+	read := ipv6Model{Address: ip.Address.String()}
+	if d := ip.DHCP; d != nil {
+		read.DHCP = &dhcpv6Model{
+			Ranges:       each(d.Ranges, fromRange),
+			Reservations: each(d.Reservations, toReservationByDUID),
+			LeaseTime:    fromSeconds(d.LeaseSeconds),
+		}
+	}
+	return objectFrom(ctx, ipv6Types, read, diags)
+}
+
+func fromDNS(ctx context.Context, dns *virt.DNS, diags *diag.Diagnostics) types.Object {
+	if dns == nil {
+		return types.ObjectNull(dnsTypes)
+	}
+	return objectFrom(ctx, dnsTypes, dnsModel{
+		Enabled:    types.BoolValue(!dns.Disabled),
+		Hosts:      each(dns.Hosts, fromDNSHost),
+		Forwarders: each(dns.Forwarders, fromForwarder),
+	}, diags)
+}
+
+func fromRange(r virt.Range) rangeModel { return rangeModel(r) }
+
+func toReservationByMAC(r virt.Reservation) reservationByMAC {
+	return reservationByMAC{MAC: r.MAC, IP: r.IP, Hostname: optional(r.Hostname)}
+}
+
+func toReservationByDUID(r virt.Reservation) reservationByDUID {
+	return reservationByDUID{DUID: optional(r.DUID), IP: r.IP, Hostname: optional(r.Hostname)}
+}
+
+func fromRule(r dnsmasq.Rule) bootModel {
+	return bootModel{
+		Arch:       optional(r.Arch),
+		MAC:        hwtypes.MACAddress{StringValue: optional(r.MAC)},
+		Bootfile:   optional(r.Bootfile),
+		NextServer: iptypes.IPv4Address{StringValue: optional(r.NextServer)},
+		ConfigFile: optional(r.ConfigFile),
+		PathPrefix: optional(r.PathPrefix),
+	}
+}
+
+func fromDNSHost(h virt.DNSHost) dnsHostModel { return dnsHostModel{IP: h.IP, Hostnames: h.Names} }
+
+func fromForwarder(f virt.Forwarder) forwarderModel {
+	return forwarderModel{Address: iptypes.IPAddress{StringValue: optional(f.Address)}, Domain: optional(f.Domain)}
+}
+
+func prefix(text string, at path.Path, diags *diag.Diagnostics) netip.Prefix {
+	address, err := netip.ParsePrefix(text)
+	if err != nil {
+		diags.AddAttributeError(at.AtName("address"), "Invalid address", sentence(err))
+	}
+	return address
+}
+
+// canonicalIP is an address as libvirt writes it.
+func canonicalIP(text string) string {
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		return text
+	}
+	return address.String()
+}
+
+// seconds is a duration that the schema has checked; none is 0.
+func seconds(text types.String) uint {
+	d, _ := time.ParseDuration(text.ValueString())
+	return uint(d.Seconds())
+}
+
+func fromSeconds(n uint) types.String {
+	if n == 0 {
 		return types.StringNull()
 	}
-	diags.Append(m.IPv4.As(ctx, &ipv4, objectAsOptions)...)
-	if ipv4.DHCP.IsNull() {
-		return types.StringNull()
-	}
-	diags.Append(ipv4.DHCP.As(ctx, &dhcp, objectAsOptions)...)
-	return dhcp.LeaseTime
-}
-
-func fromDHCP(ctx context.Context, d *virt.DHCP, written types.String, diags *diag.Diagnostics) types.Object {
-	m := dhcpModel{
-		Ranges:       types.ListNull(rangeType),
-		Reservations: types.ListNull(reservationType),
-		Bootfile:     optional(d.Bootfile),
-		NextServer:   optional(d.NextServer),
-		LeaseTime:    written,
-	}
-	if lease, _ := time.ParseDuration(written.ValueString()); uint(lease.Seconds()) != d.LeaseSeconds {
-		m.LeaseTime = types.StringValue((time.Duration(d.LeaseSeconds) * time.Second).String())
-	}
-	var ranges []rangeModel
-	for _, r := range d.Ranges {
-		ranges = append(ranges, rangeModel{iptypes.NewIPv4AddressValue(r.Start), iptypes.NewIPv4AddressValue(r.End)})
-	}
-	var reservations []reservationModel
-	for _, r := range d.Reservations {
-		reservations = append(reservations, reservationModel{hwtypes.NewMACAddressValue(r.MAC), iptypes.NewIPv4AddressValue(r.IP), optional(r.Hostname)})
-	}
-	var problems diag.Diagnostics
-	if len(ranges) > 0 {
-		m.Ranges, problems = types.ListValueFrom(ctx, rangeType, ranges)
-		diags.Append(problems...)
-	}
-	if len(reservations) > 0 {
-		m.Reservations, problems = types.ListValueFrom(ctx, reservationType, reservations)
-		diags.Append(problems...)
-	}
-	object, problems := types.ObjectValueFrom(ctx, dhcpType.AttrTypes, m)
-	diags.Append(problems...)
-	return object
-}
-
-// optional is a string attribute that is null where libvirt has nothing.
-func optional(value string) types.String {
-	if value == "" {
-		return types.StringNull()
-	}
-	return types.StringValue(value)
+	return types.StringValue((time.Duration(n) * time.Second).String())
 }

@@ -2,11 +2,14 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
-	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -18,30 +21,17 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
 type networkResource struct{ configured }
 
 func newNetworkResource() resource.Resource { return &networkResource{} }
 
-type networkModel struct {
-	ID        types.String   `tfsdk:"id"`
-	Name      types.String   `tfsdk:"name"`
-	Mode      types.String   `tfsdk:"mode"`
-	Bridge    types.String   `tfsdk:"bridge"`
-	Domain    types.String   `tfsdk:"domain"`
-	MTU       types.Int64    `tfsdk:"mtu"`
-	Autostart types.Bool     `tfsdk:"autostart"`
-	Running   types.Bool     `tfsdk:"running"`
-	TFTPRoot  types.String   `tfsdk:"tftp_root"`
-	IPv4      types.Object   `tfsdk:"ipv4"`
-	UUID      types.String   `tfsdk:"uuid"`
-	Timeouts  timeouts.Value `tfsdk:"timeouts"`
-}
-
 var networkIdentity = identity{"name"}
 
-func (m networkModel) subject() subject { return subject{"network", m.Name.ValueString()} }
+var networkModes = []string{virt.ModeNAT, virt.ModeRoute, virt.ModeOpen, virt.ModeIsolated, virt.ModeBridge}
 
 func (r *networkResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_network"
@@ -54,25 +44,49 @@ func (r *networkResource) IdentitySchema(_ context.Context, _ resource.IdentityS
 func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A libvirt network: a bridge on the host with DHCP and, given a TFTP root, with all that a guest needs to netboot.\n\n" +
-			"A change takes effect at once. Where libvirt has to restart the network for it, the plan says so and names the running guests on it: they have no network until they are started again. " +
-			"What this resource does not model in an existing network stays as it is.",
+			"A change takes effect at once, the gentlest way that libvirt has, and the plan says which: while the network runs, or by a restart of the network that running guests survive, for they are plugged in again. " +
+			"What this resource does not model in an existing network stays as it is. See the guide on [networks that change](../guides/networks).",
 		Attributes: map[string]schema.Attribute{
 			"id":   idAttribute("The network's `name`."),
 			"name": replacingString("Name of the network.", objectName),
 			"mode": schema.StringAttribute{
-				MarkdownDescription: "How guests reach other networks: `nat`, `route`, `open` (routed without firewall rules) or `isolated`. Default: `nat`.",
+				MarkdownDescription: "How guests reach other networks: `nat`, `route`, `open` (routed without firewall rules), `isolated`, or `bridge`, by a bridge that the host has already and that others serve addresses and files on. Default: `nat`.",
 				Optional:            true,
 				Computed:            true,
-				Default:             stringdefault.StaticString("nat"),
-				Validators:          []validator.String{stringvalidator.OneOf("nat", "route", "open", "isolated")},
+				Default:             stringdefault.StaticString(virt.ModeNAT),
+				Validators:          []validator.String{stringvalidator.OneOf(networkModes...)},
 			},
 			"bridge": schema.StringAttribute{
-				MarkdownDescription: "Name of the bridge on the host, at most 15 characters. Default: the next free `virbr` that libvirt finds.",
+				MarkdownDescription: "Name of the bridge on the host, at most 15 characters: of the one that libvirt makes, or in mode `bridge` of the one that is there. Default: the next free `virbr` that libvirt finds.",
 				Optional:            true,
 				Computed:            true,
-				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 				// IFNAMSIZ, linux/if.h
 				Validators: []validator.String{stringvalidator.LengthBetween(1, 15), objectName},
+			},
+			"openvswitch": schema.BoolAttribute{
+				MarkdownDescription: "Whether the bridge is one of Open vSwitch, in mode `bridge`. Default: `false`.",
+				Optional:            true,
+				Computed:            true,
+				Default:             booldefault.StaticBool(false),
+			},
+			"vlans": schema.ListAttribute{
+				MarkdownDescription: "VLAN that guests are on, with `openvswitch`. Several make a trunk.",
+				ElementType:         types.Int64Type,
+				Optional:            true,
+				// IEEE 802.1Q: 0 and 4095 are no VLANs.
+				Validators: []validator.List{listvalidator.SizeAtLeast(1), listvalidator.UniqueValues(), listvalidator.ValueInt64sAre(int64validator.Between(1, 4094))},
+			},
+			"stp": schema.BoolAttribute{
+				MarkdownDescription: "Whether the bridge takes part in spanning tree. Default: as it is on the host, which is `false` for a new network: a bridge that listens for others first eats the DHCP requests of firmware.",
+				Optional:            true,
+				Computed:            true,
+			},
+			"delay": schema.Int64Attribute{
+				MarkdownDescription: "Seconds that the bridge waits before it forwards, with `stp`. Default: as it is on the host, which is `0` for a new network.",
+				Optional:            true,
+				Computed:            true,
+				// linux/net/bridge/br_private_stp.h, BR_MAX_FORWARD_DELAY
+				Validators: []validator.Int64{int64validator.Between(0, 30)},
 			},
 			"domain": schema.StringAttribute{
 				MarkdownDescription: "DNS domain of the guests.",
@@ -91,21 +105,24 @@ func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 				Default:             booldefault.StaticBool(true),
 			},
 			"running": schema.BoolAttribute{
-				MarkdownDescription: "Whether the network runs. Default: `true`.",
+				MarkdownDescription: "Whether the network runs, and as it is defined. Default: `true`.",
 				Optional:            true,
 				Computed:            true,
 				Default:             booldefault.StaticBool(true),
+			},
+			"force_destroy": schema.BoolAttribute{
+				MarkdownDescription: "Whether the network is destroyed also while running guests are on it, which then lose it. Default: `false`.",
+				Optional:            true,
 			},
 			"tftp_root": schema.StringAttribute{
 				MarkdownDescription: "Directory that guests on this network boot from: the `path` of a `netboot_tftp_root`. It needs `ipv4` with a DHCP range or reservation.",
 				Optional:            true,
 				Validators:          []validator.String{absolutePath},
 			},
-			"ipv4": schema.SingleNestedAttribute{
-				MarkdownDescription: "The host's IPv4 address on the network, and DHCP.",
-				Optional:            true,
-				Attributes:          ipv4Attributes(),
-			},
+			"ipv4":            ipv4Attribute,
+			"ipv6":            ipv6Attribute,
+			"dns":             dnsAttribute,
+			"dnsmasq_options": dnsmasqOptionsAttribute,
 			"uuid": schema.StringAttribute{
 				MarkdownDescription: "UUID of the network.",
 				Computed:            true,
@@ -125,53 +142,19 @@ func (r *networkResource) ValidateConfig(ctx context.Context, req resource.Valid
 	config.validate(ctx, &resp.Diagnostics)
 }
 
+// ImportState imports by name, by identity, or by UUID.
 func (r *networkResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	if uuid.Validate(req.ID) == nil {
+		if name, err := r.host.NetworkName(ctx, req.ID); err == nil {
+			req.ID = name
+		}
+	}
 	networkIdentity.importState(ctx, req, resp)
 }
 
-// ModifyPlan makes the id known at plan, and says which running guests a restart touches.
-func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if req.Plan.Raw.IsNull() {
-		return
-	}
-	var plan networkModel
-	var state *networkModel
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	plan.ID = plan.Name
-	if state == nil {
-		plan.validateNew(&resp.Diagnostics)
-	} else {
-		plan.keepWords(ctx, *state, &resp.Diagnostics)
-	}
-	if !plan.Name.IsUnknown() && !plan.TFTPRoot.IsUnknown() && !plan.hasUnknown(ctx) {
-		n := plan.network(ctx, &resp.Diagnostics)
-		r.plans.networks.add(n.Name, n)
-		if state == nil || !plan.IPv4.Equal(state.IPv4) {
-			warnOfForeignLoader(n, &resp.Diagnostics)
-		}
-	}
-	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
-	if state == nil || !state.Running.ValueBool() || !plan.restarts(*state) {
-		return
-	}
-	guests, err := r.host.NetworkGuests(ctx, state.Name.ValueString())
-	if err != nil {
-		fail(&resp.Diagnostics, path.Empty(), "plan", plan.subject(), err)
-		return
-	}
-	detail := "libvirt cannot change this while the network runs. No running guest is on it."
-	if len(guests) > 0 {
-		detail = "libvirt cannot change this while the network runs. These running guests are on it and stay without network until they are started again: " + strings.Join(guests, ", ") + "."
-	}
-	resp.Diagnostics.AddWarning(fmt.Sprintf("Network %q will be restarted", plan.Name.ValueString()), detail)
-}
-
 func (r *networkResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
-	var plan networkModel
+	var config, plan networkModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	if resp.Diagnostics.HasError() {
 		return
@@ -183,6 +166,7 @@ func (r *networkResource) Create(ctx context.Context, req resource.CreateRequest
 		fail(&resp.Diagnostics, plan.culprit(err), "create", plan.subject(), explainNetwork(err))
 		return
 	}
+	config.saveSet(ctx, resp.Private, &resp.Diagnostics)
 	r.refresh(ctx, &plan, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(networkIdentity.set(ctx, resp.Identity, plan.Name)...)
@@ -206,13 +190,19 @@ func (r *networkResource) Read(ctx context.Context, req resource.ReadRequest, re
 		fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
 		return
 	}
-	state.fromNetwork(ctx, network, &resp.Diagnostics)
+	if !slices.Contains(networkModes, network.Mode) {
+		resp.Diagnostics.AddError(fmt.Sprintf("Unable to manage %s", state.subject()),
+			fmt.Sprintf("It has the mode %q; this resource knows %s. Guests can be plugged into it all the same, by its name.", network.Mode, strings.Join(networkModes, ", ")))
+		return
+	}
+	state.fromNetwork(ctx, state.shown(ctx, network, &resp.Diagnostics), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	resp.Diagnostics.Append(networkIdentity.set(ctx, resp.Identity, state.Name)...)
 }
 
 func (r *networkResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
-	var plan networkModel
+	var config, plan networkModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	if resp.Diagnostics.HasError() {
 		return
@@ -224,6 +214,7 @@ func (r *networkResource) Update(ctx context.Context, req resource.UpdateRequest
 		fail(&resp.Diagnostics, plan.culprit(err), "update", plan.subject(), explainNetwork(err))
 		return
 	}
+	config.saveSet(ctx, resp.Private, &resp.Diagnostics)
 	r.refresh(ctx, &plan, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(networkIdentity.set(ctx, resp.Identity, plan.Name)...)
@@ -240,8 +231,8 @@ func (r *networkResource) Delete(ctx context.Context, req resource.DeleteRequest
 
 	name := state.Name.ValueString()
 	guests, err := r.host.NetworkGuests(ctx, name)
-	if err == nil && len(guests) > 0 {
-		err = fmt.Errorf("running guests are on it and would lose their network: %s; stop them or move them to another network, then destroy again", strings.Join(guests, ", "))
+	if err == nil && len(guests) > 0 && !state.ForceDestroy.ValueBool() {
+		err = fmt.Errorf("running guests are on it and would lose their network: %s; stop them or move them to another network, or apply force_destroy = true, then destroy again", strings.Join(guests, ", "))
 	}
 	if err == nil {
 		err = r.host.DeleteNetwork(ctx, name)
@@ -267,4 +258,67 @@ func (r *networkResource) refresh(ctx context.Context, m *networkModel, diags *d
 	}
 	m.UUID = types.StringValue(network.UUID)
 	m.Bridge = types.StringValue(network.Bridge)
+}
+
+// shown is what a refresh shows of a network. Where somebody has changed what runs and not the
+// definition, it shows what runs. Where the definition was changed alone, or a change of it was
+// interrupted, the network counts as one that does not run, so that the next apply brings it.
+func (m networkModel) shown(ctx context.Context, n virt.Network, diags *diag.Diagnostics) virt.Network {
+	switch {
+	case n.Parked:
+		diags.AddWarning(fmt.Sprintf("A change of network %q was interrupted", n.Name),
+			"Running guests may be without it. It is shown as one that does not run, so that the next apply ends the change and plugs them in again.")
+	case n.Running == nil:
+		return n
+	case same(n, m.network(ctx, diags)):
+		return *n.Running
+	default:
+		diags.AddWarning(fmt.Sprintf("Network %q does not run as it is defined", n.Name),
+			"Somebody has changed its definition while it ran, or a change of it was interrupted. It is shown as one that does not run, so that the next apply makes it run as it is defined then. Running guests on it go on.")
+	}
+	n.Active = false
+	return n
+}
+
+// culprit is the attribute that an error is about.
+func (m networkModel) culprit(err error) path.Path {
+	switch {
+	case errors.Is(err, virt.ErrTFTPRoot):
+		return path.Root("tftp_root")
+	case strings.Contains(err.Error(), badOption) && !m.DnsmasqOptions.IsNull():
+		return path.Root("dnsmasq_options")
+	case strings.Contains(err.Error(), bridgeExists):
+		return path.Root("bridge")
+	default:
+		return path.Root("name")
+	}
+}
+
+// Words of libvirt and dnsmasq for what they have no code for.
+const (
+	badOption    = "bad option at line"              // dnsmasq src/option.c, read_file()
+	bridgeExists = "error creating bridge interface" // libvirt src/util/virnetdevbridge.c
+	inUse        = "already in use by interface"     // libvirt src/network/bridge_driver_linux.c
+)
+
+// explainNetwork adds what to do where the words of dnsmasq and libvirt do not say it.
+func explainNetwork(err error) error {
+	var remedy string
+	switch {
+	case errors.Is(err, virt.ErrTFTPRoot):
+		remedy = "The network did not start because dnsmasq, which runs as an unprivileged user, cannot enter its TFTP root. " +
+			"Make sure that the directory exists and that every directory on its path can be entered by all users (chmod o+x), and the directory itself read (chmod o+rx). " +
+			"Directories below /root and /home usually cannot; /srv/tftp can"
+	case strings.Contains(err.Error(), badOption):
+		remedy = "dnsmasq does not know one of the raw options in dnsmasq_options. " +
+			"Each is one line of its configuration file, without leading hyphens: dnsmasq(8) has them all"
+	case strings.Contains(err.Error(), bridgeExists):
+		remedy = "The host has an interface of that name already. To plug guests into a bridge of the host's own, set mode = \"bridge\". " +
+			"If nobody uses it, a libvirtd that was killed has left it: remove it on the host (ip link delete), or choose another name"
+	case strings.Contains(err.Error(), inUse):
+		remedy = "The host has an address in that network already, on the interface that is named. Choose other addresses"
+	default:
+		return err
+	}
+	return fmt.Errorf("%w\n\n%s", err, remedy)
 }

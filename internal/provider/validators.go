@@ -42,6 +42,10 @@ var (
 	duration     = rule{"duration", checkDuration}
 	leaseTime    = rule{"lease time", checkLeaseTime}
 	pattern      = rule{"pattern", checkPattern}
+	hostname     = rule{"host name", checkHostname}
+	duid         = rule{"DUID", checkDUID}
+
+	dnsmasqOption = rule{"option of dnsmasq", checkDnsmasqOption}
 )
 
 // checkAbsolutePath accepts a path on a Linux host as libvirt keeps it: absolute and clean.

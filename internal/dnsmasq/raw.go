@@ -1,0 +1,81 @@
+package dnsmasq
+
+import (
+	"regexp"
+	"strings"
+)
+
+// bootingNames are options that tell a guest what to boot, whether it is answered at all, or where its
+// files are; and those that read more options from a place which cannot be seen here, or run a program.
+var bootingNames = map[string]bool{
+	"dhcp-boot": true, "dhcp-ignore": true, "dhcp-match": true, "pxe-prompt": true, "pxe-service": true,
+	"enable-tftp": true, "tftp-lowercase": true, "tftp-root": true, "tftp-secure": true, "tftp-unique-root": true,
+	"conf-dir": true, "conf-file": true, "conf-script": true,
+	"dhcp-hostsdir": true, "dhcp-hostsfile": true, "dhcp-optsdir": true, "dhcp-optsfile": true,
+	"dhcp-luascript": true, "dhcp-script": true,
+}
+
+// bootingOptions are those of DHCP that some firmware boots by, as dhcp-option takes them: by number, or
+// by a name of src/dhcp-common.c opttab. 255 is dnsmasq's own, for the field siaddr.
+var bootingOptions = map[string]bool{
+	"43": true, "option:vendor-encap": true,
+	"60": true, "option:vendor-class": true,
+	"66": true, "option:tftp-server": true,
+	"67": true, "option:bootfile-name": true,
+	"150": true, "option:tftp-server-address": true,
+	"209": true, "210": true,
+	"255": true, "option:server-ip-address": true,
+	"option6:59": true, "option6:bootfile-url": true,
+	"option6:60": true, "option6:bootfile-param": true,
+}
+
+// SpeaksOfBooting tells whether raw options, which are not of this package, may change what guests boot,
+// so that nothing can be said of it without a look at dnsmasq itself.
+func SpeaksOfBooting(options []string) bool {
+	// An option is written into dnsmasq's file as it is: a line break begins another one.
+	for line := range strings.Lines(strings.Join(options, "\n")) {
+		if speaksOfBooting(line) || UsesOurTags(line) {
+			return true
+		}
+	}
+	return false
+}
+
+func speaksOfBooting(line string) bool {
+	name, value, _ := strings.Cut(unquoted(line), "=")
+	name = strings.TrimSpace(name)
+	if strings.HasPrefix(name, "dhcp-option") {
+		return setsBootingOption(value)
+	}
+	return bootingNames[name]
+}
+
+// setsBootingOption looks for the option behind tags, as src/option.c parse_dhcp_opt() does: the first word
+// that is a number or begins with "option". In a vendor's space, PXE has its menus.
+func setsBootingOption(value string) bool {
+	for word := range strings.SplitSeq(strings.ToLower(value), ",") {
+		word = strings.TrimLeft(strings.TrimSpace(word), "0")
+		if bootingOptions[word] || strings.HasPrefix(word, "vendor:") || strings.Contains(word, "encap:") {
+			return true
+		}
+		if strings.HasPrefix(word, "option") || strings.Trim(word, "0123456789") == "" {
+			return false
+		}
+	}
+	return false
+}
+
+// reservedTags finds tags by the word before them, which is optional where old versions had none:
+// src/option.c is_tag_prefix() and set_prefix().
+var reservedTags = regexp.MustCompile(`(?m)` +
+	`[=,]\s*(set|tag|net):[!#]?` + reserved +
+	`|^\s*dhcp-(option|option-force|option-pxe|match|mac|vendorclass|userclass|circuitid|remoteid|subscrid|name-match)\s*=\s*[!#]?` + reserved)
+
+// UsesOurTags tells whether a raw option sets or asks for a tag of the form "netboot-…", which only
+// Options may: it would change whom a rule is for, or overrule it.
+func UsesOurTags(option string) bool {
+	return reservedTags.MatchString(unquoted(option))
+}
+
+// unquoted is an option without quotes, which may stand anywhere in it.
+func unquoted(option string) string { return strings.ReplaceAll(option, `"`, "") }

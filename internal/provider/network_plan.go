@@ -1,0 +1,292 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// setKey is where a network keeps the names of those attributes that the configuration had at the last
+// apply and that are left as they are on the host until it has them.
+const setKey = "set"
+
+// ModifyPlan works out what the configuration leaves to the host, and says how the network changes and
+// which running guests are on it.
+func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	var config, plan networkModel
+	var state *networkModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	wasSet := loadPrivate[[]string](ctx, req.Private, setKey, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if state == nil {
+		plan.complete(config, noNetwork())
+		plan.validateNew(&resp.Diagnostics)
+	} else {
+		plan.complete(config, state.without(wasSet))
+		plan.keepWords(ctx, *state, &resp.Diagnostics)
+	}
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+	if plan.isKnown(ctx) {
+		n := plan.network(ctx, &resp.Diagnostics)
+		r.plans.networks.add(n.Name, n)
+	}
+	r.warn(ctx, plan, state, &resp.Diagnostics)
+}
+
+// noNetwork is what is there before a network is made.
+func noNetwork() networkModel {
+	return networkModel{IPv6: types.ObjectNull(ipv6Types), DNS: types.ObjectNull(dnsTypes), DnsmasqOptions: types.ListNull(types.StringType)}
+}
+
+// without is the model without the attributes of these names.
+func (m networkModel) without(names *[]string) networkModel {
+	if names == nil {
+		return m
+	}
+	none := noNetwork()
+	if slices.Contains(*names, "ipv6") {
+		m.IPv6 = none.IPv6
+	}
+	if slices.Contains(*names, "dns") {
+		m.DNS = none.DNS
+	}
+	if slices.Contains(*names, "dnsmasq_options") {
+		m.DnsmasqOptions = none.DnsmasqOptions
+	}
+	return m
+}
+
+// saveSet keeps the names of those attributes that without takes away once they are no longer set.
+func (m networkModel) saveSet(ctx context.Context, private privateWriter, diags *diag.Diagnostics) {
+	var names []string
+	for name, value := range map[string]attr.Value{"ipv6": m.IPv6, "dns": m.DNS, "dnsmasq_options": m.DnsmasqOptions} {
+		if !value.IsNull() {
+			names = append(names, name)
+		}
+	}
+	savePrivate(ctx, private, setKey, &names, diags)
+}
+
+// complete fills in what the configuration leaves out, from what was before.
+func (m *networkModel) complete(config, before networkModel) {
+	m.ID = m.Name
+	stp, delay := before.spanningTree(m.Mode)
+	fill(&m.STP, config.STP, stp)
+	fill(&m.Delay, config.Delay, delay)
+	fill(&m.Bridge, config.Bridge, before.bridgeOf(*m))
+	fill(&m.IPv6, config.IPv6, before.IPv6)
+	fill(&m.DNS, config.DNS, before.DNS)
+	fill(&m.DnsmasqOptions, config.DnsmasqOptions, before.DnsmasqOptions)
+}
+
+// fill gives a planned attribute a value where the configuration has none.
+func fill[T attr.Value](planned *T, config, value T) {
+	if config.IsNull() {
+		*planned = value
+	}
+}
+
+// spanningTree is what a network in a mode has where the configuration does not say. A new one has no
+// spanning tree: while its bridge listens for others, it eats the DHCP requests of firmware.
+func (m networkModel) spanningTree(mode types.String) (stp types.Bool, delay types.Int64) {
+	switch {
+	case mode.IsUnknown():
+		return types.BoolUnknown(), types.Int64Unknown()
+	case mode.ValueString() == virt.ModeBridge:
+		return types.BoolNull(), types.Int64Null()
+	case m.STP.IsNull():
+		return types.BoolValue(false), types.Int64Value(0)
+	default:
+		return m.STP, m.Delay
+	}
+}
+
+// bridgeOf is the bridge where the configuration does not name one: that which libvirt chose, unless
+// the network is started, for another may have that one by then.
+func (m networkModel) bridgeOf(plan networkModel) types.String {
+	starts := !m.Running.ValueBool() && !plan.Running.Equal(m.Running)
+	ofHost := m.Mode.ValueString() == virt.ModeBridge
+	if m.Bridge.IsNull() || starts || ofHost {
+		return types.StringUnknown()
+	}
+	return m.Bridge
+}
+
+// keepWords keeps the state's words where the plan says the same in others: a MAC address or a lease
+// time can be written in several ways.
+func (m *networkModel) keepWords(ctx context.Context, state networkModel, diags *diag.Diagnostics) {
+	if !m.isKnown(ctx) {
+		return
+	}
+	now, before := m.network(ctx, diags), state.network(ctx, diags)
+	if reflect.DeepEqual(now.IPv4, before.IPv4) && slices.Equal(m.bootRules(ctx, diags), state.bootRules(ctx, diags)) {
+		m.IPv4 = state.IPv4
+	}
+	if reflect.DeepEqual(now.IPv6, before.IPv6) {
+		m.IPv6 = state.IPv6
+	}
+	if reflect.DeepEqual(now.DNS, before.DNS) {
+		m.DNS = state.DNS
+	}
+}
+
+// warn says what a user wants to know before this is applied.
+func (r *networkResource) warn(ctx context.Context, plan networkModel, state *networkModel, diags *diag.Diagnostics) {
+	if state == nil || !plan.IPv4.Equal(state.IPv4) || !plan.DnsmasqOptions.Equal(state.DnsmasqOptions) {
+		plan.warnOfForeignLoader(ctx, diags)
+	}
+	if state == nil || !plan.TFTPRoot.Equal(state.TFTPRoot) {
+		r.warnOfConfinement(ctx, plan, diags)
+	}
+	if state == nil || !state.Running.ValueBool() {
+		return
+	}
+	summary, detail := plan.announce(ctx, *state, diags)
+	if summary == "" {
+		return
+	}
+	guests, err := r.host.NetworkGuests(ctx, state.Name.ValueString())
+	if err != nil {
+		fail(diags, path.Empty(), "plan", plan.subject(), err)
+		return
+	}
+	diags.AddWarning(fmt.Sprintf("Network %q will be %s", plan.Name.ValueString(), summary), fmt.Sprintf(detail, onIt(guests)))
+}
+
+// onIt is who is on a network, for an announcement.
+func onIt(guests []string) string {
+	if len(guests) == 0 {
+		return "no running guest, as none is on it now"
+	}
+	return strings.Join(guests, ", ")
+}
+
+// announce says how a network that runs changes. In the detail the names of guests are to be filled in.
+func (m networkModel) announce(ctx context.Context, state networkModel, diags *diag.Diagnostics) (summary, detail string) {
+	if !m.Running.IsUnknown() && !m.Running.ValueBool() {
+		return "stopped", "This takes the network away from: %s."
+	}
+	if !m.isKnown(ctx) {
+		return "changed", "Part of the change is known only after apply. Where libvirt cannot make it while the network runs, it restarts the network, " +
+			"and the running guests on it go on and are plugged in again within a second or two: %s."
+	}
+	now, before := m.network(ctx, diags), state.network(ctx, diags)
+	if m.Bridge.IsUnknown() {
+		now.Bridge = before.Bridge
+	}
+	switch before.ChangeTo(now) {
+	case virt.LiveChange:
+		return "changed while it runs", "The running guests on it keep their link: %s."
+	case virt.RestartChange:
+		return "restarted", fmt.Sprintf("libvirt cannot change %s while a network runs. The running guests on it go on, and are plugged in again within a second or two: %%s.", restartReason(before, now))
+	default:
+		return "", ""
+	}
+}
+
+// restartReason names the attributes whose change alone would need a restart.
+func restartReason(before, now virt.Network) string {
+	var names []string
+	for _, part := range networkParts {
+		changed := before
+		part.take(&changed, now)
+		if before.ChangeTo(changed) == virt.RestartChange {
+			names = append(names, part.name)
+		}
+	}
+	if len(names) == 0 {
+		return "so much of it"
+	}
+	return strings.Join(names, ", ")
+}
+
+// networkParts are the attributes that a definition has.
+var networkParts = []struct {
+	name string
+	take func(n *virt.Network, from virt.Network)
+}{
+	{"mode", func(n *virt.Network, from virt.Network) { n.Mode = from.Mode }},
+	{"bridge", func(n *virt.Network, from virt.Network) { n.Bridge = from.Bridge }},
+	{"openvswitch", func(n *virt.Network, from virt.Network) { n.OpenVSwitch = from.OpenVSwitch }},
+	{"vlans", func(n *virt.Network, from virt.Network) { n.VLANs = from.VLANs }},
+	{"stp", func(n *virt.Network, from virt.Network) { n.STP = from.STP }},
+	{"delay", func(n *virt.Network, from virt.Network) { n.Delay = from.Delay }},
+	{"mtu", func(n *virt.Network, from virt.Network) { n.MTU = from.MTU }},
+	{"domain", func(n *virt.Network, from virt.Network) { n.Domain = from.Domain }},
+	{"tftp_root", func(n *virt.Network, from virt.Network) { n.TFTPRoot = from.TFTPRoot }},
+	{"ipv4", func(n *virt.Network, from virt.Network) { n.IPv4 = from.IPv4 }},
+	{"ipv6", func(n *virt.Network, from virt.Network) { n.IPv6 = from.IPv6 }},
+	{"dns", func(n *virt.Network, from virt.Network) { n.DNS = from.DNS }},
+	{"ipv4.dhcp.boot", func(n *virt.Network, from virt.Network) {
+		_, options := bootRules(*n)
+		rules, _ := bootRules(from)
+		n.Options = append(options, dnsmasq.Options(rules)...)
+	}},
+	{"dnsmasq_options", func(n *virt.Network, from virt.Network) {
+		rules, _ := bootRules(*n)
+		_, options := bootRules(from)
+		n.Options = append(options, dnsmasq.Options(rules)...)
+	}},
+}
+
+// warnOfForeignLoader warns of a bootfile that s390x guests on the network cannot boot.
+func (m networkModel) warnOfForeignLoader(ctx context.Context, diags *diag.Diagnostics) {
+	if !m.isKnown(ctx) {
+		return
+	}
+	offer, known := offered(m.network(ctx, diags), "")
+	if !known || !pxelinux.IsForeignLoader(offer.Bootfile) {
+		return
+	}
+	diags.AddAttributeWarning(path.Root("ipv4").AtName("dhcp").AtName("bootfile"), "Bootfile of other machines",
+		fmt.Sprintf("DHCP tells s390x guests on network %q to boot %q. Their firmware takes it for a kernel and stops without a word. "+
+			"Give it to the machines that it is for: in place of bootfile, a rule of their arch in ipv4.dhcp.boot. This warning appears when the network's addresses change, and not again.",
+			m.Name.ValueString(), offer.Bootfile))
+}
+
+// confinements are the directories below which the usual policy of a security model lets dnsmasq read.
+// AppArmor: apparmor.d/usr.sbin.dnsmasq, @{TFTP_DIR}; SELinux: the contexts of tftpdir_t in refpolicy.
+var confinements = map[string][]string{
+	"apparmor": {"/srv/tftp", "/srv/tftpboot", "/var/tftp"},
+	"selinux":  {"/var/lib/tftpboot", "/tftpboot"},
+}
+
+// warnOfConfinement warns of a TFTP root that dnsmasq may not be allowed to read on the host.
+func (r *networkResource) warnOfConfinement(ctx context.Context, plan networkModel, diags *diag.Diagnostics) {
+	root := plan.TFTPRoot.ValueString()
+	if root == "" {
+		return
+	}
+	capabilities, err := r.host.Capabilities(ctx)
+	if err != nil {
+		return // which a create or an update says in full
+	}
+	for _, model := range capabilities.SecurityModels {
+		allowed, known := confinements[model]
+		if !known || slices.ContainsFunc(allowed, func(dir string) bool { return root == dir || strings.HasPrefix(root, dir+"/") }) {
+			continue
+		}
+		diags.AddAttributeWarning(path.Root("tftp_root"), "TFTP root may be out of bounds",
+			fmt.Sprintf("The host runs %s, whose usual policy lets dnsmasq read below %s, and %s is not. If the network does not start, or guests read nothing, "+
+				"use such a directory, or allow this one in the policy (AppArmor: the tunable TFTP_DIR; SELinux: the type tftpdir_t).", model, strings.Join(allowed, ", "), root))
+	}
+}
