@@ -1,21 +1,12 @@
 package boot
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write the tables of the guide")
-
-// guide is the page that shows the rules to users, between these two lines.
-const (
-	guide      = "../docs/templates/guides/when-a-guest-does-not-boot.md.tmpl"
-	guideBegin = "<!-- The tables are written by: go test ./internal/boot -run TestGuide -update -->\n"
-	guideEnd   = "<!-- End of the tables. -->\n"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/docs"
 )
 
 // guideMessage is an example of a message, as it is on the console after these others.
@@ -105,25 +96,7 @@ var guideTables = []struct {
 
 // TestGuide holds that the guide "When a guest does not boot" says what Explain says, of every rule.
 func TestGuide(t *testing.T) {
-	page, err := os.ReadFile(guide)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(page), guideBegin)
-	_, after, closed := strings.Cut(rest, guideEnd)
-	if !ok || !closed {
-		t.Fatalf("%s lacks the lines around the tables:\n%s%s", guide, guideBegin, guideEnd)
-	}
-	want := before + guideBegin + guideText(t) + guideEnd + after
-	switch {
-	case want == string(page):
-	case *update:
-		if err := os.WriteFile(guide, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	default:
-		t.Errorf("%s does not say what Explain does; run: go test ./internal/boot -run TestGuide -update && make docs", guide)
-	}
+	docs.CheckTables(t, "when-a-guest-does-not-boot", "boot", guideText(t))
 }
 
 // guideText writes the tables, and fails where a rule has no example or two.

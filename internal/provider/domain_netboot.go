@@ -120,6 +120,13 @@ func (c netbootCheck) checkNetwork(nic int, network virt.Network, planned bool, 
 			Remedy:   "give the bootfile to the machines that it is for, by a rule of their arch in ipv4.dhcp.boot of the netboot_network, as s390x guests need none",
 		}, at)
 	}
+	if name, twice := strings.CutPrefix(offer.ConfigFile, configDir+"/"); twice && offer.PathPrefix == "" {
+		c.report(&pxelinux.Problem{
+			Severity: severity,
+			Message:  fmt.Sprintf("DHCP on network %q tells this guest to load the configuration %q, which its firmware looks for below %s/", network.Name, offer.ConfigFile, configDir),
+			Remedy:   fmt.Sprintf("set config_file to %q", name),
+		}, at)
+	}
 	config := c.guest.PxelinuxConfig
 	root, known := c.r.plans.roots.find(poolOf(config.ValueString()))
 	switch {

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -70,6 +71,10 @@ func TestCheckNetboot(t *testing.T) {
 	elsewhere := bootNetwork(func(n *virt.Network) { n.TFTPRoot = "/srv/other" })
 	nowhere := bootNetwork(func(n *virt.Network) { n.TFTPRoot = "" })
 	foreign := bootfile("pxelinux.0")
+	told := func(rules ...dnsmasq.Rule) virt.Network {
+		return bootNetwork(func(n *virt.Network) { n.Options = dnsmasq.Options(rules) })
+	}
+	raw := bootNetwork(func(n *virt.Network) { n.Options = []string{"dhcp-boot=pxelinux.0"} })
 
 	for name, test := range map[string]struct {
 		netbootCase
@@ -99,6 +104,13 @@ func TestCheckNetboot(t *testing.T) {
 		"a loader of x86 for who runs":  {netbootCase{network: foreign, onHost: true, runs: true}, nil},
 		"a bootfile":                    {netbootCase{network: bootfile("kernel")}, []string{"Warning pxelinux_config asks for kernel before"}},
 		"a directory of bootfiles":      {netbootCase{network: bootfile("s390x/")}, []string{"Error pxelinux_config its firmware asks for s390x/pxelinux.cfg/01-52-54-00-00-00-01"}},
+
+		"a loader of x86 for x86":         {netbootCase{network: told(dnsmasq.Rule{Arch: "x86_64", Bootfile: "pxelinux.0"})}, nil},
+		"a loader of x86 for s390x":       {netbootCase{network: told(dnsmasq.Rule{Arch: "s390x", Bootfile: "pxelinux.0"})}, []string{`Error interfaces[0].network boot "pxelinux.0"`}},
+		"told its configuration":          {netbootCase{config: "lab/01-52-54-00-00-00-02", network: told(dnsmasq.Rule{MAC: testMAC, ConfigFile: "01-52-54-00-00-00-02"})}, nil},
+		"told its configuration's path":   {netbootCase{network: told(dnsmasq.Rule{MAC: testMAC, ConfigFile: "pxelinux.cfg/default"})}, []string{`Error interfaces[0].network below pxelinux.cfg/: set config_file to "default"`}},
+		"told another directory":          {netbootCase{network: told(dnsmasq.Rule{Arch: "s390x", PathPrefix: "other/"})}, []string{"Error pxelinux_config its firmware asks for other/01-52-54-00-00-00-01"}},
+		"raw options that nobody can see": {netbootCase{network: raw, config: "lab/01-52-54-00-00-00-02"}, nil},
 
 		"fits":                         {netbootCase{initrd: 110 << 20}, nil},
 		"does not fit the firmware":    {netbootCase{initrd: 120 << 20, memory: 4 << 30}, []string{`Error pxelinux_config Entry "linux": kernel and initrd need 136314880 bytes`}},

@@ -297,3 +297,46 @@ resource "netboot_domain" "test" {
 		ExpectNonEmptyPlan: true,
 	})
 }
+
+// TestE2ESharedNetwork boots a guest on a network that tells PCs to boot something else, by the one
+// configuration that the network names to this guest alone. Then the network changes under it.
+func TestE2ESharedNetwork(t *testing.T) {
+	shared := func(loader string) string {
+		rules := fmt.Sprintf(`dhcp = {
+      boot = [
+        { arch = "x86_64", bootfile = %q },
+        { mac = %q, config_file = netboot_pxelinux_config.test.file_name },
+      ]
+      `, loader, derivedMAC("acc", 0))
+		return strings.Replace(bootFiles(t), "dhcp    = { ", rules, 1) + entry(`ipv4 = "10.0.0.0/8"`, bootKernel, `"netboot.print=shared"`) + `
+resource "netboot_domain" "test" {
+  name            = "acc"
+  memory          = "512MiB"
+  interfaces      = [{ network = netboot_network.lab.name }]
+  pxelinux_config = netboot_pxelinux_config.test.id
+  boot_check      = { expect = ["NETBOOT-INIT: shared"] }
+}
+`
+	}
+	var running, tap string
+	acceptance(t,
+		resource.TestStep{
+			Config: shared("pxelinux.0"),
+			Check: func(*terraform.State) error {
+				running = virsh(t, "domid", "acc")
+				tap = regexp.MustCompile(`vnet\d+`).FindString(virsh(t, "domiflist", "acc"))
+				return nil
+			},
+		},
+		resource.TestStep{
+			Config:           shared("lpxelinux.0"),
+			ConfigPlanChecks: actions("netboot_network.lab", plancheck.ResourceActionUpdate, plancheck.ExpectResourceAction(testDomain, plancheck.ResourceActionNoop)),
+			Check: func(s *terraform.State) error {
+				if now := virsh(t, "domid", "acc"); now != running {
+					return fmt.Errorf("the guest was restarted: its id is %q and was %q", now, running)
+				}
+				return pluggedInto(t, tap, s.RootModule().Resources["netboot_network.lab"].Primary.Attributes["bridge"])(s)
+			},
+		},
+	)
+}

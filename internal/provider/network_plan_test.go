@@ -17,7 +17,7 @@ func TestNetworkAnnounces(t *testing.T) {
 	for i := range 21 {
 		reservations = append(reservations, fmt.Sprintf(`{"mac": "52:54:00:00:01:%02x", "ip": "192.168.150.%d"}`, i, 100+i))
 	}
-	replaced := func(old, new string) string { return strings.Replace(memoryNetwork, old, new, 1) }
+	replaced := func(old, with string) string { return strings.Replace(memoryNetwork, old, with, 1) }
 	for name, test := range map[string]struct {
 		config string
 		want   []string // none is no warning

@@ -123,7 +123,7 @@ var bootAttribute = objects("What guests of an architecture, or one guest, are t
 		Optional:            true,
 		Validators:          []validator.String{stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("bootfile"))},
 	},
-	"config_file": optionalText("pxelinux configuration that the guests load (DHCP option 209), below `path_prefix`."),
+	"config_file": optionalText("pxelinux configuration that the guests load (DHCP option 209). s390x firmware looks for it below `path_prefix`, or else below `pxelinux.cfg/`: give the `file_name` of a `netboot_pxelinux_config`."),
 	"path_prefix": optionalText("What the names of pxelinux configurations begin with (DHCP option 210)."),
 })
 

@@ -35,6 +35,10 @@ func (m networkModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	validateIP(path.Root("ipv4"), n.IPv4, diags)
 	validateIP(path.Root("ipv6"), n.IPv6, diags)
 	validateBoot(n.IPv4, m.bootRules(ctx, diags), diags)
+	if n.DNS != nil && n.DNS.Disabled && len(n.DNS.Hosts)+len(n.DNS.Forwarders) > 0 {
+		diags.AddAttributeError(path.Root("dns"), "DNS server that is not there",
+			"With enabled = false there is no DNS server for hosts and forwarders. Remove them, or enabled.")
+	}
 }
 
 // validateMode checks that a mode has what it needs and nothing that it would ignore.

@@ -361,7 +361,7 @@ func TestAccNetworkBridge(t *testing.T) {
 	steps = append(steps,
 		resource.TestStep{
 			PreConfig: func() {
-				startForeignGuest(t, "foreign", "<interface type='network'><source network='acc'/><target dev='acc-tap'/></interface>")
+				startForeignGuest(t, "<interface type='network'><source network='acc'/><target dev='acc-tap'/></interface>")
 				t.Cleanup(func() { _, _ = lab.Shared(t).Virsh(context.Background(), "destroy", "foreign") })
 			},
 			Config:           bridge("acc-b"),
@@ -372,8 +372,10 @@ func TestAccNetworkBridge(t *testing.T) {
 			Config:           network(nat),
 			ConfigPlanChecks: actions(testNetwork, plancheck.ResourceActionUpdate, plancheck.ExpectUnknownValue(testNetwork, tfjsonpath.New("bridge"))),
 			Check: resource.ComposeTestCheckFunc(
-				virshPrints(t, "net-dumpxml acc", "<forward mode='nat'", "<bridge name='virbr0' stp='off' delay='0'/>"),
-				pluggedInto(t, "acc-tap", "virbr0"),
+				virshPrints(t, "net-dumpxml acc", "<forward mode='nat'", "<bridge name='virbr", "stp='off' delay='0'/>"),
+				func(s *terraform.State) error {
+					return pluggedInto(t, "acc-tap", s.RootModule().Resources[testNetwork].Primary.Attributes["bridge"])(s)
+				},
 			),
 		},
 		resource.TestStep{
@@ -391,7 +393,7 @@ func TestAccNetworkBridge(t *testing.T) {
 		},
 		resource.TestStep{
 			Config:      network("bridge = \"acc-a\"\n" + nat),
-			ExpectError: says("Unable to update network", "bridge =", "File exists", "ip link delete", "mode = \"bridge\""),
+			ExpectError: says("Unable to update network", "bridge =", "File exists", "mode = \"bridge\"", "ip link delete"),
 		},
 		resource.TestStep{Config: bridge("acc-a"), ConfigPlanChecks: noChange},
 	)
@@ -412,7 +414,7 @@ func pluggedInto(t *testing.T, tap, bridge string) resource.TestCheckFunc {
 // TestAccNetworkConflicts holds that what keeps a network from starting is said in words, and that it
 // changes nothing.
 func TestAccNetworkConflicts(t *testing.T) {
-	if _, err := lab.Shared(t).Exec(t.Context(), "ip", "link", "add", "acc-host", "type", "dummy"); err != nil {
+	if _, err := lab.Shared(t).Exec(t.Context(), "ip", "link", "add", "acc-host", "type", "bridge"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = lab.Shared(t).Exec(context.Background(), "ip", "link", "delete", "acc-host") })
@@ -496,7 +498,7 @@ func TestAccNetworkRefusesDestroyUnderAGuest(t *testing.T) {
 		resource.TestStep{Config: config},
 		resource.TestStep{
 			PreConfig: func() {
-				startForeignGuest(t, "foreign", "<interface type='network'><source network='acc'/></interface>")
+				startForeignGuest(t, "<interface type='network'><source network='acc'/></interface>")
 			},
 			Config:      config,
 			Destroy:     true,
@@ -509,8 +511,7 @@ func TestAccNetworkRefusesDestroyUnderAGuest(t *testing.T) {
 		},
 		resource.TestStep{
 			PreConfig: func() {
-				startForeignGuest(t, "foreign", "<interface type='network'><source network='acc'/></interface>")
-				t.Cleanup(func() { virsh(t, "destroy", "foreign") })
+				startForeignGuest(t, "<interface type='network'><source network='acc'/></interface>")
 			},
 			Config: network("force_destroy = true\n ipv4 = { address = \"192.168.151.1/24\" }"),
 		},
@@ -518,15 +519,19 @@ func TestAccNetworkRefusesDestroyUnderAGuest(t *testing.T) {
 			Config:  network("force_destroy = true\n ipv4 = { address = \"192.168.151.1/24\" }"),
 			Destroy: true,
 		},
+		resource.TestStep{
+			PreConfig: func() { virsh(t, "destroy", "foreign") },
+			Config:    config,
+		},
 	)
 }
 
-// startForeignGuest starts a guest that nothing manages, held before its first instruction, and gone
+// startForeignGuest starts the guest foreign, which nothing manages, held before its first instruction, and gone
 // when it is destroyed.
-func startForeignGuest(t *testing.T, name, devices string) {
+func startForeignGuest(t *testing.T, devices string) {
 	t.Helper()
-	virsh(t, "create", "--paused", writeFile(t, fmt.Sprintf(`<domain type='qemu'><name>%s</name><memory unit='MiB'>128</memory><vcpu>1</vcpu>
-<os><type arch='s390x' machine='s390-ccw-virtio'>hvm</type></os><devices>%s</devices></domain>`, name, devices)))
+	virsh(t, "create", "--paused", writeFile(t, `<domain type='qemu'><name>foreign</name><memory unit='MiB'>128</memory><vcpu>1</vcpu>
+<os><type arch='s390x' machine='s390-ccw-virtio'>hvm</type></os><devices>`+devices+`</devices></domain>`))
 }
 
 func TestAccNetworkInvalid(t *testing.T) {
@@ -553,6 +558,7 @@ func TestAccNetworkInvalid(t *testing.T) {
 		{network("mode = \"isolated\"\n dnsmasq_options = [\"dhcp-boot=tag:netboot-s390x,k\"]"), []string{"Invalid option of dnsmasq", "use ipv4.dhcp.boot"}},
 		{network("mode = \"isolated\"\n dns = { hosts = [{ ip = \"192.168.151.300\", hostnames = [\"a\"] }] }"), []string{inside("dns"), "192.168.151.300"}},
 		{network("mode = \"isolated\"\n dns = { hosts = [{ ip = \"192.168.151.30\", hostnames = [\"a b\"] }] }"), []string{"Invalid host name", inside("dns"), "a b"}},
+		{network("mode = \"isolated\"\n dns = { enabled = false, forwarders = [{ domain = \"lan\" }] }"), []string{"DNS server that is not there", inside("dns")}},
 		{network("mode = \"isolated\"\n dns = { forwarders = [{}] }"), []string{inside("dns"), "address", "domain"}},
 		{network(`ipv6 = { address = "192.168.151.1/24" }`), []string{inside("ipv6"), "192.168.151.1/24"}},
 		{network(`ipv6 = { address = "fd00:151::/64" }`), []string{"Invalid address", inside("ipv6"), "fd00:151::1/64"}},
@@ -562,7 +568,7 @@ func TestAccNetworkInvalid(t *testing.T) {
 		{ipv4("ranges = [{ start = \"192.168.151.10\", end = \"192.168.151.20\" }]\n boot = [{ arch = \"vax\", bootfile = \"a\" }]"), []string{inside("boot"), "vax", "ppc64le"}},
 		{ipv4("ranges = [{ start = \"192.168.151.10\", end = \"192.168.151.20\" }]\n boot = [{ arch = \"s390x\" }]"), []string{inside("boot"), "bootfile"}},
 		{ipv4("ranges = [{ start = \"192.168.151.10\", end = \"192.168.151.20\" }]\n boot = [{ arch = \"s390x\", bootfile = \"a\" }, { arch = \"s390x\", path_prefix = \"b/\" }]"), []string{"Invalid boot rule", inside("boot"), "Rule 0 is for the same guests"}},
-		{ipv4("ranges = [{ start = \"192.168.151.10\", end = \"192.168.151.20\" }]\n boot = [{ arch = \"x86_64\", bootfile = \"a,b\" }]"), []string{"Invalid boot rule", inside("boot"), "a,b"}},
+		{ipv4("ranges = [{ start = \"192.168.151.10\", end = \"192.168.151.20\" }]\n boot = [{ arch = \"x86_64\", bootfile = \"a\", next_server = \"0.0.0.0\" }]"), []string{"Invalid boot rule", inside("boot"), "0.0.0.0"}},
 		{ipv4("reservations = [{ mac = \"52:54:00:00:00:01\", ip = \"192.168.151.9\" }, { mac = \"52-54-00-00-00-01\", ip = \"192.168.151.8\" }]"), []string{"Reserved twice", inside("reservations"), "reservations 0 and 1"}},
 		{network(`bridge = "sixteen-letters-"`), []string{"bridge =", "between 1 and 15"}},
 		{network(`mtu = 67`), []string{"mtu =", "between 68 and 65535"}},

@@ -301,7 +301,7 @@ func TestAccVolumeGrowsUnderAGuest(t *testing.T) {
 			resource.TestStep{Config: volume(fmt.Sprintf("capacity = \"1GiB\"\n format = %q", format))},
 			resource.TestStep{
 				PreConfig: func() {
-					startForeignGuest(t, "foreign", fmt.Sprintf(`<disk type='file' device='disk'><driver name='qemu' type='%s'/><source file='/srv/acc/disk'/><target dev='vda' bus='virtio'/></disk>`, format))
+					startForeignGuest(t, fmt.Sprintf(`<disk type='file' device='disk'><driver name='qemu' type='%s'/><source file='/srv/acc/disk'/><target dev='vda' bus='virtio'/></disk>`, format))
 				},
 				Config:           volume(fmt.Sprintf("capacity = \"2GiB\"\n format = %q", format)),
 				ConfigPlanChecks: actions(testVolume, plancheck.ResourceActionUpdate),

@@ -1,43 +1,16 @@
 package pxelinux
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write the table of the guide")
-
-// guide is the page that shows the limits to users, between these two lines.
-const (
-	guide      = "../docs/templates/guides/what-the-firmware-reads.md.tmpl"
-	guideBegin = "<!-- The table is written by: go test ./internal/pxelinux -run TestGuide -update -->\n"
-	guideEnd   = "<!-- End of the table. -->\n"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/docs"
 )
 
 // TestGuide holds that the guide "What the firmware reads" has the limits of this package.
 func TestGuide(t *testing.T) {
-	page, err := os.ReadFile(guide)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(page), guideBegin)
-	_, after, closed := strings.Cut(rest, guideEnd)
-	if !ok || !closed {
-		t.Fatalf("%s lacks the lines around the table:\n%s%s", guide, guideBegin, guideEnd)
-	}
-	want := before + guideBegin + guideTable() + guideEnd + after
-	switch {
-	case want == string(page):
-	case *update:
-		if err := os.WriteFile(guide, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	default:
-		t.Errorf("%s has other limits; run: go test ./internal/pxelinux -run TestGuide -update && make docs", guide)
-	}
+	docs.CheckTables(t, "what-the-firmware-reads", "pxelinux", guideTable())
 }
 
 func guideTable() string {

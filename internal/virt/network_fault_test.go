@@ -69,7 +69,7 @@ func TestRestartWhileGuestsEnd(t *testing.T) {
 	const guests = 3
 	for when, step := range map[string]int{
 		"elsewhere": firstPark,
-		"again":     firstPark + guests + 3, // behind define, destroy and create
+		"again":     firstPark + guests + 2, // behind destroy and create
 	} {
 		t.Run(when, func(t *testing.T) {
 			_, n := givenServedNetwork(t)
@@ -90,8 +90,9 @@ func TestRestartWhileGuestsEnd(t *testing.T) {
 }
 
 // firstPark is the first call that plugs a guest elsewhere: before it, the TFTP root was tried on a
-// network that is made and goes, and the network for guests to wait on was made.
-const firstPark = 3
+// network that is made and goes, the definition was changed, and the network for guests to wait on was
+// made.
+const firstPark = 4
 
 // TestRestartWithoutAPlaceToWait has a network in the way that somebody has defined and not started.
 func TestRestartWithoutAPlaceToWait(t *testing.T) {
@@ -104,14 +105,14 @@ func TestRestartWithoutAPlaceToWait(t *testing.T) {
 	if err := h.CreateNetwork(t.Context(), virt.Network{Name: "netboot-change-" + read.UUID, Mode: virt.ModeIsolated}); err != nil {
 		t.Fatal(err)
 	}
-	first := bridgeIndex(t, "served0")
+	first := servedIndex(t)
 	n.Domain = "lab.test"
 	if err := h.UpdateNetwork(t.Context(), n); err == nil {
 		t.Error("no error")
 	} else {
 		t.Log(err)
 	}
-	if bridgeIndex(t, "served0") != first {
+	if servedIndex(t) != first {
 		t.Error("the network was restarted")
 	}
 	wantOn(t, "served0", taps)

@@ -70,7 +70,7 @@ func TestRestartKeepsConnections(t *testing.T) {
 func TestLiveChangesRestartNothing(t *testing.T) {
 	h, n := givenServedNetwork(t)
 	taps := givenPausedGuest(t, "plugged", sortsOfNIC[0])
-	first := bridgeIndex(t, "served0")
+	first := servedIndex(t)
 	for what, change := range map[string]func(n *virt.Network){
 		"ranges": func(n *virt.Network) {
 			n.IPv4.DHCP.Ranges = []virt.Range{{Start: "192.168.166.50", End: "192.168.166.99"}}
@@ -93,7 +93,7 @@ func TestLiveChangesRestartNothing(t *testing.T) {
 				t.Errorf("%s: %+v, %v", what, read, err)
 			}
 		}
-		if bridgeIndex(t, "served0") != first {
+		if servedIndex(t) != first {
 			t.Errorf("%s: the network was restarted", what)
 		}
 	}
@@ -135,7 +135,7 @@ func TestUpdateBringsTogetherWhatRunsAndWhatIsDefined(t *testing.T) {
 			if read, err := h.Network(t.Context(), n.Name); err != nil || read.Running == nil {
 				t.Fatalf("Network returned %+v, %v, and nothing else that runs", read, err)
 			}
-			first := bridgeIndex(t, "served0")
+			first := servedIndex(t)
 			if err := h.UpdateNetwork(t.Context(), n); err != nil {
 				t.Fatal(err)
 			}
@@ -143,7 +143,7 @@ func TestUpdateBringsTogetherWhatRunsAndWhatIsDefined(t *testing.T) {
 				t.Errorf("Network returned %+v, %v, and something else that runs", read, err)
 			}
 			wantRunning(t, "<range start='192.168.166.10' end='192.168.166.19'>")
-			if bridgeIndex(t, "served0") != first {
+			if servedIndex(t) != first {
 				t.Error("the network was restarted")
 			}
 		})
@@ -176,13 +176,13 @@ func TestRestartThatFailsTouchesNobody(t *testing.T) {
 	h, n := givenServedNetwork(t)
 	taps := givenPausedGuest(t, "kept", sortsOfNIC[0])
 	before := virsh(t, "net-dumpxml", "served")
-	first := bridgeIndex(t, "served0")
+	first := servedIndex(t)
 	wrong := servedNetwork()
 	wrong.TFTPRoot = "/srv/missing"
 	if err := h.UpdateNetwork(t.Context(), wrong); err == nil || !strings.Contains(err.Error(), "No such file or directory") {
 		t.Errorf("UpdateNetwork without its TFTP root returned %v", err)
 	}
-	if bridgeIndex(t, "served0") != first {
+	if servedIndex(t) != first {
 		t.Error("the network was restarted for a TFTP root that is not there")
 	}
 	wrong = servedNetwork()
@@ -301,9 +301,9 @@ func wantRunning(t *testing.T, text string) {
 	}
 }
 
-func bridgeIndex(t *testing.T, bridge string) string {
+func servedIndex(t *testing.T) string {
 	t.Helper()
-	text, err := lab.Shared(t).Exec(t.Context(), "cat", "/sys/class/net/"+bridge+"/ifindex")
+	text, err := lab.Shared(t).Exec(t.Context(), "cat", "/sys/class/net/served0/ifindex")
 	if err != nil {
 		t.Fatal(err)
 	}

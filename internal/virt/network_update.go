@@ -122,11 +122,14 @@ func (u networkUpdate) restart(ctx context.Context, n Network) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restartPatience)
 	defer cancel()
+	if err := u.define(ctx, u.wanted); err != nil {
+		return err
+	}
 	if u.losesBridge(n) {
 		err = u.h.park(ctx, u.networkXML)
 	}
 	if err == nil {
-		err = u.start(ctx)
+		err = u.startAnew(ctx)
 	}
 	if err == nil {
 		return u.plugIn(ctx, n)
@@ -158,11 +161,8 @@ func (u networkUpdate) goBack(ctx context.Context, n Network) error {
 	return u.plugIn(ctx, n)
 }
 
-// start defines the network as it is wanted and starts it anew.
-func (u networkUpdate) start(ctx context.Context) error {
-	if err := u.define(ctx, u.wanted); err != nil {
-		return err
-	}
+// startAnew stops the network where it runs and starts it.
+func (u networkUpdate) startAnew(ctx context.Context) error {
 	err := do(ctx, u.h, func(l *libvirt.Libvirt) error { return setNetworkActive(l, u.network, false) })
 	if err != nil {
 		return err
