@@ -20,9 +20,42 @@ resource "netboot_network" "lab" {
   }
 }
 
+# Guests of several kinds on one network: each is told what it needs, and s390x guests nothing.
+resource "netboot_network" "shared" {
+  name      = "shared"
+  tftp_root = netboot_tftp_root.lab.path
+
+  ipv4 = {
+    address = "192.168.152.1/24"
+    dhcp = {
+      ranges = [{ start = "192.168.152.10", end = "192.168.152.200" }]
+      boot = [
+        { arch = "x86_64", bootfile = "pxelinux.0" },
+        { arch = "x86_64-efi", bootfile = "shimx64.efi" },
+        { mac = "52:54:00:12:34:57", config_file = "rescue" },
+      ]
+    }
+  }
+  ipv6 = {
+    address = "fd00:152::1/64"
+    dhcp    = { ranges = [{ start = "fd00:152::100", end = "fd00:152::1ff" }] }
+  }
+  dns = {
+    hosts      = [{ ip = "192.168.152.2", hostnames = ["mirror"] }]
+    forwarders = [{ domain = "corp.example.com", address = "192.0.2.53" }]
+  }
+}
+
 # Guests on this one see each other and the host, and nothing else.
 resource "netboot_network" "backend" {
   name = "backend"
   mode = "isolated"
   ipv4 = { address = "192.168.151.1/24" }
+}
+
+# A bridge that the host has already, whose addresses and files somebody else serves.
+resource "netboot_network" "house" {
+  name   = "house"
+  mode   = "bridge"
+  bridge = "br0"
 }
