@@ -47,12 +47,12 @@ type ipv4Model struct {
 }
 
 type dhcpv4Model struct {
-	Ranges       []rangeModel       `tfsdk:"ranges"`
-	Reservations []reservationByMAC `tfsdk:"reservations"`
-	Bootfile     types.String       `tfsdk:"bootfile"`
-	NextServer   types.String       `tfsdk:"next_server"`
-	Boot         []bootModel        `tfsdk:"boot"`
-	LeaseTime    types.String       `tfsdk:"lease_time"`
+	Ranges       []rangeModel `tfsdk:"ranges"`
+	Reservations types.List   `tfsdk:"reservations"`
+	Bootfile     types.String `tfsdk:"bootfile"`
+	NextServer   types.String `tfsdk:"next_server"`
+	Boot         []bootModel  `tfsdk:"boot"`
+	LeaseTime    types.String `tfsdk:"lease_time"`
 }
 
 type ipv6Model struct {
@@ -61,26 +61,14 @@ type ipv6Model struct {
 }
 
 type dhcpv6Model struct {
-	Ranges       []rangeModel        `tfsdk:"ranges"`
-	Reservations []reservationByDUID `tfsdk:"reservations"`
-	LeaseTime    types.String        `tfsdk:"lease_time"`
+	Ranges       []rangeModel `tfsdk:"ranges"`
+	Reservations types.List   `tfsdk:"reservations"`
+	LeaseTime    types.String `tfsdk:"lease_time"`
 }
 
 type rangeModel struct {
 	Start string `tfsdk:"start"`
 	End   string `tfsdk:"end"`
-}
-
-type reservationByMAC struct {
-	MAC      string       `tfsdk:"mac"`
-	IP       string       `tfsdk:"ip"`
-	Hostname types.String `tfsdk:"hostname"`
-}
-
-type reservationByDUID struct {
-	DUID     types.String `tfsdk:"duid"`
-	IP       string       `tfsdk:"ip"`
-	Hostname types.String `tfsdk:"hostname"`
 }
 
 type bootModel struct {
@@ -109,9 +97,11 @@ type forwarderModel struct {
 }
 
 var (
-	ipv4Types = attributeTypes(ipv4Attribute)
-	ipv6Types = attributeTypes(ipv6Attribute)
-	dnsTypes  = attributeTypes(dnsAttribute)
+	ipv4Types  = typesOf(ipv4Attribute.Attributes)
+	ipv6Types  = typesOf(ipv6Attribute.Attributes)
+	dnsTypes   = typesOf(dnsAttribute.Attributes)
+	byMACType  = types.ObjectType{AttrTypes: typesOf(byMAC)}
+	byDUIDType = types.ObjectType{AttrTypes: typesOf(byDUID)}
 )
 
 func (m networkModel) subject() subject { return subject{"network", m.Name.ValueString()} }
@@ -125,8 +115,19 @@ func (m networkModel) isKnown(ctx context.Context) bool {
 	})
 }
 
+// definition is a network as libvirt's layer takes it, with its rules of ipv4.dhcp.boot in the user's
+// order: libvirt keeps them among the raw options of dnsmasq.
+type definition struct {
+	virt.Network
+	boot []dnsmasq.Rule
+}
+
 // network is the model, all of which is known, as libvirt's layer takes it.
 func (m networkModel) network(ctx context.Context, diags *diag.Diagnostics) virt.Network {
+	return m.definition(ctx, diags).Network
+}
+
+func (m networkModel) definition(ctx context.Context, diags *diag.Diagnostics) definition {
 	n := virt.Network{
 		Name:        m.Name.ValueString(),
 		Mode:        m.Mode.ValueString(),
@@ -142,28 +143,31 @@ func (m networkModel) network(ctx context.Context, diags *diag.Diagnostics) virt
 	}
 	diags.Append(m.VLANs.ElementsAs(ctx, &n.VLANs, false)...)
 	diags.Append(m.DnsmasqOptions.ElementsAs(ctx, &n.Options, false)...)
-	n.Options = append(n.Options, dnsmasq.Options(m.bootRules(ctx, diags))...)
-	n.IPv4, n.IPv6 = m.ipv4(ctx, diags), m.ipv6(ctx, diags)
-	n.DNS = m.dns(ctx, diags)
-	return n
+	var boot []dnsmasq.Rule
+	n.IPv4, boot = m.ipv4(ctx, diags)
+	n.Options = append(n.Options, dnsmasq.Options(boot)...)
+	n.IPv6, n.DNS = m.ipv6(ctx, diags), m.dns(ctx, diags)
+	return definition{n, boot}
 }
 
-func (m networkModel) ipv4(ctx context.Context, diags *diag.Diagnostics) *virt.IP {
+func (m networkModel) ipv4(ctx context.Context, diags *diag.Diagnostics) (*virt.IP, []dnsmasq.Rule) {
 	read := as[ipv4Model](ctx, m.IPv4, diags)
 	if read == nil {
-		return nil
+		return nil, nil
 	}
 	ip := &virt.IP{Address: prefix(read.Address, path.Root("ipv4"), diags)}
-	if d := read.DHCP; d != nil {
-		ip.DHCP = &virt.DHCP{
-			Ranges:       each(d.Ranges, rangeModel.virt),
-			Reservations: each(d.Reservations, reservationByMAC.virt),
-			Bootfile:     d.Bootfile.ValueString(),
-			NextServer:   d.NextServer.ValueString(),
-			LeaseSeconds: seconds(d.LeaseTime),
-		}
+	d := read.DHCP
+	if d == nil {
+		return ip, nil
 	}
-	return ip
+	ip.DHCP = &virt.DHCP{
+		Ranges:       each(d.Ranges, rangeModel.virt),
+		Reservations: reservations(d.Reservations),
+		Bootfile:     d.Bootfile.ValueString(),
+		NextServer:   d.NextServer.ValueString(),
+		LeaseSeconds: seconds(d.LeaseTime),
+	}
+	return ip, each(d.Boot, bootModel.rule)
 }
 
 func (m networkModel) ipv6(ctx context.Context, diags *diag.Diagnostics) *virt.IP {
@@ -175,7 +179,7 @@ func (m networkModel) ipv6(ctx context.Context, diags *diag.Diagnostics) *virt.I
 	if d := read.DHCP; d != nil {
 		ip.DHCP = &virt.DHCP{
 			Ranges:       each(d.Ranges, rangeModel.virt),
-			Reservations: each(d.Reservations, reservationByDUID.virt),
+			Reservations: reservations(d.Reservations),
 			LeaseSeconds: seconds(d.LeaseTime),
 		}
 	}
@@ -194,25 +198,21 @@ func (m networkModel) dns(ctx context.Context, diags *diag.Diagnostics) *virt.DN
 	}
 }
 
-// bootRules are the rules of ipv4.dhcp.boot, which libvirt keeps among the raw options of dnsmasq.
-func (m networkModel) bootRules(ctx context.Context, diags *diag.Diagnostics) []dnsmasq.Rule {
-	ipv4 := as[ipv4Model](ctx, m.IPv4, diags)
-	if ipv4 == nil || ipv4.DHCP == nil {
-		return nil
-	}
-	return each(ipv4.DHCP.Boot, bootModel.rule)
-}
-
 func (r rangeModel) virt() virt.Range {
 	return virt.Range{Start: canonicalIP(r.Start), End: canonicalIP(r.End)}
 }
 
-func (r reservationByMAC) virt() virt.Reservation {
-	return virt.Reservation{MAC: canonicalMAC(r.MAC), IP: r.IP, Hostname: r.Hostname.ValueString()}
-}
-
-func (r reservationByDUID) virt() virt.Reservation {
-	return virt.Reservation{DUID: r.DUID.ValueString(), IP: canonicalIP(r.IP), Hostname: r.Hostname.ValueString()}
+// reservations reads them element by element: there may be a thousand, and the framework's reflection
+// takes as long for them as for everything else together.
+func reservations(list types.List) []virt.Reservation {
+	return each(list.Elements(), func(element attr.Value) virt.Reservation {
+		return virt.Reservation{
+			MAC:      canonicalMAC(member(element, "mac")),
+			DUID:     member(element, "duid"),
+			IP:       canonicalIP(member(element, "ip")),
+			Hostname: member(element, "hostname"),
+		}
+	})
 }
 
 func (b bootModel) rule() dnsmasq.Rule {
@@ -244,10 +244,10 @@ func (f forwarderModel) virt() virt.Forwarder {
 // fromNetwork takes over what the host has. Where that is what the model says already, in other words
 // or in another order, it keeps the model's.
 func (m *networkModel) fromNetwork(ctx context.Context, n virt.Network, diags *diag.Diagnostics) {
-	before := m.network(ctx, diags)
+	before := m.definition(ctx, diags)
 	rules, options := bootRules(n)
 	if !same(
-		virt.Network{IPv4: before.IPv4, Options: dnsmasq.Options(m.bootRules(ctx, diags))},
+		virt.Network{IPv4: before.IPv4, Options: dnsmasq.Options(before.boot)},
 		virt.Network{IPv4: n.IPv4, Options: dnsmasq.Options(rules)},
 	) {
 		m.IPv4 = fromIPv4(ctx, n.IPv4, rules, diags)
@@ -302,7 +302,7 @@ func fromIPv4(ctx context.Context, ip *virt.IP, rules []dnsmasq.Rule, diags *dia
 	if d := ip.DHCP; d != nil {
 		read.DHCP = &dhcpv4Model{
 			Ranges:       each(d.Ranges, fromRange),
-			Reservations: each(d.Reservations, toReservationByMAC),
+			Reservations: fromList(ctx, byMACType, each(d.Reservations, fromReservationByMAC), diags),
 			Bootfile:     optional(d.Bootfile),
 			NextServer:   optional(d.NextServer),
 			Boot:         each(rules, fromRule),
@@ -320,7 +320,7 @@ func fromIPv6(ctx context.Context, ip *virt.IP, diags *diag.Diagnostics) types.O
 	if d := ip.DHCP; d != nil {
 		read.DHCP = &dhcpv6Model{
 			Ranges:       each(d.Ranges, fromRange),
-			Reservations: each(d.Reservations, toReservationByDUID),
+			Reservations: fromList(ctx, byDUIDType, each(d.Reservations, fromReservationByDUID), diags),
 			LeaseTime:    fromSeconds(d.LeaseSeconds),
 		}
 	}
@@ -340,12 +340,16 @@ func fromDNS(ctx context.Context, dns *virt.DNS, diags *diag.Diagnostics) types.
 
 func fromRange(r virt.Range) rangeModel { return rangeModel(r) }
 
-func toReservationByMAC(r virt.Reservation) reservationByMAC {
-	return reservationByMAC{MAC: r.MAC, IP: r.IP, Hostname: optional(r.Hostname)}
+func fromReservationByMAC(r virt.Reservation) attr.Value {
+	return types.ObjectValueMust(byMACType.AttrTypes, map[string]attr.Value{
+		"mac": hwtypes.NewMACAddressValue(r.MAC), "ip": iptypes.NewIPv4AddressValue(r.IP), "hostname": optional(r.Hostname),
+	})
 }
 
-func toReservationByDUID(r virt.Reservation) reservationByDUID {
-	return reservationByDUID{DUID: optional(r.DUID), IP: r.IP, Hostname: optional(r.Hostname)}
+func fromReservationByDUID(r virt.Reservation) attr.Value {
+	return types.ObjectValueMust(byDUIDType.AttrTypes, map[string]attr.Value{
+		"duid": optional(r.DUID), "ip": iptypes.NewIPv6AddressValue(r.IP), "hostname": optional(r.Hostname),
+	})
 }
 
 func fromRule(r dnsmasq.Rule) bootModel {

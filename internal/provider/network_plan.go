@@ -42,14 +42,26 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		plan.validateNew(&resp.Diagnostics)
 	} else {
 		plan.complete(config, state.without(wasSet))
-		plan.keepWords(ctx, *state, &resp.Diagnostics)
 	}
-	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
-	if plan.isKnown(ctx) {
-		n := plan.network(ctx, &resp.Diagnostics)
-		r.plans.networks.add(n.Name, n)
+	change := networkChange{plan: plan, state: state, known: plan.isKnown(ctx)}
+	if change.known {
+		change.now = plan.definition(ctx, &resp.Diagnostics)
+		r.plans.networks.add(change.now.Name, change.now.Network)
 	}
-	r.warn(ctx, plan, state, &resp.Diagnostics)
+	if state != nil {
+		change.before = state.definition(ctx, &resp.Diagnostics)
+		change.keepWords()
+	}
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, change.plan)...)
+	r.warn(ctx, change, &resp.Diagnostics)
+}
+
+// networkChange is what a plan makes of a network.
+type networkChange struct {
+	plan        networkModel
+	state       *networkModel // nil for a new network
+	now, before definition
+	known       bool // whether now is
 }
 
 // noNetwork is what is there before a network is made.
@@ -133,43 +145,42 @@ func (m networkModel) bridgeOf(plan networkModel) types.String {
 
 // keepWords keeps the state's words where the plan says the same in others: a MAC address or a lease
 // time can be written in several ways.
-func (m *networkModel) keepWords(ctx context.Context, state networkModel, diags *diag.Diagnostics) {
-	if !m.isKnown(ctx) {
+func (c *networkChange) keepWords() {
+	if !c.known {
 		return
 	}
-	now, before := m.network(ctx, diags), state.network(ctx, diags)
-	if reflect.DeepEqual(now.IPv4, before.IPv4) && slices.Equal(m.bootRules(ctx, diags), state.bootRules(ctx, diags)) {
-		m.IPv4 = state.IPv4
+	if reflect.DeepEqual(c.now.IPv4, c.before.IPv4) && slices.Equal(c.now.boot, c.before.boot) {
+		c.plan.IPv4 = c.state.IPv4
 	}
-	if reflect.DeepEqual(now.IPv6, before.IPv6) {
-		m.IPv6 = state.IPv6
+	if reflect.DeepEqual(c.now.IPv6, c.before.IPv6) {
+		c.plan.IPv6 = c.state.IPv6
 	}
-	if reflect.DeepEqual(now.DNS, before.DNS) {
-		m.DNS = state.DNS
+	if reflect.DeepEqual(c.now.DNS, c.before.DNS) {
+		c.plan.DNS = c.state.DNS
 	}
 }
 
 // warn says what a user wants to know before this is applied.
-func (r *networkResource) warn(ctx context.Context, plan networkModel, state *networkModel, diags *diag.Diagnostics) {
-	if state == nil || !plan.IPv4.Equal(state.IPv4) || !plan.DnsmasqOptions.Equal(state.DnsmasqOptions) {
-		plan.warnOfForeignLoader(ctx, diags)
+func (r *networkResource) warn(ctx context.Context, c networkChange, diags *diag.Diagnostics) {
+	if c.known && (c.state == nil || !reflect.DeepEqual(c.now.IPv4, c.before.IPv4) || !slices.Equal(c.now.Options, c.before.Options)) {
+		warnOfForeignLoader(c.now.Network, diags)
 	}
-	if state == nil || !plan.TFTPRoot.Equal(state.TFTPRoot) {
-		r.warnOfConfinement(ctx, plan, diags)
+	if c.state == nil || !c.plan.TFTPRoot.Equal(c.state.TFTPRoot) {
+		r.warnOfConfinement(ctx, c.plan, diags)
 	}
-	if state == nil || !state.Running.ValueBool() {
+	if c.state == nil || !c.state.Running.ValueBool() {
 		return
 	}
-	summary, detail := plan.announce(ctx, *state, diags)
+	summary, detail := c.announce()
 	if summary == "" {
 		return
 	}
-	guests, err := r.host.NetworkGuests(ctx, state.Name.ValueString())
+	guests, err := r.host.NetworkGuests(ctx, c.state.Name.ValueString())
 	if err != nil {
-		fail(diags, path.Empty(), "plan", plan.subject(), err)
+		fail(diags, path.Empty(), "plan", c.plan.subject(), err)
 		return
 	}
-	diags.AddWarning(fmt.Sprintf("Network %q will be %s", plan.Name.ValueString(), summary), fmt.Sprintf(detail, onIt(guests)))
+	diags.AddWarning(fmt.Sprintf("Network %q will be %s", c.plan.Name.ValueString(), summary), fmt.Sprintf(detail, onIt(guests)))
 }
 
 // onIt is who is on a network, for an announcement.
@@ -181,16 +192,16 @@ func onIt(guests []string) string {
 }
 
 // announce says how a network that runs changes. In the detail the names of guests are to be filled in.
-func (m networkModel) announce(ctx context.Context, state networkModel, diags *diag.Diagnostics) (summary, detail string) {
-	if !m.Running.IsUnknown() && !m.Running.ValueBool() {
+func (c networkChange) announce() (summary, detail string) {
+	if !c.plan.Running.IsUnknown() && !c.plan.Running.ValueBool() {
 		return "stopped", "This takes the network away from: %s."
 	}
-	if !m.isKnown(ctx) {
+	if !c.known {
 		return "changed", "Part of the change is known only after apply. Where libvirt cannot make it while the network runs, it restarts the network, " +
 			"and the running guests on it go on and are plugged in again within a second or two: %s."
 	}
-	now, before := m.network(ctx, diags), state.network(ctx, diags)
-	if m.Bridge.IsUnknown() {
+	now, before := c.now.Network, c.before.Network
+	if c.plan.Bridge.IsUnknown() {
 		now.Bridge = before.Bridge
 	}
 	switch before.ChangeTo(now) {
@@ -249,18 +260,15 @@ var networkParts = []struct {
 }
 
 // warnOfForeignLoader warns of a bootfile that s390x guests on the network cannot boot.
-func (m networkModel) warnOfForeignLoader(ctx context.Context, diags *diag.Diagnostics) {
-	if !m.isKnown(ctx) {
-		return
-	}
-	offer, known := offered(m.network(ctx, diags), "")
+func warnOfForeignLoader(n virt.Network, diags *diag.Diagnostics) {
+	offer, known := offered(n, "")
 	if !known || !pxelinux.IsForeignLoader(offer.Bootfile) {
 		return
 	}
 	diags.AddAttributeWarning(path.Root("ipv4").AtName("dhcp").AtName("bootfile"), "Bootfile of other machines",
 		fmt.Sprintf("DHCP tells s390x guests on network %q to boot %q. Their firmware takes it for a kernel and stops without a word. "+
 			"Give it to the machines that it is for: in place of bootfile, a rule of their arch in ipv4.dhcp.boot. This warning appears when the network's addresses change, and not again.",
-			m.Name.ValueString(), offer.Bootfile))
+			n.Name, offer.Bootfile))
 }
 
 // confinements are the directories below which the usual policy of a security model lets dnsmasq read.

@@ -181,8 +181,11 @@ func requiredAs(what string, form basetypes.StringTypable) schema.StringAttribut
 	return schema.StringAttribute{MarkdownDescription: what, CustomType: form, Required: true}
 }
 
-// attributeTypes are those of an object.
-func attributeTypes(of schema.SingleNestedAttribute) map[string]attr.Type {
-	object, _ := of.GetType().(types.ObjectType)
-	return object.AttrTypes
+// typesOf are the types of an object's attributes.
+func typesOf(attributes map[string]schema.Attribute) map[string]attr.Type {
+	all := map[string]attr.Type{}
+	for name, attribute := range attributes {
+		all[name] = attribute.GetType()
+	}
+	return all
 }

@@ -22,7 +22,7 @@ func (m networkModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	if !m.isKnown(ctx) {
 		return
 	}
-	n := m.network(ctx, diags)
+	n := m.definition(ctx, diags)
 	if diags.HasError() {
 		return
 	}
@@ -34,7 +34,7 @@ func (m networkModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	}
 	validateIP(path.Root("ipv4"), n.IPv4, diags)
 	validateIP(path.Root("ipv6"), n.IPv6, diags)
-	validateBoot(n.IPv4, m.bootRules(ctx, diags), diags)
+	validateBoot(n.IPv4, n.boot, diags)
 	if n.DNS != nil && n.DNS.Disabled && len(n.DNS.Hosts)+len(n.DNS.Forwarders) > 0 {
 		diags.AddAttributeError(path.Root("dns"), "DNS server that is not there",
 			"With enabled = false there is no DNS server for hosts and forwarders. Remove them, or enabled.")

@@ -18,6 +18,16 @@ func as[T any](ctx context.Context, object types.Object, diags *diag.Diagnostics
 	return &value
 }
 
+// member is a string of an object, empty where the object has none of that name.
+func member(object attr.Value, name string) string {
+	of, _ := object.(types.Object)
+	text, _ := of.Attributes()[name].(interface{ ValueString() string })
+	if text == nil {
+		return ""
+	}
+	return text.ValueString()
+}
+
 func objectFrom(ctx context.Context, attributes map[string]attr.Type, value any, diags *diag.Diagnostics) types.Object {
 	object, problems := types.ObjectValueFrom(ctx, attributes, value)
 	diags.Append(problems...)

@@ -7,6 +7,7 @@
 // words are done but the last. The words:
 //
 //	netboot.print=TEXT       writes the text
+//	netboot.file=PATH        reports what is there: mode, owner, content
 //	netboot.dhcp             asks for an address on the first network interface
 //	netboot.count=HOST:PORT  keeps one TCP connection there and counts on it
 //	netboot.then=WHAT        ends with poweroff, reboot, halt or panic instead of waiting
@@ -32,6 +33,8 @@ func main() {
 		switch name {
 		case "netboot.print":
 			say("%s", value)
+		case "netboot.file":
+			describeFile(value)
 		case "netboot.dhcp":
 			configureNetwork()
 		case "netboot.count":

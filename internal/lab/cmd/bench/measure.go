@@ -39,7 +39,7 @@ func (b *bench) measure(ctx context.Context, w work) (result, error) {
 	if err != nil {
 		return r, err
 	}
-	if r.seen, err = b.observe(ctx, provider); err != nil {
+	if r.seen, err = b.observe(ctx, provider, w.steps()); err != nil {
 		return r, err
 	}
 	for range b.rounds {
@@ -47,7 +47,7 @@ func (b *bench) measure(ctx context.Context, w work) (result, error) {
 			contender
 			times
 		}{{cli, r.cli}, {provider, r.provider}, {plain, r.plain}} {
-			if err := c.round(ctx, c.contender); err != nil {
+			if err := c.round(ctx, c.contender, w.steps()); err != nil {
 				return r, err
 			}
 		}
@@ -56,7 +56,7 @@ func (b *bench) measure(ctx context.Context, w work) (result, error) {
 }
 
 // round does the steps and notes how long each took.
-func (t times) round(ctx context.Context, c contender) error {
+func (t times) round(ctx context.Context, c contender, steps []step) error {
 	for _, s := range steps {
 		begin := time.Now()
 		err := c.do(ctx, s)
@@ -83,13 +83,30 @@ func (b *bench) contenders(w work, dir string) (provider, cli *workspace, plain 
 	}
 	provider = &workspace{b.cli, filepath.Join(dir, "provider"), env}
 	cli = &workspace{b.cli, filepath.Join(dir, "cli"), env}
-	floor := fmt.Sprintf("resource \"terraform_data\" \"none\" {\n  count = %d\n  input = count.index\n}\n", w.resources)
 	err = errors.Join(
 		os.CopyFS(provider.dir, source),
 		os.Mkdir(cli.dir, 0o755),
-		os.WriteFile(filepath.Join(cli.dir, "main.tf"), []byte(floor), 0o644),
+		os.WriteFile(filepath.Join(cli.dir, "main.tf"), floor(source, w.resources), 0o644),
+		os.RemoveAll(filepath.Join(provider.dir, "floor.tf")),
 	)
 	return provider, cli, script{provider.dir, env}, err
+}
+
+// floor is what the CLI alone does: floor.tf, where the values are so many that they count, or else as
+// many terraform_data as there are resources.
+func floor(source fs.FS, resources int) []byte {
+	if text, err := fs.ReadFile(source, "floor.tf"); err == nil {
+		return text
+	}
+	return fmt.Appendf(nil, `variable "changed" {
+  default = 0
+}
+
+resource "terraform_data" "none" {
+  count = %d
+  input = count.index == 0 ? var.changed : count.index
+}
+`, resources)
 }
 
 // workspace is the CLI in a directory with a configuration.
@@ -102,6 +119,7 @@ type workspace struct {
 var arguments = map[step][]string{
 	apply:   {"apply", "-input=false", "-no-color", "-auto-approve"},
 	plan:    {"plan", "-input=false", "-no-color", "-detailed-exitcode"},
+	change:  {"apply", "-input=false", "-no-color", "-auto-approve", "-var=changed=true"},
 	destroy: {"destroy", "-input=false", "-no-color", "-auto-approve"},
 }
 

@@ -21,7 +21,7 @@ type observation struct {
 }
 
 // observe does the steps with a provider that runs under our own control, behind a proxy.
-func (b *bench) observe(ctx context.Context, w *workspace) (observation, error) {
+func (b *bench) observe(ctx context.Context, w *workspace, steps []step) (observation, error) {
 	seen := observation{calls: map[step]int64{}}
 	socket := filepath.Join(b.dir, "proxy")
 	counter, err := newCounter(socket, filepath.Join(b.host.Dir, "run", "libvirt-sock"))

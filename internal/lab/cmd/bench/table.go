@@ -11,13 +11,13 @@ import (
 const (
 	header = "| work | step | netboot | CLI alone | plain commands | bound | netboot / CLI | netboot / plain | netboot / bound | | calls to libvirtd |"
 	note   = `Times are medians; they say little beyond this machine. A ratio is the median of the rounds' ratios.
-CLI alone: the CLI with as many terraform_data as the work has resources. Plain commands: plain.sh.`
+CLI alone: the CLI with as many terraform_data as the work has resources, or with floor.tf. Plain commands: plain.sh.`
 )
 
 func printTable(w io.Writer, results []result) {
 	lines := []string{header, strings.Repeat("|---", strings.Count(header, "|")-1) + "|"}
 	for _, r := range results {
-		for _, s := range steps {
+		for _, s := range r.steps() {
 			lines = append(lines, r.row(s))
 		}
 		lines = append(lines, r.memoryRow())

@@ -5,13 +5,15 @@ import (
 	"time"
 )
 
-// work is something to make, plan again and destroy. Its directory below work holds main.tf, for the
-// provider, and plain.sh, which makes the same without it, where there is something to compare with.
+// work is something to make, plan again, perhaps change, and destroy. Its directory below work holds
+// main.tf, for the provider, and plain.sh, which makes the same without it, where there is something to
+// compare with. floor.tf has the values of main.tf in terraform_data, where they count.
 type work struct {
 	name      string
 	dir       string
 	resources int               // in main.tf, and how many terraform_data the CLI alone gets
 	variables map[string]string // of main.tf, and as TF_VAR_… of plain.sh
+	changes   bool              // main.tf has a variable "changed" that changes one resource
 	bounds    map[step]bound    // what the times have to hold
 	maxMemory int64             // that the provider may take, in bytes; 0 is no bound
 }
@@ -25,15 +27,23 @@ type step string
 const (
 	apply   step = "apply"
 	plan    step = "plan"
+	change  step = "change"
 	destroy step = "destroy"
 )
 
-var steps = []step{apply, plan, destroy}
+func (w work) steps() []step {
+	if w.changes {
+		return []step{apply, plan, change, destroy}
+	}
+	return []step{apply, plan, destroy}
+}
 
 // bound is the time that the provider may take, by what the CLI alone and the plain commands take.
 type bound func(cli, plain time.Duration) time.Duration
 
 func fourTimesCLI(cli, _ time.Duration) time.Duration             { return 4 * cli }
+func cliAndASecond(cli, _ time.Duration) time.Duration            { return cli + time.Second }
+func plainAndThreeSeconds(_, plain time.Duration) time.Duration   { return plain + 3*time.Second }
 func fourTimesCLIAndPlain(cli, plain time.Duration) time.Duration { return 4*cli + plain }
 
 func works(s samples) []work {
@@ -47,6 +57,14 @@ func works(s samples) []work {
 		{name: "50 domains", dir: "bare-domains", resources: 50, bounds: map[step]bound{plan: fourTimesCLI}},
 		{name: "50 domains with a volume each", dir: "domains", resources: 100, bounds: map[step]bound{plan: fourTimesCLI}},
 		{name: "100 qcow2 volumes", dir: "volumes", resources: 100},
+		{
+			name: "network of 1,000 reservations", dir: "reservations", resources: 1, changes: true,
+			bounds: map[step]bound{plan: cliAndASecond},
+		},
+		{
+			name: "network that restarts", dir: "network", resources: 1, changes: true,
+			bounds: map[step]bound{change: plainAndThreeSeconds},
+		},
 		{name: "1 GiB image, local", dir: "image", resources: 1, maxMemory: 64 * mib, variables: map[string]string{"kernel": s.path("big")}},
 		{name: "1 GiB image, http", dir: "image", resources: 1, maxMemory: 64 * mib, variables: map[string]string{"kernel": s.url("big")}},
 	}
