@@ -306,7 +306,7 @@ func explainNetwork(err error) error {
 	var remedy string
 	switch {
 	case errors.Is(err, virt.ErrTFTPRoot):
-		remedy = "The network did not start because dnsmasq, which runs as an unprivileged user, cannot enter its TFTP root. " +
+		remedy = "No network can serve this TFTP root, because dnsmasq, which runs as an unprivileged user, cannot enter it. " +
 			"Make sure that the directory exists and that every directory on its path can be entered by all users (chmod o+x), and the directory itself read (chmod o+rx). " +
 			"Directories below /root and /home usually cannot; /srv/tftp can"
 	case strings.Contains(err.Error(), badOption):
