@@ -18,8 +18,11 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// setKey is where a network keeps the names of those attributes that the configuration had at the last
-// apply and that are left as they are on the host until it has them.
+// heldAttributes are left as they are on the host until a configuration sets them.
+var heldAttributes = []string{"ipv6", "dns", "dnsmasq_options"}
+
+// setKey is where a network keeps the names of those among them that the configuration had at the last
+// apply.
 const setKey = "set"
 
 // ModifyPlan works out what the configuration leaves to the host, and says how the network changes and
@@ -33,7 +36,7 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	wasSet := loadPrivate[[]string](ctx, req.Private, setKey, &resp.Diagnostics)
+	wasSet := loadSet(ctx, req.Private, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -70,21 +73,28 @@ func noNetwork() networkModel {
 }
 
 // without is the model without the attributes of these names.
-func (m networkModel) without(names *[]string) networkModel {
-	if names == nil {
-		return m
-	}
+func (m networkModel) without(names []string) networkModel {
 	none := noNetwork()
-	if slices.Contains(*names, "ipv6") {
-		m.IPv6 = none.IPv6
-	}
-	if slices.Contains(*names, "dns") {
-		m.DNS = none.DNS
-	}
-	if slices.Contains(*names, "dnsmasq_options") {
-		m.DnsmasqOptions = none.DnsmasqOptions
+	for _, name := range names {
+		switch name {
+		case "ipv6":
+			m.IPv6 = none.IPv6
+		case "dns":
+			m.DNS = none.DNS
+		case "dnsmasq_options":
+			m.DnsmasqOptions = none.DnsmasqOptions
+		}
 	}
 	return m
+}
+
+// loadSet reads what saveSet has kept.
+func loadSet(ctx context.Context, private privateState, diags *diag.Diagnostics) []string {
+	names := loadPrivate[[]string](ctx, private, setKey, diags)
+	if names == nil {
+		return nil
+	}
+	return *names
 }
 
 // saveSet keeps the names of those attributes that without takes away once they are no longer set.
@@ -101,6 +111,9 @@ func (m networkModel) saveSet(ctx context.Context, private privateWriter, diags 
 // complete fills in what the configuration leaves out, from what was before.
 func (m *networkModel) complete(config, before networkModel) {
 	m.ID = m.Name
+	if m.Mode.ValueString() == virt.ModeBridge { // which serves nothing
+		before = before.without(heldAttributes)
+	}
 	stp, delay := before.spanningTree(m.Mode)
 	fill(&m.STP, config.STP, stp)
 	fill(&m.Delay, config.Delay, delay)

@@ -100,6 +100,10 @@ func TestNetworkHolds(t *testing.T) {
 	}
 	c.mustBeDone(plain)
 	wantHost("again")
+	c.must(`{"name": "lab", "mode": "bridge", "bridge": "br0"}`)
+	if n, err := h.Network(t.Context(), "lab"); err != nil || n.IPv6 != nil || n.DNS != nil || n.Options != nil {
+		t.Errorf("on a bridge of the host's there is %+v, %v", n, err)
+	}
 }
 
 // halfChanged is a host with a network that is not in one piece.
