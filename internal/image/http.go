@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -31,11 +29,12 @@ var defaultHTTP = &http.Client{
 }
 
 // download is a body that survives broken connections: it asks for the rest where the server can
-// give it, and never passes off a part as the whole.
+// give it, and never passes off a part as the whole. What it reads is a file, or a section of one.
 type download struct {
 	client Client
 	ctx    context.Context // of Open: reading has no context of its own
 	url    *url.URL
+	source string // as messages show it
 
 	body       io.ReadCloser
 	requestCtx context.Context // bounds the connection behind body
@@ -43,16 +42,25 @@ type download struct {
 	idle       *time.Timer // runs while the server is waited for, and cancels requestCtx
 	encoding   string      // Content-Encoding
 
-	offset    int64  // bytes read
-	size      int64  // bytes promised, -1 when unknown
-	validator string // for If-Range, empty when the server gave no strong one
-	failures  int    // since the last byte
+	section       bool  // a section was asked for, rather than the file
+	start, offset int64 // where it begins, and the next byte to read
+	end           int64 // where it ends, -1 when unknown
+	version       version
+	answered      *url.URL // behind all redirects of the last request
+	failures      int      // since the last byte
 }
 
 func (c Client) openHTTP(ctx context.Context, u *url.URL) (*Stream, error) {
-	if c.HTTP == nil {
-		c.HTTP = defaultHTTP
+	d := c.download(ctx, u)
+	if err := d.connect(nil); err != nil {
+		return nil, d.failed(err)
 	}
+	return d.stream()
+}
+
+// download returns one that is not connected yet.
+func (c Client) download(ctx context.Context, u *url.URL) *download {
+	c.HTTP = c.client()
 	if c.UserAgent == "" {
 		c.UserAgent = "terraform-provider-netboot"
 	}
@@ -65,16 +73,12 @@ func (c Client) openHTTP(ctx context.Context, u *url.URL) (*Stream, error) {
 	if c.Idle == 0 {
 		c.Idle = 30 * time.Second
 	}
-	d := &download{client: c, ctx: ctx, url: u}
-	if err := d.connect(nil); err != nil {
-		return nil, d.failed(err)
-	}
-	return d.stream()
+	return &download{client: c, ctx: ctx, url: u, source: u.Redacted(), end: -1, version: version{size: -1}}
 }
 
 // stream undoes a Content-Encoding that the server applied although it was asked not to.
 func (d *download) stream() (*Stream, error) {
-	plain := &Stream{ReadCloser: d, Source: d.url.Redacted(), Size: d.size}
+	plain := &Stream{ReadCloser: d, Source: d.source, Size: d.end}
 	switch path.Ext(d.url.Path) {
 	case ".gz", ".xz", ".bz2", ".zst", ".lz4":
 		// Apache's AddEncoding labels such files so: it tells of the file, not of the transfer.
@@ -92,7 +96,11 @@ func (d *download) stream() (*Stream, error) {
 		return &Stream{ReadCloser: &decoded{unpacked, d}, Source: plain.Source, Size: -1}, nil
 	}
 	d.Close()
-	return nil, d.failed(fmt.Errorf("the server sends the content encoding %q although none was asked for: download the file and give its local path", d.encoding))
+	return nil, d.failed(d.encodingError())
+}
+
+func (d *download) encodingError() error {
+	return fmt.Errorf("the server sends the content encoding %q although none was asked for: download the file and give its local path", d.encoding)
 }
 
 // decoded reads from a decoder and closes what the decoder reads.
@@ -107,18 +115,18 @@ func (d *download) Read(p []byte) (int, error) {
 		n, err := d.read(p)
 		d.offset += int64(n)
 		switch {
-		case d.size >= 0 && d.offset > d.size:
-			return 0, d.failed(fmt.Errorf("%w of %d bytes", errSurplus, d.size))
+		case d.end >= 0 && d.offset > d.end:
+			return 0, d.failed(fmt.Errorf("%w of %d bytes", errSurplus, d.end-d.start))
 		case n > 0:
 			d.failures = 0
 			return n, nil // an error comes again with the next Read
 		case err == nil:
 			return 0, nil
-		case err == io.EOF && (d.size < 0 || d.offset == d.size):
+		case err == io.EOF && (d.end < 0 || d.offset == d.end):
 			return 0, io.EOF
 		case d.requestCtx.Err() != nil:
 			return 0, d.failed(context.Cause(d.requestCtx))
-		case d.offset == d.size:
+		case d.offset == d.end:
 			return 0, d.failed(err)
 		case err == io.EOF:
 			err = io.ErrUnexpectedEOF
@@ -144,8 +152,12 @@ func (d *download) Close() error {
 // resume connects again after the body broke with cause.
 func (d *download) resume(cause error) error {
 	d.Close()
-	cause = &brokenError{offset: d.offset, size: d.size, cause: cause}
-	if d.validator == "" {
+	broken := &brokenError{offset: d.offset - d.start, size: -1, cause: cause}
+	if d.end >= 0 {
+		broken.size = d.end - d.start
+	}
+	cause = broken
+	if d.version.validator == "" {
 		return fmt.Errorf("%w; it cannot be resumed, as the server gives no strong ETag or Last-Modified to know the file by", cause)
 	}
 	return d.connect(cause)
@@ -199,6 +211,7 @@ func (d *download) attempt() error {
 	if err == nil {
 		if err = d.accept(resp); err == nil {
 			d.body, d.requestCtx, d.cancel, d.idle = resp.Body, ctx, cancel, idle
+			d.answered = resp.Request.URL
 			return nil
 		}
 		resp.Body.Close()
@@ -207,7 +220,7 @@ func (d *download) attempt() error {
 		err = context.Cause(ctx)
 	}
 	cancel(nil)
-	return withoutURL(err)
+	return withTrust(withoutURL(err))
 }
 
 func (d *download) send(ctx context.Context) (*http.Response, error) {
@@ -218,72 +231,42 @@ func (d *download) send(ctx context.Context) (*http.Response, error) {
 	req.Header.Set("User-Agent", d.client.UserAgent)
 	// Otherwise net/http asks for gzip and unpacks it, which hides the length.
 	req.Header.Set("Accept-Encoding", "identity")
-	if d.offset > 0 {
-		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", d.offset))
-		req.Header.Set("If-Range", d.validator)
+	if d.wantsRange() {
+		req.Header.Set("Range", d.wanted())
+		if d.version.validator != "" {
+			req.Header.Set("If-Range", d.version.validator)
+		}
 	}
 	return d.client.HTTP.Do(req)
 }
 
-// accept takes over what the header tells, if it answers the request.
+// accept takes over what the header tells, if it answers the request. A server that knows no ranges
+// answers the first request for a section with the whole file.
 func (d *download) accept(resp *http.Response) error {
-	if d.offset > 0 {
-		return d.acceptRest(resp)
-	}
-	if resp.StatusCode != http.StatusOK {
+	switch {
+	case resp.StatusCode == http.StatusPartialContent && d.wantsRange():
+		return d.acceptRange(resp)
+	case resp.StatusCode != http.StatusOK:
 		return newStatusError(resp)
+	case d.offset > d.start:
+		return fmt.Errorf("the connection broke after %d bytes and cannot be resumed: the file has changed meanwhile or the server knows no ranges", d.offset-d.start)
+	case d.section && d.version.size >= 0: // this is not the first request
+		return errChanged
 	}
-	d.size = resp.ContentLength
-	d.validator = validator(resp.Header)
-	d.encoding = resp.Header.Get("Content-Encoding")
+	d.section, d.start, d.offset, d.end = false, 0, 0, resp.ContentLength
+	d.learn(resp, resp.ContentLength)
 	return nil
 }
 
-// acceptRest holds the answer to a range request against what is missing.
-func (d *download) acceptRest(resp *http.Response) error {
-	switch resp.StatusCode {
-	case http.StatusPartialContent:
-	case http.StatusOK:
-		return fmt.Errorf("the connection broke after %d bytes and cannot be resumed: the file has changed meanwhile or the server knows no ranges", d.offset)
-	default:
-		return newStatusError(resp)
-	}
-	// "bytes <first>-<last>/<length or *>", https://www.rfc-editor.org/rfc/rfc9110#section-14.4
-	var first, last int64
-	var length string
-	text := resp.Header.Get("Content-Range")
-	n, _ := fmt.Sscanf(text, "bytes %d-%d/%s", &first, &last, &length)
-	size := last + 1
-	if n != 3 || first != d.offset || d.size >= 0 && d.size != size || length != "*" && length != strconv.FormatInt(size, 10) {
-		return fmt.Errorf("the server answers a request for the bytes from %d on with Content-Range %q", d.offset, text)
-	}
-	d.size = size
-	return nil
+// learn remembers which file the answer is of.
+func (d *download) learn(resp *http.Response, size int64) {
+	d.version = version{size, resp.Header.Get("ETag"), resp.Header.Get("Last-Modified"), validator(resp.Header)}
+	d.encoding = resp.Header.Get("Content-Encoding")
 }
 
 // failed names the source before the cause.
 func (d *download) failed(err error) error {
-	return fmt.Errorf("unable to download %s: %w", d.url.Redacted(), err)
-}
-
-// validator returns what makes sure, in If-Range, that the rest is of the same file: an ETag that is
-// not weak, or a date old enough that the file did not change within its second.
-// https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5
-func validator(header http.Header) string {
-	if tag := header.Get("ETag"); tag != "" {
-		if strings.HasPrefix(tag, "W/") {
-			return ""
-		}
-		return tag
-	}
-	modified, err := http.ParseTime(header.Get("Last-Modified"))
-	if err != nil {
-		return ""
-	}
-	if date, err := http.ParseTime(header.Get("Date")); err != nil || date.Sub(modified) < time.Second {
-		return ""
-	}
-	return header.Get("Last-Modified")
+	return fmt.Errorf("unable to download %s: %w", d.source, err)
 }
 
 // mayPass says whether a failure may be gone at the next attempt.

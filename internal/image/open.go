@@ -7,6 +7,7 @@ package image
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -20,11 +21,13 @@ import (
 
 // Client opens sources. Its zero value is right for production; the fields are for what differs.
 type Client struct {
-	HTTP      *http.Client  // nil: one with proxies from the environment and at most 10 redirects
-	UserAgent string        // empty: "terraform-provider-netboot"
-	Retries   int           // failures in a row, without a byte between them, that are tried again; 0: 4
-	Backoff   time.Duration // wait before the first retry, doubled for each further one; 0: 500 ms
-	Idle      time.Duration // how long a server may send nothing; 0: 30 s
+	HTTP      *http.Client   // nil: one with proxies from the environment and at most 10 redirects
+	CAs       *x509.CertPool // nil: those that this machine trusts; not with HTTP
+	Insecure  bool           // take any certificate of a server; not with HTTP
+	UserAgent string         // empty: "terraform-provider-netboot"
+	Retries   int            // failures in a row, without a byte between them, that are tried again; 0: 4
+	Backoff   time.Duration  // wait before the first retry, doubled for each further one; 0: 500 ms
+	Idle      time.Duration  // how long a server may send nothing; 0: 30 s
 }
 
 // Stream is the content of a source. A Read that fails with anything but io.EOF means that what was
@@ -38,49 +41,65 @@ type Stream struct {
 // Open opens an http or https URL, a file URL or a local path. A local path is read on the machine
 // that runs Terraform. The stream fails once ctx is done.
 func (c Client) Open(ctx context.Context, source string) (*Stream, error) {
+	path, u, err := parseSource(source)
+	if err != nil {
+		return nil, err
+	}
+	if u != nil {
+		return c.openHTTP(ctx, u)
+	}
+	file, info, err := openLocal(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Stream{ReadCloser: file, Source: path, Size: info.Size()}, nil
+}
+
+// parseSource returns the URL that a source is when it is on a server, else its path on this machine.
+func parseSource(source string) (path string, u *url.URL, err error) {
 	scheme, _, isURL := strings.Cut(source, "://")
 	if !isURL {
-		return openFile(source)
+		return source, nil, nil
 	}
-	u, err := url.Parse(source)
+	u, err = url.Parse(source)
 	if err != nil {
-		return nil, fmt.Errorf("source is not a valid URL: %w", withoutURL(err))
+		return "", nil, fmt.Errorf("source is not a valid URL: %w", withoutURL(err))
 	}
 	switch u.Scheme {
 	case "http", "https":
 		if u.Host == "" {
-			return nil, fmt.Errorf("source %q names no server", u.Redacted())
+			return "", nil, fmt.Errorf("source %q names no server", u.Redacted())
 		}
-		return c.openHTTP(ctx, u)
+		return "", u, nil
 	case "file":
 		if u.Host != "" && u.Host != "localhost" {
-			return nil, fmt.Errorf("source %q names the host %q: a file URL has three slashes, as in file:///srv/kernel", source, u.Host)
+			return "", nil, fmt.Errorf("source %q names the host %q: a file URL has three slashes, as in file:///srv/kernel", source, u.Host)
 		}
-		return openFile(u.Path)
+		return u.Path, nil, nil
 	}
-	return nil, fmt.Errorf("source %q has the scheme %q: use http, https, file or a local path", u.Redacted(), scheme)
+	return "", nil, fmt.Errorf("source %q has the scheme %q: use http, https, file or a local path", u.Redacted(), scheme)
 }
 
-func openFile(path string) (*Stream, error) {
+func openLocal(path string) (*os.File, fs.FileInfo, error) {
 	if path == "" {
-		return nil, errors.New("source is empty: give an http(s) URL or a local path")
+		return nil, nil, errors.New("source is empty: give an http(s) URL or a local path")
 	}
 	// Stat comes first because opening a FIFO would block.
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, localError(path, err)
+		return nil, nil, localError(path, err)
 	}
 	if info.IsDir() {
-		return nil, localError(path, errors.New("it is a directory, not a file"))
+		return nil, nil, localError(path, errors.New("it is a directory, not a file"))
 	}
 	if !info.Mode().IsRegular() {
-		return nil, localError(path, errors.New("it is not a regular file"))
+		return nil, nil, localError(path, errors.New("it is not a regular file"))
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, localError(path, err)
+		return nil, nil, localError(path, err)
 	}
-	return &Stream{ReadCloser: file, Source: path, Size: info.Size()}, nil
+	return file, info, nil
 }
 
 // localError says where the file was looked for, as the libvirt host is the likely misunderstanding.

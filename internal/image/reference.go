@@ -1,0 +1,88 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Signing is how to know that a list of checksums is the distributor's.
+type Signing struct {
+	Keys      KeyRing
+	Signature string // source of the signature; empty for a list that is signed in itself
+}
+
+// CheckReference refuses what is neither "sha256:" or "sha512:" with a digest nor "file:" with the
+// source of a list.
+func CheckReference(reference string) error {
+	list, isList := ListOf(reference)
+	switch {
+	case isList && list == "":
+		return fmt.Errorf("checksum %q names no list: write file: and an http(s) URL or a local path", reference)
+	case isList:
+		return nil
+	}
+	if _, err := ParseChecksum(reference); err != nil {
+		return fmt.Errorf("%w, or file:<URL or path of a list such as SHA256SUMS>", err)
+	}
+	return nil
+}
+
+// ListOf returns the source of the list that a reference names.
+func ListOf(reference string) (list string, isList bool) {
+	if strings.HasPrefix(reference, "file:///") {
+		return reference, true // a file URL, that is a list on this machine, with or without another "file:"
+	}
+	return strings.CutPrefix(reference, "file:")
+}
+
+// Checksum returns what a reference says of the source: the reference itself where it has the digest,
+// else what is found in the list that it names. With signing, only a list that is signed is used.
+func (c Client) Checksum(ctx context.Context, reference, source string, signing *Signing) (Checksum, error) {
+	list, isList := ListOf(reference)
+	if !isList {
+		return ParseChecksum(reference)
+	}
+	text, err := c.read(ctx, Location{Source: list}, maxList)
+	if err != nil {
+		return Checksum{}, fmt.Errorf("the checksum list: %w", err)
+	}
+	if signing != nil {
+		if text, err = c.verifyList(ctx, text, *signing); err != nil {
+			return Checksum{}, fmt.Errorf("the checksum list %s: %w", shown(list), err)
+		}
+	}
+	entries, err := ParseList(text)
+	if err != nil {
+		return Checksum{}, fmt.Errorf("the checksum list %s: %w", shown(list), err)
+	}
+	return entries.Find(list, source)
+}
+
+func (c Client) verifyList(ctx context.Context, text []byte, signing Signing) ([]byte, error) {
+	if signing.Signature == "" {
+		return signing.Keys.VerifyList(text, nil)
+	}
+	signature, err := c.read(ctx, Location{Source: signing.Signature}, maxSignature)
+	if err != nil {
+		return nil, fmt.Errorf("the signature: %w", err)
+	}
+	if len(signature) == 0 {
+		return nil, errors.New("the signature is empty: check where it comes from")
+	}
+	return signing.Keys.VerifyList(text, signature)
+}
+
+// KeyRing reads public keys from a source.
+func (c Client) KeyRing(ctx context.Context, source string) (KeyRing, error) {
+	data, err := c.read(ctx, Location{Source: source}, maxKeys)
+	if err != nil {
+		return KeyRing{}, err
+	}
+	ring, err := ParseKeyRing(data)
+	if err != nil {
+		return KeyRing{}, fmt.Errorf("%s: %w", shown(source), err)
+	}
+	return ring, nil
+}

@@ -1,0 +1,250 @@
+package image
+
+import (
+	"bytes"
+	"crypto"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/armor"
+	"github.com/ProtonMail/go-crypto/openpgp/clearsign"
+	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+)
+
+const (
+	maxKeys      = 1 << 20   // bytes; Debian's archive keys, all of them, have some 60 KiB
+	maxSignature = 128 << 10 // bytes; each of the signatures in there costs one hash of the list
+
+	armorBegin     = "-----BEGIN PGP "
+	keyEnd         = "-----END PGP PUBLIC KEY BLOCK-----"
+	clearsignBegin = "-----BEGIN PGP SIGNED MESSAGE-----"
+)
+
+// trustedHashes are those by which nobody can make a second text with the same signature.
+var trustedHashes = []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512, crypto.SHA3_256, crypto.SHA3_512}
+
+// KeyRing is public OpenPGP keys, any of which may have signed.
+type KeyRing struct{ keys openpgp.EntityList }
+
+// ParseKeyRing reads public keys, binary or in armor, where several blocks may follow each other.
+func ParseKeyRing(data []byte) (KeyRing, error) {
+	if len(data) > maxKeys {
+		return KeyRing{}, fmt.Errorf("the key has more than %d MiB: give the public key of the signer alone", maxKeys>>20)
+	}
+	var ring KeyRing
+	for _, block := range keyBlocks(data) {
+		keys, err := openpgp.ReadKeyRing(block)
+		if err != nil {
+			return KeyRing{}, fmt.Errorf("the key cannot be read: %w", err)
+		}
+		ring.keys = append(ring.keys, keys...)
+	}
+	if slices.ContainsFunc(ring.keys, func(key *openpgp.Entity) bool { return key.PrivateKey != nil }) {
+		return KeyRing{}, errors.New("this is a private key, which nobody but its owner may have: give the public one")
+	}
+	// What nobody has confirmed with the key itself has no term and no use.
+	ring.keys = slices.DeleteFunc(ring.keys, func(key *openpgp.Entity) bool {
+		confirmed, _ := key.PrimarySelfSignature()
+		return confirmed == nil
+	})
+	if len(ring.keys) == 0 {
+		return KeyRing{}, errors.New("there is no public OpenPGP key in it: give what \"gpg --export --armor\" writes, or the file that the distribution publishes")
+	}
+	return ring, nil
+}
+
+// keyBlocks returns the binary of each block of keys.
+func keyBlocks(data []byte) []io.Reader {
+	if !bytes.Contains(data, []byte(armorBegin)) {
+		return []io.Reader{bytes.NewReader(data)}
+	}
+	var blocks []io.Reader
+	for _, text := range bytes.SplitAfter(data, []byte(keyEnd)) {
+		if block, err := armor.Decode(bytes.NewReader(text)); err == nil {
+			blocks = append(blocks, block.Body)
+		}
+	}
+	return blocks
+}
+
+// String names the keys.
+func (k KeyRing) String() string {
+	var names []string
+	for _, key := range k.keys {
+		name := fmt.Sprintf("%016X", key.PrimaryKey.KeyId)
+		if identity := key.PrimaryIdentity(); identity != nil {
+			name += fmt.Sprintf(" (%s)", identity.Name)
+		}
+		names = append(names, name)
+	}
+	return someOf(names)
+}
+
+// VerifyList returns the text of a list that one of the keys has signed, and nothing beside that. A
+// signature, binary or in armor, is one on the whole of it; without one the list is signed in itself.
+func (k KeyRing) VerifyList(list, signature []byte) ([]byte, error) {
+	if len(signature) > 0 {
+		return k.verifyDetached(list, signature)
+	}
+	if !isClearsigned(list) {
+		return nil, errors.New("it is not signed in itself: say where its signature is, often in a file beside it whose name ends with .gpg, .asc, .sig or .sign")
+	}
+	block, err := decodeClearsigned(list)
+	if err != nil {
+		return nil, err
+	}
+	// Bytes is what was signed, and Plaintext the same without the carriage returns.
+	if err := k.verify(block.Bytes, block.ArmoredSignature.Body); err != nil {
+		return nil, err
+	}
+	return block.Plaintext, nil
+}
+
+func (k KeyRing) verifyDetached(list, signature []byte) ([]byte, error) {
+	packets, err := unarmored(signature)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.verify(list, packets); err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+func isClearsigned(text []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(text, "\r\n"), []byte(clearsignBegin))
+}
+
+// decodeClearsigned takes the message apart, and refuses a list that goes on behind its signature.
+func decodeClearsigned(text []byte) (*clearsign.Block, error) {
+	block, rest := clearsign.Decode(text)
+	switch {
+	case block == nil:
+		return nil, errors.New("it begins as a signed text but is none: it is damaged or cut off")
+	case len(bytes.TrimSpace(rest)) > 0:
+		return nil, errors.New("there is more behind its signature, which nobody has signed: get it anew")
+	}
+	return block, nil
+}
+
+// unarmored returns the packets of a signature.
+func unarmored(signature []byte) (io.Reader, error) {
+	if !bytes.Contains(signature, []byte(armorBegin)) {
+		return bytes.NewReader(signature), nil
+	}
+	block, err := armor.Decode(bytes.NewReader(signature))
+	if err != nil {
+		return nil, fmt.Errorf("the signature cannot be read: %w", err)
+	}
+	if block.Type != openpgp.SignatureType {
+		return nil, fmt.Errorf("the signature is none but a %q: give the file with the signature", block.Type)
+	}
+	return block.Body, nil
+}
+
+// verify asks for one good signature among several: a list is signed by an old key and its successor
+// for a while.
+func (k KeyRing) verify(text []byte, signatures io.Reader) error {
+	content, err := io.ReadAll(io.LimitReader(signatures, maxSignature+1))
+	if err != nil {
+		return fmt.Errorf("the signature is damaged: %w", err)
+	}
+	if len(content) > maxSignature {
+		return fmt.Errorf("the signature has more than %d KiB, as none has: check where it comes from", maxSignature>>10)
+	}
+	var failures []error
+	packets := packet.NewOpaqueReader(bytes.NewReader(content))
+	for {
+		next, err := packets.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			failures = append(failures, fmt.Errorf("the signature is damaged: %w", err))
+			break
+		}
+		if err = k.verifyPacket(text, next); err == nil {
+			return nil
+		}
+		failures = append(failures, err)
+	}
+	if len(failures) == 0 {
+		return errors.New("the signature is empty: check where it comes from")
+	}
+	return k.explain(failures)
+}
+
+// verifyPacket checks one signature alone, for the library stops at the first one that it knows the
+// key of.
+func (k KeyRing) verifyPacket(text []byte, raw *packet.OpaquePacket) error {
+	parsed, err := raw.Parse()
+	if unsupported := pgperrors.UnsupportedError(""); errors.As(err, &unsupported) {
+		return fmt.Errorf("the signature is of a kind that is not accepted, such as one made with MD5: ask the distributor for a newer one: %w", err)
+	}
+	if err != nil {
+		return fmt.Errorf("the signature cannot be read: %w", err)
+	}
+	signature, ok := parsed.(*packet.Signature)
+	if !ok || signature.IssuerKeyId == nil {
+		return errors.New("the signature is none, or does not say by which key it was made: check where it comes from")
+	}
+	signer := *signature.IssuerKeyId
+	if len(k.keys.KeysById(signer)) == 0 {
+		return &foreignSignerError{signer}
+	}
+	if !slices.Contains(trustedHashes, signature.Hash) {
+		return fmt.Errorf("the signature by the key %016X is made with %s, which can be forged: ask the distributor for a newer one", signer, signature.Hash)
+	}
+	var alone bytes.Buffer
+	if err := raw.Serialize(&alone); err != nil {
+		return err
+	}
+	_, err = openpgp.CheckDetachedSignature(k.keys, bytes.NewReader(text), &alone, nil)
+	if err != nil {
+		return fmt.Errorf("the signature by the key %016X does not hold: %w", signer, signatureCause(err))
+	}
+	return nil
+}
+
+// foreignSignerError is a signature by none of the keys.
+type foreignSignerError struct{ signer uint64 }
+
+func (e *foreignSignerError) Error() string {
+	return fmt.Sprintf("it is signed by the key %016X", e.signer)
+}
+
+// explain makes one error out of those of all signatures. Who else has signed tells nothing where
+// one of the keys has signed as well.
+func (k KeyRing) explain(failures []error) error {
+	isForeign := func(err error) bool { return errors.As(err, new(*foreignSignerError)) }
+	if known := slices.DeleteFunc(slices.Clone(failures), isForeign); len(known) > 0 {
+		return errors.Join(known[:min(len(known), maxShown)]...)
+	}
+	var signers []string
+	for _, failure := range failures {
+		signers = append(signers, failure.Error())
+	}
+	return fmt.Errorf("%s, and the keys given are %s: give the key that has signed, once you know that it is the distributor's", someOf(slices.Compact(signers)), k)
+}
+
+// signatureCause says what can be done where the library has only the cause.
+func signatureCause(err error) error {
+	var invalid pgperrors.SignatureError
+	switch {
+	case errors.Is(err, pgperrors.ErrKeyExpired):
+		return errors.New("the key has expired: get it anew from the distributor, who may have prolonged it, or get their new key")
+	case errors.Is(err, pgperrors.ErrKeyRevoked):
+		return errors.New("the key was revoked by its owner: get their new key")
+	case errors.Is(err, pgperrors.ErrSignatureExpired):
+		return errors.New("it has expired, or is from the future: check this machine's clock, and get the list and its signature anew")
+	case errors.Is(err, pgperrors.ErrUnknownIssuer):
+		return errors.New("its owner does not let this key sign: get their key for signatures")
+	case errors.As(err, &invalid):
+		return errors.New("the list was changed after it was signed, or the signature is of another file")
+	}
+	return err
+}
