@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -178,9 +179,9 @@ func exampleVariables(t *testing.T) config.Variables {
 	// A distribution's folder of images, whatever its files are called.
 	images := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case strings.HasPrefix(r.URL.Path, "/kernel"):
+		case strings.HasPrefix(path.Base(r.URL.Path), "kernel"):
 			http.ServeFile(w, r, kernel)
-		case strings.HasPrefix(r.URL.Path, "/initrd"):
+		case strings.HasPrefix(path.Base(r.URL.Path), "initrd"):
 			http.ServeFile(w, r, initrd)
 		default:
 			http.NotFound(w, r)
@@ -190,6 +191,8 @@ func exampleVariables(t *testing.T) config.Variables {
 	sum := sha256.Sum256([]byte(readFile(t, kernel)))
 	return config.Variables{
 		"images":          config.StringVariable(images.URL),
+		"debian":          config.StringVariable(images.URL),
+		"fedora":          config.StringVariable(images.URL),
 		"kernel":          config.StringVariable(kernel),
 		"initrd":          config.StringVariable(initrd),
 		"kernel_checksum": config.StringVariable("sha256:" + hex.EncodeToString(sum[:])),

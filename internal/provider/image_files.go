@@ -6,13 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"strings"
 
-	"github.com/hashicorp/terraform-plugin-framework/attr"
-	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
@@ -29,14 +24,26 @@ var bootFileChecks = map[string]func(head []byte) error{
 	"initrd": image.CheckInitrd,
 }
 
-// bootFileModel is a kernel. An initrd is one without a command line.
+// bootFileModel is a kernel or an initrd: what only the other one has is null.
 type bootFileModel struct {
-	initrdModel
+	sourceModel
+	Cmdline types.String
+	Inject  types.Map
+}
+
+type kernelModel struct {
+	sourceModel
 	Cmdline types.String `tfsdk:"cmdline"`
 }
 
 type initrdModel struct {
+	sourceModel
+	Inject types.Map `tfsdk:"inject"`
+}
+
+type sourceModel struct {
 	Source    types.String `tfsdk:"source"`
+	ISOPath   types.String `tfsdk:"iso_path"`
 	Checksum  types.String `tfsdk:"checksum"`
 	FileName  types.String `tfsdk:"file_name"`
 	Path      types.String `tfsdk:"path"`
@@ -44,66 +51,14 @@ type initrdModel struct {
 	SizeBytes types.Int64  `tfsdk:"size_bytes"`
 }
 
-var initrdTypes = map[string]attr.Type{
-	"source":     types.StringType,
-	"checksum":   types.StringType,
-	"file_name":  types.StringType,
-	"path":       types.StringType,
-	"sha256":     types.StringType,
-	"size_bytes": types.Int64Type,
-}
+var (
+	kernelTypes = typesOf(kernelAttribute.Attributes)
+	initrdTypes = typesOf(initrdAttribute.Attributes)
+)
 
-var kernelTypes = func() map[string]attr.Type {
-	kernel := maps.Clone(initrdTypes)
-	kernel["cmdline"] = types.StringType
-	return kernel
-}()
-
-var commandLine = rule{"command line", image.CheckCommandLine}
-
-func kernelAttributes() map[string]schema.Attribute {
-	kernel := initrdAttributes("kernel")
-	kernel["cmdline"] = schema.StringAttribute{
-		MarkdownDescription: "Command line that is written into the published kernel itself, for one that is longer than the 895 bytes which `append` of a pxelinux entry can have: " +
-			"up to what the kernel takes, which usually is 4095 bytes. An entry that boots this kernel needs no `append`; what it has is not used. " +
-			"Then `checksum` is that of the source, but `path`, `sha256` and `size_bytes` are those of the published kernel. " +
-			"Linux panics when more than some 30 words have a name that it does not know, unless there is a dot in it. Anyone on the network can read the command line.",
-		Optional:   true,
-		Validators: []validator.String{commandLine},
-	}
-	return kernel
-}
-
-// initrdAttributes are those of the initrd, and with this kind those that the kernel has as well.
-func initrdAttributes(kind string) map[string]schema.Attribute {
-	return map[string]schema.Attribute{
-		"source": schema.StringAttribute{
-			MarkdownDescription: "Where the " + kind + " comes from: an `http` or `https` URL, or a path on the machine that runs Terraform.",
-			Required:            true,
-		},
-		"checksum": schema.StringAttribute{
-			MarkdownDescription: "`sha256:…` or `sha512:…`. What does not match is not published. With a `sha256:` a file that is on the host already is not fetched.",
-			Optional:            true,
-			Validators:          []validator.String{checksum},
-		},
-		"file_name": schema.StringAttribute{
-			MarkdownDescription: "Name of the file under the TFTP root, instead of one that carries the content.",
-			Optional:            true,
-			Validators:          []validator.String{objectName},
-		},
-		"path": schema.StringAttribute{
-			MarkdownDescription: "Path relative to the TFTP root, as a pxelinux entry needs it.",
-			Computed:            true,
-		},
-		"sha256": schema.StringAttribute{
-			MarkdownDescription: "SHA-256 of the file on the host, in hexadecimal digits.",
-			Computed:            true,
-		},
-		"size_bytes": schema.Int64Attribute{
-			MarkdownDescription: "Size of the file on the host.",
-			Computed:            true,
-		},
-	}
+// newBootFile is a file of which nothing is known.
+func newBootFile() *bootFileModel {
+	return &bootFileModel{Inject: types.MapNull(injectType)}
 }
 
 // name is the name of the file under the TFTP root, which carries its content unless told otherwise.
@@ -114,26 +69,38 @@ func (f bootFileModel) name(imageName types.String, kind, sha256 string) string 
 	return fmt.Sprintf("%s-%s-%.12s", imageName.ValueString(), kind, sha256)
 }
 
+// publishedFile is what an image remembers of a file that it has published.
+type publishedFile struct {
+	tftproot.File
+	Injected string `json:",omitempty"` // digest of the files that were put into an initrd
+}
+
 // plan fills in what will be on the host after the apply. before is what the state has of this
 // image, published what was last published.
-func (f *bootFileModel) plan(ctx context.Context, imageName types.String, kind string, before *bootFileModel, published *tftproot.File, diags *diag.Diagnostics) {
+func (f *bootFileModel) plan(ctx context.Context, from sources, imageName types.String, kind string, before *bootFileModel, published *publishedFile) error {
 	f.Path, f.SHA256, f.SizeBytes = types.StringUnknown(), types.StringUnknown(), types.Int64Unknown()
-	if f.Source.IsUnknown() || f.Checksum.IsUnknown() || f.FileName.IsUnknown() || f.Cmdline.IsUnknown() || imageName.IsUnknown() {
-		return
+	if f.hasUnknown(ctx) || imageName.IsUnknown() {
+		return nil
 	}
-	if f.confirms(ctx, kind, before) {
+	if f.confirms(ctx, from, kind, before) {
 		*f = *before
-		return
+		return nil
 	}
-	sha256, size, err := f.expected(ctx, kind)
 	kept := published != nil && f.comesFrom(before, published)
+	injected, err := f.injectedDigest(ctx)
+	if err == nil {
+		kept = kept && published.Injected == injected
+	}
+	var sha256 string
+	var size int64
+	if err == nil {
+		sha256, size, err = f.expected(ctx, from, kind)
+	}
 	if kept && errors.Is(err, fs.ErrNotExist) {
 		err = nil // a local file that is not needed any more may go, or nobody could destroy without it
 	}
 	if err != nil {
-		at := faultyAttribute(kind, err)
-		diags.AddAttributeError(at, "Unable to read "+kind, sentence(within(at, err)))
-		return
+		return err
 	}
 	if sha256 == "" && kept {
 		sha256 = published.SHA256
@@ -142,26 +109,39 @@ func (f *bootFileModel) plan(ctx context.Context, imageName types.String, kind s
 		size = published.Size
 	}
 	if sha256 == "" {
-		return
+		return nil
 	}
 	f.SHA256 = types.StringValue(sha256)
 	f.Path = types.StringValue(f.name(imageName, kind, sha256))
 	if size > 0 {
 		f.SizeBytes = types.Int64Value(size)
 	}
+	return nil
+}
+
+// hasUnknown tells whether a part of the description is known only after apply.
+func (f bootFileModel) hasUnknown(ctx context.Context) bool {
+	inject, err := f.Inject.ToTerraformValue(ctx)
+	return err != nil || !inject.IsFullyKnown() ||
+		f.Source.IsUnknown() || f.ISOPath.IsUnknown() || f.Checksum.IsUnknown() || f.FileName.IsUnknown() || f.Cmdline.IsUnknown()
 }
 
 // expected is what can be known of the published file before its source is fetched: by the checksum
 // that is given, else by reading a local file. "" is nothing.
-func (f bootFileModel) expected(ctx context.Context, kind string) (sha256 string, size int64, err error) {
-	sum, err := f.outcome()
-	if err != nil || sum.Algorithm == "sha256" {
-		return sum.Hex, 0, err
+func (f bootFileModel) expected(ctx context.Context, from sources, kind string) (sha256 string, size int64, err error) {
+	if _, isList := image.ListOf(f.Checksum.ValueString()); isList {
+		return "", 0, nil
+	}
+	if !f.isMadeAnew() && !f.Checksum.IsNull() {
+		sum, err := image.ParseChecksum(f.Checksum.ValueString())
+		if err != nil || sum.Algorithm == "sha256" {
+			return sum.Hex, 0, err
+		}
 	}
 	if isWeb(f.Source.ValueString()) {
 		return "", 0, nil
 	}
-	content, err := f.open(ctx, kind)
+	content, err := f.open(ctx, from, kind)
 	if err != nil {
 		return "", 0, err
 	}
@@ -170,13 +150,16 @@ func (f bootFileModel) expected(ctx context.Context, kind string) (sha256 string
 	return content.SHA256(), size, err
 }
 
+// isMadeAnew tells whether what is published is not the source as it is.
+func (f bootFileModel) isMadeAnew() bool { return !f.Cmdline.IsNull() || !f.Inject.IsNull() }
+
 // promised is what the source must hash to: what the user gives, else what the plan found, if the
 // source is published as it is.
-func (f bootFileModel) promised() (image.Checksum, error) {
+func (f bootFileModel) promised(ctx context.Context, from sources) (image.Checksum, error) {
 	switch {
 	case !f.Checksum.IsNull():
-		return image.ParseChecksum(f.Checksum.ValueString())
-	case !f.Cmdline.IsNull():
+		return from.checksum(ctx, f)
+	case f.isMadeAnew():
 		return image.Checksum{}, nil
 	default:
 		return f.planned(), nil
@@ -184,11 +167,11 @@ func (f bootFileModel) promised() (image.Checksum, error) {
 }
 
 // outcome is what the published file must hash to.
-func (f bootFileModel) outcome() (image.Checksum, error) {
-	if f.Cmdline.IsNull() {
-		return f.promised()
+func (f bootFileModel) outcome(ctx context.Context, from sources) (image.Checksum, error) {
+	if f.isMadeAnew() {
+		return f.planned(), nil
 	}
-	return f.planned(), nil
+	return f.promised(ctx, from)
 }
 
 // planned is what the plan found that the published file will hash to.
@@ -215,11 +198,11 @@ func (f bootFileModel) isImported() bool {
 
 // confirms tells whether the source has just the content that was imported, by reading it. What the
 // import wrote for the source then stays, and the plan is empty.
-func (f bootFileModel) confirms(ctx context.Context, kind string, imported *bootFileModel) bool {
+func (f bootFileModel) confirms(ctx context.Context, from sources, kind string, imported *bootFileModel) bool {
 	if imported == nil || !imported.isImported() || !f.describesAs(imported) {
 		return false
 	}
-	content, err := f.open(ctx, kind)
+	content, err := f.open(ctx, from, kind)
 	if err != nil {
 		return false
 	}
@@ -230,14 +213,15 @@ func (f bootFileModel) confirms(ctx context.Context, kind string, imported *boot
 
 // comesFrom tells whether the content, which is on the host as it was published, is described as it
 // was before.
-func (f bootFileModel) comesFrom(before *bootFileModel, published *tftproot.File) bool {
+func (f bootFileModel) comesFrom(before *bootFileModel, published *publishedFile) bool {
 	return before != nil && before.SHA256.ValueString() == published.SHA256 &&
 		f.Source.Equal(before.Source) && f.describesAs(before)
 }
 
 // describesAs tells whether two files are described in the same way, but for where they come from.
 func (f bootFileModel) describesAs(other *bootFileModel) bool {
-	return f.Checksum.Equal(other.Checksum) && f.FileName.Equal(other.FileName) && f.Cmdline.Equal(other.Cmdline)
+	return f.ISOPath.Equal(other.ISOPath) && f.Checksum.Equal(other.Checksum) && f.FileName.Equal(other.FileName) &&
+		f.Cmdline.Equal(other.Cmdline) && f.Inject.Equal(other.Inject)
 }
 
 // unchanged tells whether what is planned is what the host has.

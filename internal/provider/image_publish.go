@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"regexp"
@@ -12,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -22,12 +22,12 @@ import (
 )
 
 // publishedFiles are the files of an image on the host, by kind.
-type publishedFiles map[string]*tftproot.File
+type publishedFiles map[string]*publishedFile
 
 func loadPublishedFiles(ctx context.Context, private privateState, diags *diag.Diagnostics) publishedFiles {
 	files := publishedFiles{}
 	for _, kind := range bootFileKinds {
-		if file := loadPrivate[tftproot.File](ctx, private, kind, diags); file != nil {
+		if file := loadPrivate[publishedFile](ctx, private, kind, diags); file != nil {
 			files[kind] = file
 		}
 	}
@@ -58,10 +58,21 @@ func (r *imageResource) directory(m imageModel) tftproot.Directory {
 	return virt.NewDirectory(r.host, m.TFTPRoot.ValueString())
 }
 
+// sources are where the image's files come from. Only an apply reads lists, and so needs the key.
+func (m imageModel) sources(ctx context.Context, diags *diag.Diagnostics) sources {
+	return sources{Client: trust(ctx, m.TLS, diags)}
+}
+
 // publish publishes the files of an image side by side and fills in what became known. Those that
 // are on the host as planned, by prior, are left alone. When one fails, those that were new with
 // this call are removed again; before are those that were there.
 func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, before publishedFiles, verb string, diags *diag.Diagnostics) publishedFiles {
+	from := m.sources(ctx, diags)
+	from.signing = signing(ctx, from.Client, m.ChecksumSignature, diags)
+	m.describe(ctx, from, diags)
+	if diags.HasError() {
+		return nil
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	published := publishedFiles{}
@@ -77,7 +88,7 @@ func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, befor
 			continue
 		}
 		all.Go(func() {
-			now, err := r.publishFile(ctx, *m, kind, *file, before[kind])
+			now, err := r.publishFile(ctx, *m, from, kind, *file, before[kind])
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -88,7 +99,7 @@ func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, befor
 				return
 			}
 			published[kind] = &now
-			file.setPresent(&now)
+			file.setPresent(&now.File)
 			m.setFile(ctx, kind, file, diags)
 			r.note(*m, kind, *file)
 		})
@@ -110,10 +121,37 @@ func (r *imageResource) note(m imageModel, kind string, file bootFileModel) {
 	r.plans.files.add(m.TFTPRoot.ValueString()+"/"+file.Path.ValueString(), plannedFile{kind, uint64(file.SizeBytes.ValueInt64())})
 }
 
+// describe reads the manifest where the image is described by one, and its files are not known yet.
+func (m *imageModel) describe(ctx context.Context, from sources, diags *diag.Diagnostics) {
+	ins := as[insModel](ctx, m.INS, diags)
+	if ins == nil || !m.Kernel.IsUnknown() {
+		return
+	}
+	kernel, initrd, cmdline, err := from.manifest(ctx, *ins)
+	if err != nil {
+		diags.AddAttributeError(path.Root("ins"), "Unable to read the manifest", sentence(err))
+		return
+	}
+	m.Initrd, m.Cmdline = types.ObjectNull(initrdTypes), types.StringValue(cmdline)
+	m.setFile(ctx, "kernel", kernel, diags)
+	if initrd != nil {
+		m.setFile(ctx, "initrd", initrd, diags)
+	}
+}
+
 // publishFile streams one file from its source to the host, unless it is there. before is the one
 // that it follows.
-func (r *imageResource) publishFile(ctx context.Context, m imageModel, kind string, file bootFileModel, before *tftproot.File) (tftproot.File, error) {
-	outcome, err := file.outcome()
+func (r *imageResource) publishFile(ctx context.Context, m imageModel, from sources, kind string, file bootFileModel, before *publishedFile) (publishedFile, error) {
+	injected, err := file.injectedDigest(ctx)
+	if err != nil {
+		return publishedFile{}, err
+	}
+	now, err := r.publishContent(ctx, m, from, kind, file, before)
+	return publishedFile{now, injected}, err
+}
+
+func (r *imageResource) publishContent(ctx context.Context, m imageModel, from sources, kind string, file bootFileModel, before *publishedFile) (tftproot.File, error) {
+	outcome, err := file.outcome(ctx, from)
 	if err != nil {
 		return tftproot.File{}, err
 	}
@@ -128,33 +166,50 @@ func (r *imageResource) publishFile(ctx context.Context, m imageModel, kind stri
 		return final
 	}
 	dir := r.directory(m)
-	part := fmt.Sprintf("%s-%s.part", m.Name.ValueString(), kind)
+	leftovers, err := tftproot.FindLeftovers(ctx, dir, m.stagedFiles(kind, there))
+	if err != nil {
+		return tftproot.File{}, err
+	}
 	if outcome.Algorithm == "sha256" {
 		now, found, err := tftproot.Published(ctx, dir, name(outcome.Hex), outcome.Hex)
-		if found && slices.Contains(there, part) { // a run was killed after its last byte
-			err = dir.Remove(ctx, part)
+		if found {
+			err = leftovers.RemoveIdle(ctx, dir)
 		}
 		if err != nil || found {
 			return now, err
 		}
 	}
-	if err := file.checkFree(there, part, before); err != nil {
+	if err := file.checkFree(there, len(leftovers) > 0, before); err != nil {
 		return tftproot.File{}, err
 	}
-	content, err := file.open(ctx, kind)
+	content, err := file.open(ctx, from, kind)
 	if err != nil {
 		return tftproot.File{}, err
 	}
 	defer content.Close()
-	return tftproot.PublishByContent(ctx, dir, part, name, content)
+	if err := leftovers.RemoveIdle(ctx, dir); err != nil {
+		return tftproot.File{}, err
+	}
+	return tftproot.PublishByContent(ctx, dir, m.stagedFile(kind), name, content)
+}
+
+// stagedFile is a name for a file that is being published, and that no other run has.
+func (m imageModel) stagedFile(kind string) string {
+	return fmt.Sprintf("%s-%s-%.8s.part", m.Name.ValueString(), kind, uuid.NewString())
+}
+
+// stagedFiles are those among the names that runs have given by stagedFile.
+func (m imageModel) stagedFiles(kind string, names []string) []string {
+	pattern := regexp.MustCompile("^" + regexp.QuoteMeta(m.Name.ValueString()+"-"+kind+"-") + `[0-9a-f]{8}\.part$`)
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !pattern.MatchString(name) })
 }
 
 // checkFree refuses to overwrite a file under a name that the user chose and that is not before's,
 // unless a staged file tells that a run was killed, which may have left half of its own there. A
 // name that carries the content is nobody else's.
-func (f bootFileModel) checkFree(there []string, part string, before *tftproot.File) error {
+func (f bootFileModel) checkFree(there []string, killed bool, before *publishedFile) error {
 	name := f.FileName.ValueString()
-	if before != nil && before.Name == name || !slices.Contains(there, name) || slices.Contains(there, part) {
+	if before != nil && before.Name == name || !slices.Contains(there, name) || killed {
 		return nil
 	}
 	return fileNameError{fmt.Errorf("a file %q is under the TFTP root already, with other content or a mode in which guests cannot read it; choose another file_name, or remove the file from the host", name)}
@@ -169,6 +224,10 @@ func faultyAttribute(kind string, err error) path.Path {
 		return path.Root(kind).AtName("cmdline")
 	case errors.As(err, new(fileNameError)):
 		return path.Root(kind).AtName("file_name")
+	case errors.As(err, new(checksumError)):
+		return path.Root(kind).AtName("checksum")
+	case errors.As(err, new(injectError)):
+		return path.Root(kind).AtName("inject")
 	default:
 		return path.Root("tftp_root")
 	}
@@ -179,54 +238,17 @@ type (
 	sourceError   struct{ error }
 	cmdlineError  struct{ error }
 	fileNameError struct{ error }
+	checksumError struct{ error }
+	injectError   struct{ error }
 )
 
 func (e sourceError) Unwrap() error { return e.error }
 
 func (e cmdlineError) Unwrap() error { return e.error }
 
-// content is a boot file on its way from its source. What is no such file, by its first bytes, does
-// not open; what is not whole, or not what was promised, ends with an error.
-type content struct {
-	*image.Digest
-	io.Closer
-}
+func (e checksumError) Unwrap() error { return e.error }
 
-// open opens the source of a file, and writes the command line into it that it is to carry.
-func (f bootFileModel) open(ctx context.Context, kind string) (*content, error) {
-	promised, err := f.promised()
-	if err != nil {
-		return nil, err
-	}
-	stream, err := image.Client{}.Open(ctx, f.Source.ValueString())
-	if err != nil {
-		return nil, sourceError{err}
-	}
-	checked, err := image.Sniff(stream, bootFileChecks[kind])
-	if err != nil {
-		stream.Close()
-		return nil, sourceError{fmt.Errorf("unable to use %s: %w", stream.Source, err)}
-	}
-	source := &content{image.Verify(checked, promised, stream.Source), stream}
-	if f.Cmdline.IsNull() {
-		return source, nil
-	}
-	kernel, err := image.WithCommandLine(source, f.Cmdline.ValueString())
-	if err != nil {
-		stream.Close()
-		return nil, cmdlineError{err}
-	}
-	return &content{image.Verify(kernel, f.planned(), stream.Source+" with its command line"), stream}, nil
-}
-
-// Read implements io.Reader.
-func (c *content) Read(p []byte) (int, error) {
-	n, err := c.Digest.Read(p)
-	if err != nil && err != io.EOF {
-		err = sourceError{err}
-	}
-	return n, err
-}
+func (e injectError) Unwrap() error { return e.error }
 
 // remove removes files; what is gone already, with its pool or alone, is passed over.
 func (r *imageResource) remove(ctx context.Context, m imageModel, names []string) error {
@@ -254,14 +276,14 @@ func (r *imageResource) findFiles(ctx context.Context, m imageModel) (publishedF
 			return nil, fmt.Errorf("there is more than one %s of that name: %s; remove those that are not meant", kind, strings.Join(matching, ", "))
 		}
 		if len(matching) == 1 {
-			found[kind] = &tftproot.File{Name: matching[0]}
+			found[kind] = &publishedFile{File: tftproot.File{Name: matching[0]}}
 		}
 	}
 	return found, err
 }
 
 // findCommandLine writes into the state the command line that a kernel which is being imported carries.
-func (r *imageResource) findCommandLine(ctx context.Context, m *imageModel, kernel *tftproot.File, diags *diag.Diagnostics) error {
+func (r *imageResource) findCommandLine(ctx context.Context, m *imageModel, kernel *publishedFile, diags *diag.Diagnostics) error {
 	if kernel == nil {
 		return nil
 	}
@@ -270,7 +292,9 @@ func (r *imageResource) findCommandLine(ctx context.Context, m *imageModel, kern
 		return err
 	}
 	if cmdline, found := head.CommandLine(); found {
-		m.setFile(ctx, "kernel", &bootFileModel{Cmdline: types.StringValue(cmdline)}, diags)
+		file := newBootFile()
+		file.Cmdline = types.StringValue(cmdline)
+		m.setFile(ctx, "kernel", file, diags)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package provider
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"testing"
@@ -31,9 +32,21 @@ func stalled(t *testing.T, times, bytes int) (*cli, *lab.Server) {
 func uploading(t *testing.T, since time.Time) {
 	t.Helper()
 	eventually(t, "a part of the kernel on the host", func() bool {
-		info, err := os.Stat(inSrv(t, "/srv/boot/acc-kernel.part"))
-		return err == nil && info.Size() >= 1<<20 && info.ModTime().After(since)
+		return slices.ContainsFunc(staged(t), func(part string) bool {
+			info, err := os.Stat(part)
+			return err == nil && info.Size() >= 1<<20 && info.ModTime().After(since)
+		})
 	})
+}
+
+// staged are the staged files of the kernel.
+func staged(t *testing.T) []string {
+	t.Helper()
+	parts, err := filepath.Glob(inSrv(t, "/srv/boot/acc-kernel-*.part"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parts
 }
 
 // applies applies at last, and checks that nothing is left of what went before.
@@ -59,7 +72,10 @@ func TestAccKilledInUpload(t *testing.T) {
 		if err := run.wait(10 * time.Second); err == nil {
 			t.Errorf("%s was killed, and the apply succeeded:\n%s", what, run.output.String())
 		}
-		expect(t, hostDir(t, "/srv/boot", "pxelinux.cfg", "acc-kernel.part"))
+		if parts := staged(t); len(parts) != 1 {
+			t.Errorf("%s was killed, and staged are %q", what, parts)
+		}
+		expect(t, hostAbsent(t, bootPath("kernel", bigKernel)))
 		if state := c.resources(); !slices.Equal(state, []string{testRoot}) {
 			t.Errorf("%s was killed, and the state holds %q", what, state)
 		}
@@ -94,4 +110,23 @@ func TestAccInterrupted(t *testing.T) {
 			c.applies()
 		})
 	}
+}
+
+// TestAccTwoRunsAtOnce has two runs publish the same image, the first of which waits for its server. The
+// second one is not held up by it, and what the first one does then harms nobody.
+func TestAccTwoRunsAtOnce(t *testing.T) {
+	first, server := stalled(t, 1, 3<<20)
+	begin := time.Now()
+	run := first.start("apply", "-auto-approve")
+	uploading(t, begin)
+	second := newCLI(t, lab.Shared(t).URI, from(server.Serve("kernel", bigKernel)))
+	second.must("apply", "-auto-approve")
+	second.applies()
+	run.signal(syscall.SIGINT)
+	if err := run.wait(10 * time.Second); err == nil {
+		t.Errorf("the first run succeeded:\n%s", run.output.String())
+	}
+	second.applies()
+	second.must("destroy", "-auto-approve")
+	first.applies()
 }

@@ -8,12 +8,14 @@ import (
 	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework-validators/resourcevalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
@@ -22,12 +24,16 @@ type imageResource struct{ configured }
 func newImageResource() resource.Resource { return &imageResource{} }
 
 type imageModel struct {
-	ID       types.String   `tfsdk:"id"`
-	TFTPRoot types.String   `tfsdk:"tftp_root"`
-	Name     types.String   `tfsdk:"name"`
-	Kernel   types.Object   `tfsdk:"kernel"`
-	Initrd   types.Object   `tfsdk:"initrd"`
-	Timeouts timeouts.Value `tfsdk:"timeouts"`
+	ID                types.String   `tfsdk:"id"`
+	TFTPRoot          types.String   `tfsdk:"tftp_root"`
+	Name              types.String   `tfsdk:"name"`
+	Kernel            types.Object   `tfsdk:"kernel"`
+	Initrd            types.Object   `tfsdk:"initrd"`
+	INS               types.Object   `tfsdk:"ins"`
+	Cmdline           types.String   `tfsdk:"cmdline"`
+	ChecksumSignature types.Object   `tfsdk:"checksum_signature"`
+	TLS               types.Object   `tfsdk:"tls"`
+	Timeouts          timeouts.Value `tfsdk:"timeouts"`
 }
 
 var imageIdentity = identity{"tftp_root", "name"}
@@ -53,21 +59,43 @@ func (r *imageResource) Schema(ctx context.Context, _ resource.SchemaRequest, re
 			"The host does not know where its files came from. After an import, each plan reads the sources, and changes nothing as long as they have the content that was imported.\n\n" +
 			"Anyone on a network that serves the TFTP root can read them.",
 		Attributes: map[string]schema.Attribute{
-			"id":        idAttribute("`<tftp_root>/<name>`."),
-			"tftp_root": replacingString("The `id` of the `netboot_tftp_root`.", objectName),
-			"name":      replacingString("What the files' names begin with.", objectName),
-			"kernel": schema.SingleNestedAttribute{
-				MarkdownDescription: "The kernel, as the firmware loads it: a raw s390x image. What is not one (an HTML page, an ELF or compressed file, another architecture's kernel) is refused.",
-				Required:            true,
-				Attributes:          kernelAttributes(),
-			},
-			"initrd": schema.SingleNestedAttribute{
-				MarkdownDescription: "The initial RAM disk. An entry for a kernel that needs none gets an empty one.",
-				Optional:            true,
-				Attributes:          initrdAttributes("initrd"),
-			},
-			"timeouts": timeoutsAttribute(ctx),
+			"id":                 idAttribute("`<tftp_root>/<name>`."),
+			"tftp_root":          replacingString("The `id` of the `netboot_tftp_root`.", objectName),
+			"name":               replacingString("What the files' names begin with.", objectName),
+			"kernel":             kernelAttribute,
+			"initrd":             initrdAttribute,
+			"ins":                insAttribute,
+			"checksum_signature": signatureAttribute,
+			"tls":                tlsAttribute,
+			"cmdline":            computedString("Command line of the parameter file that `ins` names."),
+			"timeouts":           timeoutsAttribute(ctx),
 		},
+	}
+}
+
+func (r *imageResource) ConfigValidators(context.Context) []resource.ConfigValidator {
+	return []resource.ConfigValidator{
+		resourcevalidator.ExactlyOneOf(path.MatchRoot("kernel"), path.MatchRoot("ins")),
+		resourcevalidator.Conflicting(path.MatchRoot("initrd"), path.MatchRoot("ins")),
+	}
+}
+
+func (r *imageResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var config imageModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	for _, kind := range bootFileKinds {
+		file := config.file(ctx, kind, &resp.Diagnostics)
+		if file == nil || file.ISOPath.IsNull() {
+			continue
+		}
+		if _, isList := image.ListOf(file.Checksum.ValueString()); isList {
+			at := path.Root(kind).AtName("checksum")
+			resp.Diagnostics.AddAttributeError(at, "Invalid checksum",
+				sentence(within(at, errors.New("a list has the checksum of the ISO image, of which only a part is fetched; give the checksum of the file in it, sha256:…, or leave it out"))))
+		}
 	}
 }
 
@@ -80,8 +108,9 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	if req.Plan.Raw.IsNull() {
 		return
 	}
-	var plan imageModel
+	var config, plan imageModel
 	var prior *imageModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
 	if resp.Diagnostics.HasError() {
@@ -91,17 +120,22 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	if !plan.TFTPRoot.IsUnknown() && !plan.Name.IsUnknown() {
 		plan.ID = types.StringValue(plan.id())
 	}
+	plan.complete(config, prior)
+	from := plan.sources(ctx, &resp.Diagnostics)
 	for _, kind := range bootFileKinds {
 		wanted := plan.file(ctx, kind, &resp.Diagnostics)
-		if wanted == nil {
+		if wanted == nil || resp.Diagnostics.HasError() {
 			continue
 		}
 		var before *bootFileModel
 		if prior != nil && prior.ID.Equal(plan.ID) {
 			before = prior.file(ctx, kind, &resp.Diagnostics)
 		}
-		published := loadPrivate[tftproot.File](ctx, req.Private, kind, &resp.Diagnostics)
-		wanted.plan(ctx, plan.Name, kind, before, published, &resp.Diagnostics)
+		published := loadPrivate[publishedFile](ctx, req.Private, kind, &resp.Diagnostics)
+		if err := wanted.plan(ctx, from, plan.Name, kind, before, published); err != nil {
+			at := faultyAttribute(kind, err)
+			resp.Diagnostics.AddAttributeError(at, "Unable to read "+kind, sentence(within(at, err)))
+		}
 		plan.setFile(ctx, kind, wanted, &resp.Diagnostics)
 		r.note(plan, kind, *wanted)
 	}
@@ -109,6 +143,21 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 	}
+}
+
+// complete fills in what the configuration leaves out: nothing, or what the manifest named, which is
+// read again only where it may name something else.
+func (m *imageModel) complete(config imageModel, prior *imageModel) {
+	if m.INS.IsNull() {
+		m.Cmdline = types.StringNull()
+		fill(&m.Initrd, config.Initrd, types.ObjectNull(initrdTypes))
+		return
+	}
+	if prior != nil && m.INS.Equal(prior.INS) {
+		m.Kernel, m.Initrd, m.Cmdline = prior.Kernel, prior.Initrd, prior.Cmdline
+		return
+	}
+	m.Kernel, m.Initrd, m.Cmdline = types.ObjectUnknown(kernelTypes), types.ObjectUnknown(initrdTypes), types.StringUnknown()
 }
 
 func (r *imageResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
@@ -153,7 +202,7 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 	}
 	present := 0
 	for kind, known := range published {
-		now, err := tftproot.Verify(ctx, dir, *known)
+		now, err := tftproot.Verify(ctx, dir, known.File)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			state.setPresent(ctx, kind, nil, &resp.Diagnostics)
@@ -166,7 +215,7 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 			present++
 			state.setPresent(ctx, kind, &now, &resp.Diagnostics)
 			if now.SHA256 == known.SHA256 || known.SHA256 == "" {
-				published[kind] = &now // so that a file that was only touched, or is imported, is not read again
+				published[kind] = &publishedFile{now, known.Injected} // so that a file that was only touched, or is imported, is not read again
 			}
 		}
 	}
@@ -248,26 +297,32 @@ func (m imageModel) checkNames(ctx context.Context, diags *diag.Diagnostics) {
 
 // file is the kernel or the initrd; nil where it is null, unknown or gone.
 func (m imageModel) file(ctx context.Context, kind string, diags *diag.Diagnostics) *bootFileModel {
-	var file bootFileModel
-	object, into := m.Kernel, any(&file)
-	if kind == "initrd" {
-		object, into = m.Initrd, &file.initrdModel
+	file := newBootFile()
+	if kind == "kernel" && !m.Kernel.IsUnknown() {
+		kernel := as[kernelModel](ctx, m.Kernel, diags)
+		if kernel == nil {
+			return nil
+		}
+		file.sourceModel, file.Cmdline = kernel.sourceModel, kernel.Cmdline
+		return file
 	}
-	if object.IsNull() || object.IsUnknown() {
-		return nil
+	if kind == "initrd" && !m.Initrd.IsUnknown() {
+		initrd := as[initrdModel](ctx, m.Initrd, diags)
+		if initrd == nil {
+			return nil
+		}
+		file.sourceModel, file.Inject = initrd.sourceModel, initrd.Inject
+		return file
 	}
-	diags.Append(object.As(ctx, into, objectAsOptions)...)
-	return &file
+	return nil
 }
 
 func (m *imageModel) setFile(ctx context.Context, kind string, file *bootFileModel, diags *diag.Diagnostics) {
-	var problems diag.Diagnostics
 	if kind == "initrd" {
-		m.Initrd, problems = types.ObjectValueFrom(ctx, initrdTypes, file.initrdModel)
+		m.Initrd = objectFrom(ctx, initrdTypes, initrdModel{file.sourceModel, file.Inject}, diags)
 	} else {
-		m.Kernel, problems = types.ObjectValueFrom(ctx, kernelTypes, file)
+		m.Kernel = objectFrom(ctx, kernelTypes, kernelModel{file.sourceModel, file.Cmdline}, diags)
 	}
-	diags.Append(problems...)
 }
 
 // setPresent writes into the state what is on the host: nil is nothing, and so is what no guest can
@@ -278,7 +333,7 @@ func (m *imageModel) setPresent(ctx context.Context, kind string, now *tftproot.
 	}
 	file := m.file(ctx, kind, diags)
 	if file == nil {
-		file = &bootFileModel{}
+		file = newBootFile()
 	}
 	file.setPresent(now)
 	m.setFile(ctx, kind, file, diags)

@@ -97,7 +97,7 @@ func TestAccImageInvalid(t *testing.T) {
 		{bootImage(fmt.Sprintf("kernel = {\n source = %q\n file_name = \"same\"\n}\n initrd = {\n source = %q\n file_name = \"same\"\n}", local(t, oldKernel), local(t, anInitrd))),
 			[]string{"Invalid file_name", "In initrd.file_name:", `published as "same" too`}},
 		{strings.Replace(from("/kernel"), `"acc"`, `"a/b"`, 1), []string{"Invalid name", "name      =", "slash"}},
-		{bootImage(""), []string{`"kernel" is required`}},
+		{bootImage(""), []string{"Exactly one of these attributes must be configured", "kernel", "ins"}},
 	} {
 		steps = append(steps, resource.TestStep{Config: test.config, PlanOnly: true, ExpectError: says(test.error...)})
 	}
@@ -112,7 +112,7 @@ func TestAccImageAfterAKilledRun(t *testing.T) {
 		resource.TestStep{Config: root(`path = "/srv/boot"`)},
 		resource.TestStep{
 			PreConfig: func() {
-				writeHostFile(t, "/srv/boot/acc-kernel.part", newKernel)
+				writeHostFile(t, "/srv/boot/acc-kernel-0a1b2c3d.part", newKernel)
 				writeHostFile(t, bootPath("kernel", oldKernel), oldKernel[:5000])
 			},
 			Config: from(kernel), Check: boots(t, oldKernel),
@@ -120,14 +120,14 @@ func TestAccImageAfterAKilledRun(t *testing.T) {
 		resource.TestStep{
 			PreConfig: func() {
 				rewrite(t, kernel, newKernel)
-				writeHostFile(t, "/srv/boot/acc-kernel.part", newKernel)
+				writeHostFile(t, "/srv/boot/acc-kernel-0a1b2c3d.part", newKernel)
 				writeHostFile(t, bootPath("kernel", newKernel), newKernel)
 			},
 			Config: from(kernel), Check: boots(t, newKernel),
 		},
 		resource.TestStep{
 			PreConfig: func() {
-				writeHostFile(t, "/srv/boot/acc-kernel.part", newKernel)
+				writeHostFile(t, "/srv/boot/acc-kernel-0a1b2c3d.part", newKernel)
 				writeHostFile(t, "/srv/boot/vmlinuz", newKernel[:5000])
 			},
 			Config: from(kernel, `file_name = "vmlinuz"`),

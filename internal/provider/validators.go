@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -38,12 +39,16 @@ func (r rule) ValidateString(_ context.Context, req validator.StringRequest, res
 var (
 	absolutePath = rule{"path", checkAbsolutePath}
 	objectName   = rule{"name", checkObjectName}
-	checksum     = rule{"checksum", func(value string) error { _, err := image.ParseChecksum(value); return err }}
+	checksum     = rule{"checksum", image.CheckReference}
 	duration     = rule{"duration", checkDuration}
 	leaseTime    = rule{"lease time", checkLeaseTime}
 	pattern      = rule{"pattern", checkPattern}
 	hostname     = rule{"host name", checkHostname}
 	duid         = rule{"DUID", checkDUID}
+
+	octalMode    = rule{"mode", checkOctalMode}
+	commandLine  = rule{"command line", image.CheckCommandLine}
+	checksumList = rule{"checksum", checkChecksumList}
 
 	dnsmasqOption = rule{"option of dnsmasq", checkDnsmasqOption}
 )
@@ -100,3 +105,18 @@ func checkPattern(value string) error {
 }
 
 func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
+
+func checkOctalMode(value string) error {
+	if mode, err := strconv.ParseUint(value, 8, 32); err != nil || mode > 0o7777 {
+		return fmt.Errorf("%q is not a mode in octal digits, such as \"0644\" or \"0755\"", value)
+	}
+	return nil
+}
+
+// checkChecksumList accepts the name of a list, which can speak of several files.
+func checkChecksumList(value string) error {
+	if _, isList := image.ListOf(value); !isList {
+		return fmt.Errorf("%q does not begin with file:; a manifest has several files, of which a list such as SHA256SUMS has the checksums", value)
+	}
+	return image.CheckReference(value)
+}

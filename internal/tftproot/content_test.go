@@ -26,8 +26,22 @@ func hashOf(content string) string {
 var final = named(hashOf(content))
 
 func publish(ctx context.Context, dir Directory, content io.Reader) (File, error) {
-	return PublishByContent(ctx, dir, part, named, content)
+	return PublishByContent(ctx, dir, part, named, &hashed{content: content, digest: newDigest()})
 }
+
+// hashed is content that hashes itself.
+type hashed struct {
+	content io.Reader
+	digest  *digest
+}
+
+func (h *hashed) Read(p []byte) (int, error) {
+	n, err := h.content.Read(p)
+	_, _ = h.digest.Write(p[:n])
+	return n, err
+}
+
+func (h *hashed) SHA256() string { return h.digest.String() }
 
 func TestPublishByContent(t *testing.T) {
 	tests := map[string]struct {
@@ -36,8 +50,6 @@ func TestPublishByContent(t *testing.T) {
 		copies int
 	}{
 		"new":                      {nil, nil, 1},
-		"leftover part":            {map[string]string{part: "half of something that is longer than the kernel"}, nil, 1},
-		"leftover part, hidden":    {map[string]string{part: "half"}, []string{part}, 1},
 		"same content":             {map[string]string{final: content}, nil, 0},
 		"same content, unreadable": {map[string]string{final: content}, []string{final}, 1},
 		"half copy":                {map[string]string{final: content[:10]}, nil, 1},
@@ -73,23 +85,21 @@ func TestPublishByContent(t *testing.T) {
 }
 
 func TestPublishByContentFaults(t *testing.T) {
-	for _, call := range []string{"Remove " + part, "Create " + part, "Write " + part, "Copy " + final, "Stat " + final} {
-		for _, before := range []map[string]string{{}, {part: "leftover"}} {
-			t.Run(call, func(t *testing.T) {
-				dir := newMemory(before)
-				dir.faults[call] = len(content) / 2
-				dir.after = func(made string) { // the fault passes, so that the clean-up succeeds
-					if made == call {
-						delete(dir.faults, call)
-					}
+	for _, call := range []string{"Create " + part, "Write " + part, "Remove " + final, "Copy " + final, "Stat " + final, "Remove " + part} {
+		t.Run(call, func(t *testing.T) {
+			dir := newMemory(nil)
+			dir.faults[call] = len(content) / 2
+			dir.after = func(made string) { // the fault passes, so that the clean-up succeeds
+				if made == call {
+					delete(dir.faults, call)
 				}
-				_, err := publish(t.Context(), dir, strings.NewReader(content))
-				if !errors.Is(err, errFault) {
-					t.Fatalf("got %v", err)
-				}
-				dir.expect(t, nil)
-			})
-		}
+			}
+			_, err := publish(t.Context(), dir, strings.NewReader(content))
+			if !errors.Is(err, errFault) {
+				t.Fatalf("got %v", err)
+			}
+			dir.expect(t, nil)
+		})
 	}
 }
 
@@ -135,7 +145,7 @@ func TestPublishByContentRemovesWhatItCannotFinish(t *testing.T) {
 }
 
 func TestPublishByContentCancelled(t *testing.T) {
-	calls := []string{"Remove " + part, "Create " + part, "Write " + part, "Stat " + final, "Copy " + final}
+	calls := []string{"Create " + part, "Write " + part, "Stat " + final, "Copy " + final}
 	for _, at := range calls {
 		t.Run("after "+at, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -266,5 +276,22 @@ func TestVerifyErrors(t *testing.T) {
 		if _, err := Verify(t.Context(), dir, File{Name: "kernel"}); !errors.Is(err, errFault) {
 			t.Errorf("%s: got %v", call, err)
 		}
+	}
+}
+
+// TestPublishByContentBeside has another run publish the same file at the same time.
+func TestPublishByContentBeside(t *testing.T) {
+	for there, failed := range map[string]bool{content: false, content[:10]: true} {
+		dir := newMemory(nil)
+		dir.after = func(call string) {
+			if call == "Remove "+final {
+				dir.put(final, []byte(there))
+			}
+		}
+		file, err := publish(t.Context(), dir, strings.NewReader(content))
+		if failed != (err != nil) || !failed && file.SHA256 != hashOf(content) || failed && !strings.Contains(err.Error(), "another run publishes it") {
+			t.Errorf("beside %q: %+v, %v", there, file, err)
+		}
+		dir.expect(t, map[string]string{final: there}) // which is the other run's
 	}
 }
