@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -211,20 +210,17 @@ func TestISORangesOfALargeImage(t *testing.T) {
 		image[record+9-i] = byte(from / 2048 >> (8 * i))
 	}
 	content := io.NewSectionReader(&sparse{image: image[:64<<10], from: from}, 0, sparseSize)
-	var requests int
-	var sent int64
-	source := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		requests++
-		w.Header().Set("ETag", `"1"`)
+	counts := isoServer{header: tagged(`"1"`)}
+	counts.fault = func(w http.ResponseWriter, r *http.Request, _ int) http.ResponseWriter {
 		http.ServeContent(w, r, "", time.Time{}, content)
-		n, _ := strconv.ParseInt(w.Header().Get("Content-Length"), 10, 64)
-		sent += n
-	})
-	got, err := fetchInISO(t.Context(), source, "kernel")
+		return nil
+	}
+	server := httptest.NewServer(&counts)
+	got, err := fetchInISO(t.Context(), server.URL, "kernel")
+	server.Close() // and so all is counted
 	expectBoot(t, got, err)
-	t.Logf("%d requests, %d bytes beside the content", requests, sent-int64(len(boot)))
-	if overhead := sent - int64(len(boot)); requests > 4 || overhead > 300<<10 {
-		t.Errorf("%d requests, %d bytes beside the content", requests, overhead)
+	if overhead := counts.sent - len(boot); len(counts.requests) > 4 || overhead > 300<<10 {
+		t.Errorf("%q, and %d bytes beside the content", counts.requests, overhead)
 	}
 }
 
@@ -487,5 +483,38 @@ func TestISOCancel(t *testing.T) {
 	}}
 	if _, err := fetchInISO(ctx, server.start(t), "kernel"); !errors.Is(err, stopped) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestISOBrokenBlocks(t *testing.T) {
+	notFound := func(w http.ResponseWriter, _ *http.Request, request int) http.ResponseWriter {
+		if request == 1 {
+			return w
+		}
+		w.WriteHeader(http.StatusNotFound)
+		return nil
+	}
+	cut := func(w http.ResponseWriter, _ *http.Request, request int) http.ResponseWriter {
+		if request == 1 {
+			return w
+		}
+		return &cutting{w, 1000}
+	}
+	cutWithoutRanges := func(w http.ResponseWriter, r *http.Request, request int) http.ResponseWriter {
+		return &cutting{withoutRanges(w, r, request), 3 * rangeBlock}
+	}
+	for name, tt := range map[string]struct {
+		fault func(http.ResponseWriter, *http.Request, int) http.ResponseWriter
+		want  string
+	}{
+		"gone":               {notFound, `the server answered "404 Not Found"`},
+		"cut":                {cut, "the connection broke after 1000 of 47104 bytes: unexpected EOF; it cannot be resumed"},
+		"cut without ranges": {cutWithoutRanges, "the connection broke after 393216 of 1095680 bytes: unexpected EOF; it cannot be resumed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := isoServer{image: isoImage(t), fault: tt.fault}
+			_, err := fetchInISO(t.Context(), server.start(t), "last")
+			expectError(t, err, tt.want)
+		})
 	}
 }

@@ -156,6 +156,21 @@ func TestFindLinks(t *testing.T) {
 	}
 }
 
+func TestFindShowsWhatItCan(t *testing.T) {
+	image := victim(t)
+	name := bytes.Index(image, []byte("\x00file")) + 1
+	image[name] = 0x1b
+	at(image, fileRecord+1)[0] = 1
+	i, err := Open(bytes.NewReader(image), int64(len(image)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = i.Find("\x1bile/file")
+	expectError(t, err, "/?ile is a file, not a directory")
+	_, err = i.Find("")
+	expectError(t, err, "/ is a directory; it has: ?ile")
+}
+
 // endless is an image of 8 TiB that repeats its first bytes for ever.
 type endless []byte
 
@@ -205,14 +220,6 @@ func FuzzFind(f *testing.F) {
 		image := bytes.Clone(images[uint(number)%uint(len(images))])
 		copy(image[uint(offset)%uint(len(image)):], patch)
 		expectWithin(t, image, path)
-	})
-}
-
-// FuzzImage has any bytes behind the system area, which no reader looks at.
-func FuzzImage(f *testing.F) {
-	f.Add(victim(f)[firstDescriptor*sectorSize:], "file")
-	f.Fuzz(func(t *testing.T, content []byte, path string) {
-		expectWithin(t, append(make([]byte, firstDescriptor*sectorSize), content...), path)
 	})
 }
 
