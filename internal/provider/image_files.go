@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -73,6 +75,7 @@ func (f bootFileModel) name(imageName types.String, kind, sha256 string) string 
 type publishedFile struct {
 	tftproot.File
 	Injected string `json:",omitempty"` // digest of the files that were put into an initrd
+	Stamp    string `json:",omitempty"` // of the source
 }
 
 // plan fills in what will be on the host after the apply. before is what the state has of this
@@ -93,7 +96,7 @@ func (f *bootFileModel) plan(ctx context.Context, from sources, imageName types.
 	}
 	var sha256 string
 	var size int64
-	if err == nil {
+	if err == nil && !(kept && published.Stamp != "" && published.Stamp == f.stamp()) {
 		sha256, size, err = f.expected(ctx, from, kind)
 	}
 	if kept && errors.Is(err, fs.ErrNotExist) {
@@ -148,6 +151,19 @@ func (f bootFileModel) expected(ctx context.Context, from sources, kind string) 
 	defer content.Close()
 	size, err = io.Copy(io.Discard, content)
 	return content.SHA256(), size, err
+}
+
+// stamp tells a local source from another version of it, by its size and the time of its modification,
+// so that a plan does not read it again. It is empty for any other source.
+func (f bootFileModel) stamp() string {
+	if strings.Contains(f.Source.ValueString(), "://") {
+		return ""
+	}
+	info, err := os.Stat(f.Source.ValueString())
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%d bytes of %s", info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano))
 }
 
 // isMadeAnew tells whether what is published is not the source as it is.

@@ -146,8 +146,9 @@ func (r *imageResource) publishFile(ctx context.Context, m imageModel, from sour
 	if err != nil {
 		return publishedFile{}, err
 	}
+	stamp := file.stamp() // before it is read: a change meanwhile then shows in the next plan
 	now, err := r.publishContent(ctx, m, from, kind, file, before)
-	return publishedFile{now, injected}, err
+	return publishedFile{now, injected, stamp}, err
 }
 
 func (r *imageResource) publishContent(ctx context.Context, m imageModel, from sources, kind string, file bootFileModel, before *publishedFile) (tftproot.File, error) {

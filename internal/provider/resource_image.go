@@ -215,7 +215,7 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 			present++
 			state.setPresent(ctx, kind, &now, &resp.Diagnostics)
 			if now.SHA256 == known.SHA256 || known.SHA256 == "" {
-				published[kind] = &publishedFile{now, known.Injected} // so that a file that was only touched, or is imported, is not read again
+				known.File = now // so that a file that was only touched, or is imported, is not read again
 			}
 		}
 	}

@@ -289,3 +289,33 @@ func TestAccImageISO(t *testing.T) {
 		},
 	)
 }
+
+// TestLifecycleImageUnchanged holds that a plan of an unchanged image asks the host once for each file, and
+// reads neither what is there nor its source.
+func TestLifecycleImageUnchanged(t *testing.T) {
+	h := newMemoryHost(t)
+	newCore(t, h, "netboot_tftp_root").must(`{"path": "/srv/boot"}`)
+	kernel, initrd := local(t, oldKernel), local(t, anInitrd)
+	config := fmt.Sprintf(`{"tftp_root": "srv-boot", "name": "acc", "kernel": {"source": %q}, "initrd": {"source": %q}}`, kernel, initrd)
+	c := newCore(t, h, "netboot_image")
+	c.must(config)
+	before := h.Calls("Volume")
+	info, err := os.Stat(kernel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rewrite(t, kernel, newKernel[:len(oldKernel)])
+	if err := os.Chtimes(kernel, info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	c.mustBeDone(config) // for nobody has looked into the file
+	if calls := h.Calls("Volume") - before; calls != 2 || h.Calls("Download") != 0 {
+		t.Errorf("the plan asked for volumes %d times, and read %d", calls, h.Calls("Download"))
+	}
+	if err := os.Chtimes(kernel, info.ModTime(), info.ModTime().Add(1)); err != nil {
+		t.Fatal(err)
+	}
+	if plan := c.plan(config); plan.problems.hasError() || plan.state.Equal(c.state) {
+		t.Errorf("the changed source was not found: %v", plan.problems)
+	}
+}
