@@ -96,7 +96,8 @@ func (f *bootFileModel) plan(ctx context.Context, from sources, imageName types.
 	}
 	var sha256 string
 	var size int64
-	if err == nil && !(kept && published.Stamp != "" && published.Stamp == f.stamp()) {
+	looksUnchanged := kept && published.Stamp != "" && published.Stamp == f.stamp()
+	if err == nil && !looksUnchanged {
 		sha256, size, err = f.expected(ctx, from, kind)
 	}
 	if kept && errors.Is(err, fs.ErrNotExist) {
