@@ -57,7 +57,8 @@ func (h *Host) CloneVolume(ctx context.Context, v Volume, from string) error {
 	return h.newVolume(ctx, v, func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error {
 		if v.Format == "raw" {
 			_, err := l.StorageVolCreateXMLFrom(pool, text, source, libvirt.StorageVolCreateReflink)
-			if !isCode(err, libvirt.ErrSystemError) { // which says that the file system cannot
+			// The file system cannot, or the other one is not raw.
+			if !isCode(err, libvirt.ErrSystemError) && !isCode(err, libvirt.ErrInvalidArg) {
 				return err
 			}
 		}
