@@ -146,6 +146,13 @@ func (r *imageResource) publishFile(ctx context.Context, m imageModel, from sour
 	if err != nil {
 		return publishedFile{}, err
 	}
+	if !file.Checksum.IsNull() { // a list, which is asked once
+		sum, err := from.checksum(ctx, file)
+		if err != nil {
+			return publishedFile{}, err
+		}
+		file.Checksum = types.StringValue(sum.String())
+	}
 	stamp := file.stamp() // before it is read: a change meanwhile then shows in the next plan
 	now, err := r.publishContent(ctx, m, from, kind, file, before)
 	return publishedFile{now, injected, stamp}, err

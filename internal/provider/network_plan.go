@@ -105,6 +105,7 @@ func (m networkModel) saveSet(ctx context.Context, private privateWriter, diags 
 			names = append(names, name)
 		}
 	}
+	slices.Sort(names)
 	savePrivate(ctx, private, setKey, &names, diags)
 }
 
