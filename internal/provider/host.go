@@ -15,6 +15,7 @@ type host interface {
 	volumeHost
 	networkHost
 	domainHost
+	WhileConnected(ctx context.Context) (context.Context, context.CancelFunc, error)
 }
 
 type poolHost interface {
@@ -34,6 +35,7 @@ type volumeHost interface {
 	ResizeVolume(ctx context.Context, pool, name string, capacity uint64, shrink bool) error
 	DeleteVolume(ctx context.Context, pool, name string) error
 	Upload(ctx context.Context, pool, name string, content io.Reader) error
+	Fill(ctx context.Context, pool, name string, content io.Reader) error
 	Download(ctx context.Context, pool, name string, to io.Writer) error
 }
 

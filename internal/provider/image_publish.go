@@ -154,7 +154,15 @@ func (r *imageResource) publishFile(ctx context.Context, m imageModel, from sour
 		file.Checksum = types.StringValue(sum.String())
 	}
 	stamp := file.stamp() // before it is read: a change meanwhile then shows in the next plan
-	now, err := r.publishContent(ctx, m, from, kind, file, before)
+	connected, cancel, err := r.host.WhileConnected(ctx)
+	if err != nil {
+		return publishedFile{}, err
+	}
+	defer cancel()
+	now, err := r.publishContent(connected, m, from, kind, file, before)
+	if err != nil && connected.Err() != nil && ctx.Err() == nil {
+		err = context.Cause(connected) // and not what it did to the source
+	}
 	return publishedFile{now, injected, stamp}, err
 }
 

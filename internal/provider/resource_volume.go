@@ -6,16 +6,9 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/resourcevalidator"
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/objectplanmodifier"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -33,16 +26,29 @@ type volumeResource struct{ configured }
 func newVolumeResource() resource.Resource { return &volumeResource{} }
 
 type volumeModel struct {
-	ID              types.String   `tfsdk:"id"`
-	Name            types.String   `tfsdk:"name"`
-	Pool            types.String   `tfsdk:"pool"`
-	Format          types.String   `tfsdk:"format"`
-	Capacity        sizeValue      `tfsdk:"capacity"`
-	CapacityBytes   types.Int64    `tfsdk:"capacity_bytes"`
-	AllocationBytes types.Int64    `tfsdk:"allocation_bytes"`
-	Backing         types.Object   `tfsdk:"backing"`
-	Path            types.String   `tfsdk:"path"`
-	Timeouts        timeouts.Value `tfsdk:"timeouts"`
+	ID                types.String   `tfsdk:"id"`
+	Name              types.String   `tfsdk:"name"`
+	Pool              types.String   `tfsdk:"pool"`
+	Format            types.String   `tfsdk:"format"`
+	Capacity          sizeValue      `tfsdk:"capacity"`
+	CapacityBytes     types.Int64    `tfsdk:"capacity_bytes"`
+	AllocationBytes   types.Int64    `tfsdk:"allocation_bytes"`
+	Preallocation     types.String   `tfsdk:"preallocation"`
+	ClusterSize       sizeValue      `tfsdk:"cluster_size"`
+	ClusterSizeBytes  types.Int64    `tfsdk:"cluster_size_bytes"`
+	Compat            types.String   `tfsdk:"compat"`
+	Backing           types.Object   `tfsdk:"backing"`
+	Owner             types.Int64    `tfsdk:"owner"`
+	Group             types.Int64    `tfsdk:"group"`
+	Mode              types.String   `tfsdk:"mode"`
+	Source            types.String   `tfsdk:"source"`
+	Checksum          types.String   `tfsdk:"checksum"`
+	ChecksumSignature types.Object   `tfsdk:"checksum_signature"`
+	TLS               types.Object   `tfsdk:"tls"`
+	CloudInit         types.Object   `tfsdk:"cloud_init"`
+	Ignition          types.String   `tfsdk:"ignition"`
+	Path              types.String   `tfsdk:"path"`
+	Timeouts          timeouts.Value `tfsdk:"timeouts"`
 }
 
 var volumeIdentity = identity{"pool", "name"}
@@ -60,82 +66,33 @@ func (r *volumeResource) IdentitySchema(_ context.Context, _ resource.IdentitySc
 }
 
 func (r *volumeResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
-	resp.Schema = schema.Schema{
-		MarkdownDescription: "A volume in a libvirt storage pool: a guest's disk.\n\nIt grows in place. It never shrinks, which would lose what lies behind the new end.",
-		Attributes: map[string]schema.Attribute{
-			"id":   idAttribute("`<pool>/<name>`."),
-			"name": replacingString("Name of the volume, and of its file in the pool's directory.", objectName),
-			"pool": schema.StringAttribute{
-				MarkdownDescription: "Name of the pool. Default: `default`; a host that has no such pool gets it at `" + defaultPoolPath + "` and keeps it. A change replaces the volume.",
-				Optional:            true,
-				Computed:            true,
-				Default:             stringdefault.StaticString(defaultPool),
-				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
-				Validators:          []validator.String{objectName},
-			},
-			"format": schema.StringAttribute{
-				MarkdownDescription: "`qcow2` or `raw`. Default: `qcow2`. A change replaces the volume.",
-				Optional:            true,
-				Computed:            true,
-				Default:             stringdefault.StaticString("qcow2"),
-				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
-				Validators:          []validator.String{stringvalidator.OneOf("qcow2", "raw")},
-			},
-			"capacity": schema.StringAttribute{
-				MarkdownDescription: "Size that the guest sees. " + sizeDescription + " With `backing`, the default is the size of that. It can grow.",
-				CustomType:          sizeType{},
-				Optional:            true,
-				Computed:            true,
-				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
-			},
-			"capacity_bytes": schema.Int64Attribute{
-				MarkdownDescription: "`capacity` in bytes.",
-				Computed:            true,
-			},
-			"allocation_bytes": schema.Int64Attribute{
-				MarkdownDescription: "Bytes that the volume takes on the host.",
-				Computed:            true,
-			},
-			"backing": schema.SingleNestedAttribute{
-				MarkdownDescription: "What a `qcow2` volume is laid over: reads go through to it until the guest writes. It must not change while overlays use it. A change replaces the volume.",
-				Optional:            true,
-				PlanModifiers:       []planmodifier.Object{objectplanmodifier.RequiresReplace()},
-				Attributes:          backingAttributes(),
-			},
-			"path": schema.StringAttribute{
-				MarkdownDescription: "Path of the volume's file on the host.",
-				Computed:            true,
-				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
-			},
-			"timeouts": timeoutsAttribute(ctx),
-		},
-	}
+	resp.Schema = volumeSchema(ctx)
 }
 
 func (r *volumeResource) ConfigValidators(context.Context) []resource.ConfigValidator {
-	return []resource.ConfigValidator{
-		resourcevalidator.AtLeastOneOf(path.MatchRoot("capacity"), path.MatchRoot("backing")),
+	capacity, backing, source := path.MatchRoot("capacity"), path.MatchRoot("backing"), path.MatchRoot("source")
+	cloudInit, ignition := path.MatchRoot("cloud_init"), path.MatchRoot("ignition")
+	validators := []resource.ConfigValidator{
+		resourcevalidator.AtLeastOneOf(capacity, backing, source, cloudInit, ignition),
+		resourcevalidator.Conflicting(backing, source),
+		resourcevalidator.Conflicting(cloudInit, ignition),
 	}
+	for _, ofDisk := range []path.Expression{capacity, backing, source, path.MatchRoot("preallocation")} {
+		validators = append(validators, resourcevalidator.Conflicting(ofDisk, cloudInit), resourcevalidator.Conflicting(ofDisk, ignition))
+	}
+	return validators
 }
 
 func (r *volumeResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	var config volumeModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	// QEMU rounds up what does not end with a sector.
-	const sector = 512
-	if config.Capacity.bytes()%sector != 0 {
-		resp.Diagnostics.AddAttributeError(path.Root("capacity"), "Invalid capacity",
-			fmt.Sprintf("%s is not a whole number of sectors of %d bytes.", config.Capacity.ValueString(), sector))
+	config.validateSizes(&resp.Diagnostics)
+	config.validateFormat(&resp.Diagnostics)
+	if backing := as[backingModel](ctx, config.Backing, &resp.Diagnostics); backing != nil && !config.Backing.IsUnknown() {
+		backing.validate(&resp.Diagnostics)
 	}
-	if config.Backing.IsNull() || config.Backing.IsUnknown() {
-		return
-	}
-	var backing backingModel
-	resp.Diagnostics.Append(config.Backing.As(ctx, &backing, objectAsOptions)...)
-	backing.validate(&resp.Diagnostics)
-	if config.Format.ValueString() == "raw" {
-		resp.Diagnostics.AddAttributeError(path.Root("format"), "Invalid format",
-			"A raw volume cannot be laid over another one. Use qcow2, or leave backing out.")
+	if _, err := config.seedVolume(ctx, &resp.Diagnostics); err != nil {
+		resp.Diagnostics.AddAttributeError(config.seedPath(), "Invalid seed", sentence(err))
 	}
 }
 
@@ -143,58 +100,27 @@ func (r *volumeResource) ImportState(ctx context.Context, req resource.ImportSta
 	volumeIdentity.importState(ctx, req, resp)
 }
 
-// ModifyPlan makes the id and the size known at plan, and refuses to shrink.
-func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if req.Plan.Raw.IsNull() {
-		return
-	}
-	var plan volumeModel
-	var state *volumeModel
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	if !plan.Name.IsUnknown() && !plan.Pool.IsUnknown() {
-		plan.ID = types.StringValue(plan.id())
-	}
-	if !plan.Capacity.IsUnknown() && !plan.Capacity.IsNull() {
-		plan.CapacityBytes = types.Int64Value(int64(plan.Capacity.bytes()))
-	}
-	if state != nil && plan.CapacityBytes.Equal(state.CapacityBytes) {
-		// An equal size keeps the state's words, and a volume that does not grow takes no more room.
-		plan.Capacity, plan.AllocationBytes = state.Capacity, state.AllocationBytes
-	}
-	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
-	if state == nil || plan.replaces(*state) || plan.Capacity.IsUnknown() {
-		return
-	}
-	if plan.Capacity.bytes() < uint64(state.CapacityBytes.ValueInt64()) {
-		resp.Diagnostics.AddAttributeError(path.Root("capacity"), fmt.Sprintf("Unable to shrink %s", plan.subject()),
-			fmt.Sprintf("It has %s and %s are planned. What lies behind the new end would be lost, so volumes only grow. "+
-				"To begin again with an empty smaller one, replace it: -replace=ADDRESS, or another name.", state.Capacity.ValueString(), plan.Capacity.ValueString()))
-	}
-}
-
-// replaces tells whether the plan is for another volume than that of the state.
-func (m volumeModel) replaces(state volumeModel) bool {
-	return !m.Pool.Equal(state.Pool) || !m.Name.Equal(state.Name) || !m.Format.Equal(state.Format) || !m.Backing.Equal(state.Backing)
-}
-
 func (r *volumeResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
-	var plan volumeModel
+	var plan, config volumeModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := bounded(ctx, plan.Timeouts.Create, callTimeout, &resp.Diagnostics)
+	ctx, cancel := bounded(ctx, plan.Timeouts.Create, plan.createTimeout(), &resp.Diagnostics)
 	defer cancel()
 
-	if at, err := r.create(ctx, plan, &resp.Diagnostics); err != nil {
+	made, at, err := r.create(ctx, plan, config, &resp.Diagnostics)
+	if err != nil {
 		fail(&resp.Diagnostics, at, "create", plan.subject(), err)
+	}
+	if resp.Diagnostics.HasError() {
 		return
 	}
-	r.refresh(ctx, &plan, &resp.Diagnostics)
+	if v := r.refresh(ctx, &plan, &resp.Diagnostics); v != nil && made != nil {
+		made.Written = v.ModTime
+	}
+	savePrivate(ctx, resp.Private, seedKey, made, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(volumeIdentity.set(ctx, resp.Identity, plan.Pool, plan.Name)...)
 }
@@ -202,6 +128,7 @@ func (r *volumeResource) Create(ctx context.Context, req resource.CreateRequest,
 func (r *volumeResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state volumeModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	known := loadPrivate[madeSeed](ctx, req.Private, seedKey, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -213,20 +140,27 @@ func (r *volumeResource) Read(ctx context.Context, req resource.ReadRequest, res
 		resp.State.RemoveResource(ctx)
 		return
 	}
+	var now *madeSeed
+	if err == nil {
+		now, err = r.readSeed(ctx, v, known, state.isImported())
+	}
+	if err == nil && now != nil && state.isImported() {
+		state.takeOver(ctx, *now, &resp.Diagnostics)
+	}
+	if err == nil {
+		state.fromVolume(v)
+		err = r.readBacking(ctx, &state, v.Backing, &resp.Diagnostics)
+	}
 	if err != nil {
 		fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
 		return
 	}
-	state.fromVolume(v)
-	if err := r.readBacking(ctx, &state, v.Backing, &resp.Diagnostics); err != nil {
-		fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
-		return
-	}
+	savePrivate(ctx, resp.Private, seedKey, now, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	resp.Diagnostics.Append(volumeIdentity.set(ctx, resp.Identity, state.Pool, state.Name)...)
 }
 
-// Update grows the volume; every other change replaces it.
+// Update grows the volume; other changes replace it, or have nothing to do on the host.
 func (r *volumeResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state volumeModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
@@ -264,25 +198,27 @@ func (r *volumeResource) Delete(ctx context.Context, req resource.DeleteRequest,
 	}
 }
 
-// create makes the volume; with an error it says which attribute that is about.
-func (r *volumeResource) create(ctx context.Context, m volumeModel, diags *diag.Diagnostics) (path.Path, error) {
+// create makes the volume, and returns what is to be remembered of a seed; with an error it says which
+// attribute that is about. Only the configuration has what is write-only.
+func (r *volumeResource) create(ctx context.Context, m, config volumeModel, diags *diag.Diagnostics) (*madeSeed, path.Path, error) {
 	if err := r.ensurePool(ctx, m.Pool.ValueString()); err != nil {
-		return path.Root("pool"), err
+		return nil, path.Root("pool"), err
 	}
-	v := virt.Volume{
-		Pool:     m.Pool.ValueString(),
-		Name:     m.Name.ValueString(),
-		Format:   m.Format.ValueString(),
-		Capacity: m.Capacity.bytes(),
+	v := m.toVolume()
+	switch {
+	case config.isSeed():
+		made, err := r.createSeed(ctx, config, v, diags)
+		return made, config.seedPath(), err
+	case !m.Source.IsNull():
+		at, err := r.populate(ctx, m, v, diags)
+		return nil, at, err
 	}
-	if !m.Backing.IsNull() {
-		var backing backingModel
-		diags.Append(m.Backing.As(ctx, &backing, objectAsOptions)...)
-		if err := r.resolve(ctx, backing, &v); err != nil {
-			return path.Root("backing"), err
+	if backing := as[backingModel](ctx, m.Backing, diags); backing != nil {
+		if err := r.resolve(ctx, *backing, &v); err != nil {
+			return nil, path.Root("backing"), err
 		}
 	}
-	return path.Root("name"), r.host.CreateVolume(ctx, v)
+	return nil, path.Root("name"), r.host.CreateVolume(ctx, withLayout(v))
 }
 
 // ensurePool makes the default pool where a host has none; any other pool must be there.
@@ -304,46 +240,18 @@ func (r *volumeResource) ensurePool(ctx context.Context, name string) error {
 	return err
 }
 
-// refresh fills in what is known once the volume is there.
-func (r *volumeResource) refresh(ctx context.Context, m *volumeModel, diags *diag.Diagnostics) {
+// refresh fills in what is known once the volume is there, and returns it.
+func (r *volumeResource) refresh(ctx context.Context, m *volumeModel, diags *diag.Diagnostics) *virt.Volume {
 	v, err := r.host.Volume(ctx, m.Pool.ValueString(), m.Name.ValueString())
 	if err != nil {
 		fail(diags, path.Empty(), "read", m.subject(), err)
 		m.forgetUnknown()
-		return
+		return nil
 	}
 	planned := m.AllocationBytes
 	m.fromVolume(v)
 	if !planned.IsUnknown() {
 		m.AllocationBytes = planned
 	}
-}
-
-// forgetUnknown makes null what could not be read, so that the state can be saved.
-func (m *volumeModel) forgetUnknown() {
-	if m.Capacity.IsUnknown() {
-		m.Capacity = sizeValue{types.StringNull()}
-	}
-	if m.CapacityBytes.IsUnknown() {
-		m.CapacityBytes = types.Int64Null()
-	}
-	if m.AllocationBytes.IsUnknown() {
-		m.AllocationBytes = types.Int64Null()
-	}
-	if m.Path.IsUnknown() {
-		m.Path = types.StringNull()
-	}
-}
-
-func (m *volumeModel) fromVolume(v virt.Volume) {
-	m.Pool = types.StringValue(v.Pool)
-	m.Name = types.StringValue(v.Name)
-	m.ID = types.StringValue(m.id())
-	m.Format = types.StringValue(v.Format)
-	if m.Capacity.bytes() != v.Capacity || m.Capacity.IsNull() || m.Capacity.IsUnknown() {
-		m.Capacity = newSize(v.Capacity)
-	}
-	m.CapacityBytes = types.Int64Value(int64(v.Capacity))
-	m.AllocationBytes = types.Int64Value(int64(v.Allocation))
-	m.Path = types.StringValue(v.Path)
+	return &v
 }

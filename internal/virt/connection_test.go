@@ -30,6 +30,14 @@ func TestLostConnection(t *testing.T) {
 			p.cutAfter(2 << 20)
 			return h.Upload(t.Context(), "cut", "file", io.LimitReader(zeros{}, 64<<20))
 		},
+		"in a fill": func(t *testing.T, p *proxy, h *virt.Host) error {
+			p.cutAfter(2 << 20)
+			return h.Fill(t.Context(), "cut", "file", io.LimitReader(ones{}, 64<<20))
+		},
+		"in a fill with zeros without an end": func(t *testing.T, p *proxy, h *virt.Host) error {
+			p.cutAfter(500) // after the call that opens the stream
+			return h.Fill(t.Context(), "cut", "file", zeros{})
+		},
 		"in an upload before libvirtd took all": func(t *testing.T, p *proxy, h *virt.Host) error {
 			p.cutAfter(1 << 20)
 			return h.Upload(t.Context(), "cut", "file", io.LimitReader(zeros{}, 1<<20))
@@ -66,6 +74,26 @@ func TestLostConnection(t *testing.T) {
 				t.Errorf("the next call: %v", err)
 			}
 		})
+	}
+}
+
+// TestWhileConnected holds that who waits for somebody else hears of a lost connection.
+func TestWhileConnected(t *testing.T) {
+	p := newProxy(t, lab.Shared(t).URI)
+	h := open(t, p.URI)
+	ctx, cancel, err := h.WhileConnected(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cancel()
+	p.cutAll()
+	select {
+	case <-ctx.Done():
+		if cause := context.Cause(ctx); !strings.Contains(cause.Error(), "was lost") {
+			t.Errorf("the cause is %v", cause)
+		}
+	case <-time.After(2 * time.Second):
+		t.Error("nobody hears of the lost connection")
 	}
 }
 
@@ -108,6 +136,7 @@ func TestMuteHost(t *testing.T) {
 		"call":     func(ctx context.Context) error { _, err := h.Pool(ctx, "cut"); return err },
 		"connect":  func(ctx context.Context) error { _, err := fresh.Pool(ctx, "cut"); return err },
 		"upload":   func(ctx context.Context) error { return h.Upload(ctx, "cut", "file", zeros{}) },
+		"fill":     func(ctx context.Context) error { return h.Fill(ctx, "cut", "file", zeros{}) },
 		"download": func(ctx context.Context) error { return h.Download(ctx, "cut", "file", io.Discard) },
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -137,9 +166,11 @@ func TestFullDisk(t *testing.T) {
 	h := open(t, host.URI)
 	givenFile(t, h, 0)
 	for _, size := range []int64{1<<20 + 1, 3 << 20, 64 << 20} {
-		err := h.Upload(t.Context(), "cut", "file", io.LimitReader(zeros{}, size))
-		if err == nil || !strings.Contains(strings.ToLower(err.Error()), "no space left") {
-			t.Errorf("upload of %d bytes: error %v, want what libvirtd says about the disk", size, err)
+		for what, upload := range map[string]func(context.Context, string, string, io.Reader) error{"upload": h.Upload, "fill": h.Fill} {
+			err := upload(t.Context(), "cut", "file", io.LimitReader(ones{}, size))
+			if err == nil || !strings.Contains(strings.ToLower(err.Error()), "no space left") {
+				t.Errorf("%s of %d bytes: error %v, want what libvirtd says about the disk", what, size, err)
+			}
 		}
 	}
 }
@@ -163,6 +194,16 @@ func givenFile(t *testing.T, h *virt.Host, size int64) {
 	if err := h.Upload(t.Context(), "cut", "file", io.LimitReader(zeros{}, size)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// ones is content without an end.
+type ones struct{}
+
+func (ones) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 1
+	}
+	return len(p), nil
 }
 
 // zeros is content without an end.

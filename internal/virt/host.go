@@ -8,6 +8,7 @@ package virt
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"sync"
@@ -100,6 +101,24 @@ func (h *Host) forget(lost *connection) {
 		h.control = nil
 	}
 	_ = lost.conn.Close()
+}
+
+// WhileConnected is a context that ends with the control connection, for whoever waits for somebody
+// else, such as a web server, on behalf of the host. The cause is then the loss of the connection.
+func (h *Host) WhileConnected(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	control, err := h.connected(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-control.Disconnected():
+			cancel(h.lost(io.ErrUnexpectedEOF))
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }, nil
 }
 
 // connection carries go-libvirt's calls and events. Closing conn ends it, whatever state

@@ -164,16 +164,13 @@ func (s *stream) refused(p packet) error {
 }
 
 // sendAll sends what content holds, then waits until libvirtd has taken it all.
-func (s *stream) sendAll(ctx context.Context, content io.Reader) (sent uint64, err error) {
-	chunk := make([]byte, maxChunk)
+func (s *stream) sendAll(ctx context.Context, content blocks) (sent uint64, err error) {
 	for {
-		n, err := fill(content, chunk)
-		if n > 0 {
-			if err := s.sendChunk(ctx, chunk[:n]); err != nil {
-				return sent, err
-			}
-			sent += uint64(n)
+		b, err := content(ctx)
+		if err := s.sendBlock(ctx, b); err != nil {
+			return sent, err
 		}
+		sent += b.length()
 		if err == io.EOF {
 			return sent, s.finish(ctx)
 		}
@@ -183,19 +180,8 @@ func (s *stream) sendAll(ctx context.Context, content io.Reader) (sent uint64, e
 	}
 }
 
-// fill reads until chunk is full or content ends. Unlike io.ReadFull it passes on content's own
-// error, so that io.EOF means the end and io.ErrUnexpectedEOF a source that broke.
-func fill(content io.Reader, chunk []byte) (n int, err error) {
-	for n < len(chunk) && err == nil {
-		var m int
-		m, err = content.Read(chunk[n:])
-		n += m
-	}
-	return n, err
-}
-
-// sendChunk sends one packet, unless libvirtd said meanwhile that it cannot go on.
-func (s *stream) sendChunk(ctx context.Context, chunk []byte) error {
+// sendBlock sends a block, unless libvirtd said meanwhile that it cannot go on.
+func (s *stream) sendBlock(ctx context.Context, b block) error {
 	select {
 	case p := <-s.packets:
 		if err := s.refused(p); err != nil {
@@ -203,8 +189,16 @@ func (s *stream) sendChunk(ctx context.Context, chunk []byte) error {
 		}
 		return fmt.Errorf("libvirtd ended the stream early")
 	default:
-		return s.send(ctx, socket.Stream, socket.StatusContinue, chunk)
 	}
+	if b.hole > 0 {
+		if err := s.sendHole(ctx, b.hole); err != nil {
+			return err
+		}
+	}
+	if len(b.bytes) == 0 {
+		return nil // a packet without bytes would be the end
+	}
+	return s.send(ctx, socket.Stream, socket.StatusContinue, b.bytes)
 }
 
 // sendHole leaves out so many bytes and ends the file behind them.

@@ -12,7 +12,19 @@ import (
 // Upload writes content over a volume from its beginning, on a connection of its own. The volume
 // grows when content is longer and keeps its tail when content is shorter.
 func (h *Host) Upload(ctx context.Context, pool, volume string, content io.Reader) error {
-	s, err := h.openStream(ctx, procVolumeUpload, transferArgs(pool, volume, 0, 0))
+	return h.upload(ctx, pool, volume, dense(content), 0)
+}
+
+// Fill writes content into an empty volume, which is then as long as that, on a connection of its own.
+// Where content has zeros only, the volume has holes: libvirt src/util/virfdstream.c,
+// virFDStreamThreadDoWrite, goes on behind them and makes the file as long. In a volume that is not
+// empty, what lies in such places would stay. Content that is Holes is read only where it has bytes.
+func (h *Host) Fill(ctx context.Context, pool, volume string, content io.Reader) error {
+	return h.upload(ctx, pool, volume, sparse(content), sparseStream)
+}
+
+func (h *Host) upload(ctx context.Context, pool, volume string, content blocks, flags uint32) error {
+	s, err := h.openStream(ctx, procVolumeUpload, transferArgs(pool, volume, 0, flags))
 	if err != nil {
 		return err
 	}

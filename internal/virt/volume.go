@@ -4,25 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
 	"libvirt.org/go/libvirtxml"
 )
 
-// Volume is a file in a pool.
+// Volume is a file in a pool. What a new volume leaves empty is left to libvirt.
 type Volume struct {
-	Pool       string
-	Name       string
-	Path       string
-	Format     string // qcow2, raw
-	Mode       string // octal, such as 0644, as it is now; for a new volume "" leaves it to libvirt, which takes 0600
-	Capacity   uint64 // bytes that a guest sees
-	Allocation uint64 // bytes that it takes on the host
-	Backing    *Backing
-	ModTime    time.Time
+	Pool          string
+	Name          string
+	Path          string
+	Format        string // qcow2, raw
+	Compat        string // of qcow2: 0.10, 1.1
+	ClusterSize   uint64 // of qcow2, in bytes
+	Preallocation string // off, metadata or falloc; libvirt's own is off for qcow2 and falloc for raw
+	Owner         string // a number, as it is now: libvirt gives a file to QEMU's user while a guest runs
+	Group         string // likewise
+	Mode          string // octal, such as 0644, as it is now; libvirt's own is 0600
+	Capacity      uint64 // bytes that a guest sees
+	Allocation    uint64 // bytes that it takes on the host
+	Backing       *Backing
+	ModTime       time.Time
 }
 
 // Backing is the file beneath a qcow2 overlay.
@@ -45,24 +48,25 @@ func (h *Host) Volume(ctx context.Context, pool, name string) (Volume, error) {
 // CreateVolume makes a volume that is not there yet; otherwise it returns ErrExists.
 func (h *Host) CreateVolume(ctx context.Context, v Volume) error {
 	return h.newVolume(ctx, v, func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error {
-		_, err := l.StorageVolCreateXML(pool, text, 0)
+		_, err := l.StorageVolCreateXML(pool, text, v.createFlags())
 		return err
 	})
 }
 
-// CloneVolume makes a volume out of another one in the same pool, on the host. Where the file system
-// can, as XFS and Btrfs, a raw one shares its blocks, which takes no time.
+// CloneVolume makes a volume out of another one in the same pool, on the host, with that one's capacity,
+// whatever v says. Where the file system can, as XFS and Btrfs, a raw one shares the blocks of a raw
+// one, which takes no time.
 func (h *Host) CloneVolume(ctx context.Context, v Volume, from string) error {
 	source := libvirt.StorageVol{Pool: v.Pool, Name: from}
 	return h.newVolume(ctx, v, func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error {
-		if v.Format == "raw" {
+		if v.Format == "raw" && v.Preallocation != "falloc" {
 			_, err := l.StorageVolCreateXMLFrom(pool, text, source, libvirt.StorageVolCreateReflink)
 			// The file system cannot, or the other one is not raw.
 			if !isCode(err, libvirt.ErrSystemError) && !isCode(err, libvirt.ErrInvalidArg) {
 				return err
 			}
 		}
-		_, err := l.StorageVolCreateXMLFrom(pool, text, source, 0)
+		_, err := l.StorageVolCreateXMLFrom(pool, text, source, v.createFlags())
 		return err
 	})
 }
@@ -183,71 +187,4 @@ func (h *Host) VolumeNames(ctx context.Context, pool string) ([]string, error) {
 		}
 		return names, err
 	})
-}
-
-func volumeXML(v Volume) *libvirtxml.StorageVolume {
-	doc := &libvirtxml.StorageVolume{
-		Name:     v.Name,
-		Capacity: &libvirtxml.StorageVolumeSize{Value: v.Capacity, Unit: "bytes"},
-		Target: &libvirtxml.StorageVolumeTarget{
-			Format: &libvirtxml.StorageVolumeTargetFormat{Type: v.Format},
-		},
-	}
-	if v.Mode != "" {
-		doc.Target.Permissions = &libvirtxml.StorageVolumeTargetPermissions{Mode: v.Mode}
-	}
-	if v.Backing != nil {
-		doc.BackingStore = &libvirtxml.StorageVolumeBackingStore{
-			Path:   v.Backing.Path,
-			Format: &libvirtxml.StorageVolumeTargetFormat{Type: v.Backing.Format},
-		}
-	}
-	return doc
-}
-
-func parseVolume(pool, text string) (Volume, error) {
-	var doc libvirtxml.StorageVolume
-	if err := doc.Unmarshal(text); err != nil {
-		return Volume{}, fmt.Errorf("volume in pool %q: %w", pool, err)
-	}
-	v := Volume{Pool: pool, Name: doc.Name, Capacity: size(doc.Capacity), Allocation: size(doc.Allocation)}
-	if t := doc.Target; t != nil {
-		v.Path = t.Path
-		v.ModTime = modTime(t.Timestamps)
-		if t.Format != nil {
-			v.Format = t.Format.Type
-		}
-		if t.Permissions != nil {
-			v.Mode = t.Permissions.Mode
-		}
-	}
-	if b := doc.BackingStore; b != nil && b.Path != "" {
-		v.Backing = &Backing{Path: b.Path}
-		if b.Format != nil {
-			v.Backing.Format = b.Format.Type
-		}
-	}
-	return v, nil
-}
-
-// size reads a size that libvirt wrote, always in bytes.
-func size(s *libvirtxml.StorageVolumeSize) uint64 {
-	if s == nil {
-		return 0
-	}
-	return s.Value
-}
-
-// modTime reads libvirt's "seconds.nanoseconds"; the zero time stands for one that is not there.
-func modTime(t *libvirtxml.StorageVolumeTargetTimestamps) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	seconds, fraction, _ := strings.Cut(t.Mtime, ".")
-	s, err := strconv.ParseInt(seconds, 10, 64)
-	if err != nil {
-		return time.Time{}
-	}
-	ns, _ := strconv.ParseInt(fraction, 10, 64)
-	return time.Unix(s, ns).UTC()
 }

@@ -29,6 +29,7 @@ type API interface {
 	ResizeVolume(ctx context.Context, pool, name string, capacity uint64, shrink bool) error
 	DeleteVolume(ctx context.Context, pool, name string) error
 	Upload(ctx context.Context, pool, name string, content io.Reader) error
+	Fill(ctx context.Context, pool, name string, content io.Reader) error
 	Download(ctx context.Context, pool, name string, to io.Writer) error
 
 	Network(ctx context.Context, name string) (virt.Network, error)

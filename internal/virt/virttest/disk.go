@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,11 +17,13 @@ type disk struct{ host *Host }
 
 // file is a file, or a directory where its mode says so. What lies between data and size is a hole.
 type file struct {
-	name    string
-	mode    fs.FileMode
-	modTime time.Time
-	data    []byte
-	size    int64
+	name         string
+	owner, group string
+	mode         fs.FileMode
+	modTime      time.Time
+	data         []byte
+	size         int64
+	reserved     uint64 // bytes of the disk that it has at least
 }
 
 // Stat returns a file's size, mode and modification time.
@@ -90,7 +93,7 @@ func (d disk) Remove(path string) error {
 }
 
 func (h *Host) newFile(name string, mode fs.FileMode) *file {
-	f := &file{name: path.Base(name), mode: mode, modTime: time.Now().UTC()}
+	f := &file{name: path.Base(name), owner: "0", group: "0", mode: mode, modTime: time.Now().UTC()}
 	h.files[name] = f
 	return f
 }
@@ -121,6 +124,17 @@ func (f *file) write(offset int64, content []byte) {
 	copy(f.data[offset:], content)
 	f.size = max(f.size, end)
 	f.modTime = time.Now().UTC()
+}
+
+// allocated is how many bytes a file takes on a disk that keeps no zeros, but for those reserved.
+func (f *file) allocated() (bytes uint64) {
+	const blockSize = 4096
+	for block := range slices.Chunk(f.data, blockSize) {
+		if slices.ContainsFunc(block, func(b byte) bool { return b != 0 }) {
+			bytes += blockSize
+		}
+	}
+	return max(bytes, f.reserved)
 }
 
 func (f *file) truncate(size int64) {

@@ -56,7 +56,7 @@ type fault struct {
 }
 
 // Fail makes every further call of a method return err before it does anything; nil ends that.
-// Upload and Download are the exceptions: they fail after the first of the bytes.
+// Upload, Fill and Download are the exceptions: they fail after the first of the bytes.
 func (h *Host) Fail(method string, err error) { h.FailAfter(method, 0, err) }
 
 // FailAfter is Fail, but so many calls still work.
@@ -78,6 +78,12 @@ func (h *Host) Offer(offers virt.Capabilities) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.offers = offers
+}
+
+// WhileConnected is a context that ends with nothing, as there is no connection to be lost.
+func (h *Host) WhileConnected(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	return ctx, cancel, nil
 }
 
 // Capabilities is what the host can run.

@@ -2,6 +2,7 @@ package virttest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -23,15 +24,27 @@ func (h *Host) Volume(ctx context.Context, pool, name string) (virt.Volume, erro
 		if err != nil {
 			return virt.Volume{}, err
 		}
-		v := virt.Volume{
-			Pool: pool, Name: name, Path: where, Mode: fmt.Sprintf("%04o", f.mode.Perm()), ModTime: f.modTime,
-			Format: "raw", Capacity: uint64(f.size), Allocation: uint64(len(f.data)),
-		}
-		if i, isImage := readImage(f.data); isImage {
-			v.Format, v.Capacity, v.Backing = "qcow2", i.capacity, i.backing
-		}
-		return v, nil
+		return f.volume(pool, where), nil
 	})
+}
+
+// volume is what libvirt says of a file.
+func (f *file) volume(pool, where string) virt.Volume {
+	v := virt.Volume{
+		Pool: pool, Name: f.name, Path: where, Owner: f.owner, Group: f.group, Mode: fmt.Sprintf("%04o", f.mode.Perm()), ModTime: f.modTime,
+		Format: "raw", Capacity: uint64(f.size), Allocation: f.allocated(), Preallocation: "off",
+	}
+	if i, isImage := readImage(f.data); isImage {
+		v.Format, v.Compat, v.ClusterSize = "qcow2", i.compat(), 1<<i.clusterBits
+		v.Capacity, v.Backing = i.capacity, i.backing
+	}
+	switch {
+	case v.Capacity > 0 && v.Allocation >= v.Capacity:
+		v.Preallocation = "falloc"
+	case v.Capacity > 0 && v.Format == "qcow2" && uint64(f.size) >= v.Capacity:
+		v.Preallocation = "metadata"
+	}
+	return v
 }
 
 // VolumeAt names the volume whose file is at a path.
@@ -78,11 +91,18 @@ func (h *Host) CloneVolume(ctx context.Context, v virt.Volume, from string) erro
 		if err != nil {
 			return err
 		}
+		i, isImage := readImage(source.data)
+		v.Capacity = max(i.capacity, uint64(source.size))
+		if isImage {
+			v.Capacity = i.capacity
+		}
 		clone, err := h.newVolume(v)
 		if err != nil {
 			return err
 		}
-		clone.data, clone.size = bytes.Clone(source.data), source.size
+		if isImage == (v.Format == "qcow2") {
+			clone.data, clone.size = bytes.Clone(source.data), source.size
+		}
 		return nil
 	})
 }
@@ -104,11 +124,17 @@ func (h *Host) newVolume(v virt.Volume) (*file, error) {
 	}
 	f := h.newFile(path.Join(p.Path, v.Name), fs.FileMode(mode))
 	p.listed[v.Name] = true
-	switch v.Format {
-	case "qcow2":
-		f.write(0, image{v.Capacity, v.Backing}.header())
-	default:
+	f.owner, f.group = cmp.Or(v.Owner, "0"), cmp.Or(v.Group, "0")
+	if v.Format != "qcow2" {
 		f.size = int64(v.Capacity)
+	} else {
+		f.write(0, newImage(v).header())
+	}
+	if v.Format == "qcow2" && (v.Preallocation == "metadata" || v.Preallocation == "falloc") {
+		f.size = max(f.size, int64(v.Capacity))
+	}
+	if v.Preallocation == "falloc" || v.Preallocation == "" && v.Format != "qcow2" {
+		f.reserved = v.Capacity
 	}
 	return f, nil
 }
@@ -153,8 +179,17 @@ func (h *Host) DeleteVolume(ctx context.Context, pool, name string) error {
 
 // Upload writes content over a volume from its beginning.
 func (h *Host) Upload(ctx context.Context, pool, name string, content io.Reader) error {
+	return h.upload(ctx, "Upload", pool, name, content)
+}
+
+// Fill writes content into an empty volume.
+func (h *Host) Fill(ctx context.Context, pool, name string, content io.Reader) error {
+	return h.upload(ctx, "Fill", pool, name, content)
+}
+
+func (h *Host) upload(ctx context.Context, method, pool, name string, content io.Reader) error {
 	h.mu.Lock()
-	fault := h.enter(ctx, "Upload")
+	fault := h.enter(ctx, method)
 	f, _, err := h.lookupVolume(pool, name)
 	h.mu.Unlock()
 	if err != nil {
@@ -164,6 +199,13 @@ func (h *Host) Upload(ctx context.Context, pool, name string, content io.Reader)
 	for offset := int64(0); ; {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		if holes, ok := content.(virt.Holes); ok {
+			skipped, err := holes.SkipHole()
+			if err != nil {
+				return err
+			}
+			offset += skipped
 		}
 		n, err := content.Read(chunk)
 		h.mu.Lock()

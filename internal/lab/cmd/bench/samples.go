@@ -19,7 +19,7 @@ type samples struct {
 	server *httptest.Server
 }
 
-// newSamples are a kernel and an initrd, and a big one.
+// newSamples are a kernel and an initrd, a big one, and an image of a disk with what is in it.
 func newSamples(ctx context.Context, dir string) (samples, error) {
 	s := samples{dir: filepath.Join(dir, "samples")}
 	if err := os.Mkdir(s.dir, 0o755); err != nil {
@@ -33,7 +33,8 @@ func newSamples(ctx context.Context, dir string) (samples, error) {
 	if err != nil {
 		return s, err
 	}
-	err = errors.Join(os.Symlink(kernel, s.path("kernel")), os.Symlink(initrd, s.path("initrd")), writeBig(s.path("big")))
+	err = errors.Join(os.Symlink(kernel, s.path("kernel")), os.Symlink(initrd, s.path("initrd")), writeBig(s.path("big")),
+		writeRandom(s.path("dense"), 200<<20), writeSparse(s.path("sparse"), 8<<30, 200<<20))
 	if err != nil {
 		return s, err
 	}
@@ -53,13 +54,44 @@ func (s samples) close() {
 // writeBig writes 1 GiB that nothing on the way can make smaller, with the mark of a kernel of s390x.
 func writeBig(name string) error {
 	const size, markAt, mark = 1 << 30, 0x10008, "S390EP"
+	if err := writeRandom(name, size); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteAt([]byte(mark), markAt)
+	return errors.Join(err, file.Close())
+}
+
+func writeRandom(name string, size int64) error {
 	file, err := os.Create(name)
 	if err != nil {
 		return err
 	}
 	_, err = io.CopyN(file, rand.NewChaCha8([32]byte{}), size)
+	return errors.Join(err, file.Close())
+}
+
+// writeSparse writes a file of a size with ten pieces of content in it, far from each other.
+func writeSparse(name string, size, content int64) error {
+	const pieces = 10
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	random := rand.NewChaCha8([32]byte{})
+	for i := range int64(pieces) {
+		if _, err = file.Seek(i*size/pieces, io.SeekStart); err == nil {
+			_, err = io.CopyN(file, random, content/pieces)
+		}
+		if err != nil {
+			break
+		}
+	}
 	if err == nil {
-		_, err = file.WriteAt([]byte(mark), markAt)
+		err = file.Truncate(size)
 	}
 	return errors.Join(err, file.Close())
 }

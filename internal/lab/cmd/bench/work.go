@@ -46,6 +46,11 @@ func cliAndASecond(cli, _ time.Duration) time.Duration            { return cli +
 func plainAndThreeSeconds(_, plain time.Duration) time.Duration   { return plain + 3*time.Second }
 func fourTimesCLIAndPlain(cli, plain time.Duration) time.Duration { return 4*cli + plain }
 
+func cliAndPlain(cli, plain time.Duration) time.Duration { return cli + plain }
+
+// cliAndHalfMore is for what is larger than what the plain commands take, but has no more in it.
+func cliAndHalfMore(cli, plain time.Duration) time.Duration { return cli + plain + plain/2 }
+
 func works(s samples) []work {
 	const mib = 1 << 20
 	return []work{
@@ -67,5 +72,17 @@ func works(s samples) []work {
 		},
 		{name: "1 GiB image, local", dir: "image", resources: 1, maxMemory: 64 * mib, variables: map[string]string{"kernel": s.path("big")}},
 		{name: "1 GiB image, http", dir: "image", resources: 1, maxMemory: 64 * mib, variables: map[string]string{"kernel": s.url("big")}},
+		{
+			name: "1 GiB volume, local", dir: "volume", resources: 1, maxMemory: 48 * mib,
+			variables: map[string]string{"source_image": s.path("big")}, bounds: map[step]bound{apply: cliAndPlain},
+		},
+		{
+			name: "1 GiB volume, http", dir: "volume", resources: 1, maxMemory: 48 * mib,
+			variables: map[string]string{"source_image": s.url("big")}, bounds: map[step]bound{apply: cliAndPlain},
+		},
+		{
+			name: "8 GiB volume with 200 MiB in it", dir: "volume", resources: 1, maxMemory: 48 * mib,
+			variables: map[string]string{"source_image": s.path("sparse"), "stand_in": s.path("dense")}, bounds: map[step]bound{apply: cliAndHalfMore},
+		},
 	}
 }

@@ -1,0 +1,341 @@
+package provider
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+)
+
+// rawDisk is a disk of 8 MiB with something at its beginning, at its end and between.
+var rawDisk = func() []byte {
+	disk := make([]byte, 8<<20)
+	for _, at := range []int{0, 3<<20 + 512, 8<<20 - 4096} {
+		copy(disk[at:], bytes.Repeat([]byte(fmt.Sprintf("netboot at %d.", at)), 200))
+	}
+	return disk
+}()
+
+// qemuImg runs qemu-img in a directory, and returns the content of the file that it makes.
+func qemuImg(t *testing.T, made string, args ...string) []byte {
+	t.Helper()
+	if out, err := exec.CommandContext(t.Context(), "qemu-img", args...).CombinedOutput(); err != nil {
+		t.Fatalf("qemu-img %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+	content, err := os.ReadFile(made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// qcow2Disk is rawDisk as a qcow2 image.
+func qcow2Disk(t *testing.T) []byte {
+	t.Helper()
+	made := filepath.Join(t.TempDir(), "disk.qcow2")
+	return qemuImg(t, made, "convert", "-f", "raw", "-O", "qcow2", local(t, rawDisk), made)
+}
+
+func packed(t *testing.T, kind string, content []byte) []byte {
+	t.Helper()
+	var to bytes.Buffer
+	switch kind {
+	case "gz":
+		w := gzip.NewWriter(&to)
+		_, _ = w.Write(content)
+		_ = w.Close()
+	case "zst":
+		w, _ := zstd.NewWriter(&to)
+		_, _ = w.Write(content)
+		_ = w.Close()
+	case "xz":
+		xz := exec.CommandContext(t.Context(), "xz", "-c")
+		xz.Stdin, xz.Stdout = bytes.NewReader(content), &to
+		if err := xz.Run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return to.Bytes()
+}
+
+// sourced is a configuration with a volume of a source.
+func sourced(source string, more ...string) string {
+	return volume(fmt.Sprintf("source = %q\n%s", source, strings.Join(more, "\n")))
+}
+
+// holdsDisk checks what a guest would see of the volume, and that nothing is beside it.
+func holdsDisk(t *testing.T, format string, size int) resource.TestCheckFunc {
+	return func(*terraform.State) error {
+		made := filepath.Join(t.TempDir(), "seen")
+		seen := qemuImg(t, made, "convert", "-f", format, "-O", "raw", inSrv(t, "/srv/acc/disk"), made)
+		want := append(bytes.Clone(rawDisk), make([]byte, size-len(rawDisk))...)
+		if !bytes.Equal(seen, want) {
+			return fmt.Errorf("the volume shows %d bytes, which are not the %d that it should", len(seen), size)
+		}
+		return hostDir(t, "/srv/acc", "disk")(nil)
+	}
+}
+
+func TestAccVolumeSource(t *testing.T) {
+	accPool(t)
+	server := lab.NewServer(t)
+	raw, image := rawDisk, qcow2Disk(t)
+	var steps []resource.TestStep
+	for i, test := range []struct {
+		name     string
+		content  []byte
+		settings string
+		format   string
+		size     int
+	}{
+		{"raw", raw, `format = "raw"`, "raw", 8 << 20},
+		{"raw", raw, "format = \"raw\"\n capacity = \"16MiB\"", "raw", 16 << 20},
+		{"raw", raw, ``, "qcow2", 8 << 20},
+		{"qcow2", image, ``, "qcow2", 8 << 20},
+		{"qcow2", image, `capacity = "16MiB"`, "qcow2", 16 << 20},
+		{"qcow2", image, `format = "raw"`, "raw", 8 << 20},
+		{"qcow2", image, "format = \"raw\"\n capacity = \"16MiB\"\n preallocation = \"falloc\"", "raw", 16 << 20},
+		{"qcow2", image, "cluster_size = \"2MiB\"\n preallocation = \"metadata\"", "qcow2", 8 << 20},
+		{"raw.gz", packed(t, "gz", raw), `format = "raw"`, "raw", 8 << 20},
+		{"raw.xz", packed(t, "xz", raw), `format = "raw"`, "raw", 8 << 20},
+		{"raw.zst", packed(t, "zst", raw), `format = "raw"`, "raw", 8 << 20},
+		{"qcow2.gz", packed(t, "gz", image), ``, "qcow2", 8 << 20},
+		{"qcow2.xz", packed(t, "xz", image), `capacity = "8MiB"`, "qcow2", 8 << 20},
+	} {
+		checksum := fmt.Sprintf("checksum = \"sha256:%s\"", sha256Of(test.content))
+		sources := []string{server.Serve(fmt.Sprintf("%d-%s", i, test.name), test.content)}
+		if i < 4 {
+			sources = append(sources, local(t, test.content))
+			checksum = ""
+		}
+		for _, source := range sources {
+			steps = append(steps, resource.TestStep{
+				Config: sourced(source, test.settings, checksum),
+				Check: resource.ComposeTestCheckFunc(
+					resource.TestCheckResourceAttr(testVolume, "capacity_bytes", fmt.Sprint(test.size)),
+					holdsDisk(t, test.format, test.size)),
+			})
+		}
+	}
+	acceptance(t, steps...)
+}
+
+// TestAccVolumeSourceChanges holds what replaces a volume, and what does not, and that no plan fetches anything.
+func TestAccVolumeSourceChanges(t *testing.T) {
+	accPool(t)
+	server := lab.NewServer(t)
+	first, second := server.Serve("first", rawDisk), server.Serve("second", rawDisk)
+	sum := fmt.Sprintf("checksum = \"sha256:%s\"", sha256Of(rawDisk))
+	list := server.Serve("SHA256SUMS", []byte(sha256Of(rawDisk)+"  first\n"+sha256Of(rawDisk)+"  second\n"))
+	replaces := actions(testVolume, plancheck.ResourceActionDestroyBeforeCreate,
+		plancheck.ExpectUnknownValue(testVolume, tfjsonpath.New("capacity")))
+	updates := actions(testVolume, plancheck.ResourceActionUpdate)
+	fetched := 0
+	notFetched := func(*terraform.State) error {
+		if now := server.Requests("second"); now != fetched {
+			return fmt.Errorf("the source was asked for %d times, want %d", now, fetched)
+		}
+		return nil
+	}
+	acceptance(t,
+		resource.TestStep{Config: sourced(first), ConfigPlanChecks: actions(testVolume, plancheck.ResourceActionCreate,
+			plancheck.ExpectUnknownValue(testVolume, tfjsonpath.New("capacity")))},
+		resource.TestStep{Config: sourced(first, sum), ConfigPlanChecks: updates},
+		resource.TestStep{Config: sourced(first, `capacity = "16MiB"`), ConfigPlanChecks: updates, Check: holdsDisk(t, "qcow2", 16<<20)},
+		resource.TestStep{Config: sourced(second), ConfigPlanChecks: replaces, Check: holdsDisk(t, "qcow2", 8<<20)},
+		resource.TestStep{
+			PreConfig: func() { fetched = server.Requests("second") },
+			Config:    sourced(second, fmt.Sprintf("checksum = \"file:%s\"", list)), ConfigPlanChecks: updates, Check: notFetched,
+		},
+		resource.TestStep{Config: sourced(second, sum), ConfigPlanChecks: replaces},
+		resource.TestStep{
+			PreConfig: func() { fetched = server.Requests("second") },
+			Config:    volume(`capacity = "8MiB"`), ConfigPlanChecks: updates, Check: notFetched,
+		},
+		resource.TestStep{ResourceName: testVolume, ImportState: true, ImportStateId: "acc/disk", ImportStateVerify: true},
+		resource.TestStep{Config: sourced(second, sum), ConfigPlanChecks: updates, Check: notFetched},
+	)
+}
+
+func TestAccVolumeSourceRefused(t *testing.T) {
+	accPool(t)
+	server := lab.NewServer(t)
+	image := qcow2Disk(t)
+	backed, dataFile := bytes.Clone(image), bytes.Clone(image)
+	binary.BigEndian.PutUint64(backed[8:], 0x200)
+	binary.BigEndian.PutUint64(dataFile[72:], 4)
+	url := server.Serve("disk", rawDisk)
+	var steps []resource.TestStep
+	for _, test := range []struct {
+		content  []byte
+		fault    lab.Fault
+		settings string
+		error    []string
+	}{
+		{rawDisk, lab.Status(404), "", []string{"source =", "404 Not Found"}},
+		{rawDisk, lab.CutAfter(5 << 20), `format = "raw"`, []string{"source =", "connection broke"}},
+		{rawDisk, lab.CutAfter(5 << 20), "", []string{"source =", "connection broke"}},
+		{rawDisk, lab.HTMLPage(), "", []string{"source =", "not a disk image", "web page"}},
+		{nil, nil, "", []string{"source =", "not a disk image", "empty"}},
+		{packed(t, "gz", rawDisk)[:4000], nil, "", []string{"source =", "gzip file is cut off or damaged"}},
+		{rawDisk, nil, `checksum = "sha256:` + sha256Of(image) + `"`, []string{"source =", "has the checksum", sha256Of(rawDisk)}},
+		{rawDisk, nil, `checksum = "file:` + server.Serve("SUMS", []byte(sha256Of(image)+"  other\n")) + `"`, []string{"checksum =", "SUMS"}},
+		{backed, nil, "", []string{"source =", "laid over a backing file"}},
+		{packed(t, "gz", backed), nil, `format = "raw"`, []string{"source =", "laid over a backing file"}},
+		{dataFile, nil, "", []string{"source =", "its data in another file"}},
+		{[]byte("KDMV" + string(rawDisk)), nil, `format = "raw"`, []string{"source =", "VMDK", "qemu-img convert"}},
+		{rawDisk, nil, `capacity = "1MiB"`, []string{"capacity =", "8388608 bytes", "1048576"}},
+		{packed(t, "zst", rawDisk), nil, "format = \"raw\"\n capacity = \"1MiB\"", []string{"source =", "unpacks to more than"}},
+		{image, nil, "format = \"raw\"\n capacity = \"1MiB\"", []string{"capacity =", "8388608 bytes", "1048576"}},
+	} {
+		var faults []lab.Fault
+		if test.fault != nil {
+			faults = append(faults, test.fault)
+		}
+		steps = append(steps, resource.TestStep{
+			PreConfig: func() {
+				expect(t, hostDir(t, "/srv/acc"))
+				server.Serve("disk", test.content, faults...)
+			},
+			Config:      sourced(url, test.settings),
+			ExpectError: says(append([]string{`Unable to create volume "acc/disk"`}, test.error...)...),
+		})
+	}
+	steps = append(steps, resource.TestStep{
+		PreConfig: func() {
+			expect(t, hostDir(t, "/srv/acc"))
+			server.Serve("disk", rawDisk)
+		},
+		Config: sourced(url), Check: holdsDisk(t, "qcow2", 8<<20),
+	})
+	acceptance(t, steps...)
+}
+
+// fillingDisk is random enough, and long enough, to be seen while it is on its way.
+var fillingDisk = bytes.Repeat([]byte("netboot "), 1<<20)
+
+// TestAccVolumeInterrupted holds that neither Ctrl-C nor kill -9 in the middle is in the way of the next
+// apply, and that Ctrl-C leaves nothing.
+func TestAccVolumeInterrupted(t *testing.T) {
+	accPool(t)
+	for _, test := range []struct {
+		format, filled string
+	}{{"raw", "disk"}, {"qcow2", "disk.netboot-stage"}} {
+		for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
+			t.Run(fmt.Sprintf("%s %v", test.format, signal), func(t *testing.T) {
+				server := lab.NewServer(t)
+				url := server.Serve("disk", fillingDisk, lab.First(1, lab.StallAfter(6<<20)))
+				c := newCLI(t, lab.Shared(t).URI, sourced(url, fmt.Sprintf("format = %q", test.format)))
+				run := c.start("apply", "-auto-approve")
+				eventually(t, "a part of the volume on the host", func() bool {
+					info, err := os.Stat(inSrv(t, "/srv/acc/"+test.filled))
+					return err == nil && info.Size() >= 4<<20
+				})
+				run.signal(signal)
+				begin := time.Now()
+				if err := run.wait(time.Minute); err == nil || time.Since(begin) > 5*time.Second {
+					t.Errorf("it ended after %v (%v):\n%s", time.Since(begin), err, run.output.String())
+				}
+				if signal == syscall.SIGINT {
+					expect(t, hostDir(t, "/srv/acc"))
+				} else if err := hostAbsent(t, "/srv/acc/disk.netboot-part")(nil); err == nil {
+					t.Error("nothing tells that the volume is not whole")
+				}
+				c.must("apply", "-auto-approve")
+				expect(t, hostDir(t, "/srv/acc", "disk"))
+				c.must("destroy", "-auto-approve")
+				expect(t, hostDir(t, "/srv/acc"))
+			})
+		}
+	}
+}
+
+func TestAccVolumeDiskFull(t *testing.T) {
+	accPool(t)
+	host := lab.Shared(t)
+	if _, err := host.Exec(t.Context(), "mount", "-t", "tmpfs", "-o", "size=4m", "none", "/srv/acc"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := host.Exec(context.Background(), "umount", "--lazy", "/srv/acc"); err != nil {
+			t.Error(err)
+		}
+	})
+	full := says(`Unable to create volume "acc/disk"`, "o space left")
+	acceptance(t,
+		resource.TestStep{Config: sourced(local(t, fillingDisk), `format = "raw"`), ExpectError: full},
+		resource.TestStep{Config: sourced(local(t, fillingDisk)), ExpectError: full},
+		resource.TestStep{Config: sourced(local(t, qcow2Disk(t))), Check: virshPrints(t, "vol-list acc", "disk", "not netboot-part")},
+	)
+}
+
+func TestAccVolumeLayout(t *testing.T) {
+	accPool(t)
+	layout := "capacity = \"8MiB\"\n cluster_size = \"128KiB\"\n compat = \"1.1\"\n preallocation = \"metadata\"\n owner = 64055\n group = 107\n mode = \"0640\"\n"
+	steps := []resource.TestStep{{
+		Config: volume(layout),
+		ConfigStateChecks: []statecheck.StateCheck{
+			statecheck.ExpectKnownValue(testVolume, tfjsonpath.New("cluster_size_bytes"), knownvalue.Int64Exact(128<<10)),
+		},
+		Check: virshPrints(t, "vol-dumpxml --pool acc disk", "<mode>0640</mode>", "<owner>64055</owner>", "<group>107</group>", "<compat>1.1</compat>", "<clusterSize unit='B'>131072</clusterSize>"),
+	}}
+	steps = append(steps, imports(testVolume, "acc/disk")...)
+	replaces := actions(testVolume, plancheck.ResourceActionDestroyBeforeCreate)
+	steps = append(steps,
+		resource.TestStep{Config: volume(strings.Replace(layout, "128KiB", "131072", 1)), ConfigPlanChecks: noChange},
+		resource.TestStep{Config: volume(strings.Replace(layout, "0640", "640", 1)), ConfigPlanChecks: noChange},
+		resource.TestStep{
+			PreConfig: func() { chmodHost(t, "/srv/acc/disk", 0o600) },
+			Config:    volume(layout), PlanOnly: true,
+			ExpectError: says(`Unable to change the mode of volume "acc/disk"`, "mode =", "It is 0600, and 0640 is planned", "chmod 0640 /srv/acc/disk"),
+		},
+		resource.TestStep{
+			PreConfig: func() { chmodHost(t, "/srv/acc/disk", 0o640) },
+			Config:    volume(layout), ConfigPlanChecks: noChange,
+		},
+		resource.TestStep{
+			Config: volume(strings.Replace(layout, "64055", "0", 1)), PlanOnly: true,
+			ExpectError: says(`Unable to change the owner of volume "acc/disk"`, "owner =", "chown 0 /srv/acc/disk"),
+		},
+		resource.TestStep{
+			// As while a guest runs from it.
+			PreConfig: func() {
+				if err := os.Chown(inSrv(t, "/srv/acc/disk"), 0, 0); err != nil {
+					t.Fatal(err)
+				}
+			},
+			Config: volume(layout), ConfigPlanChecks: noChange,
+		},
+		resource.TestStep{
+			Config:           volume(strings.Replace(layout, "64055", "0", 1)),
+			ConfigPlanChecks: actions(testVolume, plancheck.ResourceActionUpdate),
+		},
+		resource.TestStep{Config: volume(strings.NewReplacer("64055", "0", "107", "0").Replace(layout)), ConfigPlanChecks: actions(testVolume, plancheck.ResourceActionUpdate)},
+		resource.TestStep{Config: volume(strings.Replace(layout, "128KiB", "2MiB", 1)), ConfigPlanChecks: replaces},
+		resource.TestStep{Config: volume("capacity = \"8MiB\"\n compat = \"0.10\""), ConfigPlanChecks: replaces, Check: virshPrints(t, "vol-dumpxml --pool acc disk", "<compat>0.10</compat>")},
+		resource.TestStep{
+			Config: volume("capacity = \"8MiB\"\n format = \"raw\"\n preallocation = \"falloc\""), ConfigPlanChecks: replaces,
+			Check: resource.TestCheckResourceAttr(testVolume, "allocation_bytes", "8388608"),
+		},
+	)
+	steps = append(steps, imports(testVolume, "acc/disk")...)
+	acceptance(t, steps...)
+}

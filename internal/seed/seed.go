@@ -1,0 +1,132 @@
+// Package seed makes the small volumes by which a guest is told at its first boot what to become:
+// cloud-init's NoCloud data and an Ignition configuration. s390x has no fw_cfg, no SMBIOS and no
+// CD-ROM drive, so both are disks.
+//
+// What goes into them may be secret, so no error quotes it.
+package seed
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/iso9660"
+)
+
+// MaxSize is more than any seed has.
+const MaxSize = iso9660.MaxContent + 64<<10
+
+// sector is what a disk is counted in; QEMU fills up the last one of a file with zeros.
+const sector = 512
+
+// CloudInit is NoCloud data: the content of the files that are named so.
+// https://cloudinit.readthedocs.io/en/latest/reference/datasources/nocloud.html
+type CloudInit struct {
+	UserData      string
+	MetaData      string // with an instance-id; empty is one that comes of the rest
+	NetworkConfig string
+	VendorData    string
+}
+
+// label is the volume ID by which cloud-init finds its data on whatever disk.
+const label = "cidata"
+
+// Volume is the image of a file system with the data.
+func (c CloudInit) Volume() ([]byte, error) {
+	if c.MetaData == "" {
+		c.MetaData = c.defaultMetaData()
+	}
+	// cloud-init takes no notice of the disk when one of the first two is missing.
+	files := []iso9660.File{
+		{Name: "meta-data", Content: []byte(c.MetaData)},
+		{Name: "user-data", Content: []byte(c.UserData)},
+	}
+	if c.NetworkConfig != "" {
+		files = append(files, iso9660.File{Name: "network-config", Content: []byte(c.NetworkConfig)})
+	}
+	if c.VendorData != "" {
+		files = append(files, iso9660.File{Name: "vendor-data", Content: []byte(c.VendorData)})
+	}
+	var image bytes.Buffer
+	err := iso9660.Write(&image, label, files)
+	return image.Bytes(), err
+}
+
+// defaultMetaData names the instance by the other data: cloud-init does its work once for each
+// instance-id, and so again when they change.
+func (c CloudInit) defaultMetaData() string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{c.UserData, c.NetworkConfig, c.VendorData}, "\x00")))
+	return fmt.Sprintf("instance-id: iid-%x\n", sum[:6])
+}
+
+// userDataHeads are what user data begin with, by which cloud-init knows their kind.
+// https://cloudinit.readthedocs.io/en/latest/explanation/format/index.html
+var userDataHeads = []string{
+	"#cloud-config", "#!", "#include", "#cloud-boothook", "#part-handler", "## template: jinja",
+	"Content-Type:", "MIME-Version:", "From ",
+}
+
+// CheckUserData refuses user data that cloud-init would pass over.
+func CheckUserData(text string) error {
+	if slices.ContainsFunc(userDataHeads, func(head string) bool { return strings.HasPrefix(text, head) }) {
+		return nil
+	}
+	return fmt.Errorf("cloud-init passes over user data that do not begin with one of %s; YAML begins with a line #cloud-config", strings.Join(userDataHeads, ", "))
+}
+
+// Ignition is the volume of an Ignition configuration: its text, and blanks up to the end of a sector.
+// https://coreos.github.io/ignition/supported-platforms/
+func Ignition(config string) ([]byte, error) {
+	if err := CheckIgnition(config); err != nil {
+		return nil, err
+	}
+	if len(config) > iso9660.MaxContent {
+		return nil, fmt.Errorf("the configuration has more than %d MiB", iso9660.MaxContent>>20)
+	}
+	blanks := (sector - len(config)%sector) % sector
+	return append([]byte(config), bytes.Repeat([]byte("\n"), blanks)...), nil
+}
+
+// CheckIgnition refuses what is no Ignition configuration.
+func CheckIgnition(config string) error {
+	var parsed struct {
+		Ignition struct{ Version string }
+	}
+	var syntax *json.SyntaxError
+	err := json.Unmarshal([]byte(config), &parsed)
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("the configuration is not JSON, at byte %d; butane makes it of YAML", syntax.Offset)
+	case err != nil, parsed.Ignition.Version == "":
+		return errors.New("the configuration is JSON without ignition.version, so it is none of Ignition's")
+	}
+	return nil
+}
+
+// Kind is that of a seed.
+type Kind string
+
+// The kinds of seeds.
+const (
+	KindCloudInit Kind = "cloud-init"
+	KindIgnition  Kind = "ignition"
+)
+
+// labelAt is the place of an image's volume ID: ECMA-119 8.4.7, in sector 16.
+const labelAt = 16*2048 + 40
+
+// Identify tells of which kind a volume is, by its content; "" is no seed.
+func Identify(content []byte) Kind {
+	switch {
+	case len(content) > labelAt+len(label) && string(content[labelAt:labelAt+len(label)]) == label:
+		return KindCloudInit
+	case CheckIgnition(string(content)) == nil:
+		return KindIgnition
+	default:
+		return ""
+	}
+}

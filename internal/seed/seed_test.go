@@ -1,0 +1,78 @@
+package seed
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/iso9660"
+)
+
+func TestCloudInit(t *testing.T) {
+	data := CloudInit{UserData: "#cloud-config\n", NetworkConfig: "version: 2\n", VendorData: "#!/bin/sh\n"}
+	volume, err := data.Volume()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kind := Identify(volume); kind != KindCloudInit {
+		t.Errorf("it is taken for %q", kind)
+	}
+	image, err := iso9660.Open(bytes.NewReader(volume), int64(len(volume)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"user-data": data.UserData, "network-config": data.NetworkConfig, "vendor-data": data.VendorData, "meta-data": "instance-id: iid-",
+	} {
+		at, err := image.Find(name)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := string(volume[at.Offset : at.Offset+at.Size]); !strings.HasPrefix(got, want) {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	again, err := data.Volume()
+	if err != nil || !bytes.Equal(again, volume) {
+		t.Errorf("the same data make another volume (%v)", err)
+	}
+	data.UserData += "a: b\n"
+	if other, _ := data.Volume(); bytes.Equal(other, volume) || bytes.Contains(other, []byte(CloudInit{}.defaultMetaData())) {
+		t.Error("other data make the same volume, or the same instance")
+	}
+}
+
+func TestIgnition(t *testing.T) {
+	const config = `{"ignition": {"version": "3.4.0"}}`
+	volume, err := Ignition(config)
+	if err != nil || len(volume) != sector || strings.TrimSpace(string(volume)) != config {
+		t.Errorf("the volume is %q (%v)", volume, err)
+	}
+	if kind := Identify(volume); kind != KindIgnition {
+		t.Errorf("it is taken for %q", kind)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	const secret = "hunter2"
+	for name, err := range map[string]error{
+		"user data without a head": CheckUserData("password: " + secret),
+		"no JSON":                  CheckIgnition(secret),
+		"JSON of another kind":     CheckIgnition(`{"` + secret + `": 1}`),
+		"JSON that is no object":   CheckIgnition(`["` + secret + `"]`),
+		"version of another type":  CheckIgnition(`{"ignition": {"version": {"` + secret + `": 1}}}`),
+	} {
+		if err == nil || strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "'h'") {
+			t.Errorf("%s: error %v, want one that quotes nothing", name, err)
+		}
+	}
+	for _, good := range []string{"#cloud-config\n", "#!/bin/sh\n", "## template: jinja\n#cloud-config\n"} {
+		if err := CheckUserData(good); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	if kind := Identify([]byte(strings.Repeat("\x00", 40<<10))); kind != "" {
+		t.Errorf("zeros are taken for %q", kind)
+	}
+}

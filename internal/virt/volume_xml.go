@@ -1,0 +1,143 @@
+package virt
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/digitalocean/go-libvirt"
+	"libvirt.org/go/libvirtxml"
+)
+
+func volumeXML(v Volume) *libvirtxml.StorageVolume {
+	doc := &libvirtxml.StorageVolume{
+		Name:       v.Name,
+		Allocation: v.wantedAllocation(),
+		Capacity:   inBytes(v.Capacity),
+		Target: &libvirtxml.StorageVolumeTarget{
+			Format: &libvirtxml.StorageVolumeTargetFormat{Type: v.Format},
+			Compat: v.Compat,
+		},
+	}
+	if v.ClusterSize > 0 {
+		doc.Target.ClusterSize = &libvirtxml.StorageVolumeTargetClusterSize{Value: v.ClusterSize, Unit: "B"}
+	}
+	if v.Mode != "" || v.Owner != "" || v.Group != "" {
+		doc.Target.Permissions = &libvirtxml.StorageVolumeTargetPermissions{Mode: v.Mode, Owner: v.Owner, Group: v.Group}
+	}
+	if v.Backing != nil {
+		doc.BackingStore = &libvirtxml.StorageVolumeBackingStore{
+			Path:   v.Backing.Path,
+			Format: &libvirtxml.StorageVolumeTargetFormat{Type: v.Backing.Format},
+		}
+	}
+	return doc
+}
+
+// wantedAllocation says how much of a new volume is to have its place on the disk at once: libvirt
+// allocates a raw one by it, src/storage/storage_util.c, createRawFile, and gives qemu-img
+// preallocation=falloc for a qcow2 one with metadata where it is the whole of it,
+// storageBackendCreateQemuImgOpts. Without it a raw volume is allocated as a whole.
+func (v Volume) wantedAllocation() *libvirtxml.StorageVolumeSize {
+	switch v.Preallocation {
+	case "":
+		return nil
+	case "falloc":
+		return inBytes(v.Capacity)
+	default:
+		return inBytes(0)
+	}
+}
+
+// createFlags ask for qcow2's metadata; libvirt refuses that for raw.
+func (v Volume) createFlags() libvirt.StorageVolCreateFlags {
+	if v.Format == "qcow2" && (v.Preallocation == "metadata" || v.Preallocation == "falloc") {
+		return libvirt.StorageVolCreatePreallocMetadata
+	}
+	return 0
+}
+
+func inBytes(n uint64) *libvirtxml.StorageVolumeSize {
+	return &libvirtxml.StorageVolumeSize{Value: n, Unit: "bytes"}
+}
+
+func parseVolume(pool, text string) (Volume, error) {
+	var doc libvirtxml.StorageVolume
+	if err := doc.Unmarshal(text); err != nil {
+		return Volume{}, fmt.Errorf("volume in pool %q: %w", pool, err)
+	}
+	v := Volume{Pool: pool, Name: doc.Name, Capacity: size(doc.Capacity), Allocation: size(doc.Allocation)}
+	if t := doc.Target; t != nil {
+		v.Path = t.Path
+		v.ModTime = modTime(t.Timestamps)
+		v.parseFormat(t)
+		if p := t.Permissions; p != nil {
+			v.Owner, v.Group, v.Mode = p.Owner, p.Group, p.Mode
+		}
+	}
+	v.Preallocation = v.preallocation(size(doc.Physical))
+	if b := doc.BackingStore; b != nil && b.Path != "" {
+		v.Backing = &Backing{Path: b.Path}
+		if b.Format != nil {
+			v.Backing.Format = b.Format.Type
+		}
+	}
+	return v, nil
+}
+
+// parseFormat reads the format. libvirt calls a raw volume with an ISO 9660 image iso, which QEMU does
+// not know for a format, and says nothing of qcow2's older version.
+func (v *Volume) parseFormat(target *libvirtxml.StorageVolumeTarget) {
+	if target.Format == nil {
+		return
+	}
+	v.Format = target.Format.Type
+	switch v.Format {
+	case "iso":
+		v.Format = "raw"
+	case "qcow2":
+		v.Compat = target.Compat
+		if v.Compat == "" {
+			v.Compat = "0.10"
+		}
+		if target.ClusterSize != nil {
+			v.ClusterSize = target.ClusterSize.Value
+		}
+	}
+}
+
+// preallocation tells by what the volume takes, and by the length of its file, how it was made. One
+// that a guest has written to as a whole looks like one that was allocated.
+func (v *Volume) preallocation(length uint64) string {
+	switch {
+	case v.Capacity > 0 && v.Allocation >= v.Capacity:
+		return "falloc"
+	case v.Capacity > 0 && v.Format == "qcow2" && length >= v.Capacity:
+		return "metadata"
+	default:
+		return "off"
+	}
+}
+
+// size reads a size that libvirt wrote, always in bytes.
+func size(s *libvirtxml.StorageVolumeSize) uint64 {
+	if s == nil {
+		return 0
+	}
+	return s.Value
+}
+
+// modTime reads libvirt's "seconds.nanoseconds"; the zero time stands for one that is not there.
+func modTime(t *libvirtxml.StorageVolumeTargetTimestamps) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	seconds, fraction, _ := strings.Cut(t.Mtime, ".")
+	s, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	ns, _ := strconv.ParseInt(fraction, 10, 64)
+	return time.Unix(s, ns).UTC()
+}
