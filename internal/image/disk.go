@@ -61,9 +61,11 @@ func readDisk(stream *Stream, promised Checksum, limit int64) (*Disk, error) {
 	if disk.Format == "raw" && stream.Size > 0 {
 		disk.Size = uint64(stream.Size)
 	}
-	if file, isLocal := stream.ReadCloser.(*os.File); isLocal && promised == (Checksum{}) {
-		disk.Reader, err = newSparseFile(file)
+	file, isLocal := stream.ReadCloser.(*os.File)
+	if !isLocal || promised != (Checksum{}) {
+		return disk, nil
 	}
+	disk.Reader, err = newSparseFile(file)
 	return disk, err
 }
 

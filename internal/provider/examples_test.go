@@ -192,6 +192,7 @@ func exampleVariables(t *testing.T) config.Variables {
 	return config.Variables{
 		"images":          config.StringVariable(images.URL),
 		"debian":          config.StringVariable(images.URL),
+		"cloud_images":    config.StringVariable(cloudImages(t)),
 		"fedora":          config.StringVariable(images.URL),
 		"kernel":          config.StringVariable(kernel),
 		"initrd":          config.StringVariable(initrd),

@@ -140,6 +140,9 @@ func (r *volumeResource) Read(ctx context.Context, req resource.ReadRequest, res
 		resp.State.RemoveResource(ctx)
 		return
 	}
+	if err == nil && state.isImported() {
+		err = virt.CheckWhole(ctx, r.host, v)
+	}
 	var now *madeSeed
 	if err == nil {
 		now, err = r.readSeed(ctx, v, known, state.isImported())

@@ -76,6 +76,15 @@ func packed(t *testing.T, kind string, content []byte) []byte {
 	return to.Bytes()
 }
 
+// cloudImages is the URL of a distribution's folder with a cloud image and its checksum.
+func cloudImages(t *testing.T) string {
+	t.Helper()
+	const name = "noble-server-cloudimg-s390x.img"
+	server, disk := lab.NewServer(t), qcow2Disk(t)
+	server.Serve("SHA256SUMS", []byte(sha256Of(disk)+" *"+name+"\n"))
+	return strings.TrimSuffix(server.Serve(name, disk), "/"+name)
+}
+
 // sourced is a configuration with a volume of a source.
 func sourced(source string, more ...string) string {
 	return volume(fmt.Sprintf("source = %q\n%s", source, strings.Join(more, "\n")))
@@ -229,6 +238,24 @@ func TestAccVolumeSourceRefused(t *testing.T) {
 	acceptance(t, steps...)
 }
 
+// TestLifecycleVolumeSource lets each call fail in turn that makes a volume of a source, as it is and
+// converted. The next apply makes it, whatever that has left.
+func TestLifecycleVolumeSource(t *testing.T) {
+	source := local(t, rawDisk)
+	for _, format := range []string{"raw", "qcow2"} {
+		config := fmt.Sprintf(`{"name": "disk", "source": %q, "format": %q, "capacity": "16MiB"}`, source, format)
+		for _, method := range []string{"CreateVolume", "Volume", "Fill", "VolumeNames", "CloneVolume", "ResizeVolume", "DeleteVolume"} {
+			if method == "CloneVolume" && format == "raw" {
+				continue
+			}
+			t.Run(format+" "+method, func(t *testing.T) {
+				t.Parallel() // it waits where a run seems to have been killed
+				failsInTurn(t, newMemoryHost, "netboot_volume", method, config)
+			})
+		}
+	}
+}
+
 // fillingDisk is random enough, and long enough, to be seen while it is on its way.
 var fillingDisk = bytes.Repeat([]byte("netboot "), 1<<20)
 
@@ -258,6 +285,9 @@ func TestAccVolumeInterrupted(t *testing.T) {
 					expect(t, hostDir(t, "/srv/acc"))
 				} else if err := hostAbsent(t, "/srv/acc/disk.netboot-part")(nil); err == nil {
 					t.Error("nothing tells that the volume is not whole")
+				}
+				if signal == syscall.SIGKILL {
+					c.mustFail([]string{"import", testVolume, "acc/disk"}, `Unable to read volume "acc/disk"`, "not whole", "disk.netboot-part")
 				}
 				c.must("apply", "-auto-approve")
 				expect(t, hostDir(t, "/srv/acc", "disk"))

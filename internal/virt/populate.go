@@ -56,6 +56,20 @@ func Populate(ctx context.Context, host populator, v Volume, content Content) er
 	return nil
 }
 
+// CheckWhole refuses a volume that is being made, or that a run which was killed has left.
+func CheckWhole(ctx context.Context, host volumes, v Volume) error {
+	_, err := host.Volume(ctx, v.Pool, v.Name+markSuffix)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	default:
+		return fmt.Errorf("it is not whole, for there is %[1]s beside it: a run is making it, or was killed; an apply that makes it begins anew, and where it is whole after all, remove that file: virsh vol-delete %[1]s --pool %[2]s",
+			v.Name+markSuffix, v.Pool)
+	}
+}
+
 // population is a volume on its way into being.
 type population struct {
 	host    populator

@@ -15,3 +15,38 @@ resource "netboot_volume" "node" {
   name    = "node${count.index}.qcow2"
   backing = { volume = netboot_volume.base.id }
 }
+
+# A cloud image, unpacked and verified on its way, on a disk that is larger than it.
+variable "cloud_images" {
+  default = "https://cloud-images.ubuntu.com/noble/current"
+}
+
+resource "netboot_volume" "cloud" {
+  name     = "web1.qcow2"
+  source   = "${var.cloud_images}/noble-server-cloudimg-s390x.img"
+  checksum = "file:${var.cloud_images}/SHA256SUMS"
+  capacity = "10GiB"
+}
+
+# What the guest of that disk is told at its first boot. It is in no plan and no state.
+resource "netboot_volume" "seed" {
+  name = "web1-seed"
+  cloud_init = {
+    user_data = <<-YAML
+      #cloud-config
+      hostname: web1
+      ssh_authorized_keys:
+        - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEx... admin@example
+    YAML
+  }
+}
+
+# The same for Fedora CoreOS and others that read Ignition: a disk that the guest has with
+# serial = "ignition".
+resource "netboot_volume" "ignition" {
+  name = "core1-ignition"
+  ignition = jsonencode({
+    ignition = { version = "3.4.0" }
+    passwd   = { users = [{ name = "core", sshAuthorizedKeys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEx... admin@example"] }] }
+  })
+}
