@@ -48,6 +48,7 @@ type stream struct {
 	release func() bool   // undoes the tie to the context
 	proc    uint32
 	serial  int32
+	early   []packet // what the stream brought before the reply to the call that began it
 }
 
 type packet struct {
@@ -109,15 +110,31 @@ func (s *stream) authenticate(ctx context.Context, methods []byte) error {
 	return nil
 }
 
-// call sends a call and waits for its reply.
+// call sends a call and waits for its reply. The first bytes of a stream may come before the reply
+// to the call that begins it, for libvirtd sends the two from different threads.
 func (s *stream) call(ctx context.Context, proc uint32, args xdr) ([]byte, error) {
 	s.proc = proc
 	s.serial++
 	if err := s.send(ctx, socket.Call, socket.StatusOK, args); err != nil {
 		return nil, err
 	}
-	reply, err := s.receive(ctx)
-	return reply.payload, err
+	for {
+		p, err := s.receive(ctx)
+		if err != nil || p.header.Type == socket.Reply {
+			return p.payload, err
+		}
+		s.early = append(s.early, p)
+	}
+}
+
+// next is the stream's next packet.
+func (s *stream) next(ctx context.Context) (packet, error) {
+	if len(s.early) == 0 {
+		return s.receive(ctx)
+	}
+	p := s.early[0]
+	s.early = s.early[1:]
+	return p, nil
 }
 
 func (s *stream) send(ctx context.Context, kind, status uint32, payload []byte) error {

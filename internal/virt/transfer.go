@@ -127,7 +127,7 @@ func (i *incoming) Read(p []byte) (int, error) {
 		if i.ended {
 			return 0, io.EOF
 		}
-		packet, err := i.stream.receive(i.ctx)
+		packet, err := i.stream.next(i.ctx)
 		if err != nil {
 			return 0, err
 		}

@@ -1,0 +1,66 @@
+package virt
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"net"
+	"path/filepath"
+	"testing"
+
+	"github.com/digitalocean/go-libvirt/socket"
+)
+
+// TestStreamBeforeReply: libvirtd sends a stream's bytes from another thread than the reply to the
+// call that begins the stream. Of a small file the real one sends them first once in 300 times.
+func TestStreamBeforeReply(t *testing.T) {
+	listener, err := net.Listen("unix", filepath.Join(t.TempDir(), "libvirt-sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	go hasty(listener)
+	h, err := Open("qemu+unix:///system?socket=" + listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got bytes.Buffer
+	if err := h.Download(t.Context(), "pool", "volume", &got); err != nil || got.String() != "early, late" {
+		t.Errorf("downloaded %q, %v", got.String(), err)
+	}
+}
+
+// hasty is a libvirtd that begins a download before it says so.
+func hasty(listener net.Listener) {
+	conn, err := listener.Accept()
+	if err != nil {
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	for {
+		head := make([]byte, 28) // libvirt src/rpc/virnetprotocol.x, virNetMessageHeader behind the length
+		if _, err := io.ReadFull(conn, head); err != nil {
+			return
+		}
+		if _, err := io.CopyN(io.Discard, conn, int64(binary.BigEndian.Uint32(head))-28); err != nil {
+			return
+		}
+		answer := func(kind, status uint32, payload []byte) {
+			binary.BigEndian.PutUint32(head, uint32(28+len(payload)))
+			binary.BigEndian.PutUint32(head[16:], kind)
+			binary.BigEndian.PutUint32(head[24:], status)
+			_, _ = conn.Write(append(head[:28:28], payload...))
+		}
+		switch binary.BigEndian.Uint32(head[12:]) {
+		case procAuthList:
+			answer(socket.Reply, socket.StatusOK, xdr{}.uint32(1).uint32(authNone))
+		case procVolumeDownload:
+			answer(socket.Stream, socket.StatusContinue, []byte("early, "))
+			answer(socket.Reply, socket.StatusOK, nil)
+			answer(socket.Stream, socket.StatusContinue, []byte("late"))
+			answer(socket.Stream, socket.StatusContinue, nil)
+		default:
+			answer(socket.Reply, socket.StatusOK, nil)
+		}
+	}
+}
