@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -58,6 +59,7 @@ func (b *bench) measure(ctx context.Context, w work) (result, error) {
 // round does the steps and notes how long each took.
 func (t times) round(ctx context.Context, c contender, steps []step) error {
 	for _, s := range steps {
+		syscall.Sync() // or what was written before slows down what is written now
 		begin := time.Now()
 		err := c.do(ctx, s)
 		if errors.Is(err, errNothing) {
