@@ -15,6 +15,8 @@ type host interface {
 	volumeHost
 	networkHost
 	domainHost
+	URI() string
+	Info(ctx context.Context) (virt.Info, error)
 	WhileConnected(ctx context.Context) (context.Context, context.CancelFunc, error)
 }
 
@@ -58,6 +60,9 @@ type domainHost interface {
 	SetNote(ctx context.Context, name, note string) error
 	StartDomain(ctx context.Context, name string) error
 	BootDomain(ctx context.Context, name string) (io.ReadCloser, error)
+	OpenConsole(ctx context.Context, name string) (io.ReadCloser, error)
+	RebootDomain(ctx context.Context, name string) error
+	ResetDomain(ctx context.Context, name string) error
 	ShutDownDomain(ctx context.Context, name string, patience time.Duration) error
 	KillDomain(ctx context.Context, name string) error
 	DeleteDomain(ctx context.Context, name string) error

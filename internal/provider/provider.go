@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -95,6 +96,8 @@ func (p *netbootProvider) Configure(ctx context.Context, req provider.ConfigureR
 	data := &configured{host: host, consoleLogDir: config.ConsoleLogDir.ValueString(), claims: newClaims(), poolMaking: &sync.Mutex{}, plans: &plans{}}
 	resp.ResourceData = data
 	resp.DataSourceData = data
+	resp.ActionData = data
+	resp.ListResourceData = data
 }
 
 func (p *netbootProvider) Resources(context.Context) []func() resource.Resource {
@@ -108,7 +111,19 @@ func (p *netbootProvider) Resources(context.Context) []func() resource.Resource 
 	}
 }
 
-func (p *netbootProvider) DataSources(context.Context) []func() datasource.DataSource { return nil }
+func (p *netbootProvider) DataSources(context.Context) []func() datasource.DataSource {
+	return []func() datasource.DataSource{
+		newHostDataSource,
+		newNetworkDataSource,
+		newVolumeDataSource,
+		newDomainDataSource,
+		newConsoleDataSource,
+	}
+}
+
+func (p *netbootProvider) Actions(context.Context) []func() action.Action {
+	return []func() action.Action{newDomainPowerAction}
+}
 
 func (p *netbootProvider) Functions(context.Context) []func() function.Function {
 	return []func() function.Function{

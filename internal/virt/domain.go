@@ -263,6 +263,29 @@ func kill(l *libvirt.Libvirt, domain libvirt.Domain) error {
 	return err
 }
 
+// RebootDomain asks a guest to shut down and start again, and does not wait for it. One that is off is
+// refused.
+func (h *Host) RebootDomain(ctx context.Context, name string) error {
+	return do(ctx, h, func(l *libvirt.Libvirt) error {
+		domain, err := l.DomainLookupByName(name)
+		if err != nil {
+			return err
+		}
+		return l.DomainReboot(domain, 0)
+	})
+}
+
+// ResetDomain makes a guest begin anew at once, as a reset button would. One that is off is refused.
+func (h *Host) ResetDomain(ctx context.Context, name string) error {
+	return do(ctx, h, func(l *libvirt.Libvirt) error {
+		domain, err := l.DomainLookupByName(name)
+		if err != nil {
+			return err
+		}
+		return l.DomainReset(domain, 0)
+	})
+}
+
 // ShutDownDomain asks a guest to shut down and waits for it, at most for patience; then the guest
 // is killed. It waits by libvirt's events.
 func (h *Host) ShutDownDomain(ctx context.Context, name string, patience time.Duration) error {

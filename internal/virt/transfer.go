@@ -91,7 +91,7 @@ type Console struct{ incoming }
 
 // OpenConsole opens a domain's first console, on a connection of its own. Reading ends with io.EOF
 // when the guest does. It is refused while somebody else has the console.
-func (h *Host) OpenConsole(ctx context.Context, name string) (*Console, error) {
+func (h *Host) OpenConsole(ctx context.Context, name string) (io.ReadCloser, error) {
 	domain, err := h.lookupDomain(ctx, name)
 	if err != nil {
 		return nil, err

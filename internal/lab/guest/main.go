@@ -10,6 +10,7 @@
 //	netboot.file=PATH        reports what is there: mode, owner, content
 //	netboot.dhcp             asks for an address on the first network interface
 //	netboot.count=HOST:PORT  keeps one TCP connection there and counts on it
+//	netboot.tick             writes a line every second from then on
 //	netboot.then=WHAT        ends with poweroff, reboot, halt or panic instead of waiting
 package main
 
@@ -19,6 +20,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -39,12 +41,22 @@ func main() {
 			configureNetwork()
 		case "netboot.count":
 			go count(value)
+		case "netboot.tick":
+			go tick()
 		case "netboot.then":
 			then = value
 		}
 	}
 	say("ready")
 	finish(then)
+}
+
+// tick writes for whoever begins to read the console late.
+func tick() {
+	for n := 1; ; n++ {
+		time.Sleep(time.Second)
+		say("tick=%d", n)
+	}
 }
 
 // say writes one line in one piece, so that the kernel's own messages do not split it.

@@ -39,6 +39,7 @@ type API interface {
 	UpdateNetwork(ctx context.Context, n virt.Network) error
 	DeleteNetwork(ctx context.Context, name string) error
 
+	Info(ctx context.Context) (virt.Info, error)
 	Capabilities(ctx context.Context) (virt.Capabilities, error)
 	Firmware(ctx context.Context) ([]byte, error)
 	Domain(ctx context.Context, name string) (virt.Domain, error)
@@ -48,6 +49,9 @@ type API interface {
 	SetNote(ctx context.Context, name, note string) error
 	StartDomain(ctx context.Context, name string) error
 	BootDomain(ctx context.Context, name string) (io.ReadCloser, error)
+	OpenConsole(ctx context.Context, name string) (io.ReadCloser, error)
+	RebootDomain(ctx context.Context, name string) error
+	ResetDomain(ctx context.Context, name string) error
 	ShutDownDomain(ctx context.Context, name string, patience time.Duration) error
 	KillDomain(ctx context.Context, name string) error
 	DeleteDomain(ctx context.Context, name string) error

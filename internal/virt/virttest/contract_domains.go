@@ -6,6 +6,7 @@ import (
 	"io"
 	"path"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +25,25 @@ var domainChecks = []check{
 		if at < 0 || !slices.Contains(can.Guests[at].Accelerators, "tcg") || can.Guests[at].Emulator == "" || can.Arch == "" {
 			t.Errorf("Capabilities returned %+v, want s390x by tcg among them", can)
 		}
+	}},
+	{"a host says what it is", func(t *testing.T, s Subject) {
+		info, err := s.Info(t.Context())
+		done(t, "Info", err)
+		dotted := regexp.MustCompile(`^\d+\.\d+\.\d+$`)
+		if info.Hostname == "" || !dotted.MatchString(info.Libvirt) || !dotted.MatchString(info.Hypervisor) {
+			t.Errorf("Info returned %+v, want a name and two versions", info)
+		}
+	}},
+	{"a guest that is off cannot begin anew", func(t *testing.T, s Subject) {
+		givenDomain(t, s, bareDomain())
+		failed(t, "RebootDomain", s.RebootDomain(t.Context(), domainName))
+		failed(t, "ResetDomain", s.ResetDomain(t.Context(), domainName))
+		_, err := s.OpenConsole(t.Context(), domainName)
+		failed(t, "OpenConsole", err)
+		refused(t, "ResetDomain", s.ResetDomain(t.Context(), "none"), virt.ErrNotFound)
+		refused(t, "RebootDomain", s.RebootDomain(t.Context(), "none"), virt.ErrNotFound)
+		_, err = s.OpenConsole(t.Context(), "none")
+		refused(t, "OpenConsole", err, virt.ErrNotFound)
 	}},
 	{"a host shows its firmware", func(t *testing.T, s Subject) {
 		for range 2 {

@@ -117,6 +117,39 @@ func (h *Host) BootDomain(ctx context.Context, name string) (io.ReadCloser, erro
 	})
 }
 
+// OpenConsole opens the console of a guest that runs, and that writes nothing more.
+func (h *Host) OpenConsole(ctx context.Context, name string) (io.ReadCloser, error) {
+	return call(ctx, h, "OpenConsole", func() (io.ReadCloser, error) {
+		d, err := h.lookupDomain(name)
+		if err != nil {
+			return nil, err
+		}
+		if d.State == virt.Off {
+			return nil, errNotRunning
+		}
+		return newConsole(ctx, "", d.ended), nil
+	})
+}
+
+var errNotRunning = errors.New("domain is not running")
+
+// RebootDomain lets a guest begin anew, of which nothing is seen here.
+func (h *Host) RebootDomain(ctx context.Context, name string) error {
+	return h.onDomain(ctx, "RebootDomain", name, (*domain).mustRun)
+}
+
+// ResetDomain lets a guest begin anew, of which nothing is seen here.
+func (h *Host) ResetDomain(ctx context.Context, name string) error {
+	return h.onDomain(ctx, "ResetDomain", name, (*domain).mustRun)
+}
+
+func (d *domain) mustRun() error {
+	if d.State == virt.Off {
+		return errNotRunning
+	}
+	return nil
+}
+
 // start runs the guest, which may be over in the same moment.
 func (h *Host) start(d *domain) error {
 	for _, i := range d.Interfaces {

@@ -86,6 +86,13 @@ func (h *Host) WhileConnected(ctx context.Context) (context.Context, context.Can
 	return ctx, cancel, nil
 }
 
+// Info is what the host says of itself.
+func (h *Host) Info(ctx context.Context) (virt.Info, error) {
+	return call(ctx, h, "Info", func() (virt.Info, error) {
+		return virt.Info{Hostname: "memory", Libvirt: "9.0.0", Hypervisor: "7.2.0"}, nil
+	})
+}
+
 // Capabilities is what the host can run.
 func (h *Host) Capabilities(ctx context.Context) (virt.Capabilities, error) {
 	return call(ctx, h, "Capabilities", func() (virt.Capabilities, error) { return h.offers, nil })

@@ -1,0 +1,109 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/action"
+	"github.com/hashicorp/terraform-plugin-framework/action/schema"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+)
+
+type domainPowerAction struct{ configured }
+
+func newDomainPowerAction() action.Action { return &domainPowerAction{} }
+
+type domainPowerModel struct {
+	Domain  types.String `tfsdk:"domain"`
+	Power   types.String `tfsdk:"power"`
+	Timeout types.String `tfsdk:"timeout"`
+}
+
+// The values of power.
+const (
+	powerStart    = "start"
+	powerShutDown = "shutdown"
+	powerReboot   = "reboot"
+	powerReset    = "reset"
+)
+
+func (a *domainPowerAction) Metadata(_ context.Context, req action.MetadataRequest, resp *action.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_domain_power"
+}
+
+func (a *domainPowerAction) Schema(_ context.Context, _ action.SchemaRequest, resp *action.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "Starts, shuts down, reboots or resets a guest, once. Actions need Terraform 1.14; OpenTofu has none. " +
+			"The `running` of a `netboot_domain` says what a guest is to do for good: what this action stops, the next apply starts.",
+		Attributes: map[string]schema.Attribute{
+			"domain": schema.StringAttribute{MarkdownDescription: "Name of the guest.", Required: true, Validators: []validator.String{objectName}},
+			"power": schema.StringAttribute{
+				MarkdownDescription: "`start`; `shutdown`, which asks the guest, waits for it, and forces it off after `timeout`; `reboot`, which asks it and does not wait; `reset`, which does not ask.",
+				Required:            true,
+				Validators:          []validator.String{stringvalidator.OneOf(powerStart, powerShutDown, powerReboot, powerReset)},
+			},
+			"timeout": schema.StringAttribute{
+				MarkdownDescription: fmt.Sprintf("How long a guest may take to shut down, such as `\"5m\"`. Default: `%q`.", shutdownPatience),
+				Optional:            true,
+				Validators:          []validator.String{duration},
+			},
+		},
+	}
+}
+
+// Configure gives the action what the provider block says.
+func (a *domainPowerAction) Configure(_ context.Context, req action.ConfigureRequest, _ *action.ConfigureResponse) {
+	if data, ok := req.ProviderData.(*configured); ok {
+		a.configured = *data
+	}
+}
+
+func (a *domainPowerAction) Invoke(ctx context.Context, req action.InvokeRequest, resp *action.InvokeResponse) {
+	var m domainPowerModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	say := func(format string, values ...any) {
+		resp.SendProgress(action.InvokeProgressEvent{Message: fmt.Sprintf(format, values...)})
+	}
+	if err := a.press(ctx, m, say); err != nil {
+		fail(&resp.Diagnostics, path.Root("power"), m.Power.ValueString(), subject{"domain", m.Domain.ValueString()}, err)
+	}
+}
+
+// press does what the model says, and tells how far it is.
+func (a *domainPowerAction) press(ctx context.Context, m domainPowerModel, say func(format string, values ...any)) error {
+	name := m.Domain.ValueString()
+	switch m.Power.ValueString() {
+	case powerStart:
+		if err := a.host.StartDomain(ctx, name); err != nil {
+			return explainStart(err, name)
+		}
+		say("%s runs", name)
+		return nil
+	case powerReboot:
+		say("asking %s to reboot", name)
+		return a.host.RebootDomain(ctx, name)
+	case powerReset:
+		say("resetting %s", name)
+		return a.host.ResetDomain(ctx, name)
+	}
+	patience := shutdownPatience
+	if !m.Timeout.IsNull() {
+		var err error
+		if patience, err = time.ParseDuration(m.Timeout.ValueString()); err != nil {
+			return err
+		}
+	}
+	say("asking %s to shut down, for at most %v", name, patience)
+	if err := a.host.ShutDownDomain(ctx, name, patience); err != nil {
+		return err
+	}
+	say("%s is off", name)
+	return nil
+}

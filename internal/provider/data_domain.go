@@ -1,0 +1,139 @@
+package provider
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+type domainDataSource struct{ observer }
+
+func newDomainDataSource() datasource.DataSource { return &domainDataSource{} }
+
+type foundDomain struct {
+	Name        string           `tfsdk:"name"`
+	UUID        string           `tfsdk:"uuid"`
+	Arch        string           `tfsdk:"arch"`
+	Machine     string           `tfsdk:"machine"`
+	Accelerator string           `tfsdk:"accelerator"`
+	VCPUs       int64            `tfsdk:"vcpus"`
+	MemoryBytes int64            `tfsdk:"memory_bytes"`
+	Autostart   bool             `tfsdk:"autostart"`
+	State       string           `tfsdk:"state"`
+	Running     bool             `tfsdk:"running"`
+	Boot        []string         `tfsdk:"boot"`
+	Disks       []foundDisk      `tfsdk:"disks"`
+	Interfaces  []foundInterface `tfsdk:"interfaces"`
+	Addresses   []string         `tfsdk:"addresses"`
+}
+
+type foundDisk struct {
+	Path     string       `tfsdk:"path"`
+	Bus      string       `tfsdk:"bus"`
+	Serial   types.String `tfsdk:"serial"`
+	ReadOnly bool         `tfsdk:"readonly"`
+}
+
+type foundInterface struct {
+	Network types.String `tfsdk:"network"`
+	Bridge  types.String `tfsdk:"bridge"`
+	MAC     string       `tfsdk:"mac"`
+}
+
+func (d *domainDataSource) Metadata(_ context.Context, req datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_domain"
+}
+
+func (d *domainDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "A guest of the libvirt host, whoever made it: what it is, what it does, and its addresses at this moment.",
+		Attributes: map[string]schema.Attribute{
+			"name":         wanted("Name of the guest.", objectName),
+			"uuid":         foundString("UUID of the domain."),
+			"arch":         foundString("Architecture of the guest."),
+			"machine":      foundString("Machine type with its version."),
+			"accelerator":  foundString("`kvm` or `tcg`."),
+			"vcpus":        foundNumber("Number of virtual CPUs."),
+			"memory_bytes": foundNumber("Memory, in bytes."),
+			"autostart":    foundBool("Whether the guest starts with the host."),
+			"state":        foundString("What the guest does: `running`, `paused`, `off` or `crashed`."),
+			"running":      foundBool("Whether `state` is `running`."),
+			"boot":         foundStrings("Classes of devices that it boots from, in order."),
+			"disks": foundObjects("Its disks that are files, in order.", map[string]schema.Attribute{
+				"path":     foundString("Path of the file on the host."),
+				"bus":      foundString("Bus, such as `virtio`."),
+				"serial":   foundString("Serial number that the guest sees."),
+				"readonly": foundBool("Whether the guest can only read it."),
+			}),
+			"interfaces": foundObjects("Its network interfaces, in order.", map[string]schema.Attribute{
+				"network": foundString("Name of the libvirt network that it is on."),
+				"bridge":  foundString("Name of the host's bridge that it is on, instead of a network."),
+				"mac":     foundString("MAC address."),
+			}),
+			"addresses": foundStrings("Addresses that libvirt's DHCP leased to the guest."),
+		},
+	}
+}
+
+func (d *domainDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	var name string
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("name"), &name)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	found, err := d.find(ctx, name)
+	if err != nil {
+		fail(&resp.Diagnostics, path.Root("name"), "read", subject{"domain", name}, err)
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, found)...)
+}
+
+func (d *domainDataSource) find(ctx context.Context, name string) (foundDomain, error) {
+	domain, err := d.host.Domain(ctx, name)
+	if err != nil {
+		return foundDomain{}, err
+	}
+	found := newFoundDomain(domain)
+	addresses, err := d.host.Addresses(ctx, name)
+	if err != nil && !isNotFound(err) { // a network that is gone has no leases, but the guest is there
+		return found, err
+	}
+	for _, address := range addresses {
+		found.Addresses = append(found.Addresses, address.String())
+	}
+	return found, nil
+}
+
+func newFoundDomain(d virt.Domain) foundDomain {
+	found := foundDomain{
+		Name:        d.Name,
+		UUID:        d.UUID,
+		Arch:        d.Arch,
+		Machine:     d.Machine,
+		Accelerator: d.Accelerator,
+		VCPUs:       int64(d.VCPUs),
+		MemoryBytes: int64(d.Memory),
+		Autostart:   d.Autostart,
+		State:       d.State.String(),
+		Running:     d.State == virt.Running,
+		Boot:        append([]string{}, d.Boot...),
+		Disks:       []foundDisk{},
+		Interfaces:  []foundInterface{},
+		Addresses:   []string{},
+	}
+	for _, disk := range d.Disks {
+		found.Disks = append(found.Disks, foundDisk{disk.Path, disk.Bus, optional(disk.Serial), disk.ReadOnly})
+	}
+	for _, nic := range d.Interfaces {
+		found.Interfaces = append(found.Interfaces, foundInterface{optional(nic.Network), optional(nic.Bridge), nic.MAC})
+	}
+	return found
+}

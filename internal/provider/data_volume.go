@@ -1,0 +1,83 @@
+package provider
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+type volumeDataSource struct{ observer }
+
+func newVolumeDataSource() datasource.DataSource { return &volumeDataSource{} }
+
+type foundVolume struct {
+	ID              types.String `tfsdk:"id"`
+	Name            types.String `tfsdk:"name"`
+	Pool            types.String `tfsdk:"pool"`
+	Path            types.String `tfsdk:"path"`
+	Format          types.String `tfsdk:"format"`
+	CapacityBytes   types.Int64  `tfsdk:"capacity_bytes"`
+	AllocationBytes types.Int64  `tfsdk:"allocation_bytes"`
+	BackingPath     types.String `tfsdk:"backing_path"`
+	Mode            types.String `tfsdk:"mode"`
+}
+
+func (d *volumeDataSource) Metadata(_ context.Context, req datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_volume"
+}
+
+func (d *volumeDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "A volume of the libvirt host, whoever made it: a base image for overlays, or a disk for a guest.",
+		Attributes: map[string]schema.Attribute{
+			"id":               foundString("`<pool>/<name>`, as `disks` of a `netboot_domain` and `backing` of a `netboot_volume` take it."),
+			"name":             wanted("Name of the volume.", objectName),
+			"pool":             schema.StringAttribute{MarkdownDescription: "Pool that it lies in. Default: `" + defaultPool + "`.", Optional: true, Computed: true},
+			"path":             foundString("Path of its file on the host."),
+			"format":           foundString("`qcow2`, `raw`, or another one that libvirt knows."),
+			"capacity_bytes":   foundNumber("Size that a guest sees, in bytes."),
+			"allocation_bytes": foundNumber("What it takes on the host, in bytes."),
+			"backing_path":     foundString("Path of the file that it is laid over, if it is an overlay."),
+			"mode":             foundString("Permissions of its file, in octal."),
+		},
+	}
+}
+
+func (d *volumeDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	var config foundVolume
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	pool, name := firstOf(config.Pool.ValueString(), defaultPool), config.Name.ValueString()
+	v, err := d.host.Volume(ctx, pool, name)
+	if err != nil {
+		fail(&resp.Diagnostics, path.Root("name"), "read", subject{"volume", pool + "/" + name}, err)
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, newFoundVolume(v))...)
+}
+
+func newFoundVolume(v virt.Volume) foundVolume {
+	found := foundVolume{
+		ID:              types.StringValue(v.Pool + "/" + v.Name),
+		Name:            types.StringValue(v.Name),
+		Pool:            types.StringValue(v.Pool),
+		Path:            types.StringValue(v.Path),
+		Format:          types.StringValue(v.Format),
+		CapacityBytes:   types.Int64Value(int64(v.Capacity)),
+		AllocationBytes: types.Int64Value(int64(v.Allocation)),
+		Mode:            optional(v.Mode),
+	}
+	if v.Backing != nil {
+		found.BackingPath = types.StringValue(v.Backing.Path)
+	}
+	return found
+}
