@@ -22,6 +22,7 @@ type host interface {
 
 type poolHost interface {
 	Pool(ctx context.Context, name string) (virt.Pool, error)
+	PoolNames(ctx context.Context) ([]string, error)
 	PoolAt(ctx context.Context, path string) (virt.Pool, error)
 	CreatePool(ctx context.Context, name, path string) (pool virt.Pool, madeDirectory bool, err error)
 	StartPool(ctx context.Context, name string) error
@@ -43,6 +44,7 @@ type volumeHost interface {
 
 type networkHost interface {
 	Network(ctx context.Context, name string) (virt.Network, error)
+	NetworkNames(ctx context.Context) ([]string, error)
 	NetworkName(ctx context.Context, uuid string) (string, error)
 	NetworkGuests(ctx context.Context, name string) ([]string, error)
 	CreateNetwork(ctx context.Context, n virt.Network) error
@@ -54,6 +56,7 @@ type domainHost interface {
 	Capabilities(ctx context.Context) (virt.Capabilities, error)
 	Firmware(ctx context.Context) ([]byte, error)
 	Domain(ctx context.Context, name string) (virt.Domain, error)
+	DomainNames(ctx context.Context) ([]string, error)
 	Addresses(ctx context.Context, name string) ([]netip.Addr, error)
 	CreateDomain(ctx context.Context, d virt.Domain) error
 	RedefineDomain(ctx context.Context, d virt.Domain) error

@@ -3,6 +3,7 @@ package virt
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/digitalocean/go-libvirt"
 )
@@ -36,4 +37,38 @@ func (h *Host) Info(ctx context.Context) (Info, error) {
 // version writes a version as people do: libvirt encodes it as 1,000,000 major + 1,000 minor + release.
 func version(encoded uint64) string {
 	return fmt.Sprintf("%d.%d.%d", encoded/1_000_000, encoded/1000%1000, encoded%1000)
+}
+
+// PoolNames lists the host's pools, whether they are started or not.
+func (h *Host) PoolNames(ctx context.Context) ([]string, error) {
+	return call(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
+		pools, _, err := l.ConnectListAllStoragePools(1, 0)
+		return names(pools, func(p libvirt.StoragePool) string { return p.Name }), err
+	})
+}
+
+// NetworkNames lists the host's networks, whether they are started or not.
+func (h *Host) NetworkNames(ctx context.Context) ([]string, error) {
+	return call(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
+		networks, _, err := l.ConnectListAllNetworks(1, 0)
+		return names(networks, func(n libvirt.Network) string { return n.Name }), err
+	})
+}
+
+// DomainNames lists the host's guests, whether they run or not.
+func (h *Host) DomainNames(ctx context.Context) ([]string, error) {
+	return call(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
+		domains, _, err := l.ConnectListAllDomains(1, 0)
+		return names(domains, func(d libvirt.Domain) string { return d.Name }), err
+	})
+}
+
+// names are those of objects, in order.
+func names[T any](objects []T, name func(T) string) []string {
+	all := make([]string, len(objects))
+	for i, object := range objects {
+		all[i] = name(object)
+	}
+	slices.Sort(all)
+	return all
 }

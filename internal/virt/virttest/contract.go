@@ -16,6 +16,7 @@ import (
 // API is what the hosts of this package and of virt have in common.
 type API interface {
 	Pool(ctx context.Context, name string) (virt.Pool, error)
+	PoolNames(ctx context.Context) ([]string, error)
 	PoolAt(ctx context.Context, path string) (virt.Pool, error)
 	CreatePool(ctx context.Context, name, path string) (pool virt.Pool, madeDirectory bool, err error)
 	StartPool(ctx context.Context, name string) error
@@ -33,6 +34,7 @@ type API interface {
 	Download(ctx context.Context, pool, name string, to io.Writer) error
 
 	Network(ctx context.Context, name string) (virt.Network, error)
+	NetworkNames(ctx context.Context) ([]string, error)
 	NetworkName(ctx context.Context, uuid string) (string, error)
 	NetworkGuests(ctx context.Context, name string) ([]string, error)
 	CreateNetwork(ctx context.Context, n virt.Network) error
@@ -43,6 +45,7 @@ type API interface {
 	Capabilities(ctx context.Context) (virt.Capabilities, error)
 	Firmware(ctx context.Context) ([]byte, error)
 	Domain(ctx context.Context, name string) (virt.Domain, error)
+	DomainNames(ctx context.Context) ([]string, error)
 	Addresses(ctx context.Context, name string) ([]netip.Addr, error)
 	CreateDomain(ctx context.Context, d virt.Domain) error
 	RedefineDomain(ctx context.Context, d virt.Domain) error

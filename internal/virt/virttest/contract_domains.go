@@ -34,6 +34,29 @@ var domainChecks = []check{
 			t.Errorf("Info returned %+v, want a name and two versions", info)
 		}
 	}},
+	{"a host lists what it has", func(t *testing.T, s Subject) {
+		lists := []struct {
+			name string
+			list func(context.Context) ([]string, error)
+		}{{poolName, s.PoolNames}, {networkName, s.NetworkNames}, {domainName, s.DomainNames}}
+		for _, l := range lists {
+			before, err := l.list(t.Context())
+			done(t, "list", err)
+			if slices.Contains(before, l.name) {
+				t.Errorf("%q is listed and not there: %q", l.name, before)
+			}
+		}
+		givenPool(t, s, true)
+		givenNetwork(t, s, plainNetwork())
+		givenDomain(t, s, bareDomain())
+		for _, l := range lists {
+			after, err := l.list(t.Context())
+			done(t, "list", err)
+			if !slices.Contains(after, l.name) || !slices.IsSorted(after) {
+				t.Errorf("%q is not listed, or not in order: %q", l.name, after)
+			}
+		}
+	}},
 	{"a guest that is off cannot begin anew", func(t *testing.T, s Subject) {
 		givenDomain(t, s, bareDomain())
 		failed(t, "RebootDomain", s.RebootDomain(t.Context(), domainName))

@@ -5,6 +5,8 @@ package virttest
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -91,6 +93,21 @@ func (h *Host) Info(ctx context.Context) (virt.Info, error) {
 	return call(ctx, h, "Info", func() (virt.Info, error) {
 		return virt.Info{Hostname: "memory", Libvirt: "9.0.0", Hypervisor: "7.2.0"}, nil
 	})
+}
+
+// PoolNames lists the host's pools.
+func (h *Host) PoolNames(ctx context.Context) ([]string, error) {
+	return call(ctx, h, "PoolNames", func() ([]string, error) { return slices.Sorted(maps.Keys(h.pools)), nil })
+}
+
+// NetworkNames lists the host's networks.
+func (h *Host) NetworkNames(ctx context.Context) ([]string, error) {
+	return call(ctx, h, "NetworkNames", func() ([]string, error) { return slices.Sorted(maps.Keys(h.networks)), nil })
+}
+
+// DomainNames lists the host's guests.
+func (h *Host) DomainNames(ctx context.Context) ([]string, error) {
+	return call(ctx, h, "DomainNames", func() ([]string, error) { return slices.Sorted(maps.Keys(h.domains)), nil })
 }
 
 // Capabilities is what the host can run.

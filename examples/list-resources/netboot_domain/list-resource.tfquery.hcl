@@ -1,0 +1,4 @@
+# terraform query -generate-config-out=found.tf writes a resource and an import block for each.
+list "netboot_domain" "all" {
+  provider = netboot
+}

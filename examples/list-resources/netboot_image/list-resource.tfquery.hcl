@@ -1,0 +1,11 @@
+# terraform query -generate-config-out=found.tf writes a resource and an import block for each.
+list "netboot_image" "all" {
+  provider = netboot
+}
+
+list "netboot_image" "lab" {
+  provider = netboot
+  config {
+    tftp_root = "srv-tftp"
+  }
+}

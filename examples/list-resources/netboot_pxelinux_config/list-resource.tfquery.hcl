@@ -1,0 +1,11 @@
+# terraform query -generate-config-out=found.tf writes a resource and an import block for each.
+list "netboot_pxelinux_config" "all" {
+  provider = netboot
+}
+
+list "netboot_pxelinux_config" "lab" {
+  provider = netboot
+  config {
+    tftp_root = "srv-tftp"
+  }
+}

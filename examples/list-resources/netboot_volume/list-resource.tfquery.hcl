@@ -1,0 +1,11 @@
+# terraform query -generate-config-out=found.tf writes a resource and an import block for each.
+list "netboot_volume" "all" {
+  provider = netboot
+}
+
+list "netboot_volume" "default" {
+  provider = netboot
+  config {
+    pool = "default"
+  }
+}
