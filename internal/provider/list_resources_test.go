@@ -2,6 +2,7 @@ package provider
 
 import (
 	"fmt"
+	"os"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -71,4 +72,42 @@ resource "netboot_domain" "test" {
 	if after := inventory(t); after != before {
 		t.Errorf("left on the host after destroy:\n%s\nbefore it was:\n%s", after, before)
 	}
+}
+
+// TestAccListAdopts takes over what others have made, by the configuration that terraform query
+// writes: its plan imports, and changes nothing.
+func TestAccListAdopts(t *testing.T) {
+	if os.Getenv("TF_ACC_PROVIDER_HOST") != "" {
+		t.Skip("OpenTofu has no query")
+	}
+	c := newCLI(t, lab.Shared(t).URI, "")
+	define(t, "net-define", `<network><name>acc</name><forward mode='nat'/><bridge name='acc0' stp='on' delay='0'/>
+<ip address='192.168.151.1' netmask='255.255.255.0'><dhcp><range start='192.168.151.2' end='192.168.151.254'/></dhcp></ip></network>`, "net-undefine", "acc")
+	makeDir(t, "/srv/disks", 0o755)
+	virsh(t, "pool-create-as", "theirs", "dir", "--target", "/srv/disks")
+	t.Cleanup(func() { virsh(t, "pool-destroy", "theirs") })
+	virsh(t, "vol-create-as", "theirs", "acc.qcow2", "1M", "--format", "qcow2")
+	define(t, "define", `<domain type='qemu'><name>acc</name><memory>262144</memory><os><type arch='s390x'>hvm</type></os><devices>
+<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/srv/disks/acc.qcow2'/><target dev='vda' bus='virtio'/><boot order='1'/></disk>
+<interface type='network'><source network='acc'/><mac address='52:54:00:00:00:01'/></interface></devices></domain>`, "undefine", "acc")
+	c.write("all.tfquery.hcl", `
+list "netboot_network" "all" {
+  provider = netboot
+}
+list "netboot_volume" "theirs" {
+  provider = netboot
+  config {
+    pool = "theirs"
+  }
+}
+list "netboot_domain" "all" {
+  provider = netboot
+}
+`)
+	c.must("query", "-generate-config-out=found.tf")
+	c.must("apply", "-auto-approve")
+	if got := len(c.resources()); got != 3 {
+		t.Errorf("%d resources were taken over, want 3", got)
+	}
+	c.must("plan", "-detailed-exitcode")
 }
