@@ -18,6 +18,7 @@ type domainPowerAction struct{ configured }
 func newDomainPowerAction() action.Action { return &domainPowerAction{} }
 
 type domainPowerModel struct {
+	placed
 	Domain  types.String `tfsdk:"domain"`
 	Power   types.String `tfsdk:"power"`
 	Timeout types.String `tfsdk:"timeout"`
@@ -40,6 +41,7 @@ func (a *domainPowerAction) Schema(_ context.Context, _ action.SchemaRequest, re
 		MarkdownDescription: "Starts, shuts down, reboots or resets a guest, once. Actions need Terraform 1.14; OpenTofu has none. " +
 			"The `running` of a `netboot_domain` says what a guest is to do for good: what this action stops, the next apply starts.",
 		Attributes: map[string]schema.Attribute{
+			"host":   schema.StringAttribute{MarkdownDescription: hostDescription, Optional: true},
 			"domain": schema.StringAttribute{MarkdownDescription: "Name of the guest.", Required: true, Validators: []validator.String{objectName}},
 			"power": schema.StringAttribute{
 				MarkdownDescription: "`start`; `shutdown`, which asks the guest, waits for it, and forces it off after `timeout`; `reboot`, which asks it and does not wait; `reset`, which does not ask.",
@@ -65,6 +67,7 @@ func (a *domainPowerAction) Configure(_ context.Context, req action.ConfigureReq
 func (a *domainPowerAction) Invoke(ctx context.Context, req action.InvokeRequest, resp *action.InvokeResponse) {
 	var m domainPowerModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	a = &domainPowerAction{a.on(m.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}

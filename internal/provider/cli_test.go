@@ -52,6 +52,12 @@ type cli struct {
 // newCLI is a CLI with a configuration for the host at a URI.
 func newCLI(t *testing.T, uri, config string) *cli {
 	t.Helper()
+	return wholeCLI(t, onHost(uri)+config)
+}
+
+// wholeCLI is a CLI with a configuration that says all.
+func wholeCLI(t *testing.T, config string) *cli {
+	t.Helper()
 	if os.Getenv(resource.EnvTfAcc) == "" {
 		t.Skipf("acceptance tests run only with %s set", resource.EnvTfAcc)
 	}
@@ -64,7 +70,7 @@ func newCLI(t *testing.T, uri, config string) *cli {
     "registry.opentofu.org/s390x-netboot/netboot" = %[1]q
   }
 }`, builtProvider(t)))
-	c.write("main.tf", onHost(uri)+config)
+	c.write("main.tf", config)
 	return c
 }
 

@@ -36,8 +36,10 @@ func newCore(t *testing.T, on host, kind string) *core {
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings := tftypes.NewValue(schemas.Provider.ValueType(), map[string]tftypes.Value{
+	providerType := schemas.Provider.ValueType().(tftypes.Object)
+	settings := tftypes.NewValue(providerType, map[string]tftypes.Value{
 		"uri":             tftypes.NewValue(tftypes.String, "memory:///"),
+		"hosts":           tftypes.NewValue(providerType.AttributeTypes["hosts"], nil),
 		"console_log_dir": tftypes.NewValue(tftypes.String, nil),
 	})
 	configured, err := server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{Config: dynamic(t, settings)})

@@ -25,6 +25,7 @@ type consoleDataSource struct{ observer }
 func newConsoleDataSource() datasource.DataSource { return &consoleDataSource{} }
 
 type consoleModel struct {
+	placed
 	Domain  types.String `tfsdk:"domain"`
 	Until   types.String `tfsdk:"until"`
 	Timeout types.String `tfsdk:"timeout"`
@@ -42,6 +43,7 @@ func (d *consoleDataSource) Schema(_ context.Context, _ datasource.SchemaRequest
 		MarkdownDescription: "Reads the console of a running guest until a line matches. Only what the guest writes from then on is seen: libvirt keeps nothing of what went before. " +
 			"To watch a boot from its first byte, use `boot_check` of a `netboot_domain`. While somebody else has the console, as with `virsh console`, it cannot be read.",
 		Attributes: map[string]schema.Attribute{
+			"host":    observedHost,
 			"domain":  wanted("Name of the guest.", objectName),
 			"until":   wanted("Pattern ([RE2](https://github.com/google/re2/wiki/Syntax)) that a line must match.", pattern),
 			"timeout": schema.StringAttribute{MarkdownDescription: "How long to wait for it, such as `\"2m\"`. Default: `\"" + consolePatience + "\"`.", Optional: true, Validators: []validator.String{duration}},
@@ -55,6 +57,7 @@ func (d *consoleDataSource) Schema(_ context.Context, _ datasource.SchemaRequest
 func (d *consoleDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var m consoleModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	d = &consoleDataSource{d.on(m.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}

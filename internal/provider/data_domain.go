@@ -16,6 +16,7 @@ type domainDataSource struct{ observer }
 func newDomainDataSource() datasource.DataSource { return &domainDataSource{} }
 
 type foundDomain struct {
+	placed
 	Name        string           `tfsdk:"name"`
 	UUID        string           `tfsdk:"uuid"`
 	Arch        string           `tfsdk:"arch"`
@@ -53,6 +54,7 @@ func (d *domainDataSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A guest of the libvirt host, whoever made it: what it is, what it does, and its addresses at this moment.",
 		Attributes: map[string]schema.Attribute{
+			"host":         observedHost,
 			"name":         wanted("Name of the guest.", objectName),
 			"uuid":         foundString("UUID of the domain."),
 			"arch":         foundString("Architecture of the guest."),
@@ -82,7 +84,10 @@ func (d *domainDataSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 
 func (d *domainDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var name string
+	var at placed
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("name"), &name)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("host"), &at.Host)...)
+	d = &domainDataSource{d.on(at, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -93,6 +98,7 @@ func (d *domainDataSource) Read(ctx context.Context, req datasource.ReadRequest,
 		fail(&resp.Diagnostics, path.Root("name"), "read", subject{"domain", name}, err)
 		return
 	}
+	found.placed = at
 	resp.Diagnostics.Append(resp.State.Set(ctx, found)...)
 }
 

@@ -17,6 +17,7 @@ type hostDataSource struct{ observer }
 func newHostDataSource() datasource.DataSource { return &hostDataSource{} }
 
 type hostModel struct {
+	placed
 	URI               types.String     `tfsdk:"uri"`
 	Hostname          types.String     `tfsdk:"hostname"`
 	Arch              types.String     `tfsdk:"arch"`
@@ -42,6 +43,7 @@ func (d *hostDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, r
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "What the libvirt host is, what it can run, and what it lacks for the netboot of s390x guests.",
 		Attributes: map[string]schema.Attribute{
+			"host":               observedHost,
 			"uri":                foundString("The host's libvirt URI, without a password."),
 			"hostname":           foundString("Its name."),
 			"arch":               foundString("Its own architecture, such as `x86_64`."),
@@ -59,7 +61,13 @@ func (d *hostDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, r
 	}
 }
 
-func (d *hostDataSource) Read(ctx context.Context, _ datasource.ReadRequest, resp *datasource.ReadResponse) {
+func (d *hostDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	var at placed
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("host"), &at.Host)...)
+	d = &hostDataSource{d.on(at, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	info, err := d.host.Info(ctx)
@@ -73,6 +81,7 @@ func (d *hostDataSource) Read(ctx context.Context, _ datasource.ReadRequest, res
 	}
 	firmware := d.firmware(ctx)
 	resp.Diagnostics.Append(resp.State.Set(ctx, hostModel{
+		placed:            at,
 		URI:               types.StringValue(d.host.URI()),
 		Hostname:          types.StringValue(info.Hostname),
 		Arch:              types.StringValue(offers.Arch),

@@ -16,6 +16,7 @@ type networkDataSource struct{ observer }
 func newNetworkDataSource() datasource.DataSource { return &networkDataSource{} }
 
 type foundNetwork struct {
+	placed
 	Name      string       `tfsdk:"name"`
 	UUID      string       `tfsdk:"uuid"`
 	Mode      string       `tfsdk:"mode"`
@@ -55,6 +56,7 @@ func (d *networkDataSource) Schema(_ context.Context, _ datasource.SchemaRequest
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A network of the libvirt host, whoever made it, such as `default`.",
 		Attributes: map[string]schema.Attribute{
+			"host":      observedHost,
 			"name":      wanted("Name of the network.", objectName),
 			"uuid":      foundString("UUID of the network."),
 			"mode":      foundString("How guests reach other networks: `nat`, `route`, `open`, `isolated` or `bridge`."),
@@ -92,7 +94,10 @@ func foundAddressing(what string) schema.SingleNestedAttribute {
 
 func (d *networkDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var name string
+	var at placed
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("name"), &name)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("host"), &at.Host)...)
+	d = &networkDataSource{d.on(at, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -108,6 +113,7 @@ func (d *networkDataSource) Read(ctx context.Context, req datasource.ReadRequest
 		return
 	}
 	found := newFoundNetwork(network)
+	found.placed = at
 	found.Guests = append([]string{}, guests...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, found)...)
 }

@@ -16,6 +16,7 @@ type volumeDataSource struct{ observer }
 func newVolumeDataSource() datasource.DataSource { return &volumeDataSource{} }
 
 type foundVolume struct {
+	placed
 	ID              types.String `tfsdk:"id"`
 	Name            types.String `tfsdk:"name"`
 	Pool            types.String `tfsdk:"pool"`
@@ -36,6 +37,7 @@ func (d *volumeDataSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 		MarkdownDescription: "A volume of the libvirt host, whoever made it: a base image for overlays, or a disk for a guest.",
 		Attributes: map[string]schema.Attribute{
 			"id":               foundString("`<pool>/<name>`, as `disks` of a `netboot_domain` and `backing` of a `netboot_volume` take it."),
+			"host":             observedHost,
 			"name":             wanted("Name of the volume.", objectName),
 			"pool":             schema.StringAttribute{MarkdownDescription: "Pool that it lies in. Default: `" + defaultPool + "`.", Optional: true, Computed: true},
 			"path":             foundString("Path of its file on the host."),
@@ -51,6 +53,7 @@ func (d *volumeDataSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 func (d *volumeDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var config foundVolume
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	d = &volumeDataSource{d.on(config.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -62,12 +65,13 @@ func (d *volumeDataSource) Read(ctx context.Context, req datasource.ReadRequest,
 		fail(&resp.Diagnostics, path.Root("name"), "read", subject{"volume", pool + "/" + name}, err)
 		return
 	}
-	resp.Diagnostics.Append(resp.State.Set(ctx, newFoundVolume(v))...)
+	found := newFoundVolume(v)
+	found.placed, found.ID = config.placed, types.StringValue(config.qualified(v.Pool+"/"+v.Name))
+	resp.Diagnostics.Append(resp.State.Set(ctx, found)...)
 }
 
 func newFoundVolume(v virt.Volume) foundVolume {
 	found := foundVolume{
-		ID:              types.StringValue(v.Pool + "/" + v.Name),
 		Name:            types.StringValue(v.Name),
 		Pool:            types.StringValue(v.Pool),
 		Path:            types.StringValue(v.Path),

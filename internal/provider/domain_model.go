@@ -131,7 +131,7 @@ func (r *domainResource) domain(ctx context.Context, m domainModel, diags *diag.
 	var disks []diskModel
 	diags.Append(m.Disks.ElementsAs(ctx, &disks, false)...)
 	for i, disk := range disks {
-		v, err := r.volume(ctx, disk.Volume.ValueString())
+		v, err := r.volume(ctx, m.local(disk.Volume))
 		if err != nil {
 			return d, path.Root("disks").AtListIndex(i).AtName("volume"), err
 		}
@@ -161,7 +161,7 @@ func (r *domainResource) volume(ctx context.Context, id string) (virt.Volume, er
 
 // fromDomain takes over what the host has, in the words of the state where they say the same.
 func (r *domainResource) fromDomain(ctx context.Context, m *domainModel, d virt.Domain, diags *diag.Diagnostics) error {
-	m.ID = types.StringValue(d.Name)
+	m.ID = types.StringValue(m.qualified(d.Name))
 	m.Name = types.StringValue(d.Name)
 	m.Arch = types.StringValue(d.Arch)
 	if !isMachine(m.Machine.ValueString(), d.Machine) {
@@ -245,7 +245,7 @@ func (r *domainResource) fromDisks(ctx context.Context, m *domainModel, found []
 	}
 	disks := make([]diskModel, len(found))
 	for i, d := range found {
-		id, err := r.volumeID(ctx, d.Path)
+		id, err := r.volumeID(ctx, m.placed, d.Path)
 		if err != nil {
 			return err
 		}

@@ -49,8 +49,8 @@ func (r *domainResource) checkNetboot(ctx context.Context, guest domainModel, st
 		searches[i].IPv4 = reserved(network, searches[i].MAC)
 	}
 	if id := guest.PxelinuxConfig; !id.IsNull() && !id.IsUnknown() {
-		c.configuration(id.ValueString(), searches)
-		c.bootFiles(ctx, id.ValueString())
+		c.configuration(guest.local(id), searches)
+		c.bootFiles(ctx, guest.local(id))
 	}
 }
 
@@ -128,7 +128,7 @@ func (c netbootCheck) checkNetwork(nic int, network virt.Network, planned bool, 
 		}, at)
 	}
 	config := c.guest.PxelinuxConfig
-	root, known := c.r.plans.roots.find(poolOf(config.ValueString()))
+	root, known := c.r.plans.roots.find(poolOf(c.guest.local(config)))
 	switch {
 	case config.IsNull() || config.IsUnknown() || offer.NextServer != "" || network.TFTPRoot == root:
 	case network.TFTPRoot == "":

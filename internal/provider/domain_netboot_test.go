@@ -145,7 +145,7 @@ func (c netbootCase) check(t *testing.T) diag.Diagnostics {
 	}
 	memory := virttest.New()
 	memory.SetFirmware(c.firmware)
-	r := &domainResource{configured{host: memory, plans: &plans{}}}
+	r := &domainResource{configured{site: newSite(memory)}}
 	if c.onHost {
 		if err := memory.Disk().Mkdir(c.network.TFTPRoot, 0o755); err != nil {
 			t.Fatal(err)

@@ -5,12 +5,13 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/hwtypes"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
 // fillPlan makes known at plan what follows from the configuration and the state.
 func (m *domainModel) fillPlan(ctx context.Context, config domainModel, state *domainModel, bootFailed bool, diags *diag.Diagnostics) {
-	m.ID = m.Name
+	m.ID = m.qualifiedName(m.Name)
 	m.MemoryBytes = types.Int64Unknown()
 	if !m.Memory.IsUnknown() {
 		m.MemoryBytes = types.Int64Value(int64(m.Memory.bytes()))
@@ -87,4 +88,17 @@ func (m domainModel) restarts(state domainModel) bool {
 	return !m.Machine.Equal(state.Machine) || !m.Accelerator.Equal(state.Accelerator) || !m.CPU.Equal(state.CPU) ||
 		!m.VCPUs.Equal(state.VCPUs) || !m.MemoryBytes.Equal(state.MemoryBytes) || !m.Boot.Equal(state.Boot) ||
 		!m.Disks.Equal(state.Disks) || !m.Interfaces.Equal(state.Interfaces)
+}
+
+// checkReferences refuses what lies on another host than the guest.
+func (r *domainResource) checkReferences(ctx context.Context, m domainModel, diags *diag.Diagnostics) {
+	r.checkReference(m.placed, m.PxelinuxConfig, path.Root("pxelinux_config"), diags)
+	if m.Disks.IsUnknown() || hasUnknownElement(m.Disks) {
+		return
+	}
+	var disks []diskModel
+	diags.Append(m.Disks.ElementsAs(ctx, &disks, false)...)
+	for i, disk := range disks {
+		r.checkReference(m.placed, disk.Volume, path.Root("disks").AtListIndex(i).AtName("volume"), diags)
+	}
 }

@@ -33,6 +33,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 			"Destroy forces the guest off; its volumes stay.",
 		Attributes: map[string]schema.Attribute{
 			"id":   idAttribute("The domain's `name`."),
+			"host": hostAttribute,
 			"name": replacingString("Name of the domain.", objectName),
 			"arch": schema.StringAttribute{
 				MarkdownDescription: "Architecture of the guest. Default: `s390x`. A change replaces the domain.",

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -13,12 +14,14 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
-// identity names the attributes that identify a resource. Its id, and the string that imports it,
-// is their values with a slash between.
+// identity names the attributes that identify a resource on its host. Its id, and the string that
+// imports it, is their values with a slash between, behind the host's name.
 type identity []string
 
 func (i identity) schema() identityschema.Schema {
-	attributes := map[string]identityschema.Attribute{}
+	attributes := map[string]identityschema.Attribute{
+		"host": identityschema.StringAttribute{Description: "The resource's `host`.", OptionalForImport: true},
+	}
 	for _, name := range i {
 		attributes[name] = identityschema.StringAttribute{Description: fmt.Sprintf("The resource's `%s`.", name), RequiredForImport: true}
 	}
@@ -27,56 +30,65 @@ func (i identity) schema() identityschema.Schema {
 
 // set writes the values into the resource's identity. Without one, before Terraform and OpenTofu
 // 1.12, there is nothing to write.
-func (i identity) set(ctx context.Context, to *tfsdk.ResourceIdentity, values ...types.String) diag.Diagnostics {
+func (i identity) set(ctx context.Context, to *tfsdk.ResourceIdentity, p placed, values ...types.String) diag.Diagnostics {
 	var diags diag.Diagnostics
 	if to == nil {
 		return diags
 	}
+	diags.Append(to.SetAttribute(ctx, path.Root("host"), p.Host)...)
 	for n, name := range i {
-		diags.Append(to.SetAttribute(ctx, path.Root(name), values[n])...)
+		diags.Append(to.SetAttribute(ctx, path.Root(name), p.local(values[n]))...)
 	}
 	return diags
 }
 
 // importState puts what identifies the resource into a state that Read completes, and into its
 // identity, which the framework asks for even where Read then finds nothing.
-func (i identity) importState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	values, diags := i.imported(ctx, req)
+func (i identity) importState(ctx context.Context, sites map[string]*site, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	p, values, diags := i.imported(ctx, sites, req)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	for n, name := range i {
-		resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root(name), values[n])...)
-		if resp.Identity != nil {
-			resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root(name), values[n])...)
-		}
+	resp.Diagnostics.Append(i.begin(ctx, &resp.State, p, values)...)
+	if resp.Identity != nil {
+		resp.Diagnostics.Append(i.set(ctx, resp.Identity, p, each(values, types.StringValue)...)...)
 	}
-	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), strings.Join(values, "/"))...)
 }
 
-// imported reads the values from the string or the identity that the user gave.
-func (i identity) imported(ctx context.Context, req resource.ImportStateRequest) ([]string, diag.Diagnostics) {
-	var diags diag.Diagnostics
+// begin writes a state that has no more than what identifies the resource.
+func (i identity) begin(ctx context.Context, state *tfsdk.State, p placed, values []string) diag.Diagnostics {
+	diags := state.SetAttribute(ctx, path.Root("host"), p.Host)
+	diags.Append(state.SetAttribute(ctx, path.Root("id"), p.qualified(strings.Join(values, "/")))...)
+	for n, name := range i {
+		value := values[n]
+		if name == "tftp_root" { // an id, which says on which host it is
+			value = p.qualified(value)
+		}
+		diags.Append(state.SetAttribute(ctx, path.Root(name), value)...)
+	}
+	return diags
+}
+
+// imported reads the host and the values from the string or the identity that the user gave.
+func (i identity) imported(ctx context.Context, sites map[string]*site, req resource.ImportStateRequest) (p placed, values []string, diags diag.Diagnostics) {
 	if req.ID != "" {
-		values := strings.SplitN(req.ID, "/", len(i))
-		if len(values) != len(i) || containsEmpty(values) {
+		rest := req.ID
+		if host, local, isQualified := strings.Cut(req.ID, separator); isQualified && sites[host] != nil {
+			p.Host, rest = types.StringValue(host), local
+		}
+		values = strings.SplitN(rest, "/", len(i))
+		if len(values) != len(i) || slices.Contains(values, "") {
 			diags.AddError("Invalid import id", fmt.Sprintf("%q is not of the form %s.", req.ID, strings.Join(i, "/")))
 		}
-		return values, diags
+		return p, values, diags
 	}
-	values := make([]string, len(i))
+	diags.Append(req.Identity.GetAttribute(ctx, path.Root("host"), &p.Host)...)
+	values = make([]string, len(i))
 	for n, name := range i {
-		diags.Append(req.Identity.GetAttribute(ctx, path.Root(name), &values[n])...)
+		var value types.String
+		diags.Append(req.Identity.GetAttribute(ctx, path.Root(name), &value)...)
+		values[n] = p.local(value)
 	}
-	return values, diags
-}
-
-func containsEmpty(values []string) bool {
-	for _, v := range values {
-		if v == "" {
-			return true
-		}
-	}
-	return false
+	return p, values, diags
 }

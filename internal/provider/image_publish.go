@@ -55,7 +55,7 @@ func (p publishedFiles) without(other publishedFiles) []string {
 }
 
 func (r *imageResource) directory(m imageModel) tftproot.Directory {
-	return virt.NewDirectory(r.host, m.TFTPRoot.ValueString())
+	return virt.NewDirectory(r.host, m.root())
 }
 
 // sources are where the image's files come from. Only an apply reads lists, and so needs the key.
@@ -118,7 +118,7 @@ func (r *imageResource) note(m imageModel, kind string, file bootFileModel) {
 	if m.TFTPRoot.IsUnknown() || file.Path.IsUnknown() || file.Path.IsNull() {
 		return
 	}
-	r.plans.files.add(m.TFTPRoot.ValueString()+"/"+file.Path.ValueString(), plannedFile{kind, uint64(file.SizeBytes.ValueInt64())})
+	r.plans.files.add(m.root()+"/"+file.Path.ValueString(), plannedFile{kind, uint64(file.SizeBytes.ValueInt64())})
 }
 
 // describe reads the manifest where the image is described by one, and its files are not known yet.
@@ -172,13 +172,13 @@ func (r *imageResource) publishContent(ctx context.Context, m imageModel, from s
 		return tftproot.File{}, err
 	}
 	// libvirt's list lacks what came behind its back, such as what a crash of the host left.
-	there, err := r.host.VolumeNames(ctx, m.TFTPRoot.ValueString())
+	there, err := r.host.VolumeNames(ctx, m.root())
 	if err != nil {
 		return tftproot.File{}, err
 	}
 	name := func(sha256 string) string {
 		final := file.name(m.Name, kind, sha256)
-		r.claims.add(m.TFTPRoot.ValueString(), final)
+		r.claims.add(m.root(), final)
 		return final
 	}
 	dir := r.directory(m)
@@ -280,7 +280,7 @@ func (r *imageResource) remove(ctx context.Context, m imageModel, names []string
 
 // findFiles finds an image that is being imported by the names of its files.
 func (r *imageResource) findFiles(ctx context.Context, m imageModel) (publishedFiles, error) {
-	names, err := r.host.VolumeNames(ctx, m.TFTPRoot.ValueString())
+	names, err := r.host.VolumeNames(ctx, m.root())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

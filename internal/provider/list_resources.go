@@ -45,13 +45,19 @@ func (l *listing) ListResourceConfigSchema(_ context.Context, _ list.ListResourc
 // List implements list.ListResource.
 func (l *listing) List(ctx context.Context, req list.ListRequest, stream *list.ListResultsStream) {
 	var diags diag.Diagnostics
+	var p placed
 	var within types.String
 	for attribute := range l.schema.Attributes {
-		diags.Append(req.Config.GetAttribute(ctx, path.Root(attribute), &within)...)
+		to := &within
+		if attribute == "host" {
+			to = &p.Host
+		}
+		diags.Append(req.Config.GetAttribute(ctx, path.Root(attribute), to)...)
 	}
-	found, err := l.find(ctx, l.host, within.ValueString())
+	h := l.on(p, &diags).host
+	found, err := l.find(ctx, h, p.local(within))
 	if err != nil {
-		fail(&diags, path.Empty(), "list", subject{"host", l.host.URI()}, err)
+		fail(&diags, path.Empty(), "list", subject{"host", h.URI()}, err)
 	}
 	if diags.HasError() {
 		stream.Results = list.ListResultsStreamDiagnostics(diags)
@@ -62,7 +68,7 @@ func (l *listing) List(ctx context.Context, req list.ListRequest, stream *list.L
 	}
 	stream.Results = func(push func(list.ListResult) bool) {
 		for _, values := range found {
-			if !push(l.result(ctx, req, values)) {
+			if !push(l.result(ctx, req, p, values)) {
 				return
 			}
 		}
@@ -70,20 +76,15 @@ func (l *listing) List(ctx context.Context, req list.ListRequest, stream *list.L
 }
 
 // result is an object, and where all of it is asked for, what an import would make of it.
-func (l *listing) result(ctx context.Context, req list.ListRequest, values []string) list.ListResult {
+func (l *listing) result(ctx context.Context, req list.ListRequest, p placed, values []string) list.ListResult {
 	result := req.NewListResult(ctx)
-	result.DisplayName = strings.Join(values, "/")
-	for n, name := range l.identity {
-		result.Diagnostics.Append(result.Identity.SetAttribute(ctx, path.Root(name), values[n])...)
-	}
+	result.DisplayName = p.qualified(strings.Join(values, "/"))
+	result.Diagnostics.Append(l.identity.set(ctx, result.Identity, p, each(values, types.StringValue)...)...)
 	if !req.IncludeResource {
 		return result
 	}
 	state := tfsdk.State{Raw: result.Resource.Raw, Schema: result.Resource.Schema}
-	result.Diagnostics.Append(state.SetAttribute(ctx, path.Root("id"), result.DisplayName)...)
-	for n, name := range l.identity {
-		result.Diagnostics.Append(state.SetAttribute(ctx, path.Root(name), values[n])...)
-	}
+	result.Diagnostics.Append(l.identity.begin(ctx, &state, p, values)...)
 	read := resource.ReadResponse{State: state}
 	read.Private = newOf(read.Private) // to write to; nobody reads it
 	l.Read(ctx, resource.ReadRequest{State: state}, &read)
@@ -96,7 +97,9 @@ func (l *listing) result(ctx context.Context, req list.ListRequest, values []str
 func newOf[T any](*T) *T { return new(T) }
 
 func (p *netbootProvider) ListResources(context.Context) []func() list.ListResource {
-	described := func(what string) schema.Schema { return schema.Schema{MarkdownDescription: what} }
+	described := func(what string) schema.Schema {
+		return schema.Schema{MarkdownDescription: what, Attributes: map[string]schema.Attribute{"host": listedHost}}
+	}
 	of := func(managed resource.ResourceWithConfigure, identity identity, s schema.Schema, find func(context.Context, host, string) ([][]string, error)) func() list.ListResource {
 		return func() list.ListResource {
 			return &listing{ResourceWithConfigure: managed, identity: identity, schema: s, find: find}
@@ -112,11 +115,14 @@ func (p *netbootProvider) ListResources(context.Context) []func() list.ListResou
 	}
 }
 
+var listedHost = schema.StringAttribute{MarkdownDescription: hostDescription, Optional: true}
+
 // withinOne is the schema of objects that lie in something.
 func withinOne(attribute, what string) schema.Schema {
 	return schema.Schema{
 		MarkdownDescription: what,
 		Attributes: map[string]schema.Attribute{
+			"host":    listedHost,
 			attribute: schema.StringAttribute{MarkdownDescription: "The one to look into. Default: all.", Optional: true},
 		},
 	}

@@ -43,7 +43,7 @@ resource "netboot_domain" "test" {
 	} {
 		query += fmt.Sprintf("list \"netboot_%[1]s\" \"all\" {\n  provider         = netboot\n  include_resource = true\n}\n", of)
 		address := "netboot_" + of + ".all"
-		id := map[string]knownvalue.Check{}
+		id := map[string]knownvalue.Check{"host": knownvalue.Null()}
 		for attribute, value := range identity {
 			id[attribute] = knownvalue.StringExact(value)
 		}

@@ -19,6 +19,7 @@ import (
 )
 
 type networkModel struct {
+	placed
 	ID             types.String   `tfsdk:"id"`
 	Name           types.String   `tfsdk:"name"`
 	Mode           types.String   `tfsdk:"mode"`
@@ -104,7 +105,7 @@ var (
 	byDUIDType = types.ObjectType{AttrTypes: typesOf(byDUID)}
 )
 
-func (m networkModel) subject() subject { return subject{"network", m.Name.ValueString()} }
+func (m networkModel) subject() subject { return subject{"network", m.qualified(m.Name.ValueString())} }
 
 // isKnown tells whether all of the model is known that network needs.
 func (m networkModel) isKnown(ctx context.Context) bool {
@@ -262,7 +263,7 @@ func (m *networkModel) fromNetwork(ctx context.Context, n virt.Network, diags *d
 		m.VLANs = fromList(ctx, types.Int64Type, n.VLANs, diags)
 	}
 	m.DnsmasqOptions = fromList(ctx, types.StringType, options, diags)
-	m.ID = types.StringValue(n.Name)
+	m.ID = types.StringValue(m.qualified(n.Name))
 	m.Name = types.StringValue(n.Name)
 	m.Mode = types.StringValue(n.Mode)
 	m.Bridge = types.StringValue(n.Bridge)

@@ -37,7 +37,8 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	wasSet := loadSet(ctx, req.Private, &resp.Diagnostics)
-	if resp.Diagnostics.HasError() {
+	r = &networkResource{r.on(plan.placed, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
 	}
 	if state == nil {
@@ -111,7 +112,7 @@ func (m networkModel) saveSet(ctx context.Context, private privateWriter, diags 
 
 // complete fills in what the configuration leaves out, from what was before.
 func (m *networkModel) complete(config, before networkModel) {
-	m.ID = m.Name
+	m.ID = m.qualifiedName(m.Name)
 	if m.Mode.ValueString() == virt.ModeBridge { // which serves nothing
 		before = before.without(heldAttributes)
 	}

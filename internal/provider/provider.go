@@ -7,15 +7,17 @@ package provider
 import (
 	"context"
 	"os"
-	"sync"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -41,16 +43,8 @@ type netbootProvider struct {
 
 type providerModel struct {
 	URI           types.String `tfsdk:"uri"`
+	Hosts         types.Map    `tfsdk:"hosts"`
 	ConsoleLogDir types.String `tfsdk:"console_log_dir"`
-}
-
-// configured is what every resource gets: the host, and what else the provider block says.
-type configured struct {
-	host          host
-	consoleLogDir string
-	claims        *claims
-	poolMaking    *sync.Mutex
-	plans         *plans
 }
 
 func (p *netbootProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
@@ -67,6 +61,14 @@ func (p *netbootProvider) Schema(_ context.Context, _ provider.SchemaRequest, re
 					"Default: the environment's `LIBVIRT_DEFAULT_URI`, else `qemu:///system`. Nothing connects before the first resource needs it.",
 				Optional: true,
 			},
+			"hosts": schema.MapNestedAttribute{
+				MarkdownDescription: "More hosts, by names of your choice. A resource lies on one of them where its `host` says so, and its `id` begins with that name and a colon. One that cannot be reached stops only what lies on it.",
+				Optional:            true,
+				Validators:          []validator.Map{mapvalidator.KeysAre(hostName)},
+				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+					"uri": schema.StringAttribute{MarkdownDescription: "libvirt URI of the host.", Required: true},
+				}},
+			},
 			"console_log_dir": schema.StringAttribute{
 				MarkdownDescription: "Folder on the machine that runs Terraform, made if it is missing. Every console that the provider watches is also written there, live, one file `<guest>.log` a guest, so that `tail -f` shows a long boot.",
 				Optional:            true,
@@ -81,23 +83,61 @@ func (p *netbootProvider) Configure(ctx context.Context, req provider.ConfigureR
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if config.URI.IsUnknown() {
-		resp.Diagnostics.AddAttributeError(path.Root("uri"), "Unknown libvirt URI",
-			"The provider needs its URI before it can plan, and this one is known only after apply. It is never replaced by a default, which might be another host. "+
-				"Apply what the URI depends on first (-target), or give it as a variable or by the environment's LIBVIRT_DEFAULT_URI.")
+	data := &configured{consoleLogDir: config.ConsoleLogDir.ValueString(), sites: map[string]*site{}}
+	if data.site = p.site(orDefault(config.URI), path.Root("uri"), &resp.Diagnostics); data.site == nil {
 		return
 	}
-	uri := firstOf(config.URI.ValueString(), os.Getenv("LIBVIRT_DEFAULT_URI"), defaultURI)
-	host, err := p.open(uri)
-	if err != nil {
-		resp.Diagnostics.AddAttributeError(path.Root("uri"), "Invalid libvirt URI", sentence(err))
+	p.openSites(ctx, config.Hosts, data.sites, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
 		return
 	}
-	data := &configured{host: host, consoleLogDir: config.ConsoleLogDir.ValueString(), claims: newClaims(), poolMaking: &sync.Mutex{}, plans: &plans{}}
 	resp.ResourceData = data
 	resp.DataSourceData = data
 	resp.ActionData = data
 	resp.ListResourceData = data
+}
+
+// orDefault is the URI where the provider block has one, or else where libvirt's own tools connect to.
+func orDefault(uri types.String) types.String {
+	if uri.IsUnknown() {
+		return uri
+	}
+	return types.StringValue(firstOf(uri.ValueString(), os.Getenv("LIBVIRT_DEFAULT_URI"), defaultURI))
+}
+
+// site is the host of a URI; nil where that cannot be used.
+func (p *netbootProvider) site(uri types.String, at path.Path, diags *diag.Diagnostics) *site {
+	if uri.IsUnknown() {
+		diags.AddAttributeError(at, "Unknown libvirt URI",
+			"The provider needs its URI before it can plan, and this one is known only after apply. It is never replaced by a default, which might be another host. "+
+				"Apply what the URI depends on first (-target), or give it as a variable or by the environment's LIBVIRT_DEFAULT_URI.")
+		return nil
+	}
+	host, err := p.open(uri.ValueString())
+	if err != nil {
+		diags.AddAttributeError(at, "Invalid libvirt URI", sentence(within(at, err)))
+		return nil
+	}
+	return newSite(host)
+}
+
+// openSites fills in the hosts by name.
+func (p *netbootProvider) openSites(ctx context.Context, hosts types.Map, sites map[string]*site, diags *diag.Diagnostics) {
+	if hosts.IsUnknown() {
+		diags.AddAttributeError(path.Root("hosts"), "Unknown hosts",
+			"The provider needs its hosts before it can plan, and these are known only after apply. Apply what they depend on first (-target), or give them as a variable.")
+		return
+	}
+	var given map[string]types.Object
+	diags.Append(hosts.ElementsAs(ctx, &given, false)...)
+	for name, h := range given {
+		at := path.Root("hosts").AtMapKey(name)
+		uri, _ := h.Attributes()["uri"].(types.String)
+		if h.IsUnknown() {
+			uri = types.StringUnknown()
+		}
+		sites[name] = p.site(uri, at.AtName("uri"), diags)
+	}
 }
 
 func (p *netbootProvider) Resources(context.Context) []func() resource.Resource {

@@ -246,7 +246,7 @@ func (m pxelinuxConfigModel) checkKinds(ctx context.Context, planned *plans, dia
 	}
 	for i, e := range config.Entries {
 		for kind, file := range map[string]string{"kernel": e.Kernel, "initrd": e.Initrd} {
-			found, ok := planned.files.find(m.TFTPRoot.ValueString() + "/" + file)
+			found, ok := planned.files.find(m.root() + "/" + file)
 			if ok && found.kind != kind {
 				refuse([]pxelinux.Problem{{
 					Severity: pxelinux.Error, Entry: i, Field: kind,

@@ -23,6 +23,7 @@ type domainResource struct{ configured }
 func newDomainResource() resource.Resource { return &domainResource{} }
 
 type domainModel struct {
+	placed
 	ID             types.String   `tfsdk:"id"`
 	Name           types.String   `tfsdk:"name"`
 	Arch           types.String   `tfsdk:"arch"`
@@ -47,7 +48,7 @@ type domainModel struct {
 
 var domainIdentity = identity{"name"}
 
-func (m domainModel) subject() subject { return subject{"domain", m.Name.ValueString()} }
+func (m domainModel) subject() subject { return subject{"domain", m.qualified(m.Name.ValueString())} }
 
 func (r *domainResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_domain"
@@ -71,7 +72,7 @@ func (r *domainResource) ValidateConfig(ctx context.Context, req resource.Valida
 }
 
 func (r *domainResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	domainIdentity.importState(ctx, req, resp)
+	domainIdentity.importState(ctx, r.sites, req, resp)
 }
 
 // ModifyPlan makes known at plan what follows from the configuration, and says what a change does
@@ -87,7 +88,9 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	failed, problems := req.Private.GetKey(ctx, bootFailedKey)
 	resp.Diagnostics.Append(problems...)
-	if resp.Diagnostics.HasError() {
+	r = &domainResource{r.on(plan.placed, &resp.Diagnostics)}
+	r.checkReferences(ctx, plan, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
 	}
 	plan.fillPlan(ctx, config, state, failed != nil, &resp.Diagnostics)
@@ -105,6 +108,7 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan domainModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	r = &domainResource{r.on(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -129,12 +133,13 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 	}
 	r.refresh(context.WithoutCancel(ctx), &plan, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(context.WithoutCancel(ctx), plan)...)
-	resp.Diagnostics.Append(domainIdentity.set(context.WithoutCancel(ctx), resp.Identity, plan.Name)...)
+	resp.Diagnostics.Append(domainIdentity.set(context.WithoutCancel(ctx), resp.Identity, plan.placed, plan.Name)...)
 }
 
 func (r *domainResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state domainModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	r = &domainResource{r.on(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -151,13 +156,14 @@ func (r *domainResource) Read(ctx context.Context, req resource.ReadRequest, res
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
-	resp.Diagnostics.Append(domainIdentity.set(ctx, resp.Identity, state.Name)...)
+	resp.Diagnostics.Append(domainIdentity.set(ctx, resp.Identity, state.placed, state.Name)...)
 }
 
 func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state domainModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	r = &domainResource{r.on(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -181,12 +187,13 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 	}
 	r.refresh(context.WithoutCancel(ctx), now, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(context.WithoutCancel(ctx), now)...)
-	resp.Diagnostics.Append(domainIdentity.set(context.WithoutCancel(ctx), resp.Identity, plan.Name)...)
+	resp.Diagnostics.Append(domainIdentity.set(context.WithoutCancel(ctx), resp.Identity, plan.placed, plan.Name)...)
 }
 
 func (r *domainResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state domainModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	r = &domainResource{r.on(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}

@@ -88,7 +88,7 @@ func TestAccDomain(t *testing.T) {
 			plancheck.ExpectKnownValue(testDomain, tfjsonpath.New("boot_result"), knownvalue.Null()),
 			plancheck.ExpectUnknownValue(testDomain, tfjsonpath.New("uuid"))),
 		ConfigStateChecks: []statecheck.StateCheck{
-			statecheck.ExpectIdentity(testDomain, map[string]knownvalue.Check{"name": knownvalue.StringExact("acc")}),
+			statecheck.ExpectIdentity(testDomain, map[string]knownvalue.Check{"host": knownvalue.Null(), "name": knownvalue.StringExact("acc")}),
 			statecheck.ExpectKnownValue(testDomain, tfjsonpath.New("machine"), knownvalue.StringExact("s390-ccw-virtio")),
 			statecheck.ExpectKnownValue(testDomain, tfjsonpath.New("boot_check").AtMapKey("timeout"), knownvalue.StringExact("5m")),
 		},

@@ -24,6 +24,7 @@ type imageResource struct{ configured }
 func newImageResource() resource.Resource { return &imageResource{} }
 
 type imageModel struct {
+	placed
 	ID                types.String   `tfsdk:"id"`
 	TFTPRoot          types.String   `tfsdk:"tftp_root"`
 	Name              types.String   `tfsdk:"name"`
@@ -40,7 +41,10 @@ var imageIdentity = identity{"tftp_root", "name"}
 
 func (m imageModel) subject() subject { return subject{"image", m.id()} }
 
-func (m imageModel) id() string { return m.TFTPRoot.ValueString() + "/" + m.Name.ValueString() }
+func (m imageModel) id() string { return m.qualified(m.root() + "/" + m.Name.ValueString()) }
+
+// root is the name of the TFTP root on its host.
+func (m imageModel) root() string { return m.local(m.TFTPRoot) }
 
 func (r *imageResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_image"
@@ -60,7 +64,8 @@ func (r *imageResource) Schema(ctx context.Context, _ resource.SchemaRequest, re
 			"Anyone on a network that serves the TFTP root can read them.",
 		Attributes: map[string]schema.Attribute{
 			"id":                 idAttribute("`<tftp_root>/<name>`."),
-			"tftp_root":          replacingString("The `id` of the `netboot_tftp_root`.", objectName),
+			"host":               hostAttribute,
+			"tftp_root":          rootReference(),
 			"name":               replacingString("What the files' names begin with.", objectName),
 			"kernel":             kernelAttribute,
 			"initrd":             initrdAttribute,
@@ -100,7 +105,7 @@ func (r *imageResource) ValidateConfig(ctx context.Context, req resource.Validat
 }
 
 func (r *imageResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	imageIdentity.importState(ctx, req, resp)
+	imageIdentity.importState(ctx, r.sites, req, resp)
 }
 
 // ModifyPlan works out what is published where, as far as that is known before the content is.
@@ -113,7 +118,9 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
-	if resp.Diagnostics.HasError() {
+	r = &imageResource{r.on(plan.placed, &resp.Diagnostics)}
+	r.checkReference(plan.placed, plan.TFTPRoot, path.Root("tftp_root"), &resp.Diagnostics)
+	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
 	}
 	plan.ID = types.StringUnknown()
@@ -163,6 +170,7 @@ func (m *imageModel) complete(config imageModel, prior *imageModel) {
 func (r *imageResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan imageModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	r = &imageResource{r.on(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -176,13 +184,14 @@ func (r *imageResource) Create(ctx context.Context, req resource.CreateRequest, 
 	plan.ID = types.StringValue(plan.id())
 	published.save(ctx, resp.Private, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
-	resp.Diagnostics.Append(imageIdentity.set(ctx, resp.Identity, plan.TFTPRoot, plan.Name)...)
+	resp.Diagnostics.Append(imageIdentity.set(ctx, resp.Identity, plan.placed, plan.TFTPRoot, plan.Name)...)
 }
 
 func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state imageModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	published := loadPublishedFiles(ctx, req.Private, &resp.Diagnostics)
+	r = &imageResource{r.on(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -206,7 +215,7 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			state.setPresent(ctx, kind, nil, &resp.Diagnostics)
-		case err != nil && known.SHA256 != "" && r.stopped(ctx, state.TFTPRoot.ValueString(), state.subject(), &resp.Diagnostics):
+		case err != nil && known.SHA256 != "" && r.stopped(ctx, state.root(), state.subject(), &resp.Diagnostics):
 			return
 		case err != nil:
 			fail(&resp.Diagnostics, path.Root(kind), "read", state.subject(), err)
@@ -225,7 +234,7 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 	}
 	published.save(ctx, resp.Private, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
-	resp.Diagnostics.Append(imageIdentity.set(ctx, resp.Identity, state.TFTPRoot, state.Name)...)
+	resp.Diagnostics.Append(imageIdentity.set(ctx, resp.Identity, state.placed, state.TFTPRoot, state.Name)...)
 }
 
 // Update publishes what is new first and removes what is old last, so that at no moment there is
@@ -235,6 +244,7 @@ func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, 
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	before := loadPublishedFiles(ctx, req.Private, &resp.Diagnostics)
+	r = &imageResource{r.on(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -247,7 +257,7 @@ func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, 
 	}
 	now.save(ctx, resp.Private, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
-	resp.Diagnostics.Append(imageIdentity.set(ctx, resp.Identity, plan.TFTPRoot, plan.Name)...)
+	resp.Diagnostics.Append(imageIdentity.set(ctx, resp.Identity, plan.placed, plan.TFTPRoot, plan.Name)...)
 	if err := r.remove(ctx, plan, before.without(now)); err != nil {
 		fail(&resp.Diagnostics, path.Empty(), "remove the old files of", plan.subject(), err)
 	}
@@ -257,6 +267,7 @@ func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 	var state imageModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	published := loadPublishedFiles(ctx, req.Private, &resp.Diagnostics)
+	r = &imageResource{r.on(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -267,7 +278,7 @@ func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 	if len(published) == 0 { // Terraform hands over no private state after terraform taint
 		names = state.names(ctx, &resp.Diagnostics)
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return r.claims.has(state.TFTPRoot.ValueString(), name) })
+	names = slices.DeleteFunc(names, func(name string) bool { return r.claims.has(state.root(), name) })
 	if err := r.remove(ctx, state, names); err != nil {
 		fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
 	}

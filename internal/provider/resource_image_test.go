@@ -111,6 +111,7 @@ func TestAccImageLocal(t *testing.T) {
 			Config:           config,
 			ConfigPlanChecks: actions(testImage, plancheck.ResourceActionCreate, known("kernel", oldKernel), known("initrd", anInitrd)),
 			ConfigStateChecks: []statecheck.StateCheck{statecheck.ExpectIdentity(testImage, map[string]knownvalue.Check{
+				"host":      knownvalue.Null(),
 				"tftp_root": knownvalue.StringExact("srv-boot"), "name": knownvalue.StringExact("acc"),
 			})},
 			Check: resource.ComposeTestCheckFunc(resource.TestCheckResourceAttr(testImage, "id", "srv-boot/acc"), boots(t, oldKernel, anInitrd)),

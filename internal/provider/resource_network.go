@@ -48,6 +48,7 @@ func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 			"What this resource does not model in an existing network stays as it is. See the guide on [networks that change](../guides/networks).",
 		Attributes: map[string]schema.Attribute{
 			"id":   idAttribute("The network's `name`."),
+			"host": hostAttribute,
 			"name": replacingString("Name of the network.", objectName),
 			"mode": schema.StringAttribute{
 				MarkdownDescription: "How guests reach other networks: `nat`, `route`, `open` (routed without firewall rules), `isolated`, or `bridge`, by a bridge that the host has already and that others serve addresses and files on. Default: `nat`.",
@@ -149,13 +150,14 @@ func (r *networkResource) ImportState(ctx context.Context, req resource.ImportSt
 			req.ID = name
 		}
 	}
-	networkIdentity.importState(ctx, req, resp)
+	networkIdentity.importState(ctx, r.sites, req, resp)
 }
 
 func (r *networkResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var config, plan networkModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	r = &networkResource{r.on(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -169,12 +171,13 @@ func (r *networkResource) Create(ctx context.Context, req resource.CreateRequest
 	config.saveSet(ctx, resp.Private, &resp.Diagnostics)
 	r.refresh(ctx, &plan, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
-	resp.Diagnostics.Append(networkIdentity.set(ctx, resp.Identity, plan.Name)...)
+	resp.Diagnostics.Append(networkIdentity.set(ctx, resp.Identity, plan.placed, plan.Name)...)
 }
 
 func (r *networkResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state networkModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	r = &networkResource{r.on(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -197,13 +200,14 @@ func (r *networkResource) Read(ctx context.Context, req resource.ReadRequest, re
 	}
 	state.fromNetwork(ctx, state.shown(ctx, network, &resp.Diagnostics), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
-	resp.Diagnostics.Append(networkIdentity.set(ctx, resp.Identity, state.Name)...)
+	resp.Diagnostics.Append(networkIdentity.set(ctx, resp.Identity, state.placed, state.Name)...)
 }
 
 func (r *networkResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var config, plan networkModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	r = &networkResource{r.on(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -217,12 +221,13 @@ func (r *networkResource) Update(ctx context.Context, req resource.UpdateRequest
 	config.saveSet(ctx, resp.Private, &resp.Diagnostics)
 	r.refresh(ctx, &plan, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
-	resp.Diagnostics.Append(networkIdentity.set(ctx, resp.Identity, plan.Name)...)
+	resp.Diagnostics.Append(networkIdentity.set(ctx, resp.Identity, plan.placed, plan.Name)...)
 }
 
 func (r *networkResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state networkModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	r = &networkResource{r.on(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}

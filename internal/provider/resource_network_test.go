@@ -79,7 +79,7 @@ func TestAccNetwork(t *testing.T) {
 			plancheck.ExpectKnownValue(testNetwork, tfjsonpath.New("id"), knownvalue.StringExact("acc")),
 			plancheck.ExpectUnknownValue(testNetwork, tfjsonpath.New("uuid"))),
 		ConfigStateChecks: []statecheck.StateCheck{
-			statecheck.ExpectIdentity(testNetwork, map[string]knownvalue.Check{"name": knownvalue.StringExact("acc")}),
+			statecheck.ExpectIdentity(testNetwork, map[string]knownvalue.Check{"host": knownvalue.Null(), "name": knownvalue.StringExact("acc")}),
 		},
 		Check: resource.ComposeTestCheckFunc(
 			virshPrints(t, "net-info acc", "Active:         yes", "Autostart:      no"),

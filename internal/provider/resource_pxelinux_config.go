@@ -28,6 +28,7 @@ type pxelinuxConfigResource struct{ configured }
 func newPxelinuxConfigResource() resource.Resource { return &pxelinuxConfigResource{} }
 
 type pxelinuxConfigModel struct {
+	placed
 	ID       types.String   `tfsdk:"id"`
 	TFTPRoot types.String   `tfsdk:"tftp_root"`
 	MAC      types.String   `tfsdk:"mac"`
@@ -49,8 +50,11 @@ const configKey = "config"
 
 func (m pxelinuxConfigModel) subject() subject { return subject{"pxelinux configuration", m.id()} }
 
+// root is the name of the TFTP root on its host.
+func (m pxelinuxConfigModel) root() string { return m.local(m.TFTPRoot) }
+
 func (m pxelinuxConfigModel) id() string {
-	return m.TFTPRoot.ValueString() + "/" + m.FileName.ValueString()
+	return m.qualified(m.root() + "/" + m.FileName.ValueString())
 }
 
 func (r *pxelinuxConfigResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
@@ -69,8 +73,9 @@ func (r *pxelinuxConfigResource) Schema(ctx context.Context, _ resource.SchemaRe
 			"The firmware of s390x guests reads far less than real PXELINUX does, and is silent about most of what it cannot read. " +
 			"What it would cut, ignore, misread or pass over for another guest's file is an error at plan time.",
 		Attributes: map[string]schema.Attribute{
+			"host":      hostAttribute,
 			"id":        idAttribute("`<tftp_root>/<file_name>`."),
-			"tftp_root": replacingString("The `id` of the `netboot_tftp_root`.", objectName),
+			"tftp_root": rootReference(),
 			"mac":       targetString("MAC address of the guest that the file is for."),
 			"uuid":      targetString("UUID of the guest that the file is for."),
 			"ipv4":      targetString("IPv4 address of the guest that the file is for, or a prefix such as `192.168.150.0/24` for all guests in it. The prefix length is a multiple of 4."),
@@ -118,7 +123,7 @@ func (r *pxelinuxConfigResource) ValidateConfig(ctx context.Context, req resourc
 }
 
 func (r *pxelinuxConfigResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	pxelinuxConfigIdentity.importState(ctx, req, resp)
+	pxelinuxConfigIdentity.importState(ctx, r.sites, req, resp)
 }
 
 // ModifyPlan makes everything known at plan that follows from what is.
@@ -131,7 +136,9 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
-	if resp.Diagnostics.HasError() {
+	r = &pxelinuxConfigResource{r.on(plan.placed, &resp.Diagnostics)}
+	r.checkReference(plan.placed, plan.TFTPRoot, path.Root("tftp_root"), &resp.Diagnostics)
+	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
 	}
 	plan.Default, plan.Entries, plan.Content = config.Default, config.Entries, config.Content
@@ -145,7 +152,7 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	}
 	if !plan.ID.IsUnknown() && !plan.Content.IsUnknown() {
 		text, _ := pxelinux.Parse(plan.Content.ValueString(), pxelinux.UnknownFirmware)
-		r.plans.configs.add(plan.ID.ValueString(), text)
+		r.plans.configs.add(plan.local(plan.ID), text)
 	}
 	if prior != nil && prior.FileName.Equal(plan.FileName) {
 		plan.keepWriting(*prior)
@@ -160,6 +167,7 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 func (r *pxelinuxConfigResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan pxelinuxConfigModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	r = &pxelinuxConfigResource{r.on(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -178,13 +186,14 @@ func (r *pxelinuxConfigResource) Create(ctx context.Context, req resource.Create
 	}
 	savePrivate(ctx, resp.Private, configKey, &file, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
-	resp.Diagnostics.Append(pxelinuxConfigIdentity.set(ctx, resp.Identity, plan.TFTPRoot, plan.FileName)...)
+	resp.Diagnostics.Append(pxelinuxConfigIdentity.set(ctx, resp.Identity, plan.placed, plan.TFTPRoot, plan.FileName)...)
 }
 
 func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state pxelinuxConfigModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	known := loadPrivate[tftproot.File](ctx, req.Private, configKey, &resp.Diagnostics)
+	r = &pxelinuxConfigResource{r.on(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -196,7 +205,7 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 		resp.State.RemoveResource(ctx)
 		return
 	}
-	if err != nil && known != nil && r.stopped(ctx, configPool(state.TFTPRoot.ValueString()), state.subject(), &resp.Diagnostics) {
+	if err != nil && known != nil && r.stopped(ctx, configPool(state.root()), state.subject(), &resp.Diagnostics) {
 		return
 	}
 	if err != nil {
@@ -218,13 +227,14 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 	}
 	savePrivate(ctx, resp.Private, configKey, &now, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
-	resp.Diagnostics.Append(pxelinuxConfigIdentity.set(ctx, resp.Identity, state.TFTPRoot, state.FileName)...)
+	resp.Diagnostics.Append(pxelinuxConfigIdentity.set(ctx, resp.Identity, state.placed, state.TFTPRoot, state.FileName)...)
 }
 
 func (r *pxelinuxConfigResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state pxelinuxConfigModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	r = &pxelinuxConfigResource{r.on(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -245,12 +255,13 @@ func (r *pxelinuxConfigResource) Update(ctx context.Context, req resource.Update
 	}
 	savePrivate(ctx, resp.Private, configKey, &file, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
-	resp.Diagnostics.Append(pxelinuxConfigIdentity.set(ctx, resp.Identity, plan.TFTPRoot, plan.FileName)...)
+	resp.Diagnostics.Append(pxelinuxConfigIdentity.set(ctx, resp.Identity, plan.placed, plan.TFTPRoot, plan.FileName)...)
 }
 
 func (r *pxelinuxConfigResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state pxelinuxConfigModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	r = &pxelinuxConfigResource{r.on(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -264,7 +275,7 @@ func (r *pxelinuxConfigResource) Delete(ctx context.Context, req resource.Delete
 }
 
 func (r *pxelinuxConfigResource) directory(m pxelinuxConfigModel) tftproot.Directory {
-	return virt.NewDirectory(r.host, configPool(m.TFTPRoot.ValueString()))
+	return virt.NewDirectory(r.host, configPool(m.root()))
 }
 
 // firmwareFor is the host's firmware where a configuration has more entries than all firmware takes;
@@ -334,7 +345,7 @@ func (r *pxelinuxConfigResource) readFile(ctx context.Context, state pxelinuxCon
 	}
 	if known == nil {
 		// libvirt lists no file that came behind its back; an import is when that matters.
-		names, err := r.host.VolumeNames(ctx, configPool(state.TFTPRoot.ValueString()))
+		names, err := r.host.VolumeNames(ctx, configPool(state.root()))
 		if err == nil && !slices.Contains(names, state.FileName.ValueString()) {
 			err = fmt.Errorf("%w: %s", fs.ErrNotExist, state.FileName.ValueString())
 		}

@@ -77,6 +77,7 @@ func TestAccPxelinuxConfigNames(t *testing.T) {
 					plancheck.ExpectKnownValue(testConfig, tfjsonpath.New("path"), knownvalue.StringExact("pxelinux.cfg/"+test.name)),
 					plancheck.ExpectKnownValue(testConfig, tfjsonpath.New("content"), knownvalue.StringExact(oneEntryText))),
 				ConfigStateChecks: []statecheck.StateCheck{statecheck.ExpectIdentity(testConfig, map[string]knownvalue.Check{
+					"host":      knownvalue.Null(),
 					"tftp_root": knownvalue.StringExact("srv-boot"), "file_name": knownvalue.StringExact(test.name),
 				})},
 				Check: guestReads(t, test.name, oneEntryText),

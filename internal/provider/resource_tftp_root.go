@@ -32,6 +32,7 @@ type tftpRootResource struct{ configured }
 func newTFTPRootResource() resource.Resource { return &tftpRootResource{} }
 
 type tftpRootModel struct {
+	placed
 	ID       types.String   `tfsdk:"id"`
 	Path     types.String   `tfsdk:"path"`
 	Name     types.String   `tfsdk:"name"`
@@ -41,7 +42,9 @@ type tftpRootModel struct {
 
 var tftpRootIdentity = identity{"name"}
 
-func (m tftpRootModel) subject() subject { return subject{"TFTP root", m.Name.ValueString()} }
+func (m tftpRootModel) subject() subject {
+	return subject{"TFTP root", m.qualified(m.Name.ValueString())}
+}
 
 func (r *tftpRootResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_tftp_root"
@@ -58,7 +61,8 @@ func (r *tftpRootResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 			"A directory or pool that is there is adopted if everybody can list and enter the directory (mode 0755), and what it holds is left alone. Destroy takes away the pools that it made, and the directories that it made and that are empty; missing parents of `path` are made, and stay.\n\n" +
 			"Everything under a TFTP root can be read by anyone on the networks that serve it: keep secrets out of boot files and command lines.",
 		Attributes: map[string]schema.Attribute{
-			"id": idAttribute("The root's `name`."),
+			"id":   idAttribute("The root's `name`."),
+			"host": hostAttribute,
 			"path": schema.StringAttribute{
 				MarkdownDescription: "Absolute path of the directory on the libvirt host. Prefer `/srv/tftp` or a directory below it on Debian, Ubuntu and SUSE, and `/var/lib/tftpboot` on Red Hat's systems: AppArmor and SELinux let dnsmasq read there. A change replaces the root.",
 				Required:            true,
@@ -82,7 +86,7 @@ func (r *tftpRootResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 }
 
 func (r *tftpRootResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	tftpRootIdentity.importState(ctx, req, resp)
+	tftpRootIdentity.importState(ctx, r.sites, req, resp)
 }
 
 // ModifyPlan makes the name and the id known at plan, and plans to start what is not active.
@@ -95,7 +99,8 @@ func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
-	if resp.Diagnostics.HasError() {
+	r = &tftpRootResource{r.on(plan.placed, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
 	}
 	switch moved := prior == nil || !prior.Path.Equal(plan.Path); {
@@ -105,10 +110,10 @@ func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	default:
 		plan.Name = types.StringValue(defaultRootName(plan.Path.ValueString()))
 	}
-	plan.ID = plan.Name
+	plan.ID = plan.qualifiedName(plan.Name)
 	plan.Active = types.BoolValue(true)
 	if !plan.ID.IsUnknown() && !plan.Path.IsUnknown() {
-		r.plans.roots.add(plan.ID.ValueString(), plan.Path.ValueString())
+		r.plans.roots.add(plan.Name.ValueString(), plan.Path.ValueString())
 	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 }
@@ -116,6 +121,7 @@ func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 func (r *tftpRootResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan tftpRootModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	r = &tftpRootResource{r.on(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -133,13 +139,14 @@ func (r *tftpRootResource) Create(ctx context.Context, req resource.CreateReques
 	}
 	savePrivate(ctx, resp.Private, madeKey, &made, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
-	resp.Diagnostics.Append(tftpRootIdentity.set(ctx, resp.Identity, plan.Name)...)
+	resp.Diagnostics.Append(tftpRootIdentity.set(ctx, resp.Identity, plan.placed, plan.Name)...)
 }
 
 func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state tftpRootModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	imported := loadPrivate[madePools](ctx, req.Private, madeKey, &resp.Diagnostics) == nil
+	r = &tftpRootResource{r.on(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -174,7 +181,7 @@ func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, r
 		savePrivate(ctx, resp.Private, madeKey, &made, &resp.Diagnostics)
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
-	resp.Diagnostics.Append(tftpRootIdentity.set(ctx, resp.Identity, state.Name)...)
+	resp.Diagnostics.Append(tftpRootIdentity.set(ctx, resp.Identity, state.placed, state.Name)...)
 }
 
 // Update starts what is not active and makes again what is gone; everything else replaces.
@@ -182,6 +189,7 @@ func (r *tftpRootResource) Update(ctx context.Context, req resource.UpdateReques
 	var plan tftpRootModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	made := loadMade(ctx, req.Private, &resp.Diagnostics)
+	r = &tftpRootResource{r.on(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -195,13 +203,14 @@ func (r *tftpRootResource) Update(ctx context.Context, req resource.UpdateReques
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
-	resp.Diagnostics.Append(tftpRootIdentity.set(ctx, resp.Identity, plan.Name)...)
+	resp.Diagnostics.Append(tftpRootIdentity.set(ctx, resp.Identity, plan.placed, plan.Name)...)
 }
 
 func (r *tftpRootResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state tftpRootModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	made := loadPrivate[madePools](ctx, req.Private, madeKey, &resp.Diagnostics)
+	r = &tftpRootResource{r.on(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}

@@ -38,7 +38,7 @@ func TestAccTFTPRoot(t *testing.T) {
 			plancheck.ExpectKnownValue(testRoot, tfjsonpath.New("id"), knownvalue.StringExact("srv-root")),
 			plancheck.ExpectKnownValue(testRoot, tfjsonpath.New("name"), knownvalue.StringExact("srv-root"))),
 		ConfigStateChecks: []statecheck.StateCheck{
-			statecheck.ExpectIdentity(testRoot, map[string]knownvalue.Check{"name": knownvalue.StringExact("srv-root")}),
+			statecheck.ExpectIdentity(testRoot, map[string]knownvalue.Check{"host": knownvalue.Null(), "name": knownvalue.StringExact("srv-root")}),
 			statecheck.ExpectKnownValue(testRoot, tfjsonpath.New("active"), knownvalue.Bool(true)),
 		},
 		Check: created("srv-root", "/srv/root"),

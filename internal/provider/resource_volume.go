@@ -26,6 +26,7 @@ type volumeResource struct{ configured }
 func newVolumeResource() resource.Resource { return &volumeResource{} }
 
 type volumeModel struct {
+	placed
 	ID                types.String   `tfsdk:"id"`
 	Name              types.String   `tfsdk:"name"`
 	Pool              types.String   `tfsdk:"pool"`
@@ -55,7 +56,9 @@ var volumeIdentity = identity{"pool", "name"}
 
 func (m volumeModel) subject() subject { return subject{"volume", m.id()} }
 
-func (m volumeModel) id() string { return m.Pool.ValueString() + "/" + m.Name.ValueString() }
+func (m volumeModel) id() string {
+	return m.qualified(m.Pool.ValueString() + "/" + m.Name.ValueString())
+}
 
 func (r *volumeResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_volume"
@@ -97,13 +100,14 @@ func (r *volumeResource) ValidateConfig(ctx context.Context, req resource.Valida
 }
 
 func (r *volumeResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	volumeIdentity.importState(ctx, req, resp)
+	volumeIdentity.importState(ctx, r.sites, req, resp)
 }
 
 func (r *volumeResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan, config volumeModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	r = &volumeResource{r.on(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -122,13 +126,14 @@ func (r *volumeResource) Create(ctx context.Context, req resource.CreateRequest,
 	}
 	savePrivate(ctx, resp.Private, seedKey, made, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
-	resp.Diagnostics.Append(volumeIdentity.set(ctx, resp.Identity, plan.Pool, plan.Name)...)
+	resp.Diagnostics.Append(volumeIdentity.set(ctx, resp.Identity, plan.placed, plan.Pool, plan.Name)...)
 }
 
 func (r *volumeResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state volumeModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	known := loadPrivate[madeSeed](ctx, req.Private, seedKey, &resp.Diagnostics)
+	r = &volumeResource{r.on(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -160,7 +165,7 @@ func (r *volumeResource) Read(ctx context.Context, req resource.ReadRequest, res
 	}
 	savePrivate(ctx, resp.Private, seedKey, now, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
-	resp.Diagnostics.Append(volumeIdentity.set(ctx, resp.Identity, state.Pool, state.Name)...)
+	resp.Diagnostics.Append(volumeIdentity.set(ctx, resp.Identity, state.placed, state.Pool, state.Name)...)
 }
 
 // Update grows the volume; other changes replace it, or have nothing to do on the host.
@@ -168,6 +173,7 @@ func (r *volumeResource) Update(ctx context.Context, req resource.UpdateRequest,
 	var plan, state volumeModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	r = &volumeResource{r.on(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -183,12 +189,13 @@ func (r *volumeResource) Update(ctx context.Context, req resource.UpdateRequest,
 	}
 	r.refresh(ctx, &plan, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
-	resp.Diagnostics.Append(volumeIdentity.set(ctx, resp.Identity, plan.Pool, plan.Name)...)
+	resp.Diagnostics.Append(volumeIdentity.set(ctx, resp.Identity, plan.placed, plan.Pool, plan.Name)...)
 }
 
 func (r *volumeResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state volumeModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	r = &volumeResource{r.on(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -217,7 +224,7 @@ func (r *volumeResource) create(ctx context.Context, m, config volumeModel, diag
 		return nil, at, err
 	}
 	if backing := as[backingModel](ctx, m.Backing, diags); backing != nil {
-		if err := r.resolve(ctx, *backing, &v); err != nil {
+		if err := r.resolve(ctx, m.placed, *backing, &v); err != nil {
 			return nil, path.Root("backing"), err
 		}
 	}

@@ -39,6 +39,7 @@ func TestAccVolume(t *testing.T) {
 			plancheck.ExpectUnknownValue(testVolume, tfjsonpath.New("allocation_bytes"))),
 		ConfigStateChecks: []statecheck.StateCheck{
 			statecheck.ExpectIdentity(testVolume, map[string]knownvalue.Check{
+				"host": knownvalue.Null(),
 				"pool": knownvalue.StringExact("acc"), "name": knownvalue.StringExact("disk"),
 			}),
 			statecheck.ExpectKnownValue(testVolume, tfjsonpath.New("path"), knownvalue.StringExact("/srv/acc/disk")),

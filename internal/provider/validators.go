@@ -43,6 +43,7 @@ var (
 	duration     = rule{"duration", checkDuration}
 	leaseTime    = rule{"lease time", checkLeaseTime}
 	pattern      = rule{"pattern", checkPattern}
+	hostName     = rule{"name of a host", checkHostName}
 	hostname     = rule{"host name", checkHostname}
 	duid         = rule{"DUID", checkDUID}
 
@@ -60,6 +61,16 @@ func checkAbsolutePath(value string) error {
 	}
 	return nil
 }
+
+// checkHostName accepts what can stand before a colon in an id.
+func checkHostName(value string) error {
+	if !hostNames.MatchString(value) {
+		return fmt.Errorf("%q is not a name of letters, digits, hyphens and underscores", value)
+	}
+	return nil
+}
+
+var hostNames = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 // maxNameLength leaves some of the 255 bytes that a file's name may have for what is put behind.
 const maxNameLength = 200

@@ -56,9 +56,9 @@ func (b backingModel) validate(diags *diag.Diagnostics) {
 
 // resolve finds the file beneath an overlay, its format and, where the volume has no size of its
 // own, its size.
-func (r *volumeResource) resolve(ctx context.Context, backing backingModel, v *virt.Volume) error {
+func (r *volumeResource) resolve(ctx context.Context, p placed, backing backingModel, v *virt.Volume) error {
 	v.Backing = &virt.Backing{Path: backing.Path.ValueString(), Format: firstOf(backing.Format.ValueString(), "raw")}
-	pool, name, isVolume := strings.Cut(backing.Volume.ValueString(), "/")
+	pool, name, isVolume := strings.Cut(p.local(backing.Volume), "/")
 	if !isVolume {
 		var err error
 		pool, name, err = r.host.VolumeAt(ctx, v.Backing.Path)
@@ -97,7 +97,7 @@ func (r *volumeResource) readBacking(ctx context.Context, m *volumeModel, backin
 	if known.Path.ValueString() == backing.Path {
 		return nil
 	}
-	id, err := r.volumeID(ctx, backing.Path)
+	id, err := r.volumeID(ctx, m.placed, backing.Path)
 	if err != nil || known.Volume.ValueString() == id {
 		return err
 	}
@@ -113,11 +113,11 @@ func (r *volumeResource) readBacking(ctx context.Context, m *volumeModel, backin
 
 // volumeID is the id of the volume at a path; a file that is in no pool has its path for one, so
 // that a plan shows what is there.
-func (c *configured) volumeID(ctx context.Context, path string) (string, error) {
+func (c *configured) volumeID(ctx context.Context, p placed, path string) (string, error) {
 	pool, name, err := c.host.VolumeAt(ctx, path)
 	switch {
 	case err == nil:
-		return pool + "/" + name, nil
+		return p.qualified(pool + "/" + name), nil
 	case isNotFound(err):
 		return path, nil
 	default:

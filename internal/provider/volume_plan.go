@@ -22,7 +22,9 @@ func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	known := loadPrivate[madeSeed](ctx, req.Private, seedKey, &resp.Diagnostics)
-	if resp.Diagnostics.HasError() {
+	r = &volumeResource{r.on(plan.placed, &resp.Diagnostics)}
+	r.checkReference(plan.placed, types.StringValue(member(plan.Backing, "volume")), path.Root("backing").AtName("volume"), &resp.Diagnostics)
+	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
 	}
 	otherSeed := r.planSeed(ctx, config, &plan, known, &resp.Diagnostics)

@@ -19,6 +19,7 @@ import (
 func volumeSchema(ctx context.Context) schema.Schema {
 	attributes := map[string]schema.Attribute{
 		"id":   idAttribute("`<pool>/<name>`."),
+		"host": hostAttribute,
 		"name": replacingString("Name of the volume, and of its file in the pool's directory.", objectName),
 		"pool": schema.StringAttribute{
 			MarkdownDescription: "Name of the pool. Default: `default`; a host that has no such pool gets it at `" + defaultPoolPath + "` and keeps it. A change replaces the volume.",
