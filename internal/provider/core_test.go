@@ -36,12 +36,10 @@ func newCore(t *testing.T, on host, kind string) *core {
 	if err != nil {
 		t.Fatal(err)
 	}
-	providerType := schemas.Provider.ValueType().(tftypes.Object)
-	settings := tftypes.NewValue(providerType, map[string]tftypes.Value{
-		"uri":             tftypes.NewValue(tftypes.String, "memory:///"),
-		"hosts":           tftypes.NewValue(providerType.AttributeTypes["hosts"], nil),
-		"console_log_dir": tftypes.NewValue(tftypes.String, nil),
-	})
+	settings, err := (&tfprotov6.DynamicValue{JSON: []byte(`{"uri": "memory:///"}`)}).Unmarshal(schemas.Provider.ValueType())
+	if err != nil {
+		t.Fatal(err)
+	}
 	configured, err := server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{Config: dynamic(t, settings)})
 	if err != nil || len(configured.Diagnostics) > 0 {
 		t.Fatal(err, configured.Diagnostics)
