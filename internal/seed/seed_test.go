@@ -46,7 +46,7 @@ func TestCloudInit(t *testing.T) {
 func TestIgnition(t *testing.T) {
 	const config = `{"ignition": {"version": "3.4.0"}}`
 	volume, err := Ignition(config)
-	if err != nil || len(volume) != sector || strings.TrimSpace(string(volume)) != config {
+	if err != nil || len(volume) != block || strings.TrimSpace(string(volume)) != config {
 		t.Errorf("the volume is %q (%v)", volume, err)
 	}
 	if kind := Identify(volume); kind != KindIgnition {
