@@ -215,7 +215,7 @@ func ubuntuMedium(t *testing.T, kernel, initrd string) string {
 		"boot/initrd.off":      writeFile(t, "\x01\x00\x00\x00"),
 		"boot/initrd.siz":      writeFile(t, "\x00\x10\x00\x00"),
 		"boot/parmfile.ubuntu": writeFile(t, " --- \n"),
-		"boot/ubuntu.ins":      writeFile(t, "* Ubuntu for IBM Z (default kernel)\nkernel.ubuntu 0x00000000\n"+
+		"boot/ubuntu.ins": writeFile(t, "* Ubuntu for IBM Z (default kernel)\nkernel.ubuntu 0x00000000\n"+
 			"initrd.off 0x0001040c\ninitrd.siz 0x00010414\nparmfile.ubuntu 0x00010480\ninitrd.ubuntu 0x01000000\n"),
 	})
 	if err != nil {
