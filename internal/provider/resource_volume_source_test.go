@@ -10,9 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
@@ -251,48 +249,6 @@ func TestLifecycleVolumeSource(t *testing.T) {
 			t.Run(format+" "+method, func(t *testing.T) {
 				t.Parallel() // it waits where a run seems to have been killed
 				failsInTurn(t, newMemoryHost, "netboot_volume", method, config)
-			})
-		}
-	}
-}
-
-// fillingDisk is random enough, and long enough, to be seen while it is on its way.
-var fillingDisk = bytes.Repeat([]byte("netboot "), 1<<20)
-
-// TestAccVolumeInterrupted holds that neither Ctrl-C nor kill -9 in the middle is in the way of the next
-// apply, and that Ctrl-C leaves nothing.
-func TestAccVolumeInterrupted(t *testing.T) {
-	accPool(t)
-	for _, test := range []struct {
-		format, filled string
-	}{{"raw", "disk"}, {"qcow2", "disk.netboot-stage"}} {
-		for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
-			t.Run(fmt.Sprintf("%s %v", test.format, signal), func(t *testing.T) {
-				server := lab.NewServer(t)
-				url := server.Serve("disk", fillingDisk, lab.First(1, lab.StallAfter(6<<20)))
-				c := newCLI(t, lab.Shared(t).URI, sourced(url, fmt.Sprintf("format = %q", test.format)))
-				run := c.start("apply", "-auto-approve")
-				eventually(t, "a part of the volume on the host", func() bool {
-					info, err := os.Stat(inSrv(t, "/srv/acc/"+test.filled))
-					return err == nil && info.Size() >= 4<<20
-				})
-				run.signal(signal)
-				begin := time.Now()
-				if err := run.wait(time.Minute); err == nil || time.Since(begin) > 5*time.Second {
-					t.Errorf("it ended after %v (%v):\n%s", time.Since(begin), err, run.output.String())
-				}
-				if signal == syscall.SIGINT {
-					expect(t, hostDir(t, "/srv/acc"))
-				} else if err := hostAbsent(t, "/srv/acc/disk.netboot-part")(nil); err == nil {
-					t.Error("nothing tells that the volume is not whole")
-				}
-				if signal == syscall.SIGKILL {
-					c.mustFail([]string{"import", testVolume, "acc/disk"}, `Unable to read volume "acc/disk"`, "not whole", "disk.netboot-part")
-				}
-				c.must("apply", "-auto-approve")
-				expect(t, hostDir(t, "/srv/acc", "disk"))
-				c.must("destroy", "-auto-approve")
-				expect(t, hostDir(t, "/srv/acc"))
 			})
 		}
 	}
