@@ -118,18 +118,36 @@ func TestAccVolumeKilled(t *testing.T) {
 	}
 }
 
-// TestAccVolumeLibvirtdKilled holds that the end of libvirtd ends the apply at once, while the source stalls,
+// TestAccVolumeLibvirtdEnds holds that the end of libvirtd ends the apply at once, while the source stalls,
 // and that the next one begins anew.
-func TestAccVolumeLibvirtdKilled(t *testing.T) {
+func TestAccVolumeLibvirtdEnds(t *testing.T) {
+	for what, end := range libvirtdEnds {
+		t.Run(what, func(t *testing.T) {
+			eachFormat(t, func(t *testing.T, format string) {
+				f := startFilling(t, format)
+				if err := end(lab.Shared(t), t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				f.fails(`Unable to create volume "acc/disk"`, "connection to libvirt", "was lost")
+				if err := lab.Shared(t).Restart(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				f.isMarked()
+				f.recovers()
+			})
+		})
+	}
+}
+
+// TestAccVolumeLostConnection cuts the connection to libvirtd in the middle.
+func TestAccVolumeLostConnection(t *testing.T) {
 	eachFormat(t, func(t *testing.T, format string) {
-		f := startFilling(t, format)
-		if err := lab.Shared(t).Kill(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		f.fails(`Unable to create volume "acc/disk"`, "connection to libvirt", "was lost")
-		if err := lab.Shared(t).Restart(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		wire, source := newWire(t), local(t, fillingDisk)
+		f := filling{newCLI(t, wire.uri, sourced(source, fmt.Sprintf("format = %q", format))), nil, format, source}
+		wire.cutAfter(5 << 20)
+		f.run = f.start("apply", "-auto-approve")
+		f.fails(`Unable to create volume "acc/disk"`, "libvirt at "+wire.uri)
+		wire.cutAfter(0)
 		f.isMarked()
 		f.recovers()
 	})
