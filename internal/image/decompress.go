@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
+	"runtime"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -67,7 +67,7 @@ type xzReader struct{ *xz.Reader }
 // Close implements io.Closer.
 func (r *xzReader) Close() error {
 	r.Reader = nil
-	debug.FreeOSMemory() // else the next dictionary would be made beside this one
+	runtime.GC() // else the next dictionary would be made beside this one
 	<-xzTurn
 	return nil
 }

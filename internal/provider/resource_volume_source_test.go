@@ -145,6 +145,26 @@ func TestAccVolumeSource(t *testing.T) {
 	acceptance(t, steps...)
 }
 
+// TestAccVolumesOfXZ makes volumes side by side, whose sources are unpacked one after the other; one is cut off.
+func TestAccVolumesOfXZ(t *testing.T) {
+	accPool(t)
+	server, xz := lab.NewServer(t), packed(t, "xz", rawDisk)
+	url := server.Serve("disk.xz", xz)
+	server.Serve("4/disk.xz", xz, lab.First(1, lab.CutAfter(len(xz)/2)))
+	config := fmt.Sprintf(`
+resource "netboot_volume" "test" {
+  count  = 5
+  pool   = "acc"
+  name   = "disk${count.index}"
+  source = count.index < 4 ? %q : %q
+}
+`, url, strings.Replace(url, "disk.xz", "4/disk.xz", 1))
+	acceptance(t,
+		resource.TestStep{Config: config, ExpectError: says(`Unable to create volume "acc/disk4"`, "unexpected EOF")},
+		resource.TestStep{Config: config, Check: hostDir(t, "/srv/acc", "disk0", "disk1", "disk2", "disk3", "disk4")},
+	)
+}
+
 // TestAccVolumeSourceChanges holds what replaces a volume, and what does not, and that no plan fetches anything.
 func TestAccVolumeSourceChanges(t *testing.T) {
 	accPool(t)
