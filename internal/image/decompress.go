@@ -2,6 +2,7 @@ package image
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -140,7 +141,7 @@ func (r *rememberingReader) Read(p []byte) (int, error) {
 type unpacker struct {
 	kind    string
 	source  *rememberingReader
-	content io.ReadCloser
+	content io.ReadCloser // until it has ended
 	limit   int64
 	left    int64
 	end     error // what the content ended with
@@ -166,18 +167,20 @@ func (u *unpacker) Read(p []byte) (int, error) {
 	}
 	u.left -= int64(n)
 	if u.end != nil {
-		_ = u.content.Close() // so that it keeps no memory while the host works on
+		_ = u.Close() // so that it keeps no memory while the host works on
 	}
 	return n, u.end
 }
 
 // Close implements io.Closer.
 func (u *unpacker) Close() error {
-	if u.end != nil {
+	content := u.content
+	if content == nil {
 		return nil
 	}
-	u.end = os.ErrClosed
-	return u.content.Close()
+	u.content = nil
+	u.end = cmp.Or(u.end, os.ErrClosed)
+	return content.Close()
 }
 
 func (u *unpacker) failure(err error) error {

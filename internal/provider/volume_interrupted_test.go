@@ -28,12 +28,13 @@ type filling struct {
 
 func startFilling(t *testing.T, format string) filling {
 	t.Helper()
-	url := lab.NewServer(t).Serve("disk", fillingDisk, lab.First(1, lab.StallAfter(6<<20)))
+	const sent = 6 << 20 // whole packets
+	url := lab.NewServer(t).Serve("disk", fillingDisk, lab.First(1, lab.StallAfter(sent)))
 	c := newCLI(t, lab.Shared(t).URI, sourced(url, fmt.Sprintf("format = %q", format)))
 	run := c.start("apply", "-auto-approve")
-	eventually(t, "a part of the volume on the host", func() bool {
+	eventually(t, "what was sent of the volume on the host", func() bool {
 		info, err := os.Stat(inSrv(t, "/srv/acc/"+filled[format]))
-		return err == nil && info.Size() >= 4<<20
+		return err == nil && info.Size() == sent
 	})
 	return filling{c, run, format, url}
 }
