@@ -2,9 +2,13 @@ package image
 
 import (
 	"bufio"
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"runtime"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -28,22 +32,48 @@ const (
 type packing struct {
 	kind   string
 	magics []string
-	open   func(io.Reader) (io.ReadCloser, error)
+	open   func(context.Context, io.Reader) (io.ReadCloser, error)
 }
 
 var packings = []packing{
-	{"gzip", []string{"\x1f\x8b"}, func(r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) }},
+	{"gzip", []string{"\x1f\x8b"}, openGzip},
 	{"xz", []string{"\xfd7zXZ\x00"}, openXZ},
 	// pzstd begins with a frame that is to be skipped, and that says how long the next one is.
 	{"zstd", []string{"\x28\xb5\x2f\xfd", "\x50\x2a\x4d\x18"}, openZstd},
 }
 
-func openXZ(r io.Reader) (io.ReadCloser, error) {
+func openGzip(_ context.Context, r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) }
+
+// xzTurn holds who unpacks an xz file: one at a time, so that there is one dictionary, however many
+// volumes are made side by side.
+var xzTurn = make(chan struct{}, 1)
+
+func openXZ(ctx context.Context, r io.Reader) (io.ReadCloser, error) {
+	select {
+	case xzTurn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	decoder, err := xz.NewReader(r, maxXZDictionary)
-	return io.NopCloser(decoder), err
+	if err != nil {
+		<-xzTurn
+		return nil, err
+	}
+	return &xzReader{decoder}, nil
 }
 
-func openZstd(r io.Reader) (io.ReadCloser, error) {
+// xzReader unpacks an xz file until it is closed, once, which ends its turn.
+type xzReader struct{ *xz.Reader }
+
+// Close implements io.Closer.
+func (r *xzReader) Close() error {
+	r.Reader = nil
+	runtime.GC() // else the next dictionary would be made beside this one
+	<-xzTurn
+	return nil
+}
+
+func openZstd(_ context.Context, r io.Reader) (io.ReadCloser, error) {
 	// With one goroutine it decodes as it is read, and keeps nothing beyond the window.
 	decoder, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxZstdWindow))
 	if err != nil {
@@ -58,7 +88,9 @@ func openZstd(r io.Reader) (io.ReadCloser, error) {
 // The reader fails when the content has more than limit bytes, and when the file is damaged, cut off or
 // goes on behind its end. It reads packed to the end, so that a Verify below it has its say. Close
 // does not close packed.
-func Decompress(packed io.Reader, limit int64) (content io.ReadCloser, kind string, err error) {
+//
+// Where another xz file is being unpacked, it waits for the end of that, or for ctx to be done.
+func Decompress(ctx context.Context, packed io.Reader, limit int64) (content io.ReadCloser, kind string, err error) {
 	source := &rememberingReader{Reader: packed}
 	buffered := bufio.NewReaderSize(source, 64<<10)
 	head, err := buffered.Peek(8)
@@ -70,7 +102,11 @@ func Decompress(packed io.Reader, limit int64) (content io.ReadCloser, kind stri
 		return io.NopCloser(buffered), "", nil
 	}
 	u := &unpacker{kind: format.kind, source: source, limit: limit, left: limit}
-	if u.content, err = format.open(buffered); err != nil {
+	u.content, err = format.open(ctx, buffered)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, "", context.Cause(ctx)
+	case err != nil:
 		return nil, "", u.failure(err)
 	}
 	return u, format.kind, nil
@@ -105,7 +141,7 @@ func (r *rememberingReader) Read(p []byte) (int, error) {
 type unpacker struct {
 	kind    string
 	source  *rememberingReader
-	content io.ReadCloser
+	content io.ReadCloser // until it has ended
 	limit   int64
 	left    int64
 	end     error // what the content ended with
@@ -130,11 +166,22 @@ func (u *unpacker) Read(p []byte) (int, error) {
 		u.end = u.failure(err)
 	}
 	u.left -= int64(n)
+	if u.end != nil {
+		_ = u.Close() // so that it keeps no memory while the host works on
+	}
 	return n, u.end
 }
 
 // Close implements io.Closer.
-func (u *unpacker) Close() error { return u.content.Close() }
+func (u *unpacker) Close() error {
+	content := u.content
+	if content == nil {
+		return nil
+	}
+	u.content = nil
+	u.end = cmp.Or(u.end, os.ErrClosed)
+	return content.Close()
+}
 
 func (u *unpacker) failure(err error) error {
 	const remedy = "unpack it, and give the unpacked file"

@@ -2,6 +2,7 @@ package image
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -71,7 +72,7 @@ func packer(t testing.TB, kind string, w io.Writer) io.WriteCloser {
 }
 
 func unpack(packed io.Reader, limit int64) (content []byte, kind string, err error) {
-	unpacked, kind, err := Decompress(packed, limit)
+	unpacked, kind, err := Decompress(context.Background(), packed, limit)
 	if err != nil {
 		return nil, kind, err
 	}
@@ -167,7 +168,7 @@ func TestDecompressGoesOn(t *testing.T) {
 func TestDecompressLimit(t *testing.T) {
 	for kind, packed := range packedLines(t) {
 		for _, limit := range []int64{0, 1, int64(len(lines)) - 1} {
-			unpacked, _, err := Decompress(bytes.NewReader(packed), limit)
+			unpacked, _, err := Decompress(t.Context(), bytes.NewReader(packed), limit)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -212,7 +213,7 @@ func TestDecompressMemory(t *testing.T) {
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		unpacked, _, err := Decompress(bytes.NewReader(packed), size)
+		unpacked, _, err := Decompress(t.Context(), bytes.NewReader(packed), size)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -236,6 +237,53 @@ func TestDecompressWindow(t *testing.T) {
 
 	_, _, err = unpack(bytes.NewReader(packTimes(t, "zstd --long", lines, 3*maxZstdWindow/len(lines))), noLimit)
 	expectError(t, err, "the zstd file needs a window of more than 8 MiB")
+}
+
+// TestDecompressInTurn holds that one xz file is unpacked at a time, whatever becomes of the one before.
+func TestDecompressInTurn(t *testing.T) {
+	packed := readTestdata(t, "packed/nine.xz")
+	open := func(ctx context.Context) (io.ReadCloser, error) {
+		content, _, err := Decompress(ctx, bytes.NewReader(packed), noLimit)
+		return content, err
+	}
+	for name, end := range map[string]func(io.ReadCloser) error{
+		"closed":          func(c io.ReadCloser) error { return errors.Join(c.Close(), c.Close()) },
+		"read":            func(c io.ReadCloser) error { _, err := io.Copy(io.Discard, c); return err },
+		"read and closed": func(c io.ReadCloser) error { _, err := io.Copy(io.Discard, c); return errors.Join(err, c.Close()) },
+	} {
+		first, err := open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		why := errors.New("no patience")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(why)
+		if _, err := open(ctx); err != why {
+			t.Errorf("%s: a second one beside it: %v", name, err)
+		}
+		second := make(chan error)
+		go func() {
+			content, err := open(t.Context())
+			if err == nil {
+				err = content.Close()
+			}
+			second <- err
+		}()
+		if err := end(first); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := <-second; err != nil {
+			t.Errorf("%s: the second one: %v", name, err)
+		}
+		if len(xzTurn) != 0 {
+			t.Errorf("%s: it is still somebody's turn", name)
+		}
+	}
+	for _, bad := range [][]byte{packed[:8], packed[:40], readTestdata(t, "packed/dictionary.xz")} {
+		if _, _, err := unpack(bytes.NewReader(bad), noLimit); err == nil || len(xzTurn) != 0 {
+			t.Errorf("%d bytes: %v, and it is still somebody's turn: %t", len(bad), err, len(xzTurn) != 0)
+		}
+	}
 }
 
 // FuzzDecompress holds that nothing gives more than the limit, nor the same twice differently.

@@ -29,7 +29,7 @@ func (c Client) OpenDisk(ctx context.Context, source string, promised Checksum, 
 	if err != nil {
 		return nil, err
 	}
-	disk, err := readDisk(stream, promised, limit)
+	disk, err := readDisk(ctx, stream, promised, limit)
 	if err != nil {
 		stream.Close()
 		return nil, fmt.Errorf("unable to use %s: %w", stream.Source, err)
@@ -37,21 +37,26 @@ func (c Client) OpenDisk(ctx context.Context, source string, promised Checksum, 
 	return disk, nil
 }
 
-func readDisk(stream *Stream, promised Checksum, limit int64) (*Disk, error) {
+func readDisk(ctx context.Context, stream *Stream, promised Checksum, limit int64) (_ *Disk, err error) {
 	var content io.Reader = stream
 	if promised != (Checksum{}) {
 		content = Verify(stream, promised, stream.Source)
 	}
-	unpacked, kind, err := Decompress(content, limit)
+	unpacked, kind, err := Decompress(ctx, content, limit)
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			_ = unpacked.Close()
+		}
+	}()
 	buffered := bufio.NewReaderSize(unpacked, diskHeadSize)
 	head, err := buffered.Peek(diskHeadSize)
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	disk := &Disk{Reader: buffered, Closer: stream}
+	disk := &Disk{Reader: buffered, Closer: closers{unpacked, stream}}
 	if err := disk.identify(head); err != nil {
 		return nil, err
 	}
@@ -67,6 +72,18 @@ func readDisk(stream *Stream, promised Checksum, limit int64) (*Disk, error) {
 	}
 	disk.Reader, err = newSparseFile(file)
 	return disk, err
+}
+
+// closers close together.
+type closers []io.Closer
+
+// Close implements io.Closer.
+func (c closers) Close() error {
+	var errs []error
+	for _, closer := range c {
+		errs = append(errs, closer.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // diskHeadSize is what is looked at of an image before any of it is passed on.

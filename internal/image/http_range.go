@@ -66,7 +66,9 @@ func parseContentRange(text string) (r contentRange, ok bool) {
 	if n, _ := fmt.Sscanf(text, "bytes %d-%d/%s", &r.first, &last, &size); n != 3 {
 		return r, false
 	}
-	r.end, r.size = last+1, -1
+	if r.end, r.size = last+1, -1; r.first < 0 || r.end <= r.first {
+		return r, false
+	}
 	if size == "*" {
 		return r, true
 	}

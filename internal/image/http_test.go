@@ -325,3 +325,16 @@ func TestHTTPWebPageAndChecksum(t *testing.T) {
 	_, err = io.Copy(io.Discard, Verify(stream, want, stream.Source))
 	expectError(t, err, stream.Source+" has the checksum sha256:")
 }
+
+// FuzzContentRange holds that a range which is understood has bytes, and lies within its file.
+func FuzzContentRange(f *testing.F) {
+	for _, text := range []string{"bytes 0-4/5", "bytes 5-9/*", "bytes 9-3/*", "bytes -1-0/1", "bytes 0-9223372036854775807/*", "bytes */5", "bits 0-4/5"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r, ok := parseContentRange(text)
+		if ok && (r.first < 0 || r.end <= r.first || r.size < r.end && r.size != -1) {
+			t.Errorf("%q reads as %+v", text, r)
+		}
+	})
+}

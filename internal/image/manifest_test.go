@@ -1,10 +1,14 @@
 package image
 
 import (
+	"bytes"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/iso9660"
 )
 
 func TestReadINS(t *testing.T) {
@@ -59,4 +63,39 @@ func TestBeside(t *testing.T) {
 	if got := (Location{"http://u:p@x/m.iso", "boot/k"}).String(); got != "boot/k in http://u:xxxxx@x/m.iso" {
 		t.Errorf("as a text: %s", got)
 	}
+}
+
+// FuzzReadINS has any manifest and any parameters in an ISO image, and holds that what is named is in it.
+func FuzzReadINS(f *testing.F) {
+	for _, name := range []string{"ubuntu.ins", "suse.ins", "fedora.ins"} {
+		text, err := os.ReadFile("testdata/ins/" + name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text), "root=/dev/ram0 --- quiet\n")
+	}
+	f.Add("* title\n../../kernel 0x0\nparameters 0x10480\n", "a\x00b\n\n")
+	f.Fuzz(func(t *testing.T, manifest, parameters string) {
+		var image bytes.Buffer
+		files := []iso9660.File{{Name: "manifest.ins", Content: []byte(manifest)}, {Name: "parameters", Content: []byte(parameters)}}
+		if err := iso9660.Write(&image, "boot", files); err != nil {
+			t.Skip(err)
+		}
+		medium := filepath.Join(t.TempDir(), "medium.iso")
+		if err := os.WriteFile(medium, image.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m, err := quick.ReadINS(t.Context(), Location{medium, "/manifest.ins"})
+		if err != nil {
+			return
+		}
+		for _, at := range []Location{m.Kernel, m.Initrd} {
+			if at != (Location{}) && (at.Source != medium || path.Clean(at.ISOPath) != at.ISOPath || !path.IsAbs(at.ISOPath)) {
+				t.Errorf("%q names %+v", manifest, at)
+			}
+		}
+		if len(m.CommandLine) > maxParameters || strings.ContainsAny(m.CommandLine, "\n\t") {
+			t.Errorf("%q makes the command line %q", parameters, m.CommandLine)
+		}
+	})
 }

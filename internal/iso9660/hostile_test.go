@@ -252,6 +252,27 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
+// FuzzDirectory has any records in the place of the root directory, by each of the ways to write names.
+func FuzzDirectory(f *testing.F) {
+	var images [][]byte
+	var roots []int
+	for _, name := range []string{"plain", "joliet", "genisoimage", "xorriso"} {
+		image, descriptor := load(f, name), primaryAt*sectorSize
+		if name == "joliet" {
+			descriptor = bytes.Index(image, []byte("\x02"+standardIdentifier))
+		}
+		root := int(binary.LittleEndian.Uint32(image[descriptor+158:])) * sectorSize
+		images, roots = append(images, image), append(roots, root)
+		f.Add(len(roots)-1, bytes.Clone(image[root:root+sectorSize]), "boot/kernel.ubuntu")
+	}
+	f.Fuzz(func(t *testing.T, number int, directory []byte, path string) {
+		number = int(uint(number) % uint(len(images)))
+		image := bytes.Clone(images[number])
+		copy(image[roots[number]:][:sectorSize], directory)
+		expectWithin(t, image, path)
+	})
+}
+
 func FuzzWrite(f *testing.F) {
 	f.Add("cidata", "user-data", []byte("#cloud-config\n"), "meta-data")
 	f.Fuzz(func(t *testing.T, volumeID, name string, content []byte, other string) {

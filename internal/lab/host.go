@@ -154,14 +154,19 @@ func (h *Host) Stop() error {
 }
 
 // Kill kills libvirtd alone, as a crash would. Guests, dnsmasq and virtlogd keep running.
-func (h *Host) Kill(ctx context.Context) error {
+func (h *Host) Kill(ctx context.Context) error { return h.end(ctx, "KILL") }
+
+// Quit ends libvirtd alone, as an upgrade of its package does; Restart brings it back.
+func (h *Host) Quit(ctx context.Context) error { return h.end(ctx, "TERM") }
+
+func (h *Host) end(ctx context.Context, signal string) error {
 	_, err := h.Exec(ctx, "sh", "-c", `
-		pid=$(cat /run/libvirt/libvirtd.pid) && kill -KILL "$pid"
-		while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done`)
+		pid=$(cat /run/libvirt/libvirtd.pid) && kill -$0 "$pid"
+		while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done`, signal)
 	return err
 }
 
-// Restart starts libvirtd again after Kill, in the same namespaces, and returns as soon as it answers.
+// Restart starts libvirtd again after Kill or Quit, in the same namespaces, and returns as soon as it answers.
 func (h *Host) Restart(ctx context.Context) error {
 	for _, daemon := range []string{"virtlogd", "libvirtd"} {
 		if err := h.startDaemon(ctx, daemon); err != nil {

@@ -3,6 +3,8 @@ package lab
 import (
 	"archive/tar"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,13 +17,13 @@ import (
 )
 
 // The drivers that Debian builds as modules and the initrd needs, in the order to load them in.
-var modules = []string{"failover.ko", "net_failover.ko", "virtio_net.ko", "virtio_blk.ko"}
+var modules = []string{"failover.ko", "net_failover.ko", "virtio_net.ko", "virtio_blk.ko", "cdrom.ko", "isofs.ko"}
 
 // Kernel is the path of Debian's current s390x kernel, a file such as vmlinuz-6.1.0-50-s390x. The first
 // call on a machine downloads its package (30 MB) through the machine's own apt sources; the file and
-// the modules of the initrd then stay in the cache, until its directory kernel is removed.
+// the modules of the initrd then stay in the cache, until its directory is removed or needs other modules.
 func Kernel(ctx context.Context) (string, error) {
-	dir, err := cachedDir(ctx, "kernel", downloadKernel)
+	dir, err := cachedDir(ctx, kernelDirName(), downloadKernel)
 	if err != nil {
 		return "", fmt.Errorf("unable to get an s390x kernel: %w", err)
 	}
@@ -33,6 +35,12 @@ func Kernel(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%s holds %d kernels; remove it, and the next call downloads it again", dir, len(images))
 	}
 	return images[0], nil
+}
+
+// kernelDirName carries a hash of the modules that are beside the kernel.
+func kernelDirName() string {
+	sum := sha256.Sum256([]byte(strings.Join(modules, " ")))
+	return "kernel-" + hex.EncodeToString(sum[:6])
 }
 
 // downloadKernel fills the directory with the kernel and its modules.

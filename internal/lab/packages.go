@@ -21,6 +21,7 @@ var programs = []struct{ name, debianPackage string }{
 	{"ip", "iproute2"},
 	{"iptables", "iptables"},
 	{"nsenter", "util-linux"},
+	{"xorriso", "xorriso"},
 }
 
 // InstallPackages installs the Debian packages of the programs that are missing. It does nothing when

@@ -204,6 +204,7 @@ func exampleVariables(t *testing.T) config.Variables {
 	if err != nil {
 		t.Fatal(err)
 	}
+	medium := ubuntuMedium(t, kernel, initrd)
 	// A distribution's folder of images, whatever its files are called.
 	images := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -211,6 +212,8 @@ func exampleVariables(t *testing.T) config.Variables {
 			http.ServeFile(w, r, kernel)
 		case strings.HasPrefix(path.Base(r.URL.Path), "initrd"):
 			http.ServeFile(w, r, initrd)
+		case path.Ext(r.URL.Path) == ".iso":
+			http.ServeFile(w, r, medium)
 		default:
 			http.NotFound(w, r)
 		}
@@ -230,8 +233,29 @@ func exampleVariables(t *testing.T) config.Variables {
 		}),
 		"pattern":         config.StringVariable("NETBOOT-INIT: tick"),
 		"append":          config.ListVariable(config.StringVariable("netboot.tick")),
+		"ubuntu":          config.StringVariable(images.URL + "/live-server-s390x.iso"),
+		"password":        config.StringVariable("$6$salt$hash"),
 		"kernel_checksum": config.StringVariable("sha256:" + hex.EncodeToString(sum[:])),
 	}
+}
+
+// ubuntuMedium is an image with what Ubuntu's installation medium has for booting, where that has it.
+func ubuntuMedium(t *testing.T, kernel, initrd string) string {
+	t.Helper()
+	medium := filepath.Join(t.TempDir(), "medium.iso")
+	err := lab.WriteISO(t.Context(), medium, map[string]string{
+		"boot/kernel.ubuntu":   kernel,
+		"boot/initrd.ubuntu":   initrd,
+		"boot/initrd.off":      writeFile(t, "\x01\x00\x00\x00"),
+		"boot/initrd.siz":      writeFile(t, "\x00\x10\x00\x00"),
+		"boot/parmfile.ubuntu": writeFile(t, " --- \n"),
+		"boot/ubuntu.ins": writeFile(t, "* Ubuntu for IBM Z (default kernel)\nkernel.ubuntu 0x00000000\n"+
+			"initrd.off 0x0001040c\ninitrd.siz 0x00010414\nparmfile.ubuntu 0x00010480\ninitrd.ubuntu 0x01000000\n"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return medium
 }
 
 func readFile(t *testing.T, path string) string {

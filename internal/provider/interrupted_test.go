@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -83,28 +84,35 @@ func TestAccKilledInUpload(t *testing.T) {
 	c.applies()
 }
 
-// TestAccLibvirtdKilledInUpload holds that the end of libvirtd ends an upload at once, also while a server
+// libvirtdEnds are the ways in which libvirtd may end.
+var libvirtdEnds = map[string]func(*lab.Host, context.Context) error{"killed": (*lab.Host).Kill, "asked to end": (*lab.Host).Quit}
+
+// TestAccLibvirtdEndsInUpload holds that the end of libvirtd ends an upload at once, also while a server
 // stalls, and that the next apply goes on.
-func TestAccLibvirtdKilledInUpload(t *testing.T) {
-	c, _ := stalled(t, 1, 3<<20)
-	begin := time.Now()
-	run := c.start("apply", "-auto-approve")
-	uploading(t, begin)
-	if err := lab.Shared(t).Kill(t.Context()); err != nil {
-		t.Fatal(err)
+func TestAccLibvirtdEndsInUpload(t *testing.T) {
+	for what, end := range libvirtdEnds {
+		t.Run(what, func(t *testing.T) {
+			c, _ := stalled(t, 1, 3<<20)
+			begin := time.Now()
+			run := c.start("apply", "-auto-approve")
+			uploading(t, begin)
+			if err := end(lab.Shared(t), t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			err := run.wait(5 * time.Second)
+			if failed := lab.Shared(t).Restart(t.Context()); failed != nil {
+				t.Fatal(failed)
+			}
+			if err == nil || !says("Unable to create image", "connection to libvirt", "was lost").MatchString(run.output.String()) {
+				t.Errorf("%v:\n%s", err, run.output.String())
+			}
+			expect(t, hostAbsent(t, bootPath("kernel", bigKernel)))
+			if state := c.resources(); !slices.Equal(state, []string{testRoot}) {
+				t.Errorf("the state holds %q", state)
+			}
+			c.applies()
+		})
 	}
-	err := run.wait(5 * time.Second)
-	if failed := lab.Shared(t).Restart(t.Context()); failed != nil {
-		t.Fatal(failed)
-	}
-	if err == nil || !says("Unable to create image", "connection to libvirt", "was lost").MatchString(run.output.String()) {
-		t.Errorf("%v:\n%s", err, run.output.String())
-	}
-	expect(t, hostAbsent(t, bootPath("kernel", bigKernel)))
-	if state := c.resources(); !slices.Equal(state, []string{testRoot}) {
-		t.Errorf("the state holds %q", state)
-	}
-	c.applies()
 }
 
 // TestAccInterrupted holds that Ctrl-C ends an apply at once, also while a server stalls, and that it

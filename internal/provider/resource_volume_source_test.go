@@ -10,9 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
@@ -147,6 +145,26 @@ func TestAccVolumeSource(t *testing.T) {
 	acceptance(t, steps...)
 }
 
+// TestAccVolumesOfXZ makes volumes side by side, whose sources are unpacked one after the other; one is cut off.
+func TestAccVolumesOfXZ(t *testing.T) {
+	accPool(t)
+	server, xz := lab.NewServer(t), packed(t, "xz", rawDisk)
+	url := server.Serve("disk.xz", xz)
+	server.Serve("4/disk.xz", xz, lab.First(1, lab.CutAfter(len(xz)/2)))
+	config := fmt.Sprintf(`
+resource "netboot_volume" "test" {
+  count  = 5
+  pool   = "acc"
+  name   = "disk${count.index}"
+  source = count.index < 4 ? %q : %q
+}
+`, url, strings.Replace(url, "disk.xz", "4/disk.xz", 1))
+	acceptance(t,
+		resource.TestStep{Config: config, ExpectError: says(`Unable to create volume "acc/disk4"`, "unexpected EOF")},
+		resource.TestStep{Config: config, Check: hostDir(t, "/srv/acc", "disk0", "disk1", "disk2", "disk3", "disk4")},
+	)
+}
+
 // TestAccVolumeSourceChanges holds what replaces a volume, and what does not, and that no plan fetches anything.
 func TestAccVolumeSourceChanges(t *testing.T) {
 	accPool(t)
@@ -251,48 +269,6 @@ func TestLifecycleVolumeSource(t *testing.T) {
 			t.Run(format+" "+method, func(t *testing.T) {
 				t.Parallel() // it waits where a run seems to have been killed
 				failsInTurn(t, newMemoryHost, "netboot_volume", method, config)
-			})
-		}
-	}
-}
-
-// fillingDisk is random enough, and long enough, to be seen while it is on its way.
-var fillingDisk = bytes.Repeat([]byte("netboot "), 1<<20)
-
-// TestAccVolumeInterrupted holds that neither Ctrl-C nor kill -9 in the middle is in the way of the next
-// apply, and that Ctrl-C leaves nothing.
-func TestAccVolumeInterrupted(t *testing.T) {
-	accPool(t)
-	for _, test := range []struct {
-		format, filled string
-	}{{"raw", "disk"}, {"qcow2", "disk.netboot-stage"}} {
-		for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
-			t.Run(fmt.Sprintf("%s %v", test.format, signal), func(t *testing.T) {
-				server := lab.NewServer(t)
-				url := server.Serve("disk", fillingDisk, lab.First(1, lab.StallAfter(6<<20)))
-				c := newCLI(t, lab.Shared(t).URI, sourced(url, fmt.Sprintf("format = %q", test.format)))
-				run := c.start("apply", "-auto-approve")
-				eventually(t, "a part of the volume on the host", func() bool {
-					info, err := os.Stat(inSrv(t, "/srv/acc/"+test.filled))
-					return err == nil && info.Size() >= 4<<20
-				})
-				run.signal(signal)
-				begin := time.Now()
-				if err := run.wait(time.Minute); err == nil || time.Since(begin) > 5*time.Second {
-					t.Errorf("it ended after %v (%v):\n%s", time.Since(begin), err, run.output.String())
-				}
-				if signal == syscall.SIGINT {
-					expect(t, hostDir(t, "/srv/acc"))
-				} else if err := hostAbsent(t, "/srv/acc/disk.netboot-part")(nil); err == nil {
-					t.Error("nothing tells that the volume is not whole")
-				}
-				if signal == syscall.SIGKILL {
-					c.mustFail([]string{"import", testVolume, "acc/disk"}, `Unable to read volume "acc/disk"`, "not whole", "disk.netboot-part")
-				}
-				c.must("apply", "-auto-approve")
-				expect(t, hostDir(t, "/srv/acc", "disk"))
-				c.must("destroy", "-auto-approve")
-				expect(t, hostDir(t, "/srv/acc"))
 			})
 		}
 	}

@@ -90,24 +90,19 @@ func (r *volumeResource) readBacking(ctx context.Context, m *volumeModel, backin
 		m.Backing = types.ObjectNull(backingTypes)
 		return nil
 	}
-	var known backingModel
-	if !m.Backing.IsNull() {
-		diags.Append(m.Backing.As(ctx, &known, objectAsOptions)...)
-	}
-	if known.Path.ValueString() == backing.Path {
+	known := as[backingModel](ctx, m.Backing, diags)
+	if known != nil && known.Path.ValueString() == backing.Path {
 		return nil
 	}
 	id, err := r.volumeID(ctx, m.placed, backing.Path)
-	if err != nil || known.Volume.ValueString() == id {
+	if err != nil || known != nil && known.Volume.ValueString() == id {
 		return err
 	}
 	read := backingModel{Volume: types.StringValue(id)}
 	if id == backing.Path {
 		read = backingModel{Path: types.StringValue(backing.Path), Format: types.StringValue(backing.Format)}
 	}
-	object, problems := types.ObjectValueFrom(ctx, backingTypes, read)
-	diags.Append(problems...)
-	m.Backing = object
+	m.Backing = objectFrom(ctx, backingTypes, read, diags)
 	return nil
 }
 

@@ -20,8 +20,10 @@ import (
 // MaxSize is more than any seed has.
 const MaxSize = iso9660.MaxContent + 64<<10
 
-// sector is what a disk is counted in; QEMU fills up the last one of a file with zeros.
-const sector = 512
+// block is what the volume of an Ignition configuration is counted in: Linux reads so much of a disk at
+// once when it looks for partitions, and complains of one that is smaller. QEMU would fill up the last
+// sector of a file with zeros, which are no JSON.
+const block = 4096
 
 // CloudInit is NoCloud data: the content of the files that are named so.
 // https://cloudinit.readthedocs.io/en/latest/reference/datasources/nocloud.html
@@ -78,7 +80,7 @@ func CheckUserData(text string) error {
 	return fmt.Errorf("cloud-init passes over user data that do not begin with one of %s; YAML begins with a line #cloud-config", strings.Join(userDataHeads, ", "))
 }
 
-// Ignition is the volume of an Ignition configuration: its text, and blanks up to the end of a sector.
+// Ignition is the volume of an Ignition configuration: its text, and blanks up to the end of a block.
 // https://coreos.github.io/ignition/supported-platforms/
 func Ignition(config string) ([]byte, error) {
 	if err := CheckIgnition(config); err != nil {
@@ -87,7 +89,7 @@ func Ignition(config string) ([]byte, error) {
 	if len(config) > iso9660.MaxContent {
 		return nil, fmt.Errorf("the configuration has more than %d MiB", iso9660.MaxContent>>20)
 	}
-	blanks := (sector - len(config)%sector) % sector
+	blanks := (block - len(config)%block) % block
 	return append([]byte(config), bytes.Repeat([]byte("\n"), blanks)...), nil
 }
 

@@ -46,7 +46,7 @@ func TestCloudInit(t *testing.T) {
 func TestIgnition(t *testing.T) {
 	const config = `{"ignition": {"version": "3.4.0"}}`
 	volume, err := Ignition(config)
-	if err != nil || len(volume) != sector || strings.TrimSpace(string(volume)) != config {
+	if err != nil || len(volume) != block || strings.TrimSpace(string(volume)) != config {
 		t.Errorf("the volume is %q (%v)", volume, err)
 	}
 	if kind := Identify(volume); kind != KindIgnition {
@@ -75,4 +75,43 @@ func TestRefused(t *testing.T) {
 	if kind := Identify([]byte(strings.Repeat("\x00", 40<<10))); kind != "" {
 		t.Errorf("zeros are taken for %q", kind)
 	}
+}
+
+// FuzzIgnition holds that no error quotes a configuration, and that what is none of Ignition's makes no
+// volume of it.
+func FuzzIgnition(f *testing.F) {
+	f.Add(`{"ignition": {"version": "`, `"}}`)
+	f.Add(`{"ignition": {"version": "3.4.0"}, "a": [`, `]}`)
+	f.Add("", "\x00")
+	const secret = "hunter2"
+	f.Fuzz(func(t *testing.T, before, after string) {
+		text := before + secret + after
+		for _, err := range []error{CheckIgnition(text), CheckUserData(text)} {
+			if err != nil && strings.Contains(err.Error(), secret) {
+				t.Errorf("%q: %v", text, err)
+			}
+		}
+		volume, err := Ignition(text)
+		if kind := Identify([]byte(text)); (kind == KindIgnition) != (err == nil) && len(text) <= labelAt {
+			t.Errorf("%q is taken for %q (%v)", text, kind, err)
+		}
+		if err == nil && (len(volume)%block != 0 || !bytes.HasPrefix(volume, []byte(text)) || Identify(volume) != KindIgnition) {
+			t.Errorf("%q makes %q", text, volume)
+		}
+	})
+}
+
+// FuzzIdentify has any bytes where a volume's label would be.
+func FuzzIdentify(f *testing.F) {
+	volume, err := CloudInit{}.Volume()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(volume[labelAt : labelAt+len(label)])
+	f.Fuzz(func(t *testing.T, at []byte) {
+		content := append(bytes.Clone(volume[:labelAt]), at...)
+		if kind := Identify(content); (kind == KindCloudInit) != (len(at) > len(label) && bytes.HasPrefix(at, []byte(label))) {
+			t.Errorf("%q as a label is taken for %q", at, kind)
+		}
+	})
 }

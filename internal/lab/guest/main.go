@@ -7,6 +7,7 @@
 // words are done but the last. The words:
 //
 //	netboot.print=TEXT       writes the text
+//	netboot.mount=LABEL      mounts the ISO 9660 file system of that label as /LABEL
 //	netboot.file=PATH        reports what is there: mode, owner, content
 //	netboot.dhcp             asks for an address on the first network interface
 //	netboot.count=HOST:PORT  keeps one TCP connection there and counts on it
@@ -27,6 +28,7 @@ func main() {
 	commands := mountAll()
 	say("up")
 	loadModules()
+	nameDisks()
 	describe(commands)
 
 	then := "wait"
@@ -35,6 +37,8 @@ func main() {
 		switch name {
 		case "netboot.print":
 			say("%s", value)
+		case "netboot.mount":
+			mountLabel(value)
 		case "netboot.file":
 			describeFile(value)
 		case "netboot.dhcp":

@@ -1,0 +1,82 @@
+terraform {
+  required_providers {
+    netboot = { source = "s390x-netboot/netboot" }
+  }
+}
+
+variable "ubuntu" {
+  description = "Ubuntu's live server image for s390x, on a web server that the guest reaches too."
+  default     = "https://cdimage.ubuntu.com/releases/24.04.3/release/ubuntu-24.04.3-live-server-s390x.iso"
+}
+
+variable "password" {
+  description = "Hash of the new user's password, as mkpasswd --method=SHA-512 prints it."
+  sensitive   = true
+}
+
+resource "netboot_tftp_root" "lab" {
+  path = "/srv/tftp"
+}
+
+# Kernel and initrd are in the image, and the manifest beside them says where.
+resource "netboot_image" "ubuntu" {
+  tftp_root = netboot_tftp_root.lab.id
+  name      = "ubuntu"
+  ins       = { source = var.ubuntu, iso_path = "boot/ubuntu.ins" }
+}
+
+# The installer downloads the image into the guest's memory.
+resource "netboot_pxelinux_config" "ubuntu" {
+  tftp_root = netboot_tftp_root.lab.id
+  mac       = provider::netboot::mac("ubuntu")
+  entries = [{
+    label  = "install"
+    kernel = netboot_image.ubuntu.kernel.path
+    initrd = netboot_image.ubuntu.initrd.path
+    append = ["ip=dhcp", "url=${var.ubuntu}", "autoinstall", "console=ttysclp0", "---"]
+  }]
+}
+
+# The installer's answers: a disk, by whose label it finds them. They are in no plan and no state.
+resource "netboot_volume" "answers" {
+  name = "ubuntu-answers"
+  cloud_init = {
+    user_data = join("\n", ["#cloud-config", yamlencode({
+      autoinstall = {
+        version  = 1
+        identity = { hostname = "ubuntu", username = "ubuntu", password = var.password }
+        ssh      = { install-server = true }
+        storage  = { layout = { name = "direct", match = { serial = "system" } } }
+        shutdown = "poweroff"
+      }
+    })])
+  }
+}
+
+resource "netboot_volume" "system" {
+  name     = "ubuntu.qcow2"
+  capacity = "20GiB"
+}
+
+resource "netboot_network" "lab" {
+  name      = "lab"
+  tftp_root = netboot_tftp_root.lab.path
+  ipv4 = {
+    address = "192.168.150.1/24"
+    dhcp    = { ranges = [{ start = "192.168.150.10", end = "192.168.150.200" }] }
+  }
+}
+
+# When it has shut down, it is installed: boot = ["disk"] then starts what it has installed.
+resource "netboot_domain" "ubuntu" {
+  name   = "ubuntu"
+  memory = "4GiB"
+  boot   = ["network"]
+  disks = [
+    { volume = netboot_volume.system.id, serial = "system" },
+    { volume = netboot_volume.answers.id, readonly = true },
+  ]
+  interfaces      = [{ network = netboot_network.lab.name }]
+  pxelinux_config = netboot_pxelinux_config.ubuntu.id
+  boot_check      = { expect = ["Linux version"] }
+}

@@ -1,0 +1,20 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+)
+
+// WriteISO writes an ISO 9660 image as distributions make their media. The files of this machine are in
+// it under the paths that they are the values of.
+func WriteISO(ctx context.Context, name string, files map[string]string) error {
+	args := []string{"-as", "mkisofs", "-quiet", "-R", "-J", "-o", name, "-graft-points"}
+	for path, file := range files {
+		args = append(args, path+"="+file)
+	}
+	if _, err := output(exec.CommandContext(ctx, "xorriso", args...)); err != nil {
+		return fmt.Errorf("unable to write %s: %w", name, err)
+	}
+	return nil
+}

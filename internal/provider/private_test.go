@@ -1,0 +1,73 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
+)
+
+// kept is private state with one text, whatever the key.
+type kept struct{ text []byte }
+
+func (k *kept) GetKey(context.Context, string) ([]byte, diag.Diagnostics) { return k.text, nil }
+
+func (k *kept) SetKey(_ context.Context, _ string, text []byte) diag.Diagnostics {
+	k.text = text
+	return nil
+}
+
+// FuzzPrivate holds that whatever private state has is refused, or is kept as it was read.
+func FuzzPrivate(f *testing.F) {
+	for _, text := range []string{
+		`{"Kind":"cloud-init","SHA256":"5f0c","Written":"2026-01-02T03:04:05.6Z"}`, `{"Path":"kernel","Size":5}`, `["a"]`, `null`, `{"Written":""}`, `[`,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		staysAsRead[madeSeed](t, text)
+		staysAsRead[publishedFile](t, text)
+		staysAsRead[tftproot.File](t, text)
+		staysAsRead[madePools](t, text)
+		staysAsRead[[]string](t, text)
+	})
+}
+
+func staysAsRead[T any](t *testing.T, text []byte) {
+	t.Helper()
+	var problems diag.Diagnostics
+	value := loadPrivate[T](t.Context(), &kept{text}, "key", &problems)
+	if problems.HasError() {
+		return
+	}
+	var once, again kept
+	savePrivate(t.Context(), &once, "key", value, &problems)
+	savePrivate(t.Context(), &again, "key", loadPrivate[T](t.Context(), &once, "key", &problems), &problems)
+	if problems.HasError() || !bytes.Equal(once.text, again.text) {
+		t.Errorf("%q is kept as %q, and then as %q (%v)", text, once.text, again.text, problems)
+	}
+}
+
+// FuzzNote holds that a domain's note says nothing or is noted again as it was read.
+func FuzzNote(f *testing.F) {
+	f.Add(`{"pxelinux_config":"lab/default","boot_check":{"expect":["a"]},"boot_result":{"stage":"linux","seconds":1.5}}`)
+	f.Add(`{"boot_check":null,"boot_result":{"matched":null}}`)
+	f.Add(`{`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var problems diag.Diagnostics
+		var first, second domainModel
+		first.fromNote(t.Context(), text, &problems)
+		noted, err := first.note(t.Context(), &problems)
+		if err != nil || problems.HasError() {
+			t.Fatalf("%q: %v, %v", text, err, problems)
+		}
+		second.fromNote(t.Context(), noted, &problems)
+		again, err := second.note(t.Context(), &problems)
+		if err != nil || noted != again {
+			t.Errorf("%q is noted as %q, and then as %q (%v)", text, noted, again, err)
+		}
+	})
+}
