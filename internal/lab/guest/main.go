@@ -10,7 +10,9 @@
 //	netboot.file=PATH        reports what is there: mode, owner, content
 //	netboot.dhcp             asks for an address on the first network interface
 //	netboot.count=HOST:PORT  keeps one TCP connection there and counts on it
-//	netboot.then=WHAT        ends with poweroff, reboot, halt or panic instead of waiting
+//	netboot.install=DISK     writes the image in the initrd's /install/disk.img to the disk
+//	netboot.then=WHAT        ends with poweroff, reboot, plain-reboot, halt or panic instead of waiting;
+//	                         a plain reboot is one as any Linux does it, which TCG takes for a crash
 package main
 
 import (
@@ -39,6 +41,8 @@ func main() {
 			configureNetwork()
 		case "netboot.count":
 			go count(value)
+		case "netboot.install":
+			install(value)
 		case "netboot.then":
 			then = value
 		}
@@ -80,13 +84,15 @@ func finish(how string) {
 	case "reboot":
 		clearMemoryOnReboot()
 		end(syscall.LINUX_REBOOT_CMD_RESTART)
+	case "plain-reboot":
+		end(syscall.LINUX_REBOOT_CMD_RESTART)
 	case "halt":
 		end(syscall.LINUX_REBOOT_CMD_HALT)
 	case "panic":
 		os.Exit(1)
 	case "wait":
 	default:
-		say("unable to %q: netboot.then takes poweroff, reboot, halt, panic or wait", how)
+		say("unable to %q: netboot.then takes poweroff, reboot, plain-reboot, halt, panic or wait", how)
 	}
 	waitForShutdown()
 }
