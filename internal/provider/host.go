@@ -58,6 +58,9 @@ type domainHost interface {
 	SetNote(ctx context.Context, name, note string) error
 	StartDomain(ctx context.Context, name string) error
 	BootDomain(ctx context.Context, name string) (io.ReadCloser, error)
+	InstallDomain(ctx context.Context, name string) (*virt.Installation, error)
+	JoinInstallation(ctx context.Context, name string) (*virt.Installation, error)
+	Installing(ctx context.Context, name string) (bool, error)
 	ShutDownDomain(ctx context.Context, name string, patience time.Duration) error
 	KillDomain(ctx context.Context, name string) error
 	DeleteDomain(ctx context.Context, name string) error
