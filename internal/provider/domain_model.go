@@ -49,6 +49,7 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 		diags.AddAttributeError(path.Root("memory"), "Invalid memory", fmt.Sprintf("%s is not a number of whole KiB above zero.", m.Memory.ValueString()))
 	}
 	m.validateInterfaces(ctx, diags)
+	m.validateInstall(ctx, diags)
 	if m.Boot.IsUnknown() || m.Interfaces.IsUnknown() || m.Disks.IsUnknown() {
 		return
 	}
@@ -105,6 +106,9 @@ func (r *domainResource) domain(ctx context.Context, m domainModel, diags *diag.
 		Autostart: m.Autostart.ValueBool(),
 	}
 	diags.Append(m.Boot.ElementsAs(ctx, &d.Boot, false)...)
+	if !m.Install.IsNull() {
+		d.Boot = []string{virt.BootDisk}
+	}
 	var err error
 	if d.Note, err = m.note(ctx, diags); err != nil {
 		return d, path.Empty(), err
@@ -212,6 +216,9 @@ func (m *domainModel) fromBoot(ctx context.Context, d virt.Domain, diags *diag.D
 	var written []string
 	if !m.Boot.IsNull() && !m.Boot.IsUnknown() {
 		diags.Append(m.Boot.ElementsAs(ctx, &written, false)...)
+	}
+	if !m.Install.IsNull() && m.fromInstalledBoot(written, d.Boot) {
+		return
 	}
 	present := slices.DeleteFunc(slices.Clone(written), func(class string) bool {
 		return class == virt.BootDisk && len(d.Disks) == 0 || class == virt.BootNetwork && len(d.Interfaces) == 0
