@@ -49,8 +49,8 @@ func parseInstallNote(text string) *installNote {
 
 // fromInstallNote takes over what was noted of an installation: all of it for an import, else what it
 // has come to. A run that was killed may have begun or ended one that the state does not know of.
-func (m *domainModel) fromInstallNote(ctx context.Context, text string, imported bool, diags *diag.Diagnostics) {
-	n := parseInstallNote(text)
+func (m *domainModel) fromInstallNote(ctx context.Context, d virt.Domain, imported bool, diags *diag.Diagnostics) {
+	n := parseInstallNote(d.Note)
 	if imported {
 		m.Install, m.Reinstall = types.ObjectNull(installTypes), types.StringNull()
 		if n != nil {
@@ -58,10 +58,8 @@ func (m *domainModel) fromInstallNote(ctx context.Context, text string, imported
 			diags.Append(problems...)
 			boot, problems := types.ListValueFrom(ctx, types.StringType, n.Boot)
 			diags.Append(problems...)
-			m.Install = install
-			if len(m.Boot.Elements()) == 1 && m.bootsFrom(ctx, virt.BootDisk) {
-				m.Boot = boot
-			}
+			m.Install, m.Boot = install, boot
+			m.fromInstalledBoot(d.Boot)
 		}
 	}
 	m.phase, m.Installed = phaseNone, types.BoolNull()

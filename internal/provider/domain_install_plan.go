@@ -101,16 +101,11 @@ func (m domainModel) validateInstall(ctx context.Context, diags *diag.Diagnostic
 	}
 }
 
-// fromInstalledBoot tells whether the definition is that of an installed guest, which boots from disk
-// alone whatever the user has written. Where it is not and yet reads as he has written, the state has
-// nothing to say in his words, and the plan shows that it changes.
-func (m *domainModel) fromInstalledBoot(written, found []string) bool {
-	if slices.Equal(found, []string{virt.BootDisk}) {
-		return true
-	}
-	if slices.Equal(found, written) {
+// fromInstalledBoot keeps the user's boot order where the definition is that of an installed guest, which
+// boots from disk alone whatever he has written. Where it is another one, the state has nothing to say in
+// his words, and the plan shows that it changes.
+func (m *domainModel) fromInstalledBoot(found []string) {
+	if !slices.Equal(found, []string{virt.BootDisk}) {
 		m.Boot = types.ListNull(types.StringType)
-		return true
 	}
-	return false
 }

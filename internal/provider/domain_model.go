@@ -213,12 +213,13 @@ func (r *domainResource) fromAccelerator(ctx context.Context, m *domainModel, d 
 // fromBoot takes over the boot order. A class without a device leaves no trace in the definition,
 // so the user's order stays where the host has the rest of it.
 func (m *domainModel) fromBoot(ctx context.Context, d virt.Domain, diags *diag.Diagnostics) {
+	if !m.Install.IsNull() {
+		m.fromInstalledBoot(d.Boot)
+		return
+	}
 	var written []string
 	if !m.Boot.IsNull() && !m.Boot.IsUnknown() {
 		diags.Append(m.Boot.ElementsAs(ctx, &written, false)...)
-	}
-	if !m.Install.IsNull() && m.fromInstalledBoot(written, d.Boot) {
-		return
 	}
 	present := slices.DeleteFunc(slices.Clone(written), func(class string) bool {
 		return class == virt.BootDisk && len(d.Disks) == 0 || class == virt.BootNetwork && len(d.Interfaces) == 0

@@ -269,7 +269,7 @@ func (r *domainResource) read(ctx context.Context, m *domainModel, diags *diag.D
 	if imported {
 		m.fromNote(ctx, domain.Note, diags)
 	}
-	m.fromInstallNote(ctx, domain.Note, imported, diags)
+	m.fromInstallNote(ctx, domain, imported, diags)
 	return r.readAddresses(ctx, m, domain.State, diags)
 }
 
