@@ -204,8 +204,8 @@ func (s seenInstallation) verdict(install installModel) error {
 		what = `the guest powered off, and install.until = "reboot" waits for it to reboot. Tell the installer to reboot, or set install.until = "shutdown"`
 	case how == virt.EndDestroyed:
 		what = "the guest was ended, or reset, from the host while it installed: by somebody with virsh, for example"
-	case how == virt.EndCrashed && s.showsReboot():
-		what = "the guest stopped as it rebooted. That is what emulation (TCG) makes of the way in which Linux reboots an s390x guest, " +
+	case how == virt.EndCrashed && s.mayHaveRebooted():
+		what = "the guest crashed while it installed, or rebooted: emulation (TCG) takes the way in which Linux reboots an s390x guest for a crash, " +
 			"unless the guest writes 1 to /sys/firmware/reipl/ccw/clear before. An installer that powers off has no such trouble: " +
 			`tell it to, and set install.until = "shutdown"`
 	case how == virt.EndCrashed:
@@ -219,11 +219,8 @@ func (s seenInstallation) verdict(install installModel) error {
 	return fmt.Errorf("%s\n\n%w", what, s.console)
 }
 
-// showsReboot tells whether the last of the guest is that Linux reboots: kernel/reboot.c kernel_restart().
-func (s seenInstallation) showsReboot() bool {
-	if s.console == nil {
-		return false
-	}
-	lines := strings.Split(s.console.Result.Tail, "\n")
-	return strings.Contains(lines[len(lines)-1], "reboot: Restarting system")
+// mayHaveRebooted tells whether what looks like a crash of Linux is without the words of one. The last
+// words before a reboot do not come: Linux writes to this console with a delay.
+func (s seenInstallation) mayHaveRebooted() bool {
+	return s.console != nil && s.console.Result.Stage >= boot.StageLinux && !strings.Contains(s.console.Result.Tail, "Kernel panic")
 }

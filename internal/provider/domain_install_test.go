@@ -129,8 +129,8 @@ func TestInstallEnds(t *testing.T) {
 		{memoryInstall, "", virt.EndPowerOff, []string{`The guest powered off, and install.until = "reboot" waits for it to reboot`}},
 		{shutdown, "last words", virt.EndReboot, []string{`The guest rebooted, and install.until = "shutdown" waits for it to power off`, "| last words"}},
 		{memoryInstall, "last words", virt.EndDestroyed, []string{"ended, or reset, from the host", "| last words"}},
-		{memoryInstall, "Kernel panic - not syncing", virt.EndCrashed, []string{"The guest crashed while it installed", "| Kernel panic"}},
-		{memoryInstall, "[ 9.1] reboot: Restarting system\n", virt.EndCrashed, []string{"The guest stopped as it rebooted", "emulation", `install.until = "shutdown"`}},
+		{memoryInstall, "Linux version 6.1\nKernel panic - not syncing", virt.EndCrashed, []string{"The guest crashed while it installed\n", "| Kernel panic"}},
+		{memoryInstall, "Linux version 6.1\n", virt.EndCrashed, []string{"The guest crashed while it installed, or rebooted", "emulation", `install.until = "shutdown"`}},
 		{memoryInstall, gaveUp, virt.EndCrashed, []string{"The firmware gave up", "Meaning:", "Remedy:", "| Failed to load OS"}},
 	} {
 		h := newGuestHost(t)
