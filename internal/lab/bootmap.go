@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -57,6 +58,31 @@ func WriteBootDisk(ctx context.Context, w io.Writer, words string) error {
 		return err
 	}
 	return writeBootDisk(w, kernel, initrd, words)
+}
+
+// WriteInstaller writes an initrd for Kernel that is Initrd with a disk of WriteBootDisk in it, as the
+// word netboot.install writes to a disk.
+func WriteInstaller(ctx context.Context, w io.Writer, words string) error {
+	initrdName, err := Initrd(ctx)
+	if err != nil {
+		return err
+	}
+	initrd, err := os.ReadFile(initrdName)
+	if err != nil {
+		return err
+	}
+	var disk bytes.Buffer
+	if err := WriteBootDisk(ctx, &disk, words); err != nil {
+		return err
+	}
+	// An archive behind another one begins at a multiple of 4 bytes: Linux init/initramfs.c.
+	if _, err := w.Write(append(initrd, padding(len(initrd))...)); err != nil {
+		return err
+	}
+	return writeCPIO(w, []cpioFile{
+		{name: "install", mode: cpioDirectory},
+		{name: "install/disk.img", mode: cpioPlain, content: disk.Bytes()},
+	})
 }
 
 func writeBootDisk(w io.Writer, kernel, initrd []byte, words string) error {

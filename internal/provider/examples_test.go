@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -176,11 +177,21 @@ func exampleVariables(t *testing.T) config.Variables {
 	if err != nil {
 		t.Fatal(err)
 	}
+	installer := filepath.Join(t.TempDir(), "initrd")
+	var content bytes.Buffer
+	if err := lab.WriteInstaller(t.Context(), &content, "console=ttysclp0"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(installer, content.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	// A distribution's folder of images, whatever its files are called.
 	images := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasPrefix(path.Base(r.URL.Path), "kernel"):
 			http.ServeFile(w, r, kernel)
+		case r.URL.Path == "/installer/initrd.debian":
+			http.ServeFile(w, r, installer)
 		case strings.HasPrefix(path.Base(r.URL.Path), "initrd"):
 			http.ServeFile(w, r, initrd)
 		default:
@@ -194,6 +205,8 @@ func exampleVariables(t *testing.T) config.Variables {
 		"debian":          config.StringVariable(images.URL),
 		"cloud_images":    config.StringVariable(cloudImages(t)),
 		"fedora":          config.StringVariable(images.URL),
+		"installer":       config.StringVariable(images.URL + "/installer"),
+		"arguments":       config.ListVariable(config.StringVariable("netboot.install=/dev/vda"), config.StringVariable("netboot.then=poweroff")),
 		"kernel":          config.StringVariable(kernel),
 		"initrd":          config.StringVariable(initrd),
 		"kernel_checksum": config.StringVariable("sha256:" + hex.EncodeToString(sum[:])),
