@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 )
@@ -178,4 +179,20 @@ func libvirtdAway(t *testing.T, log string) <-chan error {
 		done <- lab.Shared(t).Restart(t.Context())
 	}()
 	return done
+}
+
+// TestAccInstallUnknown has an install that is not known before the apply, and that then is none.
+func TestAccInstallUnknown(t *testing.T) {
+	accPool(t)
+	config := strings.Replace(waitsToInstall, `install    = { timeout = "10m" }`, `install    = terraform_data.wanted.output == "yes" ? { timeout = "10m" } : null
+  running    = false`, 1)
+	acceptance(t, resource.TestStep{
+		Config:           labNetwork + "resource \"terraform_data\" \"wanted\" { input = \"no\" }\n" + config,
+		ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionCreate, plancheck.ExpectUnknownValue(testDomain, tfjsonpath.New("boot"))),
+		Check: resource.ComposeTestCheckFunc(
+			resource.TestCheckNoResourceAttr(testDomain, "installed"),
+			resource.TestCheckResourceAttr(testDomain, "boot.0", "network"),
+			virshPrints(t, "dumpxml acc", "<model type='virtio'/>\n      <boot order='1'/>"),
+		),
+	})
 }

@@ -39,34 +39,45 @@ func (m domainModel) installPatience(ctx context.Context, state *domainModel) ti
 
 // planInstall plans that an installation comes to its end, and that the guest boots from disk then.
 func (m *domainModel) planInstall(config domainModel) {
-	boots := func() types.List {
-		return types.ListValueMust(types.StringType, []attr.Value{types.StringValue(virt.BootDisk)})
-	}
+	boots := bootList(virt.BootDisk)
 	switch {
 	case m.Install.IsNull():
-		m.Installed = types.BoolNull()
-		return
+		m.Installed, boots = types.BoolNull(), bootList(virt.BootNetwork)
 	case m.Install.IsUnknown():
-		m.Installed = types.BoolUnknown()
-		boots = func() types.List { return types.ListUnknown(types.StringType) }
+		m.Installed, boots = types.BoolUnknown(), types.ListUnknown(types.StringType)
 	default:
 		m.Installed = types.BoolValue(true)
 	}
 	if config.Boot.IsNull() {
-		m.Boot = boots()
+		m.Boot = boots
 	}
+}
+
+// settleInstall makes known in an apply what the plan could not say.
+func (m *domainModel) settleInstall() {
+	if !m.Installed.IsUnknown() {
+		return
+	}
+	config := domainModel{Boot: m.Boot}
+	if m.Boot.IsUnknown() {
+		config.Boot = types.ListNull(types.StringType)
+	}
+	m.planInstall(config)
+}
+
+func bootList(class string) types.List {
+	return types.ListValueMust(types.StringType, []attr.Value{types.StringValue(class)})
 }
 
 // netboot is the guest with what it boots from in this apply.
 func (m domainModel) netboot(state *domainModel) domainModel {
-	if m.Install.IsNull() {
-		return m
+	switch {
+	case m.Install.IsNull() || m.Install.IsUnknown():
+	case m.installs(state):
+		m.Boot = bootList(virt.BootNetwork)
+	default:
+		m.Boot = bootList(virt.BootDisk)
 	}
-	class := virt.BootDisk
-	if m.installs(state) {
-		class = virt.BootNetwork
-	}
-	m.Boot = types.ListValueMust(types.StringType, []attr.Value{types.StringValue(class)})
 	return m
 }
 
@@ -87,6 +98,9 @@ func (m domainModel) validateInstall(ctx context.Context, diags *diag.Diagnostic
 		if !m.Reinstall.IsNull() && !m.Reinstall.IsUnknown() {
 			diags.AddAttributeError(path.Root("reinstall"), "Nothing to install again", "reinstall has no meaning without install. Add install, or remove reinstall.")
 		}
+		return
+	}
+	if m.Install.IsUnknown() {
 		return
 	}
 	if !m.Disks.IsUnknown() && len(m.Disks.Elements()) == 0 {

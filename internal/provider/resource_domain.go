@@ -115,6 +115,7 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	plan.settleInstall()
 	ctx, cancel := bounded(ctx, plan.Timeouts.Create, transferTimeout+plan.installPatience(ctx, nil), &resp.Diagnostics)
 	defer cancel()
 
@@ -176,6 +177,7 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	plan.settleInstall()
 	ctx, cancel := bounded(ctx, plan.Timeouts.Update, transferTimeout+plan.installPatience(ctx, &state), &resp.Diagnostics)
 	defer cancel()
 
