@@ -35,7 +35,21 @@ const promptPause = 200 * time.Millisecond
 // Watch returns in time even while a Read blocks. That Read, on a goroutine of its own, lasts until
 // the caller closes the console, and what it gets is lost.
 func Watch(ctx context.Context, console io.Reader, want Expectation) (Result, error) {
-	w := newWatcher(want)
+	return newWatcher(want).watch(ctx, console)
+}
+
+// Follow is Watch for a boot whose good end the console does not show, such as an installation's. It
+// returns when the firmware gives up for good, the console ends, or ctx is done.
+func Follow(ctx context.Context, console io.Reader) *Failure {
+	w := newWatcher(Expectation{})
+	w.missing = 1 // which no line can bring
+	_, err := w.watch(ctx, console)
+	var failure *Failure
+	_ = errors.As(err, &failure) // as without success there is no other error
+	return failure
+}
+
+func (w *watcher) watch(ctx context.Context, console io.Reader) (Result, error) {
 	stop := make(chan struct{})
 	defer close(stop)
 	chunks := make(chan chunk)

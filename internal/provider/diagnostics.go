@@ -34,6 +34,9 @@ func remedy(err error, about subject) string {
 		return "The run was interrupted. The next apply goes on from here."
 	case errors.Is(err, errBootTimeout):
 		return "Where the guest only needs longer, raise boot_check.timeout: emulation is many times slower than KVM. The next apply boots it again."
+	case errors.Is(err, errInstallTimeout):
+		return "The guest goes on. Where the installer only needs longer, raise install.timeout: emulation is many times slower than KVM. " +
+			"The next apply waits for a guest that still installs; one that this run created is made anew, unless you untaint it first."
 	case errors.Is(err, context.DeadlineExceeded):
 		return "The time allowed ran out; the resource's timeouts attribute sets how long it may take. The next apply goes on from here."
 	case errors.Is(err, fs.ErrExist):

@@ -59,10 +59,11 @@ type note struct {
 	PxelinuxConfig string           `json:"pxelinux_config,omitempty"`
 	BootCheck      *bootCheckModel  `json:"boot_check,omitempty"`
 	BootResult     *bootResultModel `json:"boot_result,omitempty"`
+	Install        *installNote     `json:"install,omitempty"`
 }
 
 func (m domainModel) note(ctx context.Context, diags *diag.Diagnostics) (string, error) {
-	n := note{PxelinuxConfig: m.PxelinuxConfig.ValueString()}
+	n := note{PxelinuxConfig: m.PxelinuxConfig.ValueString(), Install: m.installNote(ctx, diags)}
 	if !m.BootCheck.IsNull() {
 		diags.Append(m.BootCheck.As(ctx, &n.BootCheck, objectAsOptions)...)
 	}
@@ -105,7 +106,11 @@ func (r *domainResource) boot(ctx context.Context, m *domainModel, private priva
 	var check bootCheckModel
 	diags.Append(m.BootCheck.As(ctx, &check, objectAsOptions)...)
 	m.BootResult = types.ObjectNull(bootResultTypes)
-	result, err := r.watch(ctx, name, check)
+	how := os.O_TRUNC
+	if m.logGoesOn {
+		how = os.O_APPEND
+	}
+	result, err := r.watch(ctx, name, check, how)
 	var failure *boot.Failure
 	switch {
 	case errors.As(err, &failure):
@@ -133,8 +138,9 @@ func (r *domainResource) saveNote(ctx context.Context, m domainModel, diags *dia
 	return r.host.SetNote(ctx, m.Name.ValueString(), text)
 }
 
-// watch boots the guest and watches its console from the firmware's first byte.
-func (r *domainResource) watch(ctx context.Context, name string, check bootCheckModel) (bootResultModel, error) {
+// watch boots the guest and watches its console from the firmware's first byte. The console's log is
+// begun anew or goes on, by os.O_TRUNC or os.O_APPEND.
+func (r *domainResource) watch(ctx context.Context, name string, check bootCheckModel, how int) (bootResultModel, error) {
 	timeout, err := time.ParseDuration(check.Timeout)
 	if err != nil {
 		return bootResultModel{}, err
@@ -143,7 +149,7 @@ func (r *domainResource) watch(ctx context.Context, name string, check bootCheck
 	if err != nil {
 		return bootResultModel{}, err
 	}
-	log, err := r.consoleLog(name)
+	log, err := r.consoleLog(name, how)
 	if err != nil {
 		return bootResultModel{}, err
 	}
@@ -187,7 +193,7 @@ func compile(patterns []string) ([]*regexp.Regexp, error) {
 
 // consoleLog opens the file that a guest's console is also written to; without a folder for them
 // it goes nowhere.
-func (r *domainResource) consoleLog(name string) (io.WriteCloser, error) {
+func (r *domainResource) consoleLog(name string, how int) (io.WriteCloser, error) {
 	if r.consoleLogDir == "" {
 		return discard{}, nil
 	}
@@ -195,7 +201,7 @@ func (r *domainResource) consoleLog(name string) (io.WriteCloser, error) {
 	if err := os.MkdirAll(r.consoleLogDir, 0o700); err != nil {
 		return nil, fmt.Errorf("the provider's console_log_dir: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(r.consoleLogDir, name+".log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(filepath.Join(r.consoleLogDir, name+".log"), os.O_CREATE|os.O_WRONLY|how, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("the provider's console_log_dir: %w", err)
 	}

@@ -49,6 +49,7 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 		diags.AddAttributeError(path.Root("memory"), "Invalid memory", fmt.Sprintf("%s is not a number of whole KiB above zero.", m.Memory.ValueString()))
 	}
 	m.validateInterfaces(ctx, diags)
+	m.validateInstall(ctx, diags)
 	if m.Boot.IsUnknown() || m.Interfaces.IsUnknown() || m.Disks.IsUnknown() {
 		return
 	}
@@ -105,6 +106,9 @@ func (r *domainResource) domain(ctx context.Context, m domainModel, diags *diag.
 		Autostart: m.Autostart.ValueBool(),
 	}
 	diags.Append(m.Boot.ElementsAs(ctx, &d.Boot, false)...)
+	if !m.Install.IsNull() {
+		d.Boot = []string{virt.BootDisk}
+	}
 	var err error
 	if d.Note, err = m.note(ctx, diags); err != nil {
 		return d, path.Empty(), err
@@ -209,6 +213,10 @@ func (r *domainResource) fromAccelerator(ctx context.Context, m *domainModel, d 
 // fromBoot takes over the boot order. A class without a device leaves no trace in the definition,
 // so the user's order stays where the host has the rest of it.
 func (m *domainModel) fromBoot(ctx context.Context, d virt.Domain, diags *diag.Diagnostics) {
+	if !m.Install.IsNull() {
+		m.fromInstalledBoot(d.Boot)
+		return
+	}
 	var written []string
 	if !m.Boot.IsNull() && !m.Boot.IsUnknown() {
 		diags.Append(m.Boot.ElementsAs(ctx, &written, false)...)

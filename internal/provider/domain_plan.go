@@ -12,6 +12,7 @@ import (
 // fillPlan makes known at plan what follows from the configuration and the state.
 func (m *domainModel) fillPlan(ctx context.Context, config domainModel, state *domainModel, bootFailed bool, diags *diag.Diagnostics) {
 	m.ID = m.qualifiedName(m.Name)
+	m.planInstall(config)
 	m.MemoryBytes = types.Int64Unknown()
 	if !m.Memory.IsUnknown() {
 		m.MemoryBytes = types.Int64Value(int64(m.Memory.bytes()))
@@ -75,7 +76,7 @@ func (m *domainModel) fillMACs(ctx context.Context, config domainModel, state *d
 // starts tells whether the apply starts the guest.
 func (m domainModel) starts(state *domainModel, bootFailed bool) bool {
 	runs := m.Running.IsUnknown() || m.Running.ValueBool()
-	return runs && (state == nil || !state.Running.ValueBool() || bootFailed || m.restarts(*state))
+	return runs && (state == nil || !state.Running.ValueBool() || bootFailed || m.restarts(*state) || m.installs(state))
 }
 
 // replaces tells whether the plan is for another domain than that of the state.

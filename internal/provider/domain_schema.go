@@ -128,6 +128,21 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 				Attributes:          bootResultAttributes(),
 			},
+			"install": schema.SingleNestedAttribute{
+				MarkdownDescription: "Installs the guest: it boots from the network once, and from disk for good when the installer has ended. The apply waits for that. " +
+					"The definition then boots from disk alone, and so does every start that is not the installation; `boot` may be left out, and `network` in it means that one boot. " +
+					"A guest that is there already is not installed by adding this, but by a change of `reinstall`.",
+				Optional:   true,
+				Attributes: installAttributes(),
+			},
+			"reinstall": schema.StringAttribute{
+				MarkdownDescription: "Any text. A change of it installs the guest again: it is shut down, and what is on its disks is for the installer to overwrite.",
+				Optional:            true,
+			},
+			"installed": schema.BoolAttribute{
+				MarkdownDescription: "Whether the installation has come to its end. Where it has not, the next apply goes on with it, or begins again. Null without `install`.",
+				Computed:            true,
+			},
 			"uuid": schema.StringAttribute{
 				MarkdownDescription: "UUID of the domain.",
 				Computed:            true,
@@ -185,6 +200,26 @@ func interfaceAttributes() map[string]schema.Attribute {
 			CustomType:          hwtypes.MACAddressType{},
 			Optional:            true,
 			Computed:            true,
+		},
+	}
+}
+
+func installAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"until": schema.StringAttribute{
+			MarkdownDescription: "What ends the installation: that the guest reboots by itself, `reboot`, or powers off, `shutdown`. Default: `reboot`. " +
+				"The other one of them is an error, as is a crash or somebody who ends the guest. Under emulation only `shutdown` works with most installers.",
+			Optional:   true,
+			Computed:   true,
+			Default:    stringdefault.StaticString(untilReboot),
+			Validators: []validator.String{stringvalidator.OneOf(untilReboot, untilShutdown)},
+		},
+		"timeout": schema.StringAttribute{
+			MarkdownDescription: "How long the installation may take, such as `\"30m\"`. Default: `\"1h\"`. The guest goes on when it is over.",
+			Optional:            true,
+			Computed:            true,
+			Default:             stringdefault.StaticString("1h"),
+			Validators:          []validator.String{duration},
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -205,11 +206,21 @@ func exampleVariables(t *testing.T) config.Variables {
 		t.Fatal(err)
 	}
 	medium := ubuntuMedium(t, kernel, initrd)
+	installer := filepath.Join(t.TempDir(), "initrd")
+	var content bytes.Buffer
+	if err := lab.WriteInstaller(t.Context(), &content, "console=ttysclp0"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(installer, content.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	// A distribution's folder of images, whatever its files are called.
 	images := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasPrefix(path.Base(r.URL.Path), "kernel"):
 			http.ServeFile(w, r, kernel)
+		case r.URL.Path == "/installer/initrd.debian":
+			http.ServeFile(w, r, installer)
 		case strings.HasPrefix(path.Base(r.URL.Path), "initrd"):
 			http.ServeFile(w, r, initrd)
 		case path.Ext(r.URL.Path) == ".iso":
@@ -235,6 +246,8 @@ func exampleVariables(t *testing.T) config.Variables {
 		"append":          config.ListVariable(config.StringVariable("netboot.tick")),
 		"ubuntu":          config.StringVariable(images.URL + "/live-server-s390x.iso"),
 		"password":        config.StringVariable("$6$salt$hash"),
+		"installer":       config.StringVariable(images.URL + "/installer"),
+		"arguments":       config.ListVariable(config.StringVariable("netboot.install=/dev/vda"), config.StringVariable("netboot.then=poweroff")),
 		"kernel_checksum": config.StringVariable("sha256:" + hex.EncodeToString(sum[:])),
 	}
 }

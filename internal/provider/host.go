@@ -66,6 +66,9 @@ type domainHost interface {
 	OpenConsole(ctx context.Context, name string) (io.ReadCloser, error)
 	RebootDomain(ctx context.Context, name string) error
 	ResetDomain(ctx context.Context, name string) error
+	InstallDomain(ctx context.Context, name string) (*virt.Installation, error)
+	JoinInstallation(ctx context.Context, name string) (*virt.Installation, error)
+	Installing(ctx context.Context, name string) (bool, error)
 	ShutDownDomain(ctx context.Context, name string, patience time.Duration) error
 	KillDomain(ctx context.Context, name string) error
 	DeleteDomain(ctx context.Context, name string) error

@@ -41,9 +41,15 @@ type domainModel struct {
 	PxelinuxConfig types.String   `tfsdk:"pxelinux_config"`
 	BootCheck      types.Object   `tfsdk:"boot_check"`
 	BootResult     types.Object   `tfsdk:"boot_result"`
+	Install        types.Object   `tfsdk:"install"`
+	Reinstall      types.String   `tfsdk:"reinstall"`
+	Installed      types.Bool     `tfsdk:"installed"`
 	UUID           types.String   `tfsdk:"uuid"`
 	Addresses      types.List     `tfsdk:"addresses"`
 	Timeouts       timeouts.Value `tfsdk:"timeouts"`
+
+	phase     installPhase // of the installation, as the note has it
+	logGoesOn bool         // the console's log, from the installation to the boot from disk
 }
 
 var domainIdentity = identity{"name"}
@@ -95,11 +101,12 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	}
 	plan.fillPlan(ctx, config, state, failed != nil, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
-	r.checkNetboot(ctx, plan, plan.starts(state, failed != nil), &resp.Diagnostics)
-	if state == nil || plan.replaces(*state) {
-		return
-	}
-	if plan.restarts(*state) && state.Running.ValueBool() && plan.Running.ValueBool() {
+	r.checkNetboot(ctx, plan.netboot(state), plan.starts(state, failed != nil) || plan.installs(state), &resp.Diagnostics)
+	switch {
+	case state == nil || plan.replaces(*state):
+	case plan.installs(state):
+		plan.warnInstall(*state, &resp.Diagnostics)
+	case plan.restarts(*state) && state.Running.ValueBool() && plan.Running.ValueBool():
 		resp.Diagnostics.AddWarning(fmt.Sprintf("Domain %q will be restarted", plan.Name.ValueString()),
 			fmt.Sprintf("This change needs a new start: the guest is asked to shut down, is forced off if it has not after %v, and boots again.", shutdownPatience))
 	}
@@ -112,9 +119,13 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := bounded(ctx, plan.Timeouts.Create, transferTimeout, &resp.Diagnostics)
+	plan.settleInstall()
+	ctx, cancel := bounded(ctx, plan.Timeouts.Create, transferTimeout+plan.installPatience(ctx, nil), &resp.Diagnostics)
 	defer cancel()
 
+	if plan.installs(nil) {
+		plan.phase = phaseDue
+	}
 	domain, at, err := r.domain(ctx, plan, &resp.Diagnostics)
 	if err == nil {
 		err = r.host.CreateDomain(ctx, domain)
@@ -126,7 +137,12 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 		fail(&resp.Diagnostics, at, "create", plan.subject(), err)
 		return
 	}
-	if plan.Running.ValueBool() {
+	if plan.phase != phaseNone {
+		if err := r.install(ctx, &plan, &resp.Diagnostics); err != nil {
+			fail(&resp.Diagnostics, path.Root("install"), "install", plan.subject(), err)
+		}
+	}
+	if plan.Running.ValueBool() && !resp.Diagnostics.HasError() {
 		if err := r.boot(ctx, &plan, resp.Private, &resp.Diagnostics); err != nil {
 			fail(&resp.Diagnostics, path.Root("running"), "start", plan.subject(), explainStart(err, plan.Name.ValueString()))
 		}
@@ -167,19 +183,26 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := bounded(ctx, plan.Timeouts.Update, transferTimeout, &resp.Diagnostics)
+	plan.settleInstall()
+	ctx, cancel := bounded(ctx, plan.Timeouts.Update, transferTimeout+plan.installPatience(ctx, &state), &resp.Diagnostics)
 	defer cancel()
 
-	at, err := r.change(ctx, plan, state, &resp.Diagnostics)
+	at, err := r.change(ctx, &plan, state, &resp.Diagnostics)
 	if err != nil {
 		fail(&resp.Diagnostics, at, "update", plan.subject(), err)
 		return
 	}
-	starts := plan.Running.ValueBool() && (!state.Running.ValueBool() || plan.BootResult.IsUnknown() || plan.restarts(state))
+	installs := plan.installs(&state)
+	if plan.phase != phaseNone {
+		if err := r.install(ctx, &plan, &resp.Diagnostics); err != nil {
+			fail(&resp.Diagnostics, path.Root("install"), "install", plan.subject(), err)
+		}
+	}
+	starts := plan.Running.ValueBool() && (!state.Running.ValueBool() || plan.BootResult.IsUnknown() || plan.restarts(state) || installs)
 	now := &plan
-	if starts {
+	if starts && !resp.Diagnostics.HasError() {
 		if err := r.boot(ctx, &plan, resp.Private, &resp.Diagnostics); err != nil {
-			if state.Running.ValueBool() && ctx.Err() == nil {
+			if state.Running.ValueBool() && !installs && ctx.Err() == nil {
 				now, err = &state, r.putBack(ctx, state, err, &resp.Diagnostics)
 			}
 			fail(&resp.Diagnostics, path.Root("running"), "start", plan.subject(), explainStart(err, plan.Name.ValueString()))
@@ -209,16 +232,19 @@ func (r *domainResource) Delete(ctx context.Context, req resource.DeleteRequest,
 // change makes the definition what is planned, and stops the guest where the change needs it or
 // the plan says so. The definition is changed before the guest is stopped: one that libvirt
 // refuses costs nobody his guest.
-func (r *domainResource) change(ctx context.Context, plan, state domainModel, diags *diag.Diagnostics) (path.Path, error) {
-	domain, at, err := r.domain(ctx, plan, diags)
+func (r *domainResource) change(ctx context.Context, plan *domainModel, state domainModel, diags *diag.Diagnostics) (at path.Path, err error) {
+	if plan.phase, err = r.nextPhase(ctx, *plan, state); err != nil {
+		return path.Root("install"), err
+	}
+	domain, at, err := r.domain(ctx, *plan, diags)
 	if err != nil {
 		return at, err
 	}
 	if err := r.host.RedefineDomain(ctx, domain); err != nil {
 		return path.Empty(), err
 	}
-	stops := !plan.Running.ValueBool() || plan.BootResult.IsUnknown() || plan.restarts(state)
-	if !stops {
+	stops := !plan.Running.ValueBool() || plan.BootResult.IsUnknown() || plan.restarts(state) || plan.installs(&state)
+	if !stops || plan.phase == phaseInstalling {
 		return path.Empty(), nil
 	}
 	return path.Root("running"), r.host.ShutDownDomain(ctx, plan.Name.ValueString(), shutdownPatience)
@@ -252,6 +278,7 @@ func (r *domainResource) read(ctx context.Context, m *domainModel, diags *diag.D
 	if imported {
 		m.fromNote(ctx, domain.Note, diags)
 	}
+	m.fromInstallNote(ctx, domain, imported, diags)
 	return r.readAddresses(ctx, m, domain.State, diags)
 }
 

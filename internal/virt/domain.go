@@ -28,6 +28,7 @@ type Domain struct {
 	Note        string // what this program keeps with the domain; in its metadata
 	Autostart   bool
 	State       State
+	Ended       End // how its last run ended, where it is off
 }
 
 // Boot classes of Domain.Boot.
@@ -91,7 +92,7 @@ func (h *Host) Domain(ctx context.Context, name string) (Domain, error) {
 		if err != nil {
 			return Domain{}, err
 		}
-		state, _, err := l.DomainGetState(domain, 0)
+		state, reason, err := l.DomainGetState(domain, 0)
 		if err != nil {
 			return Domain{}, err
 		}
@@ -100,7 +101,7 @@ func (h *Host) Domain(ctx context.Context, name string) (Domain, error) {
 			return Domain{}, err
 		}
 		read, err := parseDomain(text)
-		read.State, read.Autostart = stateOf(state), autostart == 1
+		read.State, read.Ended, read.Autostart = stateOf(state), endOf(state, reason), autostart == 1
 		return read, err
 	})
 }
@@ -123,13 +124,7 @@ func (h *Host) CreateDomain(ctx context.Context, d Domain) error {
 // RedefineDomain changes a domain's definition and keeps of it what d does not model. A running
 // guest sees the change when it starts again.
 func (h *Host) RedefineDomain(ctx context.Context, d Domain) error {
-	text, err := call(ctx, h, func(l *libvirt.Libvirt) (string, error) {
-		domain, err := l.DomainLookupByName(d.Name)
-		if err != nil {
-			return "", err
-		}
-		return l.DomainGetXMLDesc(domain, libvirt.DomainXMLInactive|libvirt.DomainXMLSecure)
-	})
+	_, text, err := h.definition(ctx, d.Name)
 	if err != nil {
 		return err
 	}
@@ -142,6 +137,18 @@ func (h *Host) RedefineDomain(ctx context.Context, d Domain) error {
 		return err
 	}
 	return h.setAutostart(ctx, domain, d.Autostart)
+}
+
+// definition is a domain and its definition, whole, as it can be given back to libvirt.
+func (h *Host) definition(ctx context.Context, name string) (domain libvirt.Domain, text string, err error) {
+	domain, err = h.lookupDomain(ctx, name)
+	if err != nil {
+		return domain, "", err
+	}
+	text, err = call(ctx, h, func(l *libvirt.Libvirt) (string, error) {
+		return l.DomainGetXMLDesc(domain, libvirt.DomainXMLInactive|libvirt.DomainXMLSecure)
+	})
+	return domain, text, err
 }
 
 func (h *Host) defineDomain(ctx context.Context, d Domain, doc *libvirtxml.Domain) (libvirt.Domain, error) {
@@ -159,37 +166,6 @@ func (h *Host) defineDomain(ctx context.Context, d Domain, doc *libvirtxml.Domai
 
 func (h *Host) setAutostart(ctx context.Context, domain libvirt.Domain, on bool) error {
 	return do(ctx, h, func(l *libvirt.Libvirt) error { return l.DomainSetAutostart(domain, flag(on)) })
-}
-
-// SetNote keeps a text with a domain, in its definition and in the running guest's.
-func (h *Host) SetNote(ctx context.Context, name, note string) error {
-	var element libvirt.OptString // none removes the note
-	if note != "" {
-		text, err := noteElement(note)
-		if err != nil {
-			return err
-		}
-		element = libvirt.OptString{text}
-	}
-	domain, err := h.lookupDomain(ctx, name)
-	if err != nil {
-		return err
-	}
-	impact := libvirt.DomainAffectConfig
-	if domain.ID >= 0 {
-		impact |= libvirt.DomainAffectLive
-	}
-	set := func(impact libvirt.DomainModificationImpact) error {
-		return do(ctx, h, func(l *libvirt.Libvirt) error {
-			return l.DomainSetMetadata(domain, int32(libvirt.DomainMetadataElement),
-				element, libvirt.OptString{notePrefix}, libvirt.OptString{noteNamespace}, impact)
-		})
-	}
-	err = set(impact)
-	if refusedWith(err, libvirt.ErrOperationInvalid) { // the guest has ended since it was looked up
-		err = set(libvirt.DomainAffectConfig)
-	}
-	return err
 }
 
 // StartDomain starts a domain, or lets it go on where it is paused. One that runs is left so.
@@ -218,9 +194,14 @@ func (h *Host) BootDomain(ctx context.Context, name string) (io.ReadCloser, erro
 	if err != nil {
 		return nil, err
 	}
-	started, err := call(ctx, h, func(l *libvirt.Libvirt) (libvirt.Domain, error) {
+	return h.boot(ctx, name, func(l *libvirt.Libvirt) (libvirt.Domain, error) {
 		return l.DomainCreateWithFlags(domain, uint32(libvirt.DomainStartPaused))
 	})
+}
+
+// boot lets a guest run that start creates paused, once its console is open.
+func (h *Host) boot(ctx context.Context, name string, start func(*libvirt.Libvirt) (libvirt.Domain, error)) (io.ReadCloser, error) {
+	started, err := call(ctx, h, start)
 	if isRefused(err) { // also a domain that runs already, which is not ours to kill
 		return nil, err
 	}

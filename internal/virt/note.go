@@ -1,11 +1,13 @@
 package virt
 
 import (
+	"context"
 	"encoding/xml"
 	"errors"
 	"io"
 	"strings"
 
+	"github.com/digitalocean/go-libvirt"
 	"libvirt.org/go/libvirtxml"
 )
 
@@ -29,6 +31,37 @@ func noteElement(text string) (string, error) {
 	}
 	element, err := xml.Marshal(note{Text: text})
 	return string(element), err
+}
+
+// SetNote keeps a text with a domain, in its definition and in the running guest's.
+func (h *Host) SetNote(ctx context.Context, name, note string) error {
+	var element libvirt.OptString // none removes the note
+	if note != "" {
+		text, err := noteElement(note)
+		if err != nil {
+			return err
+		}
+		element = libvirt.OptString{text}
+	}
+	domain, err := h.lookupDomain(ctx, name)
+	if err != nil {
+		return err
+	}
+	impact := libvirt.DomainAffectConfig
+	if domain.ID >= 0 {
+		impact |= libvirt.DomainAffectLive
+	}
+	set := func(impact libvirt.DomainModificationImpact) error {
+		return do(ctx, h, func(l *libvirt.Libvirt) error {
+			return l.DomainSetMetadata(domain, int32(libvirt.DomainMetadataElement),
+				element, libvirt.OptString{notePrefix}, libvirt.OptString{noteNamespace}, impact)
+		})
+	}
+	err = set(impact)
+	if refusedWith(err, libvirt.ErrOperationInvalid) { // the guest has ended since it was looked up
+		err = set(libvirt.DomainAffectConfig)
+	}
+	return err
 }
 
 // applyNote puts the note among the metadata, which may hold other programs' elements.

@@ -12,7 +12,9 @@
 //	netboot.dhcp             asks for an address on the first network interface
 //	netboot.count=HOST:PORT  keeps one TCP connection there and counts on it
 //	netboot.tick             writes a line every second from then on
-//	netboot.then=WHAT        ends with poweroff, reboot, halt or panic instead of waiting
+//	netboot.install=DISK     writes the image in the initrd's /install/disk.img to the disk
+//	netboot.then=WHAT        ends with poweroff, reboot, plain-reboot, halt or panic instead of waiting;
+//	                         a plain reboot is one as any Linux does it, which TCG takes for a crash
 package main
 
 import (
@@ -47,6 +49,8 @@ func main() {
 			go count(value)
 		case "netboot.tick":
 			go tick()
+		case "netboot.install":
+			install(value)
 		case "netboot.then":
 			then = value
 		}
@@ -96,13 +100,15 @@ func finish(how string) {
 	case "reboot":
 		clearMemoryOnReboot()
 		end(syscall.LINUX_REBOOT_CMD_RESTART)
+	case "plain-reboot":
+		end(syscall.LINUX_REBOOT_CMD_RESTART)
 	case "halt":
 		end(syscall.LINUX_REBOOT_CMD_HALT)
 	case "panic":
 		os.Exit(1)
 	case "wait":
 	default:
-		say("unable to %q: netboot.then takes poweroff, reboot, halt, panic or wait", how)
+		say("unable to %q: netboot.then takes poweroff, reboot, plain-reboot, halt, panic or wait", how)
 	}
 	waitForShutdown()
 }

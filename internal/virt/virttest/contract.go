@@ -55,6 +55,9 @@ type API interface {
 	OpenConsole(ctx context.Context, name string) (io.ReadCloser, error)
 	RebootDomain(ctx context.Context, name string) error
 	ResetDomain(ctx context.Context, name string) error
+	InstallDomain(ctx context.Context, name string) (*virt.Installation, error)
+	JoinInstallation(ctx context.Context, name string) (*virt.Installation, error)
+	Installing(ctx context.Context, name string) (bool, error)
 	ShutDownDomain(ctx context.Context, name string, patience time.Duration) error
 	KillDomain(ctx context.Context, name string) error
 	DeleteDomain(ctx context.Context, name string) error
@@ -84,7 +87,7 @@ type Subject struct {
 // real ones, so that tests with the former say something about the latter. The host may be shared:
 // what a check makes has a name that begins with "contract" and is taken away again.
 func Contract(t *testing.T, open func(t *testing.T) Subject) {
-	for _, checks := range [][]check{poolChecks, volumeChecks, networkChecks, domainChecks} {
+	for _, checks := range [][]check{poolChecks, volumeChecks, networkChecks, domainChecks, installChecks} {
 		for _, c := range checks {
 			t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
 		}

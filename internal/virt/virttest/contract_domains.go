@@ -335,7 +335,7 @@ func wantDomain(t *testing.T, s Subject, want virt.Domain) virt.Domain {
 	t.Helper()
 	read, err := s.Domain(t.Context(), want.Name)
 	done(t, "Domain", err)
-	want.UUID, want.Machine = read.UUID, read.Machine
+	want.UUID, want.Machine, want.Ended = read.UUID, read.Machine, read.Ended
 	if !reflect.DeepEqual(read, want) {
 		t.Errorf("Domain returned\n%+v, want\n%+v", read, want)
 	}

@@ -17,6 +17,7 @@ import (
 type domain struct {
 	virt.Domain
 	ended     chan struct{} // closes when the guest ends
+	installs  bool          // this run does
 	addresses []netip.Addr
 }
 
@@ -27,7 +28,9 @@ func (h *Host) Domain(ctx context.Context, name string) (virt.Domain, error) {
 		if err != nil {
 			return virt.Domain{}, err
 		}
-		return cloneDomain(d.Domain), nil
+		read := cloneDomain(d.Domain)
+		read.Ended = endOf(d)
+		return read, nil
 	})
 }
 
@@ -53,7 +56,7 @@ func (h *Host) RedefineDomain(ctx context.Context, d virt.Domain) error {
 		if err != nil {
 			return err
 		}
-		d.UUID, d.State = old.UUID, old.State
+		d.UUID, d.State, d.Ended = old.UUID, old.State, old.Ended
 		if err := h.complete(&d); err != nil {
 			return err
 		}
@@ -150,8 +153,19 @@ func (d *domain) mustRun() error {
 	return nil
 }
 
-// start runs the guest, which may be over in the same moment.
+// start runs the guest by its script, which may be over in the same moment.
 func (h *Host) start(d *domain) error {
+	if err := h.run(d); err != nil {
+		return err
+	}
+	if h.scriptOf(d).ends {
+		d.end(virt.EndCrashed)
+	}
+	return nil
+}
+
+// run makes the domain run, where it has all that it needs.
+func (h *Host) run(d *domain) error {
 	for _, i := range d.Interfaces {
 		if i.Network == "" {
 			continue
@@ -167,26 +181,23 @@ func (h *Host) start(d *domain) error {
 			return fmt.Errorf("cannot access storage file %q: No such file or directory", disk.Path)
 		}
 	}
-	d.State, d.ended = virt.Running, make(chan struct{})
-	if h.scriptOf(d).ends {
-		d.end()
-	}
+	d.State, d.ended, d.installs = virt.Running, make(chan struct{}), false
 	return nil
 }
 
 // end makes the domain off, if it is not.
-func (d *domain) end() {
+func (d *domain) end(how virt.End) {
 	if d.State == virt.Off {
 		return
 	}
-	d.State = virt.Off
+	d.State, d.Ended = virt.Off, how
 	close(d.ended)
 }
 
 // KillDomain ends a guest at once.
 func (h *Host) KillDomain(ctx context.Context, name string) error {
 	return h.onDomain(ctx, "KillDomain", name, func(d *domain) error {
-		d.end()
+		d.end(virt.EndDestroyed)
 		return nil
 	})
 }
@@ -194,7 +205,7 @@ func (h *Host) KillDomain(ctx context.Context, name string) error {
 // ShutDownDomain ends a guest, which always does what it is asked, at once.
 func (h *Host) ShutDownDomain(ctx context.Context, name string, _ time.Duration) error {
 	return h.onDomain(ctx, "ShutDownDomain", name, func(d *domain) error {
-		d.end()
+		d.end(virt.EndShutdown)
 		return nil
 	})
 }
@@ -202,7 +213,7 @@ func (h *Host) ShutDownDomain(ctx context.Context, name string, _ time.Duration)
 // DeleteDomain kills a guest and removes its definition.
 func (h *Host) DeleteDomain(ctx context.Context, name string) error {
 	return h.onDomain(ctx, "DeleteDomain", name, func(d *domain) error {
-		d.end()
+		d.end(virt.EndDestroyed)
 		delete(h.domains, name)
 		return nil
 	})
@@ -230,7 +241,7 @@ func (h *Host) Lease(name string, addresses ...netip.Addr) {
 func (h *Host) EndDomain(name string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.domains[name].end()
+	h.domains[name].end(virt.EndShutdown)
 }
 
 func (h *Host) onDomain(ctx context.Context, method, name string, f func(d *domain) error) error {

@@ -23,6 +23,7 @@ type Host struct {
 	networks map[string]virt.Network
 	domains  map[string]*domain
 	scripts  map[string]script
+	installs map[string]installScript
 	calls    map[string]int
 	faults   map[string]fault
 }
@@ -40,6 +41,7 @@ func New() *Host {
 		networks: map[string]virt.Network{},
 		domains:  map[string]*domain{},
 		scripts:  map[string]script{},
+		installs: map[string]installScript{},
 		calls:    map[string]int{},
 		faults:   map[string]fault{},
 	}

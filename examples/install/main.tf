@@ -1,0 +1,103 @@
+terraform {
+  required_providers {
+    netboot = { source = "s390x-netboot/netboot" }
+  }
+}
+
+variable "installer" {
+  description = "Folder on a web server that holds Debian's installer for s390x."
+  default     = "https://deb.debian.org/debian/dists/bookworm/main/installer-s390x/current/images/generic"
+}
+
+variable "arguments" {
+  description = "What the installer is told on the kernel's command line."
+  type        = list(string)
+  default     = ["auto=true", "priority=critical"]
+}
+
+variable "installation" {
+  description = "Change this to install the guest again."
+  default     = "first"
+}
+
+resource "netboot_tftp_root" "lab" {
+  path = "/srv/tftp"
+}
+
+# The installer takes its answers from /preseed.cfg, and powers off at its end.
+resource "netboot_image" "installer" {
+  tftp_root = netboot_tftp_root.lab.id
+  name      = "debian-installer"
+  kernel    = { source = "${var.installer}/kernel.debian" }
+  initrd = {
+    source = "${var.installer}/initrd.debian"
+    inject = {
+      "/preseed.cfg" = {
+        content = <<-EOT
+          d-i debian-installer/locale string en_US
+          d-i s390-netdevice/choose_networktype select virtio
+          d-i passwd/root-login boolean false
+          d-i passwd/user-fullname string admin
+          d-i passwd/username string admin
+          d-i passwd/user-password-crypted password !
+          d-i partman-auto/method string regular
+          d-i partman-auto/choose_recipe select atomic
+          d-i partman-partitioning/confirm_write_new_label boolean true
+          d-i partman/choose_partition select finish
+          d-i partman/confirm boolean true
+          d-i partman/confirm_nooverwrite boolean true
+          d-i finish-install/reboot_in_progress note
+          d-i debian-installer/exit/poweroff boolean true
+        EOT
+      }
+    }
+  }
+}
+
+resource "netboot_pxelinux_config" "installer" {
+  tftp_root = netboot_tftp_root.lab.id
+  mac       = provider::netboot::mac("db1")
+  entries = [{
+    label  = "install"
+    kernel = netboot_image.installer.kernel.path
+    initrd = netboot_image.installer.initrd.path
+    append = concat(["console=ttysclp0"], var.arguments)
+  }]
+}
+
+resource "netboot_network" "lab" {
+  name      = "lab"
+  tftp_root = netboot_tftp_root.lab.path
+  ipv4 = {
+    address = "192.168.150.1/24"
+    dhcp    = { ranges = [{ start = "192.168.150.10", end = "192.168.150.200" }] }
+  }
+}
+
+resource "netboot_volume" "db1" {
+  name     = "db1.qcow2"
+  capacity = "8GiB"
+}
+
+# Boots from the network once, and from its disk when the installer has powered it off.
+resource "netboot_domain" "db1" {
+  name            = "db1"
+  memory          = "2GiB"
+  vcpus           = 2
+  disks           = [{ volume = netboot_volume.db1.id }]
+  interfaces      = [{ network = netboot_network.lab.name }]
+  pxelinux_config = netboot_pxelinux_config.installer.id
+
+  install   = { until = "shutdown", timeout = "2h" }
+  reinstall = var.installation
+
+  # Of the boot from disk.
+  boot_check = {
+    expect = ["Using virtio-blk", "Linux version [0-9.]+"]
+    forbid = ["Network boot"]
+  }
+}
+
+output "installed" {
+  value = netboot_domain.db1.installed
+}

@@ -1,0 +1,40 @@
+//go:build linux
+
+package main
+
+import (
+	"io"
+	"os"
+)
+
+// diskImage is what an installation writes, put into the initrd by who wants one.
+const diskImage = "/install/disk.img"
+
+// install writes the image of a disk that came with the initrd to a disk of the machine.
+func install(disk string) {
+	if err := copyFile(disk, diskImage); err != nil {
+		say("unable to install: %v", err)
+		return
+	}
+	say("installed=%s", disk)
+}
+
+// copyFile writes to what is there and returns when it is on the disk.
+func copyFile(to, from string) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }()
+	target, err := os.OpenFile(to, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(target, source); err != nil {
+		return err
+	}
+	if err := target.Sync(); err != nil {
+		return err
+	}
+	return target.Close()
+}

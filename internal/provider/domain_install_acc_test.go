@@ -1,0 +1,198 @@
+package provider
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+)
+
+// waitsToInstall is a guest whose firmware gets no answer on labNetwork, so that it installs for minutes.
+const waitsToInstall = `
+resource "netboot_volume" "disk" {
+  name     = "disk"
+  pool     = "acc"
+  capacity = "1GiB"
+}
+resource "netboot_domain" "test" {
+  name       = "acc"
+  memory     = "256MiB"
+  disks      = [{ volume = netboot_volume.disk.id }]
+  interfaces = [{ network = netboot_network.lab.name }]
+  install    = { timeout = "10m" }
+}
+`
+
+// startInstall begins an apply, and returns when the guest that it waits for asks for an address.
+func startInstall(t *testing.T, c *cli) *cliRun {
+	t.Helper()
+	log := filepath.Join(c.dir, "consoles", "acc.log")
+	_ = os.Remove(log)
+	run := c.start("apply", "-auto-approve")
+	eventually(t, "the guest's firmware waits for DHCP", func() bool {
+		text, _ := os.ReadFile(log)
+		return strings.Contains(string(text), "0") // of the countdown, wherever it is joined
+	})
+	return run
+}
+
+func newInstallCLI(t *testing.T) *cli {
+	t.Helper()
+	accPool(t)
+	c := newBootCLI(t)
+	c.write("boot.tf", waitsToInstall)
+	return c
+}
+
+// ends waits for a run that has to fail, and to say these texts.
+func (r *cliRun) ends(texts ...string) {
+	r.t.Helper()
+	if err := r.wait(30 * time.Second); err == nil || !says(texts...).MatchString(r.output.String()) {
+		r.t.Errorf("%v; it should say %q:\n%s", err, texts, r.output.String())
+	}
+}
+
+// TestAccInstallCutOff cuts an installation off in each way, and goes on with it: the guest stays the same.
+func TestAccInstallCutOff(t *testing.T) {
+	c := newInstallCLI(t)
+	run := startInstall(t, c)
+	guest := virsh(t, "domid", "acc")
+	run.killProvider()
+	run.ends()
+	c.mustFail([]string{"apply", "-auto-approve"}, `Unable to create domain "acc"`, "exists already", "import ADDRESS acc")
+	c.must("import", testDomain, "acc")
+	if plan := c.must("plan"); !says("installed", "false -> true", `The installation of domain "acc" has not ended`).MatchString(plan) {
+		t.Errorf("the plan says:\n%s", plan)
+	}
+
+	run = startInstall(t, c)
+	run.signal(syscall.SIGINT)
+	run.ends(`Unable to install domain "acc"`, "The run was interrupted")
+
+	run = startInstall(t, c)
+	if err := lab.Shared(t).Kill(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := lab.Shared(t).Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if now := virsh(t, "domid", "acc"); now != guest {
+		t.Errorf("the guest was started anew: its id is %q and was %q", now, guest)
+	}
+	virsh(t, "destroy", "acc")
+	run.ends(`Unable to install domain "acc"`, "ended, or reset, from the host")
+
+	run = startInstall(t, c) // anew, as that one was ended
+	if now := virsh(t, "domid", "acc"); now == guest {
+		t.Error("the guest was not started anew")
+	}
+	run.signal(syscall.SIGINT)
+	run.ends("The run was interrupted")
+	c.must("destroy", "-auto-approve")
+}
+
+// TestAccInstallInterrupted holds that Ctrl-C in a create leaves the guest, tainted.
+func TestAccInstallInterrupted(t *testing.T) {
+	c := newInstallCLI(t)
+	run := startInstall(t, c)
+	begin := time.Now()
+	run.signal(syscall.SIGINT)
+	run.ends(`Unable to install domain "acc"`, "The run was interrupted")
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("it took %v to end", took)
+	}
+	if plan := c.must("plan"); !says(testDomain, "is tainted").MatchString(plan) {
+		t.Errorf("the plan says:\n%s", plan)
+	}
+	c.must("destroy", "-auto-approve")
+}
+
+// TestE2EInstallFails has what goes wrong when guests install for real. What libvirtd's absence hides, it
+// knows when it is back.
+func TestE2EInstallFails(t *testing.T) {
+	accPool(t)
+	logs, system := t.TempDir(), installedSystem(t)
+	replaces := actions(testDomain, plancheck.ResourceActionDestroyBeforeCreate)
+	guest := func(until string) string {
+		return installedGuest(fmt.Sprintf("install = { until = %q, timeout = \"5m\" }", until) + fromDisk)
+	}
+	var killed <-chan error
+	acceptanceWith(t, fmt.Sprintf("console_log_dir = %q", logs),
+		resource.TestStep{
+			Config:      installer(t, system, "plain-reboot") + guest("reboot"),
+			ExpectError: says(`Unable to install domain "acc"`, inside("install"), "The guest crashed while it installed, or rebooted", `install.until = "shutdown"`, "| NETBOOT-INIT: installed=/dev/vda"),
+		},
+		resource.TestStep{
+			Config:           installer(t, system, "reboot") + guest("shutdown"),
+			ConfigPlanChecks: replaces,
+			ExpectError:      says(`Unable to install domain "acc"`, `The guest rebooted, and install.until = "shutdown"`),
+		},
+		resource.TestStep{
+			Config:           installer(t, system, "poweroff") + guest("reboot"),
+			ConfigPlanChecks: replaces,
+			ExpectError:      says(`Unable to install domain "acc"`, `The guest powered off, and install.until = "reboot"`),
+		},
+		resource.TestStep{
+			Config:           strings.ReplaceAll(installer(t, system, "reboot"), bootKernel, `"kernel-none"`) + guest("reboot"),
+			ConfigPlanChecks: replaces,
+			ExpectError:      says(`Unable to install domain "acc"`, "The firmware gave up", "file not found: kernel-none", "Meaning:", "Remedy:", "| "),
+		},
+		resource.TestStep{
+			PreConfig:        func() { killed = libvirtdAway(t, filepath.Join(logs, "acc.log")) },
+			Config:           installer(t, system, "reboot") + guest("reboot"),
+			ConfigPlanChecks: replaces,
+			Check:            resource.TestCheckResourceAttr(testDomain, "boot_result.matched.0", "NETBOOT-INIT: from-disk"),
+		},
+	)
+	if err := <-killed; err != nil {
+		t.Error(err)
+	}
+}
+
+// libvirtdAway kills libvirtd as soon as a guest's console shows that it has its kernel, and starts it
+// again some time later, when the guest may have rebooted.
+func libvirtdAway(t *testing.T, log string) <-chan error {
+	t.Helper()
+	_ = os.Remove(log)
+	done := make(chan error, 1)
+	go func() {
+		for {
+			if text, _ := os.ReadFile(log); strings.Contains(string(text), "Network loading done") {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if err := lab.Shared(t).Kill(t.Context()); err != nil {
+			done <- err
+			return
+		}
+		time.Sleep(10 * time.Second)
+		done <- lab.Shared(t).Restart(t.Context())
+	}()
+	return done
+}
+
+// TestAccInstallUnknown has an install that is not known before the apply, and that then is none.
+func TestAccInstallUnknown(t *testing.T) {
+	accPool(t)
+	config := strings.Replace(waitsToInstall, `install    = { timeout = "10m" }`, `install    = terraform_data.wanted.output == "yes" ? { timeout = "10m" } : null
+  running    = false`, 1)
+	acceptance(t, resource.TestStep{
+		Config:           labNetwork + "resource \"terraform_data\" \"wanted\" { input = \"no\" }\n" + config,
+		ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionCreate, plancheck.ExpectUnknownValue(testDomain, tfjsonpath.New("boot"))),
+		Check: resource.ComposeTestCheckFunc(
+			resource.TestCheckNoResourceAttr(testDomain, "installed"),
+			resource.TestCheckResourceAttr(testDomain, "boot.0", "network"),
+			virshPrints(t, "dumpxml acc", "<model type='virtio'/>\n      <boot order='1'/>"),
+		),
+	})
+}

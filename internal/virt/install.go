@@ -1,0 +1,282 @@
+package virt
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/digitalocean/go-libvirt"
+	"libvirt.org/go/libvirtxml"
+)
+
+// Installation is a run of a guest that boots from the network alone, whatever its definition says,
+// and that ends where the guest would boot again.
+type Installation struct {
+	Console io.ReadCloser // from the firmware's first byte, or from where it was joined
+	Ended   <-chan Ending // brings one value
+	Leave   func()        // lets go of the console and the events; the guest goes on
+}
+
+// Ending is how a guest's run ended, or that no more is heard of it.
+type Ending struct {
+	How End
+	Err error // the loss of the connection; the guest may go on
+}
+
+// End is how a guest's last run ended.
+type End int
+
+// Ends of a run.
+const (
+	EndUnknown   End = iota // libvirt does not say, or says nothing that is known here
+	EndShutdown             // by itself: it rebooted or powered off, and only events tell these apart
+	EndReboot               // it rebooted
+	EndPowerOff             // it powered off
+	EndDestroyed            // somebody on the host ended it
+	EndCrashed              // it crashed: its firmware gave up, its kernel panicked, or QEMU ended
+)
+
+// String is the end as a user knows it.
+func (e End) String() string {
+	return [...]string{"in an unknown way", "by itself", "with a reboot", "with a power-off", "from the host", "with a crash"}[e]
+}
+
+// endOf maps libvirt's virDomainShutoffReason.
+func endOf(state, reason int32) End {
+	if libvirt.DomainState(state) != libvirt.DomainShutoff {
+		return EndUnknown
+	}
+	switch libvirt.DomainShutoffReason(reason) {
+	case libvirt.DomainShutoffShutdown:
+		return EndShutdown
+	case libvirt.DomainShutoffDestroyed:
+		return EndDestroyed
+	case libvirt.DomainShutoffCrashed, libvirt.DomainShutoffFailed:
+		return EndCrashed
+	default:
+		return EndUnknown
+	}
+}
+
+// noConsole is one that has ended.
+var noConsole = io.NopCloser(strings.NewReader(""))
+
+// InstallDomain runs a domain that is off, once: it boots from the network alone, and is off where it
+// reboots, powers off or crashes. libvirt keeps the definition beside that run, so the next start, by
+// whomever, is what the definition says. When it fails, the domain is off.
+func (h *Host) InstallDomain(ctx context.Context, name string) (*Installation, error) {
+	domain, text, err := h.definition(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	text, err = installationXML(text)
+	if err != nil {
+		return nil, err
+	}
+	ended, stop, err := h.watchRun(ctx, domain, true)
+	if err != nil {
+		return nil, err
+	}
+	console, err := h.boot(ctx, name, func(l *libvirt.Libvirt) (libvirt.Domain, error) {
+		// What libvirt saved of the guest's memory knows another disk than the one that is made now.
+		if saved, err := l.DomainHasManagedSaveImage(domain, 0); err == nil && saved == 1 {
+			if err := l.DomainManagedSaveRemove(domain, 0); err != nil {
+				return libvirt.Domain{}, err
+			}
+		}
+		return l.DomainCreateXML(text, libvirt.DomainStartPaused)
+	})
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	return newInstallation(console, ended, stop), nil
+}
+
+// JoinInstallation takes part in an installation that another run began. Where there is none any more,
+// it has ended as the guest's last run has; a guest that runs otherwise is one that somebody started.
+func (h *Host) JoinInstallation(ctx context.Context, name string) (*Installation, error) {
+	domain, err := h.lookupDomain(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	ended, stop, err := h.watchRun(ctx, domain, false) // before the look, so that no end is missed
+	if err != nil {
+		return nil, err
+	}
+	installing, err := h.Installing(ctx, name)
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	console := noConsole
+	if installing {
+		console, err = h.joinConsole(ctx, domain)
+	} else {
+		ended, err = h.pastEnding(ctx, name)
+	}
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	return newInstallation(console, ended, stop), nil
+}
+
+// joinConsole opens the console of a running guest. There is none where the guest has ended meanwhile,
+// which comes as an event, or where somebody else has it.
+func (h *Host) joinConsole(ctx context.Context, domain libvirt.Domain) (io.ReadCloser, error) {
+	console, err := h.openConsole(ctx, domain)
+	switch {
+	case isRefused(err):
+		return noConsole, nil
+	case err != nil:
+		return nil, err
+	default:
+		return console, nil
+	}
+}
+
+func (h *Host) pastEnding(ctx context.Context, name string) (<-chan Ending, error) {
+	d, err := h.Domain(ctx, name)
+	past := make(chan Ending, 1)
+	past <- Ending{How: d.Ended}
+	return past, err
+}
+
+func newInstallation(console io.ReadCloser, ended <-chan Ending, stop func()) *Installation {
+	return &Installation{Console: console, Ended: ended, Leave: func() {
+		_ = console.Close()
+		stop()
+	}}
+}
+
+// Installing tells whether a domain runs as InstallDomain starts it.
+func (h *Host) Installing(ctx context.Context, name string) (bool, error) {
+	return call(ctx, h, func(l *libvirt.Libvirt) (bool, error) {
+		domain, err := l.DomainLookupByName(name)
+		if err != nil || domain.ID < 0 {
+			return false, err
+		}
+		text, err := l.DomainGetXMLDesc(domain, 0)
+		if err != nil {
+			return false, err
+		}
+		var doc libvirtxml.Domain
+		if err := doc.Unmarshal(text); err != nil || doc.Devices == nil {
+			return false, err
+		}
+		classes := parseBootOrder(*doc.Devices)
+		return doc.OnReboot == "destroy" && len(classes) == 1 && classes[0] == BootNetwork, nil
+	})
+}
+
+// installationXML is a definition changed for a run that installs.
+func installationXML(text string) (string, error) {
+	var doc libvirtxml.Domain
+	if err := doc.Unmarshal(text); err != nil {
+		return "", err
+	}
+	if doc.OS != nil {
+		doc.OS.BootDevices = nil // which cannot stand beside the devices' own order
+	}
+	if doc.Devices != nil {
+		Domain{Boot: []string{BootNetwork}}.applyBootOrder(doc.Devices)
+	}
+	doc.OnPoweroff, doc.OnReboot, doc.OnCrash = "destroy", "destroy", "destroy"
+	return doc.Marshal()
+}
+
+// qemuGrace is how long QEMU's word for the end of a guest is waited for, which libvirt sends before
+// its own, on another way through go-libvirt.
+const qemuGrace = time.Second
+
+// watchRun is watchEnd with how the run ended. The end of a run before the watch may still come as an
+// event: where the run is yet to start, what comes before its start is passed over.
+func (h *Host) watchRun(ctx context.Context, domain libvirt.Domain, yetToStart bool) (<-chan Ending, func(), error) {
+	watch, events, stop, err := h.watch(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	// libvirt's own events call a reboot that ends the guest a shutdown; QEMU's tell them apart. A host
+	// that does not pass these on is one where they are not told apart.
+	words, err := await(ctx, func() (<-chan libvirt.DomainEvent, error) {
+		return watch.SubscribeQEMUEvents(context.Background(), domain.Name)
+	})
+	if err = h.callError(err); err != nil && !isRefused(err) {
+		stop()
+		return nil, nil, err
+	}
+	said := make(chan End, 1)
+	go firstShutdown(words, said)
+	ended := make(chan Ending, 1)
+	go func() {
+		ended <- h.awaitEnding(events, said, domain.UUID, !yetToStart)
+		for range events { // or go-libvirt's sender would wait for ever
+		}
+	}()
+	return ended, stop, nil
+}
+
+func (h *Host) awaitEnding(events <-chan libvirt.DomainEventLifecycleMsg, said <-chan End, domain libvirt.UUID, started bool) Ending {
+	for event := range events {
+		if event.Dom.UUID != domain {
+			continue
+		}
+		switch kind := libvirt.DomainEventType(event.Event); {
+		case kind == libvirt.DomainEventStarted:
+			started = true
+		case kind == libvirt.DomainEventStopped && started:
+			return Ending{How: stoppedBy(event.Detail, said)}
+		}
+	}
+	return Ending{Err: h.lost(errors.New("no more events"))}
+}
+
+// stoppedBy maps virDomainEventStoppedDetailType.
+func stoppedBy(detail int32, said <-chan End) End {
+	switch libvirt.DomainEventStoppedDetailType(detail) {
+	case libvirt.DomainEventStoppedShutdown:
+		select {
+		case end := <-said:
+			return end
+		case <-time.After(qemuGrace):
+			return EndShutdown
+		}
+	case libvirt.DomainEventStoppedDestroyed:
+		return EndDestroyed
+	case libvirt.DomainEventStoppedCrashed, libvirt.DomainEventStoppedFailed:
+		return EndCrashed
+	default:
+		return EndUnknown
+	}
+}
+
+// firstShutdown reads QEMU's events until the first one that says why the guest ends: libvirt then ends
+// QEMU itself, which is another one. QEMU qapi/run-state.json, SHUTDOWN and ShutdownCause.
+func firstShutdown(words <-chan libvirt.DomainEvent, said chan<- End) {
+	known := false
+	for word := range words {
+		if word.Event != "SHUTDOWN" || known {
+			continue
+		}
+		var details struct {
+			Guest  bool   `json:"guest"`
+			Reason string `json:"reason"`
+		}
+		if json.Unmarshal(word.Details, &details) != nil {
+			continue
+		}
+		known = true
+		switch {
+		case !details.Guest:
+			said <- EndDestroyed
+		case details.Reason == "guest-reset":
+			said <- EndReboot
+		case details.Reason == "guest-shutdown":
+			said <- EndPowerOff
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package virttest
+
+import (
+	"context"
+	"errors"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// installScript is what a guest does when it installs.
+type installScript struct {
+	text string
+	end  virt.End // EndUnknown goes on
+}
+
+// ScriptInstall sets what a domain of this name writes to its console when it installs, and how that
+// ends at once; with virt.EndUnknown it goes on until EndInstall. That is how it is without a script.
+func (h *Host) ScriptInstall(domain, text string, end virt.End) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.installs[domain] = installScript{text, end}
+}
+
+// EndInstall ends a guest that installs. The domain must be there.
+func (h *Host) EndInstall(name string, how virt.End) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.domains[name].end(how)
+}
+
+// InstallDomain runs a domain that is off, once, from the network.
+func (h *Host) InstallDomain(ctx context.Context, name string) (*virt.Installation, error) {
+	return call(ctx, h, "InstallDomain", func() (*virt.Installation, error) {
+		d, err := h.lookupDomain(name)
+		if err != nil {
+			return nil, err
+		}
+		if d.State != virt.Off {
+			return nil, errors.New("domain is already active")
+		}
+		script := h.installs[name]
+		if err := h.run(d); err != nil {
+			return nil, err
+		}
+		d.installs = true
+		if script.end != virt.EndUnknown {
+			d.end(script.end)
+		}
+		return h.installation(ctx, d, firmware+script.text), nil
+	})
+}
+
+// JoinInstallation takes part in an installation that another run began.
+func (h *Host) JoinInstallation(ctx context.Context, name string) (*virt.Installation, error) {
+	return call(ctx, h, "JoinInstallation", func() (*virt.Installation, error) {
+		d, err := h.lookupDomain(name)
+		if err != nil {
+			return nil, err
+		}
+		if d.State == virt.Running && d.installs {
+			return h.installation(ctx, d, ""), nil
+		}
+		past := make(chan virt.Ending, 1)
+		past <- virt.Ending{How: endOf(d)}
+		over := make(chan struct{})
+		close(over)
+		return &virt.Installation{Console: newConsole(ctx, "", over), Ended: past, Leave: func() {}}, nil
+	})
+}
+
+// Installing tells whether a domain runs as InstallDomain starts it.
+func (h *Host) Installing(ctx context.Context, name string) (installing bool, err error) {
+	err = h.onDomain(ctx, "Installing", name, func(d *domain) error {
+		installing = d.State == virt.Running && d.installs
+		return nil
+	})
+	return installing, err
+}
+
+// installation is the run of a domain, which may have ended already.
+func (h *Host) installation(ctx context.Context, d *domain, text string) *virt.Installation {
+	ended, left := make(chan virt.Ending, 1), make(chan struct{})
+	go func(over <-chan struct{}) {
+		select {
+		case <-over:
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			ended <- virt.Ending{How: d.Ended}
+		case <-left:
+		}
+	}(d.ended)
+	console := newConsole(ctx, text, d.ended)
+	return &virt.Installation{Console: console, Ended: ended, Leave: func() {
+		_ = console.Close()
+		close(left)
+	}}
+}
+
+// endOf is how a domain's last run ended, as libvirt keeps it: without the events nobody knows a reboot
+// from a power-off.
+func endOf(d *domain) virt.End {
+	switch {
+	case d.State != virt.Off:
+		return virt.EndUnknown
+	case d.Ended == virt.EndReboot, d.Ended == virt.EndPowerOff:
+		return virt.EndShutdown
+	default:
+		return d.Ended
+	}
+}
