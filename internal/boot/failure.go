@@ -12,12 +12,13 @@ type Reason int
 const (
 	Forbidden Reason = iota // a forbidden pattern was seen
 	GaveUp                  // the firmware gave up
+	Panicked                // Linux did
 	Ended                   // the console ended, or could not be read
 	TimedOut                // the context's deadline passed
 	Cancelled               // the context was cancelled
 )
 
-var reasonNames = [...]string{"forbidden", "gave up", "ended", "timed out", "cancelled"}
+var reasonNames = [...]string{"forbidden", "gave up", "panicked", "ended", "timed out", "cancelled"}
 
 func (r Reason) String() string { return reasonNames[r] }
 
@@ -62,6 +63,8 @@ func (f *Failure) headline() string {
 		return fmt.Sprintf("the console showed %q, which is forbidden,", f.Forbidden)
 	case GaveUp:
 		return "the firmware gave up"
+	case Panicked:
+		return "Linux panicked"
 	case TimedOut:
 		return "the time for the boot was over"
 	case Cancelled:

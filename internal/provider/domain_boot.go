@@ -26,10 +26,13 @@ type bootCheckModel struct {
 }
 
 type bootResultModel struct {
-	Stage       string   `tfsdk:"stage" json:"stage"`
-	Matched     []string `tfsdk:"matched" json:"matched"`
-	Seconds     float64  `tfsdk:"seconds" json:"seconds"`
-	ConsoleTail string   `tfsdk:"console_tail" json:"console_tail"`
+	Stage       string             `tfsdk:"stage" json:"stage"`
+	Stages      map[string]float64 `tfsdk:"stages" json:"stages"`
+	Config      *string            `tfsdk:"config" json:"config,omitempty"`
+	Matched     []string           `tfsdk:"matched" json:"matched"`
+	Groups      [][]string         `tfsdk:"groups" json:"groups"`
+	Seconds     float64            `tfsdk:"seconds" json:"seconds"`
+	ConsoleTail string             `tfsdk:"console_tail" json:"console_tail"`
 }
 
 var (
@@ -40,7 +43,10 @@ var (
 	}
 	bootResultTypes = map[string]attr.Type{
 		"stage":        types.StringType,
+		"stages":       types.MapType{ElemType: types.Float64Type},
+		"config":       types.StringType,
 		"matched":      types.ListType{ElemType: types.StringType},
+		"groups":       types.ListType{ElemType: types.ListType{ElemType: types.StringType}},
 		"seconds":      types.Float64Type,
 		"console_tail": types.StringType,
 	}
@@ -157,12 +163,25 @@ func (r *domainResource) watch(ctx context.Context, name string, check bootCheck
 	}
 	defer console.Close()
 	result, err := boot.Watch(ctx, io.TeeReader(console, log), want)
-	return bootResultModel{
+	return bootResultOf(result), err
+}
+
+func bootResultOf(result boot.Result) bootResultModel {
+	m := bootResultModel{
 		Stage:       result.Stage.String(),
+		Stages:      map[string]float64{},
 		Matched:     result.Matched,
+		Groups:      result.Groups,
 		Seconds:     result.Elapsed.Seconds(),
 		ConsoleTail: result.Tail,
-	}, err
+	}
+	for stage, elapsed := range result.Stages {
+		m.Stages[stage.String()] = elapsed.Seconds()
+	}
+	if result.Config != "" {
+		m.Config = &result.Config
+	}
+	return m
 }
 
 func (c bootCheckModel) expectation() (boot.Expectation, error) {
