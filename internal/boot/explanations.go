@@ -12,10 +12,10 @@ var expression = regexp.MustCompile
 // and 11.1. Of the others, SLOF, SeaBIOS and EDK2 say when there is no device left, and PXELINUX,
 // GRUB, iPXE and EDK2 offer a shell.
 var (
-	givesUp        = expression(`Failed to load OS from|^Failed to IPL from this network!|^Network initialization failed\.|^No virtio net device found\.|^! .* !$|^No more network devices|^BdsDxe: failed to load |^Loading \S+\.\.\..* failed: |` + givesUpForGood.String())
+	givesUp        = expression(`Failed to load OS from|^Failed to IPL from this network!|^Network initialization failed\.|^No virtio net device found\.|^! .* !$|^E30[0-9A-F]{2} \(net\) |^No more network devices|^BdsDxe: failed to load |^Loading \S+\.\.\..* failed: |` + givesUpForGood.String())
 	triesNext      = expression(`^Failed to IPL from this network!`)
 	tooLarge       = expression(`TFTP buffer of \d+ bytes is too small`)
-	givesUpForGood = expression(`Failed to load OS from (network|hard disk)$|^Network initialization failed\. Halting\.|^! (No virtio net device found|IPL_TYPE_CCW expected) !$|^(!|ERROR:) loadparm is set to an entry|No suitable device for IPL\. Halting|^ERROR: Assertion '.*' failed!|^E3407: Load failed|^No bootable device\.|^BdsDxe: No bootable option or device was found`)
+	givesUpForGood = expression(`Failed to load OS from (network|hard disk)$|^Network initialization failed\. Halting\.|^! (No virtio net device found|IPL_TYPE_CCW expected) !$|^! Boot device not found|^(!|ERROR:) loadparm is set to an entry|No suitable device for IPL\. Halting|^ERROR: Assertion '.*' failed!|^E3407: Load failed|^Boot failed: press a key to retry|^No bootable device\.|^BdsDxe: No bootable option or device was found`)
 	shell          = expression(`^(grub( rescue)?|iPXE|Shell|0 )> $`)
 	asksAgain      = expression(`^(boot: )+$`)
 	tftpServer     = expression(`^ *(?:Using TFTP server:|Requesting file ".*" via TFTP from|Next server:|Server IP address is) (\S+)$`)
@@ -51,7 +51,7 @@ var firmwareRules = []rule{
 	{expression(`Could not find a suitable boot device \(none specified\)`), cause, StageNone,
 		"no device of the guest has a place in the boot order that this firmware can use",
 		"give the network interface a boot order, and the model virtio on the ccw bus"},
-	{expression(`! Boot device not found !`), cause, StageNone,
+	{expression(`! Boot device not found.*`), cause, StageNone,
 		"the device of the boot order is not on the guest's channel subsystem",
 		"use a virtio device on the ccw bus with cssid 0xfe, and check that it was not removed"},
 	{expression(`No virtio net device found.*`), cause, StageNone,
@@ -111,12 +111,12 @@ var firmwareRules = []rule{
 	{expression(tftpError + `ICMP ERROR .*`), cause, StageNone,
 		"the guest has no way to the TFTP server",
 		checkRoute},
-	{expression(`TFTP error occurred after missing \d+ responses|Repeating TFTP read request\.\.\.`), cause, StageNone,
-		"the TFTP server does not answer: a firewall drops UDP port 69 or the high ports of the answers, the address is wrong, or the server is busy with its limit of transfers (50 for dnsmasq)",
-		"open the firewall between the guest's network and the host, and check the line \"Using TFTP server\""},
 	{expression(`0 KBytes +Receiving data:`), cause, StageNone,
 		"every request is rejected without a reason that the firmware can name, as firewalld does (ICMP administratively prohibited)",
 		"allow TFTP (UDP port 69) in the firewall zone of the network's bridge"},
+	{expression(`TFTP error occurred after missing \d+ responses|Repeating TFTP read request\.\.\.`), cause, StageNone,
+		"the TFTP server does not answer: a firewall drops UDP port 69 or the high ports of the answers, the address is wrong, or the server is busy with its limit of transfers (50 for dnsmasq)",
+		"open the firewall between the guest's network and the host, and check the line \"Using TFTP server\""},
 	{expression(tftpError + `TFTP buffer of 2047 bytes is too small for .*`), lasting, StageNone,
 		"the pxelinux.cfg file is longer than 2047 bytes; the firmware passes over it and takes the next name, often \"default\"",
 		"shorten the file, or spread its entries over files named for a MAC address or UUID"},

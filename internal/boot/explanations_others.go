@@ -39,7 +39,7 @@ var otherRules = []rule{
 	{expression(`Failed to load ldlinux\.c32`), cause, StageNone,
 		"PXELINUX does not find its second part",
 		"publish ldlinux.c32 of the same release beside pxelinux.0"},
-	{expression(`No DEFAULT or UI configuration directive found!|ERROR: No configuration file found`), cause, StageNone,
+	{expression(`No DEFAULT or UI configuration directive found!|Unable to locate configuration file`), cause, StageNone,
 		"PXELINUX found no pxelinux.cfg file, or one without a default line",
 		"publish one below pxelinux.cfg/ beside the bootfile, and name a default in it"},
 
@@ -63,6 +63,6 @@ var otherRules = []rule{
 	{expression(`PXELINUX \d\S* .*`), symptom, StageNone,
 		"PXELINUX runs, and shows nothing after that: it waits at its prompt, or Linux prints elsewhere",
 		"look at the console for its prompt, and add console=ttyS0 to append"},
-	{expression(`No bootable device\..*|E3407: Load failed|E3406: Client application returned an error\.|BdsDxe: No bootable option or device was found.*`), symptom, StageNone,
+	{expression(`No bootable device\..*|Boot failed: press a key to retry.*|E3407: Load failed|E3406: Client application returned an error\.|BdsDxe: No bootable option or device was found.*`), symptom, StageNone,
 		"the firmware found nothing to boot", checkConsole},
 }
