@@ -29,6 +29,7 @@ type Failure struct {
 	Forbidden    string   // the text that matched a forbidden pattern
 	Missing      []string // the expected patterns that were not seen
 	Explanations []Explanation
+	Facts        []string // what else explains it, as clauses; from whoever knows what the guest was to boot
 	Err          error // what ended the watch: a read error or the context's cause; may be nil
 }
 
@@ -48,6 +49,9 @@ func (f *Failure) Error() string {
 			fmt.Fprintf(&b, "%s\n", e.Message)
 		}
 		fmt.Fprintf(&b, "  Meaning: %s.\n  Remedy: %s.\n", e.Meaning, e.Remedy)
+	}
+	if len(f.Facts) > 0 {
+		fmt.Fprintf(&b, "\nHere:\n  - %s.\n", strings.Join(f.Facts, ".\n  - "))
 	}
 	if f.Result.Tail == "" {
 		b.WriteString("\nThe console showed nothing.")

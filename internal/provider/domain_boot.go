@@ -115,6 +115,9 @@ func (r *domainResource) boot(ctx context.Context, m *domainModel, private priva
 	var failure *boot.Failure
 	switch {
 	case errors.As(err, &failure):
+		if failure.Reason != boot.Cancelled {
+			failure.Facts = r.bootFacts(ctx, *m, failure.Result)
+		}
 		fail(diags, path.Root("boot_check"), "boot", m.subject(), err)
 		diags.Append(private.SetKey(ctx, bootFailedKey, []byte("true"))...)
 		return nil
