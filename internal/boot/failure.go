@@ -30,7 +30,7 @@ type Failure struct {
 	Missing      []string // the expected patterns that were not seen
 	Explanations []Explanation
 	Facts        []string // what else explains it, as clauses; from whoever knows what the guest was to boot
-	Err          error // what ended the watch: a read error or the context's cause; may be nil
+	Err          error    // what ended the watch: a read error or the context's cause; may be nil
 }
 
 // Unwrap returns the read error or the context's cause.
