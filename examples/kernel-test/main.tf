@@ -24,8 +24,8 @@ variable "command_lines" {
   description = "Command lines to boot it with, by a name for each guest."
   type        = map(list(string))
   default = {
-    plain     = []
-    one-cpu   = ["maxcpus=1"]
+    plain       = []
+    one-cpu     = ["maxcpus=1"]
     less-memory = ["mem=256M"]
   }
 }
