@@ -15,7 +15,7 @@ var (
 	givesUp        = expression(`Failed to load OS from|^Failed to IPL from this network!|^Network initialization failed\.|^No virtio net device found\.|^! .* !$|^E30[0-9A-F]{2} \(net\) |^No more network devices|^BdsDxe: failed to load |^Loading \S+\.\.\..* failed: |` + givesUpForGood.String())
 	triesNext      = expression(`^Failed to IPL from this network!`)
 	tooLarge       = expression(`TFTP buffer of \d+ bytes is too small`)
-	givesUpForGood = expression(`Failed to load OS from (network|hard disk)$|^Network initialization failed\. Halting\.|^! (No virtio net device found|IPL_TYPE_CCW expected) !$|^! Boot device not found|^(!|ERROR:) loadparm is set to an entry|No suitable device for IPL\. Halting|^ERROR: Assertion '.*' failed!|^E3407: Load failed|^Boot failed: press a key to retry|^No bootable device\.|^BdsDxe: No bootable option or device was found`)
+	givesUpForGood = expression(`Failed to load OS from (network|hard disk)$|^Network initialization failed\. Halting\.|^! (No virtio net device found|IPL_TYPE_CCW expected) !$|^! Boot device not found|^(!|ERROR:) loadparm is set to an entry|No suitable device for IPL\. Halting|^ERROR: Assertion '.*' failed!|^E3407: Load failed|^Boot failed: press a key to retry|^No bootable device\. *$|^BdsDxe: No bootable option or device was found`)
 	shell          = expression(`^(grub( rescue)?|iPXE|Shell|0 )> $`)
 	asksAgain      = expression(`^(boot: )+$`)
 	tftpServer     = expression(`^ *(?:Using TFTP server:|Requesting file ".*" via TFTP from|Next server:|Server IP address is) (\S+)$`)

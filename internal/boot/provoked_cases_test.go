@@ -23,8 +23,8 @@ type provokedCase struct {
 }
 
 // entry is a configuration that boots these files.
-func entry(kernel, initrd, append string) string {
-	return fmt.Sprintf("default a\nlabel a\nkernel %s\ninitrd %s\nappend %s\n", kernel, initrd, append)
+func entry(kernel, initrd, arguments string) string {
+	return fmt.Sprintf("default a\nlabel a\nkernel %s\ninitrd %s\nappend %s\n", kernel, initrd, arguments)
 }
 
 // linux is a configuration that boots Linux with an initrd.
