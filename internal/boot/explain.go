@@ -59,10 +59,15 @@ type diagnosis struct {
 	farthest Stage
 	findings []finding
 
-	output        bool // there was some
-	overwritten   bool // the firmware, by a file that it had no room for
-	gaveUp        bool // the firmware, after the last sign of a boot
-	gaveUpForGood bool
+	config string // of the present boot
+	server string
+
+	output          bool // there was some
+	overwritten     bool // the firmware, by a file that it had no room for
+	gaveUp          bool // the firmware, after the last sign of a boot
+	gaveUpForGood   bool
+	panicked        bool // Linux, and no other has started since
+	panickedForGood bool // and its guest began another boot
 }
 
 // finding is a rule that a line has met.
@@ -77,6 +82,7 @@ type finding struct {
 func (d *diagnosis) observe(line string) {
 	line = line[:min(len(line), maxObserved)]
 	d.output = d.output || strings.TrimSpace(line) != ""
+	d.observeLinux(line)
 	if stage := d.stage.after(line); stage != d.stage {
 		d.stage = stage
 		d.farthest = max(d.farthest, stage)
@@ -87,12 +93,45 @@ func (d *diagnosis) observe(line string) {
 	}
 	// Once Linux runs, the words of the firmware are no longer the firmware's.
 	if d.stage < StageLinux {
-		d.gaveUp = d.gaveUp || givesUp.MatchString(line)
-		d.overwritten = d.overwritten || d.stage >= StageConfig && tooLarge.MatchString(line)
-		d.gaveUpForGood = d.gaveUpForGood || givesUpForGood.MatchString(line) || d.overwritten && triesNext.MatchString(line)
+		d.observeFirmware(line)
 		d.find(line, firmwareRules, 0)
+		d.find(line, otherRules, len(firmwareRules))
 	}
-	d.find(line, linuxRules, len(firmwareRules))
+	d.find(line, linuxRules, len(firmwareRules)+len(otherRules))
+}
+
+func (d *diagnosis) observeFirmware(line string) {
+	if firmwareStart.MatchString(line) {
+		d.config, d.server = "", ""
+	}
+	if found := loadedConfig.FindStringSubmatch(line); found != nil {
+		d.config = found[1]
+	}
+	if found := tftpServer.FindStringSubmatch(line); found != nil {
+		d.server = found[1]
+	}
+	d.gaveUp = d.gaveUp || givesUp.MatchString(line)
+	d.overwritten = d.overwritten || d.stage >= StageConfig && tooLarge.MatchString(line)
+	d.gaveUpForGood = d.gaveUpForGood || givesUpForGood.MatchString(line) || d.overwritten && triesNext.MatchString(line)
+}
+
+// observeLinux sees a panic, and whether it was survived: by a kernel for crashes, which starts without
+// the firmware.
+func (d *diagnosis) observeLinux(line string) {
+	switch {
+	case panics.MatchString(line):
+		d.panicked = true
+	case d.panicked && firmwareStart.MatchString(line):
+		d.panickedForGood = true
+	case d.panicked && linuxStart.MatchString(line):
+		d.panicked = false
+	}
+}
+
+// waits tells whether a console that is quiet behind this line waits for a person, because there is
+// nothing to boot.
+func (d *diagnosis) waits(line string) bool {
+	return d.stage < StageLinux && (shell.MatchString(line) || d.gaveUp && asksAgain.MatchString(line))
 }
 
 // find adds a finding for the first rule that a line meets, once for each rule.

@@ -133,7 +133,7 @@ Linux version 6.1
 
 // TestRules holds that the texts are clauses, to which Failure adds the full stop.
 func TestRules(t *testing.T) {
-	for _, r := range slices.Concat(firmwareRules, linuxRules) {
+	for _, r := range slices.Concat(firmwareRules, otherRules, linuxRules) {
 		for _, text := range []string{r.meaning, r.remedy} {
 			if text == "" || strings.HasSuffix(text, ".") {
 				t.Errorf("rule %s: %q is no clause", r.pattern, text)

@@ -5,16 +5,21 @@ import "regexp"
 // expression keeps the tables readable.
 var expression = regexp.MustCompile
 
-// givesUp is what the firmware prints when it can do no more with a device, givesUpForGood when it
-// stops. Up to QEMU 9.1, pc-bios/s390-ccw/netmain.c main() stops with "Failed to load OS from
+// What the firmware prints when it can do no more with a device is givesUp, when it stops
+// givesUpForGood. Up to QEMU 9.1, pc-bios/s390-ccw/netmain.c main() stops with "Failed to load OS from
 // network"; later netmain() says the same with a full stop, and the next device follows. But after a
 // file that was too large for it, later firmware is overwritten and hangs, as measured with QEMU 10.0
-// and 11.1.
+// and 11.1. Of the others, SLOF, SeaBIOS and EDK2 say when there is no device left, and PXELINUX,
+// GRUB, iPXE and EDK2 offer a shell.
 var (
-	givesUp        = expression(`Failed to load OS from|^Failed to IPL from this network!|^Network initialization failed\.|^No virtio net device found\.|^! .* !$|` + givesUpForGood.String())
+	givesUp        = expression(`Failed to load OS from|^Failed to IPL from this network!|^Network initialization failed\.|^No virtio net device found\.|^! .* !$|^E30[0-9A-F]{2} \(net\) |^No more network devices|^BdsDxe: failed to load |^Loading \S+\.\.\..* failed: |` + givesUpForGood.String())
 	triesNext      = expression(`^Failed to IPL from this network!`)
 	tooLarge       = expression(`TFTP buffer of \d+ bytes is too small`)
-	givesUpForGood = expression(`Failed to load OS from (network|hard disk)$|^Network initialization failed\. Halting\.|^! (No virtio net device found|IPL_TYPE_CCW expected) !$|^(!|ERROR:) loadparm is set to an entry|No suitable device for IPL\. Halting|^ERROR: Assertion '.*' failed!`)
+	givesUpForGood = expression(`Failed to load OS from (network|hard disk)$|^Network initialization failed\. Halting\.|^! (No virtio net device found|IPL_TYPE_CCW expected) !$|^! Boot device not found|^(!|ERROR:) loadparm is set to an entry|No suitable device for IPL\. Halting|^ERROR: Assertion '.*' failed!|^E3407: Load failed|^Boot failed: press a key to retry|^No bootable device\. *$|^BdsDxe: No bootable option or device was found`)
+	shell          = expression(`^(grub( rescue)?|iPXE|Shell|0 )> $`)
+	asksAgain      = expression(`^(boot: )+$`)
+	tftpServer     = expression(`^ *(?:Using TFTP server:|Requesting file ".*" via TFTP from|Next server:|Server IP address is) (\S+)$`)
+	panics         = expression(`Kernel panic - not syncing`)
 )
 
 // noOutput explains a console that shows nothing.
@@ -22,6 +27,10 @@ var noOutput = Explanation{
 	Meaning: "the console stayed empty; with 122 to 124 MiB of memory the firmware of QEMU up to 9.1 overwrites itself before it can print, otherwise the console was opened too late or is not the one that the firmware uses",
 	Remedy:  "give the guest at least 256 MiB, a console of type sclp, and open it before the guest runs",
 }
+
+// tftpError is what comes before the errors of SLOF lib/libnet/tftp.c tftp_get_error_info(): on s390x, and
+// on ppc64le, where lib/libnet/netload.c netload_error() prints them with a number.
+const tftpError = `(?:TFTP error: |E30[0-9A-F]{2} \(net\) )`
 
 const (
 	checkConsole = "look at the lines above, and compare them with a boot that works"
@@ -42,7 +51,7 @@ var firmwareRules = []rule{
 	{expression(`Could not find a suitable boot device \(none specified\)`), cause, StageNone,
 		"no device of the guest has a place in the boot order that this firmware can use",
 		"give the network interface a boot order, and the model virtio on the ccw bus"},
-	{expression(`! Boot device not found !`), cause, StageNone,
+	{expression(`! Boot device not found.*`), cause, StageNone,
 		"the device of the boot order is not on the guest's channel subsystem",
 		"use a virtio device on the ccw bus with cssid 0xfe, and check that it was not removed"},
 	{expression(`No virtio net device found.*`), cause, StageNone,
@@ -96,55 +105,55 @@ var firmwareRules = []rule{
 		"give the guest at least 256 MiB, or name the file for the MAC address"},
 
 	// TFTP.
-	{expression(`TFTP error: ICMP ERROR "port unreachable"`), cause, StageNone,
+	{expression(tftpError + `ICMP ERROR "port unreachable"`), cause, StageNone,
 		"nothing listens for TFTP at the server: the network has no TFTP root, its dnsmasq does not run, the DHCP server names another host, or a firewall rejects UDP port 69",
 		"give the network a TFTP root and start it again, or correct the next server of the DHCP server"},
-	{expression(`TFTP error: ICMP ERROR .*`), cause, StageNone,
+	{expression(tftpError + `ICMP ERROR .*`), cause, StageNone,
 		"the guest has no way to the TFTP server",
 		checkRoute},
-	{expression(`TFTP error occurred after missing \d+ responses|Repeating TFTP read request\.\.\.`), cause, StageNone,
-		"the TFTP server does not answer: a firewall drops UDP port 69 or the high ports of the answers, the address is wrong, or the server is busy with its limit of transfers (50 for dnsmasq)",
-		"open the firewall between the guest's network and the host, and check the line \"Using TFTP server\""},
 	{expression(`0 KBytes +Receiving data:`), cause, StageNone,
 		"every request is rejected without a reason that the firmware can name, as firewalld does (ICMP administratively prohibited)",
 		"allow TFTP (UDP port 69) in the firewall zone of the network's bridge"},
-	{expression(`TFTP error: TFTP buffer of 2047 bytes is too small for .*`), lasting, StageNone,
+	{expression(`TFTP error occurred after missing \d+ responses|Repeating TFTP read request\.\.\.`), cause, StageNone,
+		"the TFTP server does not answer: a firewall drops UDP port 69 or the high ports of the answers, the address is wrong, or the server is busy with its limit of transfers (50 for dnsmasq)",
+		"open the firewall between the guest's network and the host, and check the line \"Using TFTP server\""},
+	{expression(tftpError + `TFTP buffer of 2047 bytes is too small for .*`), lasting, StageNone,
 		"the pxelinux.cfg file is longer than 2047 bytes; the firmware passes over it and takes the next name, often \"default\"",
 		"shorten the file, or spread its entries over files named for a MAC address or UUID"},
-	{expression(`TFTP error: TFTP buffer of \d+ bytes is too small for .*`), cause, StageNone,
+	{expression(tftpError + `TFTP buffer of \d+ bytes is too small for .*`), cause, StageNone,
 		"kernel and initrd are larger than the memory that the firmware has for them: 120 MiB up to QEMU 9.1 whatever the guest's memory, later the guest's memory up to 2 GiB less 3 MiB",
 		"use a smaller initrd that loads the rest over HTTP, or, with QEMU 9.2 and later, give the guest more memory"},
-	{expression(`TFTP error: TFTP blocksize negotiation failed`), cause, StageNone,
+	{expression(tftpError + `TFTP blocksize negotiation failed`), cause, StageNone,
 		"the TFTP server insists on blocks above 1428 bytes",
 		"use libvirt's TFTP server, or set the other one's block size to 1428"},
-	{expression(`TFTP error: file not found: (|.*%[a-z].*|Network b.*|.*\x{FFFD}.*)$`), cause, StageConfig,
+	{expression(tftpError + `file not found: (|.*%[a-z].*|Network b.*|.*\x{FFFD}.*)$`), cause, StageConfig,
 		"the entry lacks a kernel or initrd line, and the firmware asks for whatever its memory holds",
 		checkEntry},
-	{expression(`TFTP error: file not found: .*`), cause, StageConfig,
+	{expression(tftpError + `file not found: .*`), cause, StageConfig,
 		"the entry names a kernel or initrd that the TFTP server does not have: not published, another spelling or case, or a path that does not begin at the TFTP root",
 		"publish the file, and write its path from the TFTP root, not from the pxelinux.cfg file"},
-	{expression(`TFTP error: file not found: .*`), cause, StageNone,
+	{expression(tftpError + `file not found: .*`), cause, StageNone,
 		"the DHCP server names a bootfile that the TFTP server does not have",
 		"remove the bootfile from the network, s390x needs none, or publish it"},
-	{expression(`TFTP error: TFTP access violation`), cause, StageConfig,
+	{expression(tftpError + `TFTP access violation`), cause, StageConfig,
 		"the TFTP server may not read the kernel or initrd: the file's mode, a directory on its way, SELinux or AppArmor, or a path with \"..\"",
 		"make files 0644 and directories 0755, and keep the TFTP root where the host's security policy lets dnsmasq read, such as /srv/tftp"},
-	{expression(`TFTP error: TFTP access violation`), lasting, StageNone,
+	{expression(tftpError + `TFTP access violation`), lasting, StageNone,
 		"the TFTP server may not read a file that it has; for a pxelinux.cfg file the firmware takes the next name, often \"default\", and boots that",
 		"make files 0644 and directories 0755, and keep the TFTP root where the host's security policy lets dnsmasq read, such as /srv/tftp"},
-	{expression(`TFTP error: illegal TFTP operation`), cause, StageNone,
+	{expression(tftpError + `illegal TFTP operation`), cause, StageNone,
 		"the firmware asked for a file without a name, because the entry lacks an initrd or kernel line",
 		checkEntry},
-	{expression(`TFTP error: unknown TFTP error`), cause, StageNone,
+	{expression(tftpError + `unknown TFTP error`), cause, StageNone,
 		"the TFTP server could not read what was asked for: the path is a directory, goes through a file, or is too long",
 		"name a file by its path from the TFTP root, and read the TFTP server's log"},
-	{expression(`TFTP error: unknown TFTP transfer ID|TFTP error: no such TFTP user`), cause, StageNone,
+	{expression(tftpError + `(unknown TFTP transfer ID|no such TFTP user)`), cause, StageNone,
 		"the TFTP server does not know the guest's transfer, as behind a NAT or with two servers",
 		checkServer},
 	{expression(`TFTP error occurred after \d+ bad packets received|TFTP error missing block .*`), cause, StageNone,
 		"packets of a file were lost or came twice: two servers, a loop between bridges, or a bad network",
 		checkServer},
-	{expression(`TFTP error: unknown error`), lasting, StageNone,
+	{expression(tftpError + `unknown error`), lasting, StageNone,
 		"a file is empty, and the firmware boots on without it",
 		"publish the file again and check its size"},
 	{expression(`'.*' is too small \(\d+ bytes only\)\.`), cause, StageNone,

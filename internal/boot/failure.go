@@ -12,12 +12,13 @@ type Reason int
 const (
 	Forbidden Reason = iota // a forbidden pattern was seen
 	GaveUp                  // the firmware gave up
+	Panicked                // Linux did
 	Ended                   // the console ended, or could not be read
 	TimedOut                // the context's deadline passed
 	Cancelled               // the context was cancelled
 )
 
-var reasonNames = [...]string{"forbidden", "gave up", "ended", "timed out", "cancelled"}
+var reasonNames = [...]string{"forbidden", "gave up", "panicked", "ended", "timed out", "cancelled"}
 
 func (r Reason) String() string { return reasonNames[r] }
 
@@ -28,7 +29,8 @@ type Failure struct {
 	Forbidden    string   // the text that matched a forbidden pattern
 	Missing      []string // the expected patterns that were not seen
 	Explanations []Explanation
-	Err          error // what ended the watch: a read error or the context's cause; may be nil
+	Facts        []string // what else explains it, as clauses; from whoever knows what the guest was to boot
+	Err          error    // what ended the watch: a read error or the context's cause; may be nil
 }
 
 // Unwrap returns the read error or the context's cause.
@@ -48,6 +50,9 @@ func (f *Failure) Error() string {
 		}
 		fmt.Fprintf(&b, "  Meaning: %s.\n  Remedy: %s.\n", e.Meaning, e.Remedy)
 	}
+	if len(f.Facts) > 0 {
+		fmt.Fprintf(&b, "\nHere:\n  - %s.\n", strings.Join(f.Facts, ".\n  - "))
+	}
 	if f.Result.Tail == "" {
 		b.WriteString("\nThe console showed nothing.")
 	} else {
@@ -62,6 +67,8 @@ func (f *Failure) headline() string {
 		return fmt.Sprintf("the console showed %q, which is forbidden,", f.Forbidden)
 	case GaveUp:
 		return "the firmware gave up"
+	case Panicked:
+		return "Linux panicked"
 	case TimedOut:
 		return "the time for the boot was over"
 	case Cancelled:

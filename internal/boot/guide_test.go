@@ -92,6 +92,29 @@ var guideTables = []struct {
 		{afterStart, "Out of memory: Killed process 7 (sh)"},
 		{afterStart, "Kernel panic - not syncing: Oops"},
 	}},
+	{"A PC: SeaBIOS, iPXE and PXELINUX", []guideMessage{
+		{"", "No configuration methods succeeded (http://ipxe.org/040ee119)"},
+		{"", "Nothing to boot: No such file or directory"},
+		{"", "tftp://192.168.150.1/pxelinux.0... No such file or directory"},
+		{"", "tftp://192.168.150.1/pxelinux.0... Permission denied"},
+		{"", "tftp://192.168.150.1/pxelinux.0... Connection timed out"},
+		{"", "Failed to load ldlinux.c32"},
+		{"", "No DEFAULT or UI configuration directive found!"},
+		{"", "Loading vmlinuz... failed: No such file or directory"},
+		{"", "PXELINUX 6.04 PXE"},
+		{"", "No bootable device."},
+	}},
+	{"UEFI and GRUB", []guideMessage{
+		{"", "PXE-E16: No valid offer received."},
+		{"", "PXE-E23: Client received TFTP error from server."},
+		{"", "BdsDxe: failed to load Boot0001: Access Denied"},
+		{"", "error: File not found."},
+	}},
+	{"ppc64le: SLOF, beside those of s390x", []guideMessage{
+		{"", "No valid entries in pxelinux config file."},
+		{"", "Not enough space for loading the initrd!"},
+		{"", "E3403: Bad executable:"},
+	}},
 }
 
 // TestGuide holds that the guide "When a guest does not boot" says what Explain says, of every rule.
@@ -119,7 +142,7 @@ func guideText(t *testing.T) string {
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", guideCode(m.message), guideSentence(e.Meaning), guideSentence(e.Remedy))
 		}
 	}
-	for _, r := range slices.Concat(firmwareRules, linuxRules) {
+	for _, r := range slices.Concat(firmwareRules, otherRules, linuxRules) {
 		if _, found := shown[r.meaning+r.remedy]; !found {
 			t.Errorf("rule %s has no example in the guide", r.pattern)
 		}

@@ -8,12 +8,13 @@ import "regexp"
 type Stage int
 
 // The stages of a boot from the network, in order. A boot from disk goes from StageFirmware to
-// StageLinux.
+// StageLinux. Not every firmware shows every stage: PXELINUX is silent about its configuration, and
+// SLOF about the start of the kernel.
 const (
 	StageNone      Stage = iota // nothing known was seen
 	StageFirmware               // the firmware runs
 	StageDHCP                   // it has an IP address
-	StageConfig                 // it has read a pxelinux.cfg file and chosen an entry
+	StageConfig                 // it has a pxelinux.cfg file
 	StageKernel                 // it has received the kernel
 	StageInitrd                 // it has received the initrd
 	StageStarted                // it has jumped into the kernel
@@ -25,12 +26,13 @@ var stageNames = [...]string{"none", "firmware", "dhcp", "config", "kernel", "in
 
 func (s Stage) String() string { return stageNames[s] }
 
-// firmwareStart is what the firmware prints first, at each reset and for each device that it tries:
-// QEMU pc-bios/s390-ccw/main.c menu_setup() and boot_setup().
-var firmwareStart = regexp.MustCompile(`^LOADPARM=\[`)
+// firmwareStart is what the firmware prints first at each reset: QEMU pc-bios/s390-ccw/main.c
+// menu_setup() and boot_setup(), also for each device that it tries; SLOF on ppc64le; SeaBIOS on a PC.
+var firmwareStart = regexp.MustCompile(`^(LOADPARM=\[|SLOF \*{10}|SeaBIOS \(version )`)
 
 // landmarks are the lines that show a stage. The first part is QEMU pc-bios/s390-ccw/netmain.c:
-// main(), net_init(), load_kernel_with_initrd() and main() again.
+// main(), net_init(), load_kernel_with_initrd() and main() again. SLOF, whose code that is from, shows
+// some of it too. Then come iPXE, UEFI (EDK2), PXELINUX and GRUB.
 var landmarks = []struct {
 	pattern *regexp.Regexp
 	stage   Stage
@@ -38,17 +40,35 @@ var landmarks = []struct {
 	{firmwareStart, StageFirmware},
 	{regexp.MustCompile(`^Network boot (device detected|starting)`), StageFirmware},
 	{regexp.MustCompile(`^ *Using IPv[46] address: `), StageDHCP},
+	{loadedConfig, StageConfig},
 	{regexp.MustCompile(`^Loading pxelinux\.cfg entry '`), StageConfig},
 	{regexp.MustCompile(`^Network loading done, starting kernel`), StageStarted},
-	{regexp.MustCompile(`Linux version \d`), StageLinux},
+
+	{regexp.MustCompile(`^iPXE initialising devices|-- Open Source Network Boot Firmware --|^>>Start PXE over IPv|^BdsDxe: `), StageFirmware},
+	{regexp.MustCompile(`^net\d+: \d+\.\d+\.\d+\.\d+/|^ *Station IP address is `), StageDHCP},
+	{pxelinuxLoads, StageConfig},
+	{regexp.MustCompile(`^Probing EDD`), StageStarted},
+
+	{linuxStart, StageLinux},
 	{regexp.MustCompile(`Run /\S+ as init process`), StageUserspace},
 	{regexp.MustCompile(`\bsystemd\[1\]: `), StageUserspace},
 	{regexp.MustCompile(`\blogin: ?$`), StageUserspace},
 }
 
+var linuxStart = regexp.MustCompile(`Linux version \d`)
+
+// loadedConfig names a pxelinux.cfg file: SLOF lib/libnet/pxelinux.c pxelinux_tftp_load() counts "bytes".
+var loadedConfig = regexp.MustCompile(`^ *TFTP: Received (.*) \(\d+ bytes\)$`)
+
 // received is a kernel, an initrd, or a bootfile: netmain.c tftp_load() counts "KBytes" or "Bytes".
-// (SLOF lib/libnet/pxelinux.c pxelinux_tftp_load() counts the "bytes" of a pxelinux.cfg file.)
 var received = regexp.MustCompile(`^ *TFTP: Received .* \(\d+ K?Bytes\)$`)
+
+// pxelinuxLoads is PXELINUX with a kernel or an initrd, which a configuration has named. It prints all
+// twice where it writes to a serial line beside a screen that is one.
+var (
+	pxelinuxLoads  = regexp.MustCompile(`^Loading \S+\.\.\.`)
+	pxelinuxLoaded = regexp.MustCompile(`^Loading \S+\.\.\. ?(Loading \S+\.\.\. ?)?ok`)
+)
 
 // after returns the stage that a line shows for a boot that has come to s, which is s itself for
 // most lines. A firmware that starts over begins a new boot.
@@ -56,7 +76,10 @@ func (s Stage) after(line string) Stage {
 	if firmwareStart.MatchString(line) {
 		return StageFirmware
 	}
-	if (s == StageConfig || s == StageKernel) && received.MatchString(line) {
+	switch {
+	case s < StageStarted && pxelinuxLoaded.MatchString(line):
+		return min(max(s, StageConfig)+1, StageInitrd)
+	case (s == StageConfig || s == StageKernel) && received.MatchString(line):
 		return s + 1
 	}
 	for _, mark := range landmarks {

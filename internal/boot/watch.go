@@ -17,18 +17,27 @@ type Expectation struct {
 
 // Result is what the console showed.
 type Result struct {
-	Stage   Stage         // the farthest
-	Matched []string      // the text that matched, in the order of Expect; empty where not seen
-	Elapsed time.Duration // since the call of Watch
-	Tail    string        // at most the last 40 lines and 4 KiB, safe to print
+	Stage   Stage                   // the farthest
+	Stages  map[Stage]time.Duration // when each stage that was seen came first, since the call of Watch
+	Config  string                  // the pxelinux.cfg file of the last boot, as the firmware asked for it
+	Server  string                  // the TFTP server that the firmware asked, where it says so
+	Matched []string                // the text that matched, in the order of Expect; empty where not seen
+	Groups  [][]string              // what the groups of each pattern of Expect matched; none where not seen
+	Elapsed time.Duration           // since the call of Watch
+	Tail    string                  // at most the last 40 lines and 4 KiB, safe to print
 }
 
-// promptPause is how long a console must be quiet until a line without an end is matched as it is.
-const promptPause = 200 * time.Millisecond
+const (
+	// promptPause is how long a console must be quiet until a line without an end is matched as it is.
+	promptPause = 200 * time.Millisecond
+	// panicPatience is how long a watch goes on behind a panic: what Linux then prints is worth having,
+	// and a kernel for crashes may start.
+	panicPatience = 1500 * time.Millisecond
+)
 
 // Watch reads a console until every Expect pattern was seen and returns nil, or returns a *Failure
-// as soon as one of these happens: a Forbid pattern is seen, the firmware gives up for good, the
-// console ends, or ctx is done. Without any Expect pattern it succeeds at once.
+// as soon as one of these happens: a Forbid pattern is seen, the firmware gives up for good, Linux
+// panics, the console ends, or ctx is done. Without any Expect pattern it succeeds at once.
 //
 // A line without an end, such as a prompt, is matched when the console pauses or ends.
 //
@@ -57,6 +66,7 @@ func (w *watcher) watch(ctx context.Context, console io.Reader) (Result, error) 
 
 	pause := time.NewTimer(promptPause)
 	defer pause.Stop()
+	var panicked <-chan time.Time
 	for {
 		if w.missing == 0 || w.failed {
 			return w.finish(w.reason, nil)
@@ -68,8 +78,16 @@ func (w *watcher) watch(ctx context.Context, console io.Reader) (Result, error) 
 				return w.finish(Ended, c.err)
 			}
 			pause.Reset(promptPause)
+			switch {
+			case !w.diagnosis.panicked:
+				panicked = nil
+			case panicked == nil:
+				panicked = time.After(panicPatience)
+			}
 		case <-pause.C:
-			w.match(w.lines.unfinished())
+			w.prompt(w.lines.unfinished())
+		case <-panicked:
+			w.fail(Panicked)
 		case <-ctx.Done():
 			reason := Cancelled
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -111,7 +129,9 @@ type watcher struct {
 
 	seen    []bool // by index in want.Expect
 	matched []string
+	groups  [][]string
 	missing int
+	stages  map[Stage]time.Duration
 
 	failed    bool
 	reason    Reason
@@ -124,7 +144,9 @@ func newWatcher(want Expectation) *watcher {
 		start:   time.Now(),
 		seen:    make([]bool, len(want.Expect)),
 		matched: make([]string, len(want.Expect)),
+		groups:  make([][]string, len(want.Expect)),
 		missing: len(want.Expect),
+		stages:  map[Stage]time.Duration{},
 	}
 	w.lines = &lines{emit: w.line}
 	return w
@@ -138,7 +160,23 @@ func (w *watcher) line(line string, stays bool) {
 	}
 	w.match(line)
 	w.diagnosis.observe(line)
-	if w.diagnosis.gaveUpForGood {
+	if stage := w.diagnosis.stage; stage != StageNone {
+		if _, before := w.stages[stage]; !before {
+			w.stages[stage] = time.Since(w.start)
+		}
+	}
+	switch {
+	case w.diagnosis.gaveUpForGood:
+		w.fail(GaveUp)
+	case w.diagnosis.panickedForGood:
+		w.fail(Panicked)
+	}
+}
+
+// prompt takes a line without an end, behind which the console is quiet.
+func (w *watcher) prompt(line string) {
+	w.match(line)
+	if w.diagnosis.waits(line) {
 		w.fail(GaveUp)
 	}
 }
@@ -156,9 +194,9 @@ func (w *watcher) match(line string) {
 		}
 	}
 	for i, pattern := range w.want.Expect {
-		if at := pattern.FindStringIndex(line); at != nil && !w.seen[i] {
+		if match := pattern.FindStringSubmatch(line); match != nil && !w.seen[i] {
 			w.seen[i] = true
-			w.matched[i] = line[at[0]:at[1]]
+			w.matched[i], w.groups[i] = match[0], match[1:]
 			w.missing--
 		}
 	}
@@ -174,12 +212,17 @@ func (w *watcher) fail(reason Reason) {
 // finish closes the watch and gives the verdict: that of a line, the last one included, or else
 // that the watch has failed for the reason given.
 func (w *watcher) finish(reason Reason, err error) (Result, error) {
-	if w.lines.unfinished() != "" {
+	if rest := w.lines.unfinished(); rest != "" {
+		w.prompt(rest)
 		w.lines.end(true)
 	}
 	result := Result{
 		Stage:   w.diagnosis.farthest,
+		Stages:  w.stages,
+		Config:  w.diagnosis.config,
+		Server:  w.diagnosis.server,
 		Matched: w.matched,
+		Groups:  w.groups,
 		Elapsed: time.Since(w.start),
 		Tail:    w.tail.String(),
 	}
@@ -188,6 +231,8 @@ func (w *watcher) finish(reason Reason, err error) (Result, error) {
 		return result, nil
 	case w.failed:
 		reason = w.reason
+	case reason == Ended && w.diagnosis.panicked:
+		reason = Panicked
 	case reason == Ended && w.diagnosis.gaveUp:
 		reason = GaveUp
 	}

@@ -23,11 +23,12 @@ type Machine struct {
 	UUID     string
 	Memory   string // as QEMU has it; by default "512M"
 	Loadparm string
+	NIC      string // its device; by default "virtio-net-ccw,bootindex=1"
 	GiveUpAt string // words on the console, behind which some firmware hangs
 }
 
 // Guest is a machine that has booted and then stopped: its firmware gave up, or the kernel that it
-// loaded stopped it.
+// loaded stopped it, or its console showed the words of GiveUpAt.
 type Guest struct {
 	Address uint64 // where it stopped: in the program status word of its disabled wait
 
@@ -84,6 +85,9 @@ func (g *Guest) run(ctx context.Context, m Machine) error {
 		go g.killAt(booting, m.GiveUpAt)
 	}
 	g.Address, err = g.monitor.panicked()
+	if m.GiveUpAt != "" && strings.Contains(g.Console(), m.GiveUpAt) {
+		return nil
+	}
 	return err
 }
 
@@ -120,7 +124,7 @@ func (g *Guest) commandLine(m Machine) []string {
 		"-chardev", "file,id=console,path="+g.consoleFile(),
 		"-device", "sclpconsole,chardev=console",
 		"-netdev", "tap,id=net,script=no,downscript=no,ifname="+g.tap(),
-		"-device", "virtio-net-ccw,netdev=net,bootindex=1,mac="+m.MAC,
+		"-device", cmp.Or(m.NIC, "virtio-net-ccw,bootindex=1")+",netdev=net,mac="+m.MAC,
 		"-qmp", "stdio", "-S",
 	)
 	if m.UUID != "" {
@@ -152,12 +156,15 @@ func (g *Guest) Close() error {
 }
 
 // Console is what the firmware has said, with line ends as in a file.
-func (g *Guest) Console() string {
+func (g *Guest) Console() string { return strings.ReplaceAll(g.Transcript(), "\r", "") }
+
+// Transcript is Console as it came.
+func (g *Guest) Transcript() string {
 	console, err := os.ReadFile(g.consoleFile())
 	if err != nil {
 		return err.Error()
 	}
-	return strings.ReplaceAll(string(console), "\r", "")
+	return string(console)
 }
 
 // Memory is a part of the guest's memory.

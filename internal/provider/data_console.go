@@ -89,7 +89,7 @@ func (d *consoleDataSource) read(ctx context.Context, m *consoleModel) error {
 		return unmatched(err, until)
 	}
 	m.Matched, m.Tail = types.StringValue(result.Matched[0]), types.StringValue(result.Tail)
-	m.Groups = append([]string{}, until.FindStringSubmatch(result.Matched[0])[1:]...)
+	m.Groups = result.Groups[0]
 	return nil
 }
 

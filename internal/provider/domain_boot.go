@@ -26,10 +26,13 @@ type bootCheckModel struct {
 }
 
 type bootResultModel struct {
-	Stage       string   `tfsdk:"stage" json:"stage"`
-	Matched     []string `tfsdk:"matched" json:"matched"`
-	Seconds     float64  `tfsdk:"seconds" json:"seconds"`
-	ConsoleTail string   `tfsdk:"console_tail" json:"console_tail"`
+	Stage       string             `tfsdk:"stage" json:"stage"`
+	Stages      map[string]float64 `tfsdk:"stages" json:"stages"`
+	Config      *string            `tfsdk:"config" json:"config,omitempty"`
+	Matched     []string           `tfsdk:"matched" json:"matched"`
+	Groups      [][]string         `tfsdk:"groups" json:"groups"`
+	Seconds     float64            `tfsdk:"seconds" json:"seconds"`
+	ConsoleTail string             `tfsdk:"console_tail" json:"console_tail"`
 }
 
 var (
@@ -40,7 +43,10 @@ var (
 	}
 	bootResultTypes = map[string]attr.Type{
 		"stage":        types.StringType,
+		"stages":       types.MapType{ElemType: types.Float64Type},
+		"config":       types.StringType,
 		"matched":      types.ListType{ElemType: types.StringType},
+		"groups":       types.ListType{ElemType: types.ListType{ElemType: types.StringType}},
 		"seconds":      types.Float64Type,
 		"console_tail": types.StringType,
 	}
@@ -99,21 +105,19 @@ func (m *domainModel) fromNote(ctx context.Context, text string, diags *diag.Dia
 // boot starts the guest; its error says that it did not start. With a boot check it also watches the
 // console until the check is passed, or failed, which it adds to diags.
 func (r *domainResource) boot(ctx context.Context, m *domainModel, private privateWriter, diags *diag.Diagnostics) error {
-	name := m.Name.ValueString()
 	if m.BootCheck.IsNull() {
-		return r.host.StartDomain(ctx, name)
+		return r.host.StartDomain(ctx, m.Name.ValueString())
 	}
 	var check bootCheckModel
 	diags.Append(m.BootCheck.As(ctx, &check, objectAsOptions)...)
 	m.BootResult = types.ObjectNull(bootResultTypes)
-	how := os.O_TRUNC
-	if m.logGoesOn {
-		how = os.O_APPEND
-	}
-	result, err := r.watch(ctx, name, check, how)
+	result, err := r.watch(ctx, *m, check)
 	var failure *boot.Failure
 	switch {
 	case errors.As(err, &failure):
+		if failure.Reason != boot.Cancelled {
+			failure.Facts = r.bootFacts(ctx, *m, failure.Result)
+		}
 		fail(diags, path.Root("boot_check"), "boot", m.subject(), err)
 		diags.Append(private.SetKey(ctx, bootFailedKey, []byte("true"))...)
 		return nil
@@ -138,9 +142,8 @@ func (r *domainResource) saveNote(ctx context.Context, m domainModel, diags *dia
 	return r.host.SetNote(ctx, m.Name.ValueString(), text)
 }
 
-// watch boots the guest and watches its console from the firmware's first byte. The console's log is
-// begun anew or goes on, by os.O_TRUNC or os.O_APPEND.
-func (r *domainResource) watch(ctx context.Context, name string, check bootCheckModel, how int) (bootResultModel, error) {
+// watch boots the guest and watches its console from the firmware's first byte.
+func (r *domainResource) watch(ctx context.Context, m domainModel, check bootCheckModel) (bootResultModel, error) {
 	timeout, err := time.ParseDuration(check.Timeout)
 	if err != nil {
 		return bootResultModel{}, err
@@ -149,7 +152,7 @@ func (r *domainResource) watch(ctx context.Context, name string, check bootCheck
 	if err != nil {
 		return bootResultModel{}, err
 	}
-	log, err := r.consoleLog(name, how)
+	log, err := r.consoleLog(m)
 	if err != nil {
 		return bootResultModel{}, err
 	}
@@ -157,18 +160,31 @@ func (r *domainResource) watch(ctx context.Context, name string, check bootCheck
 
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errBootTimeout)
 	defer cancel()
-	console, err := r.host.BootDomain(ctx, name)
+	console, err := r.host.BootDomain(ctx, m.Name.ValueString())
 	if err != nil {
 		return bootResultModel{}, err
 	}
 	defer console.Close()
 	result, err := boot.Watch(ctx, io.TeeReader(console, log), want)
-	return bootResultModel{
+	return bootResultOf(result), err
+}
+
+func bootResultOf(result boot.Result) bootResultModel {
+	m := bootResultModel{
 		Stage:       result.Stage.String(),
+		Stages:      map[string]float64{},
 		Matched:     result.Matched,
+		Groups:      result.Groups,
 		Seconds:     result.Elapsed.Seconds(),
 		ConsoleTail: result.Tail,
-	}, err
+	}
+	for stage, elapsed := range result.Stages {
+		m.Stages[stage.String()] = elapsed.Seconds()
+	}
+	if result.Config != "" {
+		m.Config = &result.Config
+	}
+	return m
 }
 
 func (c bootCheckModel) expectation() (boot.Expectation, error) {
@@ -192,8 +208,8 @@ func compile(patterns []string) ([]*regexp.Regexp, error) {
 }
 
 // consoleLog opens the file that a guest's console is also written to; without a folder for them
-// it goes nowhere.
-func (r *domainResource) consoleLog(name string, how int) (io.WriteCloser, error) {
+// it goes nowhere. Guests of one name on several hosts have one each.
+func (r *domainResource) consoleLog(m domainModel) (io.WriteCloser, error) {
 	if r.consoleLogDir == "" {
 		return discard{}, nil
 	}
@@ -201,7 +217,12 @@ func (r *domainResource) consoleLog(name string, how int) (io.WriteCloser, error
 	if err := os.MkdirAll(r.consoleLogDir, 0o700); err != nil {
 		return nil, fmt.Errorf("the provider's console_log_dir: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(r.consoleLogDir, name+".log"), os.O_CREATE|os.O_WRONLY|how, 0o600)
+	how := os.O_TRUNC
+	if m.logGoesOn {
+		how = os.O_APPEND
+	}
+	name := filepath.Join(r.consoleLogDir, m.qualified(m.Name.ValueString())+".log")
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|how, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("the provider's console_log_dir: %w", err)
 	}

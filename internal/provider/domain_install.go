@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -93,7 +92,7 @@ func (r *domainResource) awaitInstallation(ctx context.Context, m *domainModel, 
 	if err != nil {
 		return err
 	}
-	log, err := r.consoleLog(m.Name.ValueString(), os.O_TRUNC)
+	log, err := r.consoleLog(*m)
 	if err != nil {
 		return err
 	}

@@ -255,9 +255,23 @@ func bootResultAttributes() map[string]schema.Attribute {
 			MarkdownDescription: "How far the boot came: `none`, `firmware`, `dhcp`, `config`, `kernel`, `initrd`, `started`, `linux` or `userspace`.",
 			Computed:            true,
 		},
+		"stages": schema.MapAttribute{
+			MarkdownDescription: "Seconds from the start until each stage that the console showed.",
+			ElementType:         types.Float64Type,
+			Computed:            true,
+		},
+		"config": schema.StringAttribute{
+			MarkdownDescription: "The configuration that the firmware loaded, such as `pxelinux.cfg/default`. Null where the console does not say.",
+			Computed:            true,
+		},
 		"matched": schema.ListAttribute{
 			MarkdownDescription: "What matched each pattern of `expect`, in their order.",
 			ElementType:         types.StringType,
+			Computed:            true,
+		},
+		"groups": schema.ListAttribute{
+			MarkdownDescription: "What the groups of each pattern of `expect` matched: `groups[0][1]` is the second group of the first pattern. A pattern without groups has an empty list.",
+			ElementType:         types.ListType{ElemType: types.StringType},
 			Computed:            true,
 		},
 		"seconds": schema.Float64Attribute{

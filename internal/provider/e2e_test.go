@@ -87,7 +87,7 @@ resource "netboot_domain" "test" {
   disks           = [{ volume = netboot_volume.disk.id, serial = "DISK-1" }]
   interfaces      = [{ network = netboot_network.lab.name }]
   pxelinux_config = netboot_pxelinux_config.test.id
-  boot_check      = { expect = ["NETBOOT-INIT: ready", "Linux version [0-9.]+", "NETBOOT-INIT: (first|second)"] }
+  boot_check      = { expect = ["NETBOOT-INIT: ready", "Linux version ([0-9]+)[.]([0-9]+)", "NETBOOT-INIT: (first|second)"] }
 %s
 }
 `, attributes)
@@ -179,6 +179,16 @@ func bootResult(word string) statecheck.StateCheck {
 			knownvalue.StringRegexp(regexp.MustCompile(`^Linux version 6\.1`)),
 			knownvalue.StringExact("NETBOOT-INIT: " + word),
 		}),
+		"groups": knownvalue.ListExact([]knownvalue.Check{
+			knownvalue.ListSizeExact(0),
+			knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact("6"), knownvalue.StringExact("1")}),
+			knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact(word)}),
+		}),
+		"stages": knownvalue.MapPartial(map[string]knownvalue.Check{
+			"firmware": knownvalue.NotNull(), "dhcp": knownvalue.NotNull(), "config": knownvalue.NotNull(), "kernel": knownvalue.NotNull(),
+			"initrd": knownvalue.NotNull(), "started": knownvalue.NotNull(), "linux": knownvalue.NotNull(), "userspace": knownvalue.NotNull(),
+		}),
+		"config":       knownvalue.StringExact("pxelinux.cfg/default"),
 		"seconds":      knownvalue.NotNull(),
 		"console_tail": knownvalue.StringRegexp(regexp.MustCompile(`(?s)NETBOOT-INIT: ` + word + `.*NETBOOT-INIT: ready$`)),
 	}))
@@ -251,11 +261,12 @@ resource "netboot_domain" "test" {
 		resource.TestStep{Config: bootFiles(t) + entry("", bootKernel, "")},
 		refused,
 		missing,
-		fails(entry("", `"kernel-none"`, "")+guest(ready), "the firmware gave up", `stage "config"`, "file not found: kernel-none", "not published"),
+		fails(entry("", `"kernel-none"`, "")+guest(ready), "the firmware gave up", `stage "config"`, "file not found: kernel-none", "not published",
+			"Here:", `kernel "kernel-none" of the entry "linux" is not in the pool "srv-tftp-e2e" on the host`),
 		fails(entry("", bootKernel, "")+guest(`boot_check = { expect = ["NETBOOT-INIT: ready"], forbid = ["Linux version [0-9]"] }`),
 			`"Linux version 6", which is forbidden`, `stage "linux"`),
 		fails(entry("", bootKernel, `"netboot.then=panic"`)+guest(`boot_check = { expect = ["never seen"] }`),
-			"the console ended", `stage "userspace"`, `Not seen on the console: "never seen"`, "Kernel panic"),
+			"Linux panicked", `stage "userspace"`, `Not seen on the console: "never seen"`, "Kernel panic"),
 		resource.TestStep{
 			Config:           bootFiles(t) + entry("", bootKernel, "") + guest(ready),
 			ConfigPlanChecks: replaces,

@@ -83,7 +83,7 @@ func examples(t *testing.T) []example {
 	}
 	var all []example
 	for _, dir := range dirs {
-		if text := configuration(t, dir); text != "" {
+		if text := configuration(t, dir); text != "" && !hasTests(t, dir) {
 			all = append(all, example{filepath.Base(dir), dir, text})
 		}
 	}
@@ -91,6 +91,17 @@ func examples(t *testing.T) []example {
 		t.Fatalf("no examples in %s", examplesDir)
 	}
 	return all
+}
+
+// hasTests tells of a folder for the CLI's "test", which TestAccKernelTest runs; terraform-plugin-testing
+// knows no for_each.
+func hasTests(t *testing.T, dir string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.tftest.hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(files) > 0
 }
 
 // configuration is what a folder's files say together; "" is no configuration.

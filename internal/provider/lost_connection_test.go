@@ -19,6 +19,7 @@ type wire struct {
 
 	mu     sync.Mutex
 	conns  []net.Conn
+	opened int // connections so far
 	passed int // bytes so far, both ways
 	limit  int // of them, after which nothing works any more; 0 for none
 }
@@ -55,6 +56,7 @@ func (w *wire) serve(listener net.Listener) {
 		}
 		w.mu.Lock()
 		w.conns = append(w.conns, client, server)
+		w.opened++
 		w.mu.Unlock()
 		go w.pass(client, server)
 		go w.pass(server, client)
@@ -65,6 +67,13 @@ func (w *wire) pass(from, to net.Conn) {
 	_, _ = io.Copy(to, io.TeeReader(from, w))
 	_ = from.Close()
 	_ = to.Close()
+}
+
+// connections are those that were opened so far.
+func (w *wire) connections() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.opened
 }
 
 // Write counts what passes, and cuts every connection once that is enough.

@@ -70,7 +70,7 @@ func (p *netbootProvider) Schema(_ context.Context, _ provider.SchemaRequest, re
 				}},
 			},
 			"console_log_dir": schema.StringAttribute{
-				MarkdownDescription: "Folder on the machine that runs Terraform, made if it is missing. Every console that the provider watches is also written there, live, one file `<guest>.log` a guest, so that `tail -f` shows a long boot.",
+				MarkdownDescription: "Folder on the machine that runs Terraform, made if it is missing. Every console that the provider watches is also written there, live, one file `<guest>.log` a guest, or `<host>:<guest>.log` with `host`, so that `tail -f` shows a long boot.",
 				Optional:            true,
 			},
 		},

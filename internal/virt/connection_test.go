@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -173,6 +174,56 @@ func TestFullDisk(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestStuckReaderDelaysNobody has streams whose readers do not read, a console among them, and more
+// than there may be calls at once. Other calls and streams go on meanwhile.
+func TestStuckReaderDelaysNobody(t *testing.T) {
+	h := givenGuest(t, "", waiting, "destroy")
+	const size, readers = 16 << 20, 8
+	givenFile(t, h, size)
+	console, err := h.BootDomain(t.Context(), "kept")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = console.Close() }()
+	stuck, release := make(chan struct{}, readers), make(chan struct{})
+	downloaded := make(chan error)
+	for range readers {
+		go func() {
+			downloaded <- h.Download(t.Context(), "cut", "file", &stuckWriter{stuck: stuck, release: release})
+		}()
+	}
+	for range readers {
+		<-stuck
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if _, err := h.Volume(ctx, "cut", "file"); err != nil {
+		t.Errorf("a call beside stuck streams: %v", err)
+	}
+	if err := h.Download(ctx, "cut", "file", io.Discard); err != nil {
+		t.Errorf("a download beside stuck streams: %v", err)
+	}
+	close(release)
+	for range readers {
+		if err := <-downloaded; err != nil {
+			t.Errorf("a stream that was stuck: %v", err)
+		}
+	}
+}
+
+// stuckWriter says that it got something, and takes it when it is released.
+type stuckWriter struct {
+	stuck   chan<- struct{}
+	release <-chan struct{}
+	once    sync.Once
+}
+
+func (w *stuckWriter) Write(p []byte) (int, error) {
+	w.once.Do(func() { w.stuck <- struct{}{} })
+	<-w.release
+	return len(p), nil
 }
 
 // givenFile is a volume of so many bytes, in a pool that goes with the test.

@@ -46,6 +46,10 @@ func cliAndASecond(cli, _ time.Duration) time.Duration            { return cli +
 func plainAndThreeSeconds(_, plain time.Duration) time.Duration   { return plain + 3*time.Second }
 func fourTimesCLIAndPlain(cli, plain time.Duration) time.Duration { return 4*cli + plain }
 
+func cliAndPlainAndASecond(cli, plain time.Duration) time.Duration {
+	return cli + plain + time.Second
+}
+
 func cliAndPlain(cli, plain time.Duration) time.Duration { return cli + plain }
 
 // cliAndHalfMore is for what is larger than what the plain commands take, but has no more in it.
@@ -61,6 +65,7 @@ func works(s samples) []work {
 		},
 		{name: "50 domains", dir: "bare-domains", resources: 50, bounds: map[step]bound{plan: fourTimesCLI}},
 		{name: "50 domains with a volume each", dir: "domains", resources: 100, bounds: map[step]bound{plan: fourTimesCLI}},
+		{name: "first byte of a console", dir: "console", resources: 2, bounds: map[step]bound{apply: cliAndPlainAndASecond}},
 		{name: "100 qcow2 volumes", dir: "volumes", resources: 100},
 		{
 			name: "network of 1,000 reservations", dir: "reservations", resources: 1, changes: true,

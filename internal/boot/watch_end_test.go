@@ -1,0 +1,117 @@
+package boot
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestWatchFacts holds what a result tells beside the matches.
+func TestWatchFacts(t *testing.T) {
+	console, err := os.ReadFile("testdata/bootfile-missing-boots.console")
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		slow, guest := io.Pipe()
+		go func() {
+			for line := range bytes.Lines(console) {
+				time.Sleep(time.Millisecond)
+				_, _ = guest.Write(line)
+			}
+			_ = guest.Close()
+		}()
+		got, err := Watch(t.Context(), slow, Expectation{Expect: patterns(`Linux version (\d+)\.(\d+)`, `(?P<word>Run) (x)?`, "login: $")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Config != "pxelinux.cfg/default" || got.Server != "192.168.150.1" {
+			t.Errorf("config %q, server %q", got.Config, got.Server)
+		}
+		if want := [][]string{{"4", "18"}, {"Run", ""}, {}}; !reflect.DeepEqual(got.Groups, want) {
+			t.Errorf("groups %q, want %q", got.Groups, want)
+		}
+		last := time.Duration(0)
+		for stage := StageFirmware; stage <= StageUserspace; stage++ {
+			at, reached := got.Stages[stage]
+			if !reached || at < last || at > got.Elapsed {
+				t.Errorf("stage %s at %s of %s", stage, at, got.Elapsed)
+			}
+			last = at
+		}
+	})
+}
+
+// TestWatchPanic holds that a panic ends a watch although the console stays open, with what Linux says
+// of it, and that a kernel for crashes goes on.
+func TestWatchPanic(t *testing.T) {
+	const panicked = "Linux version 6\n[ 1.0] Kernel panic - not syncing: x\n"
+	for _, test := range []struct {
+		name  string
+		then  []string // one each second
+		fails bool
+		after time.Duration
+	}{
+		{"stays", []string{"Call Trace:\n"}, true, panicPatience},
+		{"reboots", []string{"LOADPARM=[        ]\n"}, true, time.Second},
+		{"says what is expected", []string{"[ 2.0] ---[ end Kernel panic, ready\n"}, false, time.Second},
+		{"has a kernel for crashes", []string{"Linux version 6\n", "x\n", "ready\n"}, false, 3 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				console, guest := io.Pipe()
+				defer console.Close()
+				go func() {
+					fmt.Fprint(guest, panicked)
+					for _, text := range test.then {
+						time.Sleep(time.Second)
+						fmt.Fprint(guest, text)
+					}
+				}()
+				result, err := Watch(t.Context(), console, Expectation{Expect: patterns("ready")})
+				var failure *Failure
+				if errors.As(err, &failure) != test.fails || failure != nil && failure.Reason != Panicked {
+					t.Errorf("got %v", err)
+				}
+				if result.Elapsed != test.after || !strings.Contains(result.Tail, test.then[0][:5]) {
+					t.Errorf("after %s, with %q", result.Elapsed, result.Tail)
+				}
+				_ = console.Close()
+			})
+		})
+	}
+}
+
+// TestWatchShell holds that a boot loader that waits for a person has given up.
+func TestWatchShell(t *testing.T) {
+	for _, test := range []struct {
+		console string
+		gaveUp  bool
+	}{
+		{"Welcome to GRUB!\ngrub> ", true},
+		{"Loading k... failed: No such file or directory\nboot: ", true},
+		{"PXELINUX 6.04\nboot: ", false}, // with a timeout, behind which it boots
+		{"Linux version 6\n0 > ", false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			console, guest := io.Pipe()
+			go fmt.Fprint(guest, test.console)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := Watch(ctx, console, Expectation{Expect: patterns("never")})
+			var failure *Failure
+			if !errors.As(err, &failure) || (failure.Reason == GaveUp) != test.gaveUp {
+				t.Errorf("%q: %v", test.console, err)
+			}
+			_ = console.Close()
+		})
+	}
+}
