@@ -1,11 +1,13 @@
 package virttest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +18,7 @@ import (
 // domain is a domain and, while it runs, its end.
 type domain struct {
 	virt.Domain
+	running   virt.Domain   // as it started and was changed since
 	ended     chan struct{} // closes when the guest ends
 	addresses []netip.Addr
 }
@@ -27,7 +30,12 @@ func (h *Host) Domain(ctx context.Context, name string) (virt.Domain, error) {
 		if err != nil {
 			return virt.Domain{}, err
 		}
-		return cloneDomain(d.Domain), nil
+		read := cloneDomain(d.Domain)
+		if d.State != virt.Off {
+			running := cloneDomain(d.running)
+			read.Running = &running
+		}
+		return read, nil
 	})
 }
 
@@ -37,7 +45,7 @@ func (h *Host) CreateDomain(ctx context.Context, d virt.Domain) error {
 		if h.domains[d.Name] != nil {
 			return exists("domain", d.Name)
 		}
-		d.UUID, d.State = uuid.NewString(), virt.Off
+		d.UUID, d.State, d.Reason, d.Running = uuid.NewString(), virt.Off, virt.NoReason, nil
 		if err := h.complete(&d); err != nil {
 			return err
 		}
@@ -53,7 +61,7 @@ func (h *Host) RedefineDomain(ctx context.Context, d virt.Domain) error {
 		if err != nil {
 			return err
 		}
-		d.UUID, d.State = old.UUID, old.State
+		d.UUID, d.State, d.Reason, d.Running = old.UUID, old.State, old.Reason, nil
 		if err := h.complete(&d); err != nil {
 			return err
 		}
@@ -67,6 +75,18 @@ func (h *Host) complete(d *virt.Domain) error {
 	if _, err := h.offers.Accelerator(d.Arch, d.Accelerator); err != nil {
 		return err
 	}
+	d.MaxVCPUs, d.MaxMemory = max(d.MaxVCPUs, d.VCPUs), max(d.MaxMemory, d.Memory)
+	if len(d.Consoles) == 0 {
+		d.Consoles = []string{virt.DefaultConsole(d.Arch)}
+	}
+	d.Disks, d.Interfaces = clone(d.Disks), clone(d.Interfaces)
+	for i := range d.Interfaces {
+		d.Interfaces[i].Model = cmp.Or(d.Interfaces[i].Model, "virtio")
+		d.Interfaces[i].NoBoot = d.Interfaces[i].NoBoot && slices.Contains(d.Boot, virt.BootNetwork)
+	}
+	for i := range d.Disks {
+		d.Disks[i].NoBoot = d.Disks[i].NoBoot && slices.Contains(d.Boot, virt.BootDisk)
+	}
 	if d.Arch != "s390x" {
 		return nil
 	}
@@ -77,6 +97,25 @@ func (h *Host) complete(d *virt.Domain) error {
 		d.CPU = "qemu"
 	}
 	return nil
+}
+
+// UpdateRunningDomain makes of a running guest what can be made of it without a new start.
+func (h *Host) UpdateRunningDomain(ctx context.Context, wanted virt.Domain) error {
+	return h.onDomain(ctx, "UpdateRunningDomain", wanted.Name, func(d *domain) error {
+		if d.State == virt.Off {
+			return nil
+		}
+		if err := h.complete(&wanted); err != nil {
+			return err
+		}
+		if err := h.has(wanted); err != nil {
+			return err
+		}
+		now := &d.running
+		now.Disks, now.Interfaces, now.Memory = clone(wanted.Disks), clone(wanted.Interfaces), wanted.Memory
+		now.VCPUs = max(now.VCPUs, wanted.VCPUs)
+		return nil
+	})
 }
 
 // SetNote keeps a text with a domain.
@@ -119,6 +158,18 @@ func (h *Host) BootDomain(ctx context.Context, name string) (io.ReadCloser, erro
 
 // start runs the guest, which may be over in the same moment.
 func (h *Host) start(d *domain) error {
+	if err := h.has(d.Domain); err != nil {
+		return err
+	}
+	d.State, d.Reason, d.ended, d.running = virt.Running, virt.NoReason, make(chan struct{}), cloneDomain(d.Domain)
+	if h.scriptOf(d).ends {
+		d.end(virt.HasCrashed)
+	}
+	return nil
+}
+
+// has says what is missing of what a guest needs to run.
+func (h *Host) has(d virt.Domain) error {
 	for _, i := range d.Interfaces {
 		if i.Network == "" {
 			continue
@@ -129,31 +180,31 @@ func (h *Host) start(d *domain) error {
 			return fmt.Errorf("network %q is not active", i.Network)
 		}
 	}
+	files := []string{d.Kernel.Path, d.Kernel.Initrd}
 	for _, disk := range d.Disks {
-		if h.files[disk.Path] == nil {
-			return fmt.Errorf("cannot access storage file %q: No such file or directory", disk.Path)
-		}
+		files = append(files, disk.Path)
 	}
-	d.State, d.ended = virt.Running, make(chan struct{})
-	if h.scriptOf(d).ends {
-		d.end()
+	for _, file := range files {
+		if file != "" && h.files[file] == nil {
+			return fmt.Errorf("cannot access storage file %q: No such file or directory", file)
+		}
 	}
 	return nil
 }
 
 // end makes the domain off, if it is not.
-func (d *domain) end() {
+func (d *domain) end(reason virt.Reason) {
 	if d.State == virt.Off {
 		return
 	}
-	d.State = virt.Off
+	d.State, d.Reason = virt.Off, reason
 	close(d.ended)
 }
 
 // KillDomain ends a guest at once.
 func (h *Host) KillDomain(ctx context.Context, name string) error {
 	return h.onDomain(ctx, "KillDomain", name, func(d *domain) error {
-		d.end()
+		d.end(virt.ForcedOff)
 		return nil
 	})
 }
@@ -161,7 +212,7 @@ func (h *Host) KillDomain(ctx context.Context, name string) error {
 // ShutDownDomain ends a guest, which always does what it is asked, at once.
 func (h *Host) ShutDownDomain(ctx context.Context, name string, _ time.Duration) error {
 	return h.onDomain(ctx, "ShutDownDomain", name, func(d *domain) error {
-		d.end()
+		d.end(virt.ShutDown)
 		return nil
 	})
 }
@@ -169,16 +220,16 @@ func (h *Host) ShutDownDomain(ctx context.Context, name string, _ time.Duration)
 // DeleteDomain kills a guest and removes its definition.
 func (h *Host) DeleteDomain(ctx context.Context, name string) error {
 	return h.onDomain(ctx, "DeleteDomain", name, func(d *domain) error {
-		d.end()
+		d.end(virt.ForcedOff)
 		delete(h.domains, name)
 		return nil
 	})
 }
 
 // Addresses are those of a running guest.
-func (h *Host) Addresses(ctx context.Context, name string) (addresses []netip.Addr, err error) {
+func (h *Host) Addresses(ctx context.Context, name string, from virt.AddressSource) (addresses []netip.Addr, err error) {
 	err = h.onDomain(ctx, "Addresses", name, func(d *domain) error {
-		if d.State == virt.Running {
+		if d.State == virt.Running && (from != virt.FromAgent || d.GuestAgent) {
 			addresses = clone(d.addresses)
 		}
 		return nil
@@ -194,10 +245,13 @@ func (h *Host) Lease(name string, addresses ...netip.Addr) {
 }
 
 // EndDomain ends a guest as if it had done so by itself. The domain must be there.
-func (h *Host) EndDomain(name string) {
+func (h *Host) EndDomain(name string) { h.EndDomainAs(name, virt.ShutDown) }
+
+// EndDomainAs is EndDomain for any reason.
+func (h *Host) EndDomainAs(name string, reason virt.Reason) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.domains[name].end()
+	h.domains[name].end(reason)
 }
 
 func (h *Host) onDomain(ctx context.Context, method, name string, f func(d *domain) error) error {
@@ -219,6 +273,6 @@ func (h *Host) lookupDomain(name string) (*domain, error) {
 }
 
 func cloneDomain(d virt.Domain) virt.Domain {
-	d.Boot, d.Disks, d.Interfaces = clone(d.Boot), clone(d.Disks), clone(d.Interfaces)
+	d.Boot, d.Disks, d.Interfaces, d.Consoles = clone(d.Boot), clone(d.Disks), clone(d.Interfaces), clone(d.Consoles)
 	return d
 }
