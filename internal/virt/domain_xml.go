@@ -14,6 +14,7 @@ import (
 func newDomainXML(d Domain) *libvirtxml.Domain {
 	return &libvirtxml.Domain{
 		Name:       d.Name,
+		Features:   newFeatures(d.Arch),
 		OnPoweroff: "destroy",
 		OnReboot:   "restart",
 		OnCrash:    "destroy",
@@ -21,6 +22,15 @@ func newDomainXML(d Domain) *libvirtxml.Domain {
 			Consoles: []libvirtxml.DomainConsole{newConsole(DefaultConsole(d.Arch))},
 		},
 	}
+}
+
+// newFeatures are what guests of an architecture need to hear that they shall shut down. Others have no
+// such thing, and libvirt refuses it for s390x.
+func newFeatures(arch string) *libvirtxml.DomainFeatureList {
+	if arch != "x86_64" {
+		return nil
+	}
+	return &libvirtxml.DomainFeatureList{ACPI: &libvirtxml.DomainFeature{}, APIC: &libvirtxml.DomainFeatureAPIC{}}
 }
 
 // DefaultConsole is the console that the architecture's firmware writes to. On s390x that is SCLP,
