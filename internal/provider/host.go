@@ -52,9 +52,10 @@ type domainHost interface {
 	Capabilities(ctx context.Context) (virt.Capabilities, error)
 	Firmware(ctx context.Context) ([]byte, error)
 	Domain(ctx context.Context, name string) (virt.Domain, error)
-	Addresses(ctx context.Context, name string) ([]netip.Addr, error)
+	Addresses(ctx context.Context, name string, from virt.AddressSource) ([]netip.Addr, error)
 	CreateDomain(ctx context.Context, d virt.Domain) error
 	RedefineDomain(ctx context.Context, d virt.Domain) error
+	UpdateRunningDomain(ctx context.Context, d virt.Domain) error
 	SetNote(ctx context.Context, name, note string) error
 	StartDomain(ctx context.Context, name string) error
 	BootDomain(ctx context.Context, name string) (io.ReadCloser, error)
