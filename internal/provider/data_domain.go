@@ -108,7 +108,7 @@ func (d *domainDataSource) find(ctx context.Context, name string) (foundDomain, 
 		return foundDomain{}, err
 	}
 	found := newFoundDomain(domain)
-	addresses, err := d.host.Addresses(ctx, name)
+	addresses, err := d.host.Addresses(ctx, name, virt.FromLeases)
 	if err != nil && !isNotFound(err) { // a network that is gone has no leases, but the guest is there
 		return found, err
 	}

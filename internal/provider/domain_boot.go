@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
 type bootCheckModel struct {
@@ -62,14 +63,25 @@ var errBootTimeout = errors.New("boot_check.timeout")
 // note is what libvirt keeps with the domain for an import, because nothing else on the host says
 // it: how the guest is watched, and what was seen.
 type note struct {
-	PxelinuxConfig string           `json:"pxelinux_config,omitempty"`
-	BootCheck      *bootCheckModel  `json:"boot_check,omitempty"`
-	BootResult     *bootResultModel `json:"boot_result,omitempty"`
-	Install        *installNote     `json:"install,omitempty"`
+	PxelinuxConfig  string           `json:"pxelinux_config,omitempty"`
+	Image           string           `json:"image,omitempty"`
+	AddressesFrom   string           `json:"addresses_from,omitempty"`
+	ShutdownTimeout string           `json:"shutdown_timeout,omitempty"`
+	BootCheck       *bootCheckModel  `json:"boot_check,omitempty"`
+	BootResult      *bootResultModel `json:"boot_result,omitempty"`
+	Install         *installNote     `json:"install,omitempty"`
 }
 
 func (m domainModel) note(ctx context.Context, diags *diag.Diagnostics) (string, error) {
-	n := note{PxelinuxConfig: m.PxelinuxConfig.ValueString(), Install: m.installNote(ctx, diags)}
+	n := note{
+		PxelinuxConfig:  m.PxelinuxConfig.ValueString(),
+		Image:           member(m.Kernel, "image"),
+		ShutdownTimeout: m.ShutdownTimeout.ValueString(),
+		Install:         m.installNote(ctx, diags),
+	}
+	if from := m.AddressesFrom.ValueString(); from != string(virt.FromLeases) {
+		n.AddressesFrom = from
+	}
 	if !m.BootCheck.IsNull() {
 		diags.Append(m.BootCheck.As(ctx, &n.BootCheck, objectAsOptions)...)
 	}
@@ -86,11 +98,18 @@ func (m domainModel) note(ctx context.Context, diags *diag.Diagnostics) (string,
 // fromNote takes over what was noted; a note that cannot be read says nothing.
 func (m *domainModel) fromNote(ctx context.Context, text string, diags *diag.Diagnostics) {
 	m.BootCheck, m.BootResult = types.ObjectNull(bootCheckTypes), types.ObjectNull(bootResultTypes)
+	m.AddressesFrom = types.StringValue(string(virt.FromLeases))
 	var n note
 	if json.Unmarshal([]byte(text), &n) != nil {
 		return
 	}
-	m.PxelinuxConfig = optional(n.PxelinuxConfig)
+	m.PxelinuxConfig, m.ShutdownTimeout = optional(n.PxelinuxConfig), optional(n.ShutdownTimeout)
+	if n.AddressesFrom != "" {
+		m.AddressesFrom = types.StringValue(n.AddressesFrom)
+	}
+	if n.Image != "" {
+		m.Kernel = objectFrom(ctx, directKernelTypes, directKernelModel{Image: types.StringValue(n.Image)}, diags)
+	}
 	var problems diag.Diagnostics
 	if n.BootCheck != nil {
 		m.BootCheck, problems = types.ObjectValueFrom(ctx, bootCheckTypes, n.BootCheck)

@@ -63,7 +63,7 @@ func (r *domainResource) nextPhase(ctx context.Context, plan, state domainModel)
 		return phaseNone, err
 	case installing:
 		return phaseInstalling, nil
-	case noted.Phase == phaseInstalling && d.Ended == virt.EndShutdown:
+	case noted.Phase == phaseInstalling && d.State == virt.Off && d.Reason == virt.ShutDown:
 		return phaseNone, nil
 	default:
 		return phaseDue, nil
@@ -119,7 +119,7 @@ func (r *domainResource) beginInstallation(ctx context.Context, m *domainModel, 
 	if m.phase == phaseInstalling {
 		return r.host.JoinInstallation(ctx, name)
 	}
-	run, err := r.host.InstallDomain(ctx, name)
+	run, err := r.host.InstallDomain(ctx, virt.Domain{Name: name, Interfaces: m.interfaces(ctx, diags), Loadparm: m.Loadparm.ValueString()})
 	if err != nil {
 		return nil, explainStart(err, name)
 	}

@@ -109,6 +109,10 @@ func (m domainModel) validateInstall(ctx context.Context, diags *diag.Diagnostic
 	if !m.Interfaces.IsUnknown() && len(m.Interfaces.Elements()) == 0 {
 		diags.AddAttributeError(path.Root("install"), "Nothing to install from", "The guest is to boot from the network once and has no interface. Add interfaces, or remove install.")
 	}
+	if !m.Kernel.IsNull() {
+		diags.AddAttributeError(path.Root("kernel"), "An installed guest boots from disk",
+			"With kernel the guest boots that kernel each time, and never what is installed. Remove kernel, or install; an installer is booted from the network, by a netboot_pxelinux_config.")
+	}
 	if !m.Boot.IsNull() && !m.Boot.IsUnknown() && !m.bootsFrom(ctx, virt.BootDisk) {
 		diags.AddAttributeError(path.Root("boot"), "An installed guest boots from disk",
 			"With install the guest boots from the network once and then from disk for good. Leave boot out, or add \"disk\" to it.")

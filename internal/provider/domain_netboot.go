@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
@@ -26,27 +27,29 @@ type netbootCheck struct {
 
 // checkNetboot checks an s390x guest that boots from the network.
 func (r *domainResource) checkNetboot(ctx context.Context, guest domainModel, starts bool, diags *diag.Diagnostics) {
-	if guest.Arch.ValueString() != archS390X || guest.Boot.IsUnknown() || !guest.bootsFrom(ctx, virt.BootNetwork) ||
+	if guest.Arch.ValueString() != archS390X || guest.Boot.IsUnknown() || !guest.bootsFrom(ctx, virt.BootNetwork) || !guest.Kernel.IsNull() ||
 		guest.Interfaces.IsUnknown() || hasUnknownElement(guest.Interfaces) {
 		return
 	}
 	c := netbootCheck{r: r, guest: guest, starts: starts, diags: diags}
 	diags.Append(guest.Interfaces.ElementsAs(ctx, &c.nics, false)...)
 	c.memory(ctx)
-	searches := make([]pxelinux.Search, len(c.nics))
+	var searches []pxelinux.Search
 	for i, nic := range c.nics {
-		searches[i] = pxelinux.Search{UUID: guest.UUID.ValueString(), MAC: canonicalMAC(nic.MAC.ValueString())}
-		network, planned, found := c.network(ctx, nic)
-		if !found {
+		if nic.Boot.Equal(types.BoolValue(false)) {
 			continue
 		}
-		offer, known := offered(network, searches[i].MAC)
-		if !known {
-			return
+		search := pxelinux.Search{UUID: guest.UUID.ValueString(), MAC: canonicalMAC(nic.MAC.ValueString())}
+		if network, planned, found := c.network(ctx, nic); found {
+			offer, known := offered(network, search.MAC)
+			if !known {
+				return
+			}
+			c.checkNetwork(i, network, planned, offer)
+			search.BootFile, search.ConfigFile, search.PathPrefix = offer.Bootfile, offer.ConfigFile, offer.PathPrefix
+			search.IPv4 = reserved(network, search.MAC)
 		}
-		c.checkNetwork(i, network, planned, offer)
-		searches[i].BootFile, searches[i].ConfigFile, searches[i].PathPrefix = offer.Bootfile, offer.ConfigFile, offer.PathPrefix
-		searches[i].IPv4 = reserved(network, searches[i].MAC)
+		searches = append(searches, search)
 	}
 	if id := guest.PxelinuxConfig; !id.IsNull() && !id.IsUnknown() {
 		c.configuration(guest.local(id), searches)
@@ -56,11 +59,16 @@ func (r *domainResource) checkNetboot(ctx context.Context, guest domainModel, st
 
 // memory checks that the firmware runs in the guest's memory.
 func (c netbootCheck) memory(ctx context.Context) {
-	memory := c.guest.Memory.bytes()
+	memory := c.memoryAtBoot()
 	if c.guest.Memory.IsUnknown() || pxelinux.UnknownFirmware.CheckMemory(memory) == nil {
 		return
 	}
 	c.report(c.r.firmware(ctx).CheckMemory(memory), path.Root("memory"))
+}
+
+// memoryAtBoot is what the firmware has: a balloon takes none of it before a kernel runs.
+func (c netbootCheck) memoryAtBoot() uint64 {
+	return max(c.guest.Memory.bytes(), c.guest.MaxMemory.bytes())
 }
 
 // network is the network of an interface: as this run plans it, or else as it is on the host.
@@ -174,7 +182,7 @@ func (c netbootCheck) configuration(id string, searches []pxelinux.Search) {
 	c.report(&pxelinux.Problem{
 		Severity: pxelinux.Error,
 		Message:  fmt.Sprintf("this guest never reads %s/%s; its firmware asks for %s", configDir, file, strings.Join(asked, ", ")),
-		Remedy:   "make the configuration for this guest's MAC address, " + c.nics[0].MAC.ValueString() + ", or for every guest",
+		Remedy:   "make the configuration for this guest's MAC address, " + searches[0].MAC + ", or for every guest",
 	}, at)
 }
 
@@ -210,7 +218,7 @@ func (c netbootCheck) bootFiles(ctx context.Context, id string) {
 	if !known || c.guest.Memory.IsUnknown() {
 		return
 	}
-	memory := c.guest.Memory.bytes()
+	memory := c.memoryAtBoot()
 	entry, err := config.Boot(pxelinux.UnknownFirmware, "")
 	if err != nil {
 		return // which the configuration's own plan has refused

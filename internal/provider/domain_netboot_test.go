@@ -173,7 +173,7 @@ func (c netbootCase) check(t *testing.T) diag.Diagnostics {
 	}
 	var diags diag.Diagnostics
 	guest.Interfaces, diags = types.ListValueFrom(t.Context(), interfaceType, []interfaceModel{
-		{types.StringValue("lab"), types.StringNull(), hwtypes.NewMACAddressValue(testMAC)},
+		{Network: types.StringValue("lab"), MAC: hwtypes.NewMACAddressValue(testMAC)},
 	})
 	r.checkNetboot(t.Context(), guest, !c.runs, &diags)
 	return diags

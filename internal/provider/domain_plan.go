@@ -7,6 +7,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
 // fillPlan makes known at plan what follows from the configuration and the state.
@@ -17,12 +19,14 @@ func (m *domainModel) fillPlan(ctx context.Context, config domainModel, state *d
 	if !m.Memory.IsUnknown() {
 		m.MemoryBytes = types.Int64Value(int64(m.Memory.bytes()))
 	}
+	m.fillMost(config, state)
+	m.fillConsoles(ctx, config, state, diags)
 	if state != nil {
 		m.keepWords(*state)
 	}
 	m.fillMACs(ctx, config, state, diags)
-	starts := m.starts(state, bootFailed)
-	if state != nil && !starts && m.Running.Equal(state.Running) {
+	starts := m.starts(ctx, state, bootFailed)
+	if state != nil && !starts && m.Running.Equal(state.Running) && m.AddressesFrom.Equal(state.AddressesFrom) {
 		m.Addresses = state.Addresses
 	}
 	switch {
@@ -37,10 +41,49 @@ func (m *domainModel) fillPlan(ctx context.Context, config domainModel, state *d
 	}
 }
 
+// fillMost plans as many processors and as much memory at most as there are at first, where the user
+// does not say. An imported guest may have more, which stay.
+func (m *domainModel) fillMost(config domainModel, state *domainModel) {
+	if config.MaxVCPUs.IsNull() {
+		m.MaxVCPUs = m.VCPUs
+		if state != nil && state.MaxVCPUs.ValueInt64() > max(state.VCPUs.ValueInt64(), m.VCPUs.ValueInt64()) {
+			m.MaxVCPUs = state.MaxVCPUs
+		}
+	}
+	if config.MaxMemory.IsNull() {
+		m.MaxMemory = sizeValue{types.StringUnknown()}
+		switch {
+		case m.Memory.IsUnknown():
+		case state != nil && state.MaxMemory.bytes() > max(state.Memory.bytes(), m.Memory.bytes()):
+			m.MaxMemory = state.MaxMemory
+		default:
+			m.MaxMemory = newSize(m.Memory.bytes())
+		}
+	}
+	m.MaxMemoryBytes = types.Int64Unknown()
+	if !m.MaxMemory.IsUnknown() {
+		m.MaxMemoryBytes = types.Int64Value(int64(m.MaxMemory.bytes()))
+	}
+}
+
+// fillConsoles plans the console of the architecture, where the user names none and the guest has none.
+func (m *domainModel) fillConsoles(ctx context.Context, config domainModel, state *domainModel, diags *diag.Diagnostics) {
+	switch {
+	case !config.Consoles.IsNull():
+	case state != nil && !m.replaces(*state):
+		m.Consoles = state.Consoles
+	case !m.Arch.IsUnknown():
+		m.Consoles = fromList(ctx, types.StringType, []string{virt.DefaultConsole(m.Arch.ValueString())}, diags)
+	}
+}
+
 // keepWords keeps the state's words where the plan says the same in others.
 func (m *domainModel) keepWords(state domainModel) {
 	if m.MemoryBytes.Equal(state.MemoryBytes) {
 		m.Memory = state.Memory
+	}
+	if m.MaxMemoryBytes.Equal(state.MaxMemoryBytes) {
+		m.MaxMemory = state.MaxMemory
 	}
 	if isMachine(m.Machine.ValueString(), state.Machine.ValueString()) {
 		m.Machine = state.Machine
@@ -74,9 +117,9 @@ func (m *domainModel) fillMACs(ctx context.Context, config domainModel, state *d
 }
 
 // starts tells whether the apply starts the guest.
-func (m domainModel) starts(state *domainModel, bootFailed bool) bool {
+func (m domainModel) starts(ctx context.Context, state *domainModel, bootFailed bool) bool {
 	runs := m.Running.IsUnknown() || m.Running.ValueBool()
-	return runs && (state == nil || !state.Running.ValueBool() || bootFailed || m.restarts(*state) || m.installs(state))
+	return runs && (state == nil || !state.Running.ValueBool() || bootFailed || m.restarts(ctx, *state) || m.installs(state))
 }
 
 // replaces tells whether the plan is for another domain than that of the state.
@@ -84,16 +127,10 @@ func (m domainModel) replaces(state domainModel) bool {
 	return !m.Name.Equal(state.Name) || !m.Arch.Equal(state.Arch)
 }
 
-// restarts tells whether a running guest has to start again to get from the state to the plan.
-func (m domainModel) restarts(state domainModel) bool {
-	return !m.Machine.Equal(state.Machine) || !m.Accelerator.Equal(state.Accelerator) || !m.CPU.Equal(state.CPU) ||
-		!m.VCPUs.Equal(state.VCPUs) || !m.MemoryBytes.Equal(state.MemoryBytes) || !m.Boot.Equal(state.Boot) ||
-		!m.Disks.Equal(state.Disks) || !m.Interfaces.Equal(state.Interfaces)
-}
-
 // checkReferences refuses what lies on another host than the guest.
 func (r *domainResource) checkReferences(ctx context.Context, m domainModel, diags *diag.Diagnostics) {
 	r.checkReference(m.placed, m.PxelinuxConfig, path.Root("pxelinux_config"), diags)
+	r.checkReference(m.placed, types.StringValue(member(m.Kernel, "image")), path.Root("kernel").AtName("image"), diags)
 	if m.Disks.IsUnknown() || hasUnknownElement(m.Disks) {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
@@ -29,8 +30,8 @@ func domainSchema(ctx context.Context) schema.Schema {
 		MarkdownDescription: "A guest that boots from the network.\n\n" +
 			"It is made for s390x: each device has its place in the boot order, the console is the firmware's. " +
 			"On a host of the same architecture with KVM it runs with that, everywhere else by emulation.\n\n" +
-			"A change is made to the definition that is there, and keeps of it what this resource does not model. A running guest is restarted for it, which the plan says. " +
-			"Destroy forces the guest off; its volumes stay.",
+			"A change is made to the definition that is there, and keeps of it what this resource does not model. What libvirt can change in a running guest is changed there; for the rest the guest is restarted. The plan says which. " +
+			"Destroy forces the guest off, unless `shutdown_timeout` gives it time to shut down; its volumes stay.",
 		Attributes: map[string]schema.Attribute{
 			"id":   idAttribute("The domain's `name`."),
 			"host": hostAttribute,
@@ -61,13 +62,28 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 			},
+			"cpu_topology": schema.SingleNestedAttribute{
+				MarkdownDescription: "How the virtual CPUs are made up; together they are `max_vcpus`. Default: one socket for each.",
+				Optional:            true,
+				Attributes: map[string]schema.Attribute{
+					"sockets": topologyAttribute("Sockets."),
+					"cores":   topologyAttribute("Cores of a socket."),
+					"threads": topologyAttribute("Threads of a core."),
+				},
+			},
 			"vcpus": schema.Int64Attribute{
-				MarkdownDescription: "Number of virtual CPUs. Default: 1.",
+				MarkdownDescription: "Number of virtual CPUs. A running guest gets more up to `max_vcpus`; for fewer it is restarted. Default: 1.",
 				Optional:            true,
 				Computed:            true,
 				Default:             int64default.StaticInt64(1),
 				// S390_MAX_CPUS, QEMU hw/s390x/s390-virtio-ccw.c; the most that any architecture here takes
 				Validators: []validator.Int64{int64validator.Between(1, 248)},
+			},
+			"max_vcpus": schema.Int64Attribute{
+				MarkdownDescription: "How many virtual CPUs a running guest can get. Default: `vcpus`, and what an imported guest has.",
+				Optional:            true,
+				Computed:            true,
+				Validators:          []validator.Int64{int64validator.Between(1, 248)},
 			},
 			"memory": schema.StringAttribute{
 				MarkdownDescription: "Memory of the guest. " + sizeDescription + " The firmware that netboots s390x guests needs at least 128 MiB, installers need some GiB.",
@@ -76,6 +92,17 @@ func domainSchema(ctx context.Context) schema.Schema {
 			},
 			"memory_bytes": schema.Int64Attribute{
 				MarkdownDescription: "`memory` in bytes.",
+				Computed:            true,
+			},
+			"max_memory": schema.StringAttribute{
+				MarkdownDescription: "How much memory a running guest can get. With more than `memory`, a balloon in the guest takes the difference once its kernel runs, and a change of `memory` up to here is made while it runs. " +
+					"Default: `memory`, and what an imported guest has; then a change of `memory` restarts the guest.",
+				CustomType: sizeType{},
+				Optional:   true,
+				Computed:   true,
+			},
+			"max_memory_bytes": schema.Int64Attribute{
+				MarkdownDescription: "`max_memory` in bytes.",
 				Computed:            true,
 			},
 			"autostart": schema.BoolAttribute{
@@ -90,8 +117,13 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 				Default:             booldefault.StaticBool(true),
 			},
+			"shutdown_timeout": schema.StringAttribute{
+				MarkdownDescription: "How long the guest may take to shut down before it is forced off, such as `\"5m\"`. Default: one minute for a change, and no time for a destroy, which forces it off at once.",
+				Optional:            true,
+				Validators:          []validator.String{duration},
+			},
 			"boot": schema.ListAttribute{
-				MarkdownDescription: "Classes of devices to boot from, in order: `network`, `disk`. Default: `[\"network\"]`. s390x firmware before QEMU 9.2 tries the first device only.",
+				MarkdownDescription: "Classes of devices to boot from, in order: `network`, `disk`. Default: `[\"network\"]`. s390x firmware before QEMU 9.2 tries the first device only, so `boot = false` in the others' `interfaces` and `disks` says which.",
 				ElementType:         types.StringType,
 				Optional:            true,
 				Computed:            true,
@@ -102,17 +134,43 @@ func domainSchema(ctx context.Context) schema.Schema {
 					listvalidator.ValueStringsAre(stringvalidator.OneOf(virt.BootNetwork, virt.BootDisk)),
 				},
 			},
+			"loadparm": schema.StringAttribute{
+				MarkdownDescription: "What the firmware of an s390x guest is told with the device that it boots from, such as the number of an entry of its menu. Up to 8 of `A`–`Z`, `0`–`9`, `.` and blanks.",
+				Optional:            true,
+				Validators:          []validator.String{loadparm},
+			},
+			"kernel": schema.SingleNestedAttribute{
+				MarkdownDescription: "A kernel that the guest boots directly, without its firmware and its limits, so that the command line may be longer than 896 bytes. `boot` then says nothing.",
+				Optional:            true,
+				Attributes:          directKernelAttributes(),
+			},
 			"disks": schema.ListNestedAttribute{
-				MarkdownDescription: "Disks, in order.",
+				MarkdownDescription: "Disks, in order. They come and go while the guest runs; what else changes of one restarts it.",
 				Optional:            true,
 				Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
 				NestedObject:        schema.NestedAttributeObject{Attributes: diskAttributes()},
 			},
 			"interfaces": schema.ListNestedAttribute{
-				MarkdownDescription: "Network interfaces, in order.",
+				MarkdownDescription: "Network interfaces, in order. They come and go while the guest runs, and are plugged elsewhere; what else changes of one restarts it.",
 				Optional:            true,
 				Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
 				NestedObject:        schema.NestedAttributeObject{Attributes: interfaceAttributes()},
+			},
+			"consoles": schema.ListAttribute{
+				MarkdownDescription: "Types of the guest's consoles: `sclp`, `sclplm` (both s390x), `virtio` or `serial` (not s390x). The first is the one that is watched and that `virsh console` opens. Default: `[\"sclp\"]` on s390x, `[\"serial\"]` elsewhere, and what an imported guest has.",
+				ElementType:         types.StringType,
+				Optional:            true,
+				Computed:            true,
+				Validators: []validator.List{
+					listvalidator.SizeAtLeast(1),
+					listvalidator.ValueStringsAre(stringvalidator.OneOf("sclp", "sclplm", "virtio", "serial")),
+				},
+			},
+			"guest_agent": schema.BoolAttribute{
+				MarkdownDescription: "Whether the guest has the channel that QEMU's guest agent (`qemu-guest-agent`) uses. Default: `false`.",
+				Optional:            true,
+				Computed:            true,
+				Default:             booldefault.StaticBool(false),
 			},
 			"pxelinux_config": schema.StringAttribute{
 				MarkdownDescription: "The `id` of the `netboot_pxelinux_config` that the guest boots by. It orders the guest after its configuration, and lets the plan find out whether the guest would boot: whether its firmware asks for that file, its network serves it, and kernel and initrd fit.",
@@ -148,13 +206,55 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 			},
+			"addresses_from": schema.StringAttribute{
+				MarkdownDescription: "Who is asked for `addresses`: `lease` (libvirt's DHCP), `agent` (the guest agent, which also knows addresses of a bridge's DHCP) or `arp` (the host's table of neighbours). Default: `lease`.",
+				Optional:            true,
+				Computed:            true,
+				Default:             stringdefault.StaticString(string(virt.FromLeases)),
+				Validators:          []validator.String{stringvalidator.OneOf(string(virt.FromLeases), string(virt.FromAgent), string(virt.FromARP))},
+			},
 			"addresses": schema.ListAttribute{
-				MarkdownDescription: "Addresses that libvirt's DHCP leased to the guest.",
+				MarkdownDescription: "Addresses of the guest, as `addresses_from` knows them.",
 				ElementType:         types.StringType,
 				Computed:            true,
 			},
 			"timeouts": timeoutsAttribute(ctx),
 		},
+	}
+}
+
+func topologyAttribute(what string) schema.Int64Attribute {
+	return schema.Int64Attribute{
+		MarkdownDescription: what + " Default: 1.",
+		Optional:            true,
+		Computed:            true,
+		Default:             int64default.StaticInt64(1),
+		Validators:          []validator.Int64{int64validator.AtLeast(1)},
+	}
+}
+
+func directKernelAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"image": schema.StringAttribute{
+			MarkdownDescription: "The `id` of a `netboot_image`.",
+			Required:            true,
+		},
+		"cmdline": schema.StringAttribute{
+			MarkdownDescription: "Command line of the kernel.",
+			Optional:            true,
+			Validators:          []validator.String{kernelCommandLine},
+		},
+		"path":        computedString("Path of the kernel on the host."),
+		"initrd_path": computedString("Path of the initrd on the host, where the image has one."),
+	}
+}
+
+func bootsAttribute(what string) schema.BoolAttribute {
+	return schema.BoolAttribute{
+		MarkdownDescription: what + " Default: `true`.",
+		Optional:            true,
+		Computed:            true,
+		Default:             booldefault.StaticBool(true),
 	}
 }
 
@@ -182,6 +282,22 @@ func diskAttributes() map[string]schema.Attribute {
 			Computed:            true,
 			Default:             booldefault.StaticBool(false),
 		},
+		"cache": schema.StringAttribute{
+			MarkdownDescription: "How the host caches it: `none`, `writeback`, `writethrough`, `directsync` or `unsafe`. Default: QEMU's, `writeback`.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.OneOf("none", "writeback", "writethrough", "directsync", "unsafe")},
+		},
+		"discard": schema.StringAttribute{
+			MarkdownDescription: "Whether what the guest discards is given back to the host's file system: `unmap` or `ignore`. Default: QEMU's, `ignore`.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.OneOf("unmap", "ignore")},
+		},
+		"io": schema.StringAttribute{
+			MarkdownDescription: "How QEMU reads and writes it: `threads`, `native` (which needs `cache` `none` or `directsync`) or `io_uring`. Default: QEMU's, `threads`.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.OneOf("threads", "native", "io_uring")},
+		},
+		"boot": bootsAttribute("Whether the guest boots from it where `boot` has `disk`; of several, from the first."),
 	}
 }
 
@@ -201,6 +317,30 @@ func interfaceAttributes() map[string]schema.Attribute {
 			Optional:            true,
 			Computed:            true,
 		},
+		"model": schema.StringAttribute{
+			MarkdownDescription: "Model of the adapter. Default: `virtio`, which is what s390x guests can have.",
+			Optional:            true,
+			Computed:            true,
+			Default:             stringdefault.StaticString("virtio"),
+		},
+		"mtu": schema.Int64Attribute{
+			MarkdownDescription: "MTU that the guest is told. Default: the network's.",
+			Optional:            true,
+			Validators:          []validator.Int64{int64validator.Between(68, 65535)},
+		},
+		"vlan": schema.Int64Attribute{
+			MarkdownDescription: "Tag of the VLAN that it is in. libvirt takes it only on a network of Open vSwitch.",
+			Optional:            true,
+			Validators:          []validator.Int64{int64validator.Between(1, 4094), int64validator.AlsoRequires(path.MatchRelative().AtParent().AtName("network"))},
+		},
+		"link": schema.StringAttribute{
+			MarkdownDescription: "Whether its cable is plugged in: `up` or `down`. Default: `up`.",
+			Optional:            true,
+			Computed:            true,
+			Default:             stringdefault.StaticString(linkUp),
+			Validators:          []validator.String{stringvalidator.OneOf(linkUp, linkDown)},
+		},
+		"boot": bootsAttribute("Whether the guest boots from it where `boot` has `network`; of several, from the first."),
 	}
 }
 

@@ -105,6 +105,7 @@ func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, befor
 		})
 	}
 	all.Wait()
+	r.noteImage(ctx, *m, diags)
 	if diags.HasError() {
 		if err := r.remove(context.WithoutCancel(ctx), *m, published.without(before)); err != nil {
 			fail(diags, path.Empty(), "clean up after", m.subject(), err)
@@ -119,6 +120,22 @@ func (r *imageResource) note(m imageModel, kind string, file bootFileModel) {
 		return
 	}
 	r.plans.files.add(m.root()+"/"+file.Path.ValueString(), plannedFile{kind, uint64(file.SizeBytes.ValueInt64())})
+}
+
+// noteImage remembers the image's files for guests that boot it directly.
+func (r *imageResource) noteImage(ctx context.Context, m imageModel, diags *diag.Diagnostics) {
+	if m.TFTPRoot.IsUnknown() || m.Name.IsUnknown() {
+		return
+	}
+	kernel, initrd := m.file(ctx, "kernel", diags), m.file(ctx, "initrd", diags)
+	noted := plannedImage{known: kernel != nil && !kernel.Path.IsUnknown() && !m.Initrd.IsUnknown()}
+	if noted.known {
+		noted.kernel = kernel.Path.ValueString()
+	}
+	if initrd != nil {
+		noted.initrd, noted.known = initrd.Path.ValueString(), noted.known && !initrd.Path.IsUnknown()
+	}
+	r.plans.images.add(m.root()+"/"+m.Name.ValueString(), noted)
 }
 
 // describe reads the manifest where the image is described by one, and its files are not known yet.

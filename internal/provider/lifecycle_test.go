@@ -123,12 +123,17 @@ func TestLifecycleDomain(t *testing.T) {
 	}
 
 	// With a network that is not there it does not start, and gets its old definition back.
-	nowhere := strings.ReplaceAll(changed, `"lab"`, `"none"`)
+	nowhere := strings.NewReplacer(`"lab"`, `"none"`, "1GiB", "2GiB").Replace(changed)
 	if problems := c.apply(nowhere); !strings.Contains(problems.String(), "its old definition was put back, and the guest runs with it again") {
 		t.Errorf("apply: %v", problems)
 	}
 	if now := runningGuest(t, h); now.Interfaces[0].Network != "lab" {
 		t.Errorf("the host has %+v", now)
+	}
+	c.mustBeDone(changed)
+	// Nor does it change to it while it runs.
+	if problems := c.apply(strings.ReplaceAll(changed, `"lab"`, `"none"`)); !strings.Contains(problems.String(), `Unable to update domain "guest"`) {
+		t.Errorf("apply: %v", problems)
 	}
 	c.mustBeDone(changed)
 
@@ -205,6 +210,8 @@ func TestLifecycleFaults(t *testing.T) {
 			[]string{"Network", "NetworkGuests", "CreateNetwork", "UpdateNetwork"}},
 		{"netboot_domain", memoryDomain, strings.ReplaceAll(memoryDomain, "512MiB", "1GiB"), newGuestHost,
 			[]string{"Domain", "Capabilities", "Volume", "VolumeAt", "Addresses", "CreateDomain", "RedefineDomain", "BootDomain", "SetNote", "ShutDownDomain"}},
+		{"netboot_domain", memoryDomain, strings.ReplaceAll(memoryDomain, `"lab"}`, `"lab", "link": "down"}`), newGuestHost,
+			[]string{"Domain", "Volume", "RedefineDomain", "UpdateRunningDomain"}},
 	} {
 		t.Run(test.kind, func(t *testing.T) {
 			for _, method := range test.methods {

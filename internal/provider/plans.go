@@ -13,6 +13,7 @@ import (
 type plans struct {
 	roots    book[string]          // paths of TFTP roots, by id
 	files    book[plannedFile]     // files of images, by the id of the TFTP root, a slash and the path
+	images   book[plannedImage]    // by id
 	configs  book[pxelinux.Config] // by id
 	networks book[virt.Network]    // by name
 }
@@ -21,6 +22,12 @@ type plans struct {
 type plannedFile struct {
 	kind string // kernel or initrd
 	size uint64 // 0 while it is not known
+}
+
+// plannedImage are the paths of an image's files below the TFTP root.
+type plannedImage struct {
+	kernel, initrd string // initrd is "" where there is none
+	known          bool   // before the apply
 }
 
 // book keeps values by name for the time of a run, for several resources at once.

@@ -15,7 +15,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// shutdownPatience is how long a guest may take to shut down before it is killed for a change.
+// shutdownPatience is how long a guest may take to shut down before it is killed for a change, where
+// shutdown_timeout does not say.
 const shutdownPatience = 60 * time.Second
 
 type domainResource struct{ configured }
@@ -24,29 +25,39 @@ func newDomainResource() resource.Resource { return &domainResource{} }
 
 type domainModel struct {
 	placed
-	ID             types.String   `tfsdk:"id"`
-	Name           types.String   `tfsdk:"name"`
-	Arch           types.String   `tfsdk:"arch"`
-	Machine        types.String   `tfsdk:"machine"`
-	Accelerator    types.String   `tfsdk:"accelerator"`
-	CPU            types.String   `tfsdk:"cpu"`
-	VCPUs          types.Int64    `tfsdk:"vcpus"`
-	Memory         sizeValue      `tfsdk:"memory"`
-	MemoryBytes    types.Int64    `tfsdk:"memory_bytes"`
-	Autostart      types.Bool     `tfsdk:"autostart"`
-	Running        types.Bool     `tfsdk:"running"`
-	Boot           types.List     `tfsdk:"boot"`
-	Disks          types.List     `tfsdk:"disks"`
-	Interfaces     types.List     `tfsdk:"interfaces"`
-	PxelinuxConfig types.String   `tfsdk:"pxelinux_config"`
-	BootCheck      types.Object   `tfsdk:"boot_check"`
-	BootResult     types.Object   `tfsdk:"boot_result"`
-	Install        types.Object   `tfsdk:"install"`
-	Reinstall      types.String   `tfsdk:"reinstall"`
-	Installed      types.Bool     `tfsdk:"installed"`
-	UUID           types.String   `tfsdk:"uuid"`
-	Addresses      types.List     `tfsdk:"addresses"`
-	Timeouts       timeouts.Value `tfsdk:"timeouts"`
+	ID              types.String   `tfsdk:"id"`
+	Name            types.String   `tfsdk:"name"`
+	Arch            types.String   `tfsdk:"arch"`
+	Machine         types.String   `tfsdk:"machine"`
+	Accelerator     types.String   `tfsdk:"accelerator"`
+	CPU             types.String   `tfsdk:"cpu"`
+	CPUTopology     types.Object   `tfsdk:"cpu_topology"`
+	VCPUs           types.Int64    `tfsdk:"vcpus"`
+	MaxVCPUs        types.Int64    `tfsdk:"max_vcpus"`
+	Memory          sizeValue      `tfsdk:"memory"`
+	MemoryBytes     types.Int64    `tfsdk:"memory_bytes"`
+	MaxMemory       sizeValue      `tfsdk:"max_memory"`
+	MaxMemoryBytes  types.Int64    `tfsdk:"max_memory_bytes"`
+	Autostart       types.Bool     `tfsdk:"autostart"`
+	Running         types.Bool     `tfsdk:"running"`
+	ShutdownTimeout types.String   `tfsdk:"shutdown_timeout"`
+	Boot            types.List     `tfsdk:"boot"`
+	Loadparm        types.String   `tfsdk:"loadparm"`
+	Kernel          types.Object   `tfsdk:"kernel"`
+	Disks           types.List     `tfsdk:"disks"`
+	Interfaces      types.List     `tfsdk:"interfaces"`
+	Consoles        types.List     `tfsdk:"consoles"`
+	GuestAgent      types.Bool     `tfsdk:"guest_agent"`
+	PxelinuxConfig  types.String   `tfsdk:"pxelinux_config"`
+	BootCheck       types.Object   `tfsdk:"boot_check"`
+	BootResult      types.Object   `tfsdk:"boot_result"`
+	Install         types.Object   `tfsdk:"install"`
+	Reinstall       types.String   `tfsdk:"reinstall"`
+	Installed       types.Bool     `tfsdk:"installed"`
+	UUID            types.String   `tfsdk:"uuid"`
+	AddressesFrom   types.String   `tfsdk:"addresses_from"`
+	Addresses       types.List     `tfsdk:"addresses"`
+	Timeouts        timeouts.Value `tfsdk:"timeouts"`
 
 	phase     installPhase // of the installation, as the note has it
 	logGoesOn bool         // the console's log, from the installation to the boot from disk
@@ -99,16 +110,16 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
 	}
+	r.planKernel(ctx, &plan, &resp.Diagnostics)
 	plan.fillPlan(ctx, config, state, failed != nil, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
-	r.checkNetboot(ctx, plan.netboot(state), plan.starts(state, failed != nil) || plan.installs(state), &resp.Diagnostics)
+	r.checkNetboot(ctx, plan.netboot(state), plan.starts(ctx, state, failed != nil) || plan.installs(state), &resp.Diagnostics)
 	switch {
 	case state == nil || plan.replaces(*state):
 	case plan.installs(state):
 		plan.warnInstall(*state, &resp.Diagnostics)
-	case plan.restarts(*state) && state.Running.ValueBool() && plan.Running.ValueBool():
-		resp.Diagnostics.AddWarning(fmt.Sprintf("Domain %q will be restarted", plan.Name.ValueString()),
-			fmt.Sprintf("This change needs a new start: the guest is asked to shut down, is forced off if it has not after %v, and boots again.", shutdownPatience))
+	case state.Running.ValueBool() && plan.Running.ValueBool():
+		plan.announce(ctx, *state, &resp.Diagnostics)
 	}
 }
 
@@ -162,7 +173,11 @@ func (r *domainResource) Read(ctx context.Context, req resource.ReadRequest, res
 	ctx, cancel := bounded(ctx, state.Timeouts.Read, callTimeout, &resp.Diagnostics)
 	defer cancel()
 
-	err := r.read(ctx, &state, &resp.Diagnostics)
+	before := state
+	domain, err := r.read(ctx, &state, &resp.Diagnostics)
+	if err == nil {
+		err = r.showRunning(ctx, &state, before, domain, &resp.Diagnostics)
+	}
 	if isNotFound(err) {
 		resp.State.RemoveResource(ctx)
 		return
@@ -170,6 +185,10 @@ func (r *domainResource) Read(ctx context.Context, req resource.ReadRequest, res
 	if err != nil {
 		fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
 		return
+	}
+	if before.Running.ValueBool() && !state.Running.ValueBool() {
+		resp.Diagnostics.AddAttributeWarning(path.Root("running"), fmt.Sprintf("Domain %q does not run", state.Name.ValueString()),
+			fmt.Sprintf("The guest was running, and %s. The plan starts it again where running is true.", domain.Reason))
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	resp.Diagnostics.Append(domainIdentity.set(ctx, resp.Identity, state.placed, state.Name)...)
@@ -198,7 +217,7 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 			fail(&resp.Diagnostics, path.Root("install"), "install", plan.subject(), err)
 		}
 	}
-	starts := plan.Running.ValueBool() && (!state.Running.ValueBool() || plan.BootResult.IsUnknown() || plan.restarts(state) || installs)
+	starts := plan.Running.ValueBool() && (!state.Running.ValueBool() || plan.BootResult.IsUnknown() || plan.restarts(ctx, state) || installs)
 	now := &plan
 	if starts && !resp.Diagnostics.HasError() {
 		if err := r.boot(ctx, &plan, resp.Private, &resp.Diagnostics); err != nil {
@@ -220,10 +239,16 @@ func (r *domainResource) Delete(ctx context.Context, req resource.DeleteRequest,
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := bounded(ctx, state.Timeouts.Delete, callTimeout, &resp.Diagnostics)
+	ctx, cancel := bounded(ctx, state.Timeouts.Delete, callTimeout+state.patience(), &resp.Diagnostics)
 	defer cancel()
 
-	err := r.host.DeleteDomain(ctx, state.Name.ValueString())
+	var err error
+	if !state.ShutdownTimeout.IsNull() {
+		err = r.host.ShutDownDomain(ctx, state.Name.ValueString(), state.patience())
+	}
+	if err == nil {
+		err = r.host.DeleteDomain(ctx, state.Name.ValueString())
+	}
 	if err != nil && !isNotFound(err) {
 		fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
 	}
@@ -243,21 +268,25 @@ func (r *domainResource) change(ctx context.Context, plan *domainModel, state do
 	if err := r.host.RedefineDomain(ctx, domain); err != nil {
 		return path.Empty(), err
 	}
-	stops := !plan.Running.ValueBool() || plan.BootResult.IsUnknown() || plan.restarts(state) || plan.installs(&state)
-	if !stops || plan.phase == phaseInstalling {
+	stops := !plan.Running.ValueBool() || plan.BootResult.IsUnknown() || plan.restarts(ctx, state) || plan.installs(&state)
+	if plan.phase == phaseInstalling {
 		return path.Empty(), nil
 	}
-	return path.Root("running"), r.host.ShutDownDomain(ctx, plan.Name.ValueString(), shutdownPatience)
+	if !stops {
+		return r.changeLive(ctx, domain, *plan, state, diags)
+	}
+	err = r.host.ShutDownDomain(ctx, plan.Name.ValueString(), plan.patience())
+	if err != nil {
+		err = r.takeBack(ctx, state, err, diags)
+	}
+	return path.Root("running"), err
 }
 
 // putBack gives a guest that ran its old definition back, because with the new one it does not start.
 func (r *domainResource) putBack(ctx context.Context, state domainModel, cause error, diags *diag.Diagnostics) error {
-	old, _, err := r.domain(ctx, state, diags)
+	err := r.redefine(ctx, state, diags)
 	if err == nil {
-		err = r.host.RedefineDomain(ctx, old)
-	}
-	if err == nil {
-		err = r.host.StartDomain(ctx, old.Name)
+		err = r.host.StartDomain(ctx, state.Name.ValueString())
 	}
 	if err != nil {
 		return fmt.Errorf("%w; putting its old definition back failed too: %w", cause, err)
@@ -266,20 +295,20 @@ func (r *domainResource) putBack(ctx context.Context, state domainModel, cause e
 }
 
 // read takes over what the host has.
-func (r *domainResource) read(ctx context.Context, m *domainModel, diags *diag.Diagnostics) error {
+func (r *domainResource) read(ctx context.Context, m *domainModel, diags *diag.Diagnostics) (virt.Domain, error) {
 	domain, err := r.host.Domain(ctx, m.Name.ValueString())
 	if err != nil {
-		return err
+		return domain, err
 	}
 	imported := m.Memory.IsNull()
-	if err := r.fromDomain(ctx, m, domain, diags); err != nil {
-		return err
-	}
 	if imported {
 		m.fromNote(ctx, domain.Note, diags)
 	}
+	if err := r.fromDomain(ctx, m, domain, diags); err != nil {
+		return domain, err
+	}
 	m.fromInstallNote(ctx, domain, imported, diags)
-	return r.readAddresses(ctx, m, domain.State, diags)
+	return domain, r.readAddresses(ctx, m, domain.State, diags)
 }
 
 // refresh fills in what is known once the domain is there.
@@ -287,7 +316,8 @@ func (r *domainResource) refresh(ctx context.Context, m *domainModel, diags *dia
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	addresses, running := m.Addresses, m.Running
-	if err := r.read(ctx, m, diags); err != nil {
+	domain, err := r.read(ctx, m, diags)
+	if err != nil {
 		fail(diags, path.Empty(), "read", m.subject(), err)
 		m.forgetUnknown()
 	}
@@ -296,7 +326,7 @@ func (r *domainResource) refresh(ctx context.Context, m *domainModel, diags *dia
 	}
 	if running.ValueBool() && !m.Running.ValueBool() && !diags.HasError() {
 		diags.AddAttributeWarning(path.Root("running"), fmt.Sprintf("Domain %q does not run any more", m.Name.ValueString()),
-			"The guest was started and has ended since. The next plan shows it as stopped; for a guest that ends by itself, set running = false.")
+			fmt.Sprintf("The guest was started, and %s. The next plan shows it as stopped; for a guest that ends by itself, set running = false.", domain.Reason))
 	}
 	if !diags.HasError() {
 		m.Running = running // what it became since is for the next plan to find
@@ -306,7 +336,7 @@ func (r *domainResource) refresh(ctx context.Context, m *domainModel, diags *dia
 func (r *domainResource) readAddresses(ctx context.Context, m *domainModel, state virt.State, diags *diag.Diagnostics) error {
 	found := []string{}
 	if state == virt.Running && len(m.Interfaces.Elements()) > 0 {
-		addresses, err := r.host.Addresses(ctx, m.Name.ValueString())
+		addresses, err := r.host.Addresses(ctx, m.Name.ValueString(), virt.AddressSource(m.AddressesFrom.ValueString()))
 		if err != nil && !isNotFound(err) { // a network that is gone has no leases, but the guest is there
 			return err
 		}

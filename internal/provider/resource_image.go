@@ -146,6 +146,7 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		plan.setFile(ctx, kind, wanted, &resp.Diagnostics)
 		r.note(plan, kind, *wanted)
 	}
+	r.noteImage(ctx, plan, &resp.Diagnostics)
 	plan.checkNames(ctx, &resp.Diagnostics)
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)

@@ -80,6 +80,14 @@ func (v sizeValue) bytes() uint64 {
 	return bytes
 }
 
+// as is so many bytes, in the words of v where it says the same.
+func (v sizeValue) as(bytes uint64) sizeValue {
+	if v.IsNull() || v.IsUnknown() || v.bytes() != bytes {
+		return newSize(bytes)
+	}
+	return v
+}
+
 // unit is a unit of size with its bytes.
 type unit struct {
 	name  string

@@ -51,6 +51,9 @@ var (
 	commandLine  = rule{"command line", image.CheckCommandLine}
 	checksumList = rule{"checksum", checkChecksumList}
 
+	loadparm          = rule{"loadparm", checkLoadparm}
+	kernelCommandLine = rule{"command line", checkKernelCommandLine}
+
 	dnsmasqOption = rule{"option of dnsmasq", checkDnsmasqOption}
 )
 
@@ -130,4 +133,21 @@ func checkChecksumList(value string) error {
 		return fmt.Errorf("%q does not begin with file:; a manifest has several files, of which a list such as SHA256SUMS has the checksums", value)
 	}
 	return image.CheckReference(value)
+}
+
+var loadparmPattern = regexp.MustCompile(`^[A-Z0-9. ]{1,8}$`)
+
+// checkLoadparm accepts what libvirt keeps as it is written: it makes capitals of small letters.
+func checkLoadparm(value string) error {
+	if !loadparmPattern.MatchString(value) {
+		return fmt.Errorf("%q is not a load parameter: up to 8 of A-Z, 0-9, the dot and the blank, in capitals", value)
+	}
+	return nil
+}
+
+func checkKernelCommandLine(value string) error {
+	if value == "" || hasControl(value) {
+		return fmt.Errorf("%q is empty or has a control character, such as a line's end, which a kernel's command line cannot have", value)
+	}
+	return nil
 }

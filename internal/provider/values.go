@@ -52,6 +52,14 @@ func optional(value string) types.String {
 	return types.StringValue(value)
 }
 
+// optionalNumber is a number attribute that is null where libvirt has nothing.
+func optionalNumber(value uint) types.Int64 {
+	if value == 0 {
+		return types.Int64Null()
+	}
+	return types.Int64Value(int64(value))
+}
+
 // each is what f makes of each value; of none it is nil, which is a null list.
 func each[A, B any](values []A, f func(A) B) []B {
 	var made []B

@@ -3,9 +3,7 @@ package virt
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net/netip"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
@@ -21,15 +19,29 @@ type Domain struct {
 	Accelerator string // kvm, tcg
 	CPU         string // model or mode; "" lets libvirt choose
 	VCPUs       uint
+	MaxVCPUs    uint   // as many as it can get while it runs, and no fewer than VCPUs
 	Memory      uint64 // bytes
+	MaxMemory   uint64 // bytes; as much as a balloon can give it, and no less than Memory
+	Topology    Topology
+	Kernel      Kernel
+	Loadparm    string // what s390x firmware is told with the device that it boots from
 	Boot        []string
 	Disks       []Disk
 	Interfaces  []Interface
-	Note        string // what this program keeps with the domain; in its metadata
+	Consoles    []string // types; the first is the one that BootDomain gives; none is as it is
+	GuestAgent  bool     // has the channel of QEMU's guest agent
+	Note        string   // what this program keeps with the domain; in its metadata
 	Autostart   bool
 	State       State
-	Ended       End // how its last run ended, where it is off
+	Reason      Reason  // why it does not run, where it does not
+	Running     *Domain // as it runs now, where it does; the rest is as it is defined
 }
+
+// Topology is how processors are made up; all are zero where libvirt chooses.
+type Topology struct{ Sockets, Cores, Threads uint }
+
+// Kernel is what a guest boots directly, without its firmware: files on the host.
+type Kernel struct{ Path, Initrd, Cmdline string }
 
 // Boot classes of Domain.Boot.
 const (
@@ -44,6 +56,10 @@ type Disk struct {
 	Bus      string
 	Serial   string
 	ReadOnly bool
+	Cache    string // "" lets QEMU choose, as with the next two
+	Discard  string
+	IO       string
+	NoBoot   bool // is not booted from although the class of disks is
 }
 
 // Interface is a guest's network interface, on a libvirt network or on a bridge of the host.
@@ -51,37 +67,15 @@ type Interface struct {
 	Network string
 	Bridge  string
 	MAC     string
+	Model   string // "" lets libvirt choose
+	MTU     uint   // 0 is the network's
+	VLAN    uint   // 0 is none
+	Down    bool   // its link is down
+	NoBoot  bool   // is not booted from although the class of interfaces is
 }
 
-// State is what a domain does.
-type State int
-
-// States of a domain.
-const (
-	Off State = iota
-	Running
-	Paused
-	Crashed
-)
-
-// String is the state as a user knows it.
-func (s State) String() string { return [...]string{"off", "running", "paused", "crashed"}[s] }
-
-// stateOf maps libvirt's virDomainState.
-func stateOf(state int32) State {
-	switch libvirt.DomainState(state) {
-	case libvirt.DomainRunning, libvirt.DomainBlocked, libvirt.DomainShutdown:
-		return Running
-	case libvirt.DomainPaused, libvirt.DomainPmsuspended:
-		return Paused
-	case libvirt.DomainCrashed:
-		return Crashed
-	default:
-		return Off
-	}
-}
-
-// Domain looks a domain up by name, as it is defined, with its present state.
+// Domain looks a domain up by name, as it is defined, with its present state and, where it runs, as it
+// runs.
 func (h *Host) Domain(ctx context.Context, name string) (Domain, error) {
 	return call(ctx, h, func(l *libvirt.Libvirt) (Domain, error) {
 		domain, err := l.DomainLookupByName(name)
@@ -101,9 +95,25 @@ func (h *Host) Domain(ctx context.Context, name string) (Domain, error) {
 			return Domain{}, err
 		}
 		read, err := parseDomain(text)
-		read.State, read.Ended, read.Autostart = stateOf(state), endOf(state, reason), autostart == 1
+		if err != nil {
+			return Domain{}, err
+		}
+		read.State, read.Reason, read.Autostart = stateOf(state), reasonOf(state, reason), autostart == 1
+		if domain.ID >= 0 {
+			read.Running, err = runningDomain(l, domain)
+		}
 		return read, err
 	})
+}
+
+// runningDomain is the domain as it runs; nil where it has ended.
+func runningDomain(l *libvirt.Libvirt, domain libvirt.Domain) (*Domain, error) {
+	text, err := l.DomainGetXMLDesc(domain, 0)
+	if err != nil || hasEnded(l, domain) { // then it is as it is defined
+		return nil, err
+	}
+	running, err := parseDomain(text)
+	return &running, err
 }
 
 // CreateDomain defines a domain, which does not start. When the name is taken, it returns ErrExists.
@@ -320,34 +330,6 @@ func (h *Host) DeleteDomain(ctx context.Context, name string) error {
 			return err
 		}
 		return l.DomainUndefineFlags(domain, everything)
-	})
-}
-
-// Addresses are the addresses that libvirt's dnsmasq leased to a guest; one that is off has none.
-func (h *Host) Addresses(ctx context.Context, name string) ([]netip.Addr, error) {
-	return call(ctx, h, func(l *libvirt.Libvirt) ([]netip.Addr, error) {
-		domain, err := l.DomainLookupByName(name)
-		if err != nil {
-			return nil, err
-		}
-		if domain.ID < 0 {
-			return nil, nil
-		}
-		interfaces, err := l.DomainInterfaceAddresses(domain, uint32(libvirt.DomainInterfaceAddressesSrcLease), 0)
-		if err != nil {
-			return nil, err
-		}
-		var addresses []netip.Addr
-		for _, i := range interfaces {
-			for _, a := range i.Addrs {
-				address, err := netip.ParseAddr(a.Addr)
-				if err != nil {
-					return nil, fmt.Errorf("address of %q: %w", name, err)
-				}
-				addresses = append(addresses, address)
-			}
-		}
-		return addresses, nil
 	})
 }
 

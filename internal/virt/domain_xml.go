@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"libvirt.org/go/libvirtxml"
 )
@@ -15,21 +14,28 @@ import (
 func newDomainXML(d Domain) *libvirtxml.Domain {
 	return &libvirtxml.Domain{
 		Name:       d.Name,
+		Features:   newFeatures(d.Arch),
 		OnPoweroff: "destroy",
 		OnReboot:   "restart",
 		OnCrash:    "destroy",
 		Devices: &libvirtxml.DomainDeviceList{
-			Consoles: []libvirtxml.DomainConsole{{
-				Source: &libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}},
-				Target: &libvirtxml.DomainConsoleTarget{Type: consoleType(d.Arch)},
-			}},
+			Consoles: []libvirtxml.DomainConsole{newConsole(DefaultConsole(d.Arch))},
 		},
 	}
 }
 
-// consoleType is the console that the architecture's firmware writes to. On s390x that is SCLP,
+// newFeatures are what guests of an architecture need to hear that they shall shut down. Others have no
+// such thing, and libvirt refuses it for s390x.
+func newFeatures(arch string) *libvirtxml.DomainFeatureList {
+	if arch != "x86_64" {
+		return nil
+	}
+	return &libvirtxml.DomainFeatureList{ACPI: &libvirtxml.DomainFeature{}, APIC: &libvirtxml.DomainFeatureAPIC{}}
+}
+
+// DefaultConsole is the console that the architecture's firmware writes to. On s390x that is SCLP,
 // which Linux calls ttysclp0; https://libvirt.org/formatdomain.html#console.
-func consoleType(arch string) string {
+func DefaultConsole(arch string) string {
 	if arch == "s390x" {
 		return "sclp"
 	}
@@ -43,10 +49,10 @@ var domainTypes = map[string]string{"kvm": "kvm", "tcg": "qemu"}
 func (d Domain) applyTo(doc *libvirtxml.Domain) error {
 	doc.Type = domainTypes[d.Accelerator]
 	d.applyOS(doc)
-	doc.Memory = merged(doc.Memory, true, func(m *libvirtxml.DomainMemory) { m.Value, m.Unit = uint(d.Memory/1024), "KiB" })
-	doc.CurrentMemory = nil // or a balloon would keep the old size
-	doc.VCPU = merged(doc.VCPU, true, func(v *libvirtxml.DomainVCPU) { v.Value, v.Current = d.VCPUs, 0 })
+	d.applyMemory(doc)
+	d.applyVCPUs(doc)
 	d.applyCPU(doc)
+	d.applyTopology(doc)
 	if err := d.applyNote(doc); err != nil {
 		return err
 	}
@@ -56,7 +62,38 @@ func (d Domain) applyTo(doc *libvirtxml.Domain) error {
 	d.applyDisks(doc.Devices)
 	d.applyInterfaces(doc.Devices)
 	d.applyBootOrder(doc.Devices)
+	d.applyConsoles(doc.Devices)
+	d.applyGuestAgent(doc.Devices)
 	return nil
+}
+
+func (d Domain) applyMemory(doc *libvirtxml.Domain) {
+	most := max(d.MaxMemory, d.Memory)
+	doc.Memory = merged(doc.Memory, true, func(m *libvirtxml.DomainMemory) { m.Value, m.Unit = uint(most/1024), "KiB" })
+	doc.CurrentMemory = merged(doc.CurrentMemory, d.Memory != most, func(m *libvirtxml.DomainCurrentMemory) {
+		m.Value, m.Unit = uint(d.Memory/1024), "KiB"
+	})
+}
+
+func (d Domain) applyVCPUs(doc *libvirtxml.Domain) {
+	wanted := max(d.MaxVCPUs, d.VCPUs)
+	if current, most := vcpusOf(doc.VCPU); current == d.VCPUs && most == wanted {
+		return
+	}
+	doc.VCPUs = nil // the list of each of them, which libvirt makes anew
+	doc.VCPU = merged(doc.VCPU, true, func(v *libvirtxml.DomainVCPU) {
+		v.Value, v.Current = wanted, 0
+		if d.VCPUs != wanted {
+			v.Current = d.VCPUs
+		}
+	})
+}
+
+func vcpusOf(doc *libvirtxml.DomainVCPU) (current, most uint) {
+	if doc == nil {
+		return 0, 0
+	}
+	return cmp.Or(doc.Current, doc.Value), doc.Value
 }
 
 func (d Domain) applyOS(doc *libvirtxml.Domain) {
@@ -66,6 +103,7 @@ func (d Domain) applyOS(doc *libvirtxml.Domain) {
 	// "per-device boot elements cannot be used together with os/boot elements" (libvirt)
 	doc.OS.BootDevices = nil
 	doc.OS.Type = &libvirtxml.DomainOSType{Type: "hvm", Arch: d.Arch, Machine: d.Machine}
+	doc.OS.Kernel, doc.OS.Initrd, doc.OS.Cmdline = d.Kernel.Path, d.Kernel.Initrd, d.Kernel.Cmdline
 }
 
 // cpuModes are the values of Domain.CPU that are a mode and not a model's name.
@@ -89,6 +127,27 @@ func (d Domain) applyCPU(doc *libvirtxml.Domain) {
 	}
 }
 
+// applyTopology keeps what a topology has beside what d models, such as dies, where d says the same.
+func (d Domain) applyTopology(doc *libvirtxml.Domain) {
+	switch {
+	case topologyOf(doc.CPU) == d.Topology:
+		return
+	case doc.CPU == nil:
+		doc.CPU = &libvirtxml.DomainCPU{}
+	}
+	doc.CPU.Topology = nil
+	if t := d.Topology; t != (Topology{}) {
+		doc.CPU.Topology = &libvirtxml.DomainCPUTopology{Sockets: int(t.Sockets), Cores: int(t.Cores), Threads: int(t.Threads)}
+	}
+}
+
+func topologyOf(doc *libvirtxml.DomainCPU) Topology {
+	if doc == nil || doc.Topology == nil {
+		return Topology{}
+	}
+	return Topology{uint(doc.Topology.Sockets), uint(doc.Topology.Cores), uint(doc.Topology.Threads)}
+}
+
 func cpuOf(doc *libvirtxml.DomainCPU) string {
 	if doc == nil {
 		return ""
@@ -102,124 +161,6 @@ func cpuOf(doc *libvirtxml.DomainCPU) string {
 		return ""
 	}
 	return doc.Model.Value
-}
-
-// applyDisks makes the domain's disks those of d, in their order. A disk that stays keeps what d
-// does not model; drives of other kinds (CD-ROM, floppy) stay as they are.
-func (d Domain) applyDisks(devices *libvirtxml.DomainDeviceList) {
-	old := devices.Disks
-	devices.Disks = nil
-	for i, disk := range d.Disks {
-		var doc libvirtxml.DomainDisk
-		if at := slices.IndexFunc(old, func(o libvirtxml.DomainDisk) bool { return isDisk(o) && diskPath(o) == disk.Path }); at >= 0 {
-			doc = old[at]
-		}
-		disk.applyTo(&doc, i)
-		devices.Disks = append(devices.Disks, doc)
-	}
-	devices.Disks = append(devices.Disks, slices.DeleteFunc(slices.Clone(old), isDisk)...)
-}
-
-func (disk Disk) applyTo(doc *libvirtxml.DomainDisk, index int) {
-	doc.Device = "disk"
-	// type='file' with a path and not type='volume': AppArmor's virt-aa-helper denies the latter.
-	doc.Source = &libvirtxml.DomainDiskSource{File: &libvirtxml.DomainDiskSourceFile{File: disk.Path}}
-	doc.Driver = merged(doc.Driver, true, func(v *libvirtxml.DomainDiskDriver) { v.Name, v.Type = "qemu", disk.Format })
-	target := &libvirtxml.DomainDiskTarget{Dev: diskName(disk.Bus, index), Bus: disk.Bus}
-	if doc.Target == nil || *doc.Target != *target {
-		doc.Address = nil // it belongs to the bus that the disk was on
-	}
-	doc.Target = target
-	doc.Serial = disk.Serial
-	doc.ReadOnly = nil
-	if disk.ReadOnly {
-		doc.ReadOnly = &libvirtxml.DomainDiskReadOnly{}
-	}
-}
-
-// diskName is the name of the index-th disk of a bus, as libvirt asks for it: vda, vdb, … vdz, vdaa.
-func diskName(bus string, index int) string {
-	prefix := "sd"
-	if bus == "virtio" {
-		prefix = "vd"
-	}
-	letters := ""
-	for i := index; i >= 0; i = i/26 - 1 {
-		letters = string(rune('a'+i%26)) + letters
-	}
-	return prefix + letters
-}
-
-func isDisk(d libvirtxml.DomainDisk) bool { return d.Device == "" || d.Device == "disk" }
-
-func diskPath(d libvirtxml.DomainDisk) string {
-	if d.Source == nil || d.Source.File == nil {
-		return ""
-	}
-	return d.Source.File.File
-}
-
-// applyInterfaces makes the domain's interfaces those of d, in their order. One that stays, by its
-// MAC, keeps what d does not model.
-func (d Domain) applyInterfaces(devices *libvirtxml.DomainDeviceList) {
-	old := devices.Interfaces
-	devices.Interfaces = nil
-	for _, nic := range d.Interfaces {
-		doc := libvirtxml.DomainInterface{Model: &libvirtxml.DomainInterfaceModel{Type: "virtio"}}
-		if at := slices.IndexFunc(old, func(o libvirtxml.DomainInterface) bool { return macOf(o) == strings.ToLower(nic.MAC) }); at >= 0 {
-			doc = old[at]
-		}
-		nic.applyTo(&doc)
-		devices.Interfaces = append(devices.Interfaces, doc)
-	}
-}
-
-func (nic Interface) applyTo(doc *libvirtxml.DomainInterface) {
-	doc.MAC = &libvirtxml.DomainInterfaceMAC{Address: nic.MAC}
-	if now := parseInterface(*doc); now.Network == nic.Network && now.Bridge == nic.Bridge {
-		return
-	}
-	doc.Source = &libvirtxml.DomainInterfaceSource{}
-	if nic.Network != "" {
-		doc.Source.Network = &libvirtxml.DomainInterfaceSourceNetwork{Network: nic.Network}
-	} else {
-		doc.Source.Bridge = &libvirtxml.DomainInterfaceSourceBridge{Bridge: nic.Bridge}
-	}
-}
-
-func macOf(i libvirtxml.DomainInterface) string {
-	if i.MAC == nil {
-		return ""
-	}
-	return strings.ToLower(i.MAC.Address)
-}
-
-// applyBootOrder numbers the devices of each class of d.Boot in turn; the others do not boot.
-func (d Domain) applyBootOrder(devices *libvirtxml.DomainDeviceList) {
-	bootable := map[string][]**libvirtxml.DomainDeviceBoot{}
-	for i := range devices.Interfaces {
-		bootable[BootNetwork] = append(bootable[BootNetwork], &devices.Interfaces[i].Boot)
-	}
-	for i := range devices.Disks {
-		class := BootDisk
-		if !isDisk(devices.Disks[i]) {
-			class = "" // a CD-ROM or floppy drive, which no order names
-		}
-		bootable[class] = append(bootable[class], &devices.Disks[i].Boot)
-	}
-	order := uint(0)
-	for _, class := range d.Boot {
-		for _, boot := range bootable[class] {
-			order++
-			*boot = merged(*boot, true, func(b *libvirtxml.DomainDeviceBoot) { b.Order = order })
-		}
-		delete(bootable, class)
-	}
-	for _, others := range bootable {
-		for _, boot := range others {
-			*boot = nil
-		}
-	}
 }
 
 func parseDomain(text string) (Domain, error) {
@@ -237,70 +178,32 @@ func parseDomain(text string) (Domain, error) {
 		Machine:     doc.OS.Type.Machine,
 		Accelerator: accelerators[doc.Type],
 		CPU:         cpuOf(doc.CPU),
-		VCPUs:       doc.VCPU.Value,
-		Memory:      uint64(doc.Memory.Value) * 1024, // libvirt always writes KiB
-		Boot:        parseBootOrder(*doc.Devices),
+		MaxMemory:   uint64(doc.Memory.Value) * 1024, // libvirt always writes KiB
+		Topology:    topologyOf(doc.CPU),
+		Kernel:      Kernel{doc.OS.Kernel, doc.OS.Initrd, doc.OS.Cmdline},
+		Consoles:    consoleTypes(*doc.Devices),
+		GuestAgent:  slices.ContainsFunc(doc.Devices.Channels, isGuestAgent),
 		Note:        parseNote(doc.Metadata),
 	}
+	d.VCPUs, d.MaxVCPUs = vcpusOf(doc.VCPU)
+	d.Memory = d.MaxMemory
+	if doc.CurrentMemory != nil {
+		d.Memory = uint64(doc.CurrentMemory.Value) * 1024
+	}
+	d.Boot, d.Loadparm = parseBootOrder(*doc.Devices)
 	for _, disk := range doc.Devices.Disks {
 		if isDisk(disk) {
-			d.Disks = append(d.Disks, parseDisk(disk))
+			parsed := parseDisk(disk)
+			parsed.NoBoot = disk.Boot == nil && slices.Contains(d.Boot, BootDisk)
+			d.Disks = append(d.Disks, parsed)
 		}
 	}
 	for _, nic := range doc.Devices.Interfaces {
-		d.Interfaces = append(d.Interfaces, parseInterface(nic))
+		parsed := parseInterface(nic)
+		parsed.NoBoot = nic.Boot == nil && slices.Contains(d.Boot, BootNetwork)
+		d.Interfaces = append(d.Interfaces, parsed)
 	}
 	return d, nil
-}
-
-func parseDisk(doc libvirtxml.DomainDisk) Disk {
-	disk := Disk{Path: diskPath(doc), Serial: doc.Serial, ReadOnly: doc.ReadOnly != nil}
-	if doc.Driver != nil {
-		disk.Format = doc.Driver.Type
-	}
-	if doc.Target != nil {
-		disk.Bus = doc.Target.Bus
-	}
-	return disk
-}
-
-func parseInterface(doc libvirtxml.DomainInterface) Interface {
-	nic := Interface{MAC: macOf(doc)}
-	switch {
-	case doc.Source == nil:
-	case doc.Source.Network != nil:
-		nic.Network = doc.Source.Network.Network
-	case doc.Source.Bridge != nil:
-		nic.Bridge = doc.Source.Bridge.Bridge
-	}
-	return nic
-}
-
-// parseBootOrder reads the classes of the devices that boot, in order, each once.
-func parseBootOrder(devices libvirtxml.DomainDeviceList) []string {
-	type bootable struct {
-		class string
-		order uint
-	}
-	var found []bootable
-	for _, d := range devices.Disks {
-		if isDisk(d) && d.Boot != nil {
-			found = append(found, bootable{BootDisk, d.Boot.Order})
-		}
-	}
-	for _, i := range devices.Interfaces {
-		if i.Boot != nil {
-			found = append(found, bootable{BootNetwork, i.Boot.Order})
-		}
-	}
-	slices.SortFunc(found, func(a, b bootable) int { return cmp.Compare(a.order, b.order) })
-	var classes []string
-	for _, b := range found {
-		if !slices.Contains(classes, b.class) {
-			classes = append(classes, b.class)
-		}
-	}
-	return classes
 }
 
 // merged is the element after a change: nil when it is not wanted, else the old one or a new one

@@ -11,15 +11,17 @@ import (
 
 func fullDomain() Domain {
 	return Domain{
-		Name: "guest", Arch: "s390x", Machine: "s390-ccw-virtio", Accelerator: "tcg", CPU: "max", VCPUs: 2, Memory: 2 << 30,
-		Boot: []string{BootNetwork, BootDisk},
+		Name: "guest", Arch: "s390x", Machine: "s390-ccw-virtio", Accelerator: "tcg", CPU: "max", VCPUs: 2, MaxVCPUs: 8, Memory: 2 << 30, MaxMemory: 4 << 30,
+		Topology: Topology{2, 4, 1}, Loadparm: "LINUX", Consoles: []string{"sclp", "virtio"}, GuestAgent: true,
+		Kernel: Kernel{"/srv/kernel", "/srv/initrd", "a <b> & 'c'"},
+		Boot:   []string{BootNetwork, BootDisk},
 		Disks: []Disk{
 			{Path: "/images/one.qcow2", Format: "qcow2", Bus: "virtio", Serial: "disk-1"},
-			{Path: "/images/two.img", Format: "raw", Bus: "scsi", ReadOnly: true},
+			{Path: "/images/two.img", Format: "raw", Bus: "scsi", ReadOnly: true, Cache: "none", Discard: "unmap", IO: "native", NoBoot: true},
 		},
 		Interfaces: []Interface{
-			{Network: "lab", MAC: "52:54:00:00:00:01"},
-			{Bridge: "br0", MAC: "52:54:00:00:00:02"},
+			{Network: "lab", MAC: "52:54:00:00:00:01", Model: "virtio", NoBoot: true},
+			{Bridge: "br0", MAC: "52:54:00:00:00:02", Model: "virtio", MTU: 1400, VLAN: 42, Down: true},
 		},
 		Note: `{"<a>": "b & c"}`,
 	}
@@ -54,20 +56,20 @@ func TestParseDomainRefuses(t *testing.T) {
 }
 
 func TestBootOrder(t *testing.T) {
+	d := Domain{Loadparm: "2", Disks: make([]Disk, 2), Interfaces: []Interface{{NoBoot: true}, {}}}
 	for _, boot := range [][]string{nil, {BootNetwork}, {BootDisk}, {BootNetwork, BootDisk}, {BootDisk, BootNetwork}} {
 		devices := &libvirtxml.DomainDeviceList{
-			Disks:      []libvirtxml.DomainDisk{{}, {Device: "cdrom", Boot: &libvirtxml.DomainDeviceBoot{Order: 1}}, {Device: "disk"}},
-			Interfaces: []libvirtxml.DomainInterface{{Boot: &libvirtxml.DomainDeviceBoot{Order: 7, LoadParm: "2"}}, {}},
+			Disks:      []libvirtxml.DomainDisk{{}, {Device: "disk"}, {Device: "cdrom", Boot: &libvirtxml.DomainDeviceBoot{Order: 1}}},
+			Interfaces: []libvirtxml.DomainInterface{{Boot: &libvirtxml.DomainDeviceBoot{Order: 7}}, {}},
 		}
-		Domain{Boot: boot}.applyBootOrder(devices)
-		if got := parseBootOrder(*devices); !slices.Equal(got, boot) {
-			t.Errorf("written as %q, the boot order is read as %q", boot, got)
+		d.Boot = boot
+		d.applyBootOrder(devices)
+		got, loadparm := parseBootOrder(*devices)
+		if !slices.Equal(got, boot) || (loadparm == "2") != (boot != nil) {
+			t.Errorf("written as %q, the boot order is read as %q with %q", boot, got, loadparm)
 		}
-		if devices.Disks[1].Boot != nil {
-			t.Errorf("%q: the CD-ROM drive still boots", boot)
-		}
-		if first := devices.Interfaces[0].Boot; first != nil && first.LoadParm != "2" {
-			t.Errorf("%q: the load parameter is lost", boot)
+		if devices.Disks[2].Boot != nil || devices.Interfaces[0].Boot != nil {
+			t.Errorf("%q: a device boots that shall not", boot)
 		}
 	}
 }
@@ -90,5 +92,35 @@ func TestApplyCPU(t *testing.T) {
 		if got := cpuOf(doc.CPU); got != cpu {
 			t.Errorf("written as %q, the CPU is read as %q", cpu, got)
 		}
+	}
+}
+
+// TestApplyTopology holds that what is in a topology beside what is modelled stays where that is the same.
+func TestApplyTopology(t *testing.T) {
+	dies := libvirtxml.DomainCPUTopology{Sockets: 1, Dies: 2, Cores: 2, Threads: 1}
+	for _, test := range []struct {
+		wanted Topology
+		dies   int
+	}{{Topology{1, 2, 1}, 2}, {Topology{2, 2, 1}, 0}, {Topology{}, 0}} {
+		topology := dies
+		doc := &libvirtxml.Domain{CPU: &libvirtxml.DomainCPU{Topology: &topology}}
+		Domain{Topology: test.wanted}.applyTopology(doc)
+		if got := topologyOf(doc.CPU); got != test.wanted {
+			t.Errorf("written as %v, the topology is read as %v", test.wanted, got)
+		}
+		if doc.CPU.Topology != nil && doc.CPU.Topology.Dies != test.dies {
+			t.Errorf("%v: %d dies, want %d", test.wanted, doc.CPU.Topology.Dies, test.dies)
+		}
+	}
+}
+
+// TestKeepsTrunk holds that tags which the package does not model are not lost.
+func TestKeepsTrunk(t *testing.T) {
+	doc := libvirtxml.DomainInterface{VLan: &libvirtxml.DomainInterfaceVLan{Trunk: "yes", Tags: []libvirtxml.DomainInterfaceVLanTag{{ID: 1}, {ID: 2}}}}
+	nic := parseInterface(doc)
+	nic.Down = true
+	nic.applyTo(&doc)
+	if doc.VLan == nil || len(doc.VLan.Tags) != 2 {
+		t.Errorf("the trunk became %+v", doc.VLan)
 	}
 }

@@ -44,17 +44,14 @@ func (e End) String() string {
 	return [...]string{"in an unknown way", "by itself", "with a reboot", "with a power-off", "from the host", "with a crash"}[e]
 }
 
-// endOf maps libvirt's virDomainShutoffReason.
-func endOf(state, reason int32) End {
-	if libvirt.DomainState(state) != libvirt.DomainShutoff {
-		return EndUnknown
-	}
-	switch libvirt.DomainShutoffReason(reason) {
-	case libvirt.DomainShutoffShutdown:
+// End is how a run ended that has left a domain off for a reason.
+func (r Reason) End() End {
+	switch r {
+	case ShutDown:
 		return EndShutdown
-	case libvirt.DomainShutoffDestroyed:
+	case ForcedOff:
 		return EndDestroyed
-	case libvirt.DomainShutoffCrashed, libvirt.DomainShutoffFailed:
+	case HasCrashed, HasFailed:
 		return EndCrashed
 	default:
 		return EndUnknown
@@ -64,15 +61,16 @@ func endOf(state, reason int32) End {
 // noConsole is one that has ended.
 var noConsole = io.NopCloser(strings.NewReader(""))
 
-// InstallDomain runs a domain that is off, once: it boots from the network alone, and is off where it
+// InstallDomain runs a domain that is off, once: it boots from the network alone, by those of d's
+// interfaces that may boot and with its loadparm, and is off where it
 // reboots, powers off or crashes. libvirt keeps the definition beside that run, so the next start, by
 // whomever, is what the definition says. When it fails, the domain is off.
-func (h *Host) InstallDomain(ctx context.Context, name string) (*Installation, error) {
-	domain, text, err := h.definition(ctx, name)
+func (h *Host) InstallDomain(ctx context.Context, d Domain) (*Installation, error) {
+	domain, text, err := h.definition(ctx, d.Name)
 	if err != nil {
 		return nil, err
 	}
-	text, err = installationXML(text)
+	text, err = installationXML(text, d)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +78,7 @@ func (h *Host) InstallDomain(ctx context.Context, name string) (*Installation, e
 	if err != nil {
 		return nil, err
 	}
-	console, err := h.boot(ctx, name, func(l *libvirt.Libvirt) (libvirt.Domain, error) {
+	console, err := h.boot(ctx, d.Name, func(l *libvirt.Libvirt) (libvirt.Domain, error) {
 		// What libvirt saved of the guest's memory knows another disk than the one that is made now.
 		if saved, err := l.DomainHasManagedSaveImage(domain, 0); err == nil && saved == 1 {
 			if err := l.DomainManagedSaveRemove(domain, 0); err != nil {
@@ -142,7 +140,7 @@ func (h *Host) joinConsole(ctx context.Context, domain libvirt.Domain) (io.ReadC
 func (h *Host) pastEnding(ctx context.Context, name string) (<-chan Ending, error) {
 	d, err := h.Domain(ctx, name)
 	past := make(chan Ending, 1)
-	past <- Ending{How: d.Ended}
+	past <- Ending{How: d.Reason.End()}
 	return past, err
 }
 
@@ -168,13 +166,13 @@ func (h *Host) Installing(ctx context.Context, name string) (bool, error) {
 		if err := doc.Unmarshal(text); err != nil || doc.Devices == nil {
 			return false, err
 		}
-		classes := parseBootOrder(*doc.Devices)
+		classes, _ := parseBootOrder(*doc.Devices)
 		return doc.OnReboot == "destroy" && len(classes) == 1 && classes[0] == BootNetwork, nil
 	})
 }
 
-// installationXML is a definition changed for a run that installs.
-func installationXML(text string) (string, error) {
+// installationXML is a definition changed for a run that installs d.
+func installationXML(text string, d Domain) (string, error) {
 	var doc libvirtxml.Domain
 	if err := doc.Unmarshal(text); err != nil {
 		return "", err
@@ -183,7 +181,7 @@ func installationXML(text string) (string, error) {
 		doc.OS.BootDevices = nil // which cannot stand beside the devices' own order
 	}
 	if doc.Devices != nil {
-		Domain{Boot: []string{BootNetwork}}.applyBootOrder(doc.Devices)
+		Domain{Boot: []string{BootNetwork}, Interfaces: d.Interfaces, Loadparm: d.Loadparm}.applyBootOrder(doc.Devices)
 	}
 	doc.OnPoweroff, doc.OnReboot, doc.OnCrash = "destroy", "destroy", "destroy"
 	return doc.Marshal()

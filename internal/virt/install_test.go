@@ -15,7 +15,7 @@ import (
 func TestInstallationIsLost(t *testing.T) {
 	direct := givenGuest(t, "", waiting, "destroy")
 	p := newProxy(t, lab.Shared(t).URI)
-	run, err := open(t, p.URI).InstallDomain(t.Context(), "kept")
+	run, err := open(t, p.URI).InstallDomain(t.Context(), virt.Domain{Name: "kept"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestInstallationWithoutSavedMemory(t *testing.T) {
 		return out
 	}
 	virsh("managedsave", "kept")
-	run, err := h.InstallDomain(t.Context(), "kept")
+	run, err := h.InstallDomain(t.Context(), virt.Domain{Name: "kept"})
 	if err != nil {
 		t.Fatal(err)
 	}

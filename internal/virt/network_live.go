@@ -53,8 +53,9 @@ func (n Network) liveUpdates(wanted Network) (updates []liveUpdate, ok bool) {
 		return nil, false
 	}
 	updates, ok = from.dnsUpdates(to)
-	updates = append(updates, from.IPv4.liveUpdates(to.IPv4, isIPv4)...)
-	return append(updates, from.IPv6.liveUpdates(to.IPv6, isIPv6)...), ok
+	ipv4, keepsV4 := from.IPv4.liveUpdates(to.IPv4, isIPv4)
+	ipv6, keepsV6 := from.IPv6.liveUpdates(to.IPv6, isIPv6)
+	return slices.Concat(updates, ipv4, ipv6), ok && keepsV4 && keepsV6
 }
 
 // withoutLive is the part of a definition that has no live update.
@@ -75,36 +76,52 @@ func (n Network) withoutLive() Network {
 	return n
 }
 
-// liveUpdates turn one DHCP into the other, without a moment in which there is none, if possible.
-func (ip *IP) liveUpdates(wanted *IP, family func(*etree.Element) bool) []liveUpdate {
+// liveUpdates turn one DHCP into the other. It is not ok where there would be none for a moment, in which
+// libvirt forgets the bootfile: src/conf/network_conf.c, virNetworkIPDefFormat(), writes that beside a
+// range or a reservation alone, and libvirt copies a definition by writing and reading it.
+func (ip *IP) liveUpdates(wanted *IP, family func(*etree.Element) bool) (updates []liveUpdate, ok bool) {
 	if ip == nil || wanted == nil {
-		return nil
+		return nil, true
 	}
 	from, to := ip.DHCP.orNone(), wanted.DHCP.orNone()
 	first, last := from.rangeUpdates(to)
-	updates := slices.Concat(first, from.reservationUpdates(to), last)
+	updates = slices.Concat(first, from.reservationUpdates(to), last)
+	offers, boots := len(from.Ranges)+len(from.Reservations), from.Bootfile != "" || from.NextServer != ""
 	for i := range updates {
 		updates[i].family = family
+		switch updates[i].command {
+		case libvirt.NetworkUpdateCommandDelete:
+			offers--
+		case libvirt.NetworkUpdateCommandAddLast:
+			offers++
+		}
+		if offers == 0 && boots {
+			return nil, false
+		}
 	}
-	return updates
+	return updates, true
 }
 
 // rangeUpdates are those that come first, and those that come when there is something else to offer.
 func (d DHCP) rangeUpdates(wanted DHCP) (first, last []liveUpdate) {
 	const section = libvirt.NetworkSectionIPDhcpRange
 	sameLease := d.LeaseSeconds == wanted.LeaseSeconds
-	for _, r := range d.Ranges {
-		remove := liveUpdate{command: libvirt.NetworkUpdateCommandDelete, section: section, element: newElement("range", r, d.editRange)}
-		switch {
-		case !slices.Contains(wanted.Ranges, r):
-			last = append(last, remove)
-		case !sameLease: // libvirt knows a range by its ends alone
-			first = append(first, remove)
-		}
+	remove := func(r Range) liveUpdate {
+		return liveUpdate{command: libvirt.NetworkUpdateCommandDelete, section: section, element: newElement("range", r, d.editRange)}
 	}
 	for _, r := range wanted.Ranges {
-		if !sameLease || !slices.Contains(d.Ranges, r) {
-			first = append(first, liveUpdate{command: libvirt.NetworkUpdateCommandAddLast, section: section, element: newElement("range", r, wanted.editRange)})
+		known := slices.Contains(d.Ranges, r)
+		if known && sameLease {
+			continue
+		}
+		if known { // libvirt knows a range by its ends alone
+			first = append(first, remove(r))
+		}
+		first = append(first, liveUpdate{command: libvirt.NetworkUpdateCommandAddLast, section: section, element: newElement("range", r, wanted.editRange)})
+	}
+	for _, r := range d.Ranges {
+		if !slices.Contains(wanted.Ranges, r) {
+			last = append(last, remove(r))
 		}
 	}
 	return first, last

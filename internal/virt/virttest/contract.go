@@ -46,16 +46,17 @@ type API interface {
 	Firmware(ctx context.Context) ([]byte, error)
 	Domain(ctx context.Context, name string) (virt.Domain, error)
 	DomainNames(ctx context.Context) ([]string, error)
-	Addresses(ctx context.Context, name string) ([]netip.Addr, error)
+	Addresses(ctx context.Context, name string, from virt.AddressSource) ([]netip.Addr, error)
 	CreateDomain(ctx context.Context, d virt.Domain) error
 	RedefineDomain(ctx context.Context, d virt.Domain) error
+	UpdateRunningDomain(ctx context.Context, d virt.Domain) error
 	SetNote(ctx context.Context, name, note string) error
 	StartDomain(ctx context.Context, name string) error
 	BootDomain(ctx context.Context, name string) (io.ReadCloser, error)
 	OpenConsole(ctx context.Context, name string) (io.ReadCloser, error)
 	RebootDomain(ctx context.Context, name string) error
 	ResetDomain(ctx context.Context, name string) error
-	InstallDomain(ctx context.Context, name string) (*virt.Installation, error)
+	InstallDomain(ctx context.Context, d virt.Domain) (*virt.Installation, error)
 	JoinInstallation(ctx context.Context, name string) (*virt.Installation, error)
 	Installing(ctx context.Context, name string) (bool, error)
 	ShutDownDomain(ctx context.Context, name string, patience time.Duration) error

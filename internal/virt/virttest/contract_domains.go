@@ -111,11 +111,12 @@ var domainChecks = []check{
 	{"a domain that is not there", func(t *testing.T, s Subject) {
 		_, err := s.Domain(t.Context(), domainName)
 		refused(t, "Domain", err, virt.ErrNotFound)
-		_, err = s.Addresses(t.Context(), domainName)
+		_, err = s.Addresses(t.Context(), domainName, virt.FromLeases)
 		refused(t, "Addresses", err, virt.ErrNotFound)
 		_, err = s.BootDomain(t.Context(), domainName)
 		refused(t, "BootDomain", err, virt.ErrNotFound)
 		refused(t, "RedefineDomain", s.RedefineDomain(t.Context(), bareDomain()), virt.ErrNotFound)
+		refused(t, "UpdateRunningDomain", s.UpdateRunningDomain(t.Context(), bareDomain()), virt.ErrNotFound)
 		refused(t, "SetNote", s.SetNote(t.Context(), domainName, "note"), virt.ErrNotFound)
 		refused(t, "StartDomain", s.StartDomain(t.Context(), domainName), virt.ErrNotFound)
 		refused(t, "ShutDownDomain", s.ShutDownDomain(t.Context(), domainName, time.Second), virt.ErrNotFound)
@@ -163,9 +164,14 @@ var domainChecks = []check{
 		if err != nil || !slices.Equal(guests, []string{domainName}) {
 			t.Errorf("NetworkGuests returned %q, %v", guests, err)
 		}
-		addresses, err := s.Addresses(t.Context(), domainName)
+		addresses, err := s.Addresses(t.Context(), domainName, virt.FromLeases)
 		if err != nil || len(addresses) > 0 {
 			t.Errorf("Addresses of a guest without a lease returned %v, %v", addresses, err)
+		}
+		for _, from := range []virt.AddressSource{virt.FromAgent, virt.FromARP} {
+			if addresses, err := s.Addresses(t.Context(), domainName, from); err != nil || len(addresses) > 0 {
+				t.Errorf("Addresses of a guest without any, from %s, returned %v, %v", from, addresses, err)
+			}
 		}
 		d.VCPUs, d.State = 2, virt.Running
 		done(t, "RedefineDomain", s.RedefineDomain(t.Context(), d))
@@ -176,9 +182,9 @@ var domainChecks = []check{
 			done(t, "KillDomain", s.KillDomain(t.Context(), domainName))
 			wantState(t, s, virt.Off)
 		}
-		d.State = virt.Off
+		d.State, d.Reason = virt.Off, virt.ForcedOff
 		wantDomain(t, s, d)
-		addresses, err = s.Addresses(t.Context(), domainName)
+		addresses, err = s.Addresses(t.Context(), domainName, virt.FromLeases)
 		if err != nil || len(addresses) > 0 {
 			t.Errorf("Addresses of a guest that is off returned %v, %v", addresses, err)
 		}
@@ -190,6 +196,23 @@ var domainChecks = []check{
 		done(t, "ShutDownDomain", s.ShutDownDomain(t.Context(), domainName, 500*time.Millisecond))
 		wantState(t, s, virt.Off)
 	}},
+	{"a domain says why it does not run", func(t *testing.T, s Subject) {
+		d := bareDomain()
+		givenDomain(t, s, d)
+		wantReason(t, s, virt.NoReason)
+		console, err := s.BootDomain(t.Context(), domainName)
+		done(t, "BootDomain", err)
+		readAll(t, console)
+		done(t, "Close", console.Close())
+		wantReason(t, s, virt.HasCrashed)
+		done(t, "DeleteDomain", s.DeleteDomain(t.Context(), domainName))
+		givenWaitingDomain(t, s)
+		done(t, "StartDomain", s.StartDomain(t.Context(), domainName))
+		wantReason(t, s, virt.NoReason)
+		done(t, "KillDomain", s.KillDomain(t.Context(), domainName))
+		wantReason(t, s, virt.ForcedOff)
+	}},
+	{"a running domain changes, and its definition does not", runningDomainChanges},
 	{"a running domain is deleted", func(t *testing.T, s Subject) {
 		givenWaitingDomain(t, s)
 		done(t, "StartDomain", s.StartDomain(t.Context(), domainName))
@@ -265,6 +288,23 @@ var domainChanges = map[string]func(d *virt.Domain){
 	"boot from disk":  func(d *virt.Domain) { d.Boot = []string{virt.BootDisk} },
 	"boot from both":  func(d *virt.Domain) { d.Boot = []string{virt.BootDisk, virt.BootNetwork} },
 	"boot not at all": func(d *virt.Domain) { d.Boot = nil },
+	"more VCPUs":      func(d *virt.Domain) { d.MaxVCPUs = 8 },
+	"more memory":     func(d *virt.Domain) { d.MaxMemory = 1 << 30 },
+	"topology":        func(d *virt.Domain) { d.Topology = virt.Topology{Sockets: 1, Cores: 2, Threads: 1} },
+	"kernel":          func(d *virt.Domain) { d.Kernel = virt.Kernel{Path: "/srv/kernel", Cmdline: "a <b> & 'c'"} },
+	"kernel's initrd": func(d *virt.Domain) { d.Kernel = virt.Kernel{Path: "/srv/kernel", Initrd: "/srv/initrd"} },
+	"loadparm":        func(d *virt.Domain) { d.Loadparm = "LINUX" },
+	"consoles":        func(d *virt.Domain) { d.Consoles = []string{"sclp", "sclplm", "virtio"} },
+	"other console":   func(d *virt.Domain) { d.Consoles = []string{"virtio"} },
+	"guest agent":     func(d *virt.Domain) { d.GuestAgent = true },
+	"disk cache":      func(d *virt.Domain) { d.Disks[0].Cache, d.Disks[0].IO = "none", "native" },
+	"disk discard":    func(d *virt.Domain) { d.Disks[0].Discard = "unmap" },
+	"disk boot":       func(d *virt.Domain) { d.Disks[0].NoBoot = true },
+	"model":           func(d *virt.Domain) { d.Interfaces[0].Model = "e1000" },
+	"MTU":             func(d *virt.Domain) { d.Interfaces[0].MTU = 1400 },
+	"VLAN":            func(d *virt.Domain) { d.Interfaces[0].VLAN = 42 },
+	"link":            func(d *virt.Domain) { d.Interfaces[0].Down = true },
+	"interface boot":  func(d *virt.Domain) { d.Interfaces[0].NoBoot = true },
 	"disk path":       func(d *virt.Domain) { d.Disks[0].Path = path.Join(poolPath, "other") },
 	"disk format":     func(d *virt.Domain) { d.Disks[0].Format = "qcow2" },
 	"disk bus":        func(d *virt.Domain) { d.Disks[1].Bus = "scsi" },
@@ -277,7 +317,7 @@ var domainChanges = map[string]func(d *virt.Domain){
 	"MAC":             func(d *virt.Domain) { d.Interfaces[0].MAC = "52:54:00:00:01:03" },
 	"bridge":          func(d *virt.Domain) { d.Interfaces[1].Bridge = "br1" },
 	"network for bridge": func(d *virt.Domain) {
-		d.Interfaces[0] = virt.Interface{Bridge: "br0", MAC: d.Interfaces[0].MAC}
+		d.Interfaces[0] = virt.Interface{Bridge: "br0", MAC: d.Interfaces[0].MAC, Model: "virtio"}
 	},
 	"fewer interfaces": func(d *virt.Domain) { d.Interfaces = d.Interfaces[1:] },
 	"no interfaces":    func(d *virt.Domain) { d.Interfaces, d.Boot = nil, []string{virt.BootDisk} },
@@ -289,7 +329,7 @@ var domainChanges = map[string]func(d *virt.Domain){
 func bareDomain() virt.Domain {
 	return virt.Domain{
 		Name: domainName, Arch: "s390x", Machine: "s390-ccw-virtio", Accelerator: "tcg",
-		CPU: "qemu", VCPUs: 1, Memory: 512 << 20,
+		CPU: "qemu", VCPUs: 1, Memory: 512 << 20, Consoles: []string{"sclp"},
 	}
 }
 
@@ -305,8 +345,8 @@ func fullDomain(t *testing.T, s Subject) virt.Domain {
 		{Path: path.Join(poolPath, "two"), Format: "qcow2", Bus: "virtio", ReadOnly: true},
 	}
 	d.Interfaces = []virt.Interface{
-		{Network: networkName, MAC: "52:54:00:00:01:01"},
-		{Bridge: "br0", MAC: "52:54:00:00:01:02"},
+		{Network: networkName, MAC: "52:54:00:00:01:01", Model: "virtio"},
+		{Bridge: "br0", MAC: "52:54:00:00:01:02", Model: "virtio"},
 	}
 	d.Note = `{"<a>": "b & c"}`
 	d.Autostart = true
@@ -319,7 +359,7 @@ func givenWaitingDomain(t *testing.T, s Subject) virt.Domain {
 	givenNetwork(t, s, plainNetwork())
 	d := bareDomain()
 	d.Boot = []string{virt.BootNetwork}
-	d.Interfaces = []virt.Interface{{Network: networkName, MAC: "52:54:00:00:01:01"}}
+	d.Interfaces = []virt.Interface{{Network: networkName, MAC: "52:54:00:00:01:01", Model: "virtio"}}
 	givenDomain(t, s, d)
 	return d
 }
@@ -335,7 +375,8 @@ func wantDomain(t *testing.T, s Subject, want virt.Domain) virt.Domain {
 	t.Helper()
 	read, err := s.Domain(t.Context(), want.Name)
 	done(t, "Domain", err)
-	want.UUID, want.Machine, want.Ended = read.UUID, read.Machine, read.Ended
+	want.UUID, want.Machine, want.Running = read.UUID, read.Machine, read.Running
+	want.MaxVCPUs, want.MaxMemory = max(want.MaxVCPUs, want.VCPUs), max(want.MaxMemory, want.Memory)
 	if !reflect.DeepEqual(read, want) {
 		t.Errorf("Domain returned\n%+v, want\n%+v", read, want)
 	}
@@ -371,4 +412,89 @@ func readAll(t *testing.T, console io.Reader) string {
 	text, err := io.ReadAll(console)
 	done(t, "Read", err)
 	return string(text)
+}
+
+func wantReason(t *testing.T, s Subject, want virt.Reason) {
+	t.Helper()
+	if read, err := s.Domain(t.Context(), domainName); err != nil || read.Reason != want {
+		t.Errorf("the domain does not run because %s (%v), want: %s", read.Reason, err, want)
+	}
+}
+
+// runningDomainChanges has a guest whose firmware runs, which is slow to give devices back.
+func runningDomainChanges(t *testing.T, s Subject) {
+	d := givenWaitingDomain(t, s)
+	done(t, "UpdateRunningDomain of one that is off", s.UpdateRunningDomain(t.Context(), d))
+	if read, err := s.Domain(t.Context(), domainName); err != nil || read.Running != nil {
+		t.Errorf("a domain that is off runs as %+v (%v)", read.Running, err)
+	}
+	other := plainNetwork()
+	other.Name, other.Bridge, other.IPv4 = networkName+"-2", "", nil
+	givenNetwork(t, s, other)
+	givenPool(t, s, true)
+	for _, name := range []string{"one", "two"} {
+		done(t, "CreateVolume", s.CreateVolume(t.Context(), virt.Volume{Pool: poolName, Name: name, Format: "raw", Capacity: 1 << 20}))
+	}
+	d.MaxVCPUs, d.MaxMemory = 3, 1<<30
+	done(t, "RedefineDomain", s.RedefineDomain(t.Context(), d))
+	done(t, "StartDomain", s.StartDomain(t.Context(), domainName))
+	defined := wantDomain(t, s, withState(d, virt.Running))
+	wantRunning(t, s, d)
+
+	changed := d
+	changed.VCPUs = 2
+	changed.Disks = []virt.Disk{
+		{Path: path.Join(poolPath, "one"), Format: "raw", Bus: "virtio", Serial: "ONE"},
+		{Path: path.Join(poolPath, "two"), Format: "raw", Bus: "scsi", Cache: "none"},
+	}
+	changed.Interfaces = []virt.Interface{
+		{Network: other.Name, MAC: d.Interfaces[0].MAC, Model: "virtio", Down: true},
+		{Network: networkName, MAC: "52:54:00:00:01:09", Model: "virtio"},
+	}
+	for range 2 { // the second finds nothing to do
+		done(t, "UpdateRunningDomain", s.UpdateRunningDomain(t.Context(), changed))
+		wantRunning(t, s, changed)
+	}
+	missing := changed
+	missing.Disks = append(slices.Clone(changed.Disks), virt.Disk{Path: path.Join(poolPath, "none"), Format: "raw", Bus: "virtio"})
+	failed(t, "UpdateRunningDomain with a disk that is not there", s.UpdateRunningDomain(t.Context(), missing))
+	wantRunning(t, s, changed)
+
+	changed.Disks, changed.Interfaces = nil, d.Interfaces
+	done(t, "UpdateRunningDomain", s.UpdateRunningDomain(t.Context(), changed))
+	wantRunning(t, s, changed)
+	if read := wantDomain(t, s, withState(d, virt.Running)); read.Machine != defined.Machine {
+		t.Errorf("the definition became %+v", read)
+	}
+}
+
+func withState(d virt.Domain, state virt.State) virt.Domain {
+	d.State = state
+	return d
+}
+
+// wantRunning compares the running domain's processors, disks and interfaces, but for what only a
+// definition says.
+func wantRunning(t *testing.T, s Subject, want virt.Domain) {
+	t.Helper()
+	read, err := s.Domain(t.Context(), want.Name)
+	done(t, "Domain", err)
+	if read.Running == nil {
+		t.Fatalf("the domain does not run: %+v", read)
+	}
+	now := read.Running
+	for i := range now.Disks {
+		now.Disks[i].NoBoot = false
+	}
+	for i := range now.Interfaces {
+		now.Interfaces[i].NoBoot, now.Interfaces[i].MTU = false, 0
+	}
+	if now.VCPUs != want.VCPUs || !sameSet(now.Disks, want.Disks) || !sameSet(now.Interfaces, want.Interfaces) {
+		t.Errorf("the domain runs with\n%+v, want\n%+v", *now, want)
+	}
+}
+
+// sameSet compares without regard to order.
+func sameSet[T comparable](a, b []T) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(value T) bool { return !slices.Contains(b, value) })
 }

@@ -131,6 +131,17 @@ var networkChecks = []check{
 		done(t, "UpdateNetwork", s.UpdateNetwork(t.Context(), n))
 		wantNetwork(t, s, n)
 	}},
+	{"a network keeps its bootfile when all that it offers changes", func(t *testing.T, s Subject) {
+		n := plainNetwork()
+		n.IPv4.DHCP = &virt.DHCP{
+			Ranges:   []virt.Range{{Start: "192.168.166.10", End: "192.168.166.19"}},
+			Bootfile: "pxelinux", LeaseSeconds: 3600,
+		}
+		givenNetwork(t, s, n)
+		n.IPv4.DHCP.LeaseSeconds = 7200
+		done(t, "UpdateNetwork", s.UpdateNetwork(t.Context(), n))
+		wantNetwork(t, s, n)
+	}},
 	{"a network changes, one attribute after the other", func(t *testing.T, s Subject) {
 		n := fullNetwork(t, s)
 		givenNetwork(t, s, n)

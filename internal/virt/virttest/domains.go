@@ -1,11 +1,13 @@
 package virttest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,8 +18,10 @@ import (
 // domain is a domain and, while it runs, its end.
 type domain struct {
 	virt.Domain
+	running   virt.Domain   // as it started and was changed since
 	ended     chan struct{} // closes when the guest ends
 	installs  bool          // this run does
+	how       virt.End      // how the last run ended, as events tell it
 	addresses []netip.Addr
 }
 
@@ -29,7 +33,10 @@ func (h *Host) Domain(ctx context.Context, name string) (virt.Domain, error) {
 			return virt.Domain{}, err
 		}
 		read := cloneDomain(d.Domain)
-		read.Ended = endOf(d)
+		if d.State != virt.Off {
+			running := cloneDomain(d.running)
+			read.Running = &running
+		}
 		return read, nil
 	})
 }
@@ -40,7 +47,7 @@ func (h *Host) CreateDomain(ctx context.Context, d virt.Domain) error {
 		if h.domains[d.Name] != nil {
 			return exists("domain", d.Name)
 		}
-		d.UUID, d.State = uuid.NewString(), virt.Off
+		d.UUID, d.State, d.Reason, d.Running = uuid.NewString(), virt.Off, virt.NoReason, nil
 		if err := h.complete(&d); err != nil {
 			return err
 		}
@@ -56,7 +63,7 @@ func (h *Host) RedefineDomain(ctx context.Context, d virt.Domain) error {
 		if err != nil {
 			return err
 		}
-		d.UUID, d.State, d.Ended = old.UUID, old.State, old.Ended
+		d.UUID, d.State, d.Reason, d.Running = old.UUID, old.State, old.Reason, nil
 		if err := h.complete(&d); err != nil {
 			return err
 		}
@@ -70,6 +77,18 @@ func (h *Host) complete(d *virt.Domain) error {
 	if _, err := h.offers.Accelerator(d.Arch, d.Accelerator); err != nil {
 		return err
 	}
+	d.MaxVCPUs, d.MaxMemory = max(d.MaxVCPUs, d.VCPUs), max(d.MaxMemory, d.Memory)
+	if len(d.Consoles) == 0 {
+		d.Consoles = []string{virt.DefaultConsole(d.Arch)}
+	}
+	d.Disks, d.Interfaces = clone(d.Disks), clone(d.Interfaces)
+	for i := range d.Interfaces {
+		d.Interfaces[i].Model = cmp.Or(d.Interfaces[i].Model, "virtio")
+		d.Interfaces[i].NoBoot = d.Interfaces[i].NoBoot && slices.Contains(d.Boot, virt.BootNetwork)
+	}
+	for i := range d.Disks {
+		d.Disks[i].NoBoot = d.Disks[i].NoBoot && slices.Contains(d.Boot, virt.BootDisk)
+	}
 	if d.Arch != "s390x" {
 		return nil
 	}
@@ -80,6 +99,25 @@ func (h *Host) complete(d *virt.Domain) error {
 		d.CPU = "qemu"
 	}
 	return nil
+}
+
+// UpdateRunningDomain makes of a running guest what can be made of it without a new start.
+func (h *Host) UpdateRunningDomain(ctx context.Context, wanted virt.Domain) error {
+	return h.onDomain(ctx, "UpdateRunningDomain", wanted.Name, func(d *domain) error {
+		if d.State == virt.Off {
+			return nil
+		}
+		if err := h.complete(&wanted); err != nil {
+			return err
+		}
+		if err := h.has(wanted); err != nil {
+			return err
+		}
+		now := &d.running
+		now.Disks, now.Interfaces, now.Memory = clone(wanted.Disks), clone(wanted.Interfaces), wanted.Memory
+		now.VCPUs = max(now.VCPUs, wanted.VCPUs)
+		return nil
+	})
 }
 
 // SetNote keeps a text with a domain.
@@ -159,13 +197,22 @@ func (h *Host) start(d *domain) error {
 		return err
 	}
 	if h.scriptOf(d).ends {
-		d.end(virt.EndCrashed)
+		d.end(virt.HasCrashed)
 	}
 	return nil
 }
 
 // run makes the domain run, where it has all that it needs.
 func (h *Host) run(d *domain) error {
+	if err := h.has(d.Domain); err != nil {
+		return err
+	}
+	d.State, d.Reason, d.ended, d.installs, d.running = virt.Running, virt.NoReason, make(chan struct{}), false, cloneDomain(d.Domain)
+	return nil
+}
+
+// has says what is missing of what a guest needs to run.
+func (h *Host) has(d virt.Domain) error {
 	for _, i := range d.Interfaces {
 		if i.Network == "" {
 			continue
@@ -176,28 +223,34 @@ func (h *Host) run(d *domain) error {
 			return fmt.Errorf("network %q is not active", i.Network)
 		}
 	}
+	files := []string{d.Kernel.Path, d.Kernel.Initrd}
 	for _, disk := range d.Disks {
-		if h.files[disk.Path] == nil {
-			return fmt.Errorf("cannot access storage file %q: No such file or directory", disk.Path)
+		files = append(files, disk.Path)
+	}
+	for _, file := range files {
+		if file != "" && h.files[file] == nil {
+			return fmt.Errorf("cannot access storage file %q: No such file or directory", file)
 		}
 	}
-	d.State, d.ended, d.installs = virt.Running, make(chan struct{}), false
 	return nil
 }
 
 // end makes the domain off, if it is not.
-func (d *domain) end(how virt.End) {
+func (d *domain) end(reason virt.Reason) { d.endAs(reason.End(), reason) }
+
+// endAs is end with what only events tell.
+func (d *domain) endAs(how virt.End, reason virt.Reason) {
 	if d.State == virt.Off {
 		return
 	}
-	d.State, d.Ended = virt.Off, how
+	d.State, d.Reason, d.how = virt.Off, reason, how
 	close(d.ended)
 }
 
 // KillDomain ends a guest at once.
 func (h *Host) KillDomain(ctx context.Context, name string) error {
 	return h.onDomain(ctx, "KillDomain", name, func(d *domain) error {
-		d.end(virt.EndDestroyed)
+		d.end(virt.ForcedOff)
 		return nil
 	})
 }
@@ -205,7 +258,7 @@ func (h *Host) KillDomain(ctx context.Context, name string) error {
 // ShutDownDomain ends a guest, which always does what it is asked, at once.
 func (h *Host) ShutDownDomain(ctx context.Context, name string, _ time.Duration) error {
 	return h.onDomain(ctx, "ShutDownDomain", name, func(d *domain) error {
-		d.end(virt.EndShutdown)
+		d.end(virt.ShutDown)
 		return nil
 	})
 }
@@ -213,16 +266,16 @@ func (h *Host) ShutDownDomain(ctx context.Context, name string, _ time.Duration)
 // DeleteDomain kills a guest and removes its definition.
 func (h *Host) DeleteDomain(ctx context.Context, name string) error {
 	return h.onDomain(ctx, "DeleteDomain", name, func(d *domain) error {
-		d.end(virt.EndDestroyed)
+		d.end(virt.ForcedOff)
 		delete(h.domains, name)
 		return nil
 	})
 }
 
 // Addresses are those of a running guest.
-func (h *Host) Addresses(ctx context.Context, name string) (addresses []netip.Addr, err error) {
+func (h *Host) Addresses(ctx context.Context, name string, from virt.AddressSource) (addresses []netip.Addr, err error) {
 	err = h.onDomain(ctx, "Addresses", name, func(d *domain) error {
-		if d.State == virt.Running {
+		if d.State == virt.Running && (from != virt.FromAgent || d.GuestAgent) {
 			addresses = clone(d.addresses)
 		}
 		return nil
@@ -238,10 +291,13 @@ func (h *Host) Lease(name string, addresses ...netip.Addr) {
 }
 
 // EndDomain ends a guest as if it had done so by itself. The domain must be there.
-func (h *Host) EndDomain(name string) {
+func (h *Host) EndDomain(name string) { h.EndDomainAs(name, virt.ShutDown) }
+
+// EndDomainAs is EndDomain for any reason.
+func (h *Host) EndDomainAs(name string, reason virt.Reason) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.domains[name].end(virt.EndShutdown)
+	h.domains[name].end(reason)
 }
 
 func (h *Host) onDomain(ctx context.Context, method, name string, f func(d *domain) error) error {
@@ -263,6 +319,6 @@ func (h *Host) lookupDomain(name string) (*domain, error) {
 }
 
 func cloneDomain(d virt.Domain) virt.Domain {
-	d.Boot, d.Disks, d.Interfaces = clone(d.Boot), clone(d.Disks), clone(d.Interfaces)
+	d.Boot, d.Disks, d.Interfaces, d.Consoles = clone(d.Boot), clone(d.Disks), clone(d.Interfaces), clone(d.Consoles)
 	return d
 }

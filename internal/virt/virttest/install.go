@@ -25,26 +25,26 @@ func (h *Host) ScriptInstall(domain, text string, end virt.End) {
 func (h *Host) EndInstall(name string, how virt.End) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.domains[name].end(how)
+	h.domains[name].endAs(how, reasons[how])
 }
 
 // InstallDomain runs a domain that is off, once, from the network.
-func (h *Host) InstallDomain(ctx context.Context, name string) (*virt.Installation, error) {
+func (h *Host) InstallDomain(ctx context.Context, what virt.Domain) (*virt.Installation, error) {
 	return call(ctx, h, "InstallDomain", func() (*virt.Installation, error) {
-		d, err := h.lookupDomain(name)
+		d, err := h.lookupDomain(what.Name)
 		if err != nil {
 			return nil, err
 		}
 		if d.State != virt.Off {
 			return nil, errors.New("domain is already active")
 		}
-		script := h.installs[name]
+		script := h.installs[what.Name]
 		if err := h.run(d); err != nil {
 			return nil, err
 		}
 		d.installs = true
 		if script.end != virt.EndUnknown {
-			d.end(script.end)
+			d.endAs(script.end, reasons[script.end])
 		}
 		return h.installation(ctx, d, firmware+script.text), nil
 	})
@@ -61,7 +61,7 @@ func (h *Host) JoinInstallation(ctx context.Context, name string) (*virt.Install
 			return h.installation(ctx, d, ""), nil
 		}
 		past := make(chan virt.Ending, 1)
-		past <- virt.Ending{How: endOf(d)}
+		past <- virt.Ending{How: d.Reason.End()}
 		over := make(chan struct{})
 		close(over)
 		return &virt.Installation{Console: newConsole(ctx, "", over), Ended: past, Leave: func() {}}, nil
@@ -85,7 +85,7 @@ func (h *Host) installation(ctx context.Context, d *domain, text string) *virt.I
 		case <-over:
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			ended <- virt.Ending{How: d.Ended}
+			ended <- virt.Ending{How: d.how}
 		case <-left:
 		}
 	}(d.ended)
@@ -96,15 +96,12 @@ func (h *Host) installation(ctx context.Context, d *domain, text string) *virt.I
 	}}
 }
 
-// endOf is how a domain's last run ended, as libvirt keeps it: without the events nobody knows a reboot
-// from a power-off.
-func endOf(d *domain) virt.End {
-	switch {
-	case d.State != virt.Off:
-		return virt.EndUnknown
-	case d.Ended == virt.EndReboot, d.Ended == virt.EndPowerOff:
-		return virt.EndShutdown
-	default:
-		return d.Ended
-	}
+// reasons are what libvirt keeps of how a run ended: without the events nobody knows a reboot from a
+// power-off.
+var reasons = map[virt.End]virt.Reason{
+	virt.EndShutdown:  virt.ShutDown,
+	virt.EndReboot:    virt.ShutDown,
+	virt.EndPowerOff:  virt.ShutDown,
+	virt.EndDestroyed: virt.ForcedOff,
+	virt.EndCrashed:   virt.HasCrashed,
 }

@@ -1,0 +1,114 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+type diskModel struct {
+	Volume   types.String `tfsdk:"volume"`
+	Bus      types.String `tfsdk:"bus"`
+	Serial   types.String `tfsdk:"serial"`
+	ReadOnly types.Bool   `tfsdk:"readonly"`
+	Cache    types.String `tfsdk:"cache"`
+	Discard  types.String `tfsdk:"discard"`
+	IO       types.String `tfsdk:"io"`
+	Boot     types.Bool   `tfsdk:"boot"`
+}
+
+var diskType = types.ObjectType{AttrTypes: map[string]attr.Type{
+	"volume":   types.StringType,
+	"bus":      types.StringType,
+	"serial":   types.StringType,
+	"readonly": types.BoolType,
+	"cache":    types.StringType,
+	"discard":  types.StringType,
+	"io":       types.StringType,
+	"boot":     types.BoolType,
+}}
+
+// disks are the model's disks with their files on the host. With an error it says which attribute that
+// is about.
+func (r *domainResource) disks(ctx context.Context, m domainModel, diags *diag.Diagnostics) ([]virt.Disk, path.Path, error) {
+	var models []diskModel
+	diags.Append(m.Disks.ElementsAs(ctx, &models, false)...)
+	var disks []virt.Disk
+	for i, disk := range models {
+		v, err := r.volume(ctx, m.local(disk.Volume))
+		if err != nil {
+			return nil, path.Root("disks").AtListIndex(i).AtName("volume"), err
+		}
+		disks = append(disks, virt.Disk{
+			Path:     v.Path,
+			Format:   v.Format,
+			Bus:      disk.Bus.ValueString(),
+			Serial:   disk.Serial.ValueString(),
+			ReadOnly: disk.ReadOnly.ValueBool(),
+			Cache:    disk.Cache.ValueString(),
+			Discard:  disk.Discard.ValueString(),
+			IO:       disk.IO.ValueString(),
+			NoBoot:   !disk.Boot.ValueBool(),
+		})
+	}
+	return disks, path.Empty(), nil
+}
+
+// volume looks up the volume of an id.
+func (r *domainResource) volume(ctx context.Context, id string) (virt.Volume, error) {
+	pool, name, ok := strings.Cut(id, "/")
+	if !ok {
+		return virt.Volume{}, fmt.Errorf("%q is not the id of a volume, which has the form pool/name", id)
+	}
+	v, err := r.host.Volume(ctx, pool, name)
+	if err != nil {
+		return virt.Volume{}, fmt.Errorf("volume %s: %w", id, err)
+	}
+	return v, nil
+}
+
+// fromDisks takes over the disks. Whether one boots shows only where disks do.
+func (r *domainResource) fromDisks(ctx context.Context, m *domainModel, d virt.Domain, diags *diag.Diagnostics) error {
+	var before []diskModel
+	diags.Append(m.Disks.ElementsAs(ctx, &before, false)...)
+	disks := make([]diskModel, len(d.Disks))
+	for i, disk := range d.Disks {
+		id, err := r.volumeID(ctx, m.placed, disk.Path)
+		if err != nil {
+			return err
+		}
+		disks[i] = diskModel{
+			types.StringValue(id), types.StringValue(disk.Bus), optional(disk.Serial), types.BoolValue(disk.ReadOnly),
+			optional(disk.Cache), optional(disk.Discard), optional(disk.IO), types.BoolValue(!disk.NoBoot),
+		}
+		at := slices.IndexFunc(before, func(b diskModel) bool { return b.Volume.ValueString() == id })
+		if at >= 0 && !slices.Contains(d.Boot, virt.BootDisk) {
+			disks[i].Boot = before[at].Boot
+		}
+	}
+	m.Disks = fromList(ctx, diskType, disks, diags)
+	return nil
+}
+
+// changeOfDisks is how disks get from one list to another: they come and go while the guest runs, and
+// those that stay do not change.
+func changeOfDisks(ctx context.Context, plan, state domainModel) change {
+	return changeOfDevices(ctx, state.Disks, plan.Disks, func(from, to diskModel) (same bool, how change) {
+		switch {
+		case !from.Volume.Equal(to.Volume):
+			return false, 0
+		case from == to:
+			return true, unchanged
+		default:
+			return true, needsRestart
+		}
+	})
+}

@@ -1,0 +1,98 @@
+package provider
+
+import (
+	"context"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework-nettypes/hwtypes"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+type interfaceModel struct {
+	Network types.String       `tfsdk:"network"`
+	Bridge  types.String       `tfsdk:"bridge"`
+	MAC     hwtypes.MACAddress `tfsdk:"mac"`
+	Model   types.String       `tfsdk:"model"`
+	MTU     types.Int64        `tfsdk:"mtu"`
+	VLAN    types.Int64        `tfsdk:"vlan"`
+	Link    types.String       `tfsdk:"link"`
+	Boot    types.Bool         `tfsdk:"boot"`
+}
+
+var interfaceType = types.ObjectType{AttrTypes: map[string]attr.Type{
+	"network": types.StringType,
+	"bridge":  types.StringType,
+	"mac":     hwtypes.MACAddressType{},
+	"model":   types.StringType,
+	"mtu":     types.Int64Type,
+	"vlan":    types.Int64Type,
+	"link":    types.StringType,
+	"boot":    types.BoolType,
+}}
+
+const (
+	linkUp   = "up"
+	linkDown = "down"
+)
+
+func (m domainModel) interfaces(ctx context.Context, diags *diag.Diagnostics) []virt.Interface {
+	var models []interfaceModel
+	diags.Append(m.Interfaces.ElementsAs(ctx, &models, false)...)
+	return each(models, func(i interfaceModel) virt.Interface {
+		return virt.Interface{
+			Network: i.Network.ValueString(),
+			Bridge:  i.Bridge.ValueString(),
+			MAC:     canonicalMAC(i.MAC.ValueString()),
+			Model:   i.Model.ValueString(),
+			MTU:     uint(i.MTU.ValueInt64()),
+			VLAN:    uint(i.VLAN.ValueInt64()),
+			Down:    i.Link.ValueString() == linkDown,
+			NoBoot:  !i.Boot.ValueBool(),
+		}
+	})
+}
+
+// fromInterfaces takes over the interfaces. Whether one boots shows only where interfaces do.
+func (m *domainModel) fromInterfaces(ctx context.Context, d virt.Domain, diags *diag.Diagnostics) {
+	var before []interfaceModel
+	diags.Append(m.Interfaces.ElementsAs(ctx, &before, false)...)
+	m.Interfaces = fromList(ctx, interfaceType, each(d.Interfaces, func(nic virt.Interface) interfaceModel {
+		read := interfaceModel{
+			optional(nic.Network), optional(nic.Bridge), hwtypes.NewMACAddressValue(nic.MAC), types.StringValue(nic.Model),
+			optionalNumber(nic.MTU), optionalNumber(nic.VLAN), types.StringValue(linkUp), types.BoolValue(!nic.NoBoot),
+		}
+		if nic.Down {
+			read.Link = types.StringValue(linkDown)
+		}
+		at := slices.IndexFunc(before, func(b interfaceModel) bool { return canonicalMAC(b.MAC.ValueString()) == nic.MAC })
+		if at >= 0 && !slices.Contains(d.Boot, virt.BootNetwork) {
+			read.Boot = before[at].Boot
+		}
+		return read
+	}), diags)
+}
+
+// changeOfInterfaces is how interfaces get from one list to another: they come and go while the guest
+// runs, are plugged elsewhere, and their links go up and down.
+func changeOfInterfaces(ctx context.Context, plan, state domainModel) change {
+	return changeOfDevices(ctx, state.Interfaces, plan.Interfaces, func(from, to interfaceModel) (same bool, how change) {
+		if canonicalMAC(from.MAC.ValueString()) != canonicalMAC(to.MAC.ValueString()) {
+			return false, 0
+		}
+		plugged := from
+		plugged.Network, plugged.Bridge, plugged.Link, plugged.MAC = to.Network, to.Bridge, to.Link, to.MAC
+		from.MAC = to.MAC
+		switch {
+		case from == to:
+			return true, unchanged
+		case plugged == to:
+			return true, madeLive
+		default:
+			return true, needsRestart
+		}
+	})
+}

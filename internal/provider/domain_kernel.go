@@ -1,0 +1,153 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// directKernelModel is a kernel that the guest boots without its firmware.
+type directKernelModel struct {
+	Image      types.String `tfsdk:"image"`
+	Cmdline    types.String `tfsdk:"cmdline"`
+	Path       types.String `tfsdk:"path"`
+	InitrdPath types.String `tfsdk:"initrd_path"`
+}
+
+var directKernelTypes = map[string]attr.Type{
+	"image":       types.StringType,
+	"cmdline":     types.StringType,
+	"path":        types.StringType,
+	"initrd_path": types.StringType,
+}
+
+// planKernel finds the files of the image: as this run plans them, or else as they are on the host.
+func (r *domainResource) planKernel(ctx context.Context, m *domainModel, diags *diag.Diagnostics) {
+	if m.Kernel.IsUnknown() {
+		return
+	}
+	kernel := as[directKernelModel](ctx, m.Kernel, diags)
+	if kernel == nil {
+		return
+	}
+	kernel.Path, kernel.InitrdPath = types.StringUnknown(), types.StringUnknown()
+	if !kernel.Image.IsUnknown() {
+		if err := r.findKernel(ctx, m.placed, kernel); err != nil && !errors.Is(err, errImageUnknown) {
+			kernel.Path, kernel.InitrdPath = types.StringUnknown(), types.StringUnknown() // the apply says what is missing
+		}
+	}
+	m.Kernel = objectFrom(ctx, directKernelTypes, kernel, diags)
+}
+
+// errImageUnknown says that an image's files are known only after apply.
+var errImageUnknown = errors.New("image is known after apply")
+
+// findKernel fills in where the files of the image are on the host.
+func (r *domainResource) findKernel(ctx context.Context, p placed, kernel *directKernelModel) error {
+	id := p.local(kernel.Image)
+	root, name, ok := strings.Cut(id, "/")
+	if !ok {
+		return fmt.Errorf("%q is not the id of a netboot_image, which has the form tftp_root/name", id)
+	}
+	files, planned := r.plans.images.find(id)
+	if planned && !files.known {
+		return errImageUnknown
+	}
+	if !planned {
+		found, err := (&imageResource{r.configured}).findFiles(ctx, imageModel{TFTPRoot: types.StringValue(root), Name: types.StringValue(name)})
+		if err != nil {
+			return err
+		}
+		if found["kernel"] == nil {
+			return fmt.Errorf("there is no image %s on the host; an image whose files have a file_name of their own is found only where it is in the same configuration", id)
+		}
+		files.kernel = found["kernel"].Name
+		if found["initrd"] != nil {
+			files.initrd = found["initrd"].Name
+		}
+	}
+	dir, known := r.plans.roots.find(root)
+	if !known {
+		pool, err := r.host.Pool(ctx, root)
+		if err != nil {
+			return err
+		}
+		dir = pool.Path
+	}
+	kernel.Path, kernel.InitrdPath = types.StringValue(path.Join(dir, files.kernel)), types.StringNull()
+	if files.initrd != "" {
+		kernel.InitrdPath = types.StringValue(path.Join(dir, files.initrd))
+	}
+	return nil
+}
+
+// kernel is the model's kernel as libvirt's layer takes it.
+func (r *domainResource) kernel(ctx context.Context, m domainModel, diags *diag.Diagnostics) (virt.Kernel, error) {
+	kernel := as[directKernelModel](ctx, m.Kernel, diags)
+	if kernel == nil {
+		return virt.Kernel{}, nil
+	}
+	if kernel.Path.IsUnknown() || kernel.InitrdPath.IsUnknown() {
+		if err := r.findKernel(ctx, m.placed, kernel); err != nil {
+			return virt.Kernel{}, err
+		}
+	}
+	return virt.Kernel{Path: kernel.Path.ValueString(), Initrd: kernel.InitrdPath.ValueString(), Cmdline: kernel.Cmdline.ValueString()}, nil
+}
+
+// fromKernel takes over what the guest boots directly, with the image that the state has or that its
+// file is of.
+func (r *domainResource) fromKernel(ctx context.Context, m *domainModel, found virt.Kernel, diags *diag.Diagnostics) error {
+	before := m.Kernel
+	m.Kernel = types.ObjectNull(directKernelTypes)
+	if found == (virt.Kernel{}) {
+		return nil
+	}
+	image := member(before, "image")
+	if image == "" {
+		var err error
+		if image, err = r.imageOf(ctx, m.placed, found.Path); err != nil {
+			return err
+		}
+	}
+	m.Kernel = objectFrom(ctx, directKernelTypes, directKernelModel{
+		types.StringValue(image), optional(found.Cmdline), types.StringValue(found.Path), optional(found.Initrd),
+	}, diags)
+	return nil
+}
+
+// imageOf is the id of the image that has published a kernel, or the kernel's path where none has.
+func (r *domainResource) imageOf(ctx context.Context, p placed, file string) (string, error) {
+	pool, name, err := r.host.VolumeAt(ctx, file)
+	if isNotFound(err) {
+		return file, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if parts := published.FindStringSubmatch(name); parts != nil {
+		return p.qualified(pool + "/" + parts[1]), nil
+	}
+	return file, nil
+}
+
+// forgetUnknownKernel makes null what could not be read of a kernel.
+func (m *domainModel) forgetUnknownKernel() {
+	attributes := m.Kernel.Attributes()
+	for _, name := range []string{"path", "initrd_path"} {
+		if value, found := attributes[name]; found && value.IsUnknown() {
+			attributes[name] = types.StringNull()
+		}
+	}
+	if !m.Kernel.IsNull() {
+		m.Kernel = types.ObjectValueMust(directKernelTypes, attributes)
+	}
+}

@@ -1,0 +1,89 @@
+package virt
+
+import "github.com/digitalocean/go-libvirt"
+
+// State is what a domain does.
+type State int
+
+// States of a domain.
+const (
+	Off State = iota
+	Running
+	Paused
+	Crashed
+)
+
+// String is the state as a user knows it.
+func (s State) String() string { return [...]string{"off", "running", "paused", "crashed"}[s] }
+
+// stateOf maps libvirt's virDomainState.
+func stateOf(state int32) State {
+	switch libvirt.DomainState(state) {
+	case libvirt.DomainRunning, libvirt.DomainBlocked, libvirt.DomainShutdown:
+		return Running
+	case libvirt.DomainPaused, libvirt.DomainPmsuspended:
+		return Paused
+	case libvirt.DomainCrashed:
+		return Crashed
+	default:
+		return Off
+	}
+}
+
+// Reason is why a domain does not run.
+type Reason int
+
+// Reasons. libvirtd knows none of a domain that was off when it started.
+const (
+	NoReason Reason = iota
+	ShutDown
+	ForcedOff
+	HasCrashed
+	HasFailed
+	WasSaved
+	WasPaused
+	DiskError
+)
+
+// String says it of the guest, as the end of a sentence.
+func (r Reason) String() string {
+	return [...]string{
+		"libvirt does not know why",
+		"it shut down, by itself or because it was asked to",
+		"somebody forced it off, as virsh destroy does",
+		"it crashed, as the firmware does when it finds nothing to boot",
+		"QEMU failed",
+		"somebody saved its memory and stopped it, as virsh managedsave does",
+		"somebody paused it, as virsh suspend does",
+		"it is paused because of an I/O error of a disk, such as a full file system on the host",
+	}[r]
+}
+
+// offReasons and pausedReasons map libvirt's virDomainShutoffReason and virDomainPausedReason.
+var (
+	offReasons = map[libvirt.DomainShutoffReason]Reason{
+		libvirt.DomainShutoffShutdown:  ShutDown,
+		libvirt.DomainShutoffDestroyed: ForcedOff,
+		libvirt.DomainShutoffCrashed:   HasCrashed,
+		libvirt.DomainShutoffFailed:    HasFailed,
+		libvirt.DomainShutoffSaved:     WasSaved,
+	}
+	pausedReasons = map[libvirt.DomainPausedReason]Reason{
+		libvirt.DomainPausedUser:    WasPaused,
+		libvirt.DomainPausedIoerror: DiskError,
+		libvirt.DomainPausedCrashed: HasCrashed,
+	}
+)
+
+func reasonOf(state, reason int32) Reason {
+	switch stateOf(state) {
+	case Off:
+		return offReasons[libvirt.DomainShutoffReason(reason)]
+	case Paused:
+		return pausedReasons[libvirt.DomainPausedReason(reason)]
+	case Crashed:
+		return HasCrashed
+	default:
+		return NoReason
+	}
+}
