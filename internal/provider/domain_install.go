@@ -104,8 +104,12 @@ func (r *domainResource) awaitInstallation(ctx context.Context, m *domainModel, 
 	for err == nil {
 		seen := followInstallation(ctx, run, log)
 		run.Leave()
-		if seen.ending.Err == nil || ctx.Err() != nil {
-			return seen.verdict(install)
+		switch err = seen.verdict(install); {
+		case seen.ended && err != nil: // libvirt does not keep all that was seen of the end
+			m.phase = phaseDue
+			return errors.Join(err, r.saveNote(context.WithoutCancel(ctx), *m, diags))
+		case seen.ending.Err == nil || ctx.Err() != nil:
+			return err
 		}
 		run, err = r.rejoin(ctx, m.Name.ValueString())
 	}
@@ -160,7 +164,7 @@ func followInstallation(ctx context.Context, run *virt.Installation, log io.Writ
 	go func() { console <- boot.Follow(ctx, io.TeeReader(run.Console, log)) }()
 	select {
 	case seen.ending = <-run.Ended:
-		seen.ended = true
+		seen.ended, seen.cause = seen.ending.Err == nil, seen.ending.Err
 		select {
 		case seen.console = <-console:
 		case <-time.After(endGrace):
@@ -176,7 +180,7 @@ func followInstallation(ctx context.Context, run *virt.Installation, log io.Writ
 	}
 	select {
 	case seen.ending = <-run.Ended:
-		seen.ended = true
+		seen.ended, seen.cause = seen.ending.Err == nil, seen.ending.Err
 	case <-wait.Done():
 		seen.cause = context.Cause(ctx)
 	}
@@ -189,9 +193,9 @@ func (s seenInstallation) verdict(install installModel) error {
 	case s.console != nil && s.console.Reason == boot.GaveUp:
 		return s.console
 	case !s.ended && errors.Is(s.cause, errInstallTimeout):
-		return fmt.Errorf("the guest has not ended with a %s within %w, %s\n\n%w", install.Until, s.cause, install.Timeout, s.console)
+		return s.withConsole(fmt.Errorf("the guest has not ended with a %s within %w, %s", install.Until, s.cause, install.Timeout))
 	case !s.ended:
-		return fmt.Errorf("the installation is not waited for any longer (%w)\n\n%w", s.cause, s.console)
+		return s.withConsole(fmt.Errorf("the installation is not waited for any longer (%w)", s.cause))
 	}
 	var what string
 	switch how := s.ending.How; {
@@ -212,10 +216,15 @@ func (s seenInstallation) verdict(install installModel) error {
 	default:
 		what = "it is not known how the installation ended: somebody has started the guest without it, or libvirt has forgotten"
 	}
+	return s.withConsole(errors.New(what))
+}
+
+// withConsole adds the end of the console, where there is one.
+func (s seenInstallation) withConsole(err error) error {
 	if s.console == nil {
-		return errors.New(what)
+		return err
 	}
-	return fmt.Errorf("%s\n\n%w", what, s.console)
+	return fmt.Errorf("%w\n\n%w", err, s.console)
 }
 
 // mayHaveRebooted tells whether what looks like a crash of Linux is without the words of one. The last

@@ -265,6 +265,19 @@ func TestInstallAnew(t *testing.T) {
 	wantInstalls(t, h, 3)
 }
 
+// TestInstallFailedOnce holds that a guest which ended otherwise than it should is not taken for installed
+// later, when libvirt knows no more than that it shut down.
+func TestInstallFailedOnce(t *testing.T) {
+	h := newInstallHost(t)
+	c := newCore(t, h, "netboot_domain")
+	c.must(memoryInstall)
+	h.ScriptInstall("guest", "", virt.EndPowerOff)
+	wantProblem(t, c.apply(memoryReinstall), "The guest powered off")
+	h.ScriptInstall("guest", "", virt.EndReboot)
+	c.must(memoryReinstall)
+	wantInstalls(t, h, 3)
+}
+
 func TestInstallFaults(t *testing.T) {
 	for _, method := range []string{"Domain", "CreateDomain", "RedefineDomain", "ShutDownDomain", "InstallDomain", "SetNote", "BootDomain"} {
 		t.Run(method, func(t *testing.T) {
