@@ -98,13 +98,16 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	failed, problems := req.Private.GetKey(ctx, bootFailedKey)
 	resp.Diagnostics.Append(problems...)
+	diverged := loadPrivate[divergence](ctx, req.Private, divergedKey, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	r.planKernel(ctx, &plan, &resp.Diagnostics)
-	plan.fillPlan(ctx, config, state, failed != nil, &resp.Diagnostics)
+	again := failed != nil || diverged.restarts()
+	plan.fillPlan(ctx, config, state, again, &resp.Diagnostics)
+	plan.mend(ctx, state, diverged, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
-	r.checkNetboot(ctx, plan, plan.starts(ctx, state, failed != nil), &resp.Diagnostics)
+	r.checkNetboot(ctx, plan, plan.starts(ctx, state, again), &resp.Diagnostics)
 	if state != nil && !plan.replaces(*state) && state.Running.ValueBool() && plan.Running.ValueBool() {
 		plan.announce(ctx, *state, &resp.Diagnostics)
 	}
@@ -151,9 +154,6 @@ func (r *domainResource) Read(ctx context.Context, req resource.ReadRequest, res
 
 	before := state
 	domain, err := r.read(ctx, &state, &resp.Diagnostics)
-	if err == nil {
-		err = r.showRunning(ctx, &state, before, domain, &resp.Diagnostics)
-	}
 	if isNotFound(err) {
 		resp.State.RemoveResource(ctx)
 		return
@@ -162,6 +162,7 @@ func (r *domainResource) Read(ctx context.Context, req resource.ReadRequest, res
 		fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
 		return
 	}
+	savePrivate(ctx, resp.Private, divergedKey, divergenceOf(domain), &resp.Diagnostics)
 	if before.Running.ValueBool() && !state.Running.ValueBool() {
 		resp.Diagnostics.AddAttributeWarning(path.Root("running"), fmt.Sprintf("Domain %q does not run", state.Name.ValueString()),
 			fmt.Sprintf("The guest was running, and %s. The plan starts it again where running is true.", domain.Reason))
@@ -180,12 +181,15 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 	ctx, cancel := bounded(ctx, plan.Timeouts.Update, transferTimeout, &resp.Diagnostics)
 	defer cancel()
 
-	at, err := r.change(ctx, plan, state, &resp.Diagnostics)
+	diverged := loadPrivate[divergence](ctx, req.Private, divergedKey, &resp.Diagnostics)
+	restarts := plan.BootResult.IsUnknown() || plan.restarts(ctx, state) || diverged.restarts()
+	at, err := r.change(ctx, plan, state, restarts, diverged, &resp.Diagnostics)
 	if err != nil {
 		fail(&resp.Diagnostics, at, "update", plan.subject(), err)
 		return
 	}
-	starts := plan.Running.ValueBool() && (!state.Running.ValueBool() || plan.BootResult.IsUnknown() || plan.restarts(ctx, state))
+	savePrivate[divergence](ctx, resp.Private, divergedKey, nil, &resp.Diagnostics)
+	starts := plan.Running.ValueBool() && (!state.Running.ValueBool() || restarts)
 	now := &plan
 	if starts {
 		if err := r.boot(ctx, &plan, resp.Private, &resp.Diagnostics); err != nil {
@@ -224,7 +228,7 @@ func (r *domainResource) Delete(ctx context.Context, req resource.DeleteRequest,
 // change makes the definition what is planned, and stops the guest where the change needs it or
 // the plan says so. The definition is changed before the guest is stopped: one that libvirt
 // refuses costs nobody his guest.
-func (r *domainResource) change(ctx context.Context, plan, state domainModel, diags *diag.Diagnostics) (path.Path, error) {
+func (r *domainResource) change(ctx context.Context, plan, state domainModel, restarts bool, diverged *divergence, diags *diag.Diagnostics) (path.Path, error) {
 	domain, at, err := r.domain(ctx, plan, diags)
 	if err != nil {
 		return at, err
@@ -232,9 +236,8 @@ func (r *domainResource) change(ctx context.Context, plan, state domainModel, di
 	if err := r.host.RedefineDomain(ctx, domain); err != nil {
 		return path.Empty(), err
 	}
-	stops := !plan.Running.ValueBool() || plan.BootResult.IsUnknown() || plan.restarts(ctx, state)
-	if !stops {
-		return r.changeLive(ctx, domain, plan, state, diags)
+	if plan.Running.ValueBool() && !restarts {
+		return r.changeLive(ctx, domain, plan, state, diverged, diags)
 	}
 	err = r.host.ShutDownDomain(ctx, plan.Name.ValueString(), plan.patience())
 	if err != nil {
