@@ -63,7 +63,7 @@ func (m *domainModel) fromInterfaces(ctx context.Context, d virt.Domain, diags *
 	m.Interfaces = fromList(ctx, interfaceType, each(d.Interfaces, func(nic virt.Interface) interfaceModel {
 		read := interfaceModel{
 			optional(nic.Network), optional(nic.Bridge), hwtypes.NewMACAddressValue(nic.MAC), types.StringValue(nic.Model),
-			optionalNumber(nic.MTU), optionalNumber(nic.VLAN), types.StringValue(linkUp), types.BoolValue(!nic.NoBoot),
+			optionalNumber(nic.MTU), optionalNumber(nic.VLAN), types.StringValue(linkUp), types.BoolValue(!nic.NoBoot && !bootsNothing(d)),
 		}
 		if nic.Down {
 			read.Link = types.StringValue(linkDown)

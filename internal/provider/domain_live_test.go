@@ -193,12 +193,13 @@ func TestE2EDirectKernel(t *testing.T) {
 resource "netboot_domain" "test" {
   name       = "acc"
   memory     = "512MiB"
+  interfaces = [{ network = netboot_network.lab.name, boot = false }]
   kernel     = { image = netboot_image.linux.id, cmdline = %q }
-  boot_check = { expect = ["NETBOOT-INIT: cmdline=.console=ttysclp0 long.word=x{2000} netboot.print=%s.", "NETBOOT-INIT: %s"] }
+  boot_check = { expect = ["NETBOOT-INIT: cmdline=.console=ttysclp0 long.word=x{1000}x{1000} netboot.print=%s.", "NETBOOT-INIT: %s"] }
 }
 `, cmdline+" netboot.print="+word, word, word)
 	}
-	another := strings.Replace(config("two"), "initrd    = {", "initrd    = {\n inject = { \"etc/new\" = { content = \"new\" } }\n", 1)
+	another := strings.Replace(config("two"), "initrd    = {", "initrd    = {\n inject = { \"/etc/new\" = { content = \"new\" } }\n", 1)
 	steps := []resource.TestStep{{
 		Config: config("one"),
 		Check: resource.ComposeTestCheckFunc(
