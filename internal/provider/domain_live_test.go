@@ -235,6 +235,52 @@ func TestAccDomainKernelMissing(t *testing.T) {
 	)
 }
 
+// TestLifecycleKernelOfTheHost boots a guest of another architecture from an image of that, and no guest
+// from an image of another.
+func TestLifecycleKernelOfTheHost(t *testing.T) {
+	h := newMemoryHost(t)
+	kernel := make([]byte, 1<<17)
+	copy(kernel[0x202:], "HdrS")
+	newCore(t, h, "netboot_tftp_root").must(`{"path": "/srv/tftp"}`)
+	published := newCore(t, h, "netboot_image")
+	config := fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "pc", "arch": "x86_64", "kernel": {"source": %q}}`, writeFile(t, string(kernel)))
+	if problems := published.apply(strings.Replace(config, `"arch": "x86_64", `, "", 1)); !strings.Contains(problems.String(), "not an s390x kernel") {
+		t.Errorf("as an s390x kernel: %v", problems)
+	}
+	published.must(config)
+	published.imports("srv-tftp/pc")
+	published.mustBeDone(config)
+
+	c := newCore(t, h, "netboot_domain")
+	guest := `{"name": "guest", "memory": "512MiB", "arch": "x86_64", "kernel": {"image": "srv-tftp/pc", "cmdline": "quiet"}}`
+	c.must(guest)
+	if now := runningGuest(t, h); !strings.HasPrefix(now.Kernel.Path, "/srv/tftp/pc-kernel-") || now.Kernel.Initrd != "" || now.Kernel.Cmdline != "quiet" {
+		t.Errorf("the guest boots %+v", now.Kernel)
+	}
+	c.imports("guest")
+	c.mustBeDone(guest)
+	destroys(t, c)
+}
+
+// TestAccDomainKernelOfAnother holds that a plan refuses a kernel of another architecture.
+func TestAccDomainKernelOfAnother(t *testing.T) {
+	kernel := make([]byte, 1<<17)
+	copy(kernel[0x202:], "HdrS")
+	acceptance(t, resource.TestStep{
+		PlanOnly: true,
+		Config: fmt.Sprintf(`
+resource "netboot_tftp_root" "lab" { path = "/srv/tftp-acc" }
+resource "netboot_image" "pc" {
+  tftp_root = netboot_tftp_root.lab.id
+  name      = "pc"
+  arch      = "x86_64"
+  kernel    = { source = %q }
+}
+`, writeFile(t, string(kernel))) + domain("kernel = { image = netboot_image.pc.id }"),
+		ExpectError: says("Guest would not boot", inside("kernel"), "a kernel for x86_64, and the guest is of s390x"),
+	})
+}
+
 // TestAccDomainOfTheHost defines a guest of the machine's own architecture, which has nothing of s390x.
 func TestAccDomainOfTheHost(t *testing.T) {
 	steps := []resource.TestStep{{
