@@ -19,7 +19,7 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	if bytes := m.Memory.bytes(); bytes%1024 != 0 || bytes == 0 && !m.Memory.IsUnknown() {
 		diags.AddAttributeError(path.Root("memory"), "Invalid memory", fmt.Sprintf("%s is not a number of whole KiB above zero.", m.Memory.ValueString()))
 	}
-	m.validateMost(ctx, diags)
+	m.validateMost(diags)
 	m.validateDisks(ctx, diags)
 	m.validateInterfaces(ctx, diags)
 	m.validateConsoles(ctx, diags)
@@ -31,7 +31,7 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 }
 
 // validateMost checks what there can be at most against what there is at first.
-func (m domainModel) validateMost(ctx context.Context, diags *diag.Diagnostics) {
+func (m domainModel) validateMost(diags *diag.Diagnostics) {
 	if bytes := m.MaxMemory.bytes(); bytes%1024 != 0 {
 		diags.AddAttributeError(path.Root("max_memory"), "Invalid max_memory", fmt.Sprintf("%s is not a number of whole KiB.", m.MaxMemory.ValueString()))
 	}
