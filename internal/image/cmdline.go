@@ -153,6 +153,16 @@ func (h *Head) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Arch is the architecture of the kernel; "" where it is none of Architectures.
+func (h *Head) Arch() string {
+	for _, arch := range Architectures {
+		if CheckKernelOf(arch, h.kept) == nil {
+			return arch
+		}
+	}
+	return ""
+}
+
 // CommandLine returns the command line that WithCommandLine wrote into the kernel.
 func (h *Head) CommandLine() (cmdline string, found bool) {
 	if len(h.kept) < commandLineOffset || !carries(h.kept) {

@@ -94,6 +94,33 @@ func CheckKernel(head []byte) error {
 	return nil
 }
 
+// kernelMarks are what kernels of other architectures than s390x have where, as QEMU loads them: Linux
+// Documentation/arch/x86/boot.rst, "header", and Documentation/arch/arm64/booting.rst, "magic".
+var kernelMarks = map[string]foreign{
+	"x86_64":  {offset: 0x202, magic: "HdrS", what: "bzImage"},
+	"aarch64": {offset: 0x38, magic: "ARM\x64", what: "Image"},
+	"ppc64le": {offset: 0, magic: "\x7fELF", what: "vmlinux, an ELF file"},
+}
+
+// CheckKernelOf is CheckKernel for a kernel of any architecture in Architectures. Those of others than
+// s390x are for QEMU alone, which boots them directly.
+func CheckKernelOf(arch string, head []byte) error {
+	mark, other := kernelMarks[arch]
+	if !other {
+		return CheckKernel(head)
+	}
+	if err := checkContent(head); err != nil {
+		return fmt.Errorf("not a kernel for %s: %w", arch, err)
+	}
+	if !hasAt(head, mark.offset, mark.magic) {
+		return fmt.Errorf("not a kernel for %s: there is no %q at offset %#x; give the unpacked %s", arch, mark.magic, mark.offset, mark.what)
+	}
+	return nil
+}
+
+// Architectures are those of CheckKernelOf.
+var Architectures = []string{"s390x", "x86_64", "aarch64", "ppc64le"}
+
 // CheckInitrd refuses what certainly is no initrd by its first bytes. Anything else is accepted,
 // for the booting kernel decides: it knows cpio, its own set of compressions, and images of file systems.
 func CheckInitrd(head []byte) error {

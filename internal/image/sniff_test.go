@@ -160,3 +160,27 @@ func FuzzCheckInitrd(f *testing.F) {
 		}
 	})
 }
+
+func TestCheckKernelOf(t *testing.T) {
+	heads := map[string][]byte{}
+	for arch, mark := range kernelMarks {
+		heads[arch] = make([]byte, headSize)
+		copy(heads[arch][mark.offset:], mark.magic)
+	}
+	heads["s390x"] = make([]byte, headSize)
+	copy(heads["s390x"][magicOffset:], magic)
+	for _, arch := range Architectures {
+		for of, head := range heads {
+			if err := CheckKernelOf(arch, head); (err == nil) != (of == arch) {
+				t.Errorf("a kernel of %s for %s: %v", of, arch, err)
+			}
+		}
+		var head Head
+		if _, err := head.Write(heads[arch]); err != nil || head.Arch() != arch {
+			t.Errorf("the kernel of %s is one of %q (%v)", arch, head.Arch(), err)
+		}
+		if err := CheckKernelOf(arch, []byte("<!doctype html><html>")); err == nil {
+			t.Errorf("a web page is a kernel of %s", arch)
+		}
+	}
+}

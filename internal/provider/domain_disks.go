@@ -6,9 +6,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -35,6 +40,58 @@ var diskType = types.ObjectType{AttrTypes: map[string]attr.Type{
 	"io":       types.StringType,
 	"boot":     types.BoolType,
 }}
+
+func bootsAttribute(what string) schema.BoolAttribute {
+	return schema.BoolAttribute{
+		MarkdownDescription: what + " Default: `true`.",
+		Optional:            true,
+		Computed:            true,
+		Default:             booldefault.StaticBool(true),
+	}
+}
+
+func diskAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"volume": schema.StringAttribute{
+			MarkdownDescription: "The `id` of a volume, `<pool>/<name>`.",
+			Required:            true,
+		},
+		"bus": schema.StringAttribute{
+			MarkdownDescription: "`virtio` or `scsi`. Default: `virtio`.",
+			Optional:            true,
+			Computed:            true,
+			Default:             stringdefault.StaticString(defaultBus),
+			Validators:          []validator.String{stringvalidator.OneOf(defaultBus, "scsi")},
+		},
+		"serial": schema.StringAttribute{
+			MarkdownDescription: "Serial number that the guest sees.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.LengthBetween(1, 20)},
+		},
+		"readonly": schema.BoolAttribute{
+			MarkdownDescription: "Whether the guest can only read it. Default: `false`.",
+			Optional:            true,
+			Computed:            true,
+			Default:             booldefault.StaticBool(false),
+		},
+		"cache": schema.StringAttribute{
+			MarkdownDescription: "How the host caches it: `none`, `writeback`, `writethrough`, `directsync` or `unsafe`. Default: QEMU's, `writeback`.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.OneOf("none", "writeback", "writethrough", "directsync", "unsafe")},
+		},
+		"discard": schema.StringAttribute{
+			MarkdownDescription: "Whether what the guest discards is given back to the host's file system: `unmap` or `ignore`. Default: QEMU's, `ignore`.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.OneOf("unmap", "ignore")},
+		},
+		"io": schema.StringAttribute{
+			MarkdownDescription: "How QEMU reads and writes it: `threads`, `native` (which needs `cache` `none` or `directsync`) or `io_uring`. Default: QEMU's, `threads`.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.OneOf("threads", "native", "io_uring")},
+		},
+		"boot": bootsAttribute("Whether the guest boots from it where `boot` has `disk`; of several, from the first."),
+	}
+}
 
 // disks are the model's disks with their files on the host. With an error it says which attribute that
 // is about.

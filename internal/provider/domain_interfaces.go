@@ -5,8 +5,14 @@ import (
 	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/hwtypes"
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -39,6 +45,49 @@ const (
 	linkDown = "down"
 )
 
+func interfaceAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"network": schema.StringAttribute{
+			MarkdownDescription: "Name of the libvirt network that it is on.",
+			Optional:            true,
+		},
+		"bridge": schema.StringAttribute{
+			MarkdownDescription: "Name of the host's bridge that it is on, instead of a network.",
+			Optional:            true,
+		},
+		"mac": schema.StringAttribute{
+			MarkdownDescription: "MAC address. Default: one that follows from the domain's name, known at plan and always the same.",
+			CustomType:          hwtypes.MACAddressType{},
+			Optional:            true,
+			Computed:            true,
+		},
+		"model": schema.StringAttribute{
+			MarkdownDescription: "Model of the adapter. Default: `virtio`, which is what s390x guests can have.",
+			Optional:            true,
+			Computed:            true,
+			Default:             stringdefault.StaticString("virtio"),
+		},
+		"mtu": schema.Int64Attribute{
+			MarkdownDescription: "MTU that the guest is told. Default: the network's.",
+			Optional:            true,
+			Validators:          []validator.Int64{int64validator.Between(68, 65535)},
+		},
+		"vlan": schema.Int64Attribute{
+			MarkdownDescription: "Tag of the VLAN that it is in. libvirt takes it only on a network of Open vSwitch.",
+			Optional:            true,
+			Validators:          []validator.Int64{int64validator.Between(1, 4094), int64validator.AlsoRequires(path.MatchRelative().AtParent().AtName("network"))},
+		},
+		"link": schema.StringAttribute{
+			MarkdownDescription: "Whether its cable is plugged in: `up` or `down`. Default: `up`.",
+			Optional:            true,
+			Computed:            true,
+			Default:             stringdefault.StaticString(linkUp),
+			Validators:          []validator.String{stringvalidator.OneOf(linkUp, linkDown)},
+		},
+		"boot": bootsAttribute("Whether the guest boots from it where `boot` has `network`; of several, from the first."),
+	}
+}
+
 func (m domainModel) interfaces(ctx context.Context, diags *diag.Diagnostics) []virt.Interface {
 	var models []interfaceModel
 	diags.Append(m.Interfaces.ElementsAs(ctx, &models, false)...)
@@ -63,7 +112,7 @@ func (m *domainModel) fromInterfaces(ctx context.Context, d virt.Domain, diags *
 	m.Interfaces = fromList(ctx, interfaceType, each(d.Interfaces, func(nic virt.Interface) interfaceModel {
 		read := interfaceModel{
 			optional(nic.Network), optional(nic.Bridge), hwtypes.NewMACAddressValue(nic.MAC), types.StringValue(nic.Model),
-			optionalNumber(nic.MTU), optionalNumber(nic.VLAN), types.StringValue(linkUp), types.BoolValue(!nic.NoBoot),
+			optionalNumber(nic.MTU), optionalNumber(nic.VLAN), types.StringValue(linkUp), types.BoolValue(!nic.NoBoot && !bootsNothing(d)),
 		}
 		if nic.Down {
 			read.Link = types.StringValue(linkDown)

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -39,6 +39,11 @@ func (r *domainResource) planKernel(ctx context.Context, m *domainModel, diags *
 		return
 	}
 	kernel.Path, kernel.InitrdPath = types.StringUnknown(), types.StringUnknown()
+	if planned, _ := r.plans.images.find(m.local(kernel.Image)); planned.arch != "" && !m.Arch.IsUnknown() && planned.arch != m.Arch.ValueString() {
+		at := path.Root("kernel").AtName("image")
+		diags.AddAttributeError(at, "Guest would not boot",
+			sentence(within(at, fmt.Errorf("image %s has a kernel for %s, and the guest is of %s", kernel.Image.ValueString(), planned.arch, m.Arch.ValueString()))))
+	}
 	if !kernel.Image.IsUnknown() {
 		if err := r.findKernel(ctx, m.placed, kernel); err != nil && !errors.Is(err, errImageUnknown) {
 			kernel.Path, kernel.InitrdPath = types.StringUnknown(), types.StringUnknown() // the apply says what is missing
@@ -82,9 +87,9 @@ func (r *domainResource) findKernel(ctx context.Context, p placed, kernel *direc
 		}
 		dir = pool.Path
 	}
-	kernel.Path, kernel.InitrdPath = types.StringValue(path.Join(dir, files.kernel)), types.StringNull()
+	kernel.Path, kernel.InitrdPath = types.StringValue(dir+"/"+files.kernel), types.StringNull()
 	if files.initrd != "" {
-		kernel.InitrdPath = types.StringValue(path.Join(dir, files.initrd))
+		kernel.InitrdPath = types.StringValue(dir + "/" + files.initrd)
 	}
 	return nil
 }

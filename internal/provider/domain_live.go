@@ -165,9 +165,9 @@ func (m domainModel) announce(ctx context.Context, state domainModel, diags *dia
 	}
 }
 
-func partNames(parts []domainPart) string {
-	return strings.Join(each(parts, func(p domainPart) string { return p.name }), ", ")
-}
+func partNames(parts []domainPart) string { return strings.Join(each(parts, partName), ", ") }
+
+func partName(p domainPart) string { return p.name }
 
 // patience is how long the guest may take to shut down.
 func (m domainModel) patience() time.Duration {
@@ -180,13 +180,13 @@ func (m domainModel) patience() time.Duration {
 
 // changeLive makes the changes of the definition in the running guest. Where that fails, the old
 // definition is put back; what was changed in the guest by then, the next plan finds.
-func (r *domainResource) changeLive(ctx context.Context, domain virt.Domain, plan, state domainModel, diags *diag.Diagnostics) (path.Path, error) {
-	live := plan.changes(ctx, state)[madeLive]
+func (r *domainResource) changeLive(ctx context.Context, domain virt.Domain, plan, state domainModel, diverged *divergence, diags *diag.Diagnostics) (path.Path, error) {
+	live := append(each(plan.changes(ctx, state)[madeLive], partName), diverged.live()...)
 	if len(live) == 0 || !state.Running.ValueBool() {
 		return path.Empty(), nil
 	}
 	if err := r.host.UpdateRunningDomain(ctx, domain); err != nil {
-		return path.Root(live[0].name), r.takeBack(ctx, state, err, diags)
+		return path.Root(live[0]), r.takeBack(ctx, state, err, diags)
 	}
 	return path.Empty(), nil
 }
@@ -208,54 +208,4 @@ func (r *domainResource) redefine(ctx context.Context, m domainModel, diags *dia
 		return err
 	}
 	return r.host.RedefineDomain(ctx, domain)
-}
-
-// showRunning shows in the state how the guest runs, where its definition is as the state has it and
-// it runs otherwise: because a change was interrupted, or somebody made one of the running guest alone.
-// The next plan then mends it.
-func (r *domainResource) showRunning(ctx context.Context, m *domainModel, before domainModel, d virt.Domain, diags *diag.Diagnostics) error {
-	if d.Running == nil {
-		return nil
-	}
-	now := *d.Running
-	if m.MaxVCPUs.Equal(before.MaxVCPUs) && m.VCPUs.Equal(before.VCPUs) {
-		m.VCPUs, m.MaxVCPUs = types.Int64Value(int64(now.VCPUs)), types.Int64Value(int64(now.MaxVCPUs))
-	}
-	if m.MaxMemoryBytes.Equal(before.MaxMemoryBytes) && now.MaxMemory != d.MaxMemory {
-		m.Memory, m.MemoryBytes = newSize(now.MaxMemory), types.Int64Value(int64(now.MaxMemory))
-		m.MaxMemory, m.MaxMemoryBytes = m.Memory, m.MemoryBytes
-	}
-	shown := d
-	shown.Interfaces = runningInterfaces(d.Interfaces, now.Interfaces)
-	if m.Interfaces.Equal(before.Interfaces) && !slices.Equal(shown.Interfaces, d.Interfaces) {
-		m.fromInterfaces(ctx, shown, diags)
-	}
-	shown.Disks = runningDisks(d.Disks, now.Disks)
-	if m.Disks.Equal(before.Disks) && !slices.Equal(shown.Disks, d.Disks) {
-		return r.fromDisks(ctx, m, shown, diags)
-	}
-	return nil
-}
-
-// runningInterfaces are those of a running guest. libvirt shows some of their settings otherwise than
-// they are defined, so of one that is defined only its link is taken.
-func runningInterfaces(defined, running []virt.Interface) []virt.Interface {
-	var shown []virt.Interface
-	for _, nic := range defined {
-		at := slices.IndexFunc(running, func(r virt.Interface) bool { return r.MAC == nic.MAC })
-		if at >= 0 {
-			nic.Down = running[at].Down
-			shown = append(shown, nic)
-		}
-	}
-	return append(shown, slices.DeleteFunc(slices.Clone(running), func(r virt.Interface) bool {
-		return slices.ContainsFunc(defined, func(d virt.Interface) bool { return d.MAC == r.MAC })
-	})...)
-}
-
-// runningDisks are those of a running guest; a disk that is defined is as it is defined.
-func runningDisks(defined, running []virt.Disk) []virt.Disk {
-	isOne := func(d virt.Disk) func(virt.Disk) bool { return func(o virt.Disk) bool { return o.Path == d.Path } }
-	shown := slices.DeleteFunc(slices.Clone(defined), func(d virt.Disk) bool { return !slices.ContainsFunc(running, isOne(d)) })
-	return append(shown, slices.DeleteFunc(slices.Clone(running), func(r virt.Disk) bool { return slices.ContainsFunc(defined, isOne(r)) })...)
 }

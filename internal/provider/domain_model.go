@@ -137,16 +137,24 @@ func (m *domainModel) fromBoot(ctx context.Context, d virt.Domain, diags *diag.D
 	if !m.Boot.IsNull() && !m.Boot.IsUnknown() {
 		diags.Append(m.Boot.ElementsAs(ctx, &written, false)...)
 	}
-	present := slices.DeleteFunc(slices.Clone(written), func(class string) bool {
-		return class == virt.BootDisk && len(d.Disks) == 0 || class == virt.BootNetwork && len(d.Interfaces) == 0
-	})
-	if len(written) > 0 && slices.Equal(present, d.Boot) {
-		return
+	imported := len(written) == 0
+	if imported && (len(d.Interfaces) == 0 || bootsNothing(d)) {
+		written = []string{virt.BootNetwork} // the default
 	}
-	list, problems := types.ListValueFrom(ctx, types.StringType, append([]string{}, d.Boot...))
+	present := slices.DeleteFunc(slices.Clone(written), func(class string) bool {
+		return class == virt.BootDisk && (len(d.Disks) == 0 || !hasBootable(m.Disks)) ||
+			class == virt.BootNetwork && (len(d.Interfaces) == 0 || !hasBootable(m.Interfaces))
+	})
+	if !slices.Equal(present, d.Boot) {
+		written = d.Boot
+	}
+	list, problems := types.ListValueFrom(ctx, types.StringType, append([]string{}, written...))
 	diags.Append(problems...)
 	m.Boot = list
 }
+
+// bootsNothing tells whether a guest boots from no device, as it has a kernel.
+func bootsNothing(d virt.Domain) bool { return d.Kernel.Path != "" && len(d.Boot) == 0 }
 
 // topologyModel is how processors are made up.
 type topologyModel struct {

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/hwtypes"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -11,8 +12,9 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// fillPlan makes known at plan what follows from the configuration and the state.
-func (m *domainModel) fillPlan(ctx context.Context, config domainModel, state *domainModel, bootFailed bool, diags *diag.Diagnostics) {
+// fillPlan makes known at plan what follows from the configuration and the state. The guest starts again
+// where its last boot has failed, or it runs otherwise than it is defined.
+func (m *domainModel) fillPlan(ctx context.Context, config domainModel, state *domainModel, again bool, diags *diag.Diagnostics) {
 	m.ID = m.qualifiedName(m.Name)
 	m.planInstall(config)
 	m.MemoryBytes = types.Int64Unknown()
@@ -25,7 +27,7 @@ func (m *domainModel) fillPlan(ctx context.Context, config domainModel, state *d
 		m.keepWords(*state)
 	}
 	m.fillMACs(ctx, config, state, diags)
-	starts := m.starts(ctx, state, bootFailed)
+	starts := m.starts(ctx, state, again)
 	if state != nil && !starts && m.Running.Equal(state.Running) && m.AddressesFrom.Equal(state.AddressesFrom) {
 		m.Addresses = state.Addresses
 	}
@@ -102,10 +104,13 @@ func (m *domainModel) fillMACs(ctx context.Context, config domainModel, state *d
 	if state != nil {
 		diags.Append(state.Interfaces.ElementsAs(ctx, &old, false)...)
 	}
+	takes := func(mac hwtypes.MACAddress) bool { // because the user gives it to another one
+		return slices.ContainsFunc(given, func(g interfaceModel) bool { return sameMAC(g.MAC, mac) })
+	}
 	for i := range planned {
 		mac := given[i].MAC
 		switch {
-		case i < len(old) && (mac.IsNull() || canonicalMAC(mac.ValueString()) == canonicalMAC(old[i].MAC.ValueString())):
+		case i < len(old) && (mac.IsNull() && !takes(old[i].MAC) || !mac.IsNull() && sameMAC(mac, old[i].MAC)):
 			planned[i].MAC = old[i].MAC
 		case mac.IsNull():
 			planned[i].MAC = hwtypes.NewMACAddressValue(derivedMAC(m.Name.ValueString(), i))
@@ -116,10 +121,15 @@ func (m *domainModel) fillMACs(ctx context.Context, config domainModel, state *d
 	m.Interfaces = list
 }
 
+// sameMAC tells whether two are one address, however written.
+func sameMAC(a, b hwtypes.MACAddress) bool {
+	return canonicalMAC(a.ValueString()) == canonicalMAC(b.ValueString())
+}
+
 // starts tells whether the apply starts the guest.
-func (m domainModel) starts(ctx context.Context, state *domainModel, bootFailed bool) bool {
+func (m domainModel) starts(ctx context.Context, state *domainModel, again bool) bool {
 	runs := m.Running.IsUnknown() || m.Running.ValueBool()
-	return runs && (state == nil || !state.Running.ValueBool() || bootFailed || m.restarts(ctx, *state) || m.installs(state))
+	return runs && (state == nil || !state.Running.ValueBool() || again || m.restarts(ctx, *state) || m.installs(state))
 }
 
 // replaces tells whether the plan is for another domain than that of the state.

@@ -3,11 +3,9 @@ package provider
 import (
 	"context"
 
-	"github.com/hashicorp/terraform-plugin-framework-nettypes/hwtypes"
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
@@ -30,7 +28,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 		MarkdownDescription: "A guest that boots from the network.\n\n" +
 			"It is made for s390x: each device has its place in the boot order, the console is the firmware's. " +
 			"On a host of the same architecture with KVM it runs with that, everywhere else by emulation.\n\n" +
-			"A change is made to the definition that is there, and keeps of it what this resource does not model. What libvirt can change in a running guest is changed there; for the rest the guest is restarted. The plan says which. " +
+			"A change is made to the definition that is there, and keeps of it what this resource does not model. What libvirt can change in a running guest is changed there; for the rest the guest is restarted. The plan says which; see the guide on [guests that change](../guides/guests). " +
 			"Destroy forces the guest off, unless `shutdown_timeout` gives it time to shut down; its volumes stay.",
 		Attributes: map[string]schema.Attribute{
 			"id":   idAttribute("The domain's `name`."),
@@ -246,101 +244,6 @@ func directKernelAttributes() map[string]schema.Attribute {
 		},
 		"path":        computedString("Path of the kernel on the host."),
 		"initrd_path": computedString("Path of the initrd on the host, where the image has one."),
-	}
-}
-
-func bootsAttribute(what string) schema.BoolAttribute {
-	return schema.BoolAttribute{
-		MarkdownDescription: what + " Default: `true`.",
-		Optional:            true,
-		Computed:            true,
-		Default:             booldefault.StaticBool(true),
-	}
-}
-
-func diskAttributes() map[string]schema.Attribute {
-	return map[string]schema.Attribute{
-		"volume": schema.StringAttribute{
-			MarkdownDescription: "The `id` of a volume, `<pool>/<name>`.",
-			Required:            true,
-		},
-		"bus": schema.StringAttribute{
-			MarkdownDescription: "`virtio` or `scsi`. Default: `virtio`.",
-			Optional:            true,
-			Computed:            true,
-			Default:             stringdefault.StaticString(defaultBus),
-			Validators:          []validator.String{stringvalidator.OneOf(defaultBus, "scsi")},
-		},
-		"serial": schema.StringAttribute{
-			MarkdownDescription: "Serial number that the guest sees.",
-			Optional:            true,
-			Validators:          []validator.String{stringvalidator.LengthBetween(1, 20)},
-		},
-		"readonly": schema.BoolAttribute{
-			MarkdownDescription: "Whether the guest can only read it. Default: `false`.",
-			Optional:            true,
-			Computed:            true,
-			Default:             booldefault.StaticBool(false),
-		},
-		"cache": schema.StringAttribute{
-			MarkdownDescription: "How the host caches it: `none`, `writeback`, `writethrough`, `directsync` or `unsafe`. Default: QEMU's, `writeback`.",
-			Optional:            true,
-			Validators:          []validator.String{stringvalidator.OneOf("none", "writeback", "writethrough", "directsync", "unsafe")},
-		},
-		"discard": schema.StringAttribute{
-			MarkdownDescription: "Whether what the guest discards is given back to the host's file system: `unmap` or `ignore`. Default: QEMU's, `ignore`.",
-			Optional:            true,
-			Validators:          []validator.String{stringvalidator.OneOf("unmap", "ignore")},
-		},
-		"io": schema.StringAttribute{
-			MarkdownDescription: "How QEMU reads and writes it: `threads`, `native` (which needs `cache` `none` or `directsync`) or `io_uring`. Default: QEMU's, `threads`.",
-			Optional:            true,
-			Validators:          []validator.String{stringvalidator.OneOf("threads", "native", "io_uring")},
-		},
-		"boot": bootsAttribute("Whether the guest boots from it where `boot` has `disk`; of several, from the first."),
-	}
-}
-
-func interfaceAttributes() map[string]schema.Attribute {
-	return map[string]schema.Attribute{
-		"network": schema.StringAttribute{
-			MarkdownDescription: "Name of the libvirt network that it is on.",
-			Optional:            true,
-		},
-		"bridge": schema.StringAttribute{
-			MarkdownDescription: "Name of the host's bridge that it is on, instead of a network.",
-			Optional:            true,
-		},
-		"mac": schema.StringAttribute{
-			MarkdownDescription: "MAC address. Default: one that follows from the domain's name, known at plan and always the same.",
-			CustomType:          hwtypes.MACAddressType{},
-			Optional:            true,
-			Computed:            true,
-		},
-		"model": schema.StringAttribute{
-			MarkdownDescription: "Model of the adapter. Default: `virtio`, which is what s390x guests can have.",
-			Optional:            true,
-			Computed:            true,
-			Default:             stringdefault.StaticString("virtio"),
-		},
-		"mtu": schema.Int64Attribute{
-			MarkdownDescription: "MTU that the guest is told. Default: the network's.",
-			Optional:            true,
-			Validators:          []validator.Int64{int64validator.Between(68, 65535)},
-		},
-		"vlan": schema.Int64Attribute{
-			MarkdownDescription: "Tag of the VLAN that it is in. libvirt takes it only on a network of Open vSwitch.",
-			Optional:            true,
-			Validators:          []validator.Int64{int64validator.Between(1, 4094), int64validator.AlsoRequires(path.MatchRelative().AtParent().AtName("network"))},
-		},
-		"link": schema.StringAttribute{
-			MarkdownDescription: "Whether its cable is plugged in: `up` or `down`. Default: `up`.",
-			Optional:            true,
-			Computed:            true,
-			Default:             stringdefault.StaticString(linkUp),
-			Validators:          []validator.String{stringvalidator.OneOf(linkUp, linkDown)},
-		},
-		"boot": bootsAttribute("Whether the guest boots from it where `boot` has `network`; of several, from the first."),
 	}
 }
 

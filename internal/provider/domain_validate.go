@@ -20,6 +20,7 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 		diags.AddAttributeError(path.Root("memory"), "Invalid memory", fmt.Sprintf("%s is not a number of whole KiB above zero.", m.Memory.ValueString()))
 	}
 	m.validateMost(diags)
+	m.validateDisks(ctx, diags)
 	m.validateInterfaces(ctx, diags)
 	m.validateConsoles(ctx, diags)
 	m.validateExtras(diags)
@@ -123,6 +124,25 @@ func hasBootable(devices types.List) bool {
 	})
 }
 
+func (m domainModel) validateDisks(ctx context.Context, diags *diag.Diagnostics) {
+	if m.Disks.IsUnknown() || hasUnknownElement(m.Disks) {
+		return
+	}
+	var disks []diskModel
+	diags.Append(m.Disks.ElementsAs(ctx, &disks, false)...)
+	for i, disk := range disks {
+		at := path.Root("disks").AtListIndex(i)
+		same := func(o diskModel) bool { return o.Volume.Equal(disk.Volume) }
+		if disk.Volume.ValueString() != "" && slices.IndexFunc(disks, same) < i {
+			diags.AddAttributeError(at.AtName("volume"), "Invalid disk", fmt.Sprintf("Another disk of this guest is the volume %s.", disk.Volume.ValueString()))
+		}
+		// "io='native' needs either no disk cache or directsync cache mode" (libvirt)
+		if cache := disk.Cache.ValueString(); disk.IO.ValueString() == "native" && !disk.Cache.IsUnknown() && cache != "none" && cache != "directsync" {
+			diags.AddAttributeError(at.AtName("io"), "Invalid io", "native needs cache = \"none\" or cache = \"directsync\".")
+		}
+	}
+}
+
 func (m domainModel) validateInterfaces(ctx context.Context, diags *diag.Diagnostics) {
 	if m.Interfaces.IsUnknown() || hasUnknownElement(m.Interfaces) {
 		return
@@ -130,6 +150,10 @@ func (m domainModel) validateInterfaces(ctx context.Context, diags *diag.Diagnos
 	var interfaces []interfaceModel
 	diags.Append(m.Interfaces.ElementsAs(ctx, &interfaces, false)...)
 	for i, nic := range interfaces {
+		same := func(o interfaceModel) bool { return sameMAC(o.MAC, nic.MAC) }
+		if nic.MAC.ValueString() != "" && slices.IndexFunc(interfaces, same) < i {
+			diags.AddAttributeError(path.Root("interfaces").AtListIndex(i).AtName("mac"), "Invalid interface", fmt.Sprintf("Another interface of this guest has the MAC address %s.", nic.MAC.ValueString()))
+		}
 		if !nic.Network.IsUnknown() && !nic.Bridge.IsUnknown() && nic.Network.IsNull() == nic.Bridge.IsNull() {
 			diags.AddAttributeError(path.Root("interfaces").AtListIndex(i), "Invalid interface", "An interface is on a libvirt network or on a bridge of the host: set one of network and bridge.")
 		}

@@ -13,14 +13,15 @@ import (
 // guideGuest has every attribute of which guideGuestChanges changes the value. Its firmware waits for a
 // DHCP server that the network does not have.
 const guideGuest = `{"name": "guide", "arch": "s390x", "machine": "s390-ccw-virtio-7.2", "accelerator": "auto", "cpu": "qemu",
-	"vcpus": 2, "max_vcpus": 4, "memory": "512MiB", "max_memory": "1GiB", "autostart": false, "shutdown_timeout": "1s",
+	"vcpus": 2, "max_vcpus": 4, "memory": "512MiB", "max_memory": "1GiB", "autostart": false, "shutdown_timeout": "1ms",
 	"boot": ["network"], "loadparm": "1", "consoles": ["sclp"], "guest_agent": false, "addresses_from": "lease",
 	"disks": [` + guideDisk + `],
-	"interfaces": [{"network": "guide-a"}, ` + guideNIC + `]}`
+	"interfaces": [` + guideFirstNIC + `, ` + guideNIC + `]}`
 
 const (
-	guideDisk = `{"volume": "guide/one", "serial": "ONE", "readonly": false, "cache": "none", "discard": "unmap", "io": "native", "boot": true}`
-	guideNIC  = `{"network": "guide-a", "mac": "52:54:00:aa:bb:02", "mtu": 1400, "link": "up", "boot": true}`
+	guideDisk     = `{"volume": "guide/one", "serial": "ONE", "readonly": false, "cache": "none", "discard": "unmap", "io": "native", "boot": true}`
+	guideFirstNIC = `{"network": "guide-a", "mac": "52:54:00:aa:bb:01"}`
+	guideNIC      = `{"network": "guide-a", "mac": "52:54:00:aa:bb:02", "mtu": 1400, "link": "up", "boot": true}`
 )
 
 // guideGuestChanges are changes of one attribute each: what is written in the guest, and what then.
@@ -35,14 +36,14 @@ var guideGuestChanges = []struct{ attributes, old, with string }{
 	{"`disks`: added", guideDisk, guideDisk + `, {"volume": "guide/two"}`},
 	{"`disks`: removed", guideDisk, ``},
 	{"`disks`: another `volume`", `guide/one`, `guide/two`},
-	{"`disks`: another order", guideDisk, `{"volume": "guide/two"}, ` + guideDisk},
+	{"`disks`, `interfaces`: another order", guideFirstNIC + `, ` + guideNIC, guideNIC + `, ` + guideFirstNIC},
 	{"`disks`: `bus`", `"serial": "ONE"`, `"serial": "ONE", "bus": "scsi"`},
 	{"`disks`: `serial`", `"ONE"`, `"TWO"`},
 	{"`disks`: `readonly`", `"readonly": false`, `"readonly": true`},
 	{"`disks`: `cache`, `discard`, `io`", `"discard": "unmap"`, `"discard": "ignore"`},
 	{"`interfaces`: added", guideNIC, guideNIC + `, {"network": "guide-b"}`},
 	{"`interfaces`: removed", `, ` + guideNIC, ``},
-	{"`interfaces`: `network`, `bridge`", `"network": "guide-a", "mac"`, `"network": "guide-b", "mac"`},
+	{"`interfaces`: `network`, `bridge`", `"network": "guide-a", "mac": "52:54:00:aa:bb:02"`, `"network": "guide-b", "mac": "52:54:00:aa:bb:02"`},
 	{"`interfaces`: `link`", `"link": "up"`, `"link": "down"`},
 	{"`interfaces`: `mac`", `aa:bb:02`, `aa:bb:03`},
 	{"`interfaces`: `mtu`, `model`, `vlan`", `1400`, `1300`},

@@ -20,12 +20,6 @@ import (
 // state alike.
 var bootFileKinds = []string{"kernel", "initrd"}
 
-// bootFileChecks look at the first bytes of a file before any of it reaches the host.
-var bootFileChecks = map[string]func(head []byte) error{
-	"kernel": image.CheckKernel,
-	"initrd": image.CheckInitrd,
-}
-
 // bootFileModel is a kernel or an initrd: what only the other one has is null.
 type bootFileModel struct {
 	sourceModel

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,7 +61,7 @@ func (r *imageResource) directory(m imageModel) tftproot.Directory {
 
 // sources are where the image's files come from. Only an apply reads lists, and so needs the key.
 func (m imageModel) sources(ctx context.Context, diags *diag.Diagnostics) sources {
-	return sources{Client: trust(ctx, m.TLS, diags)}
+	return sources{Client: trust(ctx, m.TLS, diags), arch: m.Arch.ValueString()}
 }
 
 // publish publishes the files of an image side by side and fills in what became known. Those that
@@ -128,7 +129,7 @@ func (r *imageResource) noteImage(ctx context.Context, m imageModel, diags *diag
 		return
 	}
 	kernel, initrd := m.file(ctx, "kernel", diags), m.file(ctx, "initrd", diags)
-	noted := plannedImage{known: kernel != nil && !kernel.Path.IsUnknown() && !m.Initrd.IsUnknown()}
+	noted := plannedImage{arch: m.Arch.ValueString(), known: kernel != nil && !kernel.Path.IsUnknown() && !m.Initrd.IsUnknown()}
 	if noted.known {
 		noted.kernel = kernel.Path.ValueString()
 	}
@@ -324,6 +325,7 @@ func (r *imageResource) findCommandLine(ctx context.Context, m *imageModel, kern
 	if err := r.directory(*m).Read(ctx, kernel.Name, &head); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	m.Arch = types.StringValue(cmp.Or(head.Arch(), archS390X))
 	if cmdline, found := head.CommandLine(); found {
 		file := newBootFile()
 		file.Cmdline = types.StringValue(cmdline)

@@ -6,8 +6,22 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 )
+
+var imageArchAttribute = schema.StringAttribute{
+	MarkdownDescription: "Architecture that the kernel is for: `s390x`, `x86_64` (a bzImage), `aarch64` (an Image) or `ppc64le` (an ELF file). Others than s390x are for guests that boot it directly, by `kernel` of a `netboot_domain`. Default: `s390x`. A change replaces the image.",
+	Optional:            true,
+	Computed:            true,
+	Default:             stringdefault.StaticString(archS390X),
+	Validators:          []validator.String{stringvalidator.OneOf(image.Architectures...)},
+	PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
+}
 
 var kernelAttribute = func() schema.SingleNestedAttribute {
 	attributes := sourceAttributes("kernel")
@@ -20,7 +34,7 @@ var kernelAttribute = func() schema.SingleNestedAttribute {
 		Validators: []validator.String{commandLine},
 	}
 	return schema.SingleNestedAttribute{
-		MarkdownDescription: "The kernel, as the firmware loads it: a raw s390x image. What is not one (an HTML page, an ELF or compressed file, another architecture's kernel) is refused. With `ins` it is what the manifest names.",
+		MarkdownDescription: "The kernel, as the firmware loads it: a raw s390x image, unless `arch` says otherwise. What is not one (an HTML page, an ELF or compressed file, another architecture's kernel) is refused. With `ins` it is what the manifest names.",
 		Optional:            true,
 		Computed:            true,
 		Attributes:          attributes,

@@ -36,6 +36,15 @@ type tlsModel struct {
 type sources struct {
 	image.Client
 	signing *image.Signing // nil where lists need no signature
+	arch    string         // of the kernel
+}
+
+// check looks at the first bytes of a file before any of it reaches the host.
+func (s sources) check(kind string) func(head []byte) error {
+	if kind == "initrd" {
+		return image.CheckInitrd
+	}
+	return func(head []byte) error { return image.CheckKernelOf(s.arch, head) }
 }
 
 // trust makes a client that trusts the servers which the model trusts.
@@ -132,7 +141,7 @@ func (f bootFileModel) open(ctx context.Context, from sources, kind string) (*co
 	if err != nil {
 		return nil, sourceError{err}
 	}
-	checked, err := image.Sniff(stream, bootFileChecks[kind])
+	checked, err := image.Sniff(stream, from.check(kind))
 	if err != nil {
 		stream.Close()
 		return nil, sourceError{fmt.Errorf("unable to use %s: %w", stream.Source, err)}

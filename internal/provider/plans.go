@@ -26,6 +26,7 @@ type plannedFile struct {
 
 // plannedImage are the paths of an image's files below the TFTP root.
 type plannedImage struct {
+	arch           string // "" while it is not known
 	kernel, initrd string // initrd is "" where there is none
 	known          bool   // before the apply
 }

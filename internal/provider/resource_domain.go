@@ -105,15 +105,18 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	failed, problems := req.Private.GetKey(ctx, bootFailedKey)
 	resp.Diagnostics.Append(problems...)
+	diverged := loadPrivate[divergence](ctx, req.Private, divergedKey, &resp.Diagnostics)
 	r = &domainResource{r.on(plan.placed, &resp.Diagnostics)}
 	r.checkReferences(ctx, plan, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
 	}
 	r.planKernel(ctx, &plan, &resp.Diagnostics)
-	plan.fillPlan(ctx, config, state, failed != nil, &resp.Diagnostics)
+	again := failed != nil || diverged.restarts()
+	plan.fillPlan(ctx, config, state, again, &resp.Diagnostics)
+	plan.mend(ctx, state, diverged, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
-	r.checkNetboot(ctx, plan.netboot(state), plan.starts(ctx, state, failed != nil) || plan.installs(state), &resp.Diagnostics)
+	r.checkNetboot(ctx, plan.netboot(state), plan.starts(ctx, state, again) || plan.installs(state), &resp.Diagnostics)
 	switch {
 	case state == nil || plan.replaces(*state):
 	case plan.installs(state):
@@ -175,9 +178,6 @@ func (r *domainResource) Read(ctx context.Context, req resource.ReadRequest, res
 
 	before := state
 	domain, err := r.read(ctx, &state, &resp.Diagnostics)
-	if err == nil {
-		err = r.showRunning(ctx, &state, before, domain, &resp.Diagnostics)
-	}
 	if isNotFound(err) {
 		resp.State.RemoveResource(ctx)
 		return
@@ -186,6 +186,7 @@ func (r *domainResource) Read(ctx context.Context, req resource.ReadRequest, res
 		fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
 		return
 	}
+	savePrivate(ctx, resp.Private, divergedKey, divergenceOf(domain), &resp.Diagnostics)
 	if before.Running.ValueBool() && !state.Running.ValueBool() {
 		resp.Diagnostics.AddAttributeWarning(path.Root("running"), fmt.Sprintf("Domain %q does not run", state.Name.ValueString()),
 			fmt.Sprintf("The guest was running, and %s. The plan starts it again where running is true.", domain.Reason))
@@ -206,18 +207,21 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 	ctx, cancel := bounded(ctx, plan.Timeouts.Update, transferTimeout+plan.installPatience(ctx, &state), &resp.Diagnostics)
 	defer cancel()
 
-	at, err := r.change(ctx, &plan, state, &resp.Diagnostics)
+	diverged := loadPrivate[divergence](ctx, req.Private, divergedKey, &resp.Diagnostics)
+	installs := plan.installs(&state)
+	restarts := plan.BootResult.IsUnknown() || plan.restarts(ctx, state) || diverged.restarts() || installs
+	at, err := r.change(ctx, &plan, state, restarts, diverged, &resp.Diagnostics)
 	if err != nil {
 		fail(&resp.Diagnostics, at, "update", plan.subject(), err)
 		return
 	}
-	installs := plan.installs(&state)
+	savePrivate[divergence](ctx, resp.Private, divergedKey, nil, &resp.Diagnostics)
 	if plan.phase != phaseNone {
 		if err := r.install(ctx, &plan, &resp.Diagnostics); err != nil {
 			fail(&resp.Diagnostics, path.Root("install"), "install", plan.subject(), err)
 		}
 	}
-	starts := plan.Running.ValueBool() && (!state.Running.ValueBool() || plan.BootResult.IsUnknown() || plan.restarts(ctx, state) || installs)
+	starts := plan.Running.ValueBool() && (!state.Running.ValueBool() || restarts)
 	now := &plan
 	if starts && !resp.Diagnostics.HasError() {
 		if err := r.boot(ctx, &plan, resp.Private, &resp.Diagnostics); err != nil {
@@ -257,7 +261,7 @@ func (r *domainResource) Delete(ctx context.Context, req resource.DeleteRequest,
 // change makes the definition what is planned, and stops the guest where the change needs it or
 // the plan says so. The definition is changed before the guest is stopped: one that libvirt
 // refuses costs nobody his guest.
-func (r *domainResource) change(ctx context.Context, plan *domainModel, state domainModel, diags *diag.Diagnostics) (at path.Path, err error) {
+func (r *domainResource) change(ctx context.Context, plan *domainModel, state domainModel, restarts bool, diverged *divergence, diags *diag.Diagnostics) (at path.Path, err error) {
 	if plan.phase, err = r.nextPhase(ctx, *plan, state); err != nil {
 		return path.Root("install"), err
 	}
@@ -268,12 +272,11 @@ func (r *domainResource) change(ctx context.Context, plan *domainModel, state do
 	if err := r.host.RedefineDomain(ctx, domain); err != nil {
 		return path.Empty(), err
 	}
-	stops := !plan.Running.ValueBool() || plan.BootResult.IsUnknown() || plan.restarts(ctx, state) || plan.installs(&state)
 	if plan.phase == phaseInstalling {
 		return path.Empty(), nil
 	}
-	if !stops {
-		return r.changeLive(ctx, domain, *plan, state, diags)
+	if plan.Running.ValueBool() && !restarts {
+		return r.changeLive(ctx, domain, *plan, state, diverged, diags)
 	}
 	err = r.host.ShutDownDomain(ctx, plan.Name.ValueString(), plan.patience())
 	if err != nil {

@@ -56,17 +56,26 @@ resource "netboot_domain" "test" {
   accelerator = "auto"
   cpu         = "max"
   vcpus       = 3
+  max_vcpus   = 8
   memory      = "1GiB"
+  max_memory  = "2GiB"
   autostart   = true
   running     = false
   boot        = ["disk", "network"]
+  loadparm    = "LINUX.1"
+  consoles    = ["sclp", "sclplm", "virtio"]
+  guest_agent = true
+
+  cpu_topology     = { sockets = 2, cores = 4 }
+  addresses_from   = "agent"
+  shutdown_timeout = "90s"
   disks = [
-    { volume = netboot_volume.disk[0].id, serial = "ONE" },
-    { volume = netboot_volume.disk[1].id, bus = "scsi", readonly = true },
+    { volume = netboot_volume.disk[0].id, serial = "ONE", cache = "none", discard = "unmap", io = "native" },
+    { volume = netboot_volume.disk[1].id, bus = "scsi", readonly = true, boot = false },
   ]
   interfaces = [
-    { network = netboot_network.lab.name },
-    { bridge = "br-lan", mac = "52:54:00:00:00:02" },
+    { network = netboot_network.lab.name, boot = false, mtu = 1400 },
+    { bridge = "br-lan", mac = "52:54:00:00:00:02", link = "down" },
   ]
   pxelinux_config = "srv/default"
   boot_check = {
@@ -95,12 +104,13 @@ func TestAccDomain(t *testing.T) {
 		Check: resource.ComposeTestCheckFunc(
 			virshPrints(t, "dominfo acc", "State:          shut off", "Autostart:      enable"),
 			virshPrints(t, "dumpxml acc", "<domain type='qemu'>", "<type arch='s390x' machine='s390-ccw-virtio", "<cpu mode='maximum'",
-				"<vcpu placement='static'>3</vcpu>", "<memory unit='KiB'>1048576</memory>", "<currentMemory unit='KiB'>1048576</currentMemory>",
+				"<vcpu placement='static' current='3'>8</vcpu>", "<memory unit='KiB'>2097152</memory>", "<topology sockets='2' dies='1' cores='4' threads='1'/>",
+				"<target type='sclplm' port='1'/>", "<target type='virtio' port='2'/>", "<target type='virtio' name='org.qemu.guest_agent.0'/>", "<currentMemory unit='KiB'>1048576</currentMemory>",
 				"<target type='sclp' port='0'/>", "<on_crash>destroy</on_crash>", "not <boot dev="),
-			domainDevice(t, "disk", "type='file'", "<source file='/srv/acc/disk-0'/>", "<target dev='vda' bus='virtio'/>", "<serial>ONE</serial>", "<boot order='1'/>", "not <readonly/>"),
-			domainDevice(t, "disk", "type='file'", "<source file='/srv/acc/disk-1'/>", "bus='scsi'/>", "<readonly/>", "<boot order='2'/>"),
-			domainDevice(t, "interface", "type='network'", "<source network='acc'/>", derivedMAC("acc", 0), "<model type='virtio'/>", "<boot order='3'/>"),
-			domainDevice(t, "interface", "type='bridge'", "<source bridge='br-lan'/>", "52:54:00:00:00:02", "<boot order='4'/>"),
+			domainDevice(t, "disk", "type='file'", "<source file='/srv/acc/disk-0'/>", "<target dev='vda' bus='virtio'/>", "<serial>ONE</serial>", "cache='none'", "io='native'", "discard='unmap'", "<boot order='1' loadparm='LINUX.1'/>", "not <readonly/>"),
+			domainDevice(t, "disk", "type='file'", "<source file='/srv/acc/disk-1'/>", "bus='scsi'/>", "<readonly/>", "not <boot order"),
+			domainDevice(t, "interface", "type='network'", "<source network='acc'/>", derivedMAC("acc", 0), "<model type='virtio'/>", "<mtu size='1400'/>", "not <link ", "not <boot order"),
+			domainDevice(t, "interface", "type='bridge'", "<source bridge='br-lan'/>", "52:54:00:00:00:02", "<link state='down'/>", "<boot order='2' loadparm='LINUX.1'/>"),
 		),
 	}}
 	steps = append(steps, resource.TestStep{
@@ -329,6 +339,22 @@ func TestAccDomainInvalid(t *testing.T) {
 		{`interfaces = [{ network = "acc", mac = "52:54" }]`, []string{inside("interfaces"), "52:54"}},
 		{nic + `disks = [{ volume = "acc/x", bus = "ide" }]`, []string{inside("disks"), "value must be one of"}},
 		{nic + `disks = [{ volume = "acc/x", serial = "more than twenty bytes" }]`, []string{inside("disks"), "between 1 and 20"}},
+		{nic + `max_vcpus = 2` + "\n vcpus = 3", []string{"Invalid max_vcpus", "max_vcpus =", "2 is less than vcpus, 3"}},
+		{nic + `max_memory = "128MiB"`, []string{"Invalid max_memory", "max_memory =", "less than memory, 256MiB"}},
+		{nic + "vcpus = 4\n cpu_topology = { cores = 2 }", []string{"Invalid cpu_topology", "make 2 virtual CPUs, and the guest has 4"}},
+		{nic + `loadparm = "linux"`, []string{"Invalid loadparm", "loadparm =", "in capitals"}},
+		{nic + `consoles = ["serial"]`, []string{"Invalid console", inside("consoles"), "no console of the type serial"}},
+		{nic + `consoles = ["sclp", "sclp"]`, []string{"Invalid console", inside("consoles"), "only one console of the type sclp"}},
+		{nic + `addresses_from = "agent"`, []string{"Invalid addresses_from", "addresses_from =", "guest_agent = true"}},
+		{nic + `shutdown_timeout = "soon"`, []string{"Invalid duration", "shutdown_timeout =", `"soon"`}},
+		{nic + "kernel = { image = \"a/b\" }\n pxelinux_config = \"a/default\"", []string{"Invalid pxelinux_config", "one of kernel and pxelinux_config"}},
+		{nic + `kernel = { image = "a/b", cmdline = "a\nb" }`, []string{"Invalid command line", inside("kernel"), "control character"}},
+		{`interfaces = [{ network = "acc", boot = false }]`, []string{"Nothing to boot from", "no interface for it"}},
+		{`interfaces = [{ bridge = "br0", vlan = 42 }]`, []string{inside("interfaces"), "network"}},
+		{`interfaces = [{ network = "acc", link = "off" }]`, []string{inside("interfaces"), "value must be one of"}},
+		{`interfaces = [{ network = "acc", mac = "52:54:00:00:00:01" }, { network = "acc", mac = "52-54-00-00-00-01" }]`, []string{"Invalid interface", inside("interfaces"), "Another interface"}},
+		{nic + `disks = [{ volume = "acc/x" }, { volume = "acc/x" }]`, []string{"Invalid disk", inside("disks"), "Another disk"}},
+		{nic + `disks = [{ volume = "acc/x", io = "native" }]`, []string{"Invalid io", inside("disks"), "native needs cache"}},
 		{nic + `boot_check = { expect = [] }`, []string{inside("boot_check"), "at least 1"}},
 		{nic + `boot_check = { expect = ["("] }`, []string{"Invalid pattern", inside("boot_check"), "missing closing )"}},
 		{nic + `boot_check = { expect = ["x"], forbid = ["["] }`, []string{"Invalid pattern", inside("boot_check"), "missing closing ]"}},

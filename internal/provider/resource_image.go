@@ -28,6 +28,7 @@ type imageModel struct {
 	ID                types.String   `tfsdk:"id"`
 	TFTPRoot          types.String   `tfsdk:"tftp_root"`
 	Name              types.String   `tfsdk:"name"`
+	Arch              types.String   `tfsdk:"arch"`
 	Kernel            types.Object   `tfsdk:"kernel"`
 	Initrd            types.Object   `tfsdk:"initrd"`
 	INS               types.Object   `tfsdk:"ins"`
@@ -67,6 +68,7 @@ func (r *imageResource) Schema(ctx context.Context, _ resource.SchemaRequest, re
 			"host":               hostAttribute,
 			"tftp_root":          rootReference(),
 			"name":               replacingString("What the files' names begin with.", objectName),
+			"arch":               imageArchAttribute,
 			"kernel":             kernelAttribute,
 			"initrd":             initrdAttribute,
 			"ins":                insAttribute,
@@ -91,6 +93,11 @@ func (r *imageResource) ValidateConfig(ctx context.Context, req resource.Validat
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if kernel := config.file(ctx, "kernel", &resp.Diagnostics); kernel != nil && !kernel.Cmdline.IsNull() && !config.isS390X() {
+		at := path.Root("kernel").AtName("cmdline")
+		resp.Diagnostics.AddAttributeError(at, "Invalid command line",
+			sentence(within(at, errors.New("only a kernel of s390x carries one; give it to the guest that boots this one, as kernel.cmdline of the netboot_domain"))))
+	}
 	for _, kind := range bootFileKinds {
 		file := config.file(ctx, kind, &resp.Diagnostics)
 		if file == nil || file.ISOPath.IsNull() {
@@ -102,6 +109,11 @@ func (r *imageResource) ValidateConfig(ctx context.Context, req resource.Validat
 				sentence(within(at, errors.New("a list has the checksum of the ISO image, of which only a part is fetched; give the checksum of the file in it, sha256:…, or leave it out"))))
 		}
 	}
+}
+
+// isS390X tells whether firmware loads the image, or may: of other architectures it is for QEMU alone.
+func (m imageModel) isS390X() bool {
+	return m.Arch.IsNull() || m.Arch.IsUnknown() || m.Arch.ValueString() == archS390X
 }
 
 func (r *imageResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {

@@ -90,6 +90,7 @@ func (h *Host) complete(d *virt.Domain) error {
 		d.Disks[i].NoBoot = d.Disks[i].NoBoot && slices.Contains(d.Boot, virt.BootDisk)
 	}
 	if d.Arch != "s390x" {
+		d.Machine = cmp.Or(d.Machine, "pc-i440fx-7.2")
 		return nil
 	}
 	if d.Machine == "" || d.Machine == "s390-ccw-virtio" {
