@@ -162,7 +162,7 @@ func (p *netbootProvider) DataSources(context.Context) []func() datasource.DataS
 }
 
 func (p *netbootProvider) Actions(context.Context) []func() action.Action {
-	return []func() action.Action{newDomainPowerAction}
+	return []func() action.Action{newDomainPowerAction, newDomainReinstallAction}
 }
 
 func (p *netbootProvider) Functions(context.Context) []func() function.Function {
