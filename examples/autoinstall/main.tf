@@ -67,7 +67,7 @@ resource "netboot_network" "lab" {
   }
 }
 
-# When it has shut down, it is installed: boot = ["disk"] then starts what it has installed.
+# When it has shut down, it is installed. With install = { until = "shutdown" } the apply waits for that, and starts what was installed.
 resource "netboot_domain" "ubuntu" {
   name   = "ubuntu"
   memory = "4GiB"
