@@ -6,8 +6,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/beevik/etree"
 	"github.com/digitalocean/go-libvirt"
-	"libvirt.org/go/libvirtxml"
 )
 
 // Domain is a guest.
@@ -118,7 +118,7 @@ func runningDomain(l *libvirt.Libvirt, domain libvirt.Domain) (*Domain, error) {
 
 // CreateDomain defines a domain, which does not start. When the name is taken, it returns ErrExists.
 func (h *Host) CreateDomain(ctx context.Context, d Domain) error {
-	domain, err := h.defineDomain(ctx, d, newDomainXML(d))
+	domain, err := h.defineDomain(ctx, d.newXML())
 	if refusedWith(err, libvirt.ErrOperationFailed) {
 		return taken(err, func() error { _, err := h.lookupDomain(ctx, d.Name); return err })
 	}
@@ -138,11 +138,11 @@ func (h *Host) RedefineDomain(ctx context.Context, d Domain) error {
 	if err != nil {
 		return err
 	}
-	var doc libvirtxml.Domain
-	if err := doc.Unmarshal(text); err != nil {
+	definition, err := d.redefinition(text)
+	if err != nil {
 		return err
 	}
-	domain, err := h.defineDomain(ctx, d, &doc)
+	domain, err := h.defineDomain(ctx, definition)
 	if err != nil {
 		return err
 	}
@@ -161,11 +161,8 @@ func (h *Host) definition(ctx context.Context, name string) (domain libvirt.Doma
 	return domain, text, err
 }
 
-func (h *Host) defineDomain(ctx context.Context, d Domain, doc *libvirtxml.Domain) (libvirt.Domain, error) {
-	if err := d.applyTo(doc); err != nil {
-		return libvirt.Domain{}, err
-	}
-	text, err := doc.Marshal()
+func (h *Host) defineDomain(ctx context.Context, definition *etree.Element) (libvirt.Domain, error) {
+	text, err := formatXML(definition)
 	if err != nil {
 		return libvirt.Domain{}, err
 	}
