@@ -11,19 +11,18 @@ import (
 // model; drives of other kinds (CD-ROM, floppy) stay as they are.
 func (d Domain) editDisks(devices *etree.Element, now Domain) {
 	old := diskElements(devices)
-	for _, element := range old {
-		devices.RemoveChild(element)
-	}
-	names := newDiskNames(devices)
+	names := newDiskNames(slices.DeleteFunc(devices.SelectElements("disk"), func(e *etree.Element) bool { return slices.Contains(old, e) }))
+	var wanted []*etree.Element
 	for i, disk := range d.Disks {
 		element := etree.NewElement("disk")
 		if at := slices.IndexFunc(now.Disks, disk.isSame); at >= 0 {
 			element = old[at]
 		}
 		disk.edit(element)
-		names.give(child(element, "target"), disk.Bus, i)
-		devices.AddChild(element)
+		names.give(element, i)
+		wanted = append(wanted, element)
 	}
+	arrange(devices, old, wanted)
 }
 
 // diskElements are the elements of Domain.Disks, in their order.
@@ -56,9 +55,11 @@ func (disk Disk) edit(element *etree.Element) {
 	} else {
 		child(element, "readonly")
 	}
-	if target := child(element, "target"); attr(target, "bus") != disk.Bus {
-		setAttr(target, "bus", disk.Bus)
-		target.RemoveAttr("dev")
+	if attr(element.SelectElement("target"), "bus") != disk.Bus { // with what belongs to the bus that it was on
+		removeAll(element, "target")
+		driver.RemoveAttr("iothread")
+		driver.RemoveAttr("queues")
+		child(element, "target").CreateAttr("bus", disk.Bus)
 	}
 }
 
@@ -68,10 +69,10 @@ type diskNames struct {
 	next  map[string]int // by bus: behind the last that was given out
 }
 
-// newDiskNames knows the names that the disks have already.
-func newDiskNames(devices *etree.Element) diskNames {
+// newDiskNames knows the names that disks have already.
+func newDiskNames(disks []*etree.Element) diskNames {
 	names := diskNames{map[string]bool{}, map[string]int{}}
-	for _, disk := range devices.SelectElements("disk") {
+	for _, disk := range disks {
 		names.taken[attr(disk.SelectElement("target"), "dev")] = true
 	}
 	return names
@@ -80,8 +81,9 @@ func newDiskNames(devices *etree.Element) diskNames {
 // give gives a disk, the index-th of its domain, a name behind those of its bus, because libvirt puts them
 // in the order of their names (libvirt src/conf/domain_conf.c, virDomainDiskInsert). A name that is
 // right already stays.
-func (n diskNames) give(target *etree.Element, bus string, index int) {
-	name := attr(target, "dev")
+func (n diskNames) give(disk *etree.Element, index int) {
+	target := child(disk, "target")
+	name, bus := attr(target, "dev"), attr(target, "bus")
 	at := diskIndex(name)
 	if at < n.next[bus] || n.taken[name] {
 		at = max(index, n.next[bus])
@@ -90,7 +92,7 @@ func (n diskNames) give(target *etree.Element, bus string, index int) {
 		}
 		name = diskName(bus, at)
 		target.CreateAttr("dev", name)
-		removeAll(target.Parent(), "address") // it belongs to the place that the disk had
+		removeAll(disk, "address") // it belongs to the place that the disk had
 	}
 	n.taken[name], n.next[bus] = true, at+1
 }

@@ -12,15 +12,16 @@ import (
 // keeps what d does not model.
 func (d Domain) editInterfaces(devices *etree.Element, now Domain) {
 	old := devices.SelectElements("interface")
-	removeAll(devices, "interface")
+	var wanted []*etree.Element
 	for _, nic := range d.Interfaces {
 		element, before := etree.NewElement("interface"), Interface{}
 		if at := slices.IndexFunc(now.Interfaces, nic.isSame); at >= 0 {
 			element, before = old[at], now.Interfaces[at]
 		}
 		nic.edit(element, before)
-		devices.AddChild(element)
+		wanted = append(wanted, element)
 	}
+	arrange(devices, old, wanted)
 }
 
 // isSame tells whether the other is this interface, changed perhaps.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/beevik/etree"
@@ -78,17 +79,18 @@ func (l liveDomain) read(ctx context.Context) (Domain, *etree.Element, error) {
 	return now, child(root, "devices"), err
 }
 
-// detachMissing takes from the guest what d does not have.
+// detachMissing takes from the guest what d does not have, all of it at once.
 func (l liveDomain) detachMissing(ctx context.Context, now Domain, devices *etree.Element, d Domain) error {
-	missing := map[string]*etree.Element{}
+	missing := map[string]string{} // what it is, by libvirt's name
+	alias := func(device *etree.Element) string { return attr(device.SelectElement("alias"), "name") }
 	for i, element := range devices.SelectElements("interface") {
 		if !slices.ContainsFunc(d.Interfaces, now.Interfaces[i].isSame) {
-			missing["interface "+now.Interfaces[i].MAC] = element
+			missing[alias(element)] = "interface " + now.Interfaces[i].MAC
 		}
 	}
 	for i, element := range diskElements(devices) {
 		if !slices.ContainsFunc(d.Disks, now.Disks[i].isSame) {
-			missing["disk "+now.Disks[i].Path] = element
+			missing[alias(element)] = "disk " + now.Disks[i].Path
 		}
 	}
 	if len(missing) == 0 {
@@ -99,48 +101,45 @@ func (l liveDomain) detachMissing(ctx context.Context, now Domain, devices *etre
 		return err
 	}
 	defer stop()
-	for _, what := range slices.Sorted(maps.Keys(missing)) {
-		if err := l.detach(ctx, what, missing[what], removals); err != nil {
-			return err
+	for alias, what := range missing {
+		if err := l.detach(ctx, alias); err != nil {
+			return fmt.Errorf("unable to take %s from the running guest: %w", what, err)
 		}
 	}
-	return nil
+	return awaitRemovals(ctx, missing, removals)
 }
 
-// detach asks for a device, once, and waits until it is gone. libvirt waits for the guest's answer
-// itself, for 5 s, and calls no answer a success (libvirt src/qemu/qemu_hotplug.c,
-// qemuDomainWaitForDeviceRemoval). To ask again meanwhile can crash libvirtd 9.0: the answer to the
-// first request takes the device away under the second.
-func (l liveDomain) detach(ctx context.Context, what string, device *etree.Element, removals <-chan removal) error {
-	text, err := formatXML(device)
-	if err != nil {
-		return err
-	}
-	err = do(ctx, l.host, func(c *libvirt.Libvirt) error {
-		return c.DomainDetachDeviceFlags(l.domain, text, uint32(libvirt.DomainDeviceModifyLive))
+// detach asks for a device, once: to ask again before the guest's answer can crash libvirtd 9.0, for the
+// answer to the first request takes the device away under the second. The call does not wait for the answer.
+func (l liveDomain) detach(ctx context.Context, alias string) error {
+	return do(ctx, l.host, func(c *libvirt.Libvirt) error {
+		return c.DomainDetachDeviceAlias(l.domain, alias, uint32(libvirt.DomainDeviceModifyLive))
 	})
-	if err != nil {
-		return fmt.Errorf("unable to take %s from the running guest: %w", what, err)
-	}
-	alias, patience := attr(device.SelectElement("alias"), "name"), time.After(detachPatience)
-	for {
+}
+
+// awaitRemovals waits until all devices are gone that the guest was asked for.
+func awaitRemovals(ctx context.Context, missing map[string]string, removals <-chan removal) error {
+	patience := time.After(detachPatience)
+	for len(missing) > 0 {
 		select {
 		case event := <-removals:
+			what, asked := missing[event.alias]
 			switch {
 			case event.err != nil:
 				return event.err
-			case event.alias != alias:
-			case event.refused:
+			case asked && event.refused:
 				return fmt.Errorf("the guest refuses to let go of %s: %s", what, inUse)
 			default:
-				return nil
+				delete(missing, event.alias)
 			}
 		case <-patience:
-			return fmt.Errorf("the guest does not let go of %s: it was asked and has it still after %v; %s", what, detachPatience, inUse)
+			return fmt.Errorf("the guest does not let go of %s: it was asked and has it still after %v; %s",
+				strings.Join(slices.Sorted(maps.Values(missing)), " and "), detachPatience, inUse)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
+	return nil
 }
 
 // inUse is what to do where a guest keeps a device.
@@ -163,14 +162,14 @@ func (l liveDomain) attach(ctx context.Context, what string, device *etree.Eleme
 // attachDisks gives the guest the disks that it does not have, each at the first name that is free:
 // the guest may still have others than its definition.
 func (l liveDomain) attachDisks(ctx context.Context, now Domain, devices *etree.Element, wanted []Disk) error {
-	names := newDiskNames(devices)
+	names := newDiskNames(devices.SelectElements("disk"))
 	for i, disk := range wanted {
 		if slices.ContainsFunc(now.Disks, disk.isSame) {
 			continue
 		}
 		element := etree.NewElement("disk")
 		disk.edit(element)
-		names.give(child(element, "target"), disk.Bus, i)
+		names.give(element, i)
 		if err := l.attach(ctx, "disk "+disk.Path, element); err != nil {
 			return err
 		}

@@ -49,15 +49,39 @@ func removeAll(parent *etree.Element, name string) {
 // same thing, it is changed, so that it keeps what is not modelled.
 func replaceAll[T any](parent *etree.Element, name string, values []T, same func(*etree.Element, T) bool, edit func(*etree.Element, T)) {
 	old := parent.SelectElements(name)
-	removeAll(parent, name)
+	rest := slices.Clone(old)
+	var wanted []*etree.Element
 	for _, value := range values {
 		element := etree.NewElement(name)
-		if at := slices.IndexFunc(old, func(e *etree.Element) bool { return same(e, value) }); at >= 0 {
-			element = old[at]
-			old = slices.Delete(old, at, at+1)
+		if at := slices.IndexFunc(rest, func(e *etree.Element) bool { return same(e, value) }); at >= 0 {
+			element = rest[at]
+			rest = slices.Delete(rest, at, at+1)
 		}
 		edit(element, value)
-		parent.AddChild(element)
+		wanted = append(wanted, element)
+	}
+	arrange(parent, old, wanted)
+}
+
+// arrange makes of an element's children the wanted ones, in their order. What is in order already is
+// not moved, for libvirt keeps an order even among things of different kinds, such as disks and drives.
+func arrange(parent *etree.Element, old, wanted []*etree.Element) {
+	for _, element := range old {
+		if !slices.Contains(wanted, element) {
+			parent.RemoveChild(element)
+		}
+	}
+	var last *etree.Element
+	for _, element := range wanted {
+		if element.Parent() == nil || last != nil && element.Index() < last.Index() {
+			parent.RemoveChild(element)
+			at := len(parent.Child)
+			if last != nil {
+				at = last.Index() + 1
+			}
+			parent.InsertChildAt(at, element)
+		}
+		last = element
 	}
 }
 
