@@ -1,6 +1,7 @@
 package virt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -175,7 +176,8 @@ func (h *Host) setAutostart(ctx context.Context, domain libvirt.Domain, on bool)
 	return do(ctx, h, func(l *libvirt.Libvirt) error { return l.DomainSetAutostart(domain, flag(on)) })
 }
 
-// StartDomain starts a domain, or lets it go on where it is paused. One that runs is left so.
+// StartDomain starts a domain, lets it go on where it is paused, and wakes it where it sleeps. One that has
+// crashed, and is kept for somebody to look at, begins anew; one that runs is left so.
 func (h *Host) StartDomain(ctx context.Context, name string) error {
 	return do(ctx, h, func(l *libvirt.Libvirt) error {
 		domain, err := l.DomainLookupByName(name)
@@ -186,10 +188,21 @@ func (h *Host) StartDomain(ctx context.Context, name string) error {
 			return l.DomainCreate(domain)
 		}
 		state, _, err := l.DomainGetState(domain, 0)
-		if err != nil || stateOf(state) != Paused {
+		switch {
+		case err != nil:
 			return err
+		case libvirt.DomainState(state) == libvirt.DomainPmsuspended:
+			return l.DomainPmWakeup(domain, 0)
+		case stateOf(state) == Paused:
+			return l.DomainResume(domain)
+		case stateOf(state) == Crashed:
+			if err := kill(l, domain); err != nil {
+				return err
+			}
+			return l.DomainCreate(domain)
+		default:
+			return nil
 		}
-		return l.DomainResume(domain)
 	})
 }
 
@@ -251,26 +264,39 @@ func kill(l *libvirt.Libvirt, domain libvirt.Domain) error {
 	return err
 }
 
-// RebootDomain asks a guest to shut down and start again, and does not wait for it. One that is off is
-// refused.
+// RebootDomain asks a guest to shut down and start again, and does not wait for it. One that does not run
+// is refused.
 func (h *Host) RebootDomain(ctx context.Context, name string) error {
 	return do(ctx, h, func(l *libvirt.Libvirt) error {
 		domain, err := l.DomainLookupByName(name)
 		if err != nil {
 			return err
 		}
+		state, reason, err := l.DomainGetState(domain, 0)
+		if err = cmp.Or(err, deaf(state, reason)); err != nil {
+			return err
+		}
 		return l.DomainReboot(domain, 0)
 	})
 }
 
-// ResetDomain makes a guest begin anew at once, as a reset button would. One that is off is refused.
+// ResetDomain makes a guest begin anew at once, as a reset button would, also where it has crashed. One
+// that is paused stays so, at its beginning; one that is off is refused.
 func (h *Host) ResetDomain(ctx context.Context, name string) error {
 	return do(ctx, h, func(l *libvirt.Libvirt) error {
 		domain, err := l.DomainLookupByName(name)
 		if err != nil {
 			return err
 		}
-		return l.DomainReset(domain, 0)
+		state, _, err := l.DomainGetState(domain, 0)
+		if err != nil {
+			return err
+		}
+		err = l.DomainReset(domain, 0)
+		if err != nil || stateOf(state) != Crashed {
+			return err
+		}
+		return l.DomainResume(domain) // libvirt takes a crashed guest that is reset for a paused one
 	})
 }
 
