@@ -137,6 +137,10 @@ func (r *domainResource) boot(ctx context.Context, m *domainModel, private priva
 		if failure.Reason != boot.Cancelled {
 			failure.Facts = r.bootFacts(ctx, *m, failure.Result)
 		}
+		if errors.Is(failure.Err, virt.ErrConsoleTaken) {
+			failure.Facts = append(failure.Facts, "nobody knows how the boot went on: the guest was left running, and the next apply boots it again. "+
+				"Leave its console alone meanwhile; to see a boot that is watched, follow the file that the provider's console_log_dir gets")
+		}
 		fail(diags, path.Root("boot_check"), "boot", m.subject(), err)
 		diags.Append(private.SetKey(ctx, bootFailedKey, []byte("true"))...)
 		return nil

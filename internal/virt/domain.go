@@ -227,7 +227,8 @@ func (h *Host) boot(ctx context.Context, name string, start func(*libvirt.Libvir
 	}
 	var console *Console
 	if err == nil {
-		console, err = h.openConsole(ctx, started)
+		// By force: who waits for the guest with a virsh console that begins again and again may be faster.
+		console, err = h.openConsole(ctx, started, libvirt.DomainConsoleForce)
 	}
 	if err == nil {
 		err = do(ctx, h, func(l *libvirt.Libvirt) error { return l.DomainResume(started) })

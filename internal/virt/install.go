@@ -125,7 +125,7 @@ func (h *Host) JoinInstallation(ctx context.Context, name string) (*Installation
 // joinConsole opens the console of a running guest. There is none where the guest has ended meanwhile,
 // which comes as an event, or where somebody else has it.
 func (h *Host) joinConsole(ctx context.Context, domain libvirt.Domain) (io.ReadCloser, error) {
-	console, err := h.openConsole(ctx, domain)
+	console, err := h.openConsole(ctx, domain, 0)
 	switch {
 	case isRefused(err):
 		return noConsole, nil

@@ -86,34 +86,6 @@ func transferArgs(pool, volume string, offset uint64, flags uint32) xdr {
 	return xdr{}.string(pool).string(volume).string("").uint64(offset).uint64(0).uint32(flags)
 }
 
-// Console is a guest's console: what the guest writes from the moment it was opened.
-type Console struct{ incoming }
-
-// OpenConsole opens a domain's first console, on a connection of its own. Reading ends with io.EOF
-// when the guest does. It is refused while somebody else has the console.
-func (h *Host) OpenConsole(ctx context.Context, name string) (io.ReadCloser, error) {
-	domain, err := h.lookupDomain(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	return h.openConsole(ctx, domain)
-}
-
-func (h *Host) openConsole(ctx context.Context, domain libvirt.Domain) (*Console, error) {
-	args := xdr{}.string(domain.Name).opaque(domain.UUID[:]).uint32(uint32(domain.ID))
-	s, err := h.openStream(ctx, procOpenConsole, args.optional("").uint32(0))
-	if err != nil {
-		return nil, err
-	}
-	return &Console{incoming{stream: s, ctx: ctx}}, nil
-}
-
-// Close lets go of the console; the guest goes on.
-func (c *Console) Close() error {
-	c.stream.Close()
-	return nil
-}
-
 // incoming reads what libvirtd sends on a stream.
 type incoming struct {
 	stream *stream
