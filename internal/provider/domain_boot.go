@@ -257,10 +257,22 @@ type discard struct{}
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 func (discard) Close() error                { return nil }
 
+// blamedForStart is the attribute because of which a guest does not start.
+func blamedForStart(err error) path.Path {
+	if errors.Is(err, virt.ErrNoMemory) {
+		return path.Root("memory")
+	}
+	return path.Root("running")
+}
+
 // explainStart adds where to look when a guest does not start.
 func explainStart(err error, name string) error {
 	if err == nil || errors.Is(err, context.Canceled) || isNotFound(err) {
 		return err
+	}
+	if errors.Is(err, virt.ErrNoMemory) {
+		err = fmt.Errorf("%w\n\nThe host does not have as much memory as the guest is to have (max_memory, where that is set). "+
+			"Make memory smaller, or stop other guests; free, on the host, tells what there is", err)
 	}
 	return fmt.Errorf("%w\n\nThe domain is defined on the host. More may be in /var/log/libvirt/qemu/%s.log there", err, name)
 }
