@@ -34,7 +34,7 @@ func (h *Host) UpdateRunningDomain(ctx context.Context, d Domain) error {
 	if err == nil {
 		return nil
 	}
-	ended, problem := call(ctx, h, func(l *libvirt.Libvirt) (bool, error) { return hasEnded(l, domain), nil })
+	ended, problem := read(ctx, h, func(l *libvirt.Libvirt) (bool, error) { return hasEnded(l, domain), nil })
 	if ended && problem == nil {
 		return nil
 	}
@@ -69,7 +69,7 @@ func (l liveDomain) update(ctx context.Context, d Domain) error {
 
 // devices is the domain as it runs.
 func (l liveDomain) devices(ctx context.Context) (*libvirtxml.Domain, error) {
-	text, err := call(ctx, l.host, func(c *libvirt.Libvirt) (string, error) {
+	text, err := read(ctx, l.host, func(c *libvirt.Libvirt) (string, error) {
 		return c.DomainGetXMLDesc(l.domain, libvirt.DomainXMLSecure)
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
@@ -37,6 +38,11 @@ type Host struct {
 
 	capabilities capabilitiesCache
 	firmware     firmwareCache
+
+	changes atomic.Uint64 // that were asked for, at their beginning and at their end
+	domains *readAhead[Domain]
+	volumes sync.Map // of *readAhead[Volume], by pool
+	paths   *readAhead[libvirt.StorageVol]
 }
 
 // Open describes the host at a libvirt URI such as qemu:///system. It does not connect; an error
@@ -50,12 +56,15 @@ func Open(uri string) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("libvirt URI %q: %w", uri, err)
 	}
-	return &Host{
+	h := &Host{
 		uri:        parsed,
 		dialer:     dialer,
 		slots:      make(chan struct{}, maxCalls),
 		connecting: make(chan struct{}, 1),
-	}, nil
+	}
+	h.domains = newReadAhead[Domain](&h.changes, false)
+	h.paths = newReadAhead[libvirt.StorageVol](&h.changes, true)
+	return h, nil
 }
 
 // URI is the host's libvirt URI without a password.
@@ -171,9 +180,21 @@ func (h *Host) dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// call makes one call on the control connection and waits for its reply. When ctx ends, what was
-// asked already is given a moment to be answered, for the answer says what is on the host.
+// call makes a call that may change something on the host.
 func call[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
+	defer h.changing()()
+	return read(ctx, h, f)
+}
+
+// changing makes what was read ahead worthless while something changes, and until it has.
+func (h *Host) changing() (done func()) {
+	h.changes.Add(1)
+	return func() { h.changes.Add(1) }
+}
+
+// read makes one call on the control connection and waits for its reply. When ctx ends, what was
+// asked already is given a moment to be answered, for the answer says what is on the host.
+func read[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
 	var none T
 	if ctx.Err() != nil {
 		return none, context.Cause(ctx)

@@ -115,7 +115,7 @@ func (h *Host) NetworkName(ctx context.Context, id string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return call(ctx, h, func(l *libvirt.Libvirt) (string, error) {
+	return read(ctx, h, func(l *libvirt.Libvirt) (string, error) {
 		network, err := l.NetworkLookupByUUID(libvirt.UUID(wanted))
 		return network.Name, err
 	})
@@ -203,7 +203,7 @@ func (x networkXML) place() place {
 }
 
 func (h *Host) networkXML(ctx context.Context, name string) (networkXML, error) {
-	return call(ctx, h, func(l *libvirt.Libvirt) (x networkXML, err error) {
+	return read(ctx, h, func(l *libvirt.Libvirt) (x networkXML, err error) {
 		if x.network, err = l.NetworkLookupByName(name); err != nil {
 			return x, err
 		}
@@ -282,7 +282,7 @@ func (n Network) Conflict(other Network) error {
 }
 
 func (h *Host) runningNetworks(ctx context.Context) ([]Network, error) {
-	return call(ctx, h, func(l *libvirt.Libvirt) ([]Network, error) {
+	return read(ctx, h, func(l *libvirt.Libvirt) ([]Network, error) {
 		found, _, err := l.ConnectListAllNetworks(1, libvirt.ConnectListNetworksActive)
 		if err != nil {
 			return nil, err
