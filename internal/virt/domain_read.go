@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/digitalocean/go-libvirt"
-	"golang.org/x/sync/errgroup"
 )
 
 // Domain looks a domain up by name, as it is defined, with its present state and, where it runs, as it
@@ -35,21 +34,17 @@ func readDomain(l *libvirt.Libvirt, name string) (Domain, error) {
 	}
 	var described Domain
 	var status domainStatus
-	var together errgroup.Group
-	together.Go(func() (err error) {
+	err = together(func() (err error) {
 		described, err = describeDomain(l, domain)
 		return err
-	})
-	together.Go(func() (err error) {
+	}, func() (err error) {
 		status.state, status.reason, err = l.DomainGetState(domain, 0)
 		return err
-	})
-	together.Go(func() error {
+	}, func() error {
 		autostart, err := l.DomainGetAutostart(domain)
 		status.autostart = autostart == 1
 		return err
 	})
-	err = together.Wait()
 	return described.with(status), err
 }
 
@@ -57,20 +52,17 @@ func readDomain(l *libvirt.Libvirt, name string) (Domain, error) {
 func readDomains(l *libvirt.Libvirt) (map[string]Domain, error) {
 	var domains, starting []libvirt.Domain
 	var stats []libvirt.DomainStatsRecord
-	var together errgroup.Group
-	together.Go(func() (err error) {
+	err := together(func() (err error) {
 		domains, _, err = l.ConnectListAllDomains(1, 0)
 		return err
-	})
-	together.Go(func() (err error) {
+	}, func() (err error) {
 		starting, _, err = l.ConnectListAllDomains(1, libvirt.ConnectListDomainsAutostart)
 		return err
-	})
-	together.Go(func() (err error) {
+	}, func() (err error) {
 		stats, err = l.ConnectGetAllDomainStats(nil, uint32(libvirt.DomainStatsState), 0)
 		return err
 	})
-	if err := together.Wait(); err != nil || len(domains) > maxAhead {
+	if err != nil || len(domains) > maxAhead {
 		return nil, err
 	}
 	statuses := statusOf(stats)
@@ -112,18 +104,16 @@ func statusOf(stats []libvirt.DomainStatsRecord) map[libvirt.UUID]*domainStatus 
 // describeDomain is the domain as it is defined and, where it runs, as it runs.
 func describeDomain(l *libvirt.Libvirt, domain libvirt.Domain) (Domain, error) {
 	var defined, running string
-	var together errgroup.Group
-	together.Go(func() (err error) {
+	err := together(func() (err error) {
 		defined, err = l.DomainGetXMLDesc(domain, libvirt.DomainXMLInactive)
 		return err
-	})
-	if domain.ID >= 0 {
-		together.Go(func() (err error) {
+	}, func() (err error) {
+		if domain.ID >= 0 {
 			running, err = l.DomainGetXMLDesc(domain, 0)
-			return err
-		})
-	}
-	if err := together.Wait(); err != nil {
+		}
+		return err
+	})
+	if err != nil {
 		return Domain{}, err
 	}
 	described, err := parseDomain(defined)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/digitalocean/go-libvirt"
 	"github.com/digitalocean/go-libvirt/socket/dialers"
+	"golang.org/x/sync/errgroup"
 )
 
 // maxCalls bounds the calls in flight on the control connection. libvirtd takes five a client
@@ -184,6 +185,16 @@ func (h *Host) dial(ctx context.Context) (net.Conn, error) {
 func call[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
 	defer h.changing()()
 	return read(ctx, h, f)
+}
+
+// together makes calls side by side, which take the time of one where the host is far away. All of them
+// are waited for; the error is the first one.
+func together(calls ...func() error) error {
+	var group errgroup.Group
+	for _, call := range calls {
+		group.Go(call)
+	}
+	return group.Wait()
 }
 
 // changing makes what was read ahead worthless while something changes, and until it has.

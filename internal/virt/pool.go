@@ -77,21 +77,24 @@ func (h *Host) PoolAt(ctx context.Context, path string) (Pool, error) {
 }
 
 func readPool(l *libvirt.Libvirt, pool libvirt.StoragePool) (Pool, error) {
-	text, err := l.StoragePoolGetXMLDesc(pool, 0)
+	var text string
+	var active, autostart int32
+	err := together(func() (err error) {
+		text, err = l.StoragePoolGetXMLDesc(pool, 0)
+		return err
+	}, func() (err error) {
+		active, err = l.StoragePoolIsActive(pool)
+		return err
+	}, func() (err error) {
+		autostart, err = l.StoragePoolGetAutostart(pool)
+		return err
+	})
 	if err != nil {
 		return Pool{}, err
 	}
 	var doc libvirtxml.StoragePool
 	if err := doc.Unmarshal(text); err != nil {
 		return Pool{}, fmt.Errorf("pool %q: %w", pool.Name, err)
-	}
-	active, err := l.StoragePoolIsActive(pool)
-	if err != nil {
-		return Pool{}, err
-	}
-	autostart, err := l.StoragePoolGetAutostart(pool)
-	if err != nil {
-		return Pool{}, err
 	}
 	read := Pool{Name: doc.Name, UUID: doc.UUID, Active: active == 1, Autostart: autostart == 1}
 	if doc.Type == "dir" && doc.Target != nil {

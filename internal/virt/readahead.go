@@ -81,10 +81,10 @@ func (r *readAhead[T]) known(ctx context.Context, name string, all func() map[st
 func readAll[K, T any](handles map[string]K, read func(K) (T, error)) map[string]T {
 	var mu sync.Mutex
 	found := make(map[string]T, len(handles))
-	var together errgroup.Group
-	together.SetLimit(readsAtOnce)
+	var group errgroup.Group
+	group.SetLimit(readsAtOnce)
 	for name, handle := range handles {
-		together.Go(func() error {
+		group.Go(func() error {
 			value, err := read(handle)
 			if err != nil {
 				return nil
@@ -95,6 +95,6 @@ func readAll[K, T any](handles map[string]K, read func(K) (T, error)) map[string
 			return nil
 		})
 	}
-	_ = together.Wait()
+	_ = group.Wait()
 	return found
 }

@@ -67,15 +67,15 @@ func volumesByKey(l *libvirt.Libvirt) (map[string]libvirt.StorageVol, error) {
 		return nil, err
 	}
 	listed := make([][]libvirt.StorageVol, len(pools))
-	var together errgroup.Group
-	together.SetLimit(readsAtOnce)
+	var group errgroup.Group
+	group.SetLimit(readsAtOnce)
 	for i, pool := range pools {
-		together.Go(func() (err error) {
+		group.Go(func() (err error) {
 			listed[i], _, err = l.StoragePoolListAllVolumes(pool, 1, 0)
 			return err
 		})
 	}
-	err = together.Wait()
+	err = group.Wait()
 	byKey := map[string]libvirt.StorageVol{}
 	for _, volumes := range listed {
 		for _, volume := range volumes {
