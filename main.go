@@ -39,5 +39,5 @@ func tune() {
 		_ = os.Setenv("TF_LOG_SDK_FRAMEWORK", "off")
 	}
 	debug.SetGCPercent(400)
-	debug.SetMemoryLimit(128 << 20) // a soft limit: nearer to it, as with thousands of reservations, the collector works more
+	debug.SetMemoryLimit(256 << 20) // a soft limit: nearer to it, as with thousands of reservations, the collector works more
 }

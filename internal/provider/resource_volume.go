@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
-	"github.com/hashicorp/terraform-plugin-framework-validators/resourcevalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -72,23 +71,10 @@ func (r *volumeResource) Schema(ctx context.Context, _ resource.SchemaRequest, r
 	resp.Schema = volumeSchema(ctx)
 }
 
-func (r *volumeResource) ConfigValidators(context.Context) []resource.ConfigValidator {
-	capacity, backing, source := path.MatchRoot("capacity"), path.MatchRoot("backing"), path.MatchRoot("source")
-	cloudInit, ignition := path.MatchRoot("cloud_init"), path.MatchRoot("ignition")
-	validators := []resource.ConfigValidator{
-		resourcevalidator.AtLeastOneOf(capacity, backing, source, cloudInit, ignition),
-		resourcevalidator.Conflicting(backing, source),
-		resourcevalidator.Conflicting(cloudInit, ignition),
-	}
-	for _, ofDisk := range []path.Expression{capacity, backing, source, path.MatchRoot("preallocation")} {
-		validators = append(validators, resourcevalidator.Conflicting(ofDisk, cloudInit), resourcevalidator.Conflicting(ofDisk, ignition))
-	}
-	return validators
-}
-
 func (r *volumeResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	var config volumeModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	config.validateOrigin(&resp.Diagnostics)
 	config.validateSizes(&resp.Diagnostics)
 	config.validateFormat(&resp.Diagnostics)
 	if backing := as[backingModel](ctx, config.Backing, &resp.Diagnostics); backing != nil && !config.Backing.IsUnknown() {

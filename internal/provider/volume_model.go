@@ -13,6 +13,14 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
+// validateOrigin refuses a volume of which nothing says how large it is.
+func (m volumeModel) validateOrigin(diags *diag.Diagnostics) {
+	if m.Capacity.IsNull() && m.Backing.IsNull() && m.Source.IsNull() && !m.isSeed() {
+		diags.AddAttributeError(path.Root("capacity"), "Missing capacity",
+			"Give the volume a capacity, or something to begin with: backing, source, cloud_init or ignition.")
+	}
+}
+
 func (m volumeModel) validateSizes(diags *diag.Diagnostics) {
 	// QEMU rounds up what does not end with a sector.
 	const sector = 512

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/objectvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
@@ -127,9 +128,9 @@ func ownerAttribute(what string) schema.Attribute {
 }
 
 var volumeSources = map[string]schema.Attribute{
-	"source": optionalText("Image that the volume begins with: an `http` or `https` URL, or a path on the machine that runs Terraform. It is `qcow2` or `raw`, and may be packed with gzip, xz or zstd. " +
-		"Where it has not the volume's `format`, the host converts it. A change to another source replaces the volume; to give one for a volume that is there, as after an import, or to leave it out, does not. " +
-		"A change of what the source holds is not looked for: give its `checksum`."),
+	"source": optionalText("Image that the volume begins with: an `http` or `https` URL, or a path on the machine that runs Terraform. It is `qcow2` or `raw`, and may be packed with gzip, xz or zstd. "+
+		"Where it has not the volume's `format`, the host converts it. A change to another source replaces the volume; to give one for a volume that is there, as after an import, or to leave it out, does not. "+
+		"A change of what the source holds is not looked for: give its `checksum`.", stringvalidator.ConflictsWith(path.MatchRoot("backing"))),
 	"checksum": schema.StringAttribute{
 		MarkdownDescription: "`sha256:…` or `sha512:…` of the source as it is there, packed or not, or `file:` and the URL or path of a list that has it, such as `SHA256SUMS`. What does not match leaves no volume. A change to another one replaces the volume.",
 		Optional:            true,
@@ -150,17 +151,23 @@ var cloudInitAttributes = map[string]schema.Attribute{
 	"vendor_data":    secretText("Vendor data, of the form of user data.", userData),
 }
 
+// ofDisks is what a seed has not. To ask that of the seeds alone costs a volume that is none nothing: on
+// a resource as a whole, each of these conflicts would be looked for at each validation, of which a plan
+// has three.
+var ofDisks = path.Expressions{path.MatchRoot("capacity"), path.MatchRoot("backing"), path.MatchRoot("source"), path.MatchRoot("preallocation")}
+
 var volumeSeeds = map[string]schema.Attribute{
 	"cloud_init": schema.SingleNestedAttribute{
 		MarkdownDescription: "Makes the volume a seed for cloud-init: its NoCloud data, in an ISO 9660 file system with the label `cidata`. It is attached to a guest as any disk." + writeOnly,
 		Optional:            true,
 		Attributes:          cloudInitAttributes,
+		Validators:          []validator.Object{objectvalidator.ConflictsWith(append(ofDisks, path.MatchRoot("ignition"))...)},
 	},
 	"ignition": schema.StringAttribute{
 		MarkdownDescription: "Makes the volume a seed for Ignition: its configuration in JSON. s390x has no `fw_cfg`; it is attached to a guest as a disk with `serial = \"ignition\"`." + writeOnly,
 		Optional:            true,
 		WriteOnly:           true,
-		Validators:          []validator.String{ignitionConfig},
+		Validators:          []validator.String{ignitionConfig, stringvalidator.ConflictsWith(append(ofDisks, path.MatchRoot("cloud_init"))...)},
 	},
 }
 

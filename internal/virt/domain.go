@@ -75,48 +75,6 @@ type Interface struct {
 	NoBoot  bool   // is not booted from although the class of interfaces is
 }
 
-// Domain looks a domain up by name, as it is defined, with its present state and, where it runs, as it
-// runs.
-func (h *Host) Domain(ctx context.Context, name string) (Domain, error) {
-	return call(ctx, h, func(l *libvirt.Libvirt) (Domain, error) {
-		domain, err := l.DomainLookupByName(name)
-		if err != nil {
-			return Domain{}, err
-		}
-		text, err := l.DomainGetXMLDesc(domain, libvirt.DomainXMLInactive)
-		if err != nil {
-			return Domain{}, err
-		}
-		state, reason, err := l.DomainGetState(domain, 0)
-		if err != nil {
-			return Domain{}, err
-		}
-		autostart, err := l.DomainGetAutostart(domain)
-		if err != nil {
-			return Domain{}, err
-		}
-		read, err := parseDomain(text)
-		if err != nil {
-			return Domain{}, err
-		}
-		read.State, read.Reason, read.Autostart = stateOf(state), reasonOf(state, reason), autostart == 1
-		if domain.ID >= 0 {
-			read.Running, err = runningDomain(l, domain)
-		}
-		return read, err
-	})
-}
-
-// runningDomain is the domain as it runs; nil where it has ended.
-func runningDomain(l *libvirt.Libvirt, domain libvirt.Domain) (*Domain, error) {
-	text, err := l.DomainGetXMLDesc(domain, 0)
-	if err != nil || hasEnded(l, domain) { // then it is as it is defined
-		return nil, err
-	}
-	running, err := parseDomain(text)
-	return &running, err
-}
-
 // CreateDomain defines a domain, which does not start. When the name is taken, it returns ErrExists.
 func (h *Host) CreateDomain(ctx context.Context, d Domain) error {
 	domain, err := h.defineDomain(ctx, d.newXML())
@@ -156,7 +114,7 @@ func (h *Host) definition(ctx context.Context, name string) (domain libvirt.Doma
 	if err != nil {
 		return domain, "", err
 	}
-	text, err = call(ctx, h, func(l *libvirt.Libvirt) (string, error) {
+	text, err = read(ctx, h, func(l *libvirt.Libvirt) (string, error) {
 		return l.DomainGetXMLDesc(domain, libvirt.DomainXMLInactive|libvirt.DomainXMLSecure)
 	})
 	return domain, text, err
@@ -308,7 +266,7 @@ func (h *Host) ShutDownDomain(ctx context.Context, name string, patience time.Du
 	if err != nil || domain.ID < 0 {
 		return err
 	}
-	state, err := call(ctx, h, func(l *libvirt.Libvirt) (int32, error) {
+	state, err := read(ctx, h, func(l *libvirt.Libvirt) (int32, error) {
 		state, _, err := l.DomainGetState(domain, 0)
 		return state, err
 	})
@@ -357,14 +315,6 @@ func (h *Host) DeleteDomain(ctx context.Context, name string) error {
 	})
 }
 
-// VolumeAt names the volume whose file is at path.
-func (h *Host) VolumeAt(ctx context.Context, path string) (pool, name string, err error) {
-	volume, err := call(ctx, h, func(l *libvirt.Libvirt) (libvirt.StorageVol, error) {
-		return l.StorageVolLookupByPath(path)
-	})
-	return volume.Pool, volume.Name, err
-}
-
 func (h *Host) lookupDomain(ctx context.Context, name string) (libvirt.Domain, error) {
-	return call(ctx, h, func(l *libvirt.Libvirt) (libvirt.Domain, error) { return l.DomainLookupByName(name) })
+	return read(ctx, h, func(l *libvirt.Libvirt) (libvirt.Domain, error) { return l.DomainLookupByName(name) })
 }

@@ -30,7 +30,7 @@ func (h *Host) UpdateRunningDomain(ctx context.Context, d Domain) error {
 	if err == nil {
 		return nil
 	}
-	ended, problem := call(ctx, h, func(l *libvirt.Libvirt) (bool, error) { return hasEnded(l, domain), nil })
+	ended, problem := read(ctx, h, func(l *libvirt.Libvirt) (bool, error) { return hasEnded(l, domain), nil })
 	if ended && problem == nil {
 		return nil
 	}
@@ -65,7 +65,7 @@ func (l liveDomain) update(ctx context.Context, d Domain) error {
 
 // read is the domain as it runs, and its devices, in the same order.
 func (l liveDomain) read(ctx context.Context) (Domain, *etree.Element, error) {
-	text, err := call(ctx, l.host, func(c *libvirt.Libvirt) (string, error) {
+	text, err := read(ctx, l.host, func(c *libvirt.Libvirt) (string, error) {
 		return c.DomainGetXMLDesc(l.domain, libvirt.DomainXMLSecure)
 	})
 	if err != nil {

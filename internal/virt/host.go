@@ -12,10 +12,12 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
 	"github.com/digitalocean/go-libvirt/socket/dialers"
+	"golang.org/x/sync/errgroup"
 )
 
 // maxCalls bounds the calls in flight on the control connection. libvirtd takes five a client
@@ -37,6 +39,11 @@ type Host struct {
 
 	capabilities capabilitiesCache
 	firmware     firmwareCache
+
+	changes atomic.Uint64 // that were asked for, at their beginning and at their end
+	domains *readAhead[Domain]
+	volumes sync.Map // of *readAhead[Volume], by pool
+	paths   *readAhead[libvirt.StorageVol]
 }
 
 // Open describes the host at a libvirt URI such as qemu:///system. It does not connect; an error
@@ -50,12 +57,15 @@ func Open(uri string) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("libvirt URI %q: %w", uri, err)
 	}
-	return &Host{
+	h := &Host{
 		uri:        parsed,
 		dialer:     dialer,
 		slots:      make(chan struct{}, maxCalls),
 		connecting: make(chan struct{}, 1),
-	}, nil
+	}
+	h.domains = newReadAhead[Domain](&h.changes, false)
+	h.paths = newReadAhead[libvirt.StorageVol](&h.changes, true)
+	return h, nil
 }
 
 // URI is the host's libvirt URI without a password.
@@ -171,9 +181,31 @@ func (h *Host) dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// call makes one call on the control connection and waits for its reply. When ctx ends, what was
-// asked already is given a moment to be answered, for the answer says what is on the host.
+// call makes a call that may change something on the host.
 func call[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
+	defer h.changing()()
+	return read(ctx, h, f)
+}
+
+// together makes calls side by side, which take the time of one where the host is far away. All of them
+// are waited for; the error is the first one.
+func together(calls ...func() error) error {
+	var group errgroup.Group
+	for _, call := range calls {
+		group.Go(call)
+	}
+	return group.Wait()
+}
+
+// changing makes what was read ahead worthless while something changes, and until it has.
+func (h *Host) changing() (done func()) {
+	h.changes.Add(1)
+	return func() { h.changes.Add(1) }
+}
+
+// read makes one call on the control connection and waits for its reply. When ctx ends, what was
+// asked already is given a moment to be answered, for the answer says what is on the host.
+func read[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
 	var none T
 	if ctx.Err() != nil {
 		return none, context.Cause(ctx)

@@ -17,7 +17,7 @@ type Info struct {
 
 // Info asks a host what it is.
 func (h *Host) Info(ctx context.Context) (Info, error) {
-	return call(ctx, h, func(l *libvirt.Libvirt) (Info, error) {
+	return read(ctx, h, func(l *libvirt.Libvirt) (Info, error) {
 		hostname, err := l.ConnectGetHostname()
 		if err != nil {
 			return Info{}, err
@@ -41,7 +41,7 @@ func version(encoded uint64) string {
 
 // PoolNames lists the host's pools, whether they are started or not.
 func (h *Host) PoolNames(ctx context.Context) ([]string, error) {
-	return call(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
+	return read(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
 		pools, _, err := l.ConnectListAllStoragePools(1, 0)
 		return names(pools, func(p libvirt.StoragePool) string { return p.Name }), err
 	})
@@ -49,7 +49,7 @@ func (h *Host) PoolNames(ctx context.Context) ([]string, error) {
 
 // NetworkNames lists the host's networks, whether they are started or not.
 func (h *Host) NetworkNames(ctx context.Context) ([]string, error) {
-	return call(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
+	return read(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
 		networks, _, err := l.ConnectListAllNetworks(1, 0)
 		return names(networks, func(n libvirt.Network) string { return n.Name }), err
 	})
@@ -57,7 +57,7 @@ func (h *Host) NetworkNames(ctx context.Context) ([]string, error) {
 
 // DomainNames lists the host's guests, whether they run or not.
 func (h *Host) DomainNames(ctx context.Context) ([]string, error) {
-	return call(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
+	return read(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
 		domains, _, err := l.ConnectListAllDomains(1, 0)
 		return names(domains, func(d libvirt.Domain) string { return d.Name }), err
 	})

@@ -152,7 +152,7 @@ func newInstallation(console io.ReadCloser, ended <-chan Ending, stop func()) *I
 
 // Installing tells whether a domain runs as InstallDomain starts it.
 func (h *Host) Installing(ctx context.Context, name string) (bool, error) {
-	return call(ctx, h, func(l *libvirt.Libvirt) (bool, error) {
+	return read(ctx, h, func(l *libvirt.Libvirt) (bool, error) {
 		domain, err := l.DomainLookupByName(name)
 		if err != nil || domain.ID < 0 {
 			return false, err

@@ -115,7 +115,7 @@ func (h *Host) NetworkName(ctx context.Context, id string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return call(ctx, h, func(l *libvirt.Libvirt) (string, error) {
+	return read(ctx, h, func(l *libvirt.Libvirt) (string, error) {
 		network, err := l.NetworkLookupByUUID(libvirt.UUID(wanted))
 		return network.Name, err
 	})
@@ -203,32 +203,35 @@ func (x networkXML) place() place {
 }
 
 func (h *Host) networkXML(ctx context.Context, name string) (networkXML, error) {
-	return call(ctx, h, func(l *libvirt.Libvirt) (x networkXML, err error) {
+	return read(ctx, h, func(l *libvirt.Libvirt) (x networkXML, err error) {
 		if x.network, err = l.NetworkLookupByName(name); err != nil {
 			return x, err
 		}
-		if x.defined, err = describe(l, x.network, libvirt.NetworkXMLInactive); err != nil {
-			return x, err
-		}
-		active, err := l.NetworkIsActive(x.network)
-		if err != nil {
-			return x, err
-		}
-		if active == 1 {
-			if x.running, err = describe(l, x.network, 0); err != nil {
-				return x, err
+		var active, autostart int32
+		err = together(func() (err error) {
+			x.defined, err = describe(l, x.network, libvirt.NetworkXMLInactive)
+			return err
+		}, func() (err error) {
+			x.running, err = describe(l, x.network, 0)
+			return err
+		}, func() (err error) {
+			active, err = l.NetworkIsActive(x.network)
+			return err
+		}, func() (err error) {
+			autostart, err = l.NetworkGetAutostart(x.network)
+			return err
+		}, func() error {
+			_, err := l.NetworkLookupByName(changeName(x.network))
+			x.parked = err == nil
+			if isCode(err, libvirt.ErrNoNetwork) {
+				return nil
 			}
-		}
-		autostart, err := l.NetworkGetAutostart(x.network)
-		if err != nil {
-			return x, err
+			return err
+		})
+		if active == 0 {
+			x.running = nil
 		}
 		x.autostart = autostart == 1
-		_, err = l.NetworkLookupByName(changeName(x.network))
-		x.parked = err == nil
-		if isCode(err, libvirt.ErrNoNetwork) {
-			err = nil
-		}
 		return x, err
 	})
 }
@@ -282,7 +285,7 @@ func (n Network) Conflict(other Network) error {
 }
 
 func (h *Host) runningNetworks(ctx context.Context) ([]Network, error) {
-	return call(ctx, h, func(l *libvirt.Libvirt) ([]Network, error) {
+	return read(ctx, h, func(l *libvirt.Libvirt) ([]Network, error) {
 		found, _, err := l.ConnectListAllNetworks(1, libvirt.ConnectListNetworksActive)
 		if err != nil {
 			return nil, err

@@ -98,7 +98,7 @@ func (h *Host) unpark(ctx context.Context, network string) error {
 
 // lostNICs are interfaces on the network that it knows nothing of.
 func (h *Host) lostNICs(ctx context.Context, x networkXML) ([]nic, error) {
-	ports, err := call(ctx, h, func(l *libvirt.Libvirt) ([]libvirt.NetworkPort, error) {
+	ports, err := read(ctx, h, func(l *libvirt.Libvirt) ([]libvirt.NetworkPort, error) {
 		ports, _, err := l.NetworkListAllPorts(x.network, 1, 0)
 		return ports, err
 	})
@@ -188,7 +188,7 @@ func hasEnded(l *libvirt.Libvirt, guest libvirt.Domain) bool {
 
 // nicsOn are the interfaces of running guests in any of the places.
 func (h *Host) nicsOn(ctx context.Context, places ...place) ([]nic, error) {
-	running, err := call(ctx, h, func(l *libvirt.Libvirt) ([]libvirt.Domain, error) {
+	running, err := read(ctx, h, func(l *libvirt.Libvirt) ([]libvirt.Domain, error) {
 		domains, _, err := l.ConnectListAllDomains(1, libvirt.ConnectListDomainsActive)
 		return domains, err
 	})
@@ -210,7 +210,7 @@ func (h *Host) nicsOn(ctx context.Context, places ...place) ([]nic, error) {
 
 // nicsOf are the interfaces of a running guest, none if it has ended.
 func (h *Host) nicsOf(ctx context.Context, guest libvirt.Domain) ([]nic, error) {
-	text, err := call(ctx, h, func(l *libvirt.Libvirt) (string, error) {
+	text, err := read(ctx, h, func(l *libvirt.Libvirt) (string, error) {
 		text, err := l.DomainGetXMLDesc(guest, 0)
 		if err != nil && hasEnded(l, guest) {
 			return "<domain/>", nil

@@ -43,7 +43,7 @@ func (p Pool) Marked() bool { return strings.HasPrefix(p.UUID, poolMark) }
 
 // Pool looks a pool up by name.
 func (h *Host) Pool(ctx context.Context, name string) (Pool, error) {
-	return call(ctx, h, func(l *libvirt.Libvirt) (Pool, error) {
+	return read(ctx, h, func(l *libvirt.Libvirt) (Pool, error) {
 		pool, err := l.StoragePoolLookupByName(name)
 		if err != nil {
 			return Pool{}, err
@@ -55,7 +55,7 @@ func (h *Host) Pool(ctx context.Context, name string) (Pool, error) {
 // PoolAt looks up the pool whose directory is path. It asks for every pool, for libvirt's own lookup
 // does not see those that are inactive.
 func (h *Host) PoolAt(ctx context.Context, path string) (Pool, error) {
-	return call(ctx, h, func(l *libvirt.Libvirt) (Pool, error) {
+	return read(ctx, h, func(l *libvirt.Libvirt) (Pool, error) {
 		pools, _, err := l.ConnectListAllStoragePools(1, libvirt.ConnectListStoragePoolsDir)
 		if err != nil {
 			return Pool{}, err
@@ -77,21 +77,24 @@ func (h *Host) PoolAt(ctx context.Context, path string) (Pool, error) {
 }
 
 func readPool(l *libvirt.Libvirt, pool libvirt.StoragePool) (Pool, error) {
-	text, err := l.StoragePoolGetXMLDesc(pool, 0)
+	var text string
+	var active, autostart int32
+	err := together(func() (err error) {
+		text, err = l.StoragePoolGetXMLDesc(pool, 0)
+		return err
+	}, func() (err error) {
+		active, err = l.StoragePoolIsActive(pool)
+		return err
+	}, func() (err error) {
+		autostart, err = l.StoragePoolGetAutostart(pool)
+		return err
+	})
 	if err != nil {
 		return Pool{}, err
 	}
 	var doc libvirtxml.StoragePool
 	if err := doc.Unmarshal(text); err != nil {
 		return Pool{}, fmt.Errorf("pool %q: %w", pool.Name, err)
-	}
-	active, err := l.StoragePoolIsActive(pool)
-	if err != nil {
-		return Pool{}, err
-	}
-	autostart, err := l.StoragePoolGetAutostart(pool)
-	if err != nil {
-		return Pool{}, err
 	}
 	read := Pool{Name: doc.Name, UUID: doc.UUID, Active: active == 1, Autostart: autostart == 1}
 	if doc.Type == "dir" && doc.Target != nil {
@@ -170,13 +173,13 @@ func (h *Host) startOrBuild(ctx context.Context, pool libvirt.StoragePool) (buil
 // StartPool starts a pool that is not active and marks it for the host's every boot. A directory
 // that is missing is made again.
 func (h *Host) StartPool(ctx context.Context, name string) error {
-	pool, err := call(ctx, h, func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
+	pool, err := read(ctx, h, func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
 		return l.StoragePoolLookupByName(name)
 	})
 	if err != nil {
 		return err
 	}
-	active, err := call(ctx, h, func(l *libvirt.Libvirt) (int32, error) { return l.StoragePoolIsActive(pool) })
+	active, err := read(ctx, h, func(l *libvirt.Libvirt) (int32, error) { return l.StoragePoolIsActive(pool) })
 	if err != nil {
 		return err
 	}
@@ -191,7 +194,7 @@ func (h *Host) StartPool(ctx context.Context, name string) error {
 // DeletePool takes the pool away, and its directory too when removeDirectory says so and it is
 // empty. Files are never removed.
 func (h *Host) DeletePool(ctx context.Context, name string, removeDirectory bool) error {
-	pool, err := call(ctx, h, func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
+	pool, err := read(ctx, h, func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
 		return l.StoragePoolLookupByName(name)
 	})
 	if err != nil {
@@ -212,15 +215,20 @@ func (h *Host) DeletePool(ctx context.Context, name string, removeDirectory bool
 }
 
 // refreshPool makes libvirt look at the directory again: what came or went behind its back is not
-// in its list.
+// in its list. That changes nothing on the host.
 func (h *Host) refreshPool(ctx context.Context, name string) error {
-	pool, err := call(ctx, h, func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
+	pool, err := read(ctx, h, func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
 		return l.StoragePoolLookupByName(name)
 	})
 	if err != nil {
 		return err
 	}
-	return h.retryBusy(ctx, func(l *libvirt.Libvirt) error { return l.StoragePoolRefresh(pool, 0) })
+	return repeatBusy(ctx, func() error {
+		_, err := read(ctx, h, func(l *libvirt.Libvirt) (struct{}, error) {
+			return struct{}{}, l.StoragePoolRefresh(pool, 0)
+		})
+		return err
+	})
 }
 
 const (
@@ -231,10 +239,14 @@ const (
 // retryBusy repeats a pool operation that libvirt refuses while a volume is being built or the
 // pool refreshed after an upload, which may be by somebody else.
 func (h *Host) retryBusy(ctx context.Context, f func(*libvirt.Libvirt) error) error {
+	return repeatBusy(ctx, func() error { return do(ctx, h, f) })
+}
+
+func repeatBusy(ctx context.Context, attempt func() error) error {
 	patience, cancel := context.WithTimeout(ctx, busyPatience)
 	defer cancel()
 	for {
-		err := do(ctx, h, f)
+		err := attempt()
 		if !isBusy(err) {
 			return err
 		}

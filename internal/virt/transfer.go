@@ -24,6 +24,7 @@ func (h *Host) Fill(ctx context.Context, pool, volume string, content io.Reader)
 }
 
 func (h *Host) upload(ctx context.Context, pool, volume string, content blocks, flags uint32) error {
+	defer h.changing()()
 	s, err := h.openStream(ctx, procVolumeUpload, transferArgs(pool, volume, 0, flags))
 	if err != nil {
 		return err
@@ -40,7 +41,7 @@ func (h *Host) upload(ctx context.Context, pool, volume string, content blocks, 
 // write that comes while the stream is being finished, and says that all is well.
 // libvirt src/util/virfdstream.c, virFDStreamCloseInt.
 func (h *Host) checkLength(ctx context.Context, pool, volume string, sent uint64) error {
-	length, err := call(ctx, h, func(l *libvirt.Libvirt) (uint64, error) {
+	length, err := read(ctx, h, func(l *libvirt.Libvirt) (uint64, error) {
 		_, _, length, err := l.StorageVolGetInfoFlags(libvirt.StorageVol{Pool: pool, Name: volume}, uint32(libvirt.StorageVolGetPhysical))
 		return length, err
 	})
@@ -58,6 +59,7 @@ func (h *Host) truncate(ctx context.Context, pool, volume string, size uint64) e
 	if size == 0 {
 		return errors.New("libvirt cannot cut a volume to nothing; delete it and create it anew")
 	}
+	defer h.changing()()
 	s, err := h.openStream(ctx, procVolumeUpload, transferArgs(pool, volume, size-1, sparseStream))
 	if err != nil {
 		return err

@@ -34,17 +34,6 @@ type Backing struct {
 	Format string
 }
 
-// Volume reads a volume. ErrNotFound also says that its file is gone; that the pool is.
-func (h *Host) Volume(ctx context.Context, pool, name string) (Volume, error) {
-	text, err := call(ctx, h, func(l *libvirt.Libvirt) (string, error) {
-		return l.StorageVolGetXMLDesc(libvirt.StorageVol{Pool: pool, Name: name}, 0)
-	})
-	if err != nil {
-		return Volume{}, err
-	}
-	return parseVolume(pool, text)
-}
-
 // CreateVolume makes a volume that is not there yet; otherwise it returns ErrExists.
 func (h *Host) CreateVolume(ctx context.Context, v Volume) error {
 	return h.newVolume(ctx, v, func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error {
@@ -175,7 +164,7 @@ func (h *Host) VolumeNames(ctx context.Context, pool string) ([]string, error) {
 	if err := h.refreshPool(ctx, pool); err != nil {
 		return nil, err
 	}
-	return call(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
+	return read(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
 		handle, err := l.StoragePoolLookupByName(pool)
 		if err != nil {
 			return nil, err

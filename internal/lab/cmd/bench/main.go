@@ -25,6 +25,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 )
@@ -36,6 +37,7 @@ type bench struct {
 	cli    string
 	sample samples
 	rounds int
+	wires  map[time.Duration]*lab.Wire // to the host, by the time of a round trip
 }
 
 func main() {
@@ -91,7 +93,7 @@ func start(ctx context.Context, provider string) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{dir: dir, cli: cli}
+	b := &bench{dir: dir, cli: cli, wires: map[time.Duration]*lab.Wire{}}
 	if err := b.install(provider); err != nil {
 		return nil, errors.Join(err, b.stop())
 	}
@@ -121,6 +123,16 @@ func (b *bench) stop() error {
 		err = b.host.Stop()
 	}
 	return errors.Join(err, os.RemoveAll(b.dir))
+}
+
+// wire is a way to the host that is as long as one wants.
+func (b *bench) wire(roundTrip time.Duration) (*lab.Wire, error) {
+	if wire := b.wires[roundTrip]; wire != nil {
+		return wire, nil
+	}
+	wire, err := lab.NewWire(b.host, "wire-"+roundTrip.String(), roundTrip)
+	b.wires[roundTrip] = wire
+	return wire, err
 }
 
 // install copies the provider, so that a build during the run does not change what is measured, and

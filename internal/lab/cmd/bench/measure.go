@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -76,6 +77,7 @@ func (t times) round(ctx context.Context, c contender, steps []step) error {
 // contenders are those of a work, each with a directory of its own.
 func (b *bench) contenders(w work, dir string) (provider, cli *workspace, plain script, err error) {
 	env := append(os.Environ(), "LIBVIRT_DEFAULT_URI="+b.host.URI, "TF_CLI_CONFIG_FILE="+b.settings(), "CHECKPOINT_DISABLE=1")
+	env = append(env, fmt.Sprintf("TF_VAR_resources=%d", w.resources))
 	for name, value := range w.variables {
 		env = append(env, "TF_VAR_"+name+"="+value)
 	}
@@ -83,14 +85,24 @@ func (b *bench) contenders(w work, dir string) (provider, cli *workspace, plain 
 	if err != nil {
 		return nil, nil, script{}, err
 	}
-	provider = &workspace{b.cli, filepath.Join(dir, "provider"), env}
-	cli = &workspace{b.cli, filepath.Join(dir, "cli"), env}
+	provider = &workspace{b.cli, filepath.Join(dir, "provider"), env, map[step]string{}}
+	cli = &workspace{b.cli, filepath.Join(dir, "cli"), env, nil}
+	for s, roundTrip := range w.far {
+		wire, err := b.wire(roundTrip)
+		if err != nil {
+			return nil, nil, script{}, err
+		}
+		provider.far[s] = wire.URI
+	}
 	err = errors.Join(
 		os.CopyFS(provider.dir, source),
 		os.Mkdir(cli.dir, 0o755),
 		os.WriteFile(filepath.Join(cli.dir, "main.tf"), floor(source, w.resources), 0o644),
 		os.RemoveAll(filepath.Join(provider.dir, "floor.tf")),
 	)
+	if w.alone {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(provider.dir, "plain.sh")))
+	}
 	return provider, cli, script{provider.dir, env}, err
 }
 
@@ -115,6 +127,7 @@ resource "terraform_data" "none" {
 type workspace struct {
 	cli, dir string
 	env      []string
+	far      map[step]string // the host's URI in the steps in which it is far away
 }
 
 // An exit status of a plan that is not 0 says that there is something to change.
@@ -128,6 +141,9 @@ var arguments = map[step][]string{
 func (w *workspace) do(ctx context.Context, s step) error {
 	cmd := exec.CommandContext(ctx, w.cli, arguments[s]...)
 	cmd.Dir, cmd.Env = w.dir, w.env
+	if uri, ok := w.far[s]; ok {
+		cmd.Env = append(slices.Clip(w.env), "LIBVIRT_DEFAULT_URI="+uri)
+	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	return quiet(cmd)
 }

@@ -9,27 +9,24 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 )
 
 // observation is what the provider does in a round without a clock.
 type observation struct {
-	calls  map[step]int64 // to libvirtd
-	memory int64          // peak of its resident set in bytes, of one process for all steps
+	calls  map[step]int // to libvirtd
+	memory int64        // peak of its resident set in bytes, of one process for all steps
 }
 
 // observe does the steps with a provider that runs under our own control, behind a proxy.
 func (b *bench) observe(ctx context.Context, w *workspace, steps []step) (observation, error) {
-	seen := observation{calls: map[step]int64{}}
-	socket := filepath.Join(b.dir, "proxy")
-	counter, err := newCounter(socket, filepath.Join(b.host.Dir, "run", "libvirt-sock"))
+	seen := observation{calls: map[step]int{}}
+	wire, err := b.wire(0)
 	if err != nil {
 		return seen, err
 	}
-	defer counter.close()
-	env := append(w.env, "LIBVIRT_DEFAULT_URI=qemu+unix:///system?socket="+socket)
+	env := append(w.env, "LIBVIRT_DEFAULT_URI="+wire.URI)
 	provider, attach, err := serve(ctx, b.provider(), env)
 	if err != nil {
 		return seen, err
@@ -38,13 +35,13 @@ func (b *bench) observe(ctx context.Context, w *workspace, steps []step) (observ
 		_ = provider.Process.Kill()
 		_ = provider.Wait()
 	}()
-	attached := &workspace{w.cli, w.dir, append(env, attach)}
+	attached := &workspace{cli: w.cli, dir: w.dir, env: append(env, attach)}
 	for _, s := range steps {
-		before := counter.calls.Load()
+		_ = wire.Calls()
 		if err := attached.do(ctx, s); err != nil {
 			return seen, err
 		}
-		seen.calls[s] = counter.calls.Load() - before
+		seen.calls[s] = wire.Calls()
 	}
 	seen.memory, err = peakMemory(provider.Process.Pid)
 	return seen, err

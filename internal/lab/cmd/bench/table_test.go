@@ -19,7 +19,7 @@ func TestTable(t *testing.T) {
 			work: work{name: "both", maxMemory: 64 << 20, bounds: map[step]bound{apply: fourTimesCLIAndPlain, plan: fourTimesCLI}},
 			// The second round, on a busy machine, has ratios like the others.
 			provider: all(6, 60, 6), cli: all(1, 10, 1), plain: all(2, 20, 2),
-			seen: observation{calls: map[step]int64{apply: 7}, memory: 32 << 20},
+			seen: observation{calls: map[step]int{apply: 7}, memory: 32 << 20},
 		},
 		{work: work{name: "no plain"}, provider: all(3), cli: all(2)},
 	}

@@ -11,11 +11,13 @@ import (
 type work struct {
 	name      string
 	dir       string
-	resources int               // in main.tf, and how many terraform_data the CLI alone gets
-	variables map[string]string // of main.tf, and as TF_VAR_… of plain.sh
-	changes   bool              // main.tf has a variable "changed" that changes one resource
-	bounds    map[step]bound    // what the times have to hold
-	maxMemory int64             // that the provider may take, in bytes; 0 is no bound
+	resources int                    // in main.tf, and how many terraform_data the CLI alone gets
+	variables map[string]string      // of main.tf, and as TF_VAR_… of plain.sh
+	far       map[step]time.Duration // the round trip to the host, where it is not this machine
+	alone     bool                   // plain commands would take too long
+	changes   bool                   // main.tf has a variable "changed" that changes one resource
+	bounds    map[step]bound         // what the times have to hold
+	maxMemory int64                  // that the provider may take, in bytes; 0 is no bound
 }
 
 //go:embed work
@@ -42,6 +44,9 @@ func (w work) steps() []step {
 type bound func(cli, plain time.Duration) time.Duration
 
 func fourTimesCLI(cli, _ time.Duration) time.Duration             { return 4 * cli }
+func twiceCLIAndASecond(cli, _ time.Duration) time.Duration       { return 2*cli + time.Second }
+func twiceCLIAndFourSeconds(cli, _ time.Duration) time.Duration   { return 2*cli + 4*time.Second }
+func cliAndTwoSeconds(cli, _ time.Duration) time.Duration         { return cli + 2*time.Second }
 func cliAndASecond(cli, _ time.Duration) time.Duration            { return cli + time.Second }
 func plainAndThreeSeconds(_, plain time.Duration) time.Duration   { return plain + 3*time.Second }
 func fourTimesCLIAndPlain(cli, plain time.Duration) time.Duration { return 4*cli + plain }
@@ -55,6 +60,10 @@ func cliAndPlain(cli, plain time.Duration) time.Duration { return cli + plain }
 // cliAndHalfMore is for what is larger than what the plain commands take, but has no more in it.
 func cliAndHalfMore(cli, plain time.Duration) time.Duration { return cli + plain + plain/2 }
 
+func everyStep(d time.Duration) map[step]time.Duration {
+	return map[step]time.Duration{apply: d, plan: d, destroy: d}
+}
+
 func works(s samples) []work {
 	const mib = 1 << 20
 	return []work{
@@ -64,9 +73,22 @@ func works(s samples) []work {
 			bounds:    map[step]bound{apply: fourTimesCLIAndPlain, plan: fourTimesCLIAndPlain, destroy: fourTimesCLIAndPlain},
 		},
 		{name: "50 domains", dir: "bare-domains", resources: 50, bounds: map[step]bound{plan: fourTimesCLI}},
+		{name: "200 domains", dir: "bare-domains", resources: 200, bounds: map[step]bound{plan: cliAndTwoSeconds}},
 		{name: "50 domains with a volume each", dir: "domains", resources: 100, bounds: map[step]bound{plan: fourTimesCLI}},
 		{name: "first byte of a console", dir: "console", resources: 2, bounds: map[step]bound{apply: cliAndPlainAndASecond}},
+		{name: "1 qcow2 volume", dir: "volumes", resources: 1},
+		{name: "10 qcow2 volumes", dir: "volumes", resources: 10},
+		{name: "10 qcow2 volumes, 20 ms away", dir: "volumes", resources: 10, far: everyStep(20 * time.Millisecond), alone: true},
+		{name: "10 qcow2 volumes, 100 ms away", dir: "volumes", resources: 10, far: everyStep(100 * time.Millisecond), alone: true},
 		{name: "100 qcow2 volumes", dir: "volumes", resources: 100},
+		{
+			name: "1,000 qcow2 volumes", dir: "volumes", resources: 1000, alone: true,
+			bounds: map[step]bound{plan: twiceCLIAndASecond},
+		},
+		{
+			name: "1,000 qcow2 volumes, planned 100 ms away", dir: "volumes", resources: 1000, alone: true,
+			far: map[step]time.Duration{plan: 100 * time.Millisecond}, bounds: map[step]bound{plan: twiceCLIAndFourSeconds},
+		},
 		{
 			name: "network of 1,000 reservations", dir: "reservations", resources: 1, changes: true,
 			bounds: map[step]bound{plan: cliAndASecond},

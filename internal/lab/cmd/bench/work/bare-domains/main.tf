@@ -4,8 +4,10 @@ terraform {
   }
 }
 
+variable "resources" {}
+
 resource "netboot_domain" "guest" {
-  count      = 50
+  count      = var.resources
   name       = "bench-${count.index}"
   memory     = "256MiB"
   boot       = ["network"]

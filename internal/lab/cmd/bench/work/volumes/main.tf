@@ -4,8 +4,10 @@ terraform {
   }
 }
 
+variable "resources" {}
+
 resource "netboot_volume" "disk" {
-  count    = 100
+  count    = var.resources
   name     = "bench-${count.index}.qcow2"
   capacity = "1GiB"
 }
