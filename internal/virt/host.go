@@ -40,6 +40,9 @@ type Host struct {
 	capabilities capabilitiesCache
 	firmware     firmwareCache
 
+	keepalive time.Duration // between two looks whether the host is there
+	streams   streams
+
 	changes atomic.Uint64 // that were asked for, at their beginning and at their end
 	domains *readAhead[Domain]
 	volumes sync.Map // of *readAhead[Volume], by pool
@@ -62,6 +65,7 @@ func Open(uri string) (*Host, error) {
 		dialer:     dialer,
 		slots:      make(chan struct{}, maxCalls),
 		connecting: make(chan struct{}, 1),
+		keepalive:  keepaliveInterval,
 	}
 	h.domains = newReadAhead[Domain](&h.changes, false)
 	h.paths = newReadAhead[libvirt.StorageVol](&h.changes, true)
@@ -124,7 +128,7 @@ func (h *Host) WhileConnected(ctx context.Context) (context.Context, context.Can
 	go func() {
 		select {
 		case <-control.Disconnected():
-			cancel(h.lost(io.ErrUnexpectedEOF))
+			cancel(h.lost(control.whyLost(io.ErrUnexpectedEOF)))
 		case <-ctx.Done():
 		}
 	}()
@@ -135,28 +139,53 @@ func (h *Host) WhileConnected(ctx context.Context) (context.Context, context.Can
 // go-libvirt is in; its own Disconnect asks the server first and waits for the answer.
 type connection struct {
 	*libvirt.Libvirt
-	conn net.Conn
+	conn *keptAlive
 }
+
+// whyLost is the error of a call, with the reason where the connection was given up.
+func (c *connection) whyLost(err error) error {
+	if c.conn.silent.Load() {
+		return fmt.Errorf("%w (%w)", errSilent, err)
+	}
+	return err
+}
+
+// connectLimit is how long a host may take until it takes calls, also over several hops of ssh.
+const connectLimit = 30 * time.Second
+
+var errConnectLimit = fmt.Errorf("it did not answer within %v", connectLimit)
 
 // connect makes a connection that is ready for calls.
 func (h *Host) connect(ctx context.Context) (*connection, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, connectLimit, h.connectError(errConnectLimit))
+	defer cancel()
 	conn, err := h.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	client := libvirt.NewWithDialer(dialers.NewAlreadyConnected(conn))
+	kept := &keptAlive{Conn: conn}
+	defer context.AfterFunc(ctx, func() { _ = kept.Close() })()
+	client := libvirt.NewWithDialer(dialers.NewAlreadyConnected(kept))
 	err = client.ConnectToURI(libvirt.RemoteURI(h.uri))
 	switch {
 	case ctx.Err() != nil:
-		_ = conn.Close()
+		_ = kept.Close()
 		return nil, context.Cause(ctx)
 	case err != nil:
-		_ = conn.Close()
+		_ = kept.Close()
 		return nil, h.connectError(err)
-	default:
-		return &connection{client, conn}, nil
 	}
+	control := &connection{client, kept}
+	go h.keepAlive(control)
+	return control, nil
+}
+
+// keepAlive looks after a control connection until it ends.
+func (h *Host) keepAlive(control *connection) {
+	if control.conn.watch(h.keepalive, control.Disconnected()) {
+		h.streams.endAll(h.lost(errSilent))
+	}
+	_ = control.conn.Close()
 }
 
 // dial opens a connection to libvirtd, and closes one that comes after ctx ended.
@@ -225,6 +254,7 @@ func read[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, erro
 		result, err := f(control.Libvirt)
 		if isLost(err) {
 			h.forget(control)
+			err = control.whyLost(err)
 		}
 		return result, err
 	})
