@@ -34,8 +34,9 @@ type Host struct {
 	dialer dialer
 	slots  chan struct{} // one for each call in flight
 
-	connecting chan struct{} // held while control is looked at or replaced
+	connecting chan struct{} // held by who uses the next two
 	control    *connection
+	expected   bool // back: there was a connection, and nobody has waited in vain for the next one
 
 	capabilities capabilitiesCache
 	firmware     firmwareCache
@@ -99,12 +100,23 @@ func (h *Host) connected(ctx context.Context) (*connection, error) {
 		return h.control, nil
 	}
 	control, err := h.connect(ctx)
-	if err != nil {
-		return nil, err
+	for pause := firstPause; err != nil && h.expected && pause <= lastPause; pause *= 2 {
+		select {
+		case <-time.After(pause):
+			control, err = h.connect(ctx)
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
-	h.control = control
-	return control, nil
+	h.control, h.expected = control, err == nil
+	return control, err
 }
+
+// A libvirtd that is being restarted or upgraded is soon there again. These pauses make 6 s.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 32 * firstPause
+)
 
 // forget makes sure that a connection on which a call was lost is not used again: go-libvirt still
 // holds it for connected at that moment.
@@ -213,7 +225,7 @@ func (h *Host) dial(ctx context.Context) (net.Conn, error) {
 // call makes a call that may change something on the host.
 func call[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
 	defer h.changing()()
-	return read(ctx, h, f)
+	return ask(ctx, h, f)
 }
 
 // together makes calls side by side, which take the time of one where the host is far away. All of them
@@ -232,9 +244,21 @@ func (h *Host) changing() (done func()) {
 	return func() { h.changes.Add(1) }
 }
 
-// read makes one call on the control connection and waits for its reply. When ctx ends, what was
-// asked already is given a moment to be answered, for the answer says what is on the host.
+// read makes calls that change nothing on the host. They are made again where the connection is lost, as
+// when libvirtd is restarted; whoever changes something has to look first what became of it.
 func read[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
+	const attempts = 3
+	for attempt := 1; ; attempt++ {
+		result, err := ask(ctx, h, f)
+		if attempt == attempts || !wasLost(err) {
+			return result, err
+		}
+	}
+}
+
+// ask makes one call on the control connection and waits for its reply. When ctx ends, what was
+// asked already is given a moment to be answered, for the answer says what is on the host.
+func ask[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
 	var none T
 	if ctx.Err() != nil {
 		return none, context.Cause(ctx)

@@ -36,6 +36,7 @@ type keptAlive struct {
 	net.Conn
 	heard  atomic.Bool // since the last look
 	silent atomic.Bool // is what it was closed for
+	ending sync.Once
 
 	writing sync.Mutex
 	rest    int // bytes of a packet that is being written; pings go between packets
@@ -58,6 +59,12 @@ func (c *keptAlive) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	c.rest = max(0, c.rest-n)
 	return n, err
+}
+
+// Close ends the connection. Who looks after it and who uses it may both do so.
+func (c *keptAlive) Close() (err error) {
+	c.ending.Do(func() { err = c.Conn.Close() })
+	return err
 }
 
 // watch asks the host from time to time whether it is there, until the connection has ended. It returns

@@ -70,8 +70,12 @@ func (h *Host) openStream(ctx context.Context, proc uint32, args xdr) (*stream, 
 	return s, nil
 }
 
-// connectStream makes a connection that is ready for the call that begins a stream.
+// connectStream makes a connection that is ready for the call that begins a stream. The control
+// connection tells whether the host is there.
 func (h *Host) connectStream(ctx context.Context) (*stream, error) {
+	if _, err := h.connected(ctx); err != nil {
+		return nil, err
+	}
 	connecting, cancel := context.WithTimeoutCause(ctx, connectLimit, h.connectError(errConnectLimit))
 	defer cancel()
 	conn, err := h.dial(connecting)
