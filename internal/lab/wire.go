@@ -7,12 +7,13 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Wire stands between a client and a host's libvirtd. It counts the calls that go through, and makes
-// the way as long as one wants.
+// Wire stands between a client and a host's libvirtd. It counts the calls that go through, makes the
+// way as long as one wants, and holds back what one wants.
 type Wire struct {
 	URI string // for a client on this machine
 
@@ -20,6 +21,10 @@ type Wire struct {
 	target   string        // libvirtd's socket
 	delay    time.Duration // for one way
 	calls    atomic.Int64
+
+	mu    sync.Mutex
+	holds func(packet []byte) bool // nil for nothing
+	held  []func()                 // what sends it after all
 }
 
 // NewWire starts a wire to the host, by which an answer takes a round trip longer.
@@ -65,10 +70,49 @@ func (w *Wire) serve() {
 	}
 }
 
+// Hold holds back the packets that a function chooses, from either side, until they are released.
+func (w *Wire) Hold(chosen func(packet []byte) bool) (release func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.holds = chosen
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, send := range w.held {
+			send()
+		}
+		w.holds, w.held = nil, nil
+	}
+}
+
+// Everything is for Hold: the host has lost its power, or the cable was cut.
+func Everything([]byte) bool { return true }
+
+// Answers is for Hold: libvirtd is slow, but it is there.
+func Answers(packet []byte) bool {
+	return binary.BigEndian.Uint32(packet[4:]) == remoteProgram && binary.BigEndian.Uint32(packet[16:]) == typeReply
+}
+
 // pass ends both connections when either does.
 func (w *Wire) pass(to, from net.Conn, calls *atomic.Int64) {
-	_ = relay(to, from, w.delay, calls)
+	_ = relay(holding{w, to}, from, w.delay, calls)
 	_ = errors.Join(to.Close(), from.Close())
+}
+
+// holding writes packets that are not held back.
+type holding struct {
+	wire *Wire
+	to   io.Writer
+}
+
+func (h holding) Write(packet []byte) (int, error) {
+	h.wire.mu.Lock()
+	defer h.wire.mu.Unlock()
+	if h.wire.holds == nil || !h.wire.holds(packet) {
+		return h.to.Write(packet)
+	}
+	h.wire.held = append(h.wire.held, func() { _, _ = h.to.Write(packet) })
+	return len(packet), nil
 }
 
 // relay copies packets, each some time after it came, and counts the calls among them, where asked to.
@@ -126,6 +170,7 @@ const (
 	maxPacket     = 32 << 20
 	remoteProgram = 0x20008086
 	typeCall      = 0
+	typeReply     = 1
 )
 
 func isCall(packet []byte) bool {

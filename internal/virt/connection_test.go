@@ -19,13 +19,11 @@ func TestLostConnection(t *testing.T) {
 	lose := map[string]func(t *testing.T, p *proxy, h *virt.Host) error{
 		"in a call": func(t *testing.T, p *proxy, h *virt.Host) error {
 			p.cutAfter(0)
-			_, err := h.Volume(t.Context(), "cut", "file")
-			return err
+			return h.DeleteVolume(t.Context(), "cut", "none")
 		},
 		"in a call for what is not there": func(t *testing.T, p *proxy, h *virt.Host) error {
 			p.cutAfter(200) // the question passes, the answer does not
-			_, err := h.Volume(t.Context(), "cut", "none")
-			return err
+			return h.DeleteVolume(t.Context(), "cut", "none")
 		},
 		"in an upload": func(t *testing.T, p *proxy, h *virt.Host) error {
 			p.cutAfter(2 << 20)
@@ -75,6 +73,46 @@ func TestLostConnection(t *testing.T) {
 				t.Errorf("the next call: %v", err)
 			}
 		})
+	}
+}
+
+// TestReadIsRepeated loses the connection in what changes nothing: nobody hears of it.
+func TestReadIsRepeated(t *testing.T) {
+	p := newProxy(t, lab.Shared(t).URI)
+	h := open(t, p.URI)
+	givenFile(t, h, 1<<20)
+	for _, bytes := range []int{0, 200} {
+		p.cutAfter(bytes)
+		if _, err := h.Volume(t.Context(), "cut", "file"); err != nil {
+			t.Errorf("cut after %d bytes: %v", bytes, err)
+		}
+		p.cutAfter(bytes)
+		if _, err := h.Volume(t.Context(), "cut", "none"); !errors.Is(err, virt.ErrNotFound) {
+			t.Errorf("cut after %d bytes, for what is not there: %v", bytes, err)
+		}
+	}
+}
+
+// TestRestartedHost has a libvirtd that is upgraded: what was not asked yet waits for it.
+func TestRestartedHost(t *testing.T) {
+	host := lab.Shared(t)
+	h := open(t, host.URI)
+	givenFile(t, h, 1<<20)
+	for what, ask := range map[string]func() error{
+		"read":   func() error { _, err := h.Volume(t.Context(), "cut", "file"); return err },
+		"change": func() error { return h.ResizeVolume(t.Context(), "cut", "file", 2<<20, true) },
+	} {
+		if err := host.Quit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		restarted := make(chan error, 1)
+		go func() { restarted <- host.Restart(t.Context()) }()
+		if err := ask(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if err := <-restarted; err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -69,6 +69,11 @@ func isLost(err error) bool {
 		errors.Is(err, io.EOF) || errors.As(err, &transport)
 }
 
+// wasLost tells whether a connection ended before the answer came, and a new one may bring it.
+func wasLost(err error) bool {
+	return isLost(err) && !errors.As(err, new(*ConnectError)) && !errors.Is(err, errSilent)
+}
+
 // lost is the error for a connection that ended before the answer came.
 func (h *Host) lost(err error) error {
 	return fmt.Errorf("connection to libvirt at %s was lost, so it is not known whether the host did what was asked: %w", h.URI(), err)

@@ -34,11 +34,15 @@ type Host struct {
 	dialer dialer
 	slots  chan struct{} // one for each call in flight
 
-	connecting chan struct{} // held while control is looked at or replaced
+	connecting chan struct{} // held by who uses the next two
 	control    *connection
+	expected   bool // back: there was a connection, and nobody has waited in vain for the next one
 
 	capabilities capabilitiesCache
 	firmware     firmwareCache
+
+	keepalive time.Duration // between two looks whether the host is there
+	streams   streams
 
 	changes atomic.Uint64 // that were asked for, at their beginning and at their end
 	domains *readAhead[Domain]
@@ -62,6 +66,7 @@ func Open(uri string) (*Host, error) {
 		dialer:     dialer,
 		slots:      make(chan struct{}, maxCalls),
 		connecting: make(chan struct{}, 1),
+		keepalive:  keepaliveInterval,
 	}
 	h.domains = newReadAhead[Domain](&h.changes, false)
 	h.paths = newReadAhead[libvirt.StorageVol](&h.changes, true)
@@ -95,12 +100,23 @@ func (h *Host) connected(ctx context.Context) (*connection, error) {
 		return h.control, nil
 	}
 	control, err := h.connect(ctx)
-	if err != nil {
-		return nil, err
+	for pause := firstPause; err != nil && h.expected && pause <= lastPause; pause *= 2 {
+		select {
+		case <-time.After(pause):
+			control, err = h.connect(ctx)
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
-	h.control = control
-	return control, nil
+	h.control, h.expected = control, err == nil
+	return control, err
 }
+
+// A libvirtd that is being restarted or upgraded is soon there again. These pauses make 6 s.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 32 * firstPause
+)
 
 // forget makes sure that a connection on which a call was lost is not used again: go-libvirt still
 // holds it for connected at that moment.
@@ -124,7 +140,7 @@ func (h *Host) WhileConnected(ctx context.Context) (context.Context, context.Can
 	go func() {
 		select {
 		case <-control.Disconnected():
-			cancel(h.lost(io.ErrUnexpectedEOF))
+			cancel(h.lost(control.whyLost(io.ErrUnexpectedEOF)))
 		case <-ctx.Done():
 		}
 	}()
@@ -135,28 +151,53 @@ func (h *Host) WhileConnected(ctx context.Context) (context.Context, context.Can
 // go-libvirt is in; its own Disconnect asks the server first and waits for the answer.
 type connection struct {
 	*libvirt.Libvirt
-	conn net.Conn
+	conn *keptAlive
 }
+
+// whyLost is the error of a call, with the reason where the connection was given up.
+func (c *connection) whyLost(err error) error {
+	if c.conn.silent.Load() {
+		return fmt.Errorf("%w (%w)", errSilent, err)
+	}
+	return err
+}
+
+// connectLimit is how long a host may take until it takes calls, also over several hops of ssh.
+const connectLimit = 30 * time.Second
+
+var errConnectLimit = fmt.Errorf("it did not answer within %v", connectLimit)
 
 // connect makes a connection that is ready for calls.
 func (h *Host) connect(ctx context.Context) (*connection, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, connectLimit, h.connectError(errConnectLimit))
+	defer cancel()
 	conn, err := h.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	client := libvirt.NewWithDialer(dialers.NewAlreadyConnected(conn))
+	kept := &keptAlive{Conn: conn}
+	defer context.AfterFunc(ctx, func() { _ = kept.Close() })()
+	client := libvirt.NewWithDialer(dialers.NewAlreadyConnected(kept))
 	err = client.ConnectToURI(libvirt.RemoteURI(h.uri))
 	switch {
 	case ctx.Err() != nil:
-		_ = conn.Close()
+		_ = kept.Close()
 		return nil, context.Cause(ctx)
 	case err != nil:
-		_ = conn.Close()
+		_ = kept.Close()
 		return nil, h.connectError(err)
-	default:
-		return &connection{client, conn}, nil
 	}
+	control := &connection{client, kept}
+	go h.keepAlive(control)
+	return control, nil
+}
+
+// keepAlive looks after a control connection until it ends.
+func (h *Host) keepAlive(control *connection) {
+	if control.conn.watch(h.keepalive, control.Disconnected()) {
+		h.streams.endAll(h.lost(errSilent))
+	}
+	_ = control.conn.Close()
 }
 
 // dial opens a connection to libvirtd, and closes one that comes after ctx ended.
@@ -184,7 +225,7 @@ func (h *Host) dial(ctx context.Context) (net.Conn, error) {
 // call makes a call that may change something on the host.
 func call[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
 	defer h.changing()()
-	return read(ctx, h, f)
+	return ask(ctx, h, f)
 }
 
 // together makes calls side by side, which take the time of one where the host is far away. All of them
@@ -203,9 +244,21 @@ func (h *Host) changing() (done func()) {
 	return func() { h.changes.Add(1) }
 }
 
-// read makes one call on the control connection and waits for its reply. When ctx ends, what was
-// asked already is given a moment to be answered, for the answer says what is on the host.
+// read makes calls that change nothing on the host. They are made again where the connection is lost, as
+// when libvirtd is restarted; whoever changes something has to look first what became of it.
 func read[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
+	const attempts = 3
+	for attempt := 1; ; attempt++ {
+		result, err := ask(ctx, h, f)
+		if attempt == attempts || !wasLost(err) {
+			return result, err
+		}
+	}
+}
+
+// ask makes one call on the control connection and waits for its reply. When ctx ends, what was
+// asked already is given a moment to be answered, for the answer says what is on the host.
+func ask[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
 	var none T
 	if ctx.Err() != nil {
 		return none, context.Cause(ctx)
@@ -225,6 +278,7 @@ func read[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, erro
 		result, err := f(control.Libvirt)
 		if isLost(err) {
 			h.forget(control)
+			err = control.whyLost(err)
 		}
 		return result, err
 	})

@@ -45,7 +45,8 @@ type stream struct {
 	packets chan packet // unbuffered, so that a slow reader holds back libvirtd and not memory
 	closing sync.Once
 	closed  chan struct{} // ends Route when nobody reads any more
-	release func() bool   // undoes the tie to the context
+	silence func() error  // why the host ended the stream
+	release func()        // undoes the tie to the context
 	proc    uint32
 	serial  int32
 	early   []packet // what the stream brought before the reply to the call that began it
@@ -58,7 +59,26 @@ type packet struct {
 
 // openStream connects and makes the call that begins a stream. The stream ends with ctx.
 func (h *Host) openStream(ctx context.Context, proc uint32, args xdr) (*stream, error) {
-	conn, err := h.dial(ctx)
+	s, err := h.connectStream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.call(ctx, proc, args); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// connectStream makes a connection that is ready for the call that begins a stream. The control
+// connection tells whether the host is there.
+func (h *Host) connectStream(ctx context.Context) (*stream, error) {
+	if _, err := h.connected(ctx); err != nil {
+		return nil, err
+	}
+	connecting, cancel := context.WithTimeoutCause(ctx, connectLimit, h.connectError(errConnectLimit))
+	defer cancel()
+	conn, err := h.dial(connecting)
 	if err != nil {
 		return nil, err
 	}
@@ -67,16 +87,24 @@ func (h *Host) openStream(ctx context.Context, proc uint32, args xdr) (*stream, 
 	if err := s.socket.Connect(); err != nil {
 		return nil, h.connectError(err)
 	}
-	s.release = context.AfterFunc(ctx, func() { _ = conn.Close() })
-	if err := s.begin(ctx, proc, args); err != nil {
+	s.tie(ctx, conn)
+	if err := s.introduce(connecting); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// begin introduces the client, as libvirtd asks of every connection, and makes the call.
-func (s *stream) begin(ctx context.Context, proc uint32, args xdr) error {
+// tie ends the connection with ctx, or when the host falls silent.
+func (s *stream) tie(ctx context.Context, conn net.Conn) {
+	bound, cancel := s.host.streams.bound(ctx)
+	stop := context.AfterFunc(bound, func() { _ = conn.Close() })
+	s.silence = func() error { return context.Cause(bound) }
+	s.release = func() { stop(); cancel() }
+}
+
+// introduce introduces the client, as libvirtd asks of every connection.
+func (s *stream) introduce(ctx context.Context) error {
 	methods, err := s.call(ctx, procAuthList, nil)
 	if err != nil {
 		return err
@@ -85,10 +113,7 @@ func (s *stream) begin(ctx context.Context, proc uint32, args xdr) error {
 		return err
 	}
 	open := xdr{}.optional(string(libvirt.RemoteURI(s.host.uri))).uint32(0)
-	if _, err := s.call(ctx, procConnectOpen, open); err != nil {
-		return err
-	}
-	_, err = s.call(ctx, proc, args)
+	_, err = s.call(ctx, procConnectOpen, open)
 	return err
 }
 
@@ -163,6 +188,9 @@ func (s *stream) ended(ctx context.Context, err error) error {
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if silence := s.silence(); silence != nil {
+		return silence
 	}
 	return s.host.lost(err)
 }
