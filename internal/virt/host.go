@@ -112,10 +112,10 @@ func (h *Host) connected(ctx context.Context) (*connection, error) {
 	return control, err
 }
 
-// A libvirtd that is being restarted or upgraded is soon there again. These pauses make 6 s.
+// A libvirtd that is being restarted or upgraded is soon there again. These pauses make 3 s.
 const (
 	firstPause = 100 * time.Millisecond
-	lastPause  = 32 * firstPause
+	lastPause  = 16 * firstPause
 )
 
 // forget makes sure that a connection on which a call was lost is not used again: go-libvirt still
