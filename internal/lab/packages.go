@@ -22,6 +22,7 @@ var programs = []struct{ name, debianPackage string }{
 	{"iptables", "iptables"},
 	{"nsenter", "util-linux"},
 	{"xorriso", "xorriso"},
+	{"mmdebstrap", "mmdebstrap"},
 }
 
 // InstallPackages installs the Debian packages of the programs that are missing. It does nothing when
