@@ -28,9 +28,9 @@ if [ "$root" != / ]; then
 	done
 	cd merged
 	pivot_root . mnt
-	umount --lazy /mnt
 fi
 mount -t proc proc /proc
+[ "$root" = / ] || umount --lazy /mnt
 mount -t sysfs sysfs /sys
 
 # A /run of its own hides the machine's system bus: libvirtd would ask firewalld and machined there.
