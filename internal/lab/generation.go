@@ -69,7 +69,7 @@ func (g Generation) libvirtCache() (string, error) {
 	return CacheDir("libvirt-" + string(g))
 }
 
-// shared are the directories that a host with a root of its own has in common with the machine, at the
+// sharedDirs are the directories that a host with a root of its own has in common with the machine, at the
 // same paths: the host's own directory is in the first, kernels and other QEMUs are in the second.
 func sharedDirs() ([]string, error) {
 	cache, err := CacheDir()
