@@ -84,7 +84,7 @@ func TestWhatHasCrashed(t *testing.T) {
 		if err := h.StartDomain(t.Context(), "kept"); err != nil {
 			t.Fatal(err)
 		}
-		awaitCrash(t, h)
+		awaitState(t, h, virt.Crashed)
 	}
 	crash()
 	if err := h.RebootDomain(t.Context(), "kept"); err == nil || !strings.Contains(err.Error(), "crashed and cannot hear") {
@@ -101,7 +101,7 @@ func TestWhatHasCrashed(t *testing.T) {
 		t.Errorf("after ResetDomain the console shows %q, %v", line, err)
 	}
 	_ = console.Close()
-	awaitCrash(t, h)
+	awaitState(t, h, virt.Crashed)
 	first := virsh(t, "domid", "kept")
 	crash() // which begins anew
 	if again := virsh(t, "domid", "kept"); again == first {
@@ -113,15 +113,17 @@ func TestWhatHasCrashed(t *testing.T) {
 	wantState(t, h, virt.Off)
 }
 
-// awaitCrash wants the firmware to find nothing to boot.
-func awaitCrash(t *testing.T, h *virt.Host) {
+// awaitState waits for what becomes of a guest by itself.
+func awaitState(t *testing.T, h *virt.Host, want virt.State) virt.Domain {
 	t.Helper()
-	for state, deadline := virt.Off, time.Now().Add(time.Minute); state != virt.Crashed; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		d, err := h.Domain(t.Context(), "kept")
 		if err != nil || time.Now().After(deadline) {
-			t.Fatalf("the guest is %v (%v), not crashed", d.State, err)
+			t.Fatalf("the guest is %v (%v), not %v", d.State, err, want)
 		}
-		state = d.State
+		if d.State == want {
+			return d
+		}
 	}
 }
 
