@@ -46,7 +46,7 @@ type Host struct {
 
 	changes atomic.Uint64 // that were asked for, at their beginning and at their end
 	domains *readAhead[Domain]
-	volumes sync.Map // of *readAhead[Volume], by pool
+	volumes volumesAhead
 	paths   *readAhead[libvirt.StorageVol]
 }
 
