@@ -25,16 +25,32 @@ func (h *Host) Fill(ctx context.Context, pool, volume string, content io.Reader)
 
 func (h *Host) upload(ctx context.Context, pool, volume string, content blocks, flags uint32) error {
 	defer h.changing()()
+	if err := h.streams.transfers.take(ctx); err != nil {
+		return err
+	}
+	defer h.streams.transfers.give()
 	s, err := h.openStream(ctx, procVolumeUpload, transferArgs(pool, volume, 0, flags))
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	sent, err := s.sendAll(ctx, content)
+	if err == nil {
+		err = h.finishUpload(ctx, s)
+	}
 	if err != nil {
 		return err
 	}
 	return h.checkLength(ctx, pool, volume, sent)
+}
+
+// finishUpload finishes a stream of which libvirtd may have much to write yet. Until it is written, libvirtd
+// waits in its event loop, and answers nobody, on any connection: libvirt src/util/virfdstream.c,
+// virFDStreamThread, which holds the stream's lock while it writes, and virFDStreamJoinWorker.
+func (h *Host) finishUpload(ctx context.Context, s *stream) error {
+	h.streams.finishing.Add(1)
+	defer h.streams.finishing.Add(-1)
+	return s.finish(ctx)
 }
 
 // checkLength finds an upload whose last bytes were not written: libvirtd loses the error of a
@@ -73,6 +89,10 @@ func (h *Host) truncate(ctx context.Context, pool, volume string, size uint64) e
 
 // Download writes a volume's bytes to a writer, on a connection of its own.
 func (h *Host) Download(ctx context.Context, pool, volume string, to io.Writer) error {
+	if err := h.streams.transfers.take(ctx); err != nil {
+		return err
+	}
+	defer h.streams.transfers.give()
 	s, err := h.openStream(ctx, procVolumeDownload, transferArgs(pool, volume, 0, 0))
 	if err != nil {
 		return err
@@ -86,34 +106,6 @@ func (h *Host) Download(ctx context.Context, pool, volume string, to io.Writer) 
 // and the flags. libvirtd finds a volume by pool and name and needs no key.
 func transferArgs(pool, volume string, offset uint64, flags uint32) xdr {
 	return xdr{}.string(pool).string(volume).string("").uint64(offset).uint64(0).uint32(flags)
-}
-
-// Console is a guest's console: what the guest writes from the moment it was opened.
-type Console struct{ incoming }
-
-// OpenConsole opens a domain's first console, on a connection of its own. Reading ends with io.EOF
-// when the guest does. It is refused while somebody else has the console.
-func (h *Host) OpenConsole(ctx context.Context, name string) (io.ReadCloser, error) {
-	domain, err := h.lookupDomain(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	return h.openConsole(ctx, domain)
-}
-
-func (h *Host) openConsole(ctx context.Context, domain libvirt.Domain) (*Console, error) {
-	args := xdr{}.string(domain.Name).opaque(domain.UUID[:]).uint32(uint32(domain.ID))
-	s, err := h.openStream(ctx, procOpenConsole, args.optional("").uint32(0))
-	if err != nil {
-		return nil, err
-	}
-	return &Console{incoming{stream: s, ctx: ctx}}, nil
-}
-
-// Close lets go of the console; the guest goes on.
-func (c *Console) Close() error {
-	c.stream.Close()
-	return nil
 }
 
 // incoming reads what libvirtd sends on a stream.
