@@ -209,6 +209,20 @@ func (h *Host) Virsh(ctx context.Context, args ...string) (string, error) {
 	return output(exec.CommandContext(ctx, "virsh", append([]string{"--quiet", "--connect", h.URI}, args...)...))
 }
 
+// TakeConsole takes a guest's console from whoever has it, until release is called. virsh does that on a
+// terminal alone, which script gives it.
+func (h *Host) TakeConsole(ctx context.Context, domain string) (release func(), err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	virsh := exec.CommandContext(ctx, "script", "--quiet", "--command", fmt.Sprintf("virsh --connect '%s' console --force '%s'", h.URI, domain), os.DevNull)
+	if _, err = virsh.StdinPipe(); err == nil { // its end would be that of the session
+		err = virsh.Start()
+	}
+	return func() {
+		cancel()
+		_ = virsh.Wait()
+	}, err
+}
+
 // Exec runs a command inside of the host's namespaces, such as ip, and returns what it prints.
 func (h *Host) Exec(ctx context.Context, args ...string) (string, error) {
 	return output(h.command(ctx, args...))

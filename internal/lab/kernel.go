@@ -17,7 +17,7 @@ import (
 )
 
 // The drivers that Debian builds as modules and the initrd needs, in the order to load them in.
-var modules = []string{"failover.ko", "net_failover.ko", "virtio_net.ko", "virtio_blk.ko", "cdrom.ko", "isofs.ko"}
+var modules = []string{"failover.ko", "net_failover.ko", "virtio_net.ko", "virtio_blk.ko", "virtio_balloon.ko", "cdrom.ko", "isofs.ko"}
 
 // Kernel is the path of Debian's current s390x kernel, a file such as vmlinuz-6.1.0-50-s390x. The first
 // call on a machine downloads its package (30 MB) through the machine's own apt sources; the file and

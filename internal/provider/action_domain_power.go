@@ -44,9 +44,11 @@ func (a *domainPowerAction) Schema(_ context.Context, _ action.SchemaRequest, re
 			"host":   schema.StringAttribute{MarkdownDescription: hostDescription, Optional: true},
 			"domain": schema.StringAttribute{MarkdownDescription: "Name of the guest.", Required: true, Validators: []validator.String{objectName}},
 			"power": schema.StringAttribute{
-				MarkdownDescription: "`start`; `shutdown`, which asks the guest, waits for it, and forces it off after `timeout`; `reboot`, which asks it and does not wait; `reset`, which does not ask.",
-				Required:            true,
-				Validators:          []validator.String{stringvalidator.OneOf(powerStart, powerShutDown, powerReboot, powerReset)},
+				MarkdownDescription: "`start`, which also lets a paused guest go on, wakes one that sleeps, and starts one anew that has crashed and was kept; " +
+					"`shutdown`, which asks the guest, waits for it, and forces it off after `timeout`, or at once where it cannot hear; " +
+					"`reboot`, which asks it and does not wait, and is an error where the guest does not run; `reset`, which does not ask.",
+				Required:   true,
+				Validators: []validator.String{stringvalidator.OneOf(powerStart, powerShutDown, powerReboot, powerReset)},
 			},
 			"timeout": schema.StringAttribute{
 				MarkdownDescription: fmt.Sprintf("How long a guest may take to shut down, such as `\"5m\"`. Default: `%q`.", shutdownPatience),

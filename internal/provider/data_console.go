@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
 // consolePatience is how long a console is read where the user does not say.
@@ -80,6 +81,9 @@ func (d *consoleDataSource) read(ctx context.Context, m *consoleModel) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	console, err := d.host.OpenConsole(ctx, m.Domain.ValueString())
+	if errors.Is(err, virt.ErrConsoleTaken) {
+		return fmt.Errorf("%w\n\nlibvirt gives it to one at a time. Close it there (Ctrl+] in virsh console), or wait for the apply that watches the guest boot", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -105,6 +109,10 @@ func unmatched(err error, until *regexp.Regexp) error {
 		why = fmt.Sprintf("the time allowed is over, %s", failure.Result.Elapsed.Round(time.Second))
 	case boot.Cancelled:
 		return failure.Err
+	case boot.Ended:
+		if failure.Err != nil {
+			why = fmt.Sprintf("the console could not be read any more (%v)", failure.Err)
+		}
 	}
 	if failure.Result.Tail == "" {
 		return fmt.Errorf("no line matched %q: %s, and the guest wrote nothing meanwhile", until, why)

@@ -137,6 +137,10 @@ func (r *domainResource) boot(ctx context.Context, m *domainModel, private priva
 		if failure.Reason != boot.Cancelled {
 			failure.Facts = r.bootFacts(ctx, *m, failure.Result)
 		}
+		if errors.Is(failure.Err, virt.ErrConsoleTaken) {
+			failure.Facts = append(failure.Facts, "nobody knows how the boot went on: the guest was left running, and the next apply boots it again. "+
+				"Leave its console alone meanwhile; to see a boot that is watched, follow the file that the provider's console_log_dir gets")
+		}
 		fail(diags, path.Root("boot_check"), "boot", m.subject(), err)
 		diags.Append(private.SetKey(ctx, bootFailedKey, []byte("true"))...)
 		return nil
@@ -253,10 +257,22 @@ type discard struct{}
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 func (discard) Close() error                { return nil }
 
+// blamedForStart is the attribute because of which a guest does not start.
+func blamedForStart(err error) path.Path {
+	if errors.Is(err, virt.ErrNoMemory) {
+		return path.Root("memory")
+	}
+	return path.Root("running")
+}
+
 // explainStart adds where to look when a guest does not start.
 func explainStart(err error, name string) error {
 	if err == nil || errors.Is(err, context.Canceled) || isNotFound(err) {
 		return err
+	}
+	if errors.Is(err, virt.ErrNoMemory) {
+		err = fmt.Errorf("%w\n\nThe host does not have as much memory as the guest is to have (max_memory, where that is set). "+
+			"Make memory smaller, or stop other guests; free, on the host, tells what there is", err)
 	}
 	return fmt.Errorf("%w\n\nThe domain is defined on the host. More may be in /var/log/libvirt/qemu/%s.log there", err, name)
 }

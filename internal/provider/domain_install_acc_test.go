@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -116,46 +117,54 @@ func TestAccInstallInterrupted(t *testing.T) {
 	c.must("destroy", "-auto-approve")
 }
 
-// TestE2EInstallFails has what goes wrong when guests install for real. What libvirtd's absence hides, it
-// knows when it is back.
+// badInstalls are installers that do not do what they are waited for, side by side, and what is said of them.
+var badInstalls = map[string]struct {
+	until, then, kernel string
+	says                []string
+}{
+	"crashes": {"reboot", "plain-reboot", bootKernel,
+		[]string{"The guest crashed while it installed, or rebooted", `install.until = "shutdown"`, "| NETBOOT-INIT: installed=/dev/vda"}},
+	"reboots":    {"shutdown", "reboot", bootKernel, []string{`The guest rebooted, and install.until = "shutdown"`}},
+	"powers-off": {"reboot", "poweroff", bootKernel, []string{`The guest powered off, and install.until = "reboot"`}},
+	"misses":     {"reboot", "reboot", `"kernel-none"`, []string{"The firmware gave up", "file not found: kernel-none", "Meaning:", "Remedy:", "| "}},
+}
+
+// TestE2EInstallFails has what goes wrong when guests install for real.
 func TestE2EInstallFails(t *testing.T) {
 	accPool(t)
-	logs, system := t.TempDir(), installedSystem(t)
-	replaces := actions(testDomain, plancheck.ResourceActionDestroyBeforeCreate)
-	guest := func(until string) string {
-		return installedGuest(fmt.Sprintf("install = { until = %q, timeout = \"5m\" }", until) + fromDisk)
+	c := newCLI(t, lab.Shared(t).URI, installerFiles(t, installedSystem(t)))
+	for name, bad := range badInstalls {
+		guest := fmt.Sprintf("mac = %q", derivedMAC(name, 0))
+		guest = entry(guest, bad.kernel, fmt.Sprintf(`"netboot.install=/dev/vda", "netboot.then=%s"`, bad.then)) + fmt.Sprintf(`
+resource "netboot_volume" "test" {
+  name     = %[1]q
+  pool     = "acc"
+  format   = "raw"
+  capacity = "32MiB"
+}
+resource "netboot_domain" "test" {
+  name            = %[1]q
+  memory          = "512MiB"
+  disks           = [{ volume = netboot_volume.test.id }]
+  interfaces      = [{ network = netboot_network.lab.name }]
+  pxelinux_config = netboot_pxelinux_config.test.id
+  install         = { until = %[2]q, timeout = "5m" }
+}
+`, name, bad.until)
+		c.write(name+".tf", regexp.MustCompile(`(netboot_(?:volume|domain|pxelinux_config)(?:" "|\.))test`).ReplaceAllString(guest, "${1}"+name))
 	}
-	var killed <-chan error
-	acceptanceWith(t, fmt.Sprintf("console_log_dir = %q", logs),
-		resource.TestStep{
-			Config:      installer(t, system, "plain-reboot") + guest("reboot"),
-			ExpectError: says(`Unable to install domain "acc"`, inside("install"), "The guest crashed while it installed, or rebooted", `install.until = "shutdown"`, "| NETBOOT-INIT: installed=/dev/vda"),
-		},
-		resource.TestStep{
-			Config:           installer(t, system, "reboot") + guest("shutdown"),
-			ConfigPlanChecks: replaces,
-			ExpectError:      says(`Unable to install domain "acc"`, `The guest rebooted, and install.until = "shutdown"`),
-		},
-		resource.TestStep{
-			Config:           installer(t, system, "poweroff") + guest("reboot"),
-			ConfigPlanChecks: replaces,
-			ExpectError:      says(`Unable to install domain "acc"`, `The guest powered off, and install.until = "reboot"`),
-		},
-		resource.TestStep{
-			Config:           strings.ReplaceAll(installer(t, system, "reboot"), bootKernel, `"kernel-none"`) + guest("reboot"),
-			ConfigPlanChecks: replaces,
-			ExpectError:      says(`Unable to install domain "acc"`, "The firmware gave up", "file not found: kernel-none", "Meaning:", "Remedy:", "| "),
-		},
-		resource.TestStep{
-			PreConfig:        func() { killed = libvirtdAway(t, filepath.Join(logs, "acc.log")) },
-			Config:           installer(t, system, "reboot") + guest("reboot"),
-			ConfigPlanChecks: replaces,
-			Check:            resource.TestCheckResourceAttr(testDomain, "boot_result.matched.0", "NETBOOT-INIT: from-disk"),
-		},
-	)
-	if err := <-killed; err != nil {
-		t.Error(err)
+	run := c.start("apply", "-auto-approve")
+	err := run.wait(5 * time.Minute)
+	for name, bad := range badInstalls {
+		texts := append([]string{fmt.Sprintf("Unable to install domain %q", name), inside("install")}, bad.says...)
+		if err == nil || !says(texts...).MatchString(run.output.String()) {
+			t.Errorf("%v; it should say %q:\n%s", err, texts, run.output.String())
+		}
+		if state := strings.TrimSpace(virsh(t, "domstate", name)); state != "shut off" {
+			t.Errorf("the guest that %s is %s", name, state)
+		}
 	}
+	c.must("destroy", "-auto-approve")
 }
 
 // libvirtdAway kills libvirtd as soon as a guest's console shows that it has its kernel, and starts it

@@ -32,13 +32,18 @@ func installedSystem(t *testing.T) string {
 	return path
 }
 
+// installerFiles is bootFiles with an initrd that installs the system.
+func installerFiles(t *testing.T, system string) string {
+	t.Helper()
+	injected := fmt.Sprintf("$1, inject = { \"/install/disk.img\" = { source = %q } } }", system)
+	return regexp.MustCompile(`(initrd    = \{ source = "[^"]+") \}`).ReplaceAllString(bootFiles(t), injected)
+}
+
 // installer is a configuration with a network that boots what installs the system on /dev/vda and then
 // does as a word says, and a disk.
 func installer(t *testing.T, system, then string) string {
 	t.Helper()
-	injected := fmt.Sprintf("$1, inject = { \"/install/disk.img\" = { source = %q } } }", system)
-	files := regexp.MustCompile(`(initrd    = \{ source = "[^"]+") \}`).ReplaceAllString(bootFiles(t), injected)
-	return files + entry("", bootKernel, fmt.Sprintf(`"netboot.install=/dev/vda", "netboot.then=%s"`, then)) + `
+	return installerFiles(t, system) + entry("", bootKernel, fmt.Sprintf(`"netboot.install=/dev/vda", "netboot.then=%s"`, then)) + `
 resource "netboot_volume" "disk" {
   name     = "disk"
   pool     = "acc"
@@ -111,9 +116,10 @@ func TestE2EInstall(t *testing.T) {
 	diskAlone := virshPrints(t, "dumpxml acc", "<on_reboot>restart</on_reboot>", "<boot order='1'/>\n      <alias name='virtio-disk0'/>", "not <boot order='2'/>")
 	reboots := installer(t, system, "reboot")
 	shutsDown := installer(t, system, "poweroff")
+	var killed <-chan error
 	const order = "\n  boot = [\"network\", \"disk\"]\n"
 	steps := []resource.TestStep{{
-		Config:           reboots + installedGuest(`install = { until = "reboot", timeout = "5m" }`+order+fromDisk),
+		Config:           shutsDown + installedGuest(`install = { until = "shutdown", timeout = "5m" }`+order+fromDisk),
 		ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionCreate),
 		Check: resource.ComposeTestCheckFunc(
 			resource.TestCheckResourceAttr(testDomain, "installed", "true"),
@@ -127,34 +133,31 @@ func TestE2EInstall(t *testing.T) {
 	steps = append(steps, imports(testDomain, "acc")...)
 	steps = append(steps,
 		resource.TestStep{
-			Config:           reboots + installedGuest(`install = { until = "reboot", timeout = "5m" }`+order+fromDisk),
+			Config:           shutsDown + installedGuest(`install = { until = "shutdown", timeout = "5m" }`+order+fromDisk),
 			ConfigPlanChecks: noChange,
 		},
 		resource.TestStep{
-			PreConfig:        func() { wipeDisk(t) },
-			Config:           reboots + installedGuest("install = {}\n reinstall = \"once more\""+order+fromDisk),
+			// What libvirtd's absence hides, it knows when it is back.
+			PreConfig:        func() { wipeDisk(t); killed = libvirtdAway(t, log) },
+			Config:           reboots + installedGuest("install = {}\n reinstall = \"once more\"\n running = false"+order+fromDisk),
 			ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionUpdate),
 			Check: resource.ComposeTestCheckFunc(
-				resource.TestCheckResourceAttr(testDomain, "install.until", "reboot"),
-				logShows(log, "Network boot device detected", "NETBOOT-INIT: installed=/dev/vda", "Using SCSI scheme", "NETBOOT-INIT: from-disk"),
-				diskAlone,
-			),
-		},
-		resource.TestStep{
-			PreConfig: func() { wipeDisk(t) },
-			Config:    shutsDown + installedGuest("install = { until = \"shutdown\" }\n reinstall = \"and again\"\n running = false"+fromDisk),
-			Check: resource.ComposeTestCheckFunc(
 				resource.TestCheckResourceAttr(testDomain, "installed", "true"),
-				resource.TestCheckResourceAttr(testDomain, "boot.0", "disk"),
-				logShows(log, "NETBOOT-INIT: installed=/dev/vda"),
+				resource.TestCheckResourceAttr(testDomain, "install.until", "reboot"),
+				logShows(log, "Network boot device detected"),
 				virshPrints(t, "domstate acc --reason", "shut off (shutdown)"),
+				func(*terraform.State) error { return <-killed },
 			),
 		},
 		resource.TestStep{
 			// What somebody starts is the installed system, not the installer.
-			Config:           shutsDown + installedGuest("install = { until = \"shutdown\" }\n reinstall = \"and again\""+fromDisk),
+			Config:           reboots + installedGuest("install = {}\n reinstall = \"once more\""+fromDisk),
 			ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionUpdate),
-			Check:            resource.TestCheckResourceAttr(testDomain, "boot_result.matched.0", "NETBOOT-INIT: from-disk"),
+			Check: resource.ComposeTestCheckFunc(
+				resource.TestCheckResourceAttr(testDomain, "boot.0", "disk"),
+				resource.TestCheckResourceAttr(testDomain, "boot_result.matched.0", "NETBOOT-INIT: from-disk"),
+				diskAlone,
+			),
 		},
 	)
 	steps = append(steps, imports(testDomain, "acc")...)

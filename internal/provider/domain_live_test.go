@@ -1,17 +1,22 @@
 package provider
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -126,7 +131,7 @@ func TestLifecycleMACsOfSwapped(t *testing.T) {
 }
 
 // TestE2ELiveChanges changes a guest whose kernel runs: disks and interfaces come and go, processors
-// come, and its memory and link change, all without a new start.
+// come, and its memory and link change, all without a new start. What it has is what the guest says.
 func TestE2ELiveChanges(t *testing.T) {
 	accPool(t)
 	config := func(attributes string) string {
@@ -141,8 +146,8 @@ resource "netboot_domain" "test" {
   name       = "acc"
   max_memory = "512MiB"
   max_vcpus  = 3
-  kernel     = { image = netboot_image.linux.id, cmdline = "console=ttysclp0" }
-  boot_check = { expect = ["NETBOOT-INIT: ready"] }
+  kernel     = { image = netboot_image.linux.id, cmdline = "console=ttysclp0 netboot.look" }
+  boot_check = { expect = ["NETBOOT-INIT: sees cpus=0 mem=4[5-9][0-9]{4} disks=.ONE:1048576:1. nics=.."] }
   %s
 }
 `, attributes)
@@ -154,14 +159,15 @@ resource "netboot_domain" "test" {
 		}
 		return nil
 	}
-	step := func(attributes string, live ...string) resource.TestStep {
+	step := func(attributes, sees string, live ...string) resource.TestStep {
 		return resource.TestStep{
 			Config:           config(attributes),
 			ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionUpdate),
-			Check:            resource.ComposeTestCheckFunc(sameGuest, virshPrints(t, "dumpxml acc", live...), virshPrints(t, "dumpxml --inactive acc", live...)),
+			Check: resource.ComposeTestCheckFunc(sameGuest, guestSees(t, sees),
+				virshPrints(t, "dumpxml acc", live...), virshPrints(t, "dumpxml --inactive acc", live...)),
 		}
 	}
-	const disk = "disks = [{ volume = netboot_volume.disk[0].id }]\n"
+	const disk = "disks = [{ volume = netboot_volume.disk[0].id, serial = \"ONE\", readonly = true }]\n"
 	steps := []resource.TestStep{
 		{
 			Config: config("memory = \"512MiB\"\n" + disk),
@@ -170,18 +176,40 @@ resource "netboot_domain" "test" {
 		step(`memory = "512MiB"
 			vcpus      = 2
 			disks      = [{ volume = netboot_volume.disk[1].id, serial = "TWO" }]
-			interfaces = [{ network = netboot_network.lab.name, link = "down" }]`,
+			interfaces = [{ network = netboot_network.lab.name, link = "down", mtu = 1400 }]`,
+			`cpus=0-1 .* disks=\[TWO:1048576:0\] nics=\[`+derivedMAC("acc", 0)+`:1400\]`,
 			"current='2'>3</vcpu>", "not /srv/acc/disk-0", "/srv/acc/disk-1", "<serial>TWO</serial>", derivedMAC("acc", 0), "<link state='down'/>"),
 		step(`memory = "512MiB"
 			vcpus      = 2
-			interfaces = [{ network = netboot_network.lab.name }]`,
+			interfaces = [{ network = netboot_network.lab.name, mtu = 1400 }]`,
+			`disks=\[\] nics=\[`+derivedMAC("acc", 0)+`:1400\]`,
 			"not /srv/acc/disk-1", derivedMAC("acc", 0), "not state='down'"),
 	}
-	balloon := step("memory = \"384MiB\"\n vcpus = 2")
-	balloon.Check = resource.ComposeTestCheckFunc(sameGuest, virshPrints(t, "dumpxml acc", "not <interface"),
+	balloon := step("memory = \"384MiB\"\n vcpus = 2", "")
+	balloon.Check = resource.ComposeTestCheckFunc(sameGuest, guestSees(t, `cpus=0-1 mem=(3[0-8]|2)\d{4} disks=\[\] nics=\[\]`), virshPrints(t, "dumpxml acc", "not <interface"),
 		virshPrints(t, "dumpxml --inactive acc", "<memory unit='KiB'>524288</memory>", "<currentMemory unit='KiB'>393216</currentMemory>"))
 	steps = append(steps, balloon)
 	acceptance(t, append(steps, imports(testDomain, "acc")...)...)
+}
+
+// guestSees waits until the running guest says that it has this, by netboot.look.
+func guestSees(t *testing.T, pattern string) resource.TestCheckFunc {
+	return func(*terraform.State) error {
+		host, err := virt.Open(lab.Shared(t).URI)
+		if err != nil {
+			return err
+		}
+		defer host.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		console, err := host.OpenConsole(ctx, "acc")
+		if err != nil {
+			return err
+		}
+		defer console.Close()
+		_, err = boot.Watch(ctx, console, boot.Expectation{Expect: []*regexp.Regexp{regexp.MustCompile("NETBOOT-INIT: sees .*" + pattern)}})
+		return err
+	}
 }
 
 // TestE2EDirectKernel boots an image directly, with a command line that the firmware would cut, and then

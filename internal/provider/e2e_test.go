@@ -325,7 +325,8 @@ resource "netboot_domain" "test" {
   memory          = "512MiB"
   interfaces      = [{ network = netboot_network.lab.name }]
   pxelinux_config = netboot_pxelinux_config.test.id
-  boot_check      = { expect = ["NETBOOT-INIT: shared"] }
+  loadparm        = "SHARED"
+  boot_check      = { expect = ["NETBOOT-INIT: shared", "cpus=1 loadparm=.SHARED."] }
 }
 `
 	}

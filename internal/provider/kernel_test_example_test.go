@@ -35,7 +35,7 @@ func TestAccKernelTest(t *testing.T) {
 	}
 
 	// "terraform test" hands a variable to all runs.
-	c.env = append(c.env, `TF_VAR_command_lines={"plain"=["rdinit=/none","root=/dev/none"],"one-cpu"=[],"less-memory"=[]}`)
+	c.env = append(c.env, `TF_VAR_command_lines={"plain"=["rdinit=/none","root=/dev/none"]}`)
 	run = c.start("test")
 	err = run.wait(5 * time.Minute)
 	output := run.output.String()

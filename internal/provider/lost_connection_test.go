@@ -1,11 +1,13 @@
 package provider
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/url"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +26,9 @@ type wire struct {
 	limit  int // of them, after which nothing works any more; 0 for none
 }
 
+// wires counts them, for each has a socket of its own.
+var wires atomic.Int32
+
 // newWire is a wire to the shared host.
 func newWire(t *testing.T) *wire {
 	t.Helper()
@@ -32,7 +37,7 @@ func newWire(t *testing.T) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket := filepath.Join(host.Dir, "wire") // t.TempDir is too long for a socket's path
+	socket := filepath.Join(host.Dir, fmt.Sprintf("wire-%d", wires.Add(1))) // t.TempDir is too long for a socket's path
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
@@ -137,23 +142,35 @@ func TestAccLostInRefresh(t *testing.T) {
 }
 
 // TestAccLostInCreate loses the connection at places all through the making of a TFTP root: whatever
-// was made by then is known to the next apply, and a destroy leaves none of it.
+// was made by then is known to the next apply, and a destroy leaves none of it. The runs wait for the
+// host to come back, so they do it side by side, each with a root of its own.
 func TestAccLostInCreate(t *testing.T) {
-	wire := newWire(t)
-	before := inventory(t)
-	for limit := 800; limit < 9000; limit += 820 {
-		c := newCLI(t, wire.uri, root(`path = "/srv/boot"`))
-		wire.cutAfter(limit)
-		_ = c.start("apply", "-auto-approve").wait(time.Minute) // which fails at most of the places
-		wire.cutAfter(0)
-		c.must("apply", "-auto-approve")
-		c.must("plan", "-detailed-exitcode")
-		c.must("destroy", "-auto-approve")
-		if after := inventory(t); after != before {
-			t.Fatalf("left on the host after a cut at %d bytes and a destroy:\n%s", limit, after)
-		}
-		expect(t, hostAbsent(t, "/srv/boot"))
+	type attempt struct {
+		*cli
+		wire *wire
+		run  *cliRun
 	}
+	before := inventory(t)
+	var attempts []attempt
+	for limit := 800; limit < 9000; limit += 820 {
+		wire := newWire(t)
+		c := newCLI(t, wire.uri, root(fmt.Sprintf(`path = "/srv/boot-%d"`, limit)))
+		wire.cutAfter(limit)
+		attempts = append(attempts, attempt{c, wire, c.start("apply", "-auto-approve")})
+	}
+	for _, a := range attempts {
+		_ = a.run.wait(time.Minute) // which fails at most of the places
+	}
+	for _, a := range attempts {
+		a.wire.cutAfter(0)
+		a.must("apply", "-auto-approve")
+		a.must("plan", "-detailed-exitcode")
+		a.must("destroy", "-auto-approve")
+	}
+	if after := inventory(t); after != before {
+		t.Errorf("left on the host after destroys:\n%s\nbefore it was:\n%s", after, before)
+	}
+	expect(t, hostDir(t, "/srv"))
 }
 
 // TestAccLostInApply holds that an apply whose connection is lost ends, and that the next one goes on

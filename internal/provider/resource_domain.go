@@ -158,7 +158,7 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 	}
 	if plan.Running.ValueBool() && !resp.Diagnostics.HasError() {
 		if err := r.boot(ctx, &plan, resp.Private, &resp.Diagnostics); err != nil {
-			fail(&resp.Diagnostics, path.Root("running"), "start", plan.subject(), explainStart(err, plan.Name.ValueString()))
+			fail(&resp.Diagnostics, blamedForStart(err), "start", plan.subject(), explainStart(err, plan.Name.ValueString()))
 		}
 	}
 	r.refresh(context.WithoutCancel(ctx), &plan, &resp.Diagnostics)
@@ -228,7 +228,7 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 			if state.Running.ValueBool() && !installs && ctx.Err() == nil {
 				now, err = &state, r.putBack(ctx, state, err, &resp.Diagnostics)
 			}
-			fail(&resp.Diagnostics, path.Root("running"), "start", plan.subject(), explainStart(err, plan.Name.ValueString()))
+			fail(&resp.Diagnostics, blamedForStart(err), "start", plan.subject(), explainStart(err, plan.Name.ValueString()))
 		}
 	}
 	r.refresh(context.WithoutCancel(ctx), now, &resp.Diagnostics)

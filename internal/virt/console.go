@@ -3,13 +3,14 @@ package virt
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
-	"net"
-	"sync"
-	"time"
 
 	"github.com/digitalocean/go-libvirt"
 )
+
+// ErrConsoleTaken says that a guest's console, which libvirt gives to one client at a time, is another's.
+var ErrConsoleTaken = errors.New("somebody else has the guest's console, as virsh console does")
 
 // Console is a guest's console: what the guest writes from the moment it was opened.
 type Console struct {
@@ -24,89 +25,32 @@ func (h *Host) OpenConsole(ctx context.Context, name string) (io.ReadCloser, err
 	if err != nil {
 		return nil, err
 	}
-	return h.openConsole(ctx, domain)
+	return h.openConsole(ctx, domain, 0)
 }
 
-func (h *Host) openConsole(ctx context.Context, domain libvirt.Domain) (*Console, error) {
+func (h *Host) openConsole(ctx context.Context, domain libvirt.Domain, how libvirt.DomainConsoleFlags) (*Console, error) {
 	args := xdr{}.string(domain.Name).opaque(domain.UUID[:]).uint32(uint32(domain.ID))
-	s, err := h.openStream(ctx, procOpenConsole, args.optional("").uint32(0))
+	s, err := h.openStream(ctx, procOpenConsole, args.optional("").uint32(uint32(how)))
+	if refusedWith(err, libvirt.ErrOperationFailed) { // libvirt src/qemu/qemu_driver.c, qemuDomainOpenConsole
+		return nil, fmt.Errorf("%w: %w", ErrConsoleTaken, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &Console{incoming{stream: s, ctx: ctx}, domain}, nil
 }
 
+// Read reads what the guest writes. libvirtd aborts the stream of who loses the console to another.
+func (c *Console) Read(p []byte) (int, error) {
+	n, err := c.incoming.Read(p)
+	if isRefused(err) {
+		err = fmt.Errorf("%w: %w", ErrConsoleTaken, err)
+	}
+	return n, err
+}
+
 // Close lets go of the console; the guest goes on.
 func (c *Console) Close() error {
 	c.stream.Close()
 	return nil
-}
-
-// consoleGap is what a reader gets in place of what a guest wrote while nobody had its console.
-const consoleGap = "\r\n[The connection to libvirt broke here; what the guest wrote until it was made again is missing.]\r\n"
-
-// lastingConsole is a console that is opened again when libvirtd is restarted, under which guests go on.
-type lastingConsole struct {
-	host *Host
-
-	mu      sync.Mutex
-	current *Console
-	closed  bool
-}
-
-func (c *lastingConsole) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	current := c.current
-	c.mu.Unlock()
-	n, err := current.Read(p)
-	if !errors.Is(err, io.ErrUnexpectedEOF) {
-		return n, err
-	}
-	current.stream.Close()
-	next, problem := c.host.reopenConsole(current.ctx, current.domain)
-	switch {
-	case problem == io.EOF:
-		return 0, io.EOF
-	case problem != nil:
-		return 0, errors.Join(err, problem)
-	}
-	next.rest = []byte(consoleGap)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		_ = next.Close()
-		return 0, net.ErrClosed
-	}
-	c.current = next
-	return 0, nil
-}
-
-// reopenConsole waits for libvirtd, and until it has let go of the console where only the connection
-// was cut. Where the guest has ended, or runs anew, that is io.EOF.
-func (h *Host) reopenConsole(ctx context.Context, domain libvirt.Domain) (*Console, error) {
-	for pause := firstPause; ; pause *= 2 {
-		now, err := h.lookupDomain(ctx, domain.Name)
-		if err != nil {
-			return nil, err
-		}
-		if now.UUID != domain.UUID || now.ID != domain.ID {
-			return nil, io.EOF
-		}
-		console, err := h.openConsole(ctx, now)
-		if !isRefused(err) || pause > lastPause {
-			return console, err
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
-}
-
-func (c *lastingConsole) Close() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed = true
-	return c.current.Close()
 }

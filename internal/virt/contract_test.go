@@ -24,6 +24,10 @@ func TestHostHoldsTheContract(t *testing.T) {
 				_, err := lab.Shared(t).Virsh(ctx, "pool-destroy", pool)
 				return err
 			},
+			Suspend: func(ctx context.Context, domain string) error {
+				_, err := lab.Shared(t).Virsh(ctx, "suspend", domain)
+				return err
+			},
 		}
 	})
 }

@@ -1,13 +1,14 @@
 package virt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"time"
 
+	"github.com/beevik/etree"
 	"github.com/digitalocean/go-libvirt"
-	"libvirt.org/go/libvirtxml"
 )
 
 // Domain is a guest.
@@ -76,7 +77,7 @@ type Interface struct {
 
 // CreateDomain defines a domain, which does not start. When the name is taken, it returns ErrExists.
 func (h *Host) CreateDomain(ctx context.Context, d Domain) error {
-	domain, err := h.defineDomain(ctx, d, newDomainXML(d))
+	domain, err := h.defineDomain(ctx, d.newXML())
 	if refusedWith(err, libvirt.ErrOperationFailed) {
 		return taken(err, func() error { _, err := h.lookupDomain(ctx, d.Name); return err })
 	}
@@ -96,11 +97,11 @@ func (h *Host) RedefineDomain(ctx context.Context, d Domain) error {
 	if err != nil {
 		return err
 	}
-	var doc libvirtxml.Domain
-	if err := doc.Unmarshal(text); err != nil {
+	definition, err := d.redefinition(text)
+	if err != nil {
 		return err
 	}
-	domain, err := h.defineDomain(ctx, d, &doc)
+	domain, err := h.defineDomain(ctx, definition)
 	if err != nil {
 		return err
 	}
@@ -119,11 +120,8 @@ func (h *Host) definition(ctx context.Context, name string) (domain libvirt.Doma
 	return domain, text, err
 }
 
-func (h *Host) defineDomain(ctx context.Context, d Domain, doc *libvirtxml.Domain) (libvirt.Domain, error) {
-	if err := d.applyTo(doc); err != nil {
-		return libvirt.Domain{}, err
-	}
-	text, err := doc.Marshal()
+func (h *Host) defineDomain(ctx context.Context, definition *etree.Element) (libvirt.Domain, error) {
+	text, err := formatXML(definition)
 	if err != nil {
 		return libvirt.Domain{}, err
 	}
@@ -136,7 +134,8 @@ func (h *Host) setAutostart(ctx context.Context, domain libvirt.Domain, on bool)
 	return do(ctx, h, func(l *libvirt.Libvirt) error { return l.DomainSetAutostart(domain, flag(on)) })
 }
 
-// StartDomain starts a domain, or lets it go on where it is paused. One that runs is left so.
+// StartDomain starts a domain, lets it go on where it is paused, and wakes it where it sleeps. One that has
+// crashed, and is kept for somebody to look at, begins anew; one that runs is left so.
 func (h *Host) StartDomain(ctx context.Context, name string) error {
 	return do(ctx, h, func(l *libvirt.Libvirt) error {
 		domain, err := l.DomainLookupByName(name)
@@ -147,10 +146,21 @@ func (h *Host) StartDomain(ctx context.Context, name string) error {
 			return l.DomainCreate(domain)
 		}
 		state, _, err := l.DomainGetState(domain, 0)
-		if err != nil || stateOf(state) != Paused {
+		switch {
+		case err != nil:
 			return err
+		case libvirt.DomainState(state) == libvirt.DomainPmsuspended:
+			return l.DomainPmWakeup(domain, 0)
+		case stateOf(state) == Paused:
+			return l.DomainResume(domain)
+		case stateOf(state) == Crashed:
+			if err := kill(l, domain); err != nil {
+				return err
+			}
+			return l.DomainCreate(domain)
+		default:
+			return nil
 		}
-		return l.DomainResume(domain)
 	})
 }
 
@@ -179,7 +189,8 @@ func (h *Host) boot(ctx context.Context, name string, start func(*libvirt.Libvir
 	}
 	var console *Console
 	if err == nil {
-		console, err = h.openConsole(ctx, started)
+		// By force: who waits for the guest with a virsh console that begins again and again may be faster.
+		console, err = h.openConsole(ctx, started, libvirt.DomainConsoleForce)
 	}
 	if err == nil {
 		err = do(ctx, h, func(l *libvirt.Libvirt) error { return l.DomainResume(started) })
@@ -216,26 +227,39 @@ func kill(l *libvirt.Libvirt, domain libvirt.Domain) error {
 	return err
 }
 
-// RebootDomain asks a guest to shut down and start again, and does not wait for it. One that is off is
-// refused.
+// RebootDomain asks a guest to shut down and start again, and does not wait for it. One that does not run
+// is refused.
 func (h *Host) RebootDomain(ctx context.Context, name string) error {
 	return do(ctx, h, func(l *libvirt.Libvirt) error {
 		domain, err := l.DomainLookupByName(name)
 		if err != nil {
 			return err
 		}
+		state, reason, err := l.DomainGetState(domain, 0)
+		if err = cmp.Or(err, deaf(state, reason)); err != nil {
+			return err
+		}
 		return l.DomainReboot(domain, 0)
 	})
 }
 
-// ResetDomain makes a guest begin anew at once, as a reset button would. One that is off is refused.
+// ResetDomain makes a guest begin anew at once, as a reset button would, also where it has crashed. One
+// that is paused stays so, at its beginning; one that is off is refused.
 func (h *Host) ResetDomain(ctx context.Context, name string) error {
 	return do(ctx, h, func(l *libvirt.Libvirt) error {
 		domain, err := l.DomainLookupByName(name)
 		if err != nil {
 			return err
 		}
-		return l.DomainReset(domain, 0)
+		state, _, err := l.DomainGetState(domain, 0)
+		if err != nil {
+			return err
+		}
+		err = l.DomainReset(domain, 0)
+		if err != nil || stateOf(state) != Crashed {
+			return err
+		}
+		return l.DomainResume(domain) // libvirt takes a crashed guest that is reset for a paused one
 	})
 }
 

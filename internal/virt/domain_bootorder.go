@@ -3,38 +3,72 @@ package virt
 import (
 	"cmp"
 	"slices"
+	"strconv"
 
+	"github.com/beevik/etree"
 	"libvirt.org/go/libvirtxml"
 )
 
-// applyBootOrder numbers the devices of each class of d.Boot in turn; the others do not boot.
-func (d Domain) applyBootOrder(devices *libvirtxml.DomainDeviceList) {
-	bootable := map[string][]**libvirtxml.DomainDeviceBoot{}
-	add := func(class string, out bool, boot **libvirtxml.DomainDeviceBoot) {
-		if out {
-			class = "" // no order names it
+// editBootOrder numbers the devices of each class of d.Boot in turn. Devices of other kinds that boot,
+// such as a CD-ROM drive, do so behind them, unless nothing changes.
+func (d Domain) editBootOrder(devices *etree.Element, now Domain) {
+	modelled := slices.Concat(diskElements(devices), devices.SelectElements("interface"))
+	wanted := d.bootDevices(devices)
+	var ours, others []*etree.Element
+	for _, device := range devices.ChildElements() {
+		switch {
+		case device.SelectElement("boot") == nil:
+		case slices.Contains(modelled, device):
+			ours = append(ours, device)
+		default:
+			others = append(others, device)
 		}
-		bootable[class] = append(bootable[class], boot)
 	}
-	for i := range devices.Interfaces {
-		add(BootNetwork, i < len(d.Interfaces) && d.Interfaces[i].NoBoot, &devices.Interfaces[i].Boot)
+	slices.SortFunc(ours, byBootOrder)
+	slices.SortFunc(others, byBootOrder)
+	if slices.Equal(ours, wanted) && d.Loadparm == now.Loadparm {
+		return
 	}
-	for i := range devices.Disks { // those of d come first, then CD-ROM and floppy drives
-		add(BootDisk, i >= len(d.Disks) || d.Disks[i].NoBoot, &devices.Disks[i].Boot)
+	for _, device := range ours {
+		if !slices.Contains(wanted, device) {
+			removeAll(device, "boot")
+		}
 	}
-	order := uint(0)
+	for i, device := range slices.Concat(wanted, others) {
+		boot := child(device, "boot")
+		boot.CreateAttr("order", strconv.Itoa(i+1))
+		if i < len(wanted) {
+			setAttr(boot, "loadparm", d.Loadparm)
+		}
+	}
+}
+
+// bootDevices are the devices that d boots from, in their order.
+func (d Domain) bootDevices(devices *etree.Element) []*etree.Element {
+	bootable := map[string][]*etree.Element{}
+	for i, element := range diskElements(devices) {
+		if i < len(d.Disks) && !d.Disks[i].NoBoot {
+			bootable[BootDisk] = append(bootable[BootDisk], element)
+		}
+	}
+	for i, element := range devices.SelectElements("interface") {
+		if i >= len(d.Interfaces) || !d.Interfaces[i].NoBoot {
+			bootable[BootNetwork] = append(bootable[BootNetwork], element)
+		}
+	}
+	var all []*etree.Element
 	for _, class := range d.Boot {
-		for _, boot := range bootable[class] {
-			order++
-			*boot = merged(*boot, true, func(b *libvirtxml.DomainDeviceBoot) { b.Order, b.LoadParm = order, d.Loadparm })
-		}
+		all = append(all, bootable[class]...)
 		delete(bootable, class)
 	}
-	for _, others := range bootable {
-		for _, boot := range others {
-			*boot = nil
-		}
-	}
+	return all
+}
+
+func byBootOrder(a, b *etree.Element) int { return cmp.Compare(bootOrder(a), bootOrder(b)) }
+
+func bootOrder(device *etree.Element) uint {
+	order, _ := parseNumber(device.SelectElement("boot"), "order") // libvirt writes nothing else than a number
+	return order
 }
 
 // parseBootOrder reads the classes of the devices that boot, in order, each once, and what the first

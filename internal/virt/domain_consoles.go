@@ -3,33 +3,28 @@ package virt
 import (
 	"slices"
 
+	"github.com/beevik/etree"
 	"libvirt.org/go/libvirtxml"
 )
 
-func newConsole(kind string) libvirtxml.DomainConsole {
-	return libvirtxml.DomainConsole{
-		Source: &libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}},
-		Target: &libvirtxml.DomainConsoleTarget{Type: kind},
-	}
-}
-
-// applyConsoles makes the consoles those of d, in their order. One that stays, by its type, keeps
-// what d does not model.
-func (d Domain) applyConsoles(devices *libvirtxml.DomainDeviceList) {
-	if len(d.Consoles) == 0 || slices.Equal(d.Consoles, consoleTypes(*devices)) {
+// editConsoles makes the consoles those of d, in their order. One that stays, by its type, keeps what d
+// does not model.
+func (d Domain) editConsoles(devices *etree.Element, now Domain) {
+	if len(d.Consoles) == 0 || slices.Equal(d.Consoles, now.Consoles) {
 		return
 	}
-	old := devices.Consoles
-	devices.Consoles = nil
-	for _, kind := range d.Consoles {
-		doc := newConsole(kind)
-		if at := slices.IndexFunc(old, func(o libvirtxml.DomainConsole) bool { return consoleType(o) == kind }); at >= 0 {
-			doc = old[at]
-			doc.Target.Port = nil // its place among the others
-			old = slices.Delete(slices.Clone(old), at, at+1)
-		}
-		devices.Consoles = append(devices.Consoles, doc)
+	replaceAll(devices, "console", d.Consoles, func(old *etree.Element, kind string) bool {
+		return attr(old.SelectElement("target"), "type") == kind
+	}, editConsole)
+}
+
+func editConsole(element *etree.Element, kind string) {
+	if element.SelectAttr("type") == nil {
+		element.CreateAttr("type", "pty")
 	}
+	target := child(element, "target")
+	target.CreateAttr("type", kind)
+	target.RemoveAttr("port") // its place among the others
 }
 
 func consoleType(doc libvirtxml.DomainConsole) string {
@@ -54,15 +49,20 @@ func isGuestAgent(doc libvirtxml.DomainChannel) bool {
 	return doc.Target != nil && doc.Target.VirtIO != nil && doc.Target.VirtIO.Name == guestAgent
 }
 
-func (d Domain) applyGuestAgent(devices *libvirtxml.DomainDeviceList) {
-	switch has := slices.ContainsFunc(devices.Channels, isGuestAgent); {
-	case has == d.GuestAgent:
-	case has:
-		devices.Channels = slices.DeleteFunc(devices.Channels, isGuestAgent)
+func (d Domain) editGuestAgent(devices *etree.Element, now Domain) {
+	switch {
+	case d.GuestAgent == now.GuestAgent:
+	case d.GuestAgent:
+		channel := devices.CreateElement("channel")
+		channel.CreateAttr("type", "unix")
+		target := channel.CreateElement("target")
+		target.CreateAttr("type", "virtio")
+		target.CreateAttr("name", guestAgent)
 	default:
-		devices.Channels = append(devices.Channels, libvirtxml.DomainChannel{
-			Source: &libvirtxml.DomainChardevSource{UNIX: &libvirtxml.DomainChardevSourceUNIX{}},
-			Target: &libvirtxml.DomainChannelTarget{VirtIO: &libvirtxml.DomainChannelTargetVirtIO{Name: guestAgent}},
-		})
+		for _, channel := range devices.SelectElements("channel") {
+			if attr(channel.SelectElement("target"), "name") == guestAgent {
+				devices.RemoveChild(channel)
+			}
+		}
 	}
 }

@@ -3,43 +3,107 @@ package virt
 import (
 	"slices"
 
+	"github.com/beevik/etree"
 	"libvirt.org/go/libvirtxml"
 )
 
-// applyDisks makes the domain's disks those of d, in their order. A disk that stays keeps what d
-// does not model; drives of other kinds (CD-ROM, floppy) stay as they are.
-func (d Domain) applyDisks(devices *libvirtxml.DomainDeviceList) {
-	old := devices.Disks
-	devices.Disks = nil
+// editDisks makes the domain's disks those of d, in their order. A disk that stays keeps what d does not
+// model; drives of other kinds (CD-ROM, floppy) stay as they are.
+func (d Domain) editDisks(devices *etree.Element, now Domain) {
+	old := diskElements(devices)
+	names := newDiskNames(slices.DeleteFunc(devices.SelectElements("disk"), func(e *etree.Element) bool { return slices.Contains(old, e) }))
+	var wanted []*etree.Element
 	for i, disk := range d.Disks {
-		var doc libvirtxml.DomainDisk
-		if at := slices.IndexFunc(old, func(o libvirtxml.DomainDisk) bool { return isDisk(o) && diskPath(o) == disk.Path }); at >= 0 {
-			doc = old[at]
+		element := etree.NewElement("disk")
+		if at := slices.IndexFunc(now.Disks, disk.isSame); at >= 0 {
+			element = old[at]
 		}
-		disk.applyTo(&doc, i)
-		devices.Disks = append(devices.Disks, doc)
+		disk.edit(element)
+		names.give(element, i)
+		wanted = append(wanted, element)
 	}
-	devices.Disks = append(devices.Disks, slices.DeleteFunc(slices.Clone(old), isDisk)...)
+	arrange(devices, old, wanted)
 }
 
-func (disk Disk) applyTo(doc *libvirtxml.DomainDisk, index int) {
-	doc.Device = "disk"
-	// type='file' with a path and not type='volume': AppArmor's virt-aa-helper denies the latter.
-	doc.Source = &libvirtxml.DomainDiskSource{File: &libvirtxml.DomainDiskSourceFile{File: disk.Path}}
-	doc.Driver = merged(doc.Driver, true, func(v *libvirtxml.DomainDiskDriver) {
-		v.Name, v.Type = "qemu", disk.Format
-		v.Cache, v.Discard, v.IO = disk.Cache, disk.Discard, disk.IO
+// diskElements are the elements of Domain.Disks, in their order.
+func diskElements(devices *etree.Element) []*etree.Element {
+	return slices.DeleteFunc(devices.SelectElements("disk"), func(e *etree.Element) bool {
+		return e.SelectAttrValue("device", "disk") != "disk"
 	})
-	target := &libvirtxml.DomainDiskTarget{Dev: diskName(disk.Bus, index), Bus: disk.Bus}
-	if doc.Target == nil || *doc.Target != *target {
-		doc.Address = nil // it belongs to the bus that the disk was on
+}
+
+// isSame tells whether the other is this disk, changed perhaps.
+func (disk Disk) isSame(other Disk) bool { return disk.Path == other.Path }
+
+// edit writes all but the disk's name.
+func (disk Disk) edit(element *etree.Element) {
+	// type='file' with a path and not type='volume': AppArmor's virt-aa-helper denies the latter.
+	if source := child(element, "source"); attr(source, "file") != disk.Path {
+		element.CreateAttr("type", "file")
+		element.CreateAttr("device", "disk")
+		source.CreateAttr("file", disk.Path)
 	}
-	doc.Target = target
-	doc.Serial = disk.Serial
-	doc.ReadOnly = nil
-	if disk.ReadOnly {
-		doc.ReadOnly = &libvirtxml.DomainDiskReadOnly{}
+	driver := child(element, "driver")
+	driver.CreateAttr("name", "qemu")
+	setAttr(driver, "type", disk.Format)
+	setAttr(driver, "cache", disk.Cache)
+	setAttr(driver, "discard", disk.Discard)
+	setAttr(driver, "io", disk.IO)
+	editText(element, "serial", disk.Serial)
+	if !disk.ReadOnly {
+		removeAll(element, "readonly")
+	} else {
+		child(element, "readonly")
 	}
+	if attr(element.SelectElement("target"), "bus") != disk.Bus { // with what belongs to the bus that it was on
+		removeAll(element, "target")
+		driver.RemoveAttr("iothread")
+		driver.RemoveAttr("queues")
+		child(element, "target").CreateAttr("bus", disk.Bus)
+	}
+}
+
+// diskNames gives out names of disks, as targets have them.
+type diskNames struct {
+	taken map[string]bool
+	next  map[string]int // by bus: behind the last that was given out
+}
+
+// newDiskNames knows the names that disks have already.
+func newDiskNames(disks []*etree.Element) diskNames {
+	names := diskNames{map[string]bool{}, map[string]int{}}
+	for _, disk := range disks {
+		names.taken[attr(disk.SelectElement("target"), "dev")] = true
+	}
+	return names
+}
+
+// give gives a disk, the index-th of its domain, a name behind those of its bus, because libvirt puts them
+// in the order of their names (libvirt src/conf/domain_conf.c, virDomainDiskInsert). A name that is
+// right already stays.
+func (n diskNames) give(disk *etree.Element, index int) {
+	target := child(disk, "target")
+	name, bus := attr(target, "dev"), attr(target, "bus")
+	at := diskIndex(name)
+	if at < n.next[bus] || n.taken[name] {
+		at = max(index, n.next[bus])
+		for n.taken[diskName(bus, at)] {
+			at++
+		}
+		name = diskName(bus, at)
+		target.CreateAttr("dev", name)
+		removeAll(disk, "address") // it belongs to the place that the disk had
+	}
+	n.taken[name], n.next[bus] = true, at+1
+}
+
+// diskIndex is the index in a disk's name, and -1 where there is none.
+func diskIndex(name string) int {
+	index := -1
+	for _, letter := range name[min(2, len(name)):] {
+		index = (index+1)*26 + int(letter-'a')
+	}
+	return index
 }
 
 // diskName is the name of the index-th disk of a bus, as libvirt asks for it: vda, vdb, … vdz, vdaa.

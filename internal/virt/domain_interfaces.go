@@ -4,47 +4,58 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/beevik/etree"
 	"libvirt.org/go/libvirtxml"
 )
 
-// applyInterfaces makes the domain's interfaces those of d, in their order. One that stays, by its
-// MAC, keeps what d does not model.
-func (d Domain) applyInterfaces(devices *libvirtxml.DomainDeviceList) {
-	old := devices.Interfaces
-	devices.Interfaces = nil
+// editInterfaces makes the domain's interfaces those of d, in their order. One that stays, by its MAC,
+// keeps what d does not model.
+func (d Domain) editInterfaces(devices *etree.Element, now Domain) {
+	old := devices.SelectElements("interface")
+	var wanted []*etree.Element
 	for _, nic := range d.Interfaces {
-		var doc libvirtxml.DomainInterface
-		if at := slices.IndexFunc(old, func(o libvirtxml.DomainInterface) bool { return macOf(o) == strings.ToLower(nic.MAC) }); at >= 0 {
-			doc = old[at]
+		element, before := etree.NewElement("interface"), Interface{}
+		if at := slices.IndexFunc(now.Interfaces, nic.isSame); at >= 0 {
+			element, before = old[at], now.Interfaces[at]
 		}
-		nic.applyTo(&doc)
-		devices.Interfaces = append(devices.Interfaces, doc)
+		nic.edit(element, before)
+		wanted = append(wanted, element)
 	}
+	arrange(devices, old, wanted)
 }
 
-func (nic Interface) applyTo(doc *libvirtxml.DomainInterface) {
-	doc.MAC = &libvirtxml.DomainInterfaceMAC{Address: nic.MAC}
-	now := parseInterface(*doc)
-	if nic.Model != "" && now.Model != nic.Model {
-		doc.Model = &libvirtxml.DomainInterfaceModel{Type: nic.Model}
+// isSame tells whether the other is this interface, changed perhaps.
+func (nic Interface) isSame(other Interface) bool { return strings.EqualFold(nic.MAC, other.MAC) }
+
+// edit writes what nic models into an element that says now.
+func (nic Interface) edit(element *etree.Element, now Interface) {
+	if !nic.isSame(now) {
+		child(element, "mac").CreateAttr("address", nic.MAC)
 	}
-	doc.MTU = merged(doc.MTU, nic.MTU != 0, func(m *libvirtxml.DomainInterfaceMTU) { m.Size = nic.MTU })
+	if nic.Model != "" {
+		editNamed(element, "model", "type", nic.Model)
+	}
+	editNamed(element, "mtu", "size", number(nic.MTU))
 	if now.VLAN != nic.VLAN { // a trunk is not modelled
-		doc.VLan = merged(nil, nic.VLAN != 0, func(v *libvirtxml.DomainInterfaceVLan) {
-			v.Tags = []libvirtxml.DomainInterfaceVLanTag{{ID: nic.VLAN}}
-		})
+		removeAll(element, "vlan")
+		if nic.VLAN != 0 {
+			element.CreateElement("vlan").CreateElement("tag").CreateAttr("id", number(nic.VLAN))
+		}
 	}
 	if now.Down != nic.Down {
-		doc.Link = &libvirtxml.DomainInterfaceLink{State: linkState(nic.Down)}
+		editNamed(element, "link", "state", linkState(nic.Down))
 	}
 	if now.Network == nic.Network && now.Bridge == nic.Bridge {
 		return
 	}
-	doc.Source = &libvirtxml.DomainInterfaceSource{}
+	removeAll(element, "source") // with what belongs to the network or bridge that it was
+	source := element.CreateElement("source")
 	if nic.Network != "" {
-		doc.Source.Network = &libvirtxml.DomainInterfaceSourceNetwork{Network: nic.Network}
+		element.CreateAttr("type", "network")
+		source.CreateAttr("network", nic.Network)
 	} else {
-		doc.Source.Bridge = &libvirtxml.DomainInterfaceSourceBridge{Bridge: nic.Bridge}
+		element.CreateAttr("type", "bridge")
+		source.CreateAttr("bridge", nic.Bridge)
 	}
 }
 

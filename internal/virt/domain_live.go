@@ -2,23 +2,19 @@ package virt
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/beevik/etree"
 	"github.com/digitalocean/go-libvirt"
-	"libvirt.org/go/libvirtxml"
 )
 
-// detachPatience is how long a guest may take to let go of a device, which is looked at every
-// detachInterval. On s390x it takes a tenth of a second where a kernel runs, and 5 to 7 s where the
-// firmware does.
-const (
-	detachPatience = 30 * time.Second
-	detachInterval = 200 * time.Millisecond
-)
+// detachPatience is how long a guest may take to let go of a device. On s390x it takes a tenth of a second
+// where a kernel runs, and 5 to 7 s where the firmware does.
+const detachPatience = 30 * time.Second
 
 // UpdateRunningDomain makes of a running guest what can be made of it without a new start: disks and
 // interfaces come and go, links go up and down, interfaces change their network, processors come, and a
@@ -48,101 +44,109 @@ type liveDomain struct {
 }
 
 func (l liveDomain) update(ctx context.Context, d Domain) error {
-	now, err := l.devices(ctx)
+	now, devices, err := l.read(ctx)
 	if err != nil {
 		return err
 	}
-	if err := l.detachMissing(ctx, now, d); err != nil {
+	if err := l.detachMissing(ctx, now, devices, d); err != nil {
 		return err
 	}
-	if now, err = l.devices(ctx); err != nil {
+	if now, devices, err = l.read(ctx); err != nil {
 		return err
 	}
-	if err := l.attachDisks(ctx, now, d.Disks); err != nil {
+	if err := l.attachDisks(ctx, now, devices, d.Disks); err != nil {
 		return err
 	}
-	if err := l.setInterfaces(ctx, now, d.Interfaces); err != nil {
+	if err := l.setInterfaces(ctx, now, devices, d.Interfaces); err != nil {
 		return err
 	}
 	return l.resize(ctx, now, d)
 }
 
-// devices is the domain as it runs.
-func (l liveDomain) devices(ctx context.Context) (*libvirtxml.Domain, error) {
+// read is the domain as it runs, and its devices, in the same order.
+func (l liveDomain) read(ctx context.Context) (Domain, *etree.Element, error) {
 	text, err := read(ctx, l.host, func(c *libvirt.Libvirt) (string, error) {
 		return c.DomainGetXMLDesc(l.domain, libvirt.DomainXMLSecure)
 	})
 	if err != nil {
-		return nil, err
+		return Domain{}, nil, err
 	}
-	var doc libvirtxml.Domain
-	err = doc.Unmarshal(text)
-	if err == nil && (doc.Devices == nil || doc.VCPU == nil) {
-		err = errors.New("domain XML: devices or vcpu are missing")
+	now, err := parseDomain(text)
+	if err != nil {
+		return Domain{}, nil, err
 	}
-	return &doc, err
+	root, err := parseXML(text)
+	return now, child(root, "devices"), err
 }
 
-func (l liveDomain) detachMissing(ctx context.Context, now *libvirtxml.Domain, d Domain) error {
-	for _, nic := range now.Devices.Interfaces {
-		if slices.ContainsFunc(d.Interfaces, func(i Interface) bool { return strings.EqualFold(i.MAC, macOf(nic)) }) {
-			continue
-		}
-		err := l.detach(ctx, "interface "+macOf(nic), &nic, func(now *libvirtxml.Domain) bool {
-			return slices.ContainsFunc(now.Devices.Interfaces, func(o libvirtxml.DomainInterface) bool { return macOf(o) == macOf(nic) })
-		})
-		if err != nil {
-			return err
+// detachMissing takes from the guest what d does not have, all of it at once.
+func (l liveDomain) detachMissing(ctx context.Context, now Domain, devices *etree.Element, d Domain) error {
+	missing := map[string]string{} // what it is, by libvirt's name
+	alias := func(device *etree.Element) string { return attr(device.SelectElement("alias"), "name") }
+	for i, element := range devices.SelectElements("interface") {
+		if !slices.ContainsFunc(d.Interfaces, now.Interfaces[i].isSame) {
+			missing[alias(element)] = "interface " + now.Interfaces[i].MAC
 		}
 	}
-	for _, disk := range now.Devices.Disks {
-		if !isDisk(disk) || slices.ContainsFunc(d.Disks, func(o Disk) bool { return o.Path == diskPath(disk) }) {
-			continue
+	for i, element := range diskElements(devices) {
+		if !slices.ContainsFunc(d.Disks, now.Disks[i].isSame) {
+			missing[alias(element)] = "disk " + now.Disks[i].Path
 		}
-		err := l.detach(ctx, "disk "+diskPath(disk), &disk, func(now *libvirtxml.Domain) bool {
-			return slices.ContainsFunc(now.Devices.Disks, func(o libvirtxml.DomainDisk) bool { return diskPath(o) == diskPath(disk) })
-		})
-		if err != nil {
-			return err
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	removals, stop, err := l.host.watchRemovals(ctx, l.domain.UUID)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	for alias, what := range missing {
+		if err := l.detach(ctx, alias); err != nil {
+			return fmt.Errorf("unable to take %s from the running guest: %w", what, err)
+		}
+	}
+	return awaitRemovals(ctx, missing, removals)
+}
+
+// detach asks for a device, once: to ask again before the guest's answer can crash libvirtd 9.0, for the
+// answer to the first request takes the device away under the second. The call does not wait for the answer.
+func (l liveDomain) detach(ctx context.Context, alias string) error {
+	return do(ctx, l.host, func(c *libvirt.Libvirt) error {
+		return c.DomainDetachDeviceAlias(l.domain, alias, uint32(libvirt.DomainDeviceModifyLive))
+	})
+}
+
+// awaitRemovals waits until all devices are gone that the guest was asked for.
+func awaitRemovals(ctx context.Context, missing map[string]string, removals <-chan removal) error {
+	patience := time.After(detachPatience)
+	for len(missing) > 0 {
+		select {
+		case event := <-removals:
+			what, asked := missing[event.alias]
+			switch {
+			case event.err != nil:
+				return event.err
+			case asked && event.refused:
+				return fmt.Errorf("the guest refuses to let go of %s: %s", what, inUse)
+			default:
+				delete(missing, event.alias)
+			}
+		case <-patience:
+			return fmt.Errorf("the guest does not let go of %s: it was asked and has it still after %v; %s",
+				strings.Join(slices.Sorted(maps.Values(missing)), " and "), detachPatience, inUse)
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 	return nil
 }
 
-// detach asks for a device, once, and waits until it is gone. libvirt waits for the guest's answer
-// itself, for 5 s, and calls no answer a success (libvirt src/qemu/qemu_hotplug.c,
-// qemuDomainWaitForDeviceRemoval). To ask again meanwhile can crash libvirtd 9.0: the answer to the
-// first request takes the device away under the second.
-func (l liveDomain) detach(ctx context.Context, what string, device xmlDocument, has func(*libvirtxml.Domain) bool) error {
-	text, err := device.Marshal()
-	if err != nil {
-		return err
-	}
-	err = do(ctx, l.host, func(c *libvirt.Libvirt) error {
-		return c.DomainDetachDeviceFlags(l.domain, text, uint32(libvirt.DomainDeviceModifyLive))
-	})
-	if err != nil {
-		return fmt.Errorf("unable to take %s from the running guest: %w", what, err)
-	}
-	for deadline := time.Now().Add(detachPatience); time.Now().Before(deadline); {
-		if now, err := l.devices(ctx); err != nil || !has(now) {
-			return err
-		}
-		select {
-		case <-time.After(detachInterval):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	return fmt.Errorf("the guest does not let go of %s: it was asked and has it still after %v; "+
-		"see whether it is in use there, such as mounted, or stop the guest for the change", what, detachPatience)
-}
+// inUse is what to do where a guest keeps a device.
+const inUse = "see whether it is in use there, such as mounted, or stop the guest for the change"
 
-// xmlDocument is an element of libvirt's.
-type xmlDocument interface{ Marshal() (string, error) }
-
-func (l liveDomain) attach(ctx context.Context, what string, device xmlDocument) error {
-	text, err := device.Marshal()
+func (l liveDomain) attach(ctx context.Context, what string, device *etree.Element) error {
+	text, err := formatXML(device)
 	if err != nil {
 		return err
 	}
@@ -157,45 +161,35 @@ func (l liveDomain) attach(ctx context.Context, what string, device xmlDocument)
 
 // attachDisks gives the guest the disks that it does not have, each at the first name that is free:
 // the guest may still have others than its definition.
-func (l liveDomain) attachDisks(ctx context.Context, now *libvirtxml.Domain, wanted []Disk) error {
-	taken := map[string]bool{}
-	has := map[string]bool{}
-	for _, disk := range now.Devices.Disks {
-		has[diskPath(disk)] = true
-		if disk.Target != nil {
-			taken[disk.Target.Dev] = true
-		}
-	}
+func (l liveDomain) attachDisks(ctx context.Context, now Domain, devices *etree.Element, wanted []Disk) error {
+	names := newDiskNames(devices.SelectElements("disk"))
 	for i, disk := range wanted {
-		if has[disk.Path] {
+		if slices.ContainsFunc(now.Disks, disk.isSame) {
 			continue
 		}
-		at := i
-		for taken[diskName(disk.Bus, at)] {
-			at++
-		}
-		taken[diskName(disk.Bus, at)] = true
-		var doc libvirtxml.DomainDisk
-		disk.applyTo(&doc, at)
-		if err := l.attach(ctx, "disk "+disk.Path, &doc); err != nil {
+		element := etree.NewElement("disk")
+		disk.edit(element)
+		names.give(element, i)
+		if err := l.attach(ctx, "disk "+disk.Path, element); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l liveDomain) setInterfaces(ctx context.Context, now *libvirtxml.Domain, wanted []Interface) error {
+func (l liveDomain) setInterfaces(ctx context.Context, now Domain, devices *etree.Element, wanted []Interface) error {
+	elements := devices.SelectElements("interface")
 	for _, nic := range wanted {
-		at := slices.IndexFunc(now.Devices.Interfaces, func(o libvirtxml.DomainInterface) bool { return macOf(o) == strings.ToLower(nic.MAC) })
+		at := slices.IndexFunc(now.Interfaces, nic.isSame)
 		if at < 0 {
-			var doc libvirtxml.DomainInterface
-			nic.applyTo(&doc)
-			if err := l.attach(ctx, "interface "+nic.MAC, &doc); err != nil {
+			element := etree.NewElement("interface")
+			nic.edit(element, Interface{})
+			if err := l.attach(ctx, "interface "+nic.MAC, element); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := l.setInterface(ctx, now.Devices.Interfaces[at], nic); err != nil {
+		if err := l.setInterface(ctx, elements[at], now.Interfaces[at], nic); err != nil {
 			return err
 		}
 	}
@@ -203,8 +197,7 @@ func (l liveDomain) setInterfaces(ctx context.Context, now *libvirtxml.Domain, w
 }
 
 // setInterface changes an interface's network or bridge, and its link.
-func (l liveDomain) setInterface(ctx context.Context, doc libvirtxml.DomainInterface, nic Interface) error {
-	before := parseInterface(doc)
+func (l liveDomain) setInterface(ctx context.Context, element *etree.Element, before, nic Interface) error {
 	plugged, err := l.isPlugged(ctx, before, nic)
 	if err != nil || plugged && before.Down == nic.Down {
 		return err
@@ -214,8 +207,8 @@ func (l liveDomain) setInterface(ctx context.Context, doc libvirtxml.DomainInter
 	if !plugged {
 		after.Network, after.Bridge = nic.Network, nic.Bridge
 	}
-	after.applyTo(&doc)
-	text, err := doc.Marshal()
+	after.edit(element, before)
+	text, err := formatXML(element)
 	if err != nil {
 		return err
 	}
@@ -243,8 +236,8 @@ func (l liveDomain) isPlugged(ctx context.Context, now, wanted Interface) (bool,
 
 // resize gives processors, and lets a balloon give or take memory, which it does where the guest has
 // its driver.
-func (l liveDomain) resize(ctx context.Context, now *libvirtxml.Domain, d Domain) error {
-	if current, _ := vcpusOf(now.VCPU); d.VCPUs > current {
+func (l liveDomain) resize(ctx context.Context, now, d Domain) error {
+	if d.VCPUs > now.VCPUs {
 		err := do(ctx, l.host, func(c *libvirt.Libvirt) error {
 			return c.DomainSetVcpusFlags(l.domain, uint32(d.VCPUs), uint32(libvirt.DomainVCPULive))
 		})
@@ -252,7 +245,7 @@ func (l liveDomain) resize(ctx context.Context, now *libvirtxml.Domain, d Domain
 			return fmt.Errorf("unable to give processors to the running guest: %w", err)
 		}
 	}
-	if now.CurrentMemory != nil && uint64(now.CurrentMemory.Value)*1024 == d.Memory {
+	if now.Memory == d.Memory {
 		return nil
 	}
 	err := do(ctx, l.host, func(c *libvirt.Libvirt) error {

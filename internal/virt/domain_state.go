@@ -1,6 +1,10 @@
 package virt
 
-import "github.com/digitalocean/go-libvirt"
+import (
+	"fmt"
+
+	"github.com/digitalocean/go-libvirt"
+)
 
 // State is what a domain does.
 type State int
@@ -43,6 +47,7 @@ const (
 	WasSaved
 	WasPaused
 	DiskError
+	Asleep
 )
 
 // String says it of the guest, as the end of a sentence.
@@ -56,6 +61,7 @@ func (r Reason) String() string {
 		"somebody saved its memory and stopped it, as virsh managedsave does",
 		"somebody paused it, as virsh suspend does",
 		"it is paused because of an I/O error of a disk, such as a full file system on the host",
+		"it has put itself to sleep (suspended to RAM)",
 	}[r]
 }
 
@@ -80,10 +86,21 @@ func reasonOf(state, reason int32) Reason {
 	case Off:
 		return offReasons[libvirt.DomainShutoffReason(reason)]
 	case Paused:
+		if libvirt.DomainState(state) == libvirt.DomainPmsuspended {
+			return Asleep
+		}
 		return pausedReasons[libvirt.DomainPausedReason(reason)]
 	case Crashed:
 		return HasCrashed
 	default:
 		return NoReason
 	}
+}
+
+// deaf is the error for asking something of a guest that is not running; nil where it is.
+func deaf(state, reason int32) error {
+	if now := stateOf(state); now == Paused || now == Crashed {
+		return fmt.Errorf("the guest is %v and cannot hear: %s. To start it lets it go on where it can, to reset it makes it begin anew", now, reasonOf(state, reason))
+	}
+	return nil
 }

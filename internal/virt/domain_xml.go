@@ -5,32 +5,33 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
+	"github.com/beevik/etree"
 	"libvirt.org/go/libvirtxml"
 )
 
-// newDomainXML is the definition of a new domain before what the user says is applied: a guest
-// with one console, right for its architecture.
-func newDomainXML(d Domain) *libvirtxml.Domain {
-	return &libvirtxml.Domain{
-		Name:       d.Name,
-		Features:   newFeatures(d.Arch),
-		OnPoweroff: "destroy",
-		OnReboot:   "restart",
-		OnCrash:    "destroy",
-		Devices: &libvirtxml.DomainDeviceList{
-			Consoles: []libvirtxml.DomainConsole{newConsole(DefaultConsole(d.Arch))},
-		},
-	}
-}
+// A domain's definition is read by libvirt's types, and changed in the XML that libvirt has, element by
+// element, so that whatever Domain does not model stays in it.
+// Elements: https://libvirt.org/formatdomain.html
 
-// newFeatures are what guests of an architecture need to hear that they shall shut down. Others have no
-// such thing, and libvirt refuses it for s390x.
-func newFeatures(arch string) *libvirtxml.DomainFeatureList {
-	if arch != "x86_64" {
-		return nil
+// newXML is the definition of a domain that is not there yet: a guest with one console, right for its
+// architecture, and with what d says.
+func (d Domain) newXML() *etree.Element {
+	root := etree.NewElement("domain")
+	root.CreateElement("name").SetText(d.Name)
+	if d.Arch == "x86_64" { // needs them to hear that it shall shut down; libvirt refuses ACPI for s390x
+		features := root.CreateElement("features")
+		features.CreateElement("acpi")
+		features.CreateElement("apic")
 	}
-	return &libvirtxml.DomainFeatureList{ACPI: &libvirtxml.DomainFeature{}, APIC: &libvirtxml.DomainFeatureAPIC{}}
+	root.CreateElement("on_poweroff").SetText("destroy")
+	root.CreateElement("on_reboot").SetText("restart")
+	root.CreateElement("on_crash").SetText("destroy")
+	console := DefaultConsole(d.Arch)
+	editConsole(root.CreateElement("devices").CreateElement("console"), console)
+	d.edit(root, Domain{Consoles: []string{console}})
+	return root
 }
 
 // DefaultConsole is the console that the architecture's firmware writes to. On s390x that is SCLP,
@@ -45,48 +46,61 @@ func DefaultConsole(arch string) string {
 // domainTypes are libvirt's names for accelerators.
 var domainTypes = map[string]string{"kvm": "kvm", "tcg": "qemu"}
 
-// applyTo writes what d models into a definition and leaves the rest of it alone.
-func (d Domain) applyTo(doc *libvirtxml.Domain) error {
-	doc.Type = domainTypes[d.Accelerator]
-	d.applyOS(doc)
-	d.applyMemory(doc)
-	d.applyVCPUs(doc)
-	d.applyCPU(doc)
-	d.applyTopology(doc)
-	if err := d.applyNote(doc); err != nil {
-		return err
+// redefinition is a definition changed to what d says.
+func (d Domain) redefinition(text string) (*etree.Element, error) {
+	now, err := parseDomain(text)
+	if err != nil {
+		return nil, err
 	}
-	if doc.Devices == nil {
-		doc.Devices = &libvirtxml.DomainDeviceList{}
+	root, err := parseXML(text)
+	if err != nil {
+		return nil, err
 	}
-	d.applyDisks(doc.Devices)
-	d.applyInterfaces(doc.Devices)
-	d.applyBootOrder(doc.Devices)
-	d.applyConsoles(doc.Devices)
-	d.applyGuestAgent(doc.Devices)
-	return nil
+	d.edit(root, now)
+	return root, nil
 }
 
-func (d Domain) applyMemory(doc *libvirtxml.Domain) {
-	most := max(d.MaxMemory, d.Memory)
-	doc.Memory = merged(doc.Memory, true, func(m *libvirtxml.DomainMemory) { m.Value, m.Unit = uint(most/1024), "KiB" })
-	doc.CurrentMemory = merged(doc.CurrentMemory, d.Memory != most, func(m *libvirtxml.DomainCurrentMemory) {
-		m.Value, m.Unit = uint(d.Memory/1024), "KiB"
-	})
+// edit writes what d models into a definition, which says now, and leaves the rest of it as it is.
+func (d Domain) edit(root *etree.Element, now Domain) {
+	setAttr(root, "type", domainTypes[d.Accelerator])
+	d.editNote(root)
+	d.editMemory(root, now)
+	d.editVCPUs(root, now)
+	d.editOS(root)
+	d.editCPU(root, now)
+	devices := child(root, "devices")
+	d.editDisks(devices, now)
+	d.editInterfaces(devices, now)
+	d.editBootOrder(devices, now)
+	d.editConsoles(devices, now)
+	d.editGuestAgent(devices, now)
 }
 
-func (d Domain) applyVCPUs(doc *libvirtxml.Domain) {
-	wanted := max(d.MaxVCPUs, d.VCPUs)
-	if current, most := vcpusOf(doc.VCPU); current == d.VCPUs && most == wanted {
+func (d Domain) editMemory(root *etree.Element, now Domain) {
+	if d.Memory == now.Memory && max(d.MaxMemory, d.Memory) == now.MaxMemory {
 		return
 	}
-	doc.VCPUs = nil // the list of each of them, which libvirt makes anew
-	doc.VCPU = merged(doc.VCPU, true, func(v *libvirtxml.DomainVCPU) {
-		v.Value, v.Current = wanted, 0
-		if d.VCPUs != wanted {
-			v.Current = d.VCPUs
-		}
-	})
+	editKiB(child(root, "memory"), max(d.MaxMemory, d.Memory))
+	editKiB(child(root, "currentMemory"), d.Memory)
+}
+
+func editKiB(element *etree.Element, bytes uint64) {
+	element.CreateAttr("unit", "KiB")
+	element.SetText(strconv.FormatUint(bytes/1024, 10))
+}
+
+func (d Domain) editVCPUs(root *etree.Element, now Domain) {
+	most := max(d.MaxVCPUs, d.VCPUs)
+	if d.VCPUs == now.VCPUs && most == now.MaxVCPUs {
+		return
+	}
+	removeAll(root, "vcpus") // the list of each of them, which libvirt makes anew
+	vcpu := child(root, "vcpu")
+	vcpu.SetText(number(most))
+	vcpu.RemoveAttr("current")
+	if d.VCPUs != most {
+		vcpu.CreateAttr("current", number(d.VCPUs))
+	}
 }
 
 func vcpusOf(doc *libvirtxml.DomainVCPU) (current, most uint) {
@@ -96,14 +110,18 @@ func vcpusOf(doc *libvirtxml.DomainVCPU) (current, most uint) {
 	return cmp.Or(doc.Current, doc.Value), doc.Value
 }
 
-func (d Domain) applyOS(doc *libvirtxml.Domain) {
-	if doc.OS == nil {
-		doc.OS = &libvirtxml.DomainOS{}
+func (d Domain) editOS(root *etree.Element) {
+	os := child(root, "os")
+	if len(d.Boot) > 0 { // "per-device boot elements cannot be used together with os/boot elements" (libvirt)
+		removeAll(os, "boot")
 	}
-	// "per-device boot elements cannot be used together with os/boot elements" (libvirt)
-	doc.OS.BootDevices = nil
-	doc.OS.Type = &libvirtxml.DomainOSType{Type: "hvm", Arch: d.Arch, Machine: d.Machine}
-	doc.OS.Kernel, doc.OS.Initrd, doc.OS.Cmdline = d.Kernel.Path, d.Kernel.Initrd, d.Kernel.Cmdline
+	kind := child(os, "type")
+	kind.SetText("hvm")
+	setAttr(kind, "arch", d.Arch)
+	setAttr(kind, "machine", d.Machine)
+	editText(os, "kernel", d.Kernel.Path)
+	editText(os, "initrd", d.Kernel.Initrd)
+	editText(os, "cmdline", d.Kernel.Cmdline)
 }
 
 // cpuModes are the values of Domain.CPU that are a mode and not a model's name.
@@ -113,31 +131,43 @@ var cpuModes = map[string]string{
 	"max":              "maximum",
 }
 
-func (d Domain) applyCPU(doc *libvirtxml.Domain) {
-	if d.CPU == cpuOf(doc.CPU) {
-		return
+// editCPU keeps what a CPU has beside its model, and what a topology has, such as dies, where d says the same.
+func (d Domain) editCPU(root *etree.Element, now Domain) {
+	cpu := child(root, "cpu")
+	if d.CPU != now.CPU {
+		editModel(cpu, d.CPU)
 	}
-	switch mode, isMode := cpuModes[d.CPU]; {
-	case d.CPU == "":
-		doc.CPU = nil
-	case isMode:
-		doc.CPU = &libvirtxml.DomainCPU{Mode: mode}
-	default:
-		doc.CPU = &libvirtxml.DomainCPU{Mode: "custom", Match: "exact", Model: &libvirtxml.DomainCPUModel{Value: d.CPU}}
+	if t := d.Topology; t != now.Topology {
+		removeAll(cpu, "topology")
+		if t != (Topology{}) {
+			topology := cpu.CreateElement("topology")
+			topology.CreateAttr("sockets", number(t.Sockets))
+			topology.CreateAttr("cores", number(t.Cores))
+			topology.CreateAttr("threads", number(t.Threads))
+		}
+	}
+	if len(cpu.Attr)+len(cpu.ChildElements()) == 0 {
+		root.RemoveChild(cpu)
 	}
 }
 
-// applyTopology keeps what a topology has beside what d models, such as dies, where d says the same.
-func (d Domain) applyTopology(doc *libvirtxml.Domain) {
-	switch {
-	case topologyOf(doc.CPU) == d.Topology:
-		return
-	case doc.CPU == nil:
-		doc.CPU = &libvirtxml.DomainCPU{}
+// editModel takes away what belongs to another model or mode. Features that a CPU has or lacks beside its
+// model stay with every model, but cannot be without one.
+func editModel(cpu *etree.Element, model string) {
+	for _, key := range []string{"mode", "match", "check", "migratable"} {
+		cpu.RemoveAttr(key)
 	}
-	doc.CPU.Topology = nil
-	if t := d.Topology; t != (Topology{}) {
-		doc.CPU.Topology = &libvirtxml.DomainCPUTopology{Sockets: int(t.Sockets), Cores: int(t.Cores), Threads: int(t.Threads)}
+	removeAll(cpu, "model")
+	removeAll(cpu, "vendor")
+	switch mode, isMode := cpuModes[model]; {
+	case model == "":
+		removeAll(cpu, "feature")
+	case isMode:
+		cpu.CreateAttr("mode", mode)
+	default:
+		cpu.CreateAttr("mode", "custom")
+		cpu.CreateAttr("match", "exact")
+		cpu.CreateElement("model").SetText(model)
 	}
 }
 
@@ -204,17 +234,4 @@ func parseDomain(text string) (Domain, error) {
 		d.Interfaces = append(d.Interfaces, parsed)
 	}
 	return d, nil
-}
-
-// merged is the element after a change: nil when it is not wanted, else the old one or a new one
-// with the change made to it.
-func merged[T any](old *T, wanted bool, change func(*T)) *T {
-	if !wanted {
-		return nil
-	}
-	if old == nil {
-		old = new(T)
-	}
-	change(old)
-	return old
 }

@@ -4,8 +4,10 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/beevik/etree"
 	"libvirt.org/go/libvirtxml"
 )
 
@@ -29,11 +31,10 @@ func fullDomain() Domain {
 
 func TestDomainXML(t *testing.T) {
 	d := fullDomain()
-	doc := newDomainXML(d)
-	if err := d.applyTo(doc); err != nil {
-		t.Fatal(err)
-	}
-	text, err := doc.Marshal()
+	root := d.newXML()
+	doc := etree.NewDocumentWithRoot(root)
+	doc.Indent(2)
+	text, err := formatXML(root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,20 +59,56 @@ func TestParseDomainRefuses(t *testing.T) {
 func TestBootOrder(t *testing.T) {
 	d := Domain{Loadparm: "2", Disks: make([]Disk, 2), Interfaces: []Interface{{NoBoot: true}, {}}}
 	for _, boot := range [][]string{nil, {BootNetwork}, {BootDisk}, {BootNetwork, BootDisk}, {BootDisk, BootNetwork}} {
-		devices := &libvirtxml.DomainDeviceList{
-			Disks:      []libvirtxml.DomainDisk{{}, {Device: "disk"}, {Device: "cdrom", Boot: &libvirtxml.DomainDeviceBoot{Order: 1}}},
-			Interfaces: []libvirtxml.DomainInterface{{Boot: &libvirtxml.DomainDeviceBoot{Order: 7}}, {}},
-		}
+		devices := parsed(t, `<devices><disk/><disk device='disk'/><disk device='cdrom'><boot order='1'/></disk>
+			<interface type='user'><boot order='7'/></interface><interface type='user'/><hostdev mode='subsystem' type='usb'><boot order='2' loadparm='3'/></hostdev></devices>`)
 		d.Boot = boot
-		d.applyBootOrder(devices)
-		got, loadparm := parseBootOrder(*devices)
+		d.editBootOrder(devices, Domain{})
+		var domain libvirtxml.Domain
+		if err := domain.Unmarshal("<domain>" + formatted(t, devices) + "</domain>"); err != nil {
+			t.Fatal(err)
+		}
+		doc := domain.Devices
+		got, loadparm := parseBootOrder(*doc)
 		if !slices.Equal(got, boot) || (loadparm == "2") != (boot != nil) {
 			t.Errorf("written as %q, the boot order is read as %q with %q", boot, got, loadparm)
 		}
-		if devices.Disks[2].Boot != nil || devices.Interfaces[0].Boot != nil {
+		if doc.Interfaces[0].Boot != nil {
 			t.Errorf("%q: a device boots that shall not", boot)
 		}
+		behind := uint(len(d.bootDevices(devices)))
+		if doc.Disks[2].Boot.Order != behind+1 || doc.Hostdevs[0].Boot.Order != behind+2 || doc.Hostdevs[0].Boot.LoadParm != "3" {
+			t.Errorf("%q: what is not modelled boots as\n%s", boot, formatted(t, devices))
+		}
 	}
+}
+
+// TestBootOrderStays holds that what is not modelled goes on booting first where nothing changes.
+func TestBootOrderStays(t *testing.T) {
+	const text = `<devices><disk device="cdrom"><boot order="1"/></disk><interface><boot order="2" loadparm="4"/></interface></devices>`
+	d := Domain{Boot: []string{BootNetwork}, Loadparm: "4", Interfaces: make([]Interface, 1)}
+	devices := parsed(t, text)
+	d.editBootOrder(devices, d)
+	if got := formatted(t, devices); got != text {
+		t.Errorf("it became\n%s", got)
+	}
+}
+
+func parsed(t *testing.T, text string) *etree.Element {
+	t.Helper()
+	root, err := parseXML(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func formatted(t *testing.T, element *etree.Element) string {
+	t.Helper()
+	text, err := formatXML(element)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 func TestDiskName(t *testing.T) {
@@ -85,42 +122,87 @@ func TestDiskName(t *testing.T) {
 	}
 }
 
-func TestApplyCPU(t *testing.T) {
-	for _, cpu := range []string{"", "max", "host-model", "host-passthrough", "z14"} {
-		doc := &libvirtxml.Domain{CPU: &libvirtxml.DomainCPU{Mode: "custom", Model: &libvirtxml.DomainCPUModel{Value: "qemu"}}}
-		Domain{CPU: cpu}.applyCPU(doc)
-		if got := cpuOf(doc.CPU); got != cpu {
-			t.Errorf("written as %q, the CPU is read as %q", cpu, got)
+// TestDiskNames holds that disks keep their names where their order allows it, and their addresses with them.
+func TestDiskNames(t *testing.T) {
+	const text = `<devices>
+		<disk device='cdrom'><target dev='sda' bus='scsi'/></disk>
+		<disk><source file='one'/><target dev='vdb' bus='virtio'/><address type='ccw'/></disk>
+		<disk><source file='two'/><target dev='vdd' bus='virtio'/><address type='ccw'/></disk></devices>`
+	one, two := Disk{Path: "one", Bus: "virtio"}, Disk{Path: "two", Bus: "virtio"}
+	three, scsi := Disk{Path: "three", Bus: "virtio"}, Disk{Path: "four", Bus: "scsi"}
+	moved := Disk{Path: "one", Bus: "scsi"}
+	for _, test := range []struct {
+		disks []Disk
+		want  []string // with a star where the address stayed
+	}{
+		{[]Disk{one, two}, []string{"vdb*", "vdd*"}},
+		{[]Disk{two}, []string{"vdd*"}},
+		{[]Disk{two, one}, []string{"vdd*", "vde"}},
+		{[]Disk{one, three, two}, []string{"vdb*", "vdc", "vdd*"}},
+		{[]Disk{three, one, two}, []string{"vda", "vdb*", "vdd*"}},
+		{[]Disk{scsi, one}, []string{"sdb", "vdb*"}},
+		{[]Disk{moved, two}, []string{"sdb", "vdd*"}},
+	} {
+		devices := parsed(t, text)
+		Domain{Disks: test.disks}.editDisks(devices, Domain{Disks: []Disk{one, two}})
+		var got []string
+		for _, element := range diskElements(devices) {
+			name := attr(element.SelectElement("target"), "dev")
+			if element.SelectElement("address") != nil {
+				name += "*"
+			}
+			got = append(got, name)
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%v became %q, want %q", test.disks, got, test.want)
 		}
 	}
 }
 
-// TestApplyTopology holds that what is in a topology beside what is modelled stays where that is the same.
-func TestApplyTopology(t *testing.T) {
-	dies := libvirtxml.DomainCPUTopology{Sockets: 1, Dies: 2, Cores: 2, Threads: 1}
+func TestEditCPU(t *testing.T) {
+	now := Domain{CPU: "qemu"}
+	for _, cpu := range []string{"", "max", "host-model", "host-passthrough", "z14"} {
+		root := parsed(t, `<domain><cpu mode='custom' match='exact' check='partial'>
+			<model fallback='forbid'>qemu</model><feature policy='disable' name='vx'/><cache mode='disable'/></cpu></domain>`)
+		Domain{CPU: cpu}.editCPU(root, now)
+		var doc libvirtxml.Domain
+		if err := doc.Unmarshal(formatted(t, root)); err != nil {
+			t.Fatal(err)
+		}
+		if got := cpuOf(doc.CPU); got != cpu {
+			t.Errorf("written as %q, the CPU is read as %q", cpu, got)
+		}
+		if doc.CPU.Cache == nil || (len(doc.CPU.Features) == 1) != (cpu != "") {
+			t.Errorf("%q lost what is not modelled: %s", cpu, formatted(t, root))
+		}
+	}
+}
+
+// TestEditTopology holds that what is in a topology beside what is modelled stays where that is the same.
+func TestEditTopology(t *testing.T) {
+	now := Domain{Topology: Topology{1, 2, 1}}
 	for _, test := range []struct {
 		wanted Topology
-		dies   int
-	}{{Topology{1, 2, 1}, 2}, {Topology{2, 2, 1}, 0}, {Topology{}, 0}} {
-		topology := dies
-		doc := &libvirtxml.Domain{CPU: &libvirtxml.DomainCPU{Topology: &topology}}
-		Domain{Topology: test.wanted}.applyTopology(doc)
-		if got := topologyOf(doc.CPU); got != test.wanted {
-			t.Errorf("written as %v, the topology is read as %v", test.wanted, got)
-		}
-		if doc.CPU.Topology != nil && doc.CPU.Topology.Dies != test.dies {
-			t.Errorf("%v: %d dies, want %d", test.wanted, doc.CPU.Topology.Dies, test.dies)
+		want   string
+	}{
+		{Topology{1, 2, 1}, `<domain><cpu><topology sockets="1" dies="2" cores="2" threads="1"/></cpu></domain>`},
+		{Topology{2, 2, 1}, `<domain><cpu><topology sockets="2" cores="2" threads="1"/></cpu></domain>`},
+		{Topology{}, `<domain/>`},
+	} {
+		root := parsed(t, `<domain><cpu><topology sockets="1" dies="2" cores="2" threads="1"/></cpu></domain>`)
+		Domain{Topology: test.wanted}.editCPU(root, now)
+		if got := formatted(t, root); got != test.want {
+			t.Errorf("%v became %s, want %s", test.wanted, got, test.want)
 		}
 	}
 }
 
 // TestKeepsTrunk holds that tags which the package does not model are not lost.
 func TestKeepsTrunk(t *testing.T) {
-	doc := libvirtxml.DomainInterface{VLan: &libvirtxml.DomainInterfaceVLan{Trunk: "yes", Tags: []libvirtxml.DomainInterfaceVLanTag{{ID: 1}, {ID: 2}}}}
-	nic := parseInterface(doc)
-	nic.Down = true
-	nic.applyTo(&doc)
-	if doc.VLan == nil || len(doc.VLan.Tags) != 2 {
-		t.Errorf("the trunk became %+v", doc.VLan)
+	const text = `<interface><vlan trunk="yes"><tag id="1"/><tag id="2"/></vlan></interface>`
+	element := parsed(t, text)
+	Interface{Down: true}.edit(element, Interface{})
+	if got := formatted(t, element); !strings.HasPrefix(got, strings.TrimSuffix(text, "</interface>")) {
+		t.Errorf("the trunk became %s", got)
 	}
 }

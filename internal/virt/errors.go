@@ -22,6 +22,9 @@ var ErrExists = fmt.Errorf("exists already on the libvirt host: %w", fs.ErrExist
 // ErrTFTPRoot says that dnsmasq, which has few rights, could not list a TFTP root when it started.
 var ErrTFTPRoot = errors.New("TFTP root that dnsmasq cannot read")
 
+// ErrNoMemory says that the host does not have the memory that a guest is to start with.
+var ErrNoMemory = errors.New("not enough memory on the libvirt host")
+
 // ConnectError says that a host could not be reached.
 type ConnectError struct {
 	URI string
@@ -90,6 +93,11 @@ func (r *refusal) Is(target error) bool {
 	// dnsmasq src/dnsmasq.c: "TFTP directory %s inaccessible: %s". libvirt has no code for it.
 	if target == ErrTFTPRoot {
 		return strings.Contains(r.message, "TFTP directory")
+	}
+	// QEMU softmmu/physmem.c (7.2), ram_block_add: "cannot set up guest memory '%s'". libvirt passes it on with
+	// the code of any internal error.
+	if target == ErrNoMemory {
+		return strings.Contains(r.message, "cannot set up guest memory")
 	}
 	switch r.code {
 	case libvirt.ErrNoDomain, libvirt.ErrNoNetwork, libvirt.ErrNoStoragePool, libvirt.ErrNoStorageVol:

@@ -49,5 +49,72 @@ func (h *Host) awaitStop(events <-chan libvirt.DomainEventLifecycleMsg, domain l
 			return nil
 		}
 	}
-	return h.lost(errors.New("no more events"))
+	return h.lost(errNoEvents)
+}
+
+// removal is what becomes of a request that a running guest let go of a device.
+type removal struct {
+	alias   string // libvirt's name of the device
+	refused bool   // the guest keeps it
+	err     error  // no more is heard of it
+}
+
+// watchRemovals gives a channel that brings what becomes of a guest's devices. stop must be called.
+func (h *Host) watchRemovals(ctx context.Context, domain libvirt.UUID) (removals <-chan removal, stop func(), err error) {
+	watch, lifecycle, end, err := h.watch(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	subscribe := func(event libvirt.DomainEventID) (<-chan any, error) {
+		return await(ctx, func() (<-chan any, error) { return watch.SubscribeEvents(context.Background(), event, nil) })
+	}
+	removed, err := subscribe(libvirt.DomainEventIDDeviceRemoved)
+	var kept <-chan any
+	if err == nil {
+		kept, err = subscribe(libvirt.DomainEventIDDeviceRemovalFailed)
+	}
+	if err != nil {
+		end()
+		return nil, nil, h.callError(err)
+	}
+	found, stopped := make(chan removal), make(chan struct{})
+	lost := removal{err: h.lost(errNoEvents)}
+	go relay(lifecycle, found, stopped, lost, func(e libvirt.DomainEventLifecycleMsg) (removal, bool) {
+		return removal{err: errEnded}, e.Dom.UUID == domain && libvirt.DomainEventType(e.Event) == libvirt.DomainEventStopped
+	})
+	go relay(removed, found, stopped, lost, func(e any) (removal, bool) {
+		if event, is := e.(*libvirt.DomainEventCallbackDeviceRemovedMsg); is {
+			return removal{alias: event.Msg.DevAlias}, event.Msg.Dom.UUID == domain
+		}
+		return removal{}, false
+	})
+	go relay(kept, found, stopped, lost, func(e any) (removal, bool) {
+		if event, is := e.(*libvirt.DomainEventCallbackDeviceRemovalFailedMsg); is {
+			return removal{alias: event.DevAlias, refused: true}, event.Dom.UUID == domain
+		}
+		return removal{}, false
+	})
+	return found, func() { close(stopped); end() }, nil
+}
+
+var (
+	errNoEvents = errors.New("no more events")
+	errEnded    = errors.New("the guest ended meanwhile")
+)
+
+// relay passes on what read makes of events, and lost at their end. It reads them to their end, or
+// go-libvirt's sender would wait for ever.
+func relay[T any](events <-chan T, to chan<- removal, stopped <-chan struct{}, lost removal, read func(T) (removal, bool)) {
+	pass := func(r removal) {
+		select {
+		case to <- r:
+		case <-stopped:
+		}
+	}
+	for event := range events {
+		if r, is := read(event); is {
+			pass(r)
+		}
+	}
+	pass(lost)
 }

@@ -76,12 +76,46 @@ func TestShutDownEndsWhatDoesNotReact(t *testing.T) {
 	wantState(t, h, virt.Off)
 }
 
-// TestShutDownEndsWhatHasCrashed has a guest that libvirt keeps, for somebody to look at it.
-func TestShutDownEndsWhatHasCrashed(t *testing.T) {
+// TestWhatHasCrashed has a guest that libvirt keeps, for somebody to look at it.
+func TestWhatHasCrashed(t *testing.T) {
 	h := givenGuest(t, "", "", "preserve")
-	if err := h.StartDomain(t.Context(), "kept"); err != nil {
+	crash := func() {
+		t.Helper()
+		if err := h.StartDomain(t.Context(), "kept"); err != nil {
+			t.Fatal(err)
+		}
+		awaitCrash(t, h)
+	}
+	crash()
+	if err := h.RebootDomain(t.Context(), "kept"); err == nil || !strings.Contains(err.Error(), "crashed and cannot hear") {
+		t.Errorf("RebootDomain returned %v", err)
+	}
+	console, err := h.OpenConsole(t.Context(), "kept")
+	if err != nil {
 		t.Fatal(err)
 	}
+	if err := h.ResetDomain(t.Context(), "kept"); err != nil {
+		t.Error(err)
+	}
+	if line, err := bufio.NewReader(console).ReadString(']'); err != nil || !strings.Contains(line, "LOADPARM=[") {
+		t.Errorf("after ResetDomain the console shows %q, %v", line, err)
+	}
+	_ = console.Close()
+	awaitCrash(t, h)
+	first := virsh(t, "domid", "kept")
+	crash() // which begins anew
+	if again := virsh(t, "domid", "kept"); again == first {
+		t.Error("StartDomain left it crashed")
+	}
+	if err := h.ShutDownDomain(t.Context(), "kept", time.Minute); err != nil {
+		t.Errorf("ShutDownDomain returned %v", err)
+	}
+	wantState(t, h, virt.Off)
+}
+
+// awaitCrash wants the firmware to find nothing to boot.
+func awaitCrash(t *testing.T, h *virt.Host) {
+	t.Helper()
 	for state, deadline := virt.Off, time.Now().Add(time.Minute); state != virt.Crashed; time.Sleep(20 * time.Millisecond) {
 		d, err := h.Domain(t.Context(), "kept")
 		if err != nil || time.Now().After(deadline) {
@@ -89,10 +123,6 @@ func TestShutDownEndsWhatHasCrashed(t *testing.T) {
 		}
 		state = d.State
 	}
-	if err := h.ShutDownDomain(t.Context(), "kept", time.Minute); err != nil {
-		t.Errorf("ShutDownDomain returned %v", err)
-	}
-	wantState(t, h, virt.Off)
 }
 
 // TestShutDownWithoutEventsKillsNobody: that the connection is lost says nothing about the guest.

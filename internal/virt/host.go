@@ -46,7 +46,7 @@ type Host struct {
 
 	changes atomic.Uint64 // that were asked for, at their beginning and at their end
 	domains *readAhead[Domain]
-	volumes sync.Map // of *readAhead[Volume], by pool
+	volumes volumesAhead
 	paths   *readAhead[libvirt.StorageVol]
 }
 
@@ -113,10 +113,10 @@ func (h *Host) connected(ctx context.Context) (*connection, error) {
 	return control, err
 }
 
-// A libvirtd that is being restarted or upgraded is soon there again. These pauses make 6 s.
+// A libvirtd that is being restarted or upgraded is soon there again. These pauses make 3 s.
 const (
 	firstPause = 100 * time.Millisecond
-	lastPause  = 32 * firstPause
+	lastPause  = 16 * firstPause
 )
 
 // forget makes sure that a connection on which a call was lost is not used again: go-libvirt still

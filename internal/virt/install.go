@@ -3,7 +3,6 @@ package virt
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"strings"
 	"time"
@@ -126,7 +125,7 @@ func (h *Host) JoinInstallation(ctx context.Context, name string) (*Installation
 // joinConsole opens the console of a running guest. There is none where the guest has ended meanwhile,
 // which comes as an event, or where somebody else has it.
 func (h *Host) joinConsole(ctx context.Context, domain libvirt.Domain) (io.ReadCloser, error) {
-	console, err := h.openConsole(ctx, domain)
+	console, err := h.openConsole(ctx, domain, 0)
 	switch {
 	case isRefused(err):
 		return noConsole, nil
@@ -173,18 +172,21 @@ func (h *Host) Installing(ctx context.Context, name string) (bool, error) {
 
 // installationXML is a definition changed for a run that installs d.
 func installationXML(text string, d Domain) (string, error) {
-	var doc libvirtxml.Domain
-	if err := doc.Unmarshal(text); err != nil {
+	root, err := parseXML(text)
+	if err != nil {
 		return "", err
 	}
-	if doc.OS != nil {
-		doc.OS.BootDevices = nil // which cannot stand beside the devices' own order
+	removeAll(child(root, "os"), "boot") // which cannot stand beside the devices' own order
+	devices := child(root, "devices")
+	for _, device := range devices.ChildElements() {
+		removeAll(device, "boot")
 	}
-	if doc.Devices != nil {
-		Domain{Boot: []string{BootNetwork}, Interfaces: d.Interfaces, Loadparm: d.Loadparm}.applyBootOrder(doc.Devices)
+	d.Boot = []string{BootNetwork}
+	d.editBootOrder(devices, Domain{})
+	for _, action := range []string{"on_poweroff", "on_reboot", "on_crash"} {
+		child(root, action).SetText("destroy")
 	}
-	doc.OnPoweroff, doc.OnReboot, doc.OnCrash = "destroy", "destroy", "destroy"
-	return doc.Marshal()
+	return formatXML(root)
 }
 
 // qemuGrace is how long QEMU's word for the end of a guest is waited for, which libvirt sends before
@@ -230,7 +232,7 @@ func (h *Host) awaitEnding(events <-chan libvirt.DomainEventLifecycleMsg, said <
 			return Ending{How: stoppedBy(event.Detail, said)}
 		}
 	}
-	return Ending{Err: h.lost(errors.New("no more events"))}
+	return Ending{Err: h.lost(errNoEvents)}
 }
 
 // stoppedBy maps virDomainEventStoppedDetailType.

@@ -243,67 +243,6 @@ func (n Network) editOptions(root *etree.Element) {
 	}
 }
 
-// child is the first child of a name, made where there is none.
-func child(parent *etree.Element, name string) *etree.Element {
-	if found := parent.SelectElement(name); found != nil {
-		return found
-	}
-	return parent.CreateElement(name)
-}
-
-// removeAll removes the children of a name.
-func removeAll(parent *etree.Element, name string) {
-	for _, element := range parent.SelectElements(name) {
-		parent.RemoveChild(element)
-	}
-}
-
-// replaceAll makes one child of a name for each value, in their order. Where an old child is the
-// same thing, it is changed, so that it keeps what is not modelled.
-func replaceAll[T any](parent *etree.Element, name string, values []T, same func(*etree.Element, T) bool, edit func(*etree.Element, T)) {
-	old := parent.SelectElements(name)
-	removeAll(parent, name)
-	for _, value := range values {
-		element := etree.NewElement(name)
-		if at := slices.IndexFunc(old, func(e *etree.Element) bool { return same(e, value) }); at >= 0 {
-			element = old[at]
-			old = slices.Delete(old, at, at+1)
-		}
-		edit(element, value)
-		parent.AddChild(element)
-	}
-}
-
-// editNamed gives a child of a name its one attribute, or removes it where the value is empty.
-func editNamed(parent *etree.Element, name, key, value string) {
-	if value == "" {
-		removeAll(parent, name)
-		return
-	}
-	child(parent, name).CreateAttr(key, value)
-}
-
-// setAttr sets an attribute, or removes it where the value is empty.
-func setAttr(element *etree.Element, key, value string) {
-	if value == "" {
-		element.RemoveAttr(key)
-		return
-	}
-	element.CreateAttr(key, value)
-}
-
-func attr(element *etree.Element, key string) string {
-	return element.NotNil().SelectAttrValue(key, "")
-}
-
-// number is a number as an attribute; none is empty.
-func number(n uint) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.FormatUint(uint64(n), 10)
-}
-
 // ipElement is the address of a family that n models: the one that has DHCP, of which libvirt allows
 // one, or else the first.
 func ipElement(root *etree.Element, family func(*etree.Element) bool) *etree.Element {

@@ -2,11 +2,8 @@ package virt
 
 import (
 	"context"
-	"encoding/xml"
-	"errors"
-	"io"
-	"strings"
 
+	"github.com/beevik/etree"
 	"github.com/digitalocean/go-libvirt"
 	"libvirt.org/go/libvirtxml"
 )
@@ -18,26 +15,14 @@ const (
 	notePrefix    = "netboot"
 )
 
-// note is the element; libvirt asks for a namespace and does not read what is in it.
-type note struct {
-	XMLName xml.Name `xml:"https://registry.terraform.io/providers/s390x-netboot/netboot note"`
-	Text    string   `xml:",chardata"`
-}
-
-// noteElement is the element that holds a note; "" removes it.
-func noteElement(text string) (string, error) {
-	if text == "" {
-		return "", nil
-	}
-	element, err := xml.Marshal(note{Text: text})
-	return string(element), err
-}
-
 // SetNote keeps a text with a domain, in its definition and in the running guest's.
 func (h *Host) SetNote(ctx context.Context, name, note string) error {
 	var element libvirt.OptString // none removes the note
 	if note != "" {
-		text, err := noteElement(note)
+		root := etree.NewElement("note") // libvirt asks for a namespace and does not read what is in it
+		root.CreateAttr("xmlns", noteNamespace)
+		root.SetText(note)
+		text, err := formatXML(root)
 		if err != nil {
 			return err
 		}
@@ -64,23 +49,33 @@ func (h *Host) SetNote(ctx context.Context, name, note string) error {
 	return err
 }
 
-// applyNote puts the note among the metadata, which may hold other programs' elements.
-func (d Domain) applyNote(doc *libvirtxml.Domain) error {
-	var old string
-	if doc.Metadata != nil {
-		old = doc.Metadata.XML
+// editNote puts the note among the metadata, which may hold other programs' elements.
+func (d Domain) editNote(root *etree.Element) {
+	metadata := child(root, "metadata")
+	found := noteIn(metadata)
+	switch {
+	case d.Note != "" && found == nil:
+		found = metadata.CreateElement(notePrefix + ":note")
+		found.CreateAttr("xmlns:"+notePrefix, noteNamespace)
+		fallthrough
+	case d.Note != "":
+		if found.Text() != d.Note {
+			found.SetText(d.Note)
+		}
+	case found != nil:
+		metadata.RemoveChild(found)
 	}
-	others, _, err := splitNote(old)
-	if err != nil {
-		return err
+	if len(metadata.Child) == 0 {
+		root.RemoveChild(metadata)
 	}
-	element, err := noteElement(d.Note)
-	if err != nil {
-		return err
-	}
-	doc.Metadata = nil
-	if all := strings.TrimSpace(others + element); all != "" {
-		doc.Metadata = &libvirtxml.DomainMetadata{XML: all}
+}
+
+// noteIn is the note's element among the metadata, nil where there is none.
+func noteIn(metadata *etree.Element) *etree.Element {
+	for _, element := range metadata.ChildElements() {
+		if element.NamespaceURI() == noteNamespace {
+			return element
+		}
 	}
 	return nil
 }
@@ -90,39 +85,9 @@ func parseNote(metadata *libvirtxml.DomainMetadata) string {
 	if metadata == nil {
 		return ""
 	}
-	_, found, err := splitNote(metadata.XML)
+	root, err := parseXML("<metadata>" + metadata.XML + "</metadata>")
 	if err != nil {
 		return ""
 	}
-	return found
-}
-
-// splitNote takes the note out of the metadata and leaves the other elements as they are written.
-func splitNote(metadata string) (others, text string, err error) {
-	decoder := xml.NewDecoder(strings.NewReader(metadata))
-	for {
-		begin := decoder.InputOffset()
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			return others, text, nil
-		}
-		if err != nil {
-			return "", "", err
-		}
-		element, isElement := token.(xml.StartElement)
-		switch {
-		case isElement && element.Name.Space == noteNamespace:
-			var found note
-			if err := decoder.DecodeElement(&found, &element); err != nil {
-				return "", "", err
-			}
-			text = found.Text
-			continue
-		case isElement:
-			if err := decoder.Skip(); err != nil {
-				return "", "", err
-			}
-		}
-		others += metadata[begin:decoder.InputOffset()]
-	}
+	return noteIn(root).NotNil().Text()
 }

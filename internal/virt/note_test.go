@@ -11,66 +11,72 @@ import (
 const theirs = `<t:note xmlns:t="https://example.com/">a &lt;note&gt; of <t:b/> somebody else</t:note>`
 
 func TestNoteStaysBesideOthers(t *testing.T) {
-	for _, metadata := range []string{"", theirs, " \n" + theirs + "\n<!-- a comment -->" + theirs} {
-		doc := &libvirtxml.Domain{Metadata: &libvirtxml.DomainMetadata{XML: metadata}}
+	for _, metadata := range []string{"", theirs, " \n" + theirs + "\n<!-- a comment -->" + theirs, "<!-- alone --><a><![CDATA[b]]></a>"} {
+		root := parsed(t, "<domain><metadata>"+metadata+"</metadata></domain>")
 		for _, text := range []string{"first", `<second> & "more"`, "third\n"} {
-			if err := (Domain{Note: text}).applyNote(doc); err != nil {
-				t.Fatal(err)
+			Domain{Note: text}.editNote(root)
+			got := formatted(t, root)
+			if read := noteOf(t, got); read != text {
+				t.Errorf("the note %q is read as %q", text, read)
 			}
-			if got := parseNote(doc.Metadata); got != text {
-				t.Errorf("the note %q is read as %q", text, got)
-			}
-			if !strings.Contains(doc.Metadata.XML, strings.TrimSpace(metadata)) || strings.Count(doc.Metadata.XML, notePrefix) != 2 {
-				t.Errorf("beside %q the note %q is written as %q", metadata, text, doc.Metadata.XML)
+			if !strings.Contains(got, "<metadata>"+metadata+"<netboot:note") {
+				t.Errorf("beside %q the note %q is written as %q", metadata, text, got)
 			}
 		}
-		if err := (Domain{}).applyNote(doc); err != nil {
-			t.Fatal(err)
+		Domain{}.editNote(root)
+		want := "<domain><metadata>" + metadata + "</metadata></domain>"
+		if metadata == "" {
+			want = "<domain/>"
 		}
-		if doc.Metadata != nil && doc.Metadata.XML != strings.TrimSpace(metadata) || doc.Metadata == nil && metadata != "" {
-			t.Errorf("without the note %q is %+v", metadata, doc.Metadata)
+		if got := formatted(t, root); got != want {
+			t.Errorf("without the note %q is %q", metadata, got)
 		}
 	}
 }
 
 func TestNoteAsLibvirtWritesIt(t *testing.T) {
 	const libvirts = `<netboot:note xmlns:netboot="` + noteNamespace + `">a &amp; b</netboot:note>`
-	others, text, err := splitNote(theirs + libvirts)
-	if err != nil || others != theirs || text != "a & b" {
-		t.Errorf("splitNote returned %q, %q, %v", others, text, err)
+	if got := noteOf(t, "<domain><metadata>"+theirs+libvirts+"</metadata></domain>"); got != "a & b" {
+		t.Errorf("the note is %q", got)
 	}
 }
 
 func TestBrokenMetadata(t *testing.T) {
-	broken := &libvirtxml.DomainMetadata{XML: "<a>"}
-	if got := parseNote(broken); got != "" {
+	if got := parseNote(&libvirtxml.DomainMetadata{XML: "<a>"}); got != "" {
 		t.Errorf("the note is %q", got)
-	}
-	if err := (Domain{Note: "text"}).applyNote(&libvirtxml.Domain{Metadata: broken}); err == nil {
-		t.Error("a note was put into broken metadata")
 	}
 }
 
-// FuzzSplitNote: a note comes out of any metadata as it went in, and the rest stays what it was.
-func FuzzSplitNote(f *testing.F) {
+// noteOf reads a note as a domain's.
+func noteOf(t *testing.T, text string) string {
+	t.Helper()
+	var doc libvirtxml.Domain
+	if err := doc.Unmarshal(text); err != nil {
+		t.Fatal(err)
+	}
+	return parseNote(doc.Metadata)
+}
+
+// FuzzNote: a note comes out of any metadata as it went in, and the rest stays what it was.
+func FuzzNote(f *testing.F) {
 	f.Add("", "text")
 	f.Add(theirs, `<"&'>`)
 	f.Add("<a/>\r\n<!--c--><b><![CDATA[d]]></b>", "two\nlines")
 	f.Fuzz(func(t *testing.T, metadata, text string) {
-		rest, _, err := splitNote(metadata)
-		if err != nil || !isXMLText(text) {
+		root, err := parseXML("<domain><metadata>" + metadata + "</metadata></domain>")
+		if err != nil || !isXMLText(text) || text == "" {
 			return
 		}
-		element, err := noteElement(text)
-		if err != nil {
-			t.Fatal(err)
+		Domain{}.editNote(root)
+		before := formatted(t, root)
+		Domain{Note: text}.editNote(root)
+		again := parsed(t, formatted(t, root))
+		if got := noteIn(child(again, "metadata")).NotNil().Text(); got != text {
+			t.Errorf("the note %q came out as %q", text, got)
 		}
-		others, got, err := splitNote(rest + element)
-		if strings.Contains(rest, "]]>") && err != nil {
-			return // the note stood between "]]" and ">"
-		}
-		if err != nil || others != rest || got != text {
-			t.Errorf("out of %q came %q, %q, %v, want %q", rest+element, others, got, err, text)
+		Domain{}.editNote(again)
+		if after := formatted(t, again); after != before {
+			t.Errorf("%q became %q", before, after)
 		}
 	})
 }

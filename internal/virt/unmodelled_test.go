@@ -2,6 +2,8 @@ package virt_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -63,11 +65,53 @@ func TestNetworkRestartsOnlyForAChange(t *testing.T) {
 	}
 }
 
-// TestDomainKeepsWhatIsNotModelled is the same with a domain.
+// changesOfKept are changes of testdata/unmodelled_domain.xml, one for each thing that a domain models, and
+// what stands in the lines that each may take away.
+var changesOfKept = map[string]struct {
+	change func(d *virt.Domain)
+	lines  []string
+}{
+	"nothing":    {func(*virt.Domain) {}, nil},
+	"CPU":        {func(d *virt.Domain) { d.CPU = "max" }, []string{"<cpu ", "<model fallback="}},
+	"vcpus":      {func(d *virt.Domain) { d.VCPUs = 1 }, []string{"<vcpu "}},
+	"most vcpus": {func(d *virt.Domain) { d.MaxVCPUs = 4 }, []string{"<vcpu ", "<cell "}},
+	"topology":   {func(d *virt.Domain) { d.Topology = virt.Topology{Sockets: 1, Cores: 2, Threads: 1} }, nil},
+	"memory":     {func(d *virt.Domain) { d.Memory = 256 << 20 }, []string{"<currentMemory "}},
+	"kernel":     {func(d *virt.Domain) { d.Kernel = virt.Kernel{Path: "/k", Initrd: "/i", Cmdline: "a <b>"} }, nil},
+	"loadparm":   {func(d *virt.Domain) { d.Loadparm = "3" }, []string{"<boot order="}},
+	"boot":       {func(d *virt.Domain) { d.Boot = []string{virt.BootDisk, virt.BootNetwork} }, []string{"<boot order="}},
+	"no boot":    {func(d *virt.Domain) { d.Boot = nil }, []string{"<boot order="}},
+	"path":       {func(d *virt.Domain) { d.Disks[1].Path = "/srv/kept/new" }, []string{"/srv/kept/other", "<driver name='qemu' type='qcow2'", "<wwn>", "<target dev='sdb'", "<address type='drive'"}},
+	"format":     {func(d *virt.Domain) { d.Disks[0].Format = "qcow2" }, []string{"type='raw'"}},
+	"bus":        {func(d *virt.Domain) { d.Disks[0].Bus = "scsi" }, []string{"<target dev='vdc'", "devno='0x0042'", "iothread='1'", "<target dev='sdb'", "unit='1'"}},
+	"serial":     {func(d *virt.Domain) { d.Disks[0].Serial = "" }, []string{"<serial>"}},
+	"readonly":   {func(d *virt.Domain) { d.Disks[0].ReadOnly = true }, nil},
+	"cache":      {func(d *virt.Domain) { d.Disks[0].Cache = "directsync" }, []string{"cache='none'"}},
+	"io":         {func(d *virt.Domain) { d.Disks[0].IO = "threads" }, []string{"io='native'"}},
+	"discard":    {func(d *virt.Domain) { d.Disks[1].Discard = "" }, []string{"discard='unmap'"}},
+	"more disks": {func(d *virt.Domain) {
+		d.Disks = append(d.Disks, virt.Disk{Path: "/srv/kept/three", Format: "raw", Bus: "virtio"})
+	}, nil},
+	"network": {func(d *virt.Domain) { d.Interfaces[0].Network = "other" }, []string{"portgroup='slow'"}},
+	"model":   {func(d *virt.Domain) { d.Interfaces[0].Model = "virtio-non-transitional" }, []string{"<model type='virtio'/>"}},
+	"MTU":     {func(d *virt.Domain) { d.Interfaces[0].MTU = 1400 }, nil},
+	"link":    {func(d *virt.Domain) { d.Interfaces[0].Down = false }, []string{"<link state='down'/>"}},
+	"more interfaces": {func(d *virt.Domain) {
+		d.Interfaces = append(d.Interfaces, virt.Interface{Network: "kept", MAC: "52:54:00:00:02:02", Model: "virtio", VLAN: 3, NoBoot: true})
+	}, nil},
+	"consoles":    {func(d *virt.Domain) { d.Consoles = []string{"sclp", "virtio"} }, nil},
+	"guest agent": {func(d *virt.Domain) { d.GuestAgent = true }, nil},
+	"note":        {func(d *virt.Domain) { d.Note = "other" }, []string{">ours<"}},
+	"no note":     {func(d *virt.Domain) { d.Note = "" }, []string{">ours<"}},
+}
+
+// TestDomainKeepsWhatIsNotModelled changes all that the package models, one after the other, of a domain that
+// has every sort of other things, and back: nothing else may be missing, or stand in another order.
 func TestDomainKeepsWhatIsNotModelled(t *testing.T) {
 	define(t, "define", "testdata/unmodelled_domain.xml", "undefine")
 	h := open(t, lab.Shared(t).URI)
-	before := virsh(t, "dumpxml", "--inactive", "kept")
+	dump := func() string { return virsh(t, "dumpxml", "--inactive", "kept") }
+	before := dump()
 	d, err := h.Domain(t.Context(), "kept")
 	if err != nil {
 		t.Fatal(err)
@@ -75,20 +119,53 @@ func TestDomainKeepsWhatIsNotModelled(t *testing.T) {
 	if d.Note != "ours" {
 		t.Errorf("the note is %q", d.Note)
 	}
-	changed := d
-	changed.VCPUs, changed.Memory, changed.Note, changed.Boot = 1, 1<<30, "other", []string{virt.BootDisk, virt.BootNetwork}
-	changed.Disks = append(slices.Clone(d.Disks), virt.Disk{Path: "/srv/kept/two", Format: "qcow2", Bus: "virtio"})
-	for _, d := range []virt.Domain{changed, d} {
-		if err := h.RedefineDomain(t.Context(), d); err != nil {
-			t.Fatal(err)
+	for name, c := range changesOfKept {
+		changed := d
+		changed.Disks, changed.Interfaces = slices.Clone(d.Disks), slices.Clone(d.Interfaces)
+		c.change(&changed)
+		if err := h.RedefineDomain(t.Context(), changed); err != nil {
+			t.Fatalf("%s: %v", name, err)
 		}
-		wantLines(t, before, virsh(t, "dumpxml", "--inactive", "kept"), "<memory ", "<currentMemory ", "<vcpu ", "ours", "<boot ")
+		after := dump()
+		if (after == before) != (name == "nothing") {
+			t.Errorf("%s: the definition became\n%s", name, after)
+		}
+		if name == "bus" { // libvirt puts the disk elsewhere
+			wantLines(t, before, after, c.lines...)
+		} else {
+			wantInOrder(t, name, before, after, c.lines)
+		}
+		virsh(t, "define", writeFile(t, before))
 	}
-	wantLines(t, before, virsh(t, "dumpxml", "--inactive", "kept"), "ours")
 	if err := h.SetNote(t.Context(), "kept", ""); err != nil {
 		t.Fatal(err)
 	}
-	wantLines(t, before, virsh(t, "dumpxml", "--inactive", "kept"), "ours")
+	wantInOrder(t, "SetNote", before, dump(), []string{">ours<"})
+}
+
+// wantInOrder wants all lines of before in after, in their order, but those that hold one of the texts.
+func wantInOrder(t *testing.T, name, before, after string, but []string) {
+	t.Helper()
+	rest := slices.Collect(strings.Lines(after))
+	for line := range strings.Lines(before) {
+		at := slices.Index(rest, line)
+		changes := func(text string) bool { return strings.Contains(line, text) }
+		switch {
+		case at >= 0:
+			rest = rest[at+1:]
+		case !slices.ContainsFunc(but, changes):
+			t.Errorf("%s: lost, or in another place: %s", name, line)
+		}
+	}
+}
+
+func writeFile(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // define makes an object out of a file, which is taken away with the test.

@@ -15,7 +15,7 @@ import (
 // describe reports the machine: its command line as it is, memory, processors, disks and network interfaces.
 func describe(commands string) {
 	say("cmdline=[%s]", commands)
-	say("mem=%dkB cpus=%d", memory(), runtime.NumCPU())
+	say("mem=%dkB cpus=%d loadparm=[%s]", memory(), runtime.NumCPU(), text("/sys/firmware/ipl/loadparm"))
 	for _, disk := range devices("/sys/block/vd*") {
 		say("disk=%s bytes=%d serial=%s readonly=%s", filepath.Base(disk), diskBytes(disk), text(disk+"/serial"), text(disk+"/ro"))
 	}

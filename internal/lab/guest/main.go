@@ -12,6 +12,7 @@
 //	netboot.dhcp             asks for an address on the first network interface
 //	netboot.count=HOST:PORT  keeps one TCP connection there and counts on it
 //	netboot.tick             writes a line every second from then on
+//	netboot.look             takes new processors into use, and writes every second from then on what the machine has
 //	netboot.install=DISK     writes the image in the initrd's /install/disk.img to the disk
 //	netboot.then=WHAT        ends with poweroff, reboot, plain-reboot, halt or panic instead of waiting;
 //	                         a plain reboot is one as any Linux does it, which TCG takes for a crash
@@ -49,6 +50,8 @@ func main() {
 			go count(value)
 		case "netboot.tick":
 			go tick()
+		case "netboot.look":
+			go look()
 		case "netboot.install":
 			install(value)
 		case "netboot.then":

@@ -81,7 +81,8 @@ type FileSystem interface {
 type Subject struct {
 	API
 	Disk     FileSystem
-	StopPool func(ctx context.Context, pool string) error // makes a pool inactive, as an administrator may
+	StopPool func(ctx context.Context, pool string) error   // makes a pool inactive, as an administrator may
+	Suspend  func(ctx context.Context, domain string) error // pauses a guest, as an administrator may
 }
 
 // Contract checks that a host behaves as the provider relies on. It runs on hosts in memory and on

@@ -189,6 +189,25 @@ var domainChecks = []check{
 			t.Errorf("Addresses of a guest that is off returned %v, %v", addresses, err)
 		}
 	}},
+	{"a guest that is paused goes on, and hears nothing before", func(t *testing.T, s Subject) {
+		givenWaitingDomain(t, s)
+		done(t, "StartDomain", s.StartDomain(t.Context(), domainName))
+		done(t, "Suspend", s.Suspend(t.Context(), domainName))
+		wantState(t, s, virt.Paused)
+		wantReason(t, s, virt.WasPaused)
+		if err := s.RebootDomain(t.Context(), domainName); err == nil || !strings.Contains(err.Error(), "paused and cannot hear") {
+			t.Errorf("RebootDomain returned %v", err)
+		}
+		done(t, "ResetDomain", s.ResetDomain(t.Context(), domainName))
+		wantState(t, s, virt.Paused)
+		done(t, "StartDomain", s.StartDomain(t.Context(), domainName))
+		wantState(t, s, virt.Running)
+		wantReason(t, s, virt.NoReason)
+		done(t, "Suspend", s.Suspend(t.Context(), domainName))
+		done(t, "ShutDownDomain", s.ShutDownDomain(t.Context(), domainName, time.Minute))
+		wantState(t, s, virt.Off)
+		wantReason(t, s, virt.ForcedOff)
+	}},
 	{"a domain shuts down, by force when it does not", func(t *testing.T, s Subject) {
 		givenWaitingDomain(t, s)
 		done(t, "ShutDownDomain of one that is off", s.ShutDownDomain(t.Context(), domainName, time.Second))

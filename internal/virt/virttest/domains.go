@@ -129,14 +129,17 @@ func (h *Host) SetNote(ctx context.Context, name, note string) error {
 	})
 }
 
-// StartDomain starts a domain, or lets it go on where it is paused.
+// StartDomain starts a domain, or lets it go on where it is paused. One that has crashed begins anew.
 func (h *Host) StartDomain(ctx context.Context, name string) error {
 	return h.onDomain(ctx, "StartDomain", name, func(d *domain) error {
 		switch d.State {
-		case virt.Off, virt.Crashed:
+		case virt.Crashed:
+			d.end(virt.ForcedOff)
+			return h.start(d)
+		case virt.Off:
 			return h.start(d)
 		default:
-			d.State = virt.Running
+			d.State, d.Reason = virt.Running, virt.NoReason
 			return nil
 		}
 	})
@@ -177,12 +180,22 @@ var errNotRunning = errors.New("domain is not running")
 
 // RebootDomain lets a guest begin anew, of which nothing is seen here.
 func (h *Host) RebootDomain(ctx context.Context, name string) error {
-	return h.onDomain(ctx, "RebootDomain", name, (*domain).mustRun)
+	return h.onDomain(ctx, "RebootDomain", name, func(d *domain) error {
+		if d.State == virt.Paused || d.State == virt.Crashed {
+			return fmt.Errorf("the guest is %v and cannot hear: %s", d.State, d.Reason)
+		}
+		return d.mustRun()
+	})
 }
 
-// ResetDomain lets a guest begin anew, of which nothing is seen here.
+// ResetDomain lets a guest begin anew, of which nothing is seen here but that it has not crashed any more.
 func (h *Host) ResetDomain(ctx context.Context, name string) error {
-	return h.onDomain(ctx, "ResetDomain", name, (*domain).mustRun)
+	return h.onDomain(ctx, "ResetDomain", name, func(d *domain) error {
+		if d.State == virt.Crashed {
+			d.State, d.Reason = virt.Running, virt.NoReason
+		}
+		return d.mustRun()
+	})
 }
 
 func (d *domain) mustRun() error {
@@ -256,10 +269,13 @@ func (h *Host) KillDomain(ctx context.Context, name string) error {
 	})
 }
 
-// ShutDownDomain ends a guest, which always does what it is asked, at once.
+// ShutDownDomain ends a guest, which always does what it is asked, at once, where it can hear.
 func (h *Host) ShutDownDomain(ctx context.Context, name string, _ time.Duration) error {
 	return h.onDomain(ctx, "ShutDownDomain", name, func(d *domain) error {
-		d.end(virt.ShutDown)
+		if d.State == virt.Running {
+			d.end(virt.ShutDown)
+		}
+		d.end(virt.ForcedOff)
 		return nil
 	})
 }
@@ -299,6 +315,19 @@ func (h *Host) EndDomainAs(name string, reason virt.Reason) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.domains[name].end(reason)
+}
+
+// StallDomain makes a guest that runs paused, or crashed and kept, for a reason. The domain must be there.
+func (h *Host) StallDomain(name string, state virt.State, reason virt.Reason) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.domains[name].State, h.domains[name].Reason = state, reason
+}
+
+// Suspend pauses a guest, as an administrator may.
+func (h *Host) Suspend(_ context.Context, name string) error {
+	h.StallDomain(name, virt.Paused, virt.WasPaused)
+	return nil
 }
 
 func (h *Host) onDomain(ctx context.Context, method, name string, f func(d *domain) error) error {

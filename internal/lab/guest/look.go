@@ -1,0 +1,50 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// look writes every second what the machine has now, and takes into use the processors that came.
+func look() {
+	for {
+		enableProcessors()
+		say("sees cpus=%s mem=%d disks=[%s] nics=[%s]",
+			text("/sys/devices/system/cpu/online"), memory(), disksNow(), nicsNow())
+		time.Sleep(time.Second)
+	}
+}
+
+// enableProcessors does what "chcpu --enable" does.
+func enableProcessors() {
+	for _, online := range devices("/sys/devices/system/cpu/cpu*/online") {
+		if text(online) != "0" {
+			continue
+		}
+		if err := os.WriteFile(online, []byte("1"), 0); err != nil {
+			say("unable to take %s into use: %v", online, err)
+		}
+	}
+}
+
+func disksNow() string {
+	var disks []string
+	for _, disk := range devices("/sys/block/vd*") {
+		disks = append(disks, fmt.Sprintf("%s:%d:%s", text(disk+"/serial"), diskBytes(disk), text(disk+"/ro")))
+	}
+	return strings.Join(disks, " ")
+}
+
+func nicsNow() string {
+	var nics []string
+	for _, nic := range networkInterfaces() {
+		path := filepath.Join("/sys/class/net", nic)
+		nics = append(nics, fmt.Sprintf("%s:%s", text(path+"/address"), text(path+"/mtu")))
+	}
+	return strings.Join(nics, " ")
+}

@@ -1,0 +1,32 @@
+package virt_test
+
+import (
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// TestConsoleIsTaken: libvirt gives a console to one client at a time. To lose it is not the guest's end.
+func TestConsoleIsTaken(t *testing.T) {
+	h := givenGuest(t, "", waiting, "destroy")
+	console, err := h.BootDomain(t.Context(), "kept")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer console.Close()
+	if _, err := h.OpenConsole(t.Context(), "kept"); !errors.Is(err, virt.ErrConsoleTaken) {
+		t.Errorf("OpenConsole returned %v", err)
+	}
+	taker, err := lab.Shared(t).TakeConsole(t.Context(), "kept")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taker()
+	if text, err := io.ReadAll(console); !errors.Is(err, virt.ErrConsoleTaken) {
+		t.Errorf("the console showed %q and then %v", text, err)
+	}
+	wantState(t, h, virt.Running)
+}
