@@ -142,7 +142,7 @@ func TestShutDownWithoutEventsKillsNobody(t *testing.T) {
 	wantState(t, direct, virt.Running)
 }
 
-// TestConsoleIsLost: that must not look like the guest's end.
+// TestConsoleIsLost loses the host for good: that must not look like the guest's end.
 func TestConsoleIsLost(t *testing.T) {
 	givenGuest(t, "", waiting, "destroy")
 	p := newProxy(t, lab.Shared(t).URI)
@@ -150,7 +150,7 @@ func TestConsoleIsLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.AfterFunc(300*time.Millisecond, p.cut)
+	time.AfterFunc(300*time.Millisecond, p.die)
 	text, err := io.ReadAll(console)
 	if err == nil || !strings.Contains(err.Error(), "was lost") {
 		t.Errorf("the console showed %q and then %v", text, err)
