@@ -99,7 +99,7 @@ func TestAccLibvirtdEndsInUpload(t *testing.T) {
 			if err := end(lab.Shared(t), t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			err := run.wait(5 * time.Second)
+			err := run.wait(15 * time.Second) // to clean up, it waits for libvirtd to come back
 			if failed := lab.Shared(t).Restart(t.Context()); failed != nil {
 				t.Fatal(failed)
 			}

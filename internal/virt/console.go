@@ -13,7 +13,10 @@ import (
 var ErrConsoleTaken = errors.New("somebody else has the guest's console, as virsh console does")
 
 // Console is a guest's console: what the guest writes from the moment it was opened.
-type Console struct{ incoming }
+type Console struct {
+	incoming
+	domain libvirt.Domain
+}
 
 // OpenConsole opens a domain's first console, on a connection of its own. Reading ends with io.EOF
 // when the guest does. It is refused while somebody else has the console.
@@ -34,7 +37,7 @@ func (h *Host) openConsole(ctx context.Context, domain libvirt.Domain, how libvi
 	if err != nil {
 		return nil, err
 	}
-	return &Console{incoming{stream: s, ctx: ctx}}, nil
+	return &Console{incoming{stream: s, ctx: ctx}, domain}, nil
 }
 
 // Read reads what the guest writes. libvirtd aborts the stream of who loses the console to another.

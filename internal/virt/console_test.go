@@ -30,3 +30,23 @@ func TestConsoleIsTaken(t *testing.T) {
 	}
 	wantState(t, h, virt.Running)
 }
+
+// TestConsoleOfKilledGuest: a guest whose QEMU the host kills, as for want of memory, is not one whose
+// console was taken.
+func TestConsoleOfKilledGuest(t *testing.T) {
+	h := givenGuest(t, "", waiting, "destroy")
+	console, err := h.BootDomain(t.Context(), "kept")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer console.Close()
+	if _, err := lab.Shared(t).Exec(t.Context(), "sh", "-c", "kill -KILL $(cat /run/libvirt/qemu/kept.pid)"); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(console); err != nil {
+		t.Errorf("the console showed %q and then %v", text, err)
+	}
+	if d := awaitState(t, h, virt.Off); d.Reason != virt.HasCrashed {
+		t.Errorf("the guest is off: %s", d.Reason)
+	}
+}

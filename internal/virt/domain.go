@@ -166,19 +166,23 @@ func (h *Host) StartDomain(ctx context.Context, name string) error {
 
 // BootDomain starts a domain and gives its console from the firmware's first byte: the domain is
 // created paused, its console opened, and only then does it run. The console ends with ctx, the
-// guest does not. When it fails, the domain is off.
+// guest does not, and it goes on where libvirtd is restarted. When it fails, the domain is off.
 func (h *Host) BootDomain(ctx context.Context, name string) (io.ReadCloser, error) {
 	domain, err := h.lookupDomain(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return h.boot(ctx, name, func(l *libvirt.Libvirt) (libvirt.Domain, error) {
+	console, err := h.boot(ctx, name, func(l *libvirt.Libvirt) (libvirt.Domain, error) {
 		return l.DomainCreateWithFlags(domain, uint32(libvirt.DomainStartPaused))
 	})
+	if err != nil {
+		return nil, err
+	}
+	return &lastingConsole{host: h, current: console}, nil
 }
 
 // boot lets a guest run that start creates paused, once its console is open.
-func (h *Host) boot(ctx context.Context, name string, start func(*libvirt.Libvirt) (libvirt.Domain, error)) (io.ReadCloser, error) {
+func (h *Host) boot(ctx context.Context, name string, start func(*libvirt.Libvirt) (libvirt.Domain, error)) (*Console, error) {
 	started, err := call(ctx, h, start)
 	if isRefused(err) { // also a domain that runs already, which is not ours to kill
 		return nil, err

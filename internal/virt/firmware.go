@@ -151,7 +151,7 @@ const transientPatience = 5 * time.Second
 // what came before is made again.
 func (h *Host) stopPool(ctx context.Context, name string) error {
 	for {
-		err := h.retryBusy(ctx, func(l *libvirt.Libvirt) error {
+		err := do(ctx, h, func(l *libvirt.Libvirt) error {
 			pool, err := l.StoragePoolLookupByName(name)
 			if err != nil {
 				return err

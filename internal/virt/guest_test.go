@@ -84,7 +84,7 @@ func TestWhatHasCrashed(t *testing.T) {
 		if err := h.StartDomain(t.Context(), "kept"); err != nil {
 			t.Fatal(err)
 		}
-		awaitCrash(t, h)
+		awaitState(t, h, virt.Crashed)
 	}
 	crash()
 	if err := h.RebootDomain(t.Context(), "kept"); err == nil || !strings.Contains(err.Error(), "crashed and cannot hear") {
@@ -101,7 +101,7 @@ func TestWhatHasCrashed(t *testing.T) {
 		t.Errorf("after ResetDomain the console shows %q, %v", line, err)
 	}
 	_ = console.Close()
-	awaitCrash(t, h)
+	awaitState(t, h, virt.Crashed)
 	first := virsh(t, "domid", "kept")
 	crash() // which begins anew
 	if again := virsh(t, "domid", "kept"); again == first {
@@ -113,15 +113,17 @@ func TestWhatHasCrashed(t *testing.T) {
 	wantState(t, h, virt.Off)
 }
 
-// awaitCrash wants the firmware to find nothing to boot.
-func awaitCrash(t *testing.T, h *virt.Host) {
+// awaitState waits for what becomes of a guest by itself.
+func awaitState(t *testing.T, h *virt.Host, want virt.State) virt.Domain {
 	t.Helper()
-	for state, deadline := virt.Off, time.Now().Add(time.Minute); state != virt.Crashed; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		d, err := h.Domain(t.Context(), "kept")
 		if err != nil || time.Now().After(deadline) {
-			t.Fatalf("the guest is %v (%v), not crashed", d.State, err)
+			t.Fatalf("the guest is %v (%v), not %v", d.State, err, want)
 		}
-		state = d.State
+		if d.State == want {
+			return d
+		}
 	}
 }
 
@@ -140,7 +142,7 @@ func TestShutDownWithoutEventsKillsNobody(t *testing.T) {
 	wantState(t, direct, virt.Running)
 }
 
-// TestConsoleIsLost: that must not look like the guest's end.
+// TestConsoleIsLost loses the host for good: that must not look like the guest's end.
 func TestConsoleIsLost(t *testing.T) {
 	givenGuest(t, "", waiting, "destroy")
 	p := newProxy(t, lab.Shared(t).URI)
@@ -148,7 +150,7 @@ func TestConsoleIsLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.AfterFunc(300*time.Millisecond, p.cut)
+	time.AfterFunc(300*time.Millisecond, p.die)
 	text, err := io.ReadAll(console)
 	if err == nil || !strings.Contains(err.Error(), "was lost") {
 		t.Errorf("the console showed %q and then %v", text, err)

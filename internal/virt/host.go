@@ -46,7 +46,7 @@ type Host struct {
 
 	changes atomic.Uint64 // that were asked for, at their beginning and at their end
 	domains *readAhead[Domain]
-	volumes sync.Map // of *readAhead[Volume], by pool
+	volumes volumesAhead
 	paths   *readAhead[libvirt.StorageVol]
 }
 
@@ -67,6 +67,7 @@ func Open(uri string) (*Host, error) {
 		slots:      make(chan struct{}, maxCalls),
 		connecting: make(chan struct{}, 1),
 		keepalive:  keepaliveInterval,
+		streams:    streams{connecting: make(bound, maxConnecting), transfers: make(bound, maxTransfers)},
 	}
 	h.domains = newReadAhead[Domain](&h.changes, false)
 	h.paths = newReadAhead[libvirt.StorageVol](&h.changes, true)
@@ -194,7 +195,7 @@ func (h *Host) connect(ctx context.Context) (*connection, error) {
 
 // keepAlive looks after a control connection until it ends.
 func (h *Host) keepAlive(control *connection) {
-	if control.conn.watch(h.keepalive, control.Disconnected()) {
+	if control.conn.watch(h.keepalive, control.Disconnected(), h.streams.mayBeSilent) {
 		h.streams.endAll(h.lost(errSilent))
 	}
 	_ = control.conn.Close()
@@ -256,9 +257,14 @@ func read[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, erro
 	}
 }
 
-// ask makes one call on the control connection and waits for its reply. When ctx ends, what was
-// asked already is given a moment to be answered, for the answer says what is on the host.
+// ask makes a call, again only where libvirt has said that it did nothing because it was busy.
 func ask[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
+	return whenFree(ctx, func() (T, error) { return askOnce(ctx, h, f) })
+}
+
+// askOnce makes one call on the control connection and waits for its reply. When ctx ends, what was
+// asked already is given a moment to be answered, for the answer says what is on the host.
+func askOnce[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
 	var none T
 	if ctx.Err() != nil {
 		return none, context.Cause(ctx)

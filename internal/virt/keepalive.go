@@ -69,7 +69,7 @@ func (c *keptAlive) Close() (err error) {
 
 // watch asks the host from time to time whether it is there, until the connection has ended. It returns
 // whether the host fell silent.
-func (c *keptAlive) watch(interval time.Duration, ended <-chan struct{}) (silent bool) {
+func (c *keptAlive) watch(interval time.Duration, ended <-chan struct{}, mayBeSilent func() bool) (silent bool) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for unanswered := 0; ; unanswered++ {
@@ -78,7 +78,7 @@ func (c *keptAlive) watch(interval time.Duration, ended <-chan struct{}) (silent
 			return false
 		case <-tick.C:
 		}
-		if c.heard.Swap(false) {
+		if c.heard.Swap(false) || mayBeSilent() {
 			unanswered = -1
 			continue
 		}
@@ -106,13 +106,39 @@ func (c *keptAlive) ping() {
 // keep libvirtd from reading, and so from answering a ping; when the control connection falls silent,
 // they end with it.
 type streams struct {
+	connecting bound        // held while a stream connects
+	transfers  bound        // held by uploads and downloads; a console may stay open for long and holds none
+	finishing  atomic.Int32 // uploads during whose end libvirtd may be silent
+
 	mu   sync.Mutex
 	open context.Context
 	end  context.CancelCauseFunc
 }
 
-// bound is a context that ends with ctx, or when the host falls silent.
-func (s *streams) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+// libvirtd takes 20 connections at once that are not authenticated yet (max_anonymous_clients), for all
+// that it serves, and lets the others wait; of those that are, 5000. Each transfer is a thread and a
+// queue of its own in libvirtd.
+const (
+	maxConnecting = 4
+	maxTransfers  = 16
+)
+
+// bound is room for so many at once.
+type bound chan struct{}
+
+func (b bound) take(ctx context.Context) error {
+	select {
+	case b <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (b bound) give() { <-b }
+
+// tie gives a context that ends with ctx, or when the host falls silent.
+func (s *streams) tie(ctx context.Context) (context.Context, context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open == nil {
@@ -133,3 +159,5 @@ func (s *streams) endAll(cause error) {
 		s.open = nil
 	}
 }
+
+func (s *streams) mayBeSilent() bool { return s.finishing.Load() > 0 }

@@ -2,6 +2,8 @@ package virt_test
 
 import (
 	"context"
+	"encoding/binary"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -107,5 +109,33 @@ func TestSlowHost(t *testing.T) {
 	time.AfterFunc(8*interval, release)
 	if _, err := h.Pool(t.Context(), "cut"); err != nil {
 		t.Errorf("a call that took long ended with %v", err)
+	}
+}
+
+// TestSilentEndOfAnUpload has a libvirtd that waits for its disk when an upload ends, and answers nobody
+// meanwhile: neither the upload nor a call beside it is given up.
+func TestSilentEndOfAnUpload(t *testing.T) {
+	const interval = 100 * time.Millisecond
+	h, wire := givenWire(t, "ending", interval)
+	givenFile(t, h, 1<<20)
+	ended, silence := false, make(chan struct{})
+	release := wire.Hold(func(packet []byte) bool {
+		const stream, ok = 3, 0
+		finish := len(packet) == 28 && binary.BigEndian.Uint32(packet[16:]) == stream && binary.BigEndian.Uint32(packet[24:]) == ok
+		if finish && !ended {
+			ended = true
+			close(silence)
+		}
+		return ended
+	})
+	uploaded := make(chan error, 1)
+	go func() { uploaded <- h.Upload(t.Context(), "cut", "file", io.LimitReader(ones{}, 1<<20)) }()
+	<-silence
+	time.AfterFunc(8*interval, release)
+	if _, err := h.Pool(t.Context(), "cut"); err != nil {
+		t.Errorf("a call meanwhile: %v", err)
+	}
+	if err := <-uploaded; err != nil {
+		t.Errorf("the upload: %v", err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/digitalocean/go-libvirt"
 	"github.com/google/uuid"
@@ -200,7 +199,7 @@ func (h *Host) DeletePool(ctx context.Context, name string, removeDirectory bool
 	if err != nil {
 		return err
 	}
-	err = h.retryBusy(ctx, func(l *libvirt.Libvirt) error { return l.StoragePoolDestroy(pool) })
+	err = do(ctx, h, func(l *libvirt.Libvirt) error { return l.StoragePoolDestroy(pool) })
 	if err != nil && !refusedWith(err, libvirt.ErrOperationInvalid) { // not active
 		return err
 	}
@@ -211,7 +210,7 @@ func (h *Host) DeletePool(ctx context.Context, name string, removeDirectory bool
 			return err
 		}
 	}
-	return h.retryBusy(ctx, func(l *libvirt.Libvirt) error { return l.StoragePoolUndefine(pool) })
+	return do(ctx, h, func(l *libvirt.Libvirt) error { return l.StoragePoolUndefine(pool) })
 }
 
 // refreshPool makes libvirt look at the directory again: what came or went behind its back is not
@@ -223,46 +222,8 @@ func (h *Host) refreshPool(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return repeatBusy(ctx, func() error {
-		_, err := read(ctx, h, func(l *libvirt.Libvirt) (struct{}, error) {
-			return struct{}{}, l.StoragePoolRefresh(pool, 0)
-		})
-		return err
+	_, err = read(ctx, h, func(l *libvirt.Libvirt) (struct{}, error) {
+		return struct{}{}, l.StoragePoolRefresh(pool, 0)
 	})
-}
-
-const (
-	busyPatience = 30 * time.Second
-	busyPause    = 100 * time.Millisecond
-)
-
-// retryBusy repeats a pool operation that libvirt refuses while a volume is being built or the
-// pool refreshed after an upload, which may be by somebody else.
-func (h *Host) retryBusy(ctx context.Context, f func(*libvirt.Libvirt) error) error {
-	return repeatBusy(ctx, func() error { return do(ctx, h, f) })
-}
-
-func repeatBusy(ctx context.Context, attempt func() error) error {
-	patience, cancel := context.WithTimeout(ctx, busyPatience)
-	defer cancel()
-	for {
-		err := attempt()
-		if !isBusy(err) {
-			return err
-		}
-		select {
-		case <-time.After(busyPause):
-		case <-patience.Done():
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return fmt.Errorf("still busy after %v: %w", busyPatience, err)
-		}
-	}
-}
-
-// isBusy matches libvirt's text "pool '%s' has asynchronous jobs running.", for its code is that of
-// any internal error: libvirt src/storage/storage_driver.c.
-func isBusy(err error) bool {
-	return refusedWith(err, libvirt.ErrInternalError) && strings.Contains(err.Error(), "asynchronous jobs running")
+	return err
 }

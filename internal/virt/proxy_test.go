@@ -153,6 +153,14 @@ func (p *proxy) cut() {
 	p.cutAll()
 }
 
+// die cuts all connections and lets no new one through.
+func (p *proxy) die() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fault = &fault{done: true}
+	p.cutAll()
+}
+
 // cutAll is cut for who holds the lock.
 func (p *proxy) cutAll() {
 	for _, conn := range p.conns {

@@ -3,7 +3,6 @@ package virt
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -63,7 +62,8 @@ func (h *Host) openStream(ctx context.Context, proc uint32, args xdr) (*stream, 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.call(ctx, proc, args); err != nil {
+	_, err = whenFree(ctx, func() ([]byte, error) { return s.call(ctx, proc, args) })
+	if err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -73,6 +73,10 @@ func (h *Host) openStream(ctx context.Context, proc uint32, args xdr) (*stream, 
 // connectStream makes a connection that is ready for the call that begins a stream. The control
 // connection tells whether the host is there.
 func (h *Host) connectStream(ctx context.Context) (*stream, error) {
+	if err := h.streams.connecting.take(ctx); err != nil {
+		return nil, err
+	}
+	defer h.streams.connecting.give()
 	if _, err := h.connected(ctx); err != nil {
 		return nil, err
 	}
@@ -97,7 +101,7 @@ func (h *Host) connectStream(ctx context.Context) (*stream, error) {
 
 // tie ends the connection with ctx, or when the host falls silent.
 func (s *stream) tie(ctx context.Context, conn net.Conn) {
-	bound, cancel := s.host.streams.bound(ctx)
+	bound, cancel := s.host.streams.tie(ctx)
 	stop := context.AfterFunc(bound, func() { _ = conn.Close() })
 	s.silence = func() error { return context.Cause(bound) }
 	s.release = func() { stop(); cancel() }
@@ -208,7 +212,7 @@ func (s *stream) refused(p packet) error {
 	return &refusal{libvirt.ErrorNumber(code), message}
 }
 
-// sendAll sends what content holds, then waits until libvirtd has taken it all.
+// sendAll sends what content holds. To finish is left to the caller.
 func (s *stream) sendAll(ctx context.Context, content blocks) (sent uint64, err error) {
 	for {
 		b, err := content(ctx)
@@ -217,13 +221,15 @@ func (s *stream) sendAll(ctx context.Context, content blocks) (sent uint64, err 
 		}
 		sent += b.length()
 		if err == io.EOF {
-			return sent, s.finish(ctx)
+			return sent, nil
 		}
 		if err != nil {
 			return sent, errors.Join(err, s.abort(ctx))
 		}
 	}
 }
+
+var errEndedEarly = errors.New("libvirtd ended the stream early")
 
 // sendBlock sends a block, unless libvirtd said meanwhile that it cannot go on.
 func (s *stream) sendBlock(ctx context.Context, b block) error {
@@ -232,7 +238,7 @@ func (s *stream) sendBlock(ctx context.Context, b block) error {
 		if err := s.refused(p); err != nil {
 			return err
 		}
-		return fmt.Errorf("libvirtd ended the stream early")
+		return errEndedEarly
 	default:
 	}
 	if b.hole > 0 {

@@ -32,10 +32,16 @@ func TestStreamBeforeReply(t *testing.T) {
 
 // hasty is a libvirtd that begins a download before it says so.
 func hasty(listener net.Listener) {
-	conn, err := listener.Accept()
-	if err != nil {
-		return
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go answerHastily(conn)
 	}
+}
+
+func answerHastily(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	for {
 		head := make([]byte, 28) // libvirt src/rpc/virnetprotocol.x, virNetMessageHeader behind the length

@@ -25,16 +25,32 @@ func (h *Host) Fill(ctx context.Context, pool, volume string, content io.Reader)
 
 func (h *Host) upload(ctx context.Context, pool, volume string, content blocks, flags uint32) error {
 	defer h.changing()()
+	if err := h.streams.transfers.take(ctx); err != nil {
+		return err
+	}
+	defer h.streams.transfers.give()
 	s, err := h.openStream(ctx, procVolumeUpload, transferArgs(pool, volume, 0, flags))
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	sent, err := s.sendAll(ctx, content)
+	if err == nil {
+		err = h.finishUpload(ctx, s)
+	}
 	if err != nil {
 		return err
 	}
 	return h.checkLength(ctx, pool, volume, sent)
+}
+
+// finishUpload finishes a stream of which libvirtd may have much to write yet. Until it is written, libvirtd
+// waits in its event loop, and answers nobody, on any connection: libvirt src/util/virfdstream.c,
+// virFDStreamThread, which holds the stream's lock while it writes, and virFDStreamJoinWorker.
+func (h *Host) finishUpload(ctx context.Context, s *stream) error {
+	h.streams.finishing.Add(1)
+	defer h.streams.finishing.Add(-1)
+	return s.finish(ctx)
 }
 
 // checkLength finds an upload whose last bytes were not written: libvirtd loses the error of a
@@ -73,6 +89,10 @@ func (h *Host) truncate(ctx context.Context, pool, volume string, size uint64) e
 
 // Download writes a volume's bytes to a writer, on a connection of its own.
 func (h *Host) Download(ctx context.Context, pool, volume string, to io.Writer) error {
+	if err := h.streams.transfers.take(ctx); err != nil {
+		return err
+	}
+	defer h.streams.transfers.give()
 	s, err := h.openStream(ctx, procVolumeDownload, transferArgs(pool, volume, 0, 0))
 	if err != nil {
 		return err

@@ -70,7 +70,7 @@ func (h *Host) newVolume(ctx context.Context, v Volume, create volumeMaker) erro
 		return err
 	}
 	attempt := func() error {
-		return h.retryBusy(ctx, func(l *libvirt.Libvirt) error {
+		return do(ctx, h, func(l *libvirt.Libvirt) error {
 			pool, err := l.StoragePoolLookupByName(v.Pool)
 			if err != nil {
 				return err
@@ -154,7 +154,7 @@ func (h *Host) diskAt(l *libvirt.Libvirt, path string) (guest libvirt.Domain, di
 
 // DeleteVolume removes a volume and its file.
 func (h *Host) DeleteVolume(ctx context.Context, pool, name string) error {
-	return h.retryBusy(ctx, func(l *libvirt.Libvirt) error {
+	return do(ctx, h, func(l *libvirt.Libvirt) error {
 		return l.StorageVolDelete(libvirt.StorageVol{Pool: pool, Name: name}, 0)
 	})
 }

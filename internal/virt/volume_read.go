@@ -2,6 +2,7 @@ package virt
 
 import (
 	"context"
+	"sync"
 
 	"github.com/digitalocean/go-libvirt"
 	"golang.org/x/sync/errgroup"
@@ -18,8 +19,25 @@ func (h *Host) Volume(ctx context.Context, pool, name string) (Volume, error) {
 		found, _ := read(ctx, h, func(l *libvirt.Libvirt) (map[string]Volume, error) { return readVolumes(l, pool) })
 		return found
 	}
-	ahead, _ := h.volumes.LoadOrStore(pool, newReadAhead[Volume](&h.changes, false))
-	return ahead.(*readAhead[Volume]).look(ctx, name, one, all)
+	return h.volumes.of(h, pool).look(ctx, name, one, all)
+}
+
+// volumesAhead is what was read ahead of each pool.
+type volumesAhead struct {
+	mu     sync.Mutex
+	byPool map[string]*readAhead[Volume]
+}
+
+func (v *volumesAhead) of(h *Host, pool string) *readAhead[Volume] {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.byPool == nil {
+		v.byPool = map[string]*readAhead[Volume]{}
+	}
+	if v.byPool[pool] == nil {
+		v.byPool[pool] = newReadAhead[Volume](&h.changes, false)
+	}
+	return v.byPool[pool]
 }
 
 func readVolume(l *libvirt.Libvirt, volume libvirt.StorageVol) (Volume, error) {

@@ -1,0 +1,56 @@
+package virt
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/digitalocean/go-libvirt"
+)
+
+const (
+	busyPatience = 30 * time.Second
+	busyPause    = 100 * time.Millisecond
+)
+
+// whenFree repeats what libvirt refuses while somebody else, here or on another machine, builds, clones
+// or refreshes. Such a refusal comes before anything is done.
+//
+// A guest that somebody else works on needs none of this: libvirt itself waits 30 s for its lock
+// (src/qemu/qemu_domainjob.c, QEMU_JOB_WAIT_TIME) before it says who has it.
+func whenFree[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	patience, cancel := context.WithTimeout(ctx, busyPatience)
+	defer cancel()
+	for {
+		result, err := f()
+		if !isBusy(err) {
+			return result, err
+		}
+		select {
+		case <-time.After(busyPause):
+		case <-patience.Done():
+			if ctx.Err() != nil {
+				return result, context.Cause(ctx)
+			}
+			return result, fmt.Errorf("still busy after %v: %w", busyPatience, err)
+		}
+	}
+}
+
+// busyTexts are libvirt's, by code, for these codes mean much else: src/storage/storage_driver.c.
+var busyTexts = map[libvirt.ErrorNumber][]string{
+	libvirt.ErrInternalError:    {"asynchronous jobs running"},                                     // of a pool
+	libvirt.ErrOperationInvalid: {"is still being allocated", "is still in use", "is starting up"}, // of volumes, and of a pool
+}
+
+func isBusy(err error) bool {
+	for code, texts := range busyTexts {
+		for _, text := range texts {
+			if refusedWith(err, code) && strings.Contains(err.Error(), text) {
+				return true
+			}
+		}
+	}
+	return false
+}

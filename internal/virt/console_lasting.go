@@ -1,0 +1,81 @@
+package virt
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/digitalocean/go-libvirt"
+)
+
+// consoleGap is what a reader gets in place of what a guest wrote while nobody had its console.
+const consoleGap = "\r\n[The connection to libvirt broke here; what the guest wrote until it was made again is missing.]\r\n"
+
+// lastingConsole is a console that is opened again when libvirtd is restarted, under which guests go on.
+type lastingConsole struct {
+	host *Host
+
+	mu      sync.Mutex
+	current *Console
+	closed  bool
+}
+
+func (c *lastingConsole) Read(p []byte) (int, error) {
+	c.mu.Lock()
+	current := c.current
+	c.mu.Unlock()
+	n, err := current.Read(p)
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		return n, err
+	}
+	current.stream.Close()
+	next, problem := c.host.reopenConsole(current.ctx, current.domain)
+	switch {
+	case problem == io.EOF:
+		return 0, io.EOF
+	case problem != nil:
+		return 0, errors.Join(err, problem)
+	}
+	next.rest = []byte(consoleGap)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		_ = next.Close()
+		return 0, net.ErrClosed
+	}
+	c.current = next
+	return 0, nil
+}
+
+// reopenConsole waits for libvirtd, and until it has let go of the console where only the connection
+// was cut. Where the guest has ended, or runs anew, that is io.EOF.
+func (h *Host) reopenConsole(ctx context.Context, domain libvirt.Domain) (*Console, error) {
+	for pause := firstPause; ; pause *= 2 {
+		now, err := h.lookupDomain(ctx, domain.Name)
+		if err != nil {
+			return nil, err
+		}
+		if now.UUID != domain.UUID || now.ID != domain.ID {
+			return nil, io.EOF
+		}
+		console, err := h.openConsole(ctx, now, 0)
+		if !isRefused(err) || pause > lastPause {
+			return console, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func (c *lastingConsole) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	return c.current.Close()
+}
