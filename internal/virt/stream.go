@@ -23,6 +23,7 @@ const (
 	procOpenConsole    = 201
 	procVolumeUpload   = 208
 	procVolumeDownload = 209
+	procVolumeInfo     = 378
 
 	authNone   = 0
 	authPolkit = 2
@@ -156,6 +157,19 @@ func (s *stream) call(ctx context.Context, proc uint32, args xdr) ([]byte, error
 	}
 }
 
+// ask makes a call beside a stream on which libvirtd sends nothing but its refusal, which ends the wait.
+func (s *stream) ask(ctx context.Context, proc uint32, args xdr) ([]byte, error) {
+	err := s.socket.SendPacket(s.serial+1, proc, remoteProgram, args, socket.Call, socket.StatusOK)
+	if err := s.ended(ctx, err); err != nil {
+		return nil, err
+	}
+	p, err := s.receive(ctx)
+	if err == nil && p.header.Type != socket.Reply {
+		err = errEndedEarly
+	}
+	return p.payload, err
+}
+
 // next is the stream's next packet.
 func (s *stream) next(ctx context.Context) (packet, error) {
 	if len(s.early) == 0 {
@@ -212,10 +226,16 @@ func (s *stream) refused(p packet) error {
 	return &refusal{libvirt.ErrorNumber(code), message}
 }
 
-// sendAll sends what content holds. To finish is left to the caller.
-func (s *stream) sendAll(ctx context.Context, content blocks) (sent uint64, err error) {
+// sendAll sends what content holds, each block when written says that all before it are on the disk. To
+// finish is left to the caller.
+func (s *stream) sendAll(ctx context.Context, content blocks, written func(ctx context.Context, sent uint64) error) (sent uint64, err error) {
 	for {
 		b, err := content(ctx)
+		if sent > 0 {
+			if err := written(ctx, sent); err != nil {
+				return sent, err
+			}
+		}
 		if err := s.sendBlock(ctx, b); err != nil {
 			return sent, err
 		}
@@ -231,16 +251,7 @@ func (s *stream) sendAll(ctx context.Context, content blocks) (sent uint64, err 
 
 var errEndedEarly = errors.New("libvirtd ended the stream early")
 
-// sendBlock sends a block, unless libvirtd said meanwhile that it cannot go on.
 func (s *stream) sendBlock(ctx context.Context, b block) error {
-	select {
-	case p := <-s.packets:
-		if err := s.refused(p); err != nil {
-			return err
-		}
-		return errEndedEarly
-	default:
-	}
 	if b.hole > 0 {
 		if err := s.sendHole(ctx, b.hole); err != nil {
 			return err

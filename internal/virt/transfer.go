@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/digitalocean/go-libvirt"
 )
@@ -34,7 +35,9 @@ func (h *Host) upload(ctx context.Context, pool, volume string, content blocks, 
 		return err
 	}
 	defer s.Close()
-	sent, err := s.sendAll(ctx, content)
+	sent, err := s.sendAll(ctx, content, func(ctx context.Context, sent uint64) error {
+		return s.awaitWritten(ctx, pool, volume, sent)
+	})
 	if err == nil {
 		err = h.finishUpload(ctx, s)
 	}
@@ -43,6 +46,35 @@ func (h *Host) upload(ctx context.Context, pool, volume string, content blocks, 
 	}
 	return h.checkLength(ctx, pool, volume, sent)
 }
+
+// awaitWritten waits until so much of an upload is in the volume's file, or libvirtd says why not. libvirtd
+// does not survive a packet that comes when it could not write the one before, as on a full disk: since
+// 10.1 at the latest, and in 11.3, it sends its refusal, and then the same message again, which it has freed
+// (src/remote/remote_daemon_stream.c, daemonStreamHandleWrite). Nor does it bound what it queues for a slow disk.
+//
+// The question goes over the stream's connection, for calls that take long may keep all others from being
+// asked. It goes by the length of the file, so what lies within the file already is not waited for.
+func (s *stream) awaitWritten(ctx context.Context, pool, volume string, sent uint64) error {
+	args := xdr{}.string(pool).string(volume).string("").uint32(uint32(libvirt.StorageVolGetPhysical))
+	for pause := time.Millisecond; ; pause = min(2*pause, maxWritePause) {
+		reply, err := s.ask(ctx, procVolumeInfo, args)
+		if err != nil {
+			return err
+		}
+		info := xdrReader{rest: reply}
+		_, _, length := info.uint32(), info.uint64(), info.uint64() // the sort of volume, its capacity
+		if info.err != nil || length >= sent {
+			return info.err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+const maxWritePause = 50 * time.Millisecond
 
 // finishUpload finishes a stream of which libvirtd may have much to write yet. Until it is written, libvirtd
 // waits in its event loop, and answers nobody, on any connection: libvirt src/util/virfdstream.c,
