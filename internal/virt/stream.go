@@ -226,29 +226,6 @@ func (s *stream) refused(p packet) error {
 	return &refusal{libvirt.ErrorNumber(code), message}
 }
 
-// sendAll sends what content holds, each block when written says that all before it are on the disk. To
-// finish is left to the caller.
-func (s *stream) sendAll(ctx context.Context, content blocks, written func(ctx context.Context, sent uint64) error) (sent uint64, err error) {
-	for {
-		b, err := content(ctx)
-		if sent > 0 {
-			if err := written(ctx, sent); err != nil {
-				return sent, err
-			}
-		}
-		if err := s.sendBlock(ctx, b); err != nil {
-			return sent, err
-		}
-		sent += b.length()
-		if err == io.EOF {
-			return sent, nil
-		}
-		if err != nil {
-			return sent, errors.Join(err, s.abort(ctx))
-		}
-	}
-}
-
 var errEndedEarly = errors.New("libvirtd ended the stream early")
 
 func (s *stream) sendBlock(ctx context.Context, b block) error {

@@ -3,11 +3,7 @@ package virt
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"time"
-
-	"github.com/digitalocean/go-libvirt"
 )
 
 // Upload writes content over a volume from its beginning, on a connection of its own. The volume
@@ -22,81 +18,6 @@ func (h *Host) Upload(ctx context.Context, pool, volume string, content io.Reade
 // empty, what lies in such places would stay. Content that is Holes is read only where it has bytes.
 func (h *Host) Fill(ctx context.Context, pool, volume string, content io.Reader) error {
 	return h.upload(ctx, pool, volume, sparse(content), sparseStream)
-}
-
-func (h *Host) upload(ctx context.Context, pool, volume string, content blocks, flags uint32) error {
-	defer h.changing()()
-	if err := h.streams.transfers.take(ctx); err != nil {
-		return err
-	}
-	defer h.streams.transfers.give()
-	s, err := h.openStream(ctx, procVolumeUpload, transferArgs(pool, volume, 0, flags))
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	sent, err := s.sendAll(ctx, content, func(ctx context.Context, sent uint64) error {
-		return s.awaitWritten(ctx, pool, volume, sent)
-	})
-	if err == nil {
-		err = h.finishUpload(ctx, s)
-	}
-	if err != nil {
-		return err
-	}
-	return h.checkLength(ctx, pool, volume, sent)
-}
-
-// awaitWritten waits until so much of an upload is in the volume's file, or libvirtd says why not. libvirtd
-// does not survive a packet that comes when it could not write the one before, as on a full disk: since
-// 10.1 at the latest, and in 11.3, it sends its refusal, and then the same message again, which it has freed
-// (src/remote/remote_daemon_stream.c, daemonStreamHandleWrite). Nor does it bound what it queues for a slow disk.
-//
-// The question goes over the stream's connection, for calls that take long may keep all others from being
-// asked. It goes by the length of the file, so what lies within the file already is not waited for.
-func (s *stream) awaitWritten(ctx context.Context, pool, volume string, sent uint64) error {
-	args := xdr{}.string(pool).string(volume).string("").uint32(uint32(libvirt.StorageVolGetPhysical))
-	for pause := time.Millisecond; ; pause = min(2*pause, maxWritePause) {
-		reply, err := s.ask(ctx, procVolumeInfo, args)
-		if err != nil {
-			return err
-		}
-		info := xdrReader{rest: reply}
-		_, _, length := info.uint32(), info.uint64(), info.uint64() // the sort of volume, its capacity
-		if info.err != nil || length >= sent {
-			return info.err
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-const maxWritePause = 50 * time.Millisecond
-
-// finishUpload finishes a stream of which libvirtd may have much to write yet. Until it is written, libvirtd
-// waits in its event loop, and answers nobody, on any connection: libvirt src/util/virfdstream.c,
-// virFDStreamThread, which holds the stream's lock while it writes, and virFDStreamJoinWorker.
-func (h *Host) finishUpload(ctx context.Context, s *stream) error {
-	h.streams.finishing.Add(1)
-	defer h.streams.finishing.Add(-1)
-	return s.finish(ctx)
-}
-
-// checkLength finds an upload whose last bytes were not written: libvirtd loses the error of a
-// write that comes while the stream is being finished, and says that all is well.
-// libvirt src/util/virfdstream.c, virFDStreamCloseInt.
-func (h *Host) checkLength(ctx context.Context, pool, volume string, sent uint64) error {
-	length, err := read(ctx, h, func(l *libvirt.Libvirt) (uint64, error) {
-		_, _, length, err := l.StorageVolGetInfoFlags(libvirt.StorageVol{Pool: pool, Name: volume}, uint32(libvirt.StorageVolGetPhysical))
-		return length, err
-	})
-	if err == nil && length < sent {
-		return fmt.Errorf("libvirtd wrote %d of %d bytes; perhaps there is no space left on its disk", length, sent)
-	}
-	return err
 }
 
 // truncate cuts a raw volume, or extends it, to size bytes, of which there must be one.
