@@ -32,9 +32,9 @@ const (
 	sparseStream = 1 // the flag of an upload that may have holes
 )
 
-// maxChunk is the most that a stream packet of ours carries. libvirtd takes 4 MiB, but writes a
-// packet in blocks of its own, 256 KiB; measured, larger ones take twice the time and more.
-const maxChunk = 256 << 10
+// maxChunk is the most that a stream packet of ours carries; libvirtd takes 4 MiB. One packet is sent at a
+// time, so with less a host that is far away would wait for the next one most of the time.
+const maxChunk = 2 << 20
 
 // stream is a connection to libvirtd that carries one libvirt stream and nothing else: it may be
 // as slow as it likes, and it ends at once by closing. go-libvirt's own streams share the control
