@@ -28,6 +28,8 @@ if [ "$root" != / ]; then
 	done
 	cd merged
 	pivot_root . mnt
+	# The machine's group, without which libvirtd finds KVM unusable, and QEMU's answers outdated each time.
+	[ ! -e /dev/kvm ] || groupmod --non-unique --gid "$(stat --format=%g /dev/kvm)" kvm
 fi
 mount -t proc proc /proc
 [ "$root" = / ] || umount --lazy /mnt
