@@ -49,6 +49,9 @@ type Host struct {
 	URI string // reaches the host from outside of its namespaces
 	Dir string // holds run, etc, lib, log (libvirt's directories) and srv; goes with the host
 
+	Generation Generation
+	Root       string // the directory that its programs are in, as the machine sees it
+
 	init  *exec.Cmd
 	input io.Closer // closing it ends init, and with init every process of the host
 }
@@ -97,8 +100,12 @@ func newHost(ctx context.Context) (*Host, error) {
 		return nil, err
 	}
 	h := &Host{
-		URI:  "qemu+unix:///system?socket=" + dir + "/run/libvirt-sock",
-		Dir:  dir,
+		URI: "qemu+unix:///system?socket=" + dir + "/run/libvirt-sock",
+		Dir: dir,
+
+		Generation: generation,
+		Root:       root,
+
 		init: exec.Command("sh", append([]string{filepath.Join(dir, "init.sh"), dir, cache, root}, shared...)...),
 	}
 	if err := h.startInit(); err != nil {
