@@ -19,7 +19,7 @@ type dialer interface {
 // a mistake that nobody notices.
 var parameters = map[string]bool{
 	"auth": true, "command": true, "keyfile": true, "known_hosts": true, "known_hosts_verify": true, "mode": true, "name": true,
-	"netcat": true, "no_sanity": true, "no_tty": true, "no_verify": true, "pkipath": true, "proxy": true, "socket": true, "sshauth": true,
+	"netcat": true, "no_sanity": true, "no_tty": true, "no_verify": true, "pkipath": true, "proxy": true, "socket": true, "sshauth": true, "tls_priority": true,
 }
 
 // dialerFor chooses the transport that a libvirt URI names.

@@ -20,13 +20,8 @@ func TestOpenChoosesTheTransport(t *testing.T) {
 		"qemu://host/system?pkipath=/pki":         tlsDialer{address: "host:16514", host: "host", places: []certificates{certificatesIn("/pki")}},
 		"qemu+tls://host/?no_verify=1&pkipath=/p": tlsDialer{address: "host:16514", host: "host", places: []certificates{certificatesIn("/p")}, unverified: true},
 	} {
-		h, err := Open(uri)
-		if err != nil {
-			t.Errorf("%s: %v", uri, err)
-			continue
-		}
-		if !reflect.DeepEqual(h.dialer, want) {
-			t.Errorf("%s is dialled by %#v, want %#v", uri, h.dialer, want)
+		if got := mustOpen(t, uri).dialer; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is dialled by %#v, want %#v", uri, got, want)
 		}
 	}
 }
@@ -37,12 +32,11 @@ func TestOpenChoosesSSH(t *testing.T) {
 		"qemu+ssh://host/system?command=/bin/s&no_verify=1":       "/bin/s -T -e none -o BatchMode=yes -o StrictHostKeyChecking=no -- host",
 		"qemu+ssh://host/?known_hosts=/k&known_hosts_verify=auto": `ssh -T -e none -o BatchMode=yes -o UserKnownHostsFile="/k" -o StrictHostKeyChecking=accept-new -- host`,
 	} {
-		h, err := Open(uri)
-		if err != nil {
-			t.Errorf("%s: %v", uri, err)
+		d, isSSH := mustOpen(t, uri).dialer.(sshDialer)
+		if !isSSH {
+			t.Errorf("%s is not dialled by ssh", uri)
 			continue
 		}
-		d := h.dialer.(sshDialer)
 		if got := strings.Join(slices.Concat([]string{d.program}, d.arguments[:len(d.arguments)-1]), " "); got != want {
 			t.Errorf("%s runs %s, want %s", uri, got, want)
 		}

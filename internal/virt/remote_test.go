@@ -49,7 +49,7 @@ func TestTransports(t *testing.T) {
 	stranger, unknown := pki(t, remote.PKI, newPKI(t)), pki(t, newPKI(t), remote.PKI)
 	for name, c := range map[string]struct {
 		uri  string
-		says []string
+		says []string // the last is what to check
 	}{
 		"tcp, nobody listens":               {"qemu+tcp://" + unusedAddress(t) + "/system", []string{"connection refused", "libvirtd listens on that port"}},
 		"tls, nobody listens":               {"qemu+tls://" + unusedAddress(t) + "/system?pkipath=" + remote.PKI, []string{"connection refused", "libvirtd listens on that port"}},
