@@ -54,13 +54,12 @@ const (
 	checkSASL         = "libvirtd lets this client in without a password (SASL), which this provider cannot give: use ssh or TLS, or set auth_tcp or auth_unix_rw to \"none\" in its libvirtd.conf where everybody who gets there may do everything"
 )
 
-// stepError is the failure of a step towards a host.
+// stepError is the failure of a step towards a host. It unwraps to nothing: a socket that does not exist is
+// not a file that the host does not have.
 type stepError struct {
 	check string
 	error
 }
-
-func (e *stepError) Unwrap() error { return e.error }
 
 // checking adds what to check.
 func checking(check string, err error) error {
