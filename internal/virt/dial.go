@@ -39,22 +39,29 @@ func dialerFor(uri *url.URL) (dialer, error) {
 			transport = "tls"
 		}
 	}
-	if transport != "unix" && uri.Hostname() == "" {
-		return nil, fmt.Errorf("transport %q needs a host; write it like %s+%s://host/system", transport, driver, transport)
-	}
 	switch transport {
 	case "unix":
 		return newUnixDialer(uri)
+	case "tcp", "tls", "ssh", "libssh", "libssh2":
+		if uri.Hostname() == "" {
+			return nil, fmt.Errorf("transport %q needs a host; write it like %s+%s://host/system", transport, driver, transport)
+		}
+		return remoteDialerFor(transport, uri)
+	default:
+		return nil, fmt.Errorf("transport %q is not known; use unix, tcp, tls, ssh or libssh", transport)
+	}
+}
+
+func remoteDialerFor(transport string, uri *url.URL) (dialer, error) {
+	switch transport {
 	case "tcp":
 		return tcpDialer(address(uri, "16509")), nil
 	case "tls":
 		return newTLSDialer(uri), nil
 	case "ssh":
 		return newSSHDialer(uri)
-	case "libssh", "libssh2":
-		return newLibSSHDialer(uri)
 	default:
-		return nil, fmt.Errorf("transport %q is not known; use unix, tcp, tls, ssh or libssh", transport)
+		return newLibSSHDialer(uri)
 	}
 }
 

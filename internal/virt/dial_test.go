@@ -73,7 +73,7 @@ func TestOpenRefuses(t *testing.T) {
 	for uri, why := range map[string]string{
 		"":                                             "no driver",
 		"/run/libvirt/sock":                            "no driver",
-		"qemu+pigeon://host/system":                    "pigeon",
+		"qemu+pigeon:///system":                        `"pigeon" is not known`,
 		"qemu://me:secret@%zz/":                        "invalid URL",
 		"qemu+tcp:///system":                           "needs a host",
 		"qemu:///system?sock=/run/sock":                `parameter "sock" is not known`,
