@@ -23,6 +23,8 @@ var programs = []struct{ name, debianPackage string }{
 	{"nsenter", "util-linux"},
 	{"xorriso", "xorriso"},
 	{"mmdebstrap", "mmdebstrap"},
+	{"ssh", "openssh-client"},
+	{"nc", "netcat-openbsd"},
 }
 
 // InstallPackages installs the Debian packages of the programs that are missing. It does nothing when

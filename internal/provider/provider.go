@@ -20,6 +20,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -57,7 +58,7 @@ func (p *netbootProvider) Schema(_ context.Context, _ provider.SchemaRequest, re
 		MarkdownDescription: "Netboots KVM guests, s390x first, through libvirt alone: TFTP roots, boot images, pxelinux configurations, networks, volumes and guests.",
 		Attributes: map[string]schema.Attribute{
 			"uri": schema.StringAttribute{
-				MarkdownDescription: "libvirt URI of the host, such as `qemu:///system`, `qemu+tcp://host/system`, `qemu+tls://host/system` or `qemu+ssh://user@host/system`, with libvirt's own parameters. " +
+				MarkdownDescription: "libvirt URI of the host, such as `qemu:///system`, `qemu+tcp://host/system`, `qemu+tls://host/system` or `qemu+ssh://user@host/system`, with libvirt's own parameters ([all of them](guides/hosts-and-transports.md)). " +
 					"Default: the environment's `LIBVIRT_DEFAULT_URI`, else `qemu:///system`. Nothing connects before the first resource needs it.",
 				Optional: true,
 			},
@@ -88,6 +89,9 @@ func (p *netbootProvider) Configure(ctx context.Context, req provider.ConfigureR
 		return
 	}
 	p.openSites(ctx, config.Hosts, data.sites, &resp.Diagnostics)
+	if len(data.sites) > 0 {
+		data.downloads = &image.Downloads{}
+	}
 	if resp.Diagnostics.HasError() {
 		return
 	}

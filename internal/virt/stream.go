@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/digitalocean/go-libvirt"
 	"github.com/digitalocean/go-libvirt/socket"
@@ -45,6 +47,9 @@ type stream struct {
 	packets chan packet // unbuffered, so that a slow reader holds back libvirtd and not memory
 	closing sync.Once
 	closed  chan struct{} // ends Route when nobody reads any more
+	begun   atomic.Bool   // libvirtd was asked to begin the stream, and has not refused
+	ending  sync.Once
+	ended   chan struct{} // closed when libvirtd has ended the stream
 	silence func() error  // why the host ended the stream
 	release func()        // undoes the tie to the context
 	proc    uint32
@@ -63,7 +68,12 @@ func (h *Host) openStream(ctx context.Context, proc uint32, args xdr) (*stream, 
 	if err != nil {
 		return nil, err
 	}
-	_, err = whenFree(ctx, func() ([]byte, error) { return s.call(ctx, proc, args) })
+	_, err = whenFree(ctx, func() ([]byte, error) {
+		s.begun.Store(true)
+		reply, err := s.call(ctx, proc, args)
+		s.begun.Store(!isRefused(err))
+		return reply, err
+	})
 	if err != nil {
 		s.Close()
 		return nil, err
@@ -87,23 +97,26 @@ func (h *Host) connectStream(ctx context.Context) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{host: h, packets: make(chan packet), closed: make(chan struct{})}
+	s := &stream{host: h, packets: make(chan packet), closed: make(chan struct{}), ended: make(chan struct{})}
 	s.socket = socket.New(dialers.NewAlreadyConnected(conn), s)
 	if err := s.socket.Connect(); err != nil {
 		return nil, h.connectError(err)
 	}
-	s.tie(ctx, conn)
+	s.tie(ctx)
 	if err := s.introduce(connecting); err != nil {
+		if connecting.Err() == nil {
+			err = explained(conn, err)
+		}
 		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// tie ends the connection with ctx, or when the host falls silent.
-func (s *stream) tie(ctx context.Context, conn net.Conn) {
+// tie ends the stream with ctx, or when the host falls silent.
+func (s *stream) tie(ctx context.Context) {
 	bound, cancel := s.host.streams.tie(ctx)
-	stop := context.AfterFunc(bound, func() { _ = conn.Close() })
+	stop := context.AfterFunc(bound, s.Close)
 	s.silence = func() error { return context.Cause(bound) }
 	s.release = func() { stop(); cancel() }
 }
@@ -160,7 +173,7 @@ func (s *stream) call(ctx context.Context, proc uint32, args xdr) ([]byte, error
 // ask makes a call beside a stream on which libvirtd sends nothing but its refusal, which ends the wait.
 func (s *stream) ask(ctx context.Context, proc uint32, args xdr) ([]byte, error) {
 	err := s.socket.SendPacket(s.serial+1, proc, remoteProgram, args, socket.Call, socket.StatusOK)
-	if err := s.ended(ctx, err); err != nil {
+	if err := s.failure(ctx, err); err != nil {
 		return nil, err
 	}
 	p, err := s.receive(ctx)
@@ -182,7 +195,7 @@ func (s *stream) next(ctx context.Context) (packet, error) {
 
 func (s *stream) send(ctx context.Context, kind, status uint32, payload []byte) error {
 	err := s.socket.SendPacket(s.serial, s.proc, remoteProgram, payload, kind, status)
-	return s.ended(ctx, err)
+	return s.failure(ctx, err)
 }
 
 // receive waits for libvirtd's next packet, a refusal among them.
@@ -191,16 +204,16 @@ func (s *stream) receive(ctx context.Context) (packet, error) {
 	case p := <-s.packets:
 		return p, s.refused(p)
 	case <-s.closed:
-		return packet{}, net.ErrClosed
+		return packet{}, s.failure(ctx, net.ErrClosed)
 	case <-s.socket.Disconnected():
-		return packet{}, s.ended(ctx, io.ErrUnexpectedEOF)
+		return packet{}, s.failure(ctx, io.ErrUnexpectedEOF)
 	case <-ctx.Done():
 		return packet{}, context.Cause(ctx)
 	}
 }
 
-// ended is the error for a connection that failed: the context's when that is why.
-func (s *stream) ended(ctx context.Context, err error) error {
+// failure is the error for a connection that failed: the context's when that is why.
+func (s *stream) failure(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -254,13 +267,11 @@ func (s *stream) finish(ctx context.Context) error {
 	return err
 }
 
-// abort tells libvirtd to drop the stream.
-func (s *stream) abort(ctx context.Context) error {
-	return s.send(ctx, socket.Stream, socket.StatusError, nil)
-}
-
 // Route takes a packet from the connection (socket.Router).
 func (s *stream) Route(header *socket.Header, payload []byte) {
+	if header.Type == socket.Stream && header.Status != socket.StatusContinue {
+		s.ending.Do(func() { close(s.ended) })
+	}
 	select {
 	case s.packets <- packet{*header, payload}:
 	case <-s.closed:
@@ -270,8 +281,33 @@ func (s *stream) Route(header *socket.Header, payload []byte) {
 // Close ends the stream and its connection.
 func (s *stream) Close() {
 	s.closing.Do(func() {
-		s.release()
 		close(s.closed)
+		s.abort()
+		s.release()
 		_ = s.socket.Disconnect()
 	})
+}
+
+// abortGrace is how long libvirtd may take to say that it has dropped a stream.
+const abortGrace = time.Second
+
+// abort has libvirtd drop a stream that it has not ended, and waits for its word. libvirtd 11.3 stands still
+// for ever where a connection ends at a moment when it has something of a stream to take or to give: it then
+// closes the client under a lock that this asks for (src/remote/remote_daemon_stream.c, daemonStreamEvent;
+// src/remote/remote_daemon_dispatch.c, remoteClientFreePrivateCallbacks).
+func (s *stream) abort() {
+	if !s.begun.Load() {
+		return
+	}
+	select {
+	case <-s.ended:
+		return
+	default:
+	}
+	go func() { _ = s.send(context.Background(), socket.Stream, socket.StatusError, nil) }() // it may be stuck
+	select {
+	case <-s.ended:
+	case <-s.socket.Disconnected():
+	case <-time.After(abortGrace):
+	}
 }

@@ -2,7 +2,6 @@ package virt
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -68,7 +67,7 @@ func (u *upload) sendAll(ctx context.Context, content blocks) error {
 			return nil
 		}
 		if end != nil {
-			return errors.Join(end, u.stream.abort(ctx))
+			return end
 		}
 	}
 }
