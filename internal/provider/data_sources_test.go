@@ -106,9 +106,12 @@ data "netboot_domain" "test" {
 }
 
 // What the lab's hosts have, by the release of Debian that they are of.
-var released = map[lab.Generation]struct{ firmware, hypervisor, libvirt string }{
-	lab.Bookworm: {"separate", `^7\.2\.`, `^9\.0\.`},
-	lab.Trixie:   {"merged", `^10\.0\.`, `^11\.3\.`},
+var released = map[lab.Generation]struct {
+	firmware, hypervisor, libvirt string
+	topology                      string // as libvirt writes one of 2 sockets and 4 cores
+}{
+	lab.Bookworm: {"separate", `^7\.2\.`, `^9\.0\.`, "<topology sockets='2' dies='1' cores='4' threads='1'/>"},
+	lab.Trixie:   {"merged", `^10\.0\.`, `^11\.3\.`, "<topology sockets='2' dies='1' clusters='1' cores='4' threads='1'/>"},
 }
 
 // TestAccHostDataSource asks a host that is ready for netboot.
