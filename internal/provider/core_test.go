@@ -28,6 +28,15 @@ type core struct {
 
 func newCore(t *testing.T, on host, kind string) *core {
 	t.Helper()
+	server, schemas := configuredServer(t, on, `{"uri": "memory:///"}`)
+	c := &core{t: t, server: server, kind: kind, schema: schemas.ResourceSchemas[kind]}
+	c.state = c.none()
+	return c
+}
+
+// configuredServer is the provider with its settings, which are written in JSON; all of its hosts are one.
+func configuredServer(t *testing.T, on host, settings string) (tfprotov6.ProviderServer, *tfprotov6.GetProviderSchemaResponse) {
+	t.Helper()
 	server, err := providerserver.NewProtocol6WithError(newWith("test", func(string) (host, error) { return on, nil })())()
 	if err != nil {
 		t.Fatal(err)
@@ -36,17 +45,15 @@ func newCore(t *testing.T, on host, kind string) *core {
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings, err := (&tfprotov6.DynamicValue{JSON: []byte(`{"uri": "memory:///"}`)}).Unmarshal(schemas.Provider.ValueType())
+	config, err := (&tfprotov6.DynamicValue{JSON: []byte(settings)}).Unmarshal(schemas.Provider.ValueType())
 	if err != nil {
 		t.Fatal(err)
 	}
-	configured, err := server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{Config: dynamic(t, settings)})
+	configured, err := server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{Config: dynamic(t, config)})
 	if err != nil || len(configured.Diagnostics) > 0 {
 		t.Fatal(err, configured.Diagnostics)
 	}
-	c := &core{t: t, server: server, kind: kind, schema: schemas.ResourceSchemas[kind]}
-	c.state = c.none()
-	return c
+	return server, schemas
 }
 
 // none is the state of a resource that is not there.
@@ -108,7 +115,10 @@ func (c *core) planRefreshed(config string) planned {
 func (c *core) planFrom(prior tftypes.Value, private []byte, config string) planned {
 	c.t.Helper()
 	plan := planned{config: c.value(&tfprotov6.DynamicValue{JSON: []byte(config)})}
-	valid, err := c.server.ValidateResourceConfig(c.t.Context(), &tfprotov6.ValidateResourceConfigRequest{TypeName: c.kind, Config: dynamic(c.t, plan.config)})
+	valid, err := c.server.ValidateResourceConfig(c.t.Context(), &tfprotov6.ValidateResourceConfigRequest{
+		TypeName: c.kind, Config: dynamic(c.t, plan.config),
+		ClientCapabilities: &tfprotov6.ValidateResourceConfigClientCapabilities{WriteOnlyAttributesAllowed: true},
+	})
 	if err != nil {
 		c.t.Fatal(err)
 	}
