@@ -159,6 +159,7 @@ func (r *recorder) renew(t *testing.T) {
 	must(h.CreateVolume(t.Context(), virt.Volume{Pool: "default", Name: "disk", Format: "qcow2", Capacity: 1 << 30}))
 	must(h.CreateVolume(t.Context(), virt.Volume{Pool: "srv-tftp", Name: kernel, Format: "raw", Capacity: uint64(len(oldKernel)), Mode: "0644"}))
 	must(h.CreateNetwork(t.Context(), virt.Network{Name: "lab", Mode: virt.ModeIsolated, Active: true}))
+	must(h.CreateDomain(t.Context(), virt.Domain{Name: "another", Arch: "s390x", Accelerator: "tcg", VCPUs: 1, Memory: 1 << 29}))
 }
 
 // seen is what the host was told to make, as JSON has it.
