@@ -50,6 +50,8 @@ type Host struct {
 
 	init  *exec.Cmd
 	input io.Closer // closing it ends init, and with init every process of the host
+
+	arguments []string // of libvirtd
 }
 
 // Start starts a new host and returns as soon as libvirtd answers: within a second, the first time on
@@ -168,10 +170,11 @@ func (h *Host) end(ctx context.Context, signal string) error {
 
 // Restart starts libvirtd again after Kill or Quit, in the same namespaces, and returns as soon as it answers.
 func (h *Host) Restart(ctx context.Context) error {
-	for _, daemon := range []string{"virtlogd", "libvirtd"} {
-		if err := h.startDaemon(ctx, daemon); err != nil {
-			return err
-		}
+	if err := h.startDaemon(ctx, "virtlogd"); err != nil {
+		return err
+	}
+	if err := h.startDaemon(ctx, "libvirtd", h.arguments...); err != nil {
+		return err
 	}
 	for {
 		_, err := h.Virsh(ctx, "list", "--all")
@@ -187,9 +190,9 @@ func (h *Host) Restart(ctx context.Context) error {
 }
 
 // startDaemon does nothing when the daemon is running, as virtlogd is after Kill.
-func (h *Host) startDaemon(ctx context.Context, name string) error {
-	start := `[ -e $1 ] && kill -0 $(cat $1) 2>/dev/null || exec $0 --daemon --pid-file $1`
-	if _, err := h.Exec(ctx, "sh", "-c", start, name, "/run/libvirt/"+name+".pid"); err != nil {
+func (h *Host) startDaemon(ctx context.Context, name string, arguments ...string) error {
+	start := `[ -e $1 ] && kill -0 $(cat $1) 2>/dev/null || exec $0 --daemon --pid-file "$@"`
+	if _, err := h.Exec(ctx, append([]string{"sh", "-c", start, name, "/run/libvirt/" + name + ".pid"}, arguments...)...); err != nil {
 		return fmt.Errorf("%w\n%s", err, h.Log())
 	}
 	return nil
@@ -230,26 +233,31 @@ func (h *Host) Exec(ctx context.Context, args ...string) (string, error) {
 
 // Listen listens for TCP connections at an address inside of the host's namespaces. A socket stays in
 // the namespace that it was made in, whoever uses it.
-func (h *Host) Listen(address string) (net.Listener, error) {
+func (h *Host) Listen(address string) (listener net.Listener, err error) {
+	err = h.inNetwork(func() (err error) {
+		listener, err = net.Listen("tcp", address)
+		return err
+	})
+	return listener, err
+}
+
+// inNetwork does something inside of the host's network namespace.
+func (h *Host) inNetwork(do func() error) error {
 	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", h.init.Process.Pid))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = namespace.Close() }()
-	var listener net.Listener
-	done := make(chan struct{})
+	done := make(chan error)
 	go func() {
-		defer close(done)
 		runtime.LockOSThread() // and never unlocked: this thread is of no use for anything else
-		if err = unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err == nil {
-			listener, err = net.Listen("tcp", address)
+		err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET)
+		if err == nil {
+			err = do()
 		}
+		done <- err
 	}()
-	<-done
-	if err != nil {
-		return nil, fmt.Errorf("unable to listen at %s in the libvirt host: %w", address, err)
-	}
-	return listener, nil
+	return <-done
 }
 
 func (h *Host) command(ctx context.Context, args ...string) *exec.Cmd {

@@ -22,6 +22,8 @@ var programs = []struct{ name, debianPackage string }{
 	{"iptables", "iptables"},
 	{"nsenter", "util-linux"},
 	{"xorriso", "xorriso"},
+	{"ssh", "openssh-client"},
+	{"nc", "netcat-openbsd"},
 }
 
 // InstallPackages installs the Debian packages of the programs that are missing. It does nothing when

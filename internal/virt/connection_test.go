@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"strings"
 	"sync"
 	"testing"
@@ -155,11 +156,15 @@ func TestUnreachableHost(t *testing.T) {
 	for what, uri := range map[string]string{
 		"nobody listens":  "qemu+unix:///system?socket=/nonexistent/sock",
 		"nobody's driver": strings.Replace(lab.Shared(t).URI, "qemu", "nobody", 1),
+		"no certificates": "qemu+tls://127.0.0.1/system?pkipath=/nonexistent",
+		"no program":      "qemu+ssh://127.0.0.1/system?command=/nonexistent/ssh",
 	} {
 		_, err := open(t, uri).Pool(t.Context(), "default")
-		var connect *virt.ConnectError
-		if !errors.As(err, &connect) || errors.Is(err, virt.ErrNotFound) || !strings.Contains(err.Error(), uri) {
+		if !errors.As(err, new(*virt.ConnectError)) || !strings.Contains(err.Error(), uri) {
 			t.Errorf("%s: error %v, want a ConnectError that names the URI", what, err)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v is taken for something that the host does not have", what, err)
 		}
 	}
 }

@@ -32,18 +32,52 @@ type ConnectError struct {
 }
 
 func (e *ConnectError) Error() string {
+	check := checkSocket
+	var step *stepError
+	if errors.As(e.Err, &step) {
+		check = step.check
+	}
 	return fmt.Sprintf("unable to connect to libvirt at %s: %v\n\n"+
-		"Check that the URI is right (the provider's uri, else the environment's LIBVIRT_DEFAULT_URI, else qemu:///system), "+
-		"that libvirtd runs on that host (systemctl status libvirtd), "+
-		"and that this user may open its socket (for qemu:///system: root or group libvirt).", e.URI, e.Err)
+		"Check that the URI is right (the provider's uri, else the environment's LIBVIRT_DEFAULT_URI, else qemu:///system), and that %s.", e.URI, e.Err, check)
 }
 
 func (e *ConnectError) Unwrap() error { return e.Err }
+
+// What to check when a step towards a host fails, behind "and that".
+const (
+	checkSocket       = "libvirtd runs on this machine (systemctl status libvirtd) and this user may open its socket (for qemu:///system: root or group libvirt; a session's begins with virsh -c qemu:///session list)"
+	checkTCP          = "libvirtd listens on that port (systemctl status libvirtd-tcp.socket or libvirtd-tls.socket there) and no firewall is in the way"
+	checkTLS          = "the host's certificate names it as the URI does and is signed by the authority in cacert.pem here, and that the host trusts the authority of clientcert.pem here (virt-pki-validate tells on each side)"
+	checkCertificates = "the certificates are where libvirt looks for them, or that pkipath names their directory (virt-pki-validate tells)"
+	checkSSH          = "ssh to that host works here without a question (a key without passphrase or an agent; the host's key in known_hosts), that it has virt-ssh-helper or nc, and that the user there may open libvirtd's socket (root or group libvirt)"
+	checkSSHProgram   = "the ssh program is installed here, or use the transport libssh, which needs none"
+	checkSASL         = "libvirtd lets this client in without a password (SASL), which this provider cannot give: use ssh or TLS, or set auth_tcp or auth_unix_rw to \"none\" in its libvirtd.conf where everybody who gets there may do everything"
+)
+
+// stepError is the failure of a step towards a host. It unwraps to nothing: a socket that does not exist is
+// not a file that the host does not have.
+type stepError struct {
+	check string
+	error
+}
+
+// checking adds what to check.
+func checking(check string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &stepError{check, err}
+}
 
 // connectError says where the connection failed.
 func (h *Host) connectError(err error) error {
 	if err == nil {
 		return nil
+	}
+	// libvirt src/rpc/virnetserverprogram.c, virNetServerProgramDispatchCall: "authentication required". Neither
+	// go-libvirt nor our streams know SASL; they pass over it.
+	if isCode(err, libvirt.ErrRPC) {
+		err = checking(checkSASL, err)
 	}
 	return &ConnectError{URI: h.URI(), Err: err}
 }

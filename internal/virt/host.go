@@ -7,6 +7,7 @@ package virt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -55,11 +56,15 @@ type Host struct {
 func Open(uri string) (*Host, error) {
 	parsed, err := url.Parse(uri)
 	if err != nil {
-		return nil, fmt.Errorf("libvirt URI %q: %w", uri, err)
+		var malformed *url.Error
+		if errors.As(err, &malformed) {
+			err = malformed.Err // without the URI, which may hold a password
+		}
+		return nil, fmt.Errorf("libvirt URI: %w", err)
 	}
 	dialer, err := dialerFor(parsed)
 	if err != nil {
-		return nil, fmt.Errorf("libvirt URI %q: %w", uri, err)
+		return nil, fmt.Errorf("libvirt URI %q: %w", parsed.Redacted(), err)
 	}
 	h := &Host{
 		uri:        parsed,
@@ -185,6 +190,7 @@ func (h *Host) connect(ctx context.Context) (*connection, error) {
 		_ = kept.Close()
 		return nil, context.Cause(ctx)
 	case err != nil:
+		err = explained(conn, err)
 		_ = kept.Close()
 		return nil, h.connectError(err)
 	}
@@ -201,26 +207,13 @@ func (h *Host) keepAlive(control *connection) {
 	_ = control.conn.Close()
 }
 
-// dial opens a connection to libvirtd, and closes one that comes after ctx ended.
+// dial opens a connection to libvirtd.
 func (h *Host) dial(ctx context.Context) (net.Conn, error) {
-	var conn net.Conn
-	var err error
-	done := make(chan struct{})
-	go func() {
-		conn, err = h.dialer.Dial()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return conn, h.connectError(err)
-	case <-ctx.Done():
-		go func() {
-			if <-done; err == nil {
-				_ = conn.Close()
-			}
-		}()
+	conn, err := h.dialer.dial(ctx)
+	if err != nil && ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
+	return conn, h.connectError(err)
 }
 
 // call makes a call that may change something on the host.

@@ -93,6 +93,7 @@ func (h *Host) connectStream(ctx context.Context) (*stream, error) {
 	}
 	s.tie(ctx, conn)
 	if err := s.introduce(connecting); err != nil {
+		err = explained(conn, err)
 		s.Close()
 		return nil, err
 	}

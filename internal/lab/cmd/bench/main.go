@@ -37,7 +37,14 @@ type bench struct {
 	cli    string
 	sample samples
 	rounds int
-	wires  map[time.Duration]*lab.Wire // to the host, by the time of a round trip
+	wires  map[wire]*lab.Wire
+	others []*lab.Host // for works with several
+}
+
+// wire names a way to a host.
+type wire struct {
+	*lab.Host
+	roundTrip time.Duration
 }
 
 func main() {
@@ -93,7 +100,7 @@ func start(ctx context.Context, provider string) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{dir: dir, cli: cli, wires: map[time.Duration]*lab.Wire{}}
+	b := &bench{dir: dir, cli: cli, wires: map[wire]*lab.Wire{}}
 	if err := b.install(provider); err != nil {
 		return nil, errors.Join(err, b.stop())
 	}
@@ -122,17 +129,21 @@ func (b *bench) stop() error {
 	if b.host != nil {
 		err = b.host.Stop()
 	}
+	for _, host := range b.others {
+		err = errors.Join(err, host.Stop())
+	}
 	return errors.Join(err, os.RemoveAll(b.dir))
 }
 
-// wire is a way to the host that is as long as one wants.
-func (b *bench) wire(roundTrip time.Duration) (*lab.Wire, error) {
-	if wire := b.wires[roundTrip]; wire != nil {
-		return wire, nil
+// wire is a way to a host that is as long as one wants.
+func (b *bench) wire(host *lab.Host, roundTrip time.Duration) (*lab.Wire, error) {
+	way := wire{host, roundTrip}
+	if made := b.wires[way]; made != nil {
+		return made, nil
 	}
-	wire, err := lab.NewWire(b.host, "wire-"+roundTrip.String(), roundTrip)
-	b.wires[roundTrip] = wire
-	return wire, err
+	made, err := lab.NewWire(host, "wire-"+roundTrip.String(), roundTrip)
+	b.wires[way] = made
+	return made, err
 }
 
 // install copies the provider, so that a build during the run does not change what is measured, and

@@ -9,8 +9,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 )
 
 // contender does the steps of a work.
@@ -75,22 +79,23 @@ func (t times) round(ctx context.Context, c contender, steps []step) error {
 }
 
 // contenders are those of a work, each with a directory of its own.
-func (b *bench) contenders(w work, dir string) (provider, cli *workspace, plain script, err error) {
+func (b *bench) contenders(w work, dir string) (provider, cli *workspace, plain contender, err error) {
 	env := append(os.Environ(), "LIBVIRT_DEFAULT_URI="+b.host.URI, "TF_CLI_CONFIG_FILE="+b.settings(), "CHECKPOINT_DISABLE=1")
-	env = append(env, fmt.Sprintf("TF_VAR_resources=%d", w.resources))
 	for name, value := range w.variables {
 		env = append(env, "TF_VAR_"+name+"="+value)
 	}
 	source, err := fs.Sub(files, "work/"+w.dir)
 	if err != nil {
-		return nil, nil, script{}, err
+		return nil, nil, nil, err
 	}
-	provider = &workspace{b.cli, filepath.Join(dir, "provider"), env, map[step]string{}}
-	cli = &workspace{b.cli, filepath.Join(dir, "cli"), env, nil}
+	whole := append(slices.Clip(env), fmt.Sprintf("TF_VAR_resources=%d", w.resources))
+	provider = &workspace{b.cli, filepath.Join(dir, "provider"), whole, map[step]string{}}
+	cli = &workspace{b.cli, filepath.Join(dir, "cli"), whole, nil}
+	plain = script{provider.dir, whole}
 	for s, roundTrip := range w.far {
-		wire, err := b.wire(roundTrip)
+		wire, err := b.wire(b.host, roundTrip)
 		if err != nil {
-			return nil, nil, script{}, err
+			return nil, nil, nil, err
 		}
 		provider.far[s] = wire.URI
 	}
@@ -103,7 +108,40 @@ func (b *bench) contenders(w work, dir string) (provider, cli *workspace, plain 
 	if w.alone {
 		err = errors.Join(err, os.RemoveAll(filepath.Join(provider.dir, "plain.sh")))
 	}
-	return provider, cli, script{provider.dir, env}, err
+	if w.hosts > 0 {
+		one := &workspace{b.cli, filepath.Join(dir, "one"), append(env, fmt.Sprintf("TF_VAR_resources=%d", w.resources/w.hosts)), nil}
+		plain = one
+		err = errors.Join(err, os.CopyFS(one.dir, source), b.spread(w, provider, one))
+	}
+	return provider, cli, plain, err
+}
+
+// spread gives a workspace the hosts of a work, and another one the first of them.
+func (b *bench) spread(w work, many, one *workspace) error {
+	var uris []string
+	for i := range w.hosts {
+		if i == len(b.others) {
+			host, err := lab.Start(context.Background())
+			if err != nil {
+				return err
+			}
+			b.others = append(b.others, host)
+		}
+		wire, err := b.wire(b.others[i], w.far[apply])
+		if err != nil {
+			return err
+		}
+		uris = append(uris, strconv.Quote(wire.URI))
+	}
+	// Ten at a time, which is the CLI's default, would be its limit and not that of the hosts.
+	for _, workspace := range []*workspace{many, one} {
+		for _, command := range []string{"apply", "plan", "destroy"} {
+			workspace.env = append(workspace.env, fmt.Sprintf("TF_CLI_ARGS_%s=-parallelism=%d", command, 10*w.hosts))
+		}
+	}
+	many.env = append(many.env, "TF_VAR_uris=["+strings.Join(uris, ",")+"]")
+	one.env = append(one.env, "TF_VAR_uris=["+uris[0]+"]")
+	return nil
 }
 
 // floor is what the CLI alone does: floor.tf, where the values are so many that they count, or else as

@@ -22,7 +22,7 @@ type observation struct {
 // observe does the steps with a provider that runs under our own control, behind a proxy.
 func (b *bench) observe(ctx context.Context, w *workspace, steps []step) (observation, error) {
 	seen := observation{calls: map[step]int{}}
-	wire, err := b.wire(0)
+	wire, err := b.wire(b.host, 0)
 	if err != nil {
 		return seen, err
 	}

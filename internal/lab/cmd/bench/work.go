@@ -15,6 +15,7 @@ type work struct {
 	variables map[string]string      // of main.tf, and as TF_VAR_… of plain.sh
 	far       map[step]time.Duration // the round trip to the host, where it is not this machine
 	alone     bool                   // plain commands would take too long
+	hosts     int                    // that main.tf spreads its resources over; the provider with one host and its share takes the place of plain commands
 	changes   bool                   // main.tf has a variable "changed" that changes one resource
 	bounds    map[step]bound         // what the times have to hold
 	maxMemory int64                  // that the provider may take, in bytes; 0 is no bound
@@ -51,6 +52,9 @@ func cliAndASecond(cli, _ time.Duration) time.Duration            { return cli +
 func plainAndThreeSeconds(_, plain time.Duration) time.Duration   { return plain + 3*time.Second }
 func fourTimesCLIAndPlain(cli, plain time.Duration) time.Duration { return 4*cli + plain }
 
+// aThirdMoreThanPlain is for hosts side by side, and one of them by itself.
+func aThirdMoreThanPlain(_, plain time.Duration) time.Duration { return plain * 13 / 10 }
+
 func cliAndPlainAndASecond(cli, plain time.Duration) time.Duration {
 	return cli + plain + time.Second
 }
@@ -74,6 +78,11 @@ func works(s samples) []work {
 		},
 		{name: "50 domains", dir: "bare-domains", resources: 50, bounds: map[step]bound{plan: fourTimesCLI}},
 		{name: "200 domains", dir: "bare-domains", resources: 200, bounds: map[step]bound{plan: cliAndTwoSeconds}},
+		{name: "4 hosts with 40 domains each, and one host", dir: "hosts", resources: 160, hosts: 4},
+		{
+			name: "the same, 100 ms away", dir: "hosts", resources: 160, hosts: 4, far: everyStep(100 * time.Millisecond),
+			bounds: map[step]bound{apply: aThirdMoreThanPlain, plan: aThirdMoreThanPlain, destroy: aThirdMoreThanPlain},
+		},
 		{name: "50 domains with a volume each", dir: "domains", resources: 100, bounds: map[step]bound{plan: fourTimesCLI}},
 		{name: "first byte of a console", dir: "console", resources: 2, bounds: map[step]bound{apply: cliAndPlainAndASecond}},
 		{name: "1 qcow2 volume", dir: "volumes", resources: 1},

@@ -1,0 +1,129 @@
+package virt
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+)
+
+// process is a connection by the standard input and output of a program. The program ends with it.
+type process struct {
+	command *exec.Cmd
+	input   *os.File
+	output  *os.File
+	said    complaints
+	ended   chan struct{}
+	closing sync.Once
+}
+
+func startProcess(program string, arguments ...string) (*process, error) {
+	p := &process{command: exec.Command(program, arguments...), ended: make(chan struct{})}
+	theirInput, input, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	output, theirOutput, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, theirInput.Close(), input.Close())
+	}
+	p.input, p.output = input, output
+	p.command.Stdin, p.command.Stdout, p.command.Stderr = theirInput, theirOutput, &p.said
+	p.command.WaitDelay = time.Second // something that it started may hold its standard error
+	apart(p.command)
+	err = p.command.Start()
+	_, _ = theirInput.Close(), theirOutput.Close()
+	if err != nil {
+		return nil, errors.Join(err, input.Close(), output.Close())
+	}
+	go func() {
+		_ = p.command.Wait()
+		close(p.ended)
+	}()
+	return p, nil
+}
+
+func (p *process) Read(b []byte) (int, error) { return p.output.Read(b) }
+
+// Write fails as a network's connection does.
+func (p *process) Write(b []byte) (int, error) {
+	n, err := p.input.Write(b)
+	if err != nil {
+		err = &net.OpError{Op: "write", Net: processAddr{}.Network(), Addr: processAddr{}, Err: err}
+	}
+	return n, err
+}
+
+// Close ends the program and waits until it has gone.
+func (p *process) Close() (err error) {
+	p.closing.Do(func() {
+		_ = p.command.Process.Kill() // which may have ended
+		err = errors.Join(p.input.Close(), p.output.Close())
+		<-p.ended
+	})
+	return err
+}
+
+// explained adds what the program said to an error of a connection by it. A program that fails says why
+// and ends.
+func explained(conn net.Conn, err error) error {
+	p, ok := conn.(*process)
+	if !ok || err == nil {
+		return err
+	}
+	select {
+	case <-p.ended:
+	case <-time.After(time.Second):
+	}
+	if said := p.said.String(); said != "" {
+		err = fmt.Errorf("%s: %s", p.command.Args[0], said)
+	}
+	return checking(checkSSH, err)
+}
+
+func (p *process) LocalAddr() net.Addr                { return processAddr{} }
+func (p *process) RemoteAddr() net.Addr               { return processAddr{} }
+func (p *process) SetReadDeadline(t time.Time) error  { return p.output.SetReadDeadline(t) }
+func (p *process) SetWriteDeadline(t time.Time) error { return p.input.SetWriteDeadline(t) }
+func (p *process) SetDeadline(t time.Time) error {
+	return errors.Join(p.SetReadDeadline(t), p.SetWriteDeadline(t))
+}
+
+type processAddr struct{}
+
+func (processAddr) Network() string { return "process" }
+func (processAddr) String() string  { return "process" }
+
+// complaints keep the end of what a program writes to its standard error.
+type complaints struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+const maxComplaints = 2 << 10
+
+func (c *complaints) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.text = append(c.text, b...)
+	c.text = c.text[max(0, len(c.text)-maxComplaints):]
+	return len(b), nil
+}
+
+// String is plain text: it comes from another machine and gets to a terminal.
+func (c *complaints) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' || r == unicode.ReplacementChar {
+			return -1
+		}
+		return r
+	}, string(bytes.TrimSpace(c.text)))
+}

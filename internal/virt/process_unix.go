@@ -1,0 +1,11 @@
+//go:build unix
+
+package virt
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// apart keeps a terminal's Ctrl-C from a program: whoever is interrupted still has to clean up by it.
+func apart(command *exec.Cmd) { command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
