@@ -30,7 +30,7 @@ func (c Client) OpenInISO(ctx context.Context, source, path string) (*Stream, er
 	stream, err := openIn(file, path)
 	if err != nil {
 		file.Close()
-		return nil, fmt.Errorf("unable to read %q in the ISO image %s: %w", path, shown, err)
+		return nil, fmt.Errorf("unable to read %s in the ISO image %s: %w", path, shown, err)
 	}
 	stream.Source = path + " in " + shown
 	return stream, nil
@@ -44,7 +44,7 @@ func (c Client) openISO(ctx context.Context, source string) (file isoFile, shown
 	}
 	if u != nil {
 		file, err = c.openRemote(ctx, u)
-		return file, u.Redacted(), err
+		return file, shownURL(u), err
 	}
 	local, info, err := openLocal(path)
 	return localFile{local, info}, path, err

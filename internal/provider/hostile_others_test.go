@@ -56,11 +56,7 @@ func TestHostileQuestions(t *testing.T) {
 		for _, at := range places {
 			for _, value := range at.hostile() {
 				on.renew(t)
-				asked, err := (&tfprotov6.DynamicValue{JSON: []byte(toJSON(t, at.replaced(config, value)))}).Unmarshal(schema.ValueType())
-				if err != nil {
-					t.Fatal(err)
-				}
-				said := ask(t, server, name, dynamic(t, asked))
+				said := ask(t, server, name, dynamicOf(t, schema, toJSON(t, at.replaced(config, value))))
 				holdsProblems(t, name+": "+at.name, said)
 				if made := on.seen(t); len(made) > 0 {
 					t.Errorf("%s with %s = %.60q makes %v", name, at.name, value, made)

@@ -39,7 +39,7 @@ func TestHostileResources(t *testing.T) {
 			t.Parallel()
 			on := &recorder{}
 			server, schemas := configuredServer(t, on, `{"uri": "memory:///", "hosts": {"far": {"uri": "memory:///"}}}`)
-			c := &core{t: t, server: server, kind: kind, schema: schemas.ResourceSchemas[kind]}
+			c := &core{t: t, ctx: t.Context(), server: server, kind: kind, schema: schemas.ResourceSchemas[kind]}
 			covered := map[string]bool{}
 			for _, config := range configs {
 				trySample(t, c, on, config, covered)
@@ -122,7 +122,7 @@ func (p problems) isAbout(at place, value string) bool {
 // file of another name, and a default is the label of none.
 var blamed = map[string][]string{
 	"entries.label": {"default"}, "source": {"checksum"}, "kernel.source": {"checksum"}, "initrd.source": {"inject"},
-	"ins.checksum": {"checksum"}, "checksum_signature.source": {"checksum"},
+	"kernel.iso_path": {"source"}, "initrd.iso_path": {"source"}, "ins.checksum": {"checksum"}, "checksum_signature.source": {"checksum"},
 }
 
 // place is that of a string in a configuration.
