@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
 // hostileQuestions are data sources, actions and lists with all of their strings, by the name of each.
@@ -112,4 +113,19 @@ func ask(t *testing.T, server tfprotov6.ProviderServer, name string, config *tfp
 		}
 	}
 	return said
+}
+
+// TestHostileArguments holds that functions refuse hostile texts in plain words, or return.
+func TestHostileArguments(t *testing.T) {
+	for name, definition := range functions(t) {
+		if !definition.Parameters[0].Type.Is(tftypes.String) {
+			continue // what pxelinux_render takes are the entries of netboot_pxelinux_config
+		}
+		for _, value := range (place{value: "52:54:00:00:00:01"}).hostile() {
+			_, failure := call(t, name, text(value))
+			if failure != nil && strings.ContainsFunc(failure.Text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
+				t.Errorf("%s(%.60q) says %q", name, value, failure.Text)
+			}
+		}
+	}
 }
