@@ -28,6 +28,7 @@ type Client struct {
 	Retries   int            // failures in a row, without a byte between them, that are tried again; 0: 4
 	Backoff   time.Duration  // wait before the first retry, doubled for each further one; 0: 500 ms
 	Idle      time.Duration  // how long a server may send nothing; 0: 30 s
+	Together  *Downloads     // nil: each download is made by itself
 }
 
 // Stream is the content of a source. A Read that fails with anything but io.EOF means that what was
@@ -44,6 +45,9 @@ func (c Client) Open(ctx context.Context, source string) (*Stream, error) {
 	path, u, err := parseSource(source)
 	if err != nil {
 		return nil, err
+	}
+	if u != nil && c.Together != nil {
+		return c.Together.open(ctx, c, u)
 	}
 	if u != nil {
 		return c.openHTTP(ctx, u)

@@ -2,8 +2,12 @@ package provider
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
@@ -126,6 +130,39 @@ func TestAccHost(t *testing.T) {
 		)
 	}
 	elsewhere(t, steps...)
+}
+
+// TestAccHostsShareDownloads publishes an image on two hosts, whose server is asked once.
+func TestAccHostsShareDownloads(t *testing.T) {
+	second := secondHost(t)
+	var requests atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		requests.Add(1)
+		time.Sleep(time.Second) // a server that is far away, so that both have asked before it answers
+		_, _ = w.Write(oldKernel)
+	}))
+	t.Cleanup(server.Close)
+	elsewhere(t, resource.TestStep{Config: twoHosts(t, fmt.Sprintf("second = { uri = %q }", second.URI)) + fmt.Sprintf(`
+locals {
+  hosts = ["big", "second"]
+}
+resource "netboot_tftp_root" "test" {
+  count = 2
+  host  = local.hosts[count.index]
+  path  = "/srv/tftp-hosts"
+}
+resource "netboot_image" "test" {
+  count      = 2
+  host       = local.hosts[count.index]
+  tftp_root  = netboot_tftp_root.test[count.index].id
+  name       = "linux"
+  kernel     = { source = %q }
+  depends_on = [netboot_tftp_root.test]
+}
+`, server.URL)})
+	if n := requests.Load(); n != 1 {
+		t.Errorf("the server was asked %d times", n)
+	}
 }
 
 // elsewhere is acceptance for steps that have a provider block of their own.

@@ -73,6 +73,7 @@ func (m imageModel) sources(ctx context.Context, diags *diag.Diagnostics) source
 // this call are removed again; before are those that were there.
 func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, before publishedFiles, verb string, diags *diag.Diagnostics) publishedFiles {
 	from := m.sources(ctx, diags)
+	from.Together = r.downloads
 	from.signing = signing(ctx, from.Client, m.ChecksumSignature, diags)
 	m.describe(ctx, from, diags)
 	if diags.HasError() {

@@ -20,6 +20,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -88,6 +89,9 @@ func (p *netbootProvider) Configure(ctx context.Context, req provider.ConfigureR
 		return
 	}
 	p.openSites(ctx, config.Hosts, data.sites, &resp.Diagnostics)
+	if len(data.sites) > 0 {
+		data.downloads = &image.Downloads{}
+	}
 	if resp.Diagnostics.HasError() {
 		return
 	}

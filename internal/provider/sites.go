@@ -15,6 +15,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 )
 
 // site is a libvirt host, and what this run knows of it.
@@ -35,6 +37,7 @@ type configured struct {
 	*site
 	sites         map[string]*site // by the names that the provider's hosts have
 	consoleLogDir string
+	downloads     *image.Downloads // that several hosts need at once; nil where there is one
 }
 
 // on is the same for what lies on another host.

@@ -17,6 +17,7 @@ import (
 // about. Nothing of a source that is not whole, or not what was promised, stays on the host.
 func (r *volumeResource) populate(ctx context.Context, m volumeModel, v virt.Volume, diags *diag.Diagnostics) (path.Path, error) {
 	from := sources{Client: trust(ctx, m.TLS, diags)}
+	from.Together = r.downloads
 	from.signing = signing(ctx, from.Client, m.ChecksumSignature, diags)
 	if diags.HasError() {
 		return path.Empty(), nil

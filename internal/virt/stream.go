@@ -93,7 +93,9 @@ func (h *Host) connectStream(ctx context.Context) (*stream, error) {
 	}
 	s.tie(ctx, conn)
 	if err := s.introduce(connecting); err != nil {
-		err = explained(conn, err)
+		if connecting.Err() == nil {
+			err = explained(conn, err)
+		}
 		s.Close()
 		return nil, err
 	}

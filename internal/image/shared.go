@@ -1,0 +1,264 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	sharedWindow   = 4 << 20     // bytes that are kept for who reads more slowly, or comes later
+	sharedPatience = time.Second // for who reads nothing while others wait
+)
+
+// Downloads makes one download of those of the same file that are asked for at about the same time, as for
+// an image that is published on many hosts. Its zero value is ready for use.
+type Downloads struct {
+	mu      sync.Mutex
+	current []*sharedDownload
+}
+
+// open joins a download of which nothing is gone yet, or begins one.
+func (all *Downloads) open(ctx context.Context, c Client, u *url.URL) (*Stream, error) {
+	r := all.join(ctx, c, u)
+	select {
+	case <-r.from.opened:
+	case <-ctx.Done():
+		r.Close()
+		return nil, context.Cause(ctx)
+	}
+	if stream := r.from.stream; stream != nil {
+		return &Stream{ReadCloser: r, Source: stream.Source, Size: stream.Size}, nil
+	}
+	return nil, errors.Join(r.from.err, r.Close())
+}
+
+func (all *Downloads) join(ctx context.Context, c Client, u *url.URL) *sharedReader {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	for _, s := range all.current {
+		if r := s.join(ctx, c, u); r != nil {
+			return r
+		}
+	}
+	s := &sharedDownload{client: c, url: u, opened: make(chan struct{}), moved: sync.NewCond(&sync.Mutex{})}
+	r := s.join(ctx, c, u)
+	all.current = append(all.current, s)
+	// Whoever began it may give up before the others do.
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.cancel = cancel
+	go func() {
+		defer all.remove(s)
+		defer cancel()
+		s.run(own)
+	}()
+	return r
+}
+
+func (all *Downloads) remove(s *sharedDownload) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	all.current = slices.DeleteFunc(all.current, func(other *sharedDownload) bool { return other == s })
+}
+
+// sharedDownload is a download that several read. It goes on as fast as the slowest of them, but for one
+// that stands still while another one waits: that one goes on by itself.
+type sharedDownload struct {
+	client Client
+	url    *url.URL
+	cancel context.CancelFunc
+	opened chan struct{} // closed when stream or err is there
+	stream *Stream
+	source *download // behind stream, where that unpacks nothing; only run uses it
+
+	moved   *sync.Cond // something came, was read, or ended; its lock is for what follows
+	window  []byte     // the last that came, each byte where its offset modulo the length says
+	end     int64      // of what came
+	err     error      // why nothing comes any more
+	readers []*sharedReader
+}
+
+// join is nil where the download is of something else, has gone too far, or has ended.
+func (s *sharedDownload) join(ctx context.Context, c Client, u *url.URL) *sharedReader {
+	if s.url.String() != u.String() || s.client.Insecure != c.Insecure || !s.client.CAs.Equal(c.CAs) || s.client.HTTP != c.HTTP {
+		return nil
+	}
+	s.moved.L.Lock()
+	defer s.moved.L.Unlock()
+	if s.end > int64(len(s.window)) || s.err != nil {
+		return nil
+	}
+	r := &sharedReader{from: s, ctx: ctx}
+	r.forget = context.AfterFunc(ctx, s.wake)
+	s.readers = append(s.readers, r)
+	return r
+}
+
+func (s *sharedDownload) wake() {
+	s.moved.L.Lock()
+	defer s.moved.L.Unlock()
+	s.moved.Broadcast()
+}
+
+// run downloads until the end, or until nobody reads any more.
+func (s *sharedDownload) run(ctx context.Context) {
+	err := s.begin(ctx)
+	close(s.opened)
+	if err != nil {
+		return
+	}
+	defer s.stream.Close()
+	chunk := make([]byte, 64<<10)
+	for err == nil {
+		var n int
+		n, err = s.stream.Read(chunk)
+		s.put(chunk[:n], err)
+	}
+}
+
+// begin opens the source, and makes a window no larger than that.
+func (s *sharedDownload) begin(ctx context.Context) error {
+	source := s.client.download(ctx, s.url)
+	err := source.connect(nil)
+	if err != nil {
+		err = source.failed(err)
+	} else {
+		s.stream, err = source.stream()
+	}
+	s.moved.L.Lock()
+	defer s.moved.L.Unlock()
+	if err != nil {
+		s.err = err
+		return err
+	}
+	if s.stream.ReadCloser == source {
+		s.source = source
+	}
+	size := int64(sharedWindow)
+	if s.stream.Size > 0 {
+		size = min(size, s.stream.Size)
+	}
+	s.window = make([]byte, size)
+	return nil
+}
+
+// put keeps what came, as soon as there is room for it.
+func (s *sharedDownload) put(p []byte, err error) {
+	impatient := time.AfterFunc(sharedPatience, s.wake)
+	defer impatient.Stop()
+	s.moved.L.Lock()
+	defer s.moved.L.Unlock()
+	for began := time.Now(); s.end+int64(len(p))-s.slowest() > int64(len(s.window)); {
+		if time.Since(began) < sharedPatience || !s.leaveBehind() {
+			s.moved.Wait()
+		}
+	}
+	for len(p) > 0 {
+		n := copy(s.window[s.end%int64(len(s.window)):], p)
+		s.end += int64(n)
+		p = p[n:]
+	}
+	s.err = err
+	s.moved.Broadcast()
+}
+
+// slowest is how far everybody has read.
+func (s *sharedDownload) slowest() int64 {
+	read := s.end
+	for _, r := range s.readers {
+		read = min(read, r.offset)
+	}
+	return read
+}
+
+// leaveBehind lets go of the slowest, where it can go on by itself and another one waits.
+func (s *sharedDownload) leaveBehind() bool {
+	slowest, before := s.slowest(), len(s.readers)
+	waits := slices.ContainsFunc(s.readers, func(r *sharedReader) bool { return r.offset == s.end })
+	s.readers = slices.DeleteFunc(s.readers, func(r *sharedReader) bool {
+		return waits && r.offset == slowest && r.offset < s.end && r.goAlone()
+	})
+	return len(s.readers) < before
+}
+
+// sharedReader is one of those who read a download.
+type sharedReader struct {
+	from   *sharedDownload
+	ctx    context.Context // of Open: reading has no context of its own
+	forget func() bool     // undoes what ctx wakes
+	offset int64
+	alone  *download // what it reads since it was left behind
+}
+
+// goAlone prepares a download of the rest, if the server can give that.
+func (r *sharedReader) goAlone() bool {
+	s := r.from
+	if s.source == nil || r.offset > 0 && s.source.version.validator == "" {
+		return false
+	}
+	alone := s.client.download(r.ctx, s.url)
+	alone.offset, alone.end, alone.version = r.offset, s.source.end, s.source.version
+	r.alone = alone
+	return true
+}
+
+// Read implements io.Reader.
+func (r *sharedReader) Read(p []byte) (int, error) {
+	n, alone, err := r.readShared(p)
+	if alone == nil {
+		return n, err
+	}
+	if alone.body == nil {
+		if err := alone.connect(nil); err != nil {
+			return 0, alone.failed(err)
+		}
+	}
+	return alone.Read(p)
+}
+
+// readShared reads what came, or tells that the reader is alone.
+func (r *sharedReader) readShared(p []byte) (n int, alone *download, err error) {
+	s := r.from
+	s.moved.L.Lock()
+	defer s.moved.L.Unlock()
+	for {
+		switch {
+		case r.alone != nil:
+			return 0, r.alone, nil
+		case r.ctx.Err() != nil:
+			return 0, nil, context.Cause(r.ctx)
+		case r.offset < s.end:
+			at := r.offset % int64(len(s.window))
+			n := copy(p, s.window[at:min(at+s.end-r.offset, int64(len(s.window)))])
+			r.offset += int64(n)
+			s.moved.Broadcast()
+			return n, nil, nil
+		case s.err != nil:
+			return 0, nil, s.err
+		}
+		s.moved.Wait()
+	}
+}
+
+// Close implements io.Closer. The last one ends the download.
+func (r *sharedReader) Close() error {
+	r.forget()
+	s := r.from
+	s.moved.L.Lock()
+	defer s.moved.L.Unlock()
+	s.readers = slices.DeleteFunc(s.readers, func(other *sharedReader) bool { return other == r })
+	if len(s.readers) == 0 {
+		s.cancel()
+		if s.err == nil {
+			s.err = context.Canceled // so that nobody joins
+		}
+	}
+	s.moved.Broadcast()
+	if r.alone == nil || r.alone.body == nil {
+		return nil
+	}
+	return r.alone.Close()
+}

@@ -1,0 +1,168 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+// large is more than the window of a shared download.
+var large = bytes.Repeat(boot, 3*sharedWindow/len(boot))
+
+// serveLarge counts the requests and serves large by ranges.
+func serveLarge(t *testing.T, requests *atomic.Int64) string {
+	t.Helper()
+	return serve(t, func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		w.Header().Set("ETag", `"1"`)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(large))
+	})
+}
+
+func together() Client {
+	c := quick
+	c.Together = &Downloads{}
+	return c
+}
+
+// TestDownloadsAreShared holds that those who ask at the same time get the whole file by one request, each
+// at a pace of its own.
+func TestDownloadsAreShared(t *testing.T) {
+	var requests atomic.Int64
+	url, client := serveLarge(t, &requests), together()
+	var streams []*Stream
+	for range 4 {
+		stream, err := client.Open(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		streams = append(streams, stream)
+	}
+	readers := []io.Reader{streams[0], iotest.HalfReader(streams[1]), iotest.DataErrReader(streams[2]), streams[3]}
+	var all sync.WaitGroup
+	for i, r := range readers {
+		all.Go(func() {
+			got, err := io.ReadAll(r)
+			if err != nil || !bytes.Equal(got, large) {
+				t.Errorf("reader %d got %d bytes, %v", i, len(got), err)
+			}
+			if err := streams[i].Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := requests.Load(); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+	if got := readWhole(t, client, url); !bytes.Equal(got, large) || requests.Load() != 2 {
+		t.Errorf("who comes later got %d bytes by request %d, want a second one", len(got), requests.Load())
+	}
+}
+
+// TestOneStandsStill holds that nobody waits for who reads nothing, and that this one goes on where it was.
+func TestOneStandsStill(t *testing.T) {
+	for _, read := range []int{0, 1000} {
+		var requests atomic.Int64
+		url, client := serveLarge(t, &requests), together()
+		still, err := client.Open(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer still.Close()
+		head := make([]byte, read)
+		if _, err := io.ReadFull(still, head); err != nil {
+			t.Fatal(err)
+		}
+		if got := readWhole(t, client, url); !bytes.Equal(got, large) {
+			t.Errorf("the other one got %d bytes", len(got))
+		}
+		rest, err := io.ReadAll(still)
+		if err != nil || !bytes.Equal(slices.Concat(head, rest), large) {
+			t.Errorf("it got %d bytes and %d, %v", len(head), len(rest), err)
+		}
+		if n := requests.Load(); n != 2 {
+			t.Errorf("%d requests", n)
+		}
+	}
+}
+
+func readWhole(t *testing.T, client Client, url string) []byte {
+	t.Helper()
+	stream, err := client.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	got, err := io.ReadAll(stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// TestOneGivesUp holds that a download outlives who began it, and ends with the last one.
+func TestOneGivesUp(t *testing.T) {
+	var requests atomic.Int64
+	url, client := serveLarge(t, &requests), together()
+	enough := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	first, err := client.Open(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := client.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel(enough)
+	if _, err := io.ReadAll(first); !errors.Is(err, enough) {
+		t.Errorf("who gave up read until %v", err)
+	}
+	first.Close()
+	if got, err := io.ReadAll(second); err != nil || !bytes.Equal(got, large) {
+		t.Errorf("the other one got %d bytes, %v", len(got), err)
+	}
+	second.Close()
+
+	third, err := client.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	third.Close() // before anything is read
+	if got := readWhole(t, client, url); !bytes.Equal(got, large) {
+		t.Errorf("who came after the last one got %d bytes", len(got))
+	}
+}
+
+// TestSharedFailure holds that a failure is everybody's, also of the request.
+func TestSharedFailure(t *testing.T) {
+	asked := make(chan struct{})
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		<-asked
+		http.NotFound(w, r)
+	})
+	client := together()
+	failures := make(chan error)
+	for range 2 {
+		go func() {
+			_, err := client.Open(t.Context(), url)
+			failures <- err
+		}()
+	}
+	close(asked)
+	for range 2 {
+		var status *statusError
+		if err := <-failures; !errors.As(err, &status) || status.code != http.StatusNotFound {
+			t.Errorf("error %v", err)
+		}
+	}
+}
