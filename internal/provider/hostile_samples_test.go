@@ -230,6 +230,6 @@ func (r *recorder) SetNote(ctx context.Context, name, note string) error {
 // InstallDomain is an installation that is over at once.
 func (r *recorder) InstallDomain(ctx context.Context, d virt.Domain) (*virt.Installation, error) {
 	r.tell("install", d)
-	r.host.(*virttest.Host).ScriptInstall(d.Name, "", virt.EndReboot)
+	asserted[*virttest.Host](r.host).ScriptInstall(d.Name, "", virt.EndReboot)
 	return r.host.InstallDomain(ctx, d)
 }

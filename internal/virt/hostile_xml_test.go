@@ -71,10 +71,12 @@ func holdsShape[T any](t *testing.T, what string, full T, write func(T) (string,
 	t.Helper()
 	for i, path := range textsOf(reflect.ValueOf(full), "") {
 		shape := func(text string) (string, []string) {
-			copied := deepCopy(reflect.ValueOf(full))
+			var changed T
+			copied := reflect.ValueOf(&changed).Elem()
+			copied.Set(deepCopy(reflect.ValueOf(full)))
 			n := 0
 			setText(copied, &n, i, text)
-			written, err := write(copied.Interface().(T))
+			written, err := write(changed)
 			if err != nil {
 				t.Fatalf("%s: %s: %v", what, path, err)
 			}
