@@ -89,7 +89,7 @@ func ask(t *testing.T, server tfprotov6.ProviderServer, name string, config *tfp
 			said = read.Diagnostics
 		}
 	case "action":
-		acting := asserted[tfprotov6.ProviderServerWithActions](server)
+		acting := asserted[tfprotov6.ActionServer](server)
 		valid, err := acting.ValidateActionConfig(t.Context(), &tfprotov6.ValidateActionConfigRequest{ActionType: name, Config: config})
 		must(err)
 		if said = valid.Diagnostics; !said.hasError() {
@@ -105,7 +105,7 @@ func ask(t *testing.T, server tfprotov6.ProviderServer, name string, config *tfp
 			}
 		}
 	case "list":
-		listing := asserted[tfprotov6.ProviderServerWithListResource](server)
+		listing := asserted[tfprotov6.ListResourceServer](server)
 		stream, err := listing.ListResource(t.Context(), &tfprotov6.ListResourceRequest{TypeName: name, Config: config, Limit: 10})
 		must(err)
 		for result := range stream.Results {

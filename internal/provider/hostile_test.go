@@ -20,9 +20,9 @@ import (
 // dnsmasq's or pxelinux's configuration, in a program's arguments, in a path, on a terminal.
 var (
 	hostileEnds = []string{ // behind a harmless value
-		`"'><y>]]>&lt;<!--`, `" y='`, "</x><y/>", "\ndhcp-script=/tmp/x", "\x00", "\x1b[2J", "\u202e", ",x=y;", " #x", `$(x)%s\`, "/../../x", strings.Repeat("x", 5000),
+		`"'><y>]]>&lt;<!--`, "</x><y/>", `" #y='`, "\ndhcp-script=/tmp/x", "\x00\x1b[2J", "\u202e", `,x=y;$(x)%s\`, "/../../x", strings.Repeat("x", 5000),
 	}
-	hostileWholes = []string{"<x/>", "\r\n", "-x", "../x"} // instead of one
+	hostileWholes = []string{"\r\n", "-x", "../x"} // instead of one
 )
 
 // TestHostileResources puts hostile texts into every string of every resource. Each is refused with an
