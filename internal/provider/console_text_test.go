@@ -75,6 +75,24 @@ func TestConsoleIsPlainText(t *testing.T) {
 			server, schemas := configuredServer(t, h, `{}`)
 			return ask(t, server, "data.netboot_console", dynamicOf(t, schemas.DataSourceSchemas["netboot_console"], console("never"))).String()
 		},
+		"a note that somebody has written": func(t *testing.T, h talkative) string {
+			c := newCore(t, h, "netboot_domain")
+			c.must(guest(`"expect": ["words"]`))
+			if err := h.SetNote(t.Context(), "guest", toJSON(t, note{BootResult: &bootResultModel{ConsoleTail: hostileConsole}})); err != nil {
+				t.Fatal(err)
+			}
+			c.imports("guest")
+			return fmt.Sprint(c.state)
+		},
+		"a configuration that somebody has written": func(t *testing.T, h talkative) string {
+			newCore(t, h, "netboot_tftp_root").must(`{"path": "/srv/tftp"}`)
+			if err := h.Disk().WriteFile("/srv/tftp/pxelinux.cfg/default", []byte("label x\n  kernel \x1b[2Jwords\u009b2J\x00\n")); err != nil {
+				t.Fatal(err)
+			}
+			c := newCore(t, h, "netboot_pxelinux_config")
+			c.imports("srv-tftp/default")
+			return fmt.Sprint(c.state)
+		},
 		"what libvirt passes on": func(t *testing.T, h talkative) string {
 			h.Fail("CreateDomain", errors.New("QEMU said: last words "+hostileConsole))
 			return newCore(t, h, "netboot_domain").apply(guest(`"expect": ["words"]`)).String()

@@ -74,9 +74,12 @@ func sentence(err error) string {
 func printable(text string) string {
 	var plain strings.Builder
 	for _, r := range text {
-		if r == '\n' || unicode.IsPrint(r) {
+		switch {
+		case r == '\n' || unicode.IsPrint(r):
 			plain.WriteRune(r)
-		} else {
+		case r == '\t':
+			plain.WriteByte(' ')
+		default:
 			plain.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
 		}
 	}
