@@ -163,8 +163,10 @@ func (r *domainResource) fromDisks(ctx context.Context, m *domainModel, d virt.D
 // those that stay do not change.
 func changeOfDisks(ctx context.Context, plan, state domainModel) change {
 	return changeOfDevices(ctx, state.Disks, plan.Disks, func(from, to diskModel) (same bool, how change) {
+		other := plan.local(from.Volume) != plan.local(to.Volume)
+		from.Volume = to.Volume // with the host's name or without
 		switch {
-		case !from.Volume.Equal(to.Volume):
+		case other:
 			return false, 0
 		case from == to:
 			return true, unchanged
