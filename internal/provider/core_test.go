@@ -1,12 +1,14 @@
 package provider
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
@@ -17,6 +19,7 @@ import (
 // such as warnings.
 type core struct {
 	t        *testing.T
+	ctx      context.Context
 	server   tfprotov6.ProviderServer
 	kind     string
 	schema   *tfprotov6.Schema
@@ -28,7 +31,25 @@ type core struct {
 
 func newCore(t *testing.T, on host, kind string) *core {
 	t.Helper()
-	server, err := providerserver.NewProtocol6WithError(newWith("test", func(string) (host, error) { return on, nil })())()
+	server, schemas := configuredServer(t, on, `{"uri": "memory:///"}`)
+	c := &core{t: t, ctx: t.Context(), server: server, kind: kind, schema: schemas.ResourceSchemas[kind]}
+	c.state = c.none()
+	return c
+}
+
+// configuredServer is the provider with its settings; all of its hosts are one.
+func configuredServer(t *testing.T, on host, settings string) (tfprotov6.ProviderServer, *tfprotov6.GetProviderSchemaResponse) {
+	t.Helper()
+	server, schemas := unconfiguredServer(t, newWith("test", func(string) (host, error) { return on, nil }))
+	if said := configure(t, server, schemas, settings); len(said) > 0 {
+		t.Fatal(said)
+	}
+	return server, schemas
+}
+
+func unconfiguredServer(t *testing.T, provider func() provider.Provider) (tfprotov6.ProviderServer, *tfprotov6.GetProviderSchemaResponse) {
+	t.Helper()
+	server, err := providerserver.NewProtocol6WithError(provider())()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,17 +57,27 @@ func newCore(t *testing.T, on host, kind string) *core {
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings, err := (&tfprotov6.DynamicValue{JSON: []byte(`{"uri": "memory:///"}`)}).Unmarshal(schemas.Provider.ValueType())
+	return server, schemas
+}
+
+// configure gives a provider its settings, which are written in JSON.
+func configure(t *testing.T, server tfprotov6.ProviderServer, schemas *tfprotov6.GetProviderSchemaResponse, settings string) problems {
+	t.Helper()
+	configured, err := server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{Config: dynamicOf(t, schemas.Provider, settings)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	configured, err := server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{Config: dynamic(t, settings)})
-	if err != nil || len(configured.Diagnostics) > 0 {
-		t.Fatal(err, configured.Diagnostics)
+	return configured.Diagnostics
+}
+
+// dynamicOf is a configuration that is written in JSON.
+func dynamicOf(t *testing.T, schema *tfprotov6.Schema, config string) *tfprotov6.DynamicValue {
+	t.Helper()
+	value, err := (&tfprotov6.DynamicValue{JSON: []byte(config)}).Unmarshal(schema.ValueType())
+	if err != nil {
+		t.Fatal(err)
 	}
-	c := &core{t: t, server: server, kind: kind, schema: schemas.ResourceSchemas[kind]}
-	c.state = c.none()
-	return c
+	return dynamic(t, value)
 }
 
 // none is the state of a resource that is not there.
@@ -108,7 +139,10 @@ func (c *core) planRefreshed(config string) planned {
 func (c *core) planFrom(prior tftypes.Value, private []byte, config string) planned {
 	c.t.Helper()
 	plan := planned{config: c.value(&tfprotov6.DynamicValue{JSON: []byte(config)})}
-	valid, err := c.server.ValidateResourceConfig(c.t.Context(), &tfprotov6.ValidateResourceConfigRequest{TypeName: c.kind, Config: dynamic(c.t, plan.config)})
+	valid, err := c.server.ValidateResourceConfig(c.ctx, &tfprotov6.ValidateResourceConfigRequest{
+		TypeName: c.kind, Config: dynamic(c.t, plan.config),
+		ClientCapabilities: &tfprotov6.ValidateResourceConfigClientCapabilities{WriteOnlyAttributesAllowed: true},
+	})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -116,7 +150,7 @@ func (c *core) planFrom(prior tftypes.Value, private []byte, config string) plan
 	if plan.problems.hasError() {
 		return plan
 	}
-	plan.PlanResourceChangeResponse, err = c.server.PlanResourceChange(c.t.Context(), &tfprotov6.PlanResourceChangeRequest{
+	plan.PlanResourceChangeResponse, err = c.server.PlanResourceChange(c.ctx, &tfprotov6.PlanResourceChangeRequest{
 		TypeName: c.kind, PriorState: dynamic(c.t, prior), PriorPrivate: private, PriorIdentity: c.identity,
 		Config: dynamic(c.t, plan.config), ProposedNewState: dynamic(c.t, proposed(c.t, c.schema.Block.Attributes, prior, plan.config)),
 	})
@@ -182,7 +216,7 @@ func (c *core) destroy() problems {
 
 func (c *core) change(to, config tftypes.Value, private []byte, identity *tfprotov6.ResourceIdentityData) problems {
 	c.t.Helper()
-	resp, err := c.server.ApplyResourceChange(c.t.Context(), &tfprotov6.ApplyResourceChangeRequest{
+	resp, err := c.server.ApplyResourceChange(c.ctx, &tfprotov6.ApplyResourceChangeRequest{
 		TypeName: c.kind, PriorState: dynamic(c.t, c.state), PlannedState: dynamic(c.t, to), Config: dynamic(c.t, config),
 		PlannedPrivate: private, PlannedIdentity: identity,
 	})
@@ -202,7 +236,7 @@ func (c *core) refresh() problems {
 	if c.state.IsNull() {
 		return nil
 	}
-	resp, err := c.server.ReadResource(c.t.Context(), &tfprotov6.ReadResourceRequest{
+	resp, err := c.server.ReadResource(c.ctx, &tfprotov6.ReadResourceRequest{
 		TypeName: c.kind, CurrentState: dynamic(c.t, c.state), Private: c.private, CurrentIdentity: c.identity,
 	})
 	if err != nil {
@@ -217,7 +251,7 @@ func (c *core) refresh() problems {
 // imports takes over the resource of an id.
 func (c *core) imports(id string) {
 	c.t.Helper()
-	resp, err := c.server.ImportResourceState(c.t.Context(), &tfprotov6.ImportResourceStateRequest{TypeName: c.kind, ID: id})
+	resp, err := c.server.ImportResourceState(c.ctx, &tfprotov6.ImportResourceStateRequest{TypeName: c.kind, ID: id})
 	if err != nil || len(resp.Diagnostics) > 0 {
 		c.t.Fatal(err, problems(resp.Diagnostics))
 	}

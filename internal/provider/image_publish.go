@@ -64,7 +64,11 @@ func (r *imageResource) directory(m imageModel) tftproot.Directory {
 
 // sources are where the image's files come from. Only an apply reads lists, and so needs the key.
 func (m imageModel) sources(ctx context.Context, diags *diag.Diagnostics) sources {
-	return sources{Client: trust(ctx, m.TLS, diags), arch: m.Arch.ValueString()}
+	from := sources{Client: trust(ctx, m.TLS, diags), arch: m.Arch.ValueString()}
+	if !m.INS.IsUnknown() {
+		from.ins = as[insModel](ctx, m.INS, diags)
+	}
+	return from
 }
 
 // publish publishes the files of an image side by side and fills in what became known. Those that
