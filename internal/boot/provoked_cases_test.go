@@ -22,6 +22,18 @@ type provokedCase struct {
 	beside           bool       // it comes behind others, as the boot goes on
 }
 
+// otherwise is what the firmware in one file says where it differs from that in two, by the case's name.
+var otherwise = map[string]struct {
+	stage            boot.Stage
+	message, meaning string
+}{
+	"device of another subsystem": {boot.StageFirmware, "No suitable device for IPL", "the firmware gave up"},
+	"too little memory":           {boot.StageDHCP, "Trying pxelinux.cfg files", "no pxelinux.cfg file"}, // it is enough for this one
+	"no TFTP server":              {boot.StageFirmware, "Can't obtain TFTP server IP address", "named no TFTP server"},
+	"long bootfile":               {boot.StageDHCP, "Using TFTP server", "it reports nothing after that"},
+	"no initrd line":              {boot.StageStarted, "starting kernel", "Linux did not report"},
+}
+
 // entry is a configuration that boots these files.
 func entry(kernel, initrd, arguments string) string {
 	return fmt.Sprintf("default a\nlabel a\nkernel %s\ninitrd %s\nappend %s\n", kernel, initrd, arguments)

@@ -25,6 +25,9 @@ func TestProvoked(t *testing.T) {
 	for i, c := range provoked {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+			if other, ok := otherwise[c.name]; ok && n.host.Generation == lab.Trixie {
+				c.stage, c.message, c.meaning = other.stage, other.message, other.meaning
+			}
 			console := n.boot(t, c, macOf(i))
 			_, err := boot.Watch(t.Context(), strings.NewReader(console), boot.Expectation{Expect: []*regexp.Regexp{regexp.MustCompile("never seen")}})
 			var failure *boot.Failure

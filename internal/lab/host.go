@@ -42,11 +42,15 @@ var hostFiles = map[string]string{
 }
 
 // Host is a libvirt host of its own: libvirtd, virtlogd and everything that they start live in mount,
-// network and process namespaces that nothing outlives. Files of the machine are visible to it as
-// they are, except for libvirt's own directories and /srv, which are new and empty.
+// network and process namespaces that nothing outlives. Libvirt's own directories and /srv are new and
+// empty; all other files are the machine's, or on a later generation, but for a few shared directories,
+// those of a root of its own.
 type Host struct {
 	URI string // reaches the host from outside of its namespaces
 	Dir string // holds run, etc, lib, log (libvirt's directories) and srv; goes with the host
+
+	Generation Generation
+	Root       string // the directory that its programs are in, as the machine sees it
 
 	init  *exec.Cmd
 	input io.Closer // closing it ends init, and with init every process of the host
@@ -65,7 +69,7 @@ func Start(ctx context.Context) (*Host, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("unable to start a libvirt host: namespaces need root; run the tests as root")
 	}
-	h, err := newHost()
+	h, err := newHost(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("unable to start a libvirt host: %w", err)
 	}
@@ -76,8 +80,20 @@ func Start(ctx context.Context) (*Host, error) {
 }
 
 // newHost makes the directory and the namespaces, with nothing running in them but init.
-func newHost() (*Host, error) {
-	cache, err := CacheDir("libvirt")
+func newHost(ctx context.Context) (*Host, error) {
+	generation, err := ThisGeneration()
+	if err != nil {
+		return nil, err
+	}
+	root, err := generation.Root(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := generation.libvirtCache()
+	if err != nil {
+		return nil, err
+	}
+	shared, err := sharedDirs()
 	if err != nil {
 		return nil, err
 	}
@@ -86,9 +102,13 @@ func newHost() (*Host, error) {
 		return nil, err
 	}
 	h := &Host{
-		URI:  "qemu+unix:///system?socket=" + dir + "/run/libvirt-sock",
-		Dir:  dir,
-		init: exec.Command("sh", filepath.Join(dir, "init.sh"), dir, cache),
+		URI: "qemu+unix:///system?socket=" + dir + "/run/libvirt-sock",
+		Dir: dir,
+
+		Generation: generation,
+		Root:       root,
+
+		init: exec.Command("sh", append([]string{filepath.Join(dir, "init.sh"), dir, cache, root}, shared...)...),
 	}
 	if err := h.startInit(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
@@ -106,7 +126,7 @@ func newHostDir() (string, error) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return "", err
 	}
-	for _, name := range []string{"run", "etc", "lib", "log", "srv"} {
+	for _, name := range []string{"run", "etc", "lib", "log", "srv", "root"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
 			return "", err
 		}

@@ -1,18 +1,38 @@
 # The first process of a lab: it runs in mount, network and process namespaces of its own, so what
 # happens here never reaches the machine's own libvirt, its network or its processes.
 #
-#   sh init.sh LAB CACHE
+#   sh init.sh LAB CACHE ROOT SHARED...
 #
-# LAB is the directory of this lab, CACHE the one that all labs keep libvirt's cache in.
+# LAB is the directory of this lab, CACHE the one that all labs of a generation keep libvirt's cache in,
+# ROOT holds the programs; where it is not /, the lab sees of the machine only the SHARED directories.
 set -eu
-lab=$1 cache=$2
+lab=$1 cache=$2 root=$3
+shift 3
 
 mount --make-rprivate /
-mount -t proc proc /proc
 
 # The new /sys has no cgroups, which libvirtd would fill and leave behind. The old one has to go, as
 # libvirtd also finds the mounts that are hidden below the new one.
 umount --recursive --lazy /sys
+
+if [ "$root" != / ]; then
+	# What is written goes to memory, so that labs share one root and leave it as it is.
+	mount -t tmpfs -o mode=0755 tmpfs "$lab/root"
+	cd "$lab/root"
+	mkdir upper work merged
+	mount -t overlay -o "lowerdir=$root,upperdir=$lab/root/upper,workdir=$lab/root/work" overlay merged
+	mount --rbind /dev merged/dev
+	for dir; do
+		mkdir -p "merged$dir"
+		mount --bind "$dir" "merged$dir"
+	done
+	cd merged
+	pivot_root . mnt
+	# The machine's group, without which libvirtd finds KVM unusable, and QEMU's answers outdated each time.
+	[ ! -e /dev/kvm ] || groupmod --non-unique --gid "$(stat --format=%g /dev/kvm)" kvm
+fi
+mount -t proc proc /proc
+[ "$root" = / ] || umount --lazy /mnt
 mount -t sysfs sysfs /sys
 
 # A /run of its own hides the machine's system bus: libvirtd would ask firewalld and machined there.

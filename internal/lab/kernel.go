@@ -39,8 +39,13 @@ func Kernel(ctx context.Context) (string, error) {
 
 // kernelDirName carries a hash of the modules that are beside the kernel.
 func kernelDirName() string {
-	sum := sha256.Sum256([]byte(strings.Join(modules, " ")))
-	return "kernel-" + hex.EncodeToString(sum[:6])
+	return "kernel-" + hashOf(modules)
+}
+
+// hashOf makes the name of a directory in the cache differ with what it is made of.
+func hashOf(parts []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, " ")))
+	return hex.EncodeToString(sum[:6])
 }
 
 // downloadKernel fills the directory with the kernel and its modules.

@@ -22,6 +22,7 @@ var programs = []struct{ name, debianPackage string }{
 	{"iptables", "iptables"},
 	{"nsenter", "util-linux"},
 	{"xorriso", "xorriso"},
+	{"mmdebstrap", "mmdebstrap"},
 	{"ssh", "openssh-client"},
 	{"nc", "netcat-openbsd"},
 }

@@ -20,13 +20,21 @@ type QEMU struct {
 	command []string
 }
 
-// QEMUs are the machine's own QEMU and those of later releases of Debian, which the first call on a
+// QEMUs are the QEMU of this generation's hosts and those of later releases of Debian, which the first call on a
 // machine downloads (30 MB each). They stay in the cache, until their directories qemu-* are removed.
 func QEMUs(ctx context.Context) ([]QEMU, error) {
 	if err := InstallPackages(ctx); err != nil {
 		return nil, err
 	}
-	all := []QEMU{{"installed", firmwareIn("/"), []string{"qemu-system-s390x"}}}
+	generation, err := ThisGeneration()
+	if err != nil {
+		return nil, err
+	}
+	root, err := generation.Root(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := []QEMU{{"installed", firmwareIn(root), []string{"qemu-system-s390x"}}}
 	for _, release := range qemuReleases {
 		q, err := releasedQEMU(ctx, release)
 		if err != nil {

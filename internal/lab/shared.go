@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,7 +18,8 @@ var shared struct {
 }
 
 // Shared is the host of this test process: the first test that asks starts it, Main stops it. Tests
-// share it, so each takes names of its own for what it makes there.
+// share it, so each takes names of its own for what it makes there. A test that libvirtd dies in fails
+// and says so, and the next one has libvirtd again.
 func Shared(t testing.TB) *Host {
 	t.Helper()
 	shared.once.Do(func() {
@@ -27,7 +30,37 @@ func Shared(t testing.TB) *Host {
 	if shared.err != nil {
 		t.Fatal(shared.err)
 	}
+	t.Cleanup(func() { revive(t, shared.host) })
 	return shared.host
+}
+
+func revive(t testing.TB, h *Host) {
+	t.Helper()
+	if h.runs() {
+		return
+	}
+	t.Errorf("libvirtd has died in this test, unless the test ended it; its log ends with:\n%s", lastLines(h.Log(), 10))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+	defer cancel()
+	if err := h.Restart(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// runs tells whether libvirtd is there, without a connection, whose end would be a line in its log.
+func (h *Host) runs() bool {
+	pid, err := os.ReadFile(filepath.Join(h.Dir, "run", "libvirtd.pid"))
+	if err != nil {
+		return false
+	}
+	processes := fmt.Sprintf("/proc/%d/root/proc", h.init.Process.Pid)
+	_, err = os.Stat(filepath.Join(processes, strings.TrimSpace(string(pid))))
+	return err == nil
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
 // Main runs a package's tests and stops their shared host:

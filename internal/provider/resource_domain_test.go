@@ -12,6 +12,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 )
 
 const testDomain = "netboot_domain.test"
@@ -104,7 +106,7 @@ func TestAccDomain(t *testing.T) {
 		Check: resource.ComposeTestCheckFunc(
 			virshPrints(t, "dominfo acc", "State:          shut off", "Autostart:      enable"),
 			virshPrints(t, "dumpxml acc", "<domain type='qemu'>", "<type arch='s390x' machine='s390-ccw-virtio", "<cpu mode='maximum'",
-				"<vcpu placement='static' current='3'>8</vcpu>", "<memory unit='KiB'>2097152</memory>", "<topology sockets='2' dies='1' cores='4' threads='1'/>",
+				"<vcpu placement='static' current='3'>8</vcpu>", "<memory unit='KiB'>2097152</memory>", released[lab.Shared(t).Generation].topology,
 				"<target type='sclplm' port='1'/>", "<target type='virtio' port='2'/>", "<target type='virtio' name='org.qemu.guest_agent.0'/>", "<currentMemory unit='KiB'>1048576</currentMemory>",
 				"<target type='sclp' port='0'/>", "<on_crash>destroy</on_crash>", "not <boot dev="),
 			domainDevice(t, "disk", "type='file'", "<source file='/srv/acc/disk-0'/>", "<target dev='vda' bus='virtio'/>", "<serial>ONE</serial>", "cache='none'", "io='native'", "discard='unmap'", "<boot order='1' loadparm='LINUX.1'/>", "not <readonly/>"),

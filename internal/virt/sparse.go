@@ -22,8 +22,8 @@ type block struct {
 func (b block) length() uint64 { return b.hole + uint64(len(b.bytes)) }
 
 // blocks cuts content into pieces that are sent as one. Like an io.Reader it may return a block
-// together with an error, of which io.EOF is the end; a block is good until the next one. To read the
-// next one while this one is sent gains nothing that could be measured: libvirtd is busy all the time.
+// together with an error, of which io.EOF is the end; a block is good until the next one, which is read while
+// libvirtd writes this one.
 type blocks func(ctx context.Context) (block, error)
 
 // dense are the blocks of content without holes.
@@ -38,36 +38,48 @@ func dense(content io.Reader) blocks {
 // maxHole bounds a hole, so that content of zeros without an end soon finds that nobody listens.
 const maxHole = 1 << 30
 
-// sparse are the blocks of content in which a chunk of zeros is a hole.
+// sparse are the blocks of content in which a piece of zeros is a hole.
 func sparse(content io.Reader) blocks {
+	const piece = 256 << 10
 	chunk := make([]byte, maxChunk)
+	var behind uint64 // zeros behind the last block's bytes
+	var end error     // of content, behind those
 	return func(ctx context.Context) (b block, err error) {
-		for err == nil && b.hole < maxHole {
+		b.hole, behind = behind, 0
+		for end == nil && behind == 0 && b.hole < maxHole && len(b.bytes) < maxChunk {
 			if ctx.Err() != nil {
 				return b, context.Cause(ctx)
 			}
-			if b.hole, err = skipHole(content, b.hole); err != nil {
-				return b, err
+			var zeros uint64
+			var bytes []byte
+			zeros, bytes, end = holeOrBytes(content, chunk[len(b.bytes):][:piece])
+			b.bytes = chunk[:len(b.bytes)+len(bytes)]
+			if len(b.bytes) == 0 {
+				b.hole += zeros
+			} else {
+				behind = zeros
 			}
-			var n int
-			if n, err = fill(content, chunk); !isZero(chunk[:n]) {
-				b.bytes = chunk[:n]
-				return b, err
-			}
-			b.hole += uint64(n)
 		}
-		return b, err
+		if behind > 0 {
+			return b, nil
+		}
+		return b, end
 	}
 }
 
-// skipHole makes a hole longer by that which content knows of.
-func skipHole(content io.Reader, hole uint64) (uint64, error) {
-	known, ok := content.(Holes)
-	if !ok {
-		return hole, nil
+// holeOrBytes passes over zeros that content knows of, or reads what comes next, of which zeros alone are a
+// hole as well.
+func holeOrBytes(content io.Reader, piece []byte) (hole uint64, bytes []byte, err error) {
+	if known, ok := content.(Holes); ok {
+		if skipped, err := known.SkipHole(); skipped > 0 || err != nil {
+			return uint64(skipped), nil, err
+		}
 	}
-	skipped, err := known.SkipHole()
-	return hole + uint64(skipped), err
+	n, err := fill(content, piece)
+	if isZero(piece[:n]) {
+		return uint64(n), nil, err
+	}
+	return 0, piece[:n], err
 }
 
 // isZero compares bytes with themselves, one further, which needs no zeros to compare them with.

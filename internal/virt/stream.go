@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/digitalocean/go-libvirt"
 	"github.com/digitalocean/go-libvirt/socket"
@@ -23,6 +25,7 @@ const (
 	procOpenConsole    = 201
 	procVolumeUpload   = 208
 	procVolumeDownload = 209
+	procVolumeInfo     = 378
 
 	authNone   = 0
 	authPolkit = 2
@@ -31,9 +34,9 @@ const (
 	sparseStream = 1 // the flag of an upload that may have holes
 )
 
-// maxChunk is the most that a stream packet of ours carries. libvirtd takes 4 MiB, but writes a
-// packet in blocks of its own, 256 KiB; measured, larger ones take twice the time and more.
-const maxChunk = 256 << 10
+// maxChunk is the most that a stream packet of ours carries; libvirtd takes 4 MiB. One packet is sent at a
+// time, so with less a host that is far away would wait for the next one most of the time.
+const maxChunk = 2 << 20
 
 // stream is a connection to libvirtd that carries one libvirt stream and nothing else: it may be
 // as slow as it likes, and it ends at once by closing. go-libvirt's own streams share the control
@@ -44,6 +47,9 @@ type stream struct {
 	packets chan packet // unbuffered, so that a slow reader holds back libvirtd and not memory
 	closing sync.Once
 	closed  chan struct{} // ends Route when nobody reads any more
+	begun   atomic.Bool   // libvirtd was asked to begin the stream, and has not refused
+	ending  sync.Once
+	ended   chan struct{} // closed when libvirtd has ended the stream
 	silence func() error  // why the host ended the stream
 	release func()        // undoes the tie to the context
 	proc    uint32
@@ -62,7 +68,12 @@ func (h *Host) openStream(ctx context.Context, proc uint32, args xdr) (*stream, 
 	if err != nil {
 		return nil, err
 	}
-	_, err = whenFree(ctx, func() ([]byte, error) { return s.call(ctx, proc, args) })
+	_, err = whenFree(ctx, func() ([]byte, error) {
+		s.begun.Store(true)
+		reply, err := s.call(ctx, proc, args)
+		s.begun.Store(!isRefused(err))
+		return reply, err
+	})
 	if err != nil {
 		s.Close()
 		return nil, err
@@ -86,12 +97,12 @@ func (h *Host) connectStream(ctx context.Context) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{host: h, packets: make(chan packet), closed: make(chan struct{})}
+	s := &stream{host: h, packets: make(chan packet), closed: make(chan struct{}), ended: make(chan struct{})}
 	s.socket = socket.New(dialers.NewAlreadyConnected(conn), s)
 	if err := s.socket.Connect(); err != nil {
 		return nil, h.connectError(err)
 	}
-	s.tie(ctx, conn)
+	s.tie(ctx)
 	if err := s.introduce(connecting); err != nil {
 		if connecting.Err() == nil {
 			err = explained(conn, err)
@@ -102,10 +113,10 @@ func (h *Host) connectStream(ctx context.Context) (*stream, error) {
 	return s, nil
 }
 
-// tie ends the connection with ctx, or when the host falls silent.
-func (s *stream) tie(ctx context.Context, conn net.Conn) {
+// tie ends the stream with ctx, or when the host falls silent.
+func (s *stream) tie(ctx context.Context) {
 	bound, cancel := s.host.streams.tie(ctx)
-	stop := context.AfterFunc(bound, func() { _ = conn.Close() })
+	stop := context.AfterFunc(bound, s.Close)
 	s.silence = func() error { return context.Cause(bound) }
 	s.release = func() { stop(); cancel() }
 }
@@ -159,6 +170,19 @@ func (s *stream) call(ctx context.Context, proc uint32, args xdr) ([]byte, error
 	}
 }
 
+// ask makes a call beside a stream on which libvirtd sends nothing but its refusal, which ends the wait.
+func (s *stream) ask(ctx context.Context, proc uint32, args xdr) ([]byte, error) {
+	err := s.socket.SendPacket(s.serial+1, proc, remoteProgram, args, socket.Call, socket.StatusOK)
+	if err := s.failure(ctx, err); err != nil {
+		return nil, err
+	}
+	p, err := s.receive(ctx)
+	if err == nil && p.header.Type != socket.Reply {
+		err = errEndedEarly
+	}
+	return p.payload, err
+}
+
 // next is the stream's next packet.
 func (s *stream) next(ctx context.Context) (packet, error) {
 	if len(s.early) == 0 {
@@ -171,7 +195,7 @@ func (s *stream) next(ctx context.Context) (packet, error) {
 
 func (s *stream) send(ctx context.Context, kind, status uint32, payload []byte) error {
 	err := s.socket.SendPacket(s.serial, s.proc, remoteProgram, payload, kind, status)
-	return s.ended(ctx, err)
+	return s.failure(ctx, err)
 }
 
 // receive waits for libvirtd's next packet, a refusal among them.
@@ -180,16 +204,16 @@ func (s *stream) receive(ctx context.Context) (packet, error) {
 	case p := <-s.packets:
 		return p, s.refused(p)
 	case <-s.closed:
-		return packet{}, net.ErrClosed
+		return packet{}, s.failure(ctx, net.ErrClosed)
 	case <-s.socket.Disconnected():
-		return packet{}, s.ended(ctx, io.ErrUnexpectedEOF)
+		return packet{}, s.failure(ctx, io.ErrUnexpectedEOF)
 	case <-ctx.Done():
 		return packet{}, context.Cause(ctx)
 	}
 }
 
-// ended is the error for a connection that failed: the context's when that is why.
-func (s *stream) ended(ctx context.Context, err error) error {
+// failure is the error for a connection that failed: the context's when that is why.
+func (s *stream) failure(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -215,35 +239,9 @@ func (s *stream) refused(p packet) error {
 	return &refusal{libvirt.ErrorNumber(code), message}
 }
 
-// sendAll sends what content holds. To finish is left to the caller.
-func (s *stream) sendAll(ctx context.Context, content blocks) (sent uint64, err error) {
-	for {
-		b, err := content(ctx)
-		if err := s.sendBlock(ctx, b); err != nil {
-			return sent, err
-		}
-		sent += b.length()
-		if err == io.EOF {
-			return sent, nil
-		}
-		if err != nil {
-			return sent, errors.Join(err, s.abort(ctx))
-		}
-	}
-}
-
 var errEndedEarly = errors.New("libvirtd ended the stream early")
 
-// sendBlock sends a block, unless libvirtd said meanwhile that it cannot go on.
 func (s *stream) sendBlock(ctx context.Context, b block) error {
-	select {
-	case p := <-s.packets:
-		if err := s.refused(p); err != nil {
-			return err
-		}
-		return errEndedEarly
-	default:
-	}
 	if b.hole > 0 {
 		if err := s.sendHole(ctx, b.hole); err != nil {
 			return err
@@ -269,13 +267,11 @@ func (s *stream) finish(ctx context.Context) error {
 	return err
 }
 
-// abort tells libvirtd to drop the stream.
-func (s *stream) abort(ctx context.Context) error {
-	return s.send(ctx, socket.Stream, socket.StatusError, nil)
-}
-
 // Route takes a packet from the connection (socket.Router).
 func (s *stream) Route(header *socket.Header, payload []byte) {
+	if header.Type == socket.Stream && header.Status != socket.StatusContinue {
+		s.ending.Do(func() { close(s.ended) })
+	}
 	select {
 	case s.packets <- packet{*header, payload}:
 	case <-s.closed:
@@ -285,8 +281,33 @@ func (s *stream) Route(header *socket.Header, payload []byte) {
 // Close ends the stream and its connection.
 func (s *stream) Close() {
 	s.closing.Do(func() {
-		s.release()
 		close(s.closed)
+		s.abort()
+		s.release()
 		_ = s.socket.Disconnect()
 	})
+}
+
+// abortGrace is how long libvirtd may take to say that it has dropped a stream.
+const abortGrace = time.Second
+
+// abort has libvirtd drop a stream that it has not ended, and waits for its word. libvirtd 11.3 stands still
+// for ever where a connection ends at a moment when it has something of a stream to take or to give: it then
+// closes the client under a lock that this asks for (src/remote/remote_daemon_stream.c, daemonStreamEvent;
+// src/remote/remote_daemon_dispatch.c, remoteClientFreePrivateCallbacks).
+func (s *stream) abort() {
+	if !s.begun.Load() {
+		return
+	}
+	select {
+	case <-s.ended:
+		return
+	default:
+	}
+	go func() { _ = s.send(context.Background(), socket.Stream, socket.StatusError, nil) }() // it may be stuck
+	select {
+	case <-s.ended:
+	case <-s.socket.Disconnected():
+	case <-time.After(abortGrace):
+	}
 }

@@ -3,10 +3,7 @@ package virt
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-
-	"github.com/digitalocean/go-libvirt"
 )
 
 // Upload writes content over a volume from its beginning, on a connection of its own. The volume
@@ -21,50 +18,6 @@ func (h *Host) Upload(ctx context.Context, pool, volume string, content io.Reade
 // empty, what lies in such places would stay. Content that is Holes is read only where it has bytes.
 func (h *Host) Fill(ctx context.Context, pool, volume string, content io.Reader) error {
 	return h.upload(ctx, pool, volume, sparse(content), sparseStream)
-}
-
-func (h *Host) upload(ctx context.Context, pool, volume string, content blocks, flags uint32) error {
-	defer h.changing()()
-	if err := h.streams.transfers.take(ctx); err != nil {
-		return err
-	}
-	defer h.streams.transfers.give()
-	s, err := h.openStream(ctx, procVolumeUpload, transferArgs(pool, volume, 0, flags))
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	sent, err := s.sendAll(ctx, content)
-	if err == nil {
-		err = h.finishUpload(ctx, s)
-	}
-	if err != nil {
-		return err
-	}
-	return h.checkLength(ctx, pool, volume, sent)
-}
-
-// finishUpload finishes a stream of which libvirtd may have much to write yet. Until it is written, libvirtd
-// waits in its event loop, and answers nobody, on any connection: libvirt src/util/virfdstream.c,
-// virFDStreamThread, which holds the stream's lock while it writes, and virFDStreamJoinWorker.
-func (h *Host) finishUpload(ctx context.Context, s *stream) error {
-	h.streams.finishing.Add(1)
-	defer h.streams.finishing.Add(-1)
-	return s.finish(ctx)
-}
-
-// checkLength finds an upload whose last bytes were not written: libvirtd loses the error of a
-// write that comes while the stream is being finished, and says that all is well.
-// libvirt src/util/virfdstream.c, virFDStreamCloseInt.
-func (h *Host) checkLength(ctx context.Context, pool, volume string, sent uint64) error {
-	length, err := read(ctx, h, func(l *libvirt.Libvirt) (uint64, error) {
-		_, _, length, err := l.StorageVolGetInfoFlags(libvirt.StorageVol{Pool: pool, Name: volume}, uint32(libvirt.StorageVolGetPhysical))
-		return length, err
-	})
-	if err == nil && length < sent {
-		return fmt.Errorf("libvirtd wrote %d of %d bytes; perhaps there is no space left on its disk", length, sent)
-	}
-	return err
 }
 
 // truncate cuts a raw volume, or extends it, to size bytes, of which there must be one.

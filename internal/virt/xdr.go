@@ -60,6 +60,8 @@ func (r *xdrReader) uint32() uint32 {
 	return binary.BigEndian.Uint32(b)
 }
 
+func (r *xdrReader) uint64() uint64 { return uint64(r.uint32())<<32 | uint64(r.uint32()) }
+
 func (r *xdrReader) string() string {
 	n := int(r.uint32())
 	s := string(r.take(n))

@@ -18,7 +18,7 @@ var commands = []struct {
 	name, help string
 	run        func(context.Context) error
 }{
-	{"setup", "install the packages that are missing, get an s390x kernel and newer QEMUs, build an initrd", setup},
+	{"setup", "install the packages that are missing, get an s390x kernel and newer QEMUs and a newer libvirt, build an initrd", setup},
 	{"up", "what the demo needs of setup, and start this machine's libvirtd when none answers", up},
 	{"down", "stop what up started", down},
 	{"demo", "up, and netboot a guest with examples/quickstart and the CLI that $TF names", demo},
@@ -50,6 +50,9 @@ func run(ctx context.Context, args []string) error {
 
 func setup(ctx context.Context) error {
 	if _, err := prepare(ctx); err != nil {
+		return err
+	}
+	if _, err := lab.Trixie.Root(ctx); err != nil {
 		return err
 	}
 	_, err := lab.QEMUs(ctx)

@@ -1,0 +1,136 @@
+package virt
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/digitalocean/go-libvirt"
+)
+
+// upload is content on its way into a volume, a block at a time: the next one is sent when the file is as
+// long as it has to be with those before.
+//
+// libvirtd does not survive a packet that comes when it could not write the one before, as on a full disk:
+// since 10.1 at the latest, and in 11.3, it sends its refusal and then the same message again, which it has
+// freed meanwhile (src/remote/remote_daemon_stream.c, daemonStreamHandleWrite). Without a packet to take, it
+// says nothing of a write that failed, for it looks at the stream only then (daemonStreamUpdateEvents).
+// Nor does libvirtd bound what it queues for a disk that is slower than the network.
+type upload struct {
+	host         *Host
+	pool, volume string
+	flags        uint32
+	stream       *stream
+	sent         uint64
+}
+
+func (h *Host) upload(ctx context.Context, pool, volume string, content blocks, flags uint32) error {
+	defer h.changing()()
+	if err := h.streams.transfers.take(ctx); err != nil {
+		return err
+	}
+	defer h.streams.transfers.give()
+	u := &upload{host: h, pool: pool, volume: volume, flags: flags}
+	if err := u.open(ctx); err != nil {
+		return err
+	}
+	defer func() { u.stream.Close() }()
+	if err := u.sendAll(ctx, content); err != nil {
+		return err
+	}
+	return u.finish(ctx)
+}
+
+// open begins a stream where the last one ended.
+func (u *upload) open(ctx context.Context) (err error) {
+	stream, err := u.host.openStream(ctx, procVolumeUpload, transferArgs(u.pool, u.volume, u.sent, u.flags))
+	if err == nil {
+		u.stream = stream
+	}
+	return err
+}
+
+func (u *upload) sendAll(ctx context.Context, content blocks) error {
+	for {
+		b, end := content(ctx)
+		if u.sent > 0 {
+			if err := u.awaitWritten(ctx); err != nil {
+				return err
+			}
+		}
+		if err := u.stream.sendBlock(ctx, b); err != nil {
+			return err
+		}
+		u.sent += b.length()
+		if end == io.EOF {
+			return nil
+		}
+		if end != nil {
+			return end
+		}
+	}
+}
+
+// writePatience is how long a block may take before it is asked whether it was written at all.
+const writePatience = 500 * time.Millisecond
+
+// awaitWritten waits until what was sent is in the file. Where it is not in time, the stream is finished,
+// which waits for a slow disk and shows a full one, and the next one goes on from there.
+//
+// What lies within the file already is not waited for, for that does not make it longer.
+func (u *upload) awaitWritten(ctx context.Context) error {
+	late := time.Now().Add(writePatience)
+	for pause := time.Millisecond; time.Now().Before(late); pause *= 2 {
+		length, err := u.length(ctx)
+		if err != nil || length >= u.sent {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	if err := u.finish(ctx); err != nil {
+		return err
+	}
+	u.stream.Close()
+	return u.open(ctx)
+}
+
+// length is that of the file. The question goes over the stream's connection, for calls that take long may
+// keep all others from being asked.
+func (u *upload) length(ctx context.Context) (uint64, error) {
+	args := xdr{}.string(u.pool).string(u.volume).string("").uint32(uint32(libvirt.StorageVolGetPhysical))
+	reply, err := u.stream.ask(ctx, procVolumeInfo, args)
+	if err != nil {
+		return 0, err
+	}
+	info := xdrReader{rest: reply}
+	_, _, length := info.uint32(), info.uint64(), info.uint64() // the sort of volume and its capacity come before
+	return length, info.err
+}
+
+// finish finishes the stream. Until all is written, libvirtd waits in its event loop, and answers nobody, on
+// any connection: libvirt src/util/virfdstream.c, virFDStreamThread, which holds the stream's lock while it
+// writes, and virFDStreamJoinWorker.
+func (u *upload) finish(ctx context.Context) error {
+	u.host.streams.finishing.Add(1)
+	err := u.stream.finish(ctx)
+	u.host.streams.finishing.Add(-1)
+	if err != nil {
+		return err
+	}
+	return u.checkLength(ctx)
+}
+
+// checkLength finds what was not written: libvirtd loses the error of a write when the stream is being
+// finished, and says that all is well. libvirt src/util/virfdstream.c, virFDStreamCloseInt.
+func (u *upload) checkLength(ctx context.Context) error {
+	length, err := u.length(ctx)
+	if err == nil && length < u.sent {
+		return fmt.Errorf("libvirtd wrote %d of %d bytes; perhaps there is no space left on its disk", length, u.sent)
+	}
+	return err
+}
