@@ -42,6 +42,7 @@ type Host struct {
 
 	capabilities capabilitiesCache
 	firmware     firmwareCache
+	libvirt      atomic.Uint64 // its release; 0 before it was asked
 
 	keepalive time.Duration // between two looks whether the host is there
 	streams   streams

@@ -34,6 +34,16 @@ func (h *Host) Info(ctx context.Context) (Info, error) {
 	})
 }
 
+// release is libvirtd's version as libvirt encodes it, asked once.
+func (h *Host) release(ctx context.Context) (uint64, error) {
+	if known := h.libvirt.Load(); known != 0 {
+		return known, nil
+	}
+	release, err := read(ctx, h, func(l *libvirt.Libvirt) (uint64, error) { return l.ConnectGetLibVersion() })
+	h.libvirt.Store(release)
+	return release, err
+}
+
 // version writes a version as people do: libvirt encodes it as 1,000,000 major + 1,000 minor + release.
 func version(encoded uint64) string {
 	return fmt.Sprintf("%d.%d.%d", encoded/1_000_000, encoded/1000%1000, encoded%1000)

@@ -22,13 +22,13 @@ type block struct {
 func (b block) length() uint64 { return b.hole + uint64(len(b.bytes)) }
 
 // blocks cuts content into pieces that are sent as one. Like an io.Reader it may return a block
-// together with an error, of which io.EOF is the end; a block is good until the next one, which is read while
-// libvirtd writes this one.
+// together with an error, of which io.EOF is the end; a block is good until the next one. Their bytes fit into a
+// packet.
 type blocks func(ctx context.Context) (block, error)
 
 // dense are the blocks of content without holes.
-func dense(content io.Reader) blocks {
-	chunk := make([]byte, maxChunk)
+func dense(content io.Reader, packet int) blocks {
+	chunk := make([]byte, packet)
 	return func(context.Context) (block, error) {
 		n, err := fill(content, chunk)
 		return block{bytes: chunk[:n]}, err
@@ -39,14 +39,14 @@ func dense(content io.Reader) blocks {
 const maxHole = 1 << 30
 
 // sparse are the blocks of content in which a piece of zeros is a hole.
-func sparse(content io.Reader) blocks {
+func sparse(content io.Reader, packet int) blocks {
 	const piece = 256 << 10
-	chunk := make([]byte, maxChunk)
+	chunk := make([]byte, packet)
 	var behind uint64 // zeros behind the last block's bytes
 	var end error     // of content, behind those
 	return func(ctx context.Context) (b block, err error) {
 		b.hole, behind = behind, 0
-		for end == nil && behind == 0 && b.hole < maxHole && len(b.bytes) < maxChunk {
+		for end == nil && behind == 0 && b.hole < maxHole && len(b.bytes) < packet {
 			if ctx.Err() != nil {
 				return b, context.Cause(ctx)
 			}

@@ -18,18 +18,19 @@ func FuzzSparse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, pieces, tail []byte, whole bool) {
 		var content []byte
 		for _, piece := range pieces[:min(len(pieces), 8)] { // so many bytes of that value
-			content = append(content, bytes.Repeat([]byte{piece % 3}, int(piece)*maxChunk/64)...)
+			content = append(content, bytes.Repeat([]byte{piece % 3}, int(piece)*packetSize/64)...)
 		}
 		content = append(content, tail...)
 		end, source := io.EOF, io.Reader(bytes.NewReader(content))
 		if !whole {
 			end, source = broken, io.MultiReader(source, iotest.ErrReader(broken))
 		}
-		next := sparse(iotest.HalfReader(source))
+		packet := []int{packetSize, aloneSize}[len(tail)%2]
+		next := sparse(iotest.HalfReader(source), packet)
 		var got []byte
 		for {
 			b, err := next(t.Context())
-			if len(b.bytes) > maxChunk || len(b.bytes) > 0 && isZero(b.bytes) {
+			if len(b.bytes) > packet || len(b.bytes) > 0 && isZero(b.bytes) {
 				t.Fatalf("a block has %d bytes, all zero: %t", len(b.bytes), isZero(b.bytes))
 			}
 			got = append(append(got, make([]byte, b.hole)...), b.bytes...)

@@ -34,10 +34,6 @@ const (
 	sparseStream = 1 // the flag of an upload that may have holes
 )
 
-// maxChunk is the most that a stream packet of ours carries; libvirtd takes 4 MiB. One packet is sent at a
-// time, so with less a host that is far away would wait for the next one most of the time.
-const maxChunk = 2 << 20
-
 // stream is a connection to libvirtd that carries one libvirt stream and nothing else: it may be
 // as slow as it likes, and it ends at once by closing. go-libvirt's own streams share the control
 // connection, take no context, and hang when the connection is lost in an upload.
@@ -240,6 +236,19 @@ func (s *stream) refused(p packet) error {
 }
 
 var errEndedEarly = errors.New("libvirtd ended the stream early")
+
+// goesOn looks whether libvirtd has ended a stream on which it sends nothing else.
+func (s *stream) goesOn() error {
+	select {
+	case p := <-s.packets:
+		if err := s.refused(p); err != nil {
+			return err
+		}
+		return errEndedEarly
+	default:
+		return nil
+	}
+}
 
 func (s *stream) sendBlock(ctx context.Context, b block) error {
 	if b.hole > 0 {

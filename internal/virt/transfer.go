@@ -9,7 +9,7 @@ import (
 // Upload writes content over a volume from its beginning, on a connection of its own. The volume
 // grows when content is longer and keeps its tail when content is shorter.
 func (h *Host) Upload(ctx context.Context, pool, volume string, content io.Reader) error {
-	return h.upload(ctx, pool, volume, dense(content), 0)
+	return h.upload(ctx, pool, volume, func(packet int) blocks { return dense(content, packet) }, 0)
 }
 
 // Fill writes content into an empty volume, which is then as long as that, on a connection of its own.
@@ -17,7 +17,7 @@ func (h *Host) Upload(ctx context.Context, pool, volume string, content io.Reade
 // virFDStreamThreadDoWrite, goes on behind them and makes the file as long. In a volume that is not
 // empty, what lies in such places would stay. Content that is Holes is read only where it has bytes.
 func (h *Host) Fill(ctx context.Context, pool, volume string, content io.Reader) error {
-	return h.upload(ctx, pool, volume, sparse(content), sparseStream)
+	return h.upload(ctx, pool, volume, func(packet int) blocks { return sparse(content, packet) }, sparseStream)
 }
 
 // truncate cuts a raw volume, or extends it, to size bytes, of which there must be one.
