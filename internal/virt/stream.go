@@ -40,6 +40,7 @@ const maxChunk = 256 << 10
 // connection, take no context, and hang when the connection is lost in an upload.
 type stream struct {
 	host    *Host
+	conn    net.Conn
 	socket  *socket.Socket
 	packets chan packet // unbuffered, so that a slow reader holds back libvirtd and not memory
 	closing sync.Once
@@ -86,12 +87,12 @@ func (h *Host) connectStream(ctx context.Context) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{host: h, packets: make(chan packet), closed: make(chan struct{})}
+	s := &stream{host: h, conn: conn, packets: make(chan packet), closed: make(chan struct{})}
 	s.socket = socket.New(dialers.NewAlreadyConnected(conn), s)
 	if err := s.socket.Connect(); err != nil {
 		return nil, h.connectError(err)
 	}
-	s.tie(ctx, conn)
+	s.tie(ctx)
 	if err := s.introduce(connecting); err != nil {
 		if connecting.Err() == nil {
 			err = explained(conn, err)
@@ -103,9 +104,9 @@ func (h *Host) connectStream(ctx context.Context) (*stream, error) {
 }
 
 // tie ends the connection with ctx, or when the host falls silent.
-func (s *stream) tie(ctx context.Context, conn net.Conn) {
+func (s *stream) tie(ctx context.Context) {
 	bound, cancel := s.host.streams.tie(ctx)
-	stop := context.AfterFunc(bound, func() { _ = conn.Close() })
+	stop := context.AfterFunc(bound, func() { _ = s.conn.Close() })
 	s.silence = func() error { return context.Cause(bound) }
 	s.release = func() { stop(); cancel() }
 }
@@ -282,11 +283,13 @@ func (s *stream) Route(header *socket.Header, payload []byte) {
 	}
 }
 
-// Close ends the stream and its connection.
+// Close ends the stream and its connection. go-libvirt's Disconnect (socket/socket.go) does not close a
+// connection whose other end has gone.
 func (s *stream) Close() {
 	s.closing.Do(func() {
 		s.release()
 		close(s.closed)
+		_ = s.conn.Close()
 		_ = s.socket.Disconnect()
 	})
 }
