@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,6 +18,7 @@ import (
 // such as warnings.
 type core struct {
 	t        *testing.T
+	ctx      context.Context // what a Ctrl-C ends
 	server   tfprotov6.ProviderServer
 	kind     string
 	schema   *tfprotov6.Schema
@@ -27,6 +29,19 @@ type core struct {
 }
 
 func newCore(t *testing.T, on host, kind string) *core {
+	t.Helper()
+	c := &core{t: t, kind: kind}
+	c.run(t.Context(), newRun(t, on))
+	return c
+}
+
+// run is a provider as a CLI starts it, for all of its resources.
+type run struct {
+	server  tfprotov6.ProviderServer
+	schemas map[string]*tfprotov6.Schema
+}
+
+func newRun(t *testing.T, on host) run {
 	t.Helper()
 	server, err := providerserver.NewProtocol6WithError(newWith("test", func(string) (host, error) { return on, nil })())()
 	if err != nil {
@@ -44,9 +59,15 @@ func newCore(t *testing.T, on host, kind string) *core {
 	if err != nil || len(configured.Diagnostics) > 0 {
 		t.Fatal(err, configured.Diagnostics)
 	}
-	c := &core{t: t, server: server, kind: kind, schema: schemas.ResourceSchemas[kind]}
-	c.state = c.none()
-	return c
+	return run{server, schemas.ResourceSchemas}
+}
+
+// run has what follows done in a run, until the context ends.
+func (c *core) run(ctx context.Context, in run) {
+	c.ctx, c.server, c.schema = ctx, in.server, in.schemas[c.kind]
+	if c.state.Type() == nil {
+		c.state = c.none()
+	}
 }
 
 // none is the state of a resource that is not there.
@@ -108,7 +129,7 @@ func (c *core) planRefreshed(config string) planned {
 func (c *core) planFrom(prior tftypes.Value, private []byte, config string) planned {
 	c.t.Helper()
 	plan := planned{config: c.value(&tfprotov6.DynamicValue{JSON: []byte(config)})}
-	valid, err := c.server.ValidateResourceConfig(c.t.Context(), &tfprotov6.ValidateResourceConfigRequest{TypeName: c.kind, Config: dynamic(c.t, plan.config)})
+	valid, err := c.server.ValidateResourceConfig(c.ctx, &tfprotov6.ValidateResourceConfigRequest{TypeName: c.kind, Config: dynamic(c.t, plan.config)})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -116,7 +137,7 @@ func (c *core) planFrom(prior tftypes.Value, private []byte, config string) plan
 	if plan.problems.hasError() {
 		return plan
 	}
-	plan.PlanResourceChangeResponse, err = c.server.PlanResourceChange(c.t.Context(), &tfprotov6.PlanResourceChangeRequest{
+	plan.PlanResourceChangeResponse, err = c.server.PlanResourceChange(c.ctx, &tfprotov6.PlanResourceChangeRequest{
 		TypeName: c.kind, PriorState: dynamic(c.t, prior), PriorPrivate: private, PriorIdentity: c.identity,
 		Config: dynamic(c.t, plan.config), ProposedNewState: dynamic(c.t, proposed(c.t, c.schema.Block.Attributes, prior, plan.config)),
 	})
@@ -182,7 +203,7 @@ func (c *core) destroy() problems {
 
 func (c *core) change(to, config tftypes.Value, private []byte, identity *tfprotov6.ResourceIdentityData) problems {
 	c.t.Helper()
-	resp, err := c.server.ApplyResourceChange(c.t.Context(), &tfprotov6.ApplyResourceChangeRequest{
+	resp, err := c.server.ApplyResourceChange(c.ctx, &tfprotov6.ApplyResourceChangeRequest{
 		TypeName: c.kind, PriorState: dynamic(c.t, c.state), PlannedState: dynamic(c.t, to), Config: dynamic(c.t, config),
 		PlannedPrivate: private, PlannedIdentity: identity,
 	})
@@ -202,7 +223,7 @@ func (c *core) refresh() problems {
 	if c.state.IsNull() {
 		return nil
 	}
-	resp, err := c.server.ReadResource(c.t.Context(), &tfprotov6.ReadResourceRequest{
+	resp, err := c.server.ReadResource(c.ctx, &tfprotov6.ReadResourceRequest{
 		TypeName: c.kind, CurrentState: dynamic(c.t, c.state), Private: c.private, CurrentIdentity: c.identity,
 	})
 	if err != nil {
@@ -217,7 +238,7 @@ func (c *core) refresh() problems {
 // imports takes over the resource of an id.
 func (c *core) imports(id string) {
 	c.t.Helper()
-	resp, err := c.server.ImportResourceState(c.t.Context(), &tfprotov6.ImportResourceStateRequest{TypeName: c.kind, ID: id})
+	resp, err := c.server.ImportResourceState(c.ctx, &tfprotov6.ImportResourceStateRequest{TypeName: c.kind, ID: id})
 	if err != nil || len(resp.Diagnostics) > 0 {
 		c.t.Fatal(err, problems(resp.Diagnostics))
 	}
