@@ -196,7 +196,7 @@ func (c *core) mustBeDone(config string) {
 
 func (c *core) destroy() problems {
 	c.t.Helper()
-	problems := c.change(c.none(), c.none(), c.private, nil)
+	problems := c.change(c.none(), c.none(), c.private, c.identity)
 	c.tainted = c.tainted && !c.state.IsNull()
 	return problems
 }

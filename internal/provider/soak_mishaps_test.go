@@ -28,7 +28,7 @@ const (
 
 // anyMishap is one of a step. Those that take long are rare.
 func (s *soak) anyMishap(step string) mishap {
-	kinds := []string{cutOnce, cutOnce, cutOnce, cutForGood, killed, killed, slow, refusedCall, refusedCall, refusedCall, interrupted, interrupted}
+	kinds := []string{cutOnce, cutOnce, cutOnce, cutOnce, cutForGood, killed, killed, slow, refusedCall, refusedCall, refusedCall, interrupted, interrupted}
 	return mishap{kinds[s.random.IntN(len(kinds))], s.random.IntN(s.packets[step])}
 }
 

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 )
 
 // soaked is an object that a soak makes, changes and destroys.
@@ -38,11 +41,11 @@ var (
 // objects are those of a cycle. Some cycles have a guest that runs, and a network that serves it.
 func (s *soak) objects() [][]*soaked {
 	s.Helper()
-	runs := s.random.IntN(10) == 0
+	runs, live := s.random.IntN(10) == 0, s.random.IntN(5) == 0
 	format := []string{"raw", "qcow2"}[s.random.IntN(2)]
 	return [][]*soaked{
 		{s.root(), s.volume(format)},
-		{s.image(), s.config(), s.network()},
+		{s.image(), s.config(), s.network(live)},
 		{s.guest(runs)},
 	}
 }
@@ -79,11 +82,22 @@ func (s *soak) config() *soaked {
 	})
 }
 
-func (s *soak) network() *soaked {
-	ends := [2]string{"192.168.77.20", "192.168.77.30"}
-	configs := versions(`{"name": "soak", "mode": "isolated", "tftp_root": "/srv/soak",
-		"ipv4": {"address": "192.168.77.1/24", "dhcp": {"ranges": [{"start": "192.168.77.10", "end": %q}]}}}`, ends[0], ends[1])
+// network is one that serves the root. What takes libvirt long, a change while it runs, is rare.
+func (s *soak) network(live bool) *soaked {
+	ends, autostarts := [2]string{"192.168.77.20", "192.168.77.20"}, [2]bool{true, false}
+	if live {
+		ends, autostarts = [2]string{"192.168.77.20", "192.168.77.30"}, [2]bool{true, true}
+	}
+	var configs [2]string
+	for version := range configs {
+		configs[version] = fmt.Sprintf(`{"name": "soak", "mode": "isolated", "tftp_root": "/srv/soak", "autostart": %t,
+			"ipv4": {"address": "192.168.77.1/24", "dhcp": {"ranges": [{"start": "192.168.77.10", "end": %q}]}}}`, autostarts[version], ends[version])
+	}
 	return s.object("network", "soak", configs, func(version int) error {
+		_, err := os.Lstat(filepath.Join(lab.Shared(s.T).Dir, "etc/qemu/networks/autostart/soak.xml"))
+		if (err == nil) != autostarts[version] {
+			return fmt.Errorf("whether it starts with the host: %w", err)
+		}
 		return errors.Join(virshPrints(s.T, "net-dumpxml soak", ends[version])(nil), virshPrints(s.T, "net-dumpxml soak --inactive", ends[version])(nil))
 	})
 }
@@ -101,13 +115,14 @@ func (s *soak) volume(format string) *soaked {
 	})
 }
 
-// guest is one that is only defined, or one that runs its firmware, which waits for a server.
+// guest is one that is only defined, or one that runs its firmware, which waits for a server behind a link
+// that is down.
 func (s *soak) guest(runs bool) *soaked {
 	more, state := `"running": false`, "shut off"
 	if runs {
 		more, state = `"boot": ["network"], "shutdown_timeout": "1s", "boot_check": {"expect": ["Network boot device detected"]}`, "running"
 	}
-	configs := versions(`{"name": "soak", "memory": "%dMiB", "disks": [{"volume": "acc/soak"}], "interfaces": [{"network": "soak"}], `+more+`}`, 256, 320)
+	configs := versions(`{"name": "soak", "memory": "%dMiB", "disks": [{"volume": "acc/soak"}], "interfaces": [{"network": "soak", "link": "down"}], `+more+`}`, 256, 320)
 	return s.object("domain", "soak", configs, func(version int) error {
 		memory := fmt.Sprintf("<memory unit='KiB'>%d</memory>", (256+64*version)<<10)
 		return errors.Join(virshPrints(s.T, "dumpxml soak", memory)(nil), virshPrints(s.T, "domstate soak", state)(nil))
