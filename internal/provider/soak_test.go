@@ -27,16 +27,17 @@ import (
 // place of the random one.
 const (
 	fixedSoakSeed = 390
-	soakCycles    = 5
+	soakCycles    = 4
 )
 
-// TestAccSoak applies, changes and destroys again and again, while mishaps of random kinds befall the way
+// TestSoak applies, changes and destroys again and again, while mishaps of random kinds befall the way
 // to libvirtd at random moments. After each of them an apply or a destroy without one mends everything,
 // after each destroy nothing is left, and nothing piles up in the process. A seed says which mishaps there
-// are, and when; what goes on side by side at that moment is the machine's to say.
-func TestAccSoak(t *testing.T) {
+// are, and when; what goes on side by side at that moment is the machine's to say. It needs no CLI, so it runs
+// once for both.
+func TestSoak(t *testing.T) {
 	if os.Getenv(resource.EnvTfAcc) == "" {
-		t.Skipf("acceptance tests run only with %s set", resource.EnvTfAcc)
+		t.Skipf("it needs a host, and runs only with %s set", resource.EnvTfAcc)
 	}
 	cycles := soakNumber(t, "NETBOOT_SOAK_CYCLES", soakCycles)
 	t.Run("fixed seed", func(t *testing.T) { newSoak(t, fixedSoakSeed).run(cycles) })
@@ -129,8 +130,11 @@ func (s *soak) step(name string, m mishap, do func() problems) {
 	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()
 	calm := s.befalls(m, cancel)
+	begin := time.Now()
 	found := s.during(ctx, do)
+	took := time.Since(begin)
 	packets, struck := calm()
+	s.Logf("%s (%v) took %v, and to calm down %v", name, m, took.Round(time.Millisecond), (time.Since(begin) - took).Round(time.Millisecond))
 	if m.kind == "" {
 		s.packets[name] = packets
 	}
