@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
@@ -35,6 +36,18 @@ func (s *soak) anyMishap(step string) mishap {
 // losesAnswers tells whether a call may have been done without an answer.
 func (m mishap) losesAnswers() bool {
 	return m.kind == cutOnce || m.kind == cutForGood || m.kind == killed
+}
+
+// names tells whether a text says that this happened, and to which host.
+func (s *soak) names(m mishap, text string) bool {
+	switch m.kind {
+	case interrupted:
+		return strings.Contains(text, "The run was interrupted")
+	case refusedCall:
+		return strings.Contains(text, lab.RefusedText)
+	default:
+		return strings.Contains(text, "libvirt at "+s.wire.URI)
+	}
 }
 
 // befalls arms a mishap. Calm ends it, and says how many packets there were, and whether it came to pass.
