@@ -110,14 +110,14 @@ func (s *soak) run(cycles uint64) {
 }
 
 // cycle makes all, changes it, and destroys it.
-func (s *soak) cycle(any func(step string) mishap) {
+func (s *soak) cycle(befalls func(step string) mishap) {
 	s.Helper()
 	s.stages = s.objects()
 	for version, step := range []string{"apply", "change"} {
-		s.step(step, any(step), func() problems { return s.apply(version) })
+		s.step(step, befalls(step), func() problems { return s.apply(version) })
 		s.isTrue(version)
 	}
-	s.step("destroy", any("destroy"), s.destroy)
+	s.step("destroy", befalls("destroy"), s.destroy)
 	if after := inventory(s.T); after != s.before {
 		s.Errorf("left on the host after destroy:\n%s\nbefore it was:\n%s", after, s.before)
 	}
