@@ -73,7 +73,7 @@ func (c Client) download(ctx context.Context, u *url.URL) *download {
 	if c.Idle == 0 {
 		c.Idle = 30 * time.Second
 	}
-	return &download{client: c, ctx: ctx, url: u, source: u.Redacted(), end: -1, version: version{size: -1}}
+	return &download{client: c, ctx: ctx, url: u, source: shownURL(u), end: -1, version: version{size: -1}}
 }
 
 // stream undoes a Content-Encoding that the server applied although it was asked not to.

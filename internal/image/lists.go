@@ -264,10 +264,10 @@ func (l location) below(list location) (string, bool) {
 	return rest, found && l.host == list.host
 }
 
-// shown is a source as messages may show it: without a password.
+// shown is a source as messages may show it.
 func shown(source string) string {
-	if u, err := url.Parse(source); err == nil && u.User != nil {
-		return u.Redacted()
+	if u, err := url.Parse(source); err == nil && u.Host != "" {
+		return shownURL(u)
 	}
 	return source
 }

@@ -35,7 +35,7 @@ type Client struct {
 // read so far is not the whole of it.
 type Stream struct {
 	io.ReadCloser
-	Source string // as messages may show it: without a password
+	Source string // as messages may show it: without a password and a query
 	Size   int64  // in bytes, -1 when the server does not tell
 }
 
@@ -67,21 +67,21 @@ func parseSource(source string) (path string, u *url.URL, err error) {
 	}
 	u, err = url.Parse(source)
 	if err != nil {
-		return "", nil, fmt.Errorf("source is not a valid URL: %w", withoutURL(err))
+		return "", nil, fmt.Errorf("source is not a valid URL: %w", withoutPassword(source, withoutURL(err)))
 	}
 	switch u.Scheme {
 	case "http", "https":
 		if u.Host == "" {
-			return "", nil, fmt.Errorf("source %q names no server", u.Redacted())
+			return "", nil, fmt.Errorf("source %q names no server", shownURL(u))
 		}
 		return "", u, nil
 	case "file":
 		if u.Host != "" && u.Host != "localhost" {
-			return "", nil, fmt.Errorf("source %q names the host %q: a file URL has three slashes, as in file:///srv/kernel", source, u.Host)
+			return "", nil, fmt.Errorf("source %q names the host %q: a file URL has three slashes, as in file:///srv/kernel", shownURL(u), u.Host)
 		}
 		return u.Path, nil, nil
 	}
-	return "", nil, fmt.Errorf("source %q has the scheme %q: use http, https, file or a local path", u.Redacted(), scheme)
+	return "", nil, fmt.Errorf("source %q has the scheme %q: use http, https, file or a local path", shownURL(u), scheme)
 }
 
 func openLocal(path string) (*os.File, fs.FileInfo, error) {
@@ -113,6 +113,24 @@ func localError(path string, err error) error {
 		err = cause.Err
 	}
 	return fmt.Errorf("unable to read %q on the machine that runs Terraform (not on the libvirt host): %w", path, err)
+}
+
+// shownURL is a URL as messages may show it: without a password, and without its query, where tokens are.
+func shownURL(u *url.URL) string {
+	shown := *u
+	if u.RawQuery != "" {
+		shown.RawQuery = "…"
+	}
+	return shown.Redacted()
+}
+
+// withoutPassword replaces a complaint about a URL that may quote a piece of a password: one with a slash
+// ends the host's name for net/url, and what is before it is a port.
+func withoutPassword(source string, err error) error {
+	if strings.Contains(source, "@") {
+		return errors.New("special characters of a user's name and password are written as % and two digits")
+	}
+	return err
 }
 
 // withoutURL drops the URL that net/http and net/url put before a cause: callers name it themselves,

@@ -54,10 +54,11 @@ func (c Client) openRemote(ctx context.Context, u *url.URL) (*remoteFile, error)
 	return f, nil
 }
 
-// finalURL is what the request was redirected to. The credentials go on to the same server only.
+// finalURL is what the request was redirected to. The credentials go on to the same server only, and never
+// from https to http.
 func (d *download) finalURL() *url.URL {
 	final := *d.answered
-	if final.User == nil && final.Host == d.url.Host {
+	if final.User == nil && final.Host == d.url.Host && final.Scheme == d.url.Scheme {
 		final.User = d.url.User
 	}
 	return &final

@@ -35,9 +35,9 @@ type transport struct {
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if proxy, err := t.proxy(req); err != nil {
-		return nil, err
+		return nil, errors.New("HTTP_PROXY or HTTPS_PROXY is no valid URL") // which may have a password
 	} else if proxy != nil {
-		return t.proxied.RoundTrip(req)
+		return checkRedirect(t.proxied.RoundTrip(req))
 	}
 	conn, err := t.dial(req.Context(), req.URL)
 	if err != nil {
@@ -48,7 +48,19 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		bound.Close()
 	}
-	return resp, err
+	return checkRedirect(resp, err)
+}
+
+// checkRedirect refuses a redirect to what is no URL, which net/http would quote, with a token in it.
+func checkRedirect(resp *http.Response, err error) (*http.Response, error) {
+	if err != nil {
+		return nil, err
+	}
+	if _, err := url.Parse(resp.Header.Get("Location")); err != nil {
+		resp.Body.Close()
+		return nil, errors.New("the server redirects to what is no URL")
+	}
+	return resp, nil
 }
 
 func (t *transport) dial(ctx context.Context, u *url.URL) (net.Conn, error) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
@@ -18,7 +19,7 @@ import (
 // such as warnings.
 type core struct {
 	t        *testing.T
-	ctx      context.Context // what a Ctrl-C ends
+	ctx      context.Context
 	server   tfprotov6.ProviderServer
 	kind     string
 	schema   *tfprotov6.Schema
@@ -43,22 +44,7 @@ type run struct {
 
 func newRun(t *testing.T, on host) run {
 	t.Helper()
-	server, err := providerserver.NewProtocol6WithError(newWith("test", func(string) (host, error) { return on, nil })())()
-	if err != nil {
-		t.Fatal(err)
-	}
-	schemas, err := server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	settings, err := (&tfprotov6.DynamicValue{JSON: []byte(`{"uri": "memory:///"}`)}).Unmarshal(schemas.Provider.ValueType())
-	if err != nil {
-		t.Fatal(err)
-	}
-	configured, err := server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{Config: dynamic(t, settings)})
-	if err != nil || len(configured.Diagnostics) > 0 {
-		t.Fatal(err, configured.Diagnostics)
-	}
+	server, schemas := configuredServer(t, on, `{"uri": "memory:///"}`)
 	return run{server, schemas.ResourceSchemas}
 }
 
@@ -68,6 +54,49 @@ func (c *core) run(ctx context.Context, in run) {
 	if c.state.Type() == nil {
 		c.state = c.none()
 	}
+}
+
+// configuredServer is the provider with its settings; all of its hosts are one.
+func configuredServer(t *testing.T, on host, settings string) (tfprotov6.ProviderServer, *tfprotov6.GetProviderSchemaResponse) {
+	t.Helper()
+	server, schemas := unconfiguredServer(t, newWith("test", func(string) (host, error) { return on, nil }))
+	if said := configure(t, server, schemas, settings); len(said) > 0 {
+		t.Fatal(said)
+	}
+	return server, schemas
+}
+
+func unconfiguredServer(t *testing.T, provider func() provider.Provider) (tfprotov6.ProviderServer, *tfprotov6.GetProviderSchemaResponse) {
+	t.Helper()
+	server, err := providerserver.NewProtocol6WithError(provider())()
+	if err != nil {
+		t.Fatal(err)
+	}
+	schemas, err := server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server, schemas
+}
+
+// configure gives a provider its settings, which are written in JSON.
+func configure(t *testing.T, server tfprotov6.ProviderServer, schemas *tfprotov6.GetProviderSchemaResponse, settings string) problems {
+	t.Helper()
+	configured, err := server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{Config: dynamicOf(t, schemas.Provider, settings)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return configured.Diagnostics
+}
+
+// dynamicOf is a configuration that is written in JSON.
+func dynamicOf(t *testing.T, schema *tfprotov6.Schema, config string) *tfprotov6.DynamicValue {
+	t.Helper()
+	value, err := (&tfprotov6.DynamicValue{JSON: []byte(config)}).Unmarshal(schema.ValueType())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dynamic(t, value)
 }
 
 // none is the state of a resource that is not there.
@@ -129,7 +158,10 @@ func (c *core) planRefreshed(config string) planned {
 func (c *core) planFrom(prior tftypes.Value, private []byte, config string) planned {
 	c.t.Helper()
 	plan := planned{config: c.value(&tfprotov6.DynamicValue{JSON: []byte(config)})}
-	valid, err := c.server.ValidateResourceConfig(c.ctx, &tfprotov6.ValidateResourceConfigRequest{TypeName: c.kind, Config: dynamic(c.t, plan.config)})
+	valid, err := c.server.ValidateResourceConfig(c.ctx, &tfprotov6.ValidateResourceConfigRequest{
+		TypeName: c.kind, Config: dynamic(c.t, plan.config),
+		ClientCapabilities: &tfprotov6.ValidateResourceConfigClientCapabilities{WriteOnlyAttributesAllowed: true},
+	})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -57,15 +58,32 @@ func within(at path.Path, err error) error {
 	return fmt.Errorf("in %s: %w", at, err)
 }
 
-// sentence is an error as a sentence: libraries begin in lower case and end without a full stop.
+// sentence is an error as a sentence: libraries begin in lower case and end without a full stop. What
+// others put into it, such as a web server or an image, is plain text on a terminal.
 func sentence(err error) string {
-	text := strings.TrimSpace(err.Error())
+	text := strings.TrimSpace(printable(err.Error()))
 	first, size := utf8.DecodeRuneInString(text)
 	text = string(unicode.ToUpper(first)) + text[size:]
 	if !strings.HasSuffix(text, ".") && !strings.Contains(text, "\n") {
 		text += "."
 	}
 	return text
+}
+
+// printable is a text with what a terminal would obey, or not show, written as Go writes it: \x1b, \u202e.
+func printable(text string) string {
+	var plain strings.Builder
+	for _, r := range text {
+		switch {
+		case r == '\n' || unicode.IsPrint(r):
+			plain.WriteRune(r)
+		case r == '\t':
+			plain.WriteByte(' ')
+		default:
+			plain.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return plain.String()
 }
 
 // isNotFound tells whether the host answered that there is no such object.

@@ -20,6 +20,7 @@ func TestSentence(t *testing.T) {
 		" blanks around\n":    "Blanks around.",
 		"élan":                "Élan.",
 		"two lines:\n  | end": "Two lines:\n  | end",
+		"esc\x1b[2J, C1\u009b, tab\t, turned\u202e, \xff": `Esc\x1b[2J, C1\u009b, tab , turned\u202e, ` + "\ufffd.",
 	} {
 		if got := sentence(errors.New(text)); got != want {
 			t.Errorf("sentence(%q) = %q, want %q", text, got, want)

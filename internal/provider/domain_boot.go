@@ -116,6 +116,7 @@ func (m *domainModel) fromNote(ctx context.Context, text string, diags *diag.Dia
 		diags.Append(problems...)
 	}
 	if n.BootResult != nil {
+		n.BootResult.ConsoleTail = printable(n.BootResult.ConsoleTail) // who writes notes on the host writes into a plan
 		m.BootResult, problems = types.ObjectValueFrom(ctx, bootResultTypes, n.BootResult)
 		diags.Append(problems...)
 	}

@@ -66,7 +66,7 @@ func diskAttributes() map[string]schema.Attribute {
 		"serial": schema.StringAttribute{
 			MarkdownDescription: "Serial number that the guest sees.",
 			Optional:            true,
-			Validators:          []validator.String{stringvalidator.LengthBetween(1, 20)},
+			Validators:          []validator.String{serial},
 		},
 		"readonly": schema.BoolAttribute{
 			MarkdownDescription: "Whether the guest can only read it. Default: `false`.",
@@ -146,8 +146,12 @@ func (r *domainResource) fromDisks(ctx context.Context, m *domainModel, d virt.D
 			types.StringValue(id), types.StringValue(disk.Bus), optional(disk.Serial), types.BoolValue(disk.ReadOnly),
 			optional(disk.Cache), optional(disk.Discard), optional(disk.IO), types.BoolValue(!disk.NoBoot),
 		}
-		at := slices.IndexFunc(before, func(b diskModel) bool { return b.Volume.ValueString() == id })
-		if at >= 0 && !slices.Contains(d.Boot, virt.BootDisk) {
+		at := slices.IndexFunc(before, func(b diskModel) bool { return m.local(b.Volume) == m.local(disks[i].Volume) })
+		if at < 0 {
+			continue
+		}
+		disks[i].Volume = before[at].Volume // with the host's name or without
+		if !slices.Contains(d.Boot, virt.BootDisk) {
 			disks[i].Boot = before[at].Boot
 		}
 	}
@@ -159,8 +163,10 @@ func (r *domainResource) fromDisks(ctx context.Context, m *domainModel, d virt.D
 // those that stay do not change.
 func changeOfDisks(ctx context.Context, plan, state domainModel) change {
 	return changeOfDevices(ctx, state.Disks, plan.Disks, func(from, to diskModel) (same bool, how change) {
+		other := plan.local(from.Volume) != plan.local(to.Volume)
+		from.Volume = to.Volume // with the host's name or without
 		switch {
-		case !from.Volume.Equal(to.Volume):
+		case other:
 			return false, 0
 		case from == to:
 			return true, unchanged

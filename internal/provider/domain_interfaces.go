@@ -50,10 +50,12 @@ func interfaceAttributes() map[string]schema.Attribute {
 		"network": schema.StringAttribute{
 			MarkdownDescription: "Name of the libvirt network that it is on.",
 			Optional:            true,
+			Validators:          []validator.String{objectName},
 		},
 		"bridge": schema.StringAttribute{
 			MarkdownDescription: "Name of the host's bridge that it is on, instead of a network.",
 			Optional:            true,
+			Validators:          []validator.String{stringvalidator.LengthBetween(1, 15), objectName},
 		},
 		"mac": schema.StringAttribute{
 			MarkdownDescription: "MAC address. Default: one that follows from the domain's name, known at plan and always the same.",
@@ -66,6 +68,7 @@ func interfaceAttributes() map[string]schema.Attribute {
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString("virtio"),
+			Validators:          []validator.String{qemuName},
 		},
 		"mtu": schema.Int64Attribute{
 			MarkdownDescription: "MTU that the guest is told. Default: the network's.",

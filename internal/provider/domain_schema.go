@@ -40,12 +40,14 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 				Default:             stringdefault.StaticString(archS390X),
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
+				Validators:          []validator.String{qemuName},
 			},
 			"machine": schema.StringAttribute{
 				MarkdownDescription: "QEMU's machine type. Default: the host's newest for the architecture, `s390-ccw-virtio-…`, which the guest keeps.",
 				Optional:            true,
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+				Validators:          []validator.String{qemuName},
 			},
 			"accelerator": schema.StringAttribute{
 				MarkdownDescription: "`kvm`, `tcg` (emulation) or `auto`: KVM where the host has it for the architecture. Default: `auto`.",
@@ -59,6 +61,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Optional:            true,
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+				Validators:          []validator.String{qemuName},
 			},
 			"cpu_topology": schema.SingleNestedAttribute{
 				MarkdownDescription: "How the virtual CPUs are made up; together they are `max_vcpus`. Default: one socket for each.",

@@ -72,9 +72,9 @@ func (m domainModel) validateConsoles(ctx context.Context, diags *diag.Diagnosti
 		onlyS390X := kind == "sclp" || kind == "sclplm"
 		switch at := path.Root("consoles").AtListIndex(i); {
 		case kind != "virtio" && onlyS390X != m.isS390X():
-			diags.AddAttributeError(at, "Invalid console", fmt.Sprintf("A guest of this architecture has no console of the type %s.", kind))
+			diags.AddAttributeError(at, "Invalid console", fmt.Sprintf("A guest of this architecture has no console of the type %q.", kind))
 		case kind != "virtio" && slices.Index(consoles, kind) < i:
-			diags.AddAttributeError(at, "Invalid console", fmt.Sprintf("A guest has only one console of the type %s.", kind))
+			diags.AddAttributeError(at, "Invalid console", fmt.Sprintf("A guest has only one console of the type %q.", kind))
 		case i == 0 && kind == "virtio" && !m.isS390X():
 			diags.AddAttributeError(at, "Invalid console", "The first console of a guest of this architecture is of the type serial.")
 		}
@@ -134,7 +134,7 @@ func (m domainModel) validateDisks(ctx context.Context, diags *diag.Diagnostics)
 		at := path.Root("disks").AtListIndex(i)
 		same := func(o diskModel) bool { return o.Volume.Equal(disk.Volume) }
 		if disk.Volume.ValueString() != "" && slices.IndexFunc(disks, same) < i {
-			diags.AddAttributeError(at.AtName("volume"), "Invalid disk", fmt.Sprintf("Another disk of this guest is the volume %s.", disk.Volume.ValueString()))
+			diags.AddAttributeError(at.AtName("volume"), "Invalid disk", fmt.Sprintf("Another disk of this guest is the volume %q.", disk.Volume.ValueString()))
 		}
 		// "io='native' needs either no disk cache or directsync cache mode" (libvirt)
 		if cache := disk.Cache.ValueString(); disk.IO.ValueString() == "native" && !disk.Cache.IsUnknown() && cache != "none" && cache != "directsync" {
@@ -152,7 +152,7 @@ func (m domainModel) validateInterfaces(ctx context.Context, diags *diag.Diagnos
 	for i, nic := range interfaces {
 		same := func(o interfaceModel) bool { return sameMAC(o.MAC, nic.MAC) }
 		if nic.MAC.ValueString() != "" && slices.IndexFunc(interfaces, same) < i {
-			diags.AddAttributeError(path.Root("interfaces").AtListIndex(i).AtName("mac"), "Invalid interface", fmt.Sprintf("Another interface of this guest has the MAC address %s.", nic.MAC.ValueString()))
+			diags.AddAttributeError(path.Root("interfaces").AtListIndex(i).AtName("mac"), "Invalid interface", fmt.Sprintf("Another interface of this guest has the MAC address %q.", nic.MAC.ValueString()))
 		}
 		if !nic.Network.IsUnknown() && !nic.Bridge.IsUnknown() && nic.Network.IsNull() == nic.Bridge.IsNull() {
 			diags.AddAttributeError(path.Root("interfaces").AtListIndex(i), "Invalid interface", "An interface is on a libvirt network or on a bridge of the host: set one of network and bridge.")

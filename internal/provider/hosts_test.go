@@ -256,3 +256,23 @@ resource "netboot_network" "other" {
 			`resource "terraform_data" "later" { input = "qemu:///system" }`+fmt.Sprintf(volume, "null"), resource.TestStep{ExpectError: says(texts...)})
 	}
 }
+
+// TestLifecycleVolumeOfHost holds that a volume may be written with its host's name or without, and that a
+// guest does not notice the change from one to the other.
+func TestLifecycleVolumeOfHost(t *testing.T) {
+	h := newGuestHost(t)
+	server, schemas := configuredServer(t, h, `{"hosts": {"far": {"uri": "memory:///"}}}`)
+	of := func(kind string) *core {
+		c := &core{t: t, ctx: t.Context(), server: server, kind: kind, schema: schemas.ResourceSchemas[kind]}
+		c.state = c.none()
+		return c
+	}
+	of("netboot_volume").must(`{"host": "far", "name": "overlay", "backing": {"volume": "default/disk"}}`)
+	guest := of("netboot_domain")
+	for _, volume := range []string{"default/disk", "far:default/disk", "default/disk"} {
+		guest.must(fmt.Sprintf(`{"host": "far", "name": "guest", "memory": "512MiB", "boot": ["disk"], "disks": [{"volume": %q}]}`, volume))
+	}
+	if starts := h.Calls("BootDomain") + h.Calls("StartDomain"); starts != 1 || len(runningGuest(t, h).Disks) != 1 {
+		t.Errorf("the guest was started %d times, and has %+v", starts, runningGuest(t, h).Disks)
+	}
+}

@@ -67,7 +67,7 @@ func (m injectModel) file(path string) (initrd.File, error) {
 		return initrd.File{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return initrd.File{}, fmt.Errorf("%s is not a regular file", source)
+		return initrd.File{}, fmt.Errorf("%q is not a regular file", source)
 	}
 	file.Size = info.Size()
 	file.Open = func() (io.ReadCloser, error) { return os.Open(source) }

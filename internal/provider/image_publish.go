@@ -50,9 +50,12 @@ func (p publishedFiles) names() []string {
 }
 
 // without are the names that are in p and not in other.
-func (p publishedFiles) without(other publishedFiles) []string {
-	kept := other.names()
-	return slices.DeleteFunc(p.names(), func(name string) bool { return slices.Contains(kept, name) })
+func (p publishedFiles) without(other publishedFiles) []string { return other.lacks(p.names()) }
+
+// lacks are those of the names that are not in p.
+func (p publishedFiles) lacks(names []string) []string {
+	there := p.names()
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(there, name) })
 }
 
 func (r *imageResource) directory(m imageModel) tftproot.Directory {
@@ -61,12 +64,17 @@ func (r *imageResource) directory(m imageModel) tftproot.Directory {
 
 // sources are where the image's files come from. Only an apply reads lists, and so needs the key.
 func (m imageModel) sources(ctx context.Context, diags *diag.Diagnostics) sources {
-	return sources{Client: trust(ctx, m.TLS, diags), arch: m.Arch.ValueString()}
+	from := sources{Client: trust(ctx, m.TLS, diags), arch: m.Arch.ValueString()}
+	if !m.INS.IsUnknown() {
+		from.ins = as[insModel](ctx, m.INS, diags)
+	}
+	return from
 }
 
 // publish publishes the files of an image side by side and fills in what became known. Those that
 // are on the host as planned, by prior, are left alone. When one fails, those that were new with
-// this call are removed again; before are those that were there.
+// this call are removed again, and what is on the host are those that were there, before, and what could
+// not be removed.
 func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, before publishedFiles, verb string, diags *diag.Diagnostics) publishedFiles {
 	from := m.sources(ctx, diags)
 	from.Together = r.downloads
@@ -98,7 +106,9 @@ func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, befor
 					fail(diags, faultyAttribute(kind, err), verb, m.subject(), err)
 				}
 				cancel()
-				return
+				if now.Name == "" {
+					return
+				}
 			}
 			published[kind] = &now
 			file.setPresent(&now.File)
@@ -109,9 +119,11 @@ func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, befor
 	all.Wait()
 	r.noteImage(ctx, *m, diags)
 	if diags.HasError() {
-		if err := r.remove(context.WithoutCancel(ctx), *m, published.without(before)); err != nil {
-			fail(diags, path.Empty(), "clean up after", m.subject(), err)
+		err := r.remove(context.WithoutCancel(ctx), *m, published.without(before))
+		if err == nil {
+			return before
 		}
+		fail(diags, path.Empty(), "clean up after", m.subject(), err)
 	}
 	return published
 }

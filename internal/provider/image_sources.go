@@ -37,6 +37,7 @@ type sources struct {
 	image.Client
 	signing *image.Signing // nil where lists need no signature
 	arch    string         // of the kernel
+	ins     *insModel      // that names the files; nil where the user does
 }
 
 // check looks at the first bytes of a file before any of it reaches the host.
@@ -91,7 +92,11 @@ func readKeys(ctx context.Context, client image.Client, key string) (image.KeyRi
 
 // checksum is what the description of a file promises of its source.
 func (s sources) checksum(ctx context.Context, f bootFileModel) (image.Checksum, error) {
-	sum, err := s.Checksum(ctx, f.Checksum.ValueString(), f.Source.ValueString(), s.signing)
+	reference := f.Checksum.ValueString()
+	if s.ins != nil {
+		reference = s.ins.Checksum.ValueString()
+	}
+	sum, err := s.Checksum(ctx, reference, f.Source.ValueString(), s.signing)
 	if err != nil {
 		return image.Checksum{}, checksumError{err}
 	}
@@ -109,7 +114,11 @@ func (s sources) manifest(ctx context.Context, ins insModel) (kernel, initrd *bo
 			return nil
 		}
 		file := newBootFile()
-		file.Source, file.ISOPath, file.Checksum = types.StringValue(at.Source), optional(at.ISOPath), ins.Checksum
+		// Where ins is sensitive, the plan shows these all the same.
+		file.Source, file.ISOPath, file.Checksum = types.StringValue(image.WithoutAccess(at.Source)), optional(at.ISOPath), ins.Checksum
+		if !ins.Checksum.IsNull() {
+			file.Checksum = types.StringValue(image.WithoutAccess(ins.Checksum.ValueString()))
+		}
 		return file
 	}
 	return describe(read.Kernel), describe(read.Initrd), read.CommandLine, nil
@@ -137,7 +146,11 @@ func (f bootFileModel) open(ctx context.Context, from sources, kind string) (*co
 	if err != nil {
 		return nil, err
 	}
-	stream, err := from.OpenAt(ctx, image.Location{Source: f.Source.ValueString(), ISOPath: f.ISOPath.ValueString()})
+	at := image.Location{Source: f.Source.ValueString(), ISOPath: f.ISOPath.ValueString()}
+	if from.ins != nil {
+		at.Source = image.WithAccess(at.Source, from.ins.Source.ValueString())
+	}
+	stream, err := from.OpenAt(ctx, at)
 	if err != nil {
 		return nil, sourceError{err}
 	}

@@ -34,7 +34,7 @@ var ipv4Attribute = schema.SingleNestedAttribute{
 				"ranges":       rangesAttribute(iptypes.IPv4AddressType{}),
 				"reservations": reservationsAttribute(byMAC),
 				"bootfile":     optionalText("File that DHCP tells guests to boot, unless a rule in `boot` tells them otherwise. s390x guests need none: without it their firmware looks for a pxelinux configuration."),
-				"next_server":  optionalText("TFTP server that DHCP names, with `bootfile`. Default: the host.", stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("bootfile"))),
+				"next_server":  optionalText("TFTP server that DHCP names, with `bootfile`. Default: the host.", ipv4Address, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("bootfile"))),
 				"boot":         bootAttribute,
 				"lease_time":   leaseTimeAttribute,
 			},
@@ -87,7 +87,7 @@ var dnsAttribute = schema.SingleNestedAttribute{
 				Optional:            true,
 				Validators:          []validator.String{stringvalidator.AtLeastOneOf(path.MatchRelative().AtParent().AtName("domain"))},
 			},
-			"domain": optionalText("Domain whose names the server is asked for. Default: all."),
+			"domain": optionalText("Domain whose names the server is asked for. Default: all.", domainName),
 		}),
 	},
 }

@@ -92,7 +92,11 @@ func validateDHCP(at path.Path, d virt.DHCP, address netip.Prefix, diags *diag.D
 			"libvirt starts no DHCP server that has nothing to hand out, and drops this without a word. Add ranges or reservations, or leave dhcp out.")
 	}
 	for i, r := range d.Ranges {
-		start, end := netip.MustParseAddr(r.Start), netip.MustParseAddr(r.End)
+		start, startErr := netip.ParseAddr(r.Start)
+		end, endErr := netip.ParseAddr(r.End)
+		if startErr != nil || endErr != nil {
+			continue // the framework says so, but only after this
+		}
 		if end.Less(start) || !address.Contains(start) || !address.Contains(end) {
 			diags.AddAttributeError(at.AtName("ranges").AtListIndex(i), "Invalid range",
 				fmt.Sprintf("%s to %s is not a range in %s.", start, end, address.Masked()))
@@ -105,7 +109,7 @@ func validateDHCP(at path.Path, d virt.DHCP, address netip.Prefix, diags *diag.D
 func validateReservations(at path.Path, reservations []virt.Reservation, address netip.Prefix, diags *diag.Diagnostics) {
 	seen := map[string]int{}
 	for i, r := range reservations {
-		if !address.Contains(netip.MustParseAddr(r.IP)) {
+		if ip, err := netip.ParseAddr(r.IP); err == nil && !address.Contains(ip) { // else the framework says so
 			diags.AddAttributeError(at.AtListIndex(i).AtName("ip"), "Invalid reservation",
 				fmt.Sprintf("%s is not in %s.", r.IP, address.Masked()))
 		}
@@ -152,6 +156,8 @@ func validateBoot(ip *virt.IP, rules []dnsmasq.Rule, diags *diag.Diagnostics) {
 // does not bear.
 func checkBootfile(bootfile string) error {
 	switch {
+	case hasInvisible(bootfile):
+		return fmt.Errorf("%q has an invisible character; rename the file", bootfile)
 	case strings.ContainsAny(bootfile, ",\"\\# "):
 		// libvirt src/network/bridge_driver.c networkDnsmasqConfContents(): "dhcp-boot=%s"
 		return fmt.Errorf("%q has a comma, a quote, a backslash, a # or a blank, which libvirt writes as it is into dnsmasq's configuration, where it means something else; rename the file, or use a rule in boot", bootfile)
@@ -212,8 +218,8 @@ func checkDnsmasqOption(value string) error {
 	switch {
 	case value == "":
 		return errors.New("an option cannot be empty")
-	case hasControl(value):
-		return fmt.Errorf("%q has a control character; an option is one line", value)
+	case hasInvisible(value):
+		return fmt.Errorf("%q has an invisible character; an option is one line", value)
 	case dnsmasq.UsesOurTags(value):
 		return fmt.Errorf("%q uses a tag that begins with netboot-, as those do that ipv4.dhcp.boot becomes; use ipv4.dhcp.boot, or another tag", value)
 	default:

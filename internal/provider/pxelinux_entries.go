@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -155,9 +156,15 @@ func (m *pxelinuxConfigModel) fillContent(ctx context.Context, firmware pxelinux
 	return risks
 }
 
-// setContent takes over a text that was found on the host, where it can be anything.
+// setContent takes over a text that was found on the host, where it can be anything. A plan shows texts of
+// several lines as they are, with what a terminal would obey.
 func (m *pxelinuxConfigModel) setContent(ctx context.Context, text string, diags *diag.Diagnostics) {
-	m.Content = types.StringValue(strings.ToValidUTF8(text, "\ufffd"))
+	m.Content = types.StringValue(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) {
+			return unicode.ReplacementChar
+		}
+		return r // of what is not UTF-8 it is the same
+	}, text))
 	m.setEntries(ctx, diags)
 }
 

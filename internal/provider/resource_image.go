@@ -192,7 +192,10 @@ func (r *imageResource) Create(ctx context.Context, req resource.CreateRequest, 
 
 	published := r.publish(ctx, &plan, nil, nil, "create", &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
-		return
+		if len(published) == 0 {
+			return
+		}
+		plan.forgetUnknown(ctx, &resp.Diagnostics) // what is left there is in the state
 	}
 	plan.ID = types.StringValue(plan.id())
 	published.save(ctx, resp.Private, &resp.Diagnostics)
@@ -257,6 +260,7 @@ func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, 
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	before := loadPublishedFiles(ctx, req.Private, &resp.Diagnostics)
+	left := loadLeft(ctx, req.Private, &resp.Diagnostics)
 	r = &imageResource{r.on(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
@@ -266,14 +270,31 @@ func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, 
 
 	now := r.publish(ctx, &plan, &state, before, "update", &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
+		left = append(left, now.without(before)...)
+		savePrivate(ctx, resp.Private, leftKey, &left, &resp.Diagnostics)
 		return
 	}
 	now.save(ctx, resp.Private, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(imageIdentity.set(ctx, resp.Identity, plan.placed, plan.TFTPRoot, plan.Name)...)
-	if err := r.remove(ctx, plan, before.without(now)); err != nil {
-		fail(&resp.Diagnostics, path.Empty(), "remove the old files of", plan.subject(), err)
+	left = now.lacks(append(left, before.names()...))
+	if err := r.remove(ctx, plan, left); err != nil {
+		fail(&resp.Diagnostics, path.Empty(), "remove the old files of", plan.subject(), fmt.Errorf("%w; they go with the next change, or with the image", err))
+	} else {
+		left = nil
 	}
+	savePrivate(ctx, resp.Private, leftKey, &left, &resp.Diagnostics)
+}
+
+// leftKey is for the names of files that could not be removed when their time had come: the next update
+// does, or the destroy.
+const leftKey = "left"
+
+func loadLeft(ctx context.Context, private privateState, diags *diag.Diagnostics) []string {
+	if left := loadPrivate[[]string](ctx, private, leftKey, diags); left != nil {
+		return *left
+	}
+	return nil
 }
 
 func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
@@ -291,6 +312,7 @@ func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 	if len(published) == 0 { // Terraform hands over no private state after terraform taint
 		names = state.names(ctx, &resp.Diagnostics)
 	}
+	names = append(names, loadLeft(ctx, req.Private, &resp.Diagnostics)...)
 	names = slices.DeleteFunc(names, func(name string) bool { return r.claims.has(state.root(), name) })
 	if err := r.remove(ctx, state, names); err != nil {
 		fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
@@ -306,6 +328,22 @@ func (m imageModel) names(ctx context.Context, diags *diag.Diagnostics) []string
 		}
 	}
 	return names
+}
+
+// forgetUnknown empties what a create that failed did not get to know.
+func (m *imageModel) forgetUnknown(ctx context.Context, diags *diag.Diagnostics) {
+	if m.Kernel.IsUnknown() {
+		m.Kernel, m.Initrd = types.ObjectNull(kernelTypes), types.ObjectNull(initrdTypes)
+	}
+	if m.Cmdline.IsUnknown() {
+		m.Cmdline = types.StringNull()
+	}
+	for _, kind := range bootFileKinds {
+		if file := m.file(ctx, kind, diags); file != nil && file.Path.IsUnknown() {
+			file.setPresent(nil)
+			m.setFile(ctx, kind, file, diags)
+		}
+	}
 }
 
 // checkNames refuses one name for both files.

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"crypto/sha512"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -317,5 +319,34 @@ func TestLifecycleImageUnchanged(t *testing.T) {
 	}
 	if plan := c.plan(config); plan.problems.hasError() || plan.state.Equal(c.state) {
 		t.Errorf("the changed source was not found: %v", plan.problems)
+	}
+}
+
+// TestLifecycleImageLeftovers holds that a file which could not be removed, the new one of an update that
+// failed or the old one of another, is not forgotten.
+func TestLifecycleImageLeftovers(t *testing.T) {
+	h := newMemoryHost(t)
+	newCore(t, h, "netboot_tftp_root").must(`{"path": "/srv/boot"}`)
+	config := func(kernel []byte) string {
+		return fmt.Sprintf(`{"tftp_root": "srv-boot", "name": "acc", "kernel": {"source": %q}}`, local(t, kernel))
+	}
+	for _, deletes := range []int{1, 2} { // that work: of what is not there yet, and of the staged file
+		c := newCore(t, h, "netboot_image")
+		c.must(config(oldKernel))
+		h.FailAfter("DeleteVolume", deletes, errors.New("connection lost"))
+		if problems := c.apply(config(newKernel)); !problems.hasError() {
+			t.Error("nobody is told of the file that is left")
+		}
+		h.Fail("DeleteVolume", nil)
+		next := newCore(t, h, "netboot_image") // another run, for what a run has published it does not remove
+		next.state, next.private, next.identity = c.state, c.private, c.identity
+		if problems := next.destroy(); problems.hasError() {
+			t.Errorf("destroy: %v", problems)
+		}
+		names, err := h.VolumeNames(t.Context(), "srv-boot")
+		names = slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, ".part") }) // which the next run removes
+		if err != nil || len(names) > 0 {
+			t.Errorf("%q are left, %v", names, err)
+		}
 	}
 }

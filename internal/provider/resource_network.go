@@ -92,7 +92,7 @@ func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 			"domain": schema.StringAttribute{
 				MarkdownDescription: "DNS domain of the guests.",
 				Optional:            true,
-				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+				Validators:          []validator.String{domainName},
 			},
 			"mtu": schema.Int64Attribute{
 				MarkdownDescription: "MTU of the bridge in bytes. s390x firmware needs at least 1500, and takes no larger packets.",

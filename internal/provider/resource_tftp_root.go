@@ -109,6 +109,11 @@ func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 		plan.Name = types.StringUnknown()
 	default:
 		plan.Name = types.StringValue(defaultRootName(plan.Path.ValueString()))
+		if err := checkObjectName(plan.Name.ValueString()); err != nil {
+			resp.Diagnostics.AddAttributeError(path.Root("path"), "Invalid name",
+				sentence(fmt.Errorf("the root's name would follow from the path, and cannot: %w; set name", err)))
+			return
+		}
 	}
 	plan.ID = plan.qualifiedName(plan.Name)
 	plan.Active = types.BoolValue(true)

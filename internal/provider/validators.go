@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
@@ -45,6 +47,10 @@ var (
 	pattern      = rule{"pattern", checkPattern}
 	hostName     = rule{"name of a host", checkHostName}
 	hostname     = rule{"host name", checkHostname}
+	domainName   = rule{"domain", checkHostname}
+	ipv4Address  = rule{"address", checkIPv4Address}
+	qemuName     = rule{"name", checkQEMUName}
+	serial       = rule{"serial number", checkSerial}
 	duid         = rule{"DUID", checkDUID}
 
 	octalMode    = rule{"mode", checkOctalMode}
@@ -59,7 +65,7 @@ var (
 
 // checkAbsolutePath accepts a path on a Linux host as libvirt keeps it: absolute and clean.
 func checkAbsolutePath(value string) error {
-	if !strings.HasPrefix(value, "/") || value == "/" || filepath.Clean(value) != value || hasControl(value) {
+	if !strings.HasPrefix(value, "/") || value == "/" || filepath.Clean(value) != value || hasInvisible(value) {
 		return fmt.Errorf("%q is not an absolute path of the libvirt host, written without a trailing slash, \".\" and \"..\", such as /srv/tftp", value)
 	}
 	return nil
@@ -86,8 +92,8 @@ func checkObjectName(value string) error {
 		return errors.New("a name cannot be empty")
 	case len(value) > maxNameLength:
 		return fmt.Errorf("%q has %d bytes; a name has at most %d", value, len(value), maxNameLength)
-	case strings.Contains(value, "/") || hasControl(value):
-		return fmt.Errorf("%q has a slash or a control character, which a name cannot have", value)
+	case strings.Contains(value, "/") || hasInvisible(value):
+		return fmt.Errorf("%q has a slash or an invisible character, which a name cannot have", value)
 	case strings.HasPrefix(value, ".") || strings.TrimSpace(value) != value:
 		return fmt.Errorf("%q begins with a dot, or begins or ends with a blank, which a name cannot", value)
 	default:
@@ -118,7 +124,38 @@ func checkPattern(value string) error {
 	return nil
 }
 
-func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
+// hasInvisible tells whether a text has what XML cannot hold, a line of a configuration cannot have, or a
+// terminal shows as something else: control characters, and those that turn the direction of a text.
+func hasInvisible(s string) bool {
+	return !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+var qemuNames = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}$`)
+
+// checkQEMUName accepts what QEMU calls machines, CPUs, adapters and architectures by. libvirt puts some of it
+// into QEMU's options, where a comma begins another one.
+func checkQEMUName(value string) error {
+	if !qemuNames.MatchString(value) {
+		return fmt.Errorf("%q is not a name of letters, digits, dots, hyphens, underscores and plus signs", value)
+	}
+	return nil
+}
+
+// checkSerial accepts the serial numbers that libvirt takes for a disk of every kind: src/qemu/qemu_validate.c,
+// QEMU_SERIAL_PARAM_ACCEPTED_CHARS.
+func checkSerial(value string) error {
+	if value == "" || len(value) > 20 || strings.Trim(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ .+-") != "" {
+		return fmt.Errorf("%q is not a serial number, which has at most 20 letters, digits, blanks, dots, hyphens, underscores and plus signs", value)
+	}
+	return nil
+}
+
+func checkIPv4Address(value string) error {
+	if address, err := netip.ParseAddr(value); err != nil || !address.Is4() {
+		return fmt.Errorf("%q is not an IPv4 address, such as 192.168.150.2", value)
+	}
+	return nil
+}
 
 func checkOctalMode(value string) error {
 	if mode, err := strconv.ParseUint(value, 8, 32); err != nil || mode > 0o7777 {
@@ -146,8 +183,8 @@ func checkLoadparm(value string) error {
 }
 
 func checkKernelCommandLine(value string) error {
-	if value == "" || hasControl(value) {
-		return fmt.Errorf("%q is empty or has a control character, such as a line's end, which a kernel's command line cannot have", value)
+	if value == "" || hasInvisible(value) {
+		return fmt.Errorf("%q is empty or has an invisible character, such as a line's end, which a kernel's command line cannot have", value)
 	}
 	return nil
 }

@@ -95,10 +95,10 @@ func (r *volumeResource) readBacking(ctx context.Context, m *volumeModel, backin
 		return nil
 	}
 	id, err := r.volumeID(ctx, m.placed, backing.Path)
-	if err != nil || known != nil && known.Volume.ValueString() == id {
+	read := backingModel{Volume: types.StringValue(id)}
+	if err != nil || known != nil && m.local(known.Volume) == m.local(read.Volume) { // with the host's name or without
 		return err
 	}
-	read := backingModel{Volume: types.StringValue(id)}
 	if id == backing.Path {
 		read = backingModel{Path: types.StringValue(backing.Path), Format: types.StringValue(backing.Format)}
 	}

@@ -32,7 +32,8 @@ func Published(ctx context.Context, dir Directory, name, sha256 string) (File, b
 // That name is known only after the last byte, and libvirt cannot rename. So the content is staged
 // in the file part, which no other run may use, and then copied on the host. A file of the final name
 // is kept when it is Published already; otherwise, as half a copy, it is replaced. After an error
-// there is no staged file, and nothing new under the final name.
+// there is no staged file, and nothing new under the final name; where that could not be removed, the
+// error says so, and the File has its name.
 func PublishByContent(ctx context.Context, dir Directory, part string, name func(sha256 string) string, content Content) (File, error) {
 	staged, err := stage(ctx, dir, part, content)
 	if err != nil {
@@ -43,14 +44,17 @@ func PublishByContent(ctx context.Context, dir Directory, part string, name func
 	if err == nil {
 		err = dir.Remove(ctx, part)
 	}
-	if err != nil {
-		leftovers := []string{part}
-		if made {
-			leftovers = append(leftovers, final)
-		}
-		return File{}, fmt.Errorf("publish %s: %w", final, abandon(ctx, dir, err, leftovers...))
+	if err == nil {
+		return file, nil
 	}
-	return file, nil
+	left := File{}
+	err = abandon(ctx, dir, err, part)
+	if made {
+		if failure := abandon(ctx, dir, nil, final); failure != nil {
+			left.Name, err = final, errors.Join(err, failure)
+		}
+	}
+	return left, fmt.Errorf("publish %s: %w", final, err)
 }
 
 // stage writes content to the file part. The result has no ModTime.

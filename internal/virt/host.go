@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,8 +58,11 @@ func Open(uri string) (*Host, error) {
 	parsed, err := url.Parse(uri)
 	if err != nil {
 		var malformed *url.Error
-		if errors.As(err, &malformed) {
-			err = malformed.Err // without the URI, which may hold a password
+		switch {
+		case strings.Contains(uri, "@"): // of a password with a slash, net/url quotes the beginning as a port
+			err = errors.New("special characters of a user's name and password are written as % and two digits")
+		case errors.As(err, &malformed):
+			err = malformed.Err
 		}
 		return nil, fmt.Errorf("libvirt URI: %w", err)
 	}

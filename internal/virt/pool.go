@@ -113,13 +113,7 @@ func readPool(l *libvirt.Libvirt, pool libvirt.StoragePool) (Pool, error) {
 // It returns the pool also with an error, once the pool is or may be defined, and whether it made the
 // directory, or may have: the answer can be lost.
 func (h *Host) CreatePool(ctx context.Context, name, path string) (pool Pool, madeDirectory bool, err error) {
-	doc := libvirtxml.StoragePool{
-		Type: "dir", Name: name, UUID: NewPoolUUID(),
-		Target: &libvirtxml.StoragePoolTarget{
-			Path:        path,
-			Permissions: &libvirtxml.StoragePoolTargetPermissions{Mode: "0755"},
-		},
-	}
+	doc := poolXML(name, path)
 	text, err := doc.Marshal()
 	if err != nil {
 		return Pool{}, false, err
@@ -152,6 +146,16 @@ func (h *Host) CreatePool(ctx context.Context, name, path string) (pool Pool, ma
 		return pool, madeDirectory, err
 	}
 	return started, madeDirectory, nil
+}
+
+func poolXML(name, path string) *libvirtxml.StoragePool {
+	return &libvirtxml.StoragePool{
+		Type: "dir", Name: name, UUID: NewPoolUUID(),
+		Target: &libvirtxml.StoragePoolTarget{
+			Path:        path,
+			Permissions: &libvirtxml.StoragePoolTargetPermissions{Mode: "0755"},
+		},
+	}
 }
 
 // startOrBuild starts a pool, and makes its directory first when that is what is missing: libvirt

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // follow writes each line that appears in the consoles' logs of the directory, until the context ends
@@ -44,7 +45,13 @@ func writeLines(w io.Writer, guest string, text []byte, end bool) (int, error) {
 		if !end && !bytes.HasSuffix(line, []byte("\n")) {
 			break
 		}
-		if _, err := fmt.Fprintf(w, "%s | %s\n", guest, bytes.TrimRight(line, "\r\n")); err != nil {
+		visible := bytes.Map(func(r rune) rune { // a guest has nothing to say to a terminal
+			if r == '\t' || unicode.IsPrint(r) {
+				return r
+			}
+			return -1
+		}, line)
+		if _, err := fmt.Fprintf(w, "%s | %s\n", guest, visible); err != nil {
 			return done, err
 		}
 		done += len(line)
