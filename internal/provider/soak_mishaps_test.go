@@ -44,7 +44,7 @@ func (s *soak) names(m mishap, text string) bool {
 	case interrupted:
 		return strings.Contains(text, "The run was interrupted")
 	case refusedCall:
-		return strings.Contains(text, lab.RefusedText)
+		return strings.Contains(strings.ToLower(text), lab.RefusedText) // which may begin a sentence
 	default:
 		return strings.Contains(text, "libvirt at "+s.wire.URI)
 	}
