@@ -20,10 +20,11 @@ func TestRelay(t *testing.T) {
 		sent.WriteString(payload)
 	}
 	want := sent.String()
-	var calls atomic.Int64
+	var calls, delay atomic.Int64
+	delay.Store(int64(50 * time.Millisecond))
 	var passed strings.Builder
 	begin := time.Now()
-	_ = relay(&passed, &sent, 50*time.Millisecond, &calls) // which ends with the end of what was sent
+	_ = relay(&passed, &sent, &delay, &calls) // which ends with the end of what was sent
 	if calls.Load() != 2 || passed.String() != want {
 		t.Errorf("got %d calls and %q, want 2 and %q", calls.Load(), passed.String(), want)
 	}

@@ -31,10 +31,29 @@ type core struct {
 
 func newCore(t *testing.T, on host, kind string) *core {
 	t.Helper()
-	server, schemas := configuredServer(t, on, `{"uri": "memory:///"}`)
-	c := &core{t: t, ctx: t.Context(), server: server, kind: kind, schema: schemas.ResourceSchemas[kind]}
-	c.state = c.none()
+	c := &core{t: t, kind: kind}
+	c.run(t.Context(), newRun(t, on))
 	return c
+}
+
+// run is a provider as a CLI starts it, for all of its resources.
+type run struct {
+	server  tfprotov6.ProviderServer
+	schemas map[string]*tfprotov6.Schema
+}
+
+func newRun(t *testing.T, on host) run {
+	t.Helper()
+	server, schemas := configuredServer(t, on, `{"uri": "memory:///"}`)
+	return run{server, schemas.ResourceSchemas}
+}
+
+// run has what follows done in a run, until the context ends.
+func (c *core) run(ctx context.Context, in run) {
+	c.ctx, c.server, c.schema = ctx, in.server, in.schemas[c.kind]
+	if c.state.Type() == nil {
+		c.state = c.none()
+	}
 }
 
 // configuredServer is the provider with its settings; all of its hosts are one.
@@ -209,7 +228,7 @@ func (c *core) mustBeDone(config string) {
 
 func (c *core) destroy() problems {
 	c.t.Helper()
-	problems := c.change(c.none(), c.none(), c.private, nil)
+	problems := c.change(c.none(), c.none(), c.private, c.identity)
 	c.tainted = c.tainted && !c.state.IsNull()
 	return problems
 }

@@ -1,7 +1,9 @@
 package provider
 
 import (
+	"context"
 	"errors"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"strings"
@@ -61,6 +63,37 @@ func TestLifecycleVolume(t *testing.T) {
 	destroys(t, c)
 	if _, err := h.Volume(t.Context(), defaultPool, "disk"); !isNotFound(err) {
 		t.Errorf("after destroy: %v", err)
+	}
+}
+
+// busyPool is a host that does not delete one of its pools.
+type busyPool struct {
+	*virttest.Host
+	name string
+}
+
+func (b *busyPool) DeletePool(ctx context.Context, name string, removeDirectory bool) error {
+	if name == b.name {
+		return errors.New("the pool is busy")
+	}
+	return b.Host.DeletePool(ctx, name, removeDirectory)
+}
+
+// TestLifecycleTFTPRootHalfDestroyed holds that a destroy which fails in the middle keeps what the next one
+// needs to remove both directories.
+func TestLifecycleTFTPRootHalfDestroyed(t *testing.T) {
+	for _, pool := range []string{"srv-boot", "srv-boot-pxelinux.cfg"} {
+		h := &busyPool{virttest.New(), pool}
+		c := newCore(t, h, "netboot_tftp_root")
+		c.must(`{"path": "/srv/boot"}`)
+		if problems := c.destroy(); !strings.Contains(problems.String(), "Unable to delete TFTP root") {
+			t.Errorf("destroy: %v", problems)
+		}
+		h.name = ""
+		destroys(t, c)
+		if _, err := h.Disk().Stat("/srv/boot"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the directory is left where %s was busy: %v", pool, err)
+		}
 	}
 }
 

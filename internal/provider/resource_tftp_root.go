@@ -355,13 +355,14 @@ func (r *tftpRootResource) ensurePool(ctx context.Context, name, dir string) (uu
 	return pool.UUID, madeDirectory, err
 }
 
-// undo takes away what was made. What is not there any more, or is not what was made, is passed over.
+// undo takes away what was made. What is not there any more, or is not what was made, is passed over. The
+// root's pool is the last to go, for without it nobody could remove a directory that is not empty yet.
 func (r *tftpRootResource) undo(ctx context.Context, m tftpRootModel, made madePools) error {
 	name := m.Name.ValueString()
-	return errors.Join(
-		r.undoPool(ctx, configPool(name), made.ConfigsUUID, made.ConfigsDirectory),
-		r.undoPool(ctx, name, made.RootUUID, made.RootDirectory),
-	)
+	if err := r.undoPool(ctx, configPool(name), made.ConfigsUUID, made.ConfigsDirectory); err != nil {
+		return err
+	}
+	return r.undoPool(ctx, name, made.RootUUID, made.RootDirectory)
 }
 
 func (r *tftpRootResource) undoPool(ctx context.Context, name, uuid string, directory bool) error {

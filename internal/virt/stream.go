@@ -39,6 +39,7 @@ const (
 // connection, take no context, and hang when the connection is lost in an upload.
 type stream struct {
 	host    *Host
+	conn    net.Conn
 	socket  *socket.Socket
 	packets chan packet // unbuffered, so that a slow reader holds back libvirtd and not memory
 	closing sync.Once
@@ -93,7 +94,7 @@ func (h *Host) connectStream(ctx context.Context) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{host: h, packets: make(chan packet), closed: make(chan struct{}), ended: make(chan struct{})}
+	s := &stream{host: h, conn: conn, packets: make(chan packet), closed: make(chan struct{}), ended: make(chan struct{})}
 	s.socket = socket.New(dialers.NewAlreadyConnected(conn), s)
 	if err := s.socket.Connect(); err != nil {
 		return nil, h.connectError(err)
@@ -287,12 +288,14 @@ func (s *stream) Route(header *socket.Header, payload []byte) {
 	}
 }
 
-// Close ends the stream and its connection.
+// Close ends the stream and its connection. go-libvirt's Disconnect (socket/socket.go) does not close a
+// connection whose other end has gone.
 func (s *stream) Close() {
 	s.closing.Do(func() {
 		close(s.closed)
 		s.abort()
 		s.release()
+		_ = s.conn.Close()
 		_ = s.socket.Disconnect()
 	})
 }

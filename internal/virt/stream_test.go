@@ -6,9 +6,11 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/digitalocean/go-libvirt/socket"
+	"github.com/digitalocean/go-libvirt/socket/dialers"
 )
 
 // TestStreamBeforeReply: libvirtd sends a stream's bytes from another thread than the reply to the
@@ -28,6 +30,39 @@ func TestStreamBeforeReply(t *testing.T) {
 	if err := h.Download(t.Context(), "pool", "volume", &got); err != nil || got.String() != "early, late" {
 		t.Errorf("downloaded %q, %v", got.String(), err)
 	}
+}
+
+// TestStreamCutByHost: a connection that libvirtd closes is closed on this side too.
+func TestStreamCutByHost(t *testing.T) {
+	ours, theirs := net.Pipe()
+	closed := &closing{Conn: ours}
+	h, err := Open("qemu:///system")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stream{host: h, conn: closed, packets: make(chan packet), closed: make(chan struct{})}
+	s.socket = socket.New(dialers.NewAlreadyConnected(closed), s)
+	if err := s.socket.Connect(); err != nil {
+		t.Fatal(err)
+	}
+	s.tie(t.Context())
+	_ = theirs.Close()
+	<-s.socket.Disconnected()
+	s.Close()
+	if !closed.done.Load() {
+		t.Error("the connection is left open")
+	}
+}
+
+// closing is a connection that knows whether it was closed.
+type closing struct {
+	net.Conn
+	done atomic.Bool
+}
+
+func (c *closing) Close() error {
+	c.done.Store(true)
+	return c.Conn.Close()
 }
 
 // hasty is a libvirtd that begins a download before it says so.
