@@ -58,6 +58,9 @@ func Populate(ctx context.Context, host populator, v Volume, content Content) er
 
 // CheckWhole refuses a volume that is being made, or that a run which was killed has left.
 func CheckWhole(ctx context.Context, host volumes, v Volume) error {
+	if v.Capacity == 0 {
+		return fmt.Errorf("it is empty, as one is that a run which was killed had just begun to make; remove it, and an apply makes it: virsh vol-delete %s --pool %s", v.Name, v.Pool)
+	}
 	_, err := host.Volume(ctx, v.Pool, v.Name+markSuffix)
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -75,6 +78,7 @@ type population struct {
 	host    populator
 	volume  Volume
 	content Content
+	free    bool      // the name was, before the volume was made
 	claimed time.Time // when the mark was made
 }
 
@@ -103,6 +107,7 @@ const restless = 2 * time.Second
 // removeLeftover removes what a run that was killed has left.
 func (p *population) removeLeftover(ctx context.Context) error {
 	before, err := p.parts(ctx)
+	p.free = err == nil && before[p.volume.Name].IsZero()
 	if err != nil || before[p.mark()].IsZero() {
 		return err
 	}
@@ -120,7 +125,9 @@ func (p *population) removeLeftover(ctx context.Context) error {
 			return fmt.Errorf("another run is making volume %s/%s at this moment: wait until it has ended, then apply again", p.volume.Pool, p.volume.Name)
 		}
 	}
-	return p.remove(ctx, p.volume.Name, p.stage(), p.mark())
+	err = p.remove(ctx, p.volume.Name, p.stage(), p.mark())
+	p.free = err == nil
+	return err
 }
 
 // parts are those among the volume and the files beside it that are there, with the times at which they
@@ -144,7 +151,7 @@ func (p *population) claim(ctx context.Context) error {
 	empty := p.volume
 	empty.Format, empty.Compat, empty.ClusterSize, empty.Capacity, empty.Preallocation = "raw", "", 0, 0, "off"
 	if err := p.host.CreateVolume(ctx, empty); err != nil {
-		return err
+		return errors.Join(err, p.undoClaim(context.WithoutCancel(ctx), err))
 	}
 	mark := Volume{Pool: p.volume.Pool, Name: p.mark(), Format: "raw"}
 	err := p.host.CreateVolume(ctx, mark)
@@ -156,6 +163,29 @@ func (p *population) claim(ctx context.Context) error {
 		return errors.Join(err, p.remove(context.WithoutCancel(ctx), p.volume.Name, p.mark()))
 	}
 	return nil
+}
+
+// undoClaim removes the volume when the answer to its making was lost: without a mark, it would be taken for
+// a whole one. Another run that has been quicker has made its mark by then.
+func (p *population) undoClaim(ctx context.Context, failure error) error {
+	if isRefused(failure) || errors.Is(failure, ErrExists) || !p.free {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, undoTime)
+	defer cancel()
+	time.Sleep(restless)
+	left, err := p.parts(ctx)
+	if err != nil {
+		return fmt.Errorf("it is not known whether an empty volume is there: %w", err)
+	}
+	if left[p.volume.Name].IsZero() || !left[p.mark()].IsZero() {
+		return nil
+	}
+	now, err := p.host.Volume(ctx, p.volume.Pool, p.volume.Name)
+	if err == nil && now.Capacity == 0 {
+		err = p.remove(ctx, p.volume.Name)
+	}
+	return err
 }
 
 // make fills the volume, or fills the stage and has the host make the volume of that.

@@ -136,6 +136,58 @@ func TestPopulateFails(t *testing.T) {
 	}
 }
 
+// TestPopulateUnanswered loses the answer to the call that makes the volume, which leaves no sign yet that it
+// is not whole.
+func TestPopulateUnanswered(t *testing.T) {
+	lost := errors.New("connection lost")
+	for what, spoil := range map[string]func(h *virttest.Host){
+		"it was made": func(*virttest.Host) {},
+		"it was not":  func(h *virttest.Host) { _ = h.DeleteVolume(context.Background(), populated, "disk") },
+		"another run makes it at the moment": func(h *virttest.Host) {
+			_ = h.CreateVolume(context.Background(), virt.Volume{Pool: populated, Name: "disk.netboot-part", Format: "raw"})
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			h := populatedHost(t)
+			err := virt.Populate(t.Context(), unanswered{h, func() error { spoil(h); return lost }}, newDisk("raw", 0), contentOf("raw", "content"))
+			if !errors.Is(err, lost) {
+				t.Errorf("error %v", err)
+			}
+			if what == "another run makes it at the moment" {
+				wantVolumes(t, h, "disk", "disk.netboot-part")
+			} else {
+				wantVolumes(t, h)
+			}
+		})
+	}
+}
+
+// unanswered is a host whose answer to a new volume is lost.
+type unanswered struct {
+	*virttest.Host
+	instead func() error
+}
+
+func (u unanswered) CreateVolume(ctx context.Context, v virt.Volume) error {
+	return errors.Join(u.Host.CreateVolume(ctx, v), u.instead())
+}
+
+// TestCheckWhole holds that what a run was killed over is not taken for a volume.
+func TestCheckWhole(t *testing.T) {
+	h := populatedHost(t)
+	empty := newDisk("raw", 0)
+	if err := h.CreateVolume(t.Context(), empty); err != nil {
+		t.Fatal(err)
+	}
+	if err := virt.CheckWhole(t.Context(), h, empty); err == nil || !strings.Contains(err.Error(), "virsh vol-delete disk --pool "+populated) {
+		t.Errorf("an empty volume: %v", err)
+	}
+	if err := virt.CheckWhole(t.Context(), h, newDisk("raw", 1)); err != nil {
+		t.Errorf("a volume: %v", err)
+	}
+}
+
 func TestPopulateEndsWithItsContext(t *testing.T) {
 	for _, format := range []string{"raw", "qcow2"} {
 		h := populatedHost(t)
