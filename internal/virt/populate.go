@@ -58,13 +58,12 @@ func Populate(ctx context.Context, host populator, v Volume, content Content) er
 
 // CheckWhole refuses a volume that is being made, or that a run which was killed has left.
 func CheckWhole(ctx context.Context, host volumes, v Volume) error {
-	if v.Capacity == 0 {
-		return fmt.Errorf("it is empty, as one is that a run which was killed had just begun to make; remove it, and an apply makes it: virsh vol-delete %s --pool %s", v.Name, v.Pool)
-	}
 	_, err := host.Volume(ctx, v.Pool, v.Name+markSuffix)
 	switch {
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, ErrNotFound) && v.Capacity > 0:
 		return nil
+	case errors.Is(err, ErrNotFound):
+		return fmt.Errorf("it is empty, as one is that a run which was killed had just begun to make; remove it, and an apply makes it: virsh vol-delete %s --pool %s", v.Name, v.Pool)
 	case err != nil:
 		return err
 	default:
