@@ -9,8 +9,8 @@ func TestInstallPackagesSaysWhatIsMissing(t *testing.T) {
 	t.Setenv("NETBOOT_CACHE", t.TempDir())
 	t.Setenv("PATH", t.TempDir())
 	err := InstallPackages(t.Context())
-	const want = "apt-get install dnsmasq-base iproute2 iptables libvirt-clients libvirt-daemon-system " +
-		"qemu-system-misc qemu-utils util-linux xorriso"
+	const want = "apt-get install dnsmasq-base iproute2 iptables libvirt-clients libvirt-daemon-system mmdebstrap netcat-openbsd " +
+		"openssh-client qemu-system-misc qemu-utils util-linux xorriso"
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want an error that says %q", err, want)
 	}
