@@ -28,7 +28,7 @@ type readAhead[T any] struct {
 
 const (
 	askedBeforeAhead = 8
-	aheadLasts       = 30 * time.Second // a refresh of a thousand objects takes ten
+	aheadLasts       = 30 * time.Second // more than a refresh of a thousand objects takes
 
 	// maxAhead is how many are read at once: somebody's pool may have very many volumes, of which few
 	// are asked for.
