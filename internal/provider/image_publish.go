@@ -93,9 +93,13 @@ func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, befor
 		if file == nil {
 			continue
 		}
-		if prior != nil && file.unchanged(prior.file(ctx, kind, diags)) {
-			published[kind] = before[kind]
-			continue
+		if prior != nil {
+			if was := prior.file(ctx, kind, diags); file.unchanged(was) {
+				published[kind] = before[kind]
+				file.SizeBytes = was.SizeBytes
+				m.setFile(ctx, kind, file, diags)
+				continue
+			}
 		}
 		all.Go(func() {
 			now, err := r.publishFile(ctx, *m, from, kind, *file, before[kind])

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/resourcevalidator"
@@ -158,11 +159,26 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		plan.setFile(ctx, kind, wanted, &resp.Diagnostics)
 		r.note(plan, kind, *wanted)
 	}
+	if prior != nil {
+		plan.planRemoval(ctx, loadLeft(ctx, req.Private, &resp.Diagnostics), &resp.Diagnostics)
+	}
 	r.noteImage(ctx, plan, &resp.Diagnostics)
 	plan.checkNames(ctx, &resp.Diagnostics)
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 	}
+}
+
+// planRemoval makes an update of a plan, where files are left that could not be removed.
+func (m *imageModel) planRemoval(ctx context.Context, left []string, diags *diag.Diagnostics) {
+	kernel := m.file(ctx, "kernel", diags)
+	if len(left) == 0 || kernel == nil {
+		return
+	}
+	diags.AddWarning(fmt.Sprintf("Files of %s are left", m.subject()),
+		fmt.Sprintf("They could not be removed when their time had come, and the apply removes them: %s.", strings.Join(left, ", ")))
+	kernel.SizeBytes = types.Int64Unknown()
+	m.setFile(ctx, "kernel", kernel, diags)
 }
 
 // complete fills in what the configuration leaves out: nothing, or what the manifest named, which is
@@ -279,15 +295,15 @@ func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, 
 	resp.Diagnostics.Append(imageIdentity.set(ctx, resp.Identity, plan.placed, plan.TFTPRoot, plan.Name)...)
 	left = now.lacks(append(left, before.names()...))
 	if err := r.remove(ctx, plan, left); err != nil {
-		fail(&resp.Diagnostics, path.Empty(), "remove the old files of", plan.subject(), fmt.Errorf("%w; they go with the next change, or with the image", err))
+		fail(&resp.Diagnostics, path.Empty(), "remove the old files of", plan.subject(), fmt.Errorf("%w; the next apply removes them", err))
 	} else {
 		left = nil
 	}
 	savePrivate(ctx, resp.Private, leftKey, &left, &resp.Diagnostics)
 }
 
-// leftKey is for the names of files that could not be removed when their time had come: the next update
-// does, or the destroy.
+// leftKey is for the names of files that could not be removed when their time had come: the next apply does, or
+// the destroy.
 const leftKey = "left"
 
 func loadLeft(ctx context.Context, private privateState, diags *diag.Diagnostics) []string {

@@ -23,6 +23,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/initrd"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/iso9660"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt/virttest"
 )
 
 // carryingFile is an initrd with a file in it.
@@ -331,22 +332,41 @@ func TestLifecycleImageLeftovers(t *testing.T) {
 		return fmt.Sprintf(`{"tftp_root": "srv-boot", "name": "acc", "kernel": {"source": %q}}`, local(t, kernel))
 	}
 	for _, deletes := range []int{1, 2} { // that work: of what is not there yet, and of the staged file
-		c := newCore(t, h, "netboot_image")
-		c.must(config(oldKernel))
-		h.FailAfter("DeleteVolume", deletes, errors.New("connection lost"))
-		if problems := c.apply(config(newKernel)); !problems.hasError() {
-			t.Error("nobody is told of the file that is left")
+		for _, applies := range []bool{false, true} {
+			c := newCore(t, h, "netboot_image")
+			c.must(config(oldKernel))
+			h.FailAfter("DeleteVolume", deletes, errors.New("connection lost"))
+			if problems := c.apply(config(newKernel)); !problems.hasError() {
+				t.Error("nobody is told of the file that is left")
+			}
+			h.Fail("DeleteVolume", nil)
+			c = inAnotherRun(c, h)
+			if applies {
+				c.must(config(newKernel))
+				wantFiles(t, h, 1)
+				c = inAnotherRun(c, h)
+			}
+			if problems := c.destroy(); problems.hasError() {
+				t.Errorf("destroy: %v", problems)
+			}
+			wantFiles(t, h, 0)
 		}
-		h.Fail("DeleteVolume", nil)
-		next := newCore(t, h, "netboot_image") // another run, for what a run has published it does not remove
-		next.state, next.private, next.identity = c.state, c.private, c.identity
-		if problems := next.destroy(); problems.hasError() {
-			t.Errorf("destroy: %v", problems)
-		}
-		names, err := h.VolumeNames(t.Context(), "srv-boot")
-		names = slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, ".part") }) // which the next run removes
-		if err != nil || len(names) > 0 {
-			t.Errorf("%q are left, %v", names, err)
-		}
+	}
+}
+
+// inAnotherRun is the same object for another run: what one has published, it does not remove.
+func inAnotherRun(c *core, h *virttest.Host) *core {
+	next := newCore(c.t, h, c.kind)
+	next.state, next.private, next.identity = c.state, c.private, c.identity
+	return next
+}
+
+// wantFiles holds that so many files are below the root, but for staged ones, which the next run removes.
+func wantFiles(t *testing.T, h *virttest.Host, want int) {
+	t.Helper()
+	names, err := h.VolumeNames(t.Context(), "srv-boot")
+	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, ".part") })
+	if err != nil || len(names) != want {
+		t.Errorf("%q are there, %v, want %d", names, err, want)
 	}
 }
