@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/resourcevalidator"
@@ -169,18 +168,6 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	}
 }
 
-// planRemoval makes an update of a plan, where files are left that could not be removed.
-func (m *imageModel) planRemoval(ctx context.Context, left []string, diags *diag.Diagnostics) {
-	kernel := m.file(ctx, "kernel", diags)
-	if len(left) == 0 || kernel == nil {
-		return
-	}
-	diags.AddWarning(fmt.Sprintf("Files of %s are left", m.subject()),
-		fmt.Sprintf("They could not be removed when their time had come, and the apply removes them: %s.", strings.Join(left, ", ")))
-	kernel.SizeBytes = types.Int64Unknown()
-	m.setFile(ctx, "kernel", kernel, diags)
-}
-
 // complete fills in what the configuration leaves out: nothing, or what the manifest named, which is
 // read again only where it may name something else.
 func (m *imageModel) complete(config imageModel, prior *imageModel) {
@@ -302,17 +289,6 @@ func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, 
 	savePrivate(ctx, resp.Private, leftKey, &left, &resp.Diagnostics)
 }
 
-// leftKey is for the names of files that could not be removed when their time had come: the next apply does, or
-// the destroy.
-const leftKey = "left"
-
-func loadLeft(ctx context.Context, private privateState, diags *diag.Diagnostics) []string {
-	if left := loadPrivate[[]string](ctx, private, leftKey, diags); left != nil {
-		return *left
-	}
-	return nil
-}
-
 func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state imageModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
@@ -344,22 +320,6 @@ func (m imageModel) names(ctx context.Context, diags *diag.Diagnostics) []string
 		}
 	}
 	return names
-}
-
-// forgetUnknown empties what a create that failed did not get to know.
-func (m *imageModel) forgetUnknown(ctx context.Context, diags *diag.Diagnostics) {
-	if m.Kernel.IsUnknown() {
-		m.Kernel, m.Initrd = types.ObjectNull(kernelTypes), types.ObjectNull(initrdTypes)
-	}
-	if m.Cmdline.IsUnknown() {
-		m.Cmdline = types.StringNull()
-	}
-	for _, kind := range bootFileKinds {
-		if file := m.file(ctx, kind, diags); file != nil && file.Path.IsUnknown() {
-			file.setPresent(nil)
-			m.setFile(ctx, kind, file, diags)
-		}
-	}
 }
 
 // checkNames refuses one name for both files.
