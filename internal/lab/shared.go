@@ -36,7 +36,7 @@ func Shared(t testing.TB) *Host {
 
 func revive(t testing.TB, h *Host) {
 	t.Helper()
-	if h.runs() {
+	if h.Runs() {
 		return
 	}
 	t.Errorf("libvirtd has died in this test, unless the test ended it; its log ends with:\n%s", lastLines(h.Log(), 10))
@@ -47,8 +47,8 @@ func revive(t testing.TB, h *Host) {
 	}
 }
 
-// runs tells whether libvirtd is there, without a connection, whose end would be a line in its log.
-func (h *Host) runs() bool {
+// Runs tells whether libvirtd is there, without a connection, whose end would be a line in its log.
+func (h *Host) Runs() bool {
 	pid, err := os.ReadFile(filepath.Join(h.Dir, "run", "libvirtd.pid"))
 	if err != nil {
 		return false

@@ -214,7 +214,14 @@ func (h *Host) DeletePool(ctx context.Context, name string, removeDirectory bool
 			return err
 		}
 	}
-	return do(ctx, h, func(l *libvirt.Libvirt) error { return l.StoragePoolUndefine(pool) })
+	return do(ctx, h, func(l *libvirt.Libvirt) error {
+		// libvirtd undefines a pool before it removes the link of its autostart. One that dies in between leaves
+		// the link, and no pool of this name can be marked for autostart ever after.
+		if err := l.StoragePoolSetAutostart(pool, 0); err != nil {
+			return err
+		}
+		return l.StoragePoolUndefine(pool)
+	})
 }
 
 // refreshPool makes libvirt look at the directory again: what came or went behind its back is not
