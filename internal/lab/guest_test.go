@@ -24,8 +24,9 @@ func TestGuestReportsWhatItIs(t *testing.T) {
 		waitFor(t, console, line)
 	}
 	h := Shared(t)
-	if leases := virsh(t, h, "net-dhcp-leases", "lab"); !strings.Contains(leases, "52:54:00:00:00:01") {
-		t.Errorf("the guest has no lease: %s", leases)
+	leases := func() string { return virsh(t, h, "net-dhcp-leases", "lab") } // which a program beside dnsmasq writes down
+	if !eventually(func() bool { return strings.Contains(leases(), "52:54:00:00:00:01") }) {
+		t.Errorf("the guest has no lease: %s", leases())
 	}
 	virsh(t, h, "shutdown", "guest")
 	waitFor(t, console, "NETBOOT-INIT: asked to shut down")

@@ -74,7 +74,7 @@ func (g *Guest) run(ctx context.Context, m Machine) error {
 		return err
 	}
 	g.monitor = newMonitor(requests, messages)
-	if err := g.monitor.execute("qmp_capabilities", nil); err != nil {
+	if _, err := g.monitor.execute("qmp_capabilities", nil); err != nil {
 		return err
 	}
 	if err := g.plugIn(ctx, m.Bridge); err != nil {
@@ -175,7 +175,7 @@ func (g *Guest) Transcript() string {
 func (g *Guest) Memory(address, size uint64) ([]byte, error) {
 	file := filepath.Join(g.dir, "memory")
 	arguments := map[string]any{"val": address, "size": size, "filename": file}
-	if err := g.monitor.execute("pmemsave", arguments); err != nil {
+	if _, err := g.monitor.execute("pmemsave", arguments); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(file)

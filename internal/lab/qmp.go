@@ -1,9 +1,13 @@
 package lab
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
+	"path/filepath"
+	"time"
 )
 
 // monitor is a connection to QEMU's control socket.
@@ -37,18 +41,65 @@ func newMonitor(requests io.Writer, messages io.Reader) *monitor {
 	return &monitor{json.NewEncoder(requests), json.NewDecoder(messages)}
 }
 
-// execute returns when the command is done, and passes over events.
-func (m *monitor) execute(command string, arguments map[string]any) error {
+// execute returns what the command does when it is done, and passes over events.
+func (m *monitor) execute(command string, arguments map[string]any) (json.RawMessage, error) {
 	if err := m.requests.Encode(request{command, arguments}); err != nil {
-		return fmt.Errorf("unable to ask QEMU for %s: %w", command, err)
+		return nil, fmt.Errorf("unable to ask QEMU for %s: %w", command, err)
 	}
 	for {
 		reply, err := m.next()
 		if err != nil {
-			return fmt.Errorf("QEMU does not %s: %w", command, err)
+			return nil, fmt.Errorf("QEMU does not %s: %w", command, err)
 		}
 		if reply.Return != nil {
+			return reply.Return, nil
+		}
+	}
+}
+
+// status is QEMU's run state: running, paused, shutdown and others.
+func (m *monitor) status() (string, error) {
+	text, err := m.execute("query-status", nil)
+	if err != nil {
+		return "", err
+	}
+	var state struct {
+		Status string `json:"status"`
+	}
+	err = json.Unmarshal(text, &state)
+	return state.Status, err
+}
+
+// AwaitShutdown waits until a guest of libvirt's has rebooted or powered off while libvirtd is away, which has
+// QEMU's control socket otherwise. QEMU then stops the guest, and waits for libvirtd.
+func (h *Host) AwaitShutdown(ctx context.Context, domain string) error {
+	sockets, err := filepath.Glob(fmt.Sprintf("/proc/%d/root/var/lib/libvirt/qemu/domain-*-%s/monitor.sock", h.init.Process.Pid, domain))
+	if err != nil {
+		return err
+	}
+	if len(sockets) != 1 {
+		return fmt.Errorf("guest %q has these control sockets, and should have one: %q", domain, sockets)
+	}
+	conn, err := net.Dial("unix", sockets[0])
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	m := newMonitor(conn, conn)
+	if _, err := m.execute("qmp_capabilities", nil); err != nil {
+		return err
+	}
+	for {
+		switch status, err := m.status(); {
+		case err != nil:
+			return err
+		case status == "shutdown":
 			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("guest %q has not ended: %w", domain, ctx.Err())
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -69,11 +70,13 @@ func TestAccInstallCutOff(t *testing.T) {
 	guest := virsh(t, "domid", "acc")
 	run.killProvider()
 	run.ends()
+	virsh(t, "suspend", "acc") // or its firmware may have given up before a busy machine has done all this
 	c.mustFail([]string{"apply", "-auto-approve"}, `Unable to create domain "acc"`, "exists already", "import ADDRESS acc")
 	c.must("import", testDomain, "acc")
 	if plan := c.must("plan"); !says("installed", "false -> true", `The installation of domain "acc" has not ended`).MatchString(plan) {
 		t.Errorf("the plan says:\n%s", plan)
 	}
+	virsh(t, "resume", "acc")
 
 	run = startInstall(t, c)
 	run.signal(syscall.SIGINT)
@@ -168,7 +171,7 @@ resource "netboot_domain" "test" {
 }
 
 // libvirtdAway kills libvirtd as soon as a guest's console shows that it has its kernel, and starts it
-// again some time later, when the guest may have rebooted.
+// again when the guest has rebooted.
 func libvirtdAway(t *testing.T, log string) <-chan error {
 	t.Helper()
 	_ = os.Remove(log)
@@ -184,8 +187,8 @@ func libvirtdAway(t *testing.T, log string) <-chan error {
 			done <- err
 			return
 		}
-		time.Sleep(10 * time.Second)
-		done <- lab.Shared(t).Restart(t.Context())
+		ended := lab.Shared(t).AwaitShutdown(t.Context(), "acc")
+		done <- errors.Join(ended, lab.Shared(t).Restart(t.Context()))
 	}()
 	return done
 }

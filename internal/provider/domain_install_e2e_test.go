@@ -146,7 +146,6 @@ func TestE2EInstall(t *testing.T) {
 				resource.TestCheckResourceAttr(testDomain, "install.until", "reboot"),
 				logShows(log, "Network boot device detected"),
 				virshPrints(t, "domstate acc --reason", "shut off (shutdown)"),
-				func(*terraform.State) error { return <-killed },
 			),
 		},
 		resource.TestStep{
@@ -162,4 +161,7 @@ func TestE2EInstall(t *testing.T) {
 	)
 	steps = append(steps, imports(testDomain, "acc")...)
 	acceptanceWith(t, fmt.Sprintf("console_log_dir = %q", logs), steps...)
+	if err := <-killed; err != nil {
+		t.Error(err)
+	}
 }

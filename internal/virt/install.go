@@ -221,6 +221,7 @@ func (h *Host) watchRun(ctx context.Context, domain libvirt.Domain, yetToStart b
 }
 
 func (h *Host) awaitEnding(events <-chan libvirt.DomainEventLifecycleMsg, said <-chan End, domain libvirt.UUID, started bool) Ending {
+	fromHost := false
 	for event := range events {
 		if event.Dom.UUID != domain {
 			continue
@@ -228,17 +229,22 @@ func (h *Host) awaitEnding(events <-chan libvirt.DomainEventLifecycleMsg, said <
 		switch kind := libvirt.DomainEventType(event.Event); {
 		case kind == libvirt.DomainEventStarted:
 			started = true
+		case kind == libvirt.DomainEventShutdown && started:
+			fromHost = libvirt.DomainEventShutdownDetailType(event.Detail) == libvirt.DomainEventShutdownHost
 		case kind == libvirt.DomainEventStopped && started:
-			return Ending{How: stoppedBy(event.Detail, said)}
+			return Ending{How: stoppedBy(event.Detail, fromHost, said)}
 		}
 	}
 	return Ending{Err: h.lost(errNoEvents)}
 }
 
-// stoppedBy maps virDomainEventStoppedDetailType.
-func stoppedBy(detail int32, said <-chan End) End {
+// stoppedBy maps virDomainEventStoppedDetailType. The host may have shut down what had crashed before.
+func stoppedBy(detail int32, fromHost bool, said <-chan End) End {
 	switch libvirt.DomainEventStoppedDetailType(detail) {
 	case libvirt.DomainEventStoppedShutdown:
+		if fromHost {
+			return EndDestroyed
+		}
 		select {
 		case end := <-said:
 			return end
@@ -255,7 +261,8 @@ func stoppedBy(detail int32, said <-chan End) End {
 }
 
 // firstShutdown reads QEMU's events until the first one that says why the guest ends: libvirt then ends
-// QEMU itself, which is another one. QEMU qapi/run-state.json, SHUTDOWN and ShutdownCause.
+// QEMU itself, which is another one, and the only one where the guest has ended while libvirtd was away. Whether
+// the host ended the guest is therefore libvirt's to say. QEMU qapi/run-state.json, SHUTDOWN and ShutdownCause.
 func firstShutdown(words <-chan libvirt.DomainEvent, said chan<- End) {
 	known := false
 	for word := range words {
@@ -272,7 +279,7 @@ func firstShutdown(words <-chan libvirt.DomainEvent, said chan<- End) {
 		known = true
 		switch {
 		case !details.Guest:
-			said <- EndDestroyed
+			said <- EndShutdown
 		case details.Reason == "guest-reset":
 			said <- EndReboot
 		case details.Reason == "guest-shutdown":
