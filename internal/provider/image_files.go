@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
@@ -55,6 +57,88 @@ var (
 // newBootFile is a file of which nothing is known.
 func newBootFile() *bootFileModel {
 	return &bootFileModel{Inject: types.MapNull(injectType)}
+}
+
+// names are those of the files that the state knows.
+func (m imageModel) names(ctx context.Context, diags *diag.Diagnostics) []string {
+	var names []string
+	for _, kind := range bootFileKinds {
+		if file := m.file(ctx, kind, diags); file != nil && !file.Path.IsNull() {
+			names = append(names, file.Path.ValueString())
+		}
+	}
+	return names
+}
+
+// checkNames refuses one name for both files.
+func (m imageModel) checkNames(ctx context.Context, diags *diag.Diagnostics) {
+	kernel, initrd := m.file(ctx, "kernel", diags), m.file(ctx, "initrd", diags)
+	if kernel == nil || initrd == nil || kernel.Path.IsUnknown() || !kernel.Path.Equal(initrd.Path) {
+		return
+	}
+	at := path.Root("initrd").AtName("file_name")
+	diags.AddAttributeError(at, "Invalid file_name",
+		sentence(within(at, fmt.Errorf("the kernel is published as %q too; choose another name for one of them", initrd.Path.ValueString()))))
+}
+
+// file is the kernel or the initrd; nil where it is null, unknown or gone.
+func (m imageModel) file(ctx context.Context, kind string, diags *diag.Diagnostics) *bootFileModel {
+	file := newBootFile()
+	if kind == "kernel" && !m.Kernel.IsUnknown() {
+		kernel := as[kernelModel](ctx, m.Kernel, diags)
+		if kernel == nil {
+			return nil
+		}
+		file.sourceModel, file.Cmdline = kernel.sourceModel, kernel.Cmdline
+		return file
+	}
+	if kind == "initrd" && !m.Initrd.IsUnknown() {
+		initrd := as[initrdModel](ctx, m.Initrd, diags)
+		if initrd == nil {
+			return nil
+		}
+		file.sourceModel, file.Inject = initrd.sourceModel, initrd.Inject
+		return file
+	}
+	return nil
+}
+
+func (m *imageModel) setFile(ctx context.Context, kind string, file *bootFileModel, diags *diag.Diagnostics) {
+	if kind == "initrd" {
+		m.Initrd = objectFrom(ctx, initrdTypes, initrdModel{file.sourceModel, file.Inject}, diags)
+	} else {
+		m.Kernel = objectFrom(ctx, kernelTypes, kernelModel{file.sourceModel, file.Cmdline}, diags)
+	}
+}
+
+// setPresent writes into the state what is on the host: nil is nothing, and so is what no guest can
+// read; then the next apply publishes it anew.
+func (m *imageModel) setPresent(ctx context.Context, kind string, now *tftproot.File, diags *diag.Diagnostics) {
+	if now != nil && now.Unreadable {
+		now = nil
+	}
+	file := m.file(ctx, kind, diags)
+	if file == nil {
+		file = newBootFile()
+	}
+	file.setPresent(now)
+	m.setFile(ctx, kind, file, diags)
+}
+
+// forgetUnknown empties what a create that failed did not get to know.
+func (m *imageModel) forgetUnknown(ctx context.Context, diags *diag.Diagnostics) {
+	if m.Kernel.IsUnknown() {
+		m.Kernel, m.Initrd = types.ObjectNull(kernelTypes), types.ObjectNull(initrdTypes)
+	}
+	if m.Cmdline.IsUnknown() {
+		m.Cmdline = types.StringNull()
+	}
+	for _, kind := range bootFileKinds {
+		if file := m.file(ctx, kind, diags); file != nil && file.Path.IsUnknown() {
+			file.setPresent(nil)
+			m.setFile(ctx, kind, file, diags)
+		}
+	}
 }
 
 // name is the name of the file under the TFTP root, which carries its content unless told otherwise.

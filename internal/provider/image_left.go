@@ -34,19 +34,3 @@ func (m *imageModel) planRemoval(ctx context.Context, left []string, diags *diag
 	kernel.SizeBytes = types.Int64Unknown()
 	m.setFile(ctx, "kernel", kernel, diags)
 }
-
-// forgetUnknown empties what a create that failed did not get to know.
-func (m *imageModel) forgetUnknown(ctx context.Context, diags *diag.Diagnostics) {
-	if m.Kernel.IsUnknown() {
-		m.Kernel, m.Initrd = types.ObjectNull(kernelTypes), types.ObjectNull(initrdTypes)
-	}
-	if m.Cmdline.IsUnknown() {
-		m.Cmdline = types.StringNull()
-	}
-	for _, kind := range bootFileKinds {
-		if file := m.file(ctx, kind, diags); file != nil && file.Path.IsUnknown() {
-			file.setPresent(nil)
-			m.setFile(ctx, kind, file, diags)
-		}
-	}
-}
