@@ -35,6 +35,7 @@ var rootPackages = []string{
 	"libvirt-daemon-system", "libvirt-daemon-driver-network", "libvirt-daemon-driver-nwfilter",
 	"libvirt-daemon-driver-storage", "libvirt-daemon-log", "libvirt-clients", "qemu-system-s390x", "qemu-utils",
 	"dnsmasq-base", "iproute2", "iptables", "nftables", "e2fsprogs", "procps",
+	"openssh-server", "netcat-openbsd", // how libvirt is reached by ssh
 }
 
 // Root is the directory that hosts of the generation have their programs in; the machine's own is "/".

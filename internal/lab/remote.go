@@ -90,9 +90,8 @@ PermitRootLogin yes
 PidFile none
 `
 
-// startSSHD runs sshd without an installation of it, which would let others onto the machine.
 func (h *Host) startSSHD(ctx context.Context, r *Remote) error {
-	root, err := cachedDir(ctx, "sshd", downloadSSHD)
+	program, libraries, err := h.sshd(ctx)
 	if err != nil {
 		return err
 	}
@@ -108,17 +107,13 @@ func (h *Host) startSSHD(ctx context.Context, r *Remote) error {
 			return err
 		}
 	}
-	libraries, err := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu*"))
-	if err != nil {
-		return err
-	}
 	// sshd wants a user of its own, in a password file that is seen by it and by what it starts alone.
 	_, err = h.Exec(ctx, "unshare", "--mount", "sh", "-ec", `
 		mkdir -p /run/sshd
 		{ cat /etc/passwd; echo "sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin"; } >/etc/libvirt/ssh/passwd
 		mount --bind /etc/libvirt/ssh/passwd /etc/passwd
 		LD_LIBRARY_PATH=$1 exec "$0" -f /etc/libvirt/ssh/sshd_config -E /var/log/libvirt/sshd.log`,
-		filepath.Join(root, "usr/sbin/sshd"), strings.Join(libraries, ":"))
+		program, libraries)
 	if err != nil {
 		return err
 	}
@@ -133,6 +128,20 @@ func (h *Host) startSSHD(ctx context.Context, r *Remote) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// sshd is the program, and where it has its libraries. Where the host's programs are the machine's own it is
+// not installed, which would let others onto the machine.
+func (h *Host) sshd(ctx context.Context) (program, libraries string, err error) {
+	if h.Generation != Bookworm {
+		return "/usr/sbin/sshd", "", nil
+	}
+	root, err := cachedDir(ctx, "sshd", downloadSSHD)
+	if err != nil {
+		return "", "", err
+	}
+	dirs, err := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu*"))
+	return filepath.Join(root, "usr/sbin/sshd"), strings.Join(dirs, ":"), err
 }
 
 // downloadSSHD unpacks sshd, and a library that machines without it lack.
