@@ -38,6 +38,9 @@ func (h *Host) Addresses(ctx context.Context, name string, from AddressSource) (
 	if isRefused(err) && from != FromLeases {
 		return nil, nil
 	}
+	if refusedWith(err, libvirt.ErrOperationInvalid) { // the guest has ended since it was looked up
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package virt_test
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -140,6 +141,30 @@ func TestShutDownWithoutEventsKillsNobody(t *testing.T) {
 		t.Errorf("ShutDownDomain returned %v, want the loss of the connection", err)
 	}
 	wantState(t, direct, virt.Running)
+}
+
+// domainInterfaceAddresses is REMOTE_PROC_DOMAIN_INTERFACE_ADDRESSES of libvirt's src/remote/remote_protocol.x.
+const domainInterfaceAddresses = 353
+
+// TestAddressesOfGuestThatEnds has the guest end between the look whether it runs and the question for its addresses.
+func TestAddressesOfGuestThatEnds(t *testing.T) {
+	givenGuest(t, "", waiting, "destroy")
+	h, wire := givenWire(t, "addresses", patience)
+	if err := h.StartDomain(t.Context(), "kept"); err != nil {
+		t.Fatal(err)
+	}
+	asked := false
+	wire.Judge(func(packet []byte) lab.Fate {
+		if lab.IsCall(packet) && binary.BigEndian.Uint32(packet[12:]) == domainInterfaceAddresses {
+			asked = true
+			virsh(t, "destroy", "kept")
+		}
+		return lab.Passes
+	})
+	addresses, err := h.Addresses(t.Context(), "kept", virt.FromLeases)
+	if err != nil || len(addresses) > 0 || !asked {
+		t.Errorf("it has %v (%v), want none; asked: %v", addresses, err, asked)
+	}
 }
 
 // TestConsoleIsLost loses the host for good: that must not look like the guest's end.
