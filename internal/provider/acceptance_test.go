@@ -3,9 +3,7 @@ package provider
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -27,8 +25,8 @@ var factories = map[string]func() (tfprotov6.ProviderServer, error){
 	"netboot": providerserver.NewProtocol6WithError(New("test")()),
 }
 
-// acceptance runs steps on a real CLI against the real libvirtd of the lab. At their end it
-// destroys what is left and asks that libvirtd whether it is gone.
+// acceptance runs steps on a real CLI against the real libvirtd of the lab. The framework for tests destroys at
+// their end what is left, and then that libvirtd is asked whether it is gone.
 func acceptance(t *testing.T, steps ...resource.TestStep) {
 	t.Helper()
 	acceptanceWith(t, "", steps...)
@@ -43,11 +41,8 @@ func acceptanceWith(t *testing.T, settings string, steps ...resource.TestStep) {
 			steps[i].Config = onHost(host.URI, settings) + steps[i].Config
 		}
 	}
-	before := inventory(t)
+	leavesNothing(t)
 	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: factories, Steps: steps})
-	if after := inventory(t); after != before {
-		t.Errorf("left on the host after destroy:\n%s\nbefore it was:\n%s", after, before)
-	}
 }
 
 // onHost is what a configuration begins with: where the provider comes from, and its host.
@@ -75,32 +70,4 @@ func virsh(t *testing.T, args ...string) string {
 		t.Fatalf("virsh %s: %v", strings.Join(args, " "), err)
 	}
 	return out
-}
-
-// inventory lists all that the lab's libvirtd has, but for the default pool, which a host keeps, and
-// the files below /srv.
-func inventory(t *testing.T) string {
-	t.Helper()
-	var all []string
-	for _, list := range []string{"pool-list", "net-list", "list"} {
-		for name := range strings.FieldsSeq(virsh(t, list, "--all", "--name")) {
-			if name != defaultPool {
-				all = append(all, list+" "+name)
-			}
-		}
-	}
-	if strings.Contains(virsh(t, "pool-list", "--all", "--name"), defaultPool) {
-		all = append(all, virsh(t, "vol-list", defaultPool))
-	}
-	srv := filepath.Join(lab.Shared(t).Dir, "srv")
-	err := filepath.WalkDir(srv, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() {
-			all = append(all, "file "+path)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Join(all, "\n")
 }

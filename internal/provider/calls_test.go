@@ -20,6 +20,7 @@ func TestAccCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = wire.Close() })
+	leavesNothing(t)
 	c := newCLI(t, wire.URI, fmt.Sprintf(root(`path = "/srv/boot"`)+`
 locals {
   many = toset([for i in range(%d) : tostring(i)])

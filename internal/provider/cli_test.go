@@ -138,6 +138,8 @@ func (c *cli) start(args ...string) *cliRun {
 		c.t.Fatal(err)
 	}
 	go func() { run.done <- run.cmd.Wait() }()
+	// A test that fails leaves its command running, which could go on to make what is taken away then.
+	c.t.Cleanup(func() { _ = syscall.Kill(-run.cmd.Process.Pid, syscall.SIGKILL) })
 	return run
 }
 
@@ -189,7 +191,7 @@ func (r *cliRun) killProvider() {
 // eventually waits for a condition that another process brings about.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !condition(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !condition(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s: it never came to that", what)
 		}

@@ -20,6 +20,7 @@ const manyGuests = 20
 // TestAccDomainManyBoots boots guests side by side, each watched over a connection of its own beside the
 // one for calls that each of the CLI's two phases opens.
 func TestAccDomainManyBoots(t *testing.T) {
+	leavesNothing(t)
 	w := newWire(t)
 	c := newCLI(t, w.uri, labNetwork)
 	c.must("apply", "-auto-approve")

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,21 +90,25 @@ func TestAccDomainConsoleLogDir(t *testing.T) {
 // waitsForBoot is a guest whose firmware gets no answer, so that its boot check waits for minutes.
 const waitsForBoot = "\n boot_check = { expect = [\"login:\"] }"
 
-// startBoot begins an apply, and returns when it waits for the guest to boot.
-func startBoot(t *testing.T, c *cli) *cliRun {
-	t.Helper()
-	run := c.start("apply", "-auto-approve")
+// firmwareWaits is what a firmware writes when it begins to ask for an address.
+const firmwareWaits = "DHCP"
+
+// applyUntil begins an apply, and returns when the guest that it waits for has written a text to its console.
+func (c *cli) applyUntil(text string) *cliRun {
+	c.t.Helper()
 	log := filepath.Join(c.dir, "consoles", "acc.log")
-	eventually(t, "the guest's firmware waits for DHCP", func() bool {
-		text, _ := os.ReadFile(log)
-		return strings.Contains(string(text), "DHCP")
+	_ = os.Remove(log)
+	run := c.start("apply", "-auto-approve")
+	eventually(c.t, fmt.Sprintf("the guest writes %q", text), func() bool {
+		written, _ := os.ReadFile(log)
+		return strings.Contains(string(written), text)
 	})
 	return run
 }
 
 func TestAccDomainInterrupted(t *testing.T) {
 	c := newBootCLI(t)
-	run := startBoot(t, c)
+	run := c.applyUntil(firmwareWaits)
 	run.signal(syscall.SIGINT)
 	if err := run.wait(5 * time.Second); err == nil {
 		t.Error("an interrupted apply succeeds")
@@ -122,7 +127,7 @@ func TestAccDomainInterrupted(t *testing.T) {
 
 func TestAccDomainProviderKilled(t *testing.T) {
 	c := newBootCLI(t)
-	run := startBoot(t, c)
+	run := c.applyUntil(firmwareWaits)
 	run.killProvider()
 	if err := run.wait(20 * time.Second); err == nil {
 		t.Error("an apply succeeds without its provider")
@@ -137,13 +142,9 @@ func TestAccDomainProviderKilled(t *testing.T) {
 // newBootCLI is a CLI with a guest that waits, and its console's log in its directory.
 func newBootCLI(t *testing.T) *cli {
 	t.Helper()
+	leavesNothing(t)
 	c := newCLI(t, lab.Shared(t).URI, labNetwork)
 	c.write("main.tf", onHost(lab.Shared(t).URI, `console_log_dir = "consoles"`)+labNetwork)
 	c.write("boot.tf", domain(onLabNetwork+waitsForBoot))
-	t.Cleanup(func() {
-		if left := virsh(t, "list", "--all", "--name"); strings.TrimSpace(left) != "" {
-			t.Errorf("left on the host: %s", left)
-		}
-	})
 	return c
 }

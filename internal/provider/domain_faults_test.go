@@ -43,7 +43,7 @@ func (c *cli) mends(wanted string) {
 func TestAccDomainHostRestarted(t *testing.T) {
 	c := newBootCLI(t)
 	c.write("boot.tf", domain(onLabNetwork+"\n boot_check = { expect = [\"login:\"], timeout = \"8s\" }"))
-	run := startBoot(t, c)
+	run := c.applyUntil(firmwareWaits)
 	guest := virsh(t, "domid", "acc")
 	restartLibvirtd(t)
 	run.ends(`Unable to boot domain "acc"`)
@@ -72,7 +72,7 @@ func TestAccDomainHostRestarted(t *testing.T) {
 // TestAccDomainConsoleTaken has somebody who takes the console of a guest that an apply watches.
 func TestAccDomainConsoleTaken(t *testing.T) {
 	c := newBootCLI(t)
-	run := startBoot(t, c)
+	run := c.applyUntil(firmwareWaits)
 	release, err := lab.Shared(t).TakeConsole(t.Context(), "acc")
 	if err != nil {
 		t.Fatal(err)

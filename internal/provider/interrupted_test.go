@@ -20,6 +20,7 @@ var bigKernel = bootFile("big kernel", 4<<20+1)
 // bytes.
 func stalled(t *testing.T, times, bytes int) (*cli, *lab.Server) {
 	t.Helper()
+	leavesNothing(t)
 	server := lab.NewServer(t)
 	c := newCLI(t, lab.Shared(t).URI, from(server.Serve("kernel", bigKernel, lab.First(times, lab.StallAfter(bytes)))))
 	t.Cleanup(func() {

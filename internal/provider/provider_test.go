@@ -145,6 +145,7 @@ resource "netboot_network" "test" {
 // changes nothing in the state: nothing is taken for gone.
 func TestAccProviderLosesConnection(t *testing.T) {
 	accPool(t)
+	leavesNothing(t)
 	wire := newWire(t)
 	c := newCLI(t, wire.uri, labNetwork+`
 resource "netboot_volume" "disk" {

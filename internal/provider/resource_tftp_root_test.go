@@ -167,6 +167,7 @@ func TestAccTFTPRootRefusesPoolOfLibvirtsMode(t *testing.T) {
 // TestAccTFTPRootBecomesUnreadable holds that a plan warns of a root which dnsmasq cannot read any more,
 // and that a destroy works. Terraform does not print what it is warned of before a destroy.
 func TestAccTFTPRootBecomesUnreadable(t *testing.T) {
+	leavesNothing(t)
 	c := newCLI(t, lab.Shared(t).URI, root(`path = "/srv/root"`))
 	warns := func(path, mode string) {
 		t.Helper()
