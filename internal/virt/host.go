@@ -44,6 +44,8 @@ type Host struct {
 	firmware     firmwareCache
 	libvirt      atomic.Uint64 // its release; 0 before it was asked
 
+	naming bound // held while libvirt chooses the name of a bridge
+
 	keepalive time.Duration // between two looks whether the host is there
 	streams   streams
 
@@ -76,6 +78,7 @@ func Open(uri string) (*Host, error) {
 		dialer:     dialer,
 		slots:      make(chan struct{}, maxCalls),
 		connecting: make(chan struct{}, 1),
+		naming:     make(bound, 1),
 		keepalive:  keepaliveInterval,
 		streams:    streams{connecting: make(bound, maxConnecting), transfers: make(bound, maxTransfers)},
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/beevik/etree"
 	"github.com/digitalocean/go-libvirt"
@@ -137,6 +138,11 @@ func (h *Host) CreateNetwork(ctx context.Context, n Network) error {
 		return err
 	}
 	err = do(ctx, h, func(l *libvirt.Libvirt) error {
+		if n.Bridge == "" {
+			if err := ownBridge(l, network); err != nil {
+				return err
+			}
+		}
 		if n.Active {
 			if err := l.NetworkCreate(network); err != nil {
 				return err
@@ -148,6 +154,62 @@ func (h *Host) CreateNetwork(ctx context.Context, n Network) error {
 		return errors.Join(err, h.DeleteNetwork(context.WithoutCancel(ctx), n.Name))
 	}
 	return nil
+}
+
+// ownBridge has libvirt choose again while it has chosen a bridge that another network has too, which another
+// client has defined in the same moment.
+func ownBridge(l *libvirt.Libvirt, network libvirt.Network) error {
+	for {
+		if shared, err := sharesBridge(l, network); err != nil || !shared {
+			return err
+		}
+		definition, err := describe(l, network, libvirt.NetworkXMLInactive)
+		if err != nil {
+			return err
+		}
+		text, err := formatXML(withoutBridge(definition))
+		if err != nil {
+			return err
+		}
+		if _, err := l.NetworkDefineXML(text); err != nil {
+			return err
+		}
+	}
+}
+
+// withoutBridge is a definition changed so that libvirt chooses the bridge.
+func withoutBridge(definition *etree.Element) *etree.Element {
+	changed := definition.Copy()
+	changed.SelectElement("bridge").NotNil().RemoveAttr("name")
+	return changed
+}
+
+// sharesBridge tells whether another network has the name of a network's bridge.
+func sharesBridge(l *libvirt.Libvirt, network libvirt.Network) (bool, error) {
+	bridge, err := l.NetworkGetBridgeName(network)
+	if err != nil {
+		return false, err
+	}
+	networks, _, err := l.ConnectListAllNetworks(1, 0)
+	if err != nil {
+		return false, err
+	}
+	var shared atomic.Bool
+	calls := make([]func() error, len(networks))
+	for i, other := range networks {
+		calls[i] = func() error {
+			name, err := l.NetworkGetBridgeName(other)
+			if isCode(err, libvirt.ErrNoNetwork) || isCode(err, libvirt.ErrInternalError) { // it is gone, or has no bridge
+				return nil
+			}
+			if name == bridge && other.UUID != network.UUID {
+				shared.Store(true)
+			}
+			return err
+		}
+	}
+	err = together(calls...)
+	return shared.Load(), err
 }
 
 // DeleteNetwork stops a network and removes its definition. Guests on it lose their link.
@@ -245,11 +307,18 @@ func describe(l *libvirt.Libvirt, network libvirt.Network, flags libvirt.Network
 	return parseXML(text)
 }
 
+// defineNetwork keeps a definition. libvirt chooses the name of a bridge that has none, and notes it only some time
+// later: of two networks that come at once both could get one name, and the one that then does not start would take
+// the other's bridge away (libvirt src/network/bridge_driver.c, networkBridgeNameValidate).
 func (h *Host) defineNetwork(ctx context.Context, root *etree.Element) (libvirt.Network, error) {
 	text, err := formatXML(root)
+	if err == nil {
+		err = h.naming.take(ctx)
+	}
 	if err != nil {
 		return libvirt.Network{}, err
 	}
+	defer h.naming.give()
 	return call(ctx, h, func(l *libvirt.Libvirt) (libvirt.Network, error) { return l.NetworkDefineXML(text) })
 }
 

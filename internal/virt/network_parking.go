@@ -116,9 +116,13 @@ func (h *Host) lostNICs(ctx context.Context, x networkXML) ([]nic, error) {
 // createTransientNetwork starts a network of which nothing is left when it stops.
 func (h *Host) createTransientNetwork(ctx context.Context, n Network) error {
 	text, err := formatXML(n.newXML())
+	if err == nil {
+		err = h.naming.take(ctx)
+	}
 	if err != nil {
 		return err
 	}
+	defer h.naming.give()
 	return do(ctx, h, func(l *libvirt.Libvirt) error {
 		_, err := l.NetworkCreateXML(text)
 		return err

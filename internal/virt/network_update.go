@@ -178,9 +178,7 @@ func (u networkUpdate) activate(ctx context.Context, definition *etree.Element) 
 	if !u.anyBridge || !refusedWith(err, libvirt.ErrSystemError) {
 		return err
 	}
-	other := definition.Copy()
-	other.SelectElement("bridge").NotNil().RemoveAttr("name")
-	if _, err := u.h.defineNetwork(ctx, other); err != nil {
+	if _, err := u.h.defineNetwork(ctx, withoutBridge(definition)); err != nil {
 		return err
 	}
 	return do(ctx, u.h, start)
