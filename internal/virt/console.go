@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/digitalocean/go-libvirt"
 )
@@ -15,6 +16,7 @@ var ErrConsoleTaken = errors.New("somebody else has the guest's console, as virs
 // Console is a guest's console: what the guest writes from the moment it was opened.
 type Console struct {
 	incoming
+	host   *Host
 	domain libvirt.Domain
 }
 
@@ -37,16 +39,35 @@ func (h *Host) openConsole(ctx context.Context, domain libvirt.Domain, how libvi
 	if err != nil {
 		return nil, err
 	}
-	return &Console{incoming{stream: s, ctx: ctx}, domain}, nil
+	return &Console{incoming{stream: s, ctx: ctx}, h, domain}, nil
 }
 
 // Read reads what the guest writes. libvirtd aborts the stream of who loses the console to another.
 func (c *Console) Read(p []byte) (int, error) {
 	n, err := c.incoming.Read(p)
-	if isRefused(err) {
+	switch {
+	case err == io.EOF:
+		c.host.awaitEnd(c.ctx, c.domain)
+	case isRefused(err):
 		err = fmt.Errorf("%w: %w", ErrConsoleTaken, err)
 	}
 	return n, err
+}
+
+// awaitEnd waits until libvirt knows of the end of a guest whose console has ended. QEMU closes that when it ends, and
+// libvirt 11.3 looks a little later what has become of QEMU.
+func (h *Host) awaitEnd(ctx context.Context, guest libvirt.Domain) {
+	for pause := firstPause; pause <= lastPause; pause *= 2 {
+		ended, err := read(ctx, h, func(l *libvirt.Libvirt) (bool, error) { return hasEnded(l, guest), nil })
+		if ended || err != nil {
+			return
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // Close lets go of the console; the guest goes on.
