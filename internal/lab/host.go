@@ -188,7 +188,8 @@ func (h *Host) end(ctx context.Context, signal string) error {
 	return err
 }
 
-// Restart starts libvirtd again after Kill or Quit, in the same namespaces, and returns as soon as it answers.
+// Restart starts libvirtd again after Kill or Quit, in the same namespaces, and returns as soon as it answers and has
+// found its guests again.
 func (h *Host) Restart(ctx context.Context) error {
 	if err := h.startDaemon(ctx, "virtlogd"); err != nil {
 		return err
@@ -197,8 +198,9 @@ func (h *Host) Restart(ctx context.Context) error {
 		return err
 	}
 	for {
-		_, err := h.Virsh(ctx, "list", "--all")
+		guests, err := h.Virsh(ctx, "list", "--name")
 		if err == nil {
+			h.awaitQEMU(ctx, guests)
 			return nil
 		}
 		select {
@@ -206,6 +208,14 @@ func (h *Host) Restart(ctx context.Context) error {
 			return fmt.Errorf("libvirtd does not answer (%w): %w\n%s", ctx.Err(), err, h.Log())
 		case <-time.After(100 * time.Millisecond):
 		}
+	}
+}
+
+// awaitQEMU asks each guest's QEMU for something, for which libvirtd first has to find it again. One that is destroyed
+// before libvirtd has done that ends, but as one that libvirtd could not find, and the destroy fails.
+func (h *Host) awaitQEMU(ctx context.Context, guests string) {
+	for guest := range strings.FieldsSeq(guests) {
+		_, _ = h.Virsh(ctx, "dommemstat", guest) // which fails where the guest has ended meanwhile
 	}
 }
 

@@ -292,7 +292,7 @@ func (m networkModel) culprit(err error) path.Path {
 		return path.Root("tftp_root")
 	case strings.Contains(err.Error(), badOption) && !m.DnsmasqOptions.IsNull():
 		return path.Root("dnsmasq_options")
-	case strings.Contains(err.Error(), bridgeExists):
+	case errors.Is(err, virt.ErrInterfaceExists), strings.Contains(err.Error(), bridgeExists):
 		return path.Root("bridge")
 	default:
 		return path.Root("name")
@@ -317,9 +317,9 @@ func explainNetwork(err error) error {
 	case strings.Contains(err.Error(), badOption):
 		remedy = "dnsmasq does not know one of the raw options in dnsmasq_options. " +
 			"Each is one line of its configuration file, without leading hyphens: dnsmasq(8) has them all"
-	case strings.Contains(err.Error(), bridgeExists):
-		remedy = "The host has an interface of that name already. To plug guests into a bridge of the host's own, set mode = \"bridge\". " +
-			"If nobody uses it, a libvirtd that was killed has left it: remove it on the host (ip link delete), or choose another name"
+	case errors.Is(err, virt.ErrInterfaceExists), strings.Contains(err.Error(), bridgeExists):
+		remedy = "To plug guests into a bridge of the host's own, set mode = \"bridge\". " +
+			"If nobody uses the interface, a libvirtd that was killed has left it: remove it on the host (ip link delete), or choose another name"
 	case strings.Contains(err.Error(), inUse):
 		remedy = "The host has an address in that network already, on the interface that is named. Choose other addresses"
 	default:

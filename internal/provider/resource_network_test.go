@@ -393,11 +393,16 @@ func TestAccNetworkBridge(t *testing.T) {
 		},
 		resource.TestStep{
 			Config:      network("bridge = \"acc-a\"\n" + nat),
-			ExpectError: says("Unable to update network", "bridge =", "File exists", "mode = \"bridge\"", "ip link delete"),
+			ExpectError: says("Unable to update network", "bridge =", "has an interface of that name already", "mode = \"bridge\"", "ip link delete"),
 		},
 		resource.TestStep{Config: bridge("acc-a"), ConfigPlanChecks: noChange},
 	)
 	acceptance(t, steps...)
+	for _, theirs := range []string{"acc-a", "acc-b"} {
+		if _, err := lab.Shared(t).Exec(t.Context(), "ip", "link", "show", theirs); err != nil {
+			t.Errorf("the host's bridge is gone: %v", err)
+		}
+	}
 }
 
 // pluggedInto checks which bridge a tap is plugged into.

@@ -119,7 +119,7 @@ func (h *Host) downloadFirmware(ctx context.Context, pool string) ([]byte, error
 // withTransientPool makes a pool of a directory for as long as use takes. Neither making it nor taking
 // it away changes the directory.
 func (h *Host) withTransientPool(ctx context.Context, dir string, use func(pool string) error) error {
-	name := "netboot-firmware-" + uuid.NewString()
+	name := "netboot-look-" + uuid.NewString()
 	doc := libvirtxml.StoragePool{Type: "dir", Name: name, Target: &libvirtxml.StoragePoolTarget{Path: respelt(dir)}}
 	text, err := doc.Marshal()
 	if err != nil {

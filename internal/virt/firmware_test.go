@@ -92,7 +92,7 @@ func TestFirmwareInterrupted(t *testing.T) {
 		if errors.Is(err, virt.ErrNotFound) {
 			t.Errorf("error %v says more than is known", err)
 		}
-		if pools := onLab(t, "virsh", "pool-list", "--all", "--name"); strings.Contains(pools, "netboot-firmware") {
+		if pools := onLab(t, "virsh", "pool-list", "--all", "--name"); strings.Contains(pools, "netboot-look") {
 			t.Fatalf("after the error %v there are the pools %q", err, pools)
 		}
 		p.cut()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 
 	"github.com/beevik/etree"
@@ -125,6 +126,9 @@ func (h *Host) NetworkName(ctx context.Context, id string) (string, error) {
 // CreateNetwork defines a network and starts it where n is active. When it does not start, nothing
 // of it is left; when the name is taken, it returns ErrExists.
 func (h *Host) CreateNetwork(ctx context.Context, n Network) error {
+	if err := h.checkBridge(ctx, n); err != nil {
+		return err
+	}
 	if n.Active {
 		if err := h.checkConflicts(ctx, n, Network{}); err != nil {
 			return err
@@ -321,6 +325,37 @@ func (h *Host) defineNetwork(ctx context.Context, root *etree.Element) (libvirt.
 	defer h.naming.give()
 	return call(ctx, h, func(l *libvirt.Libvirt) (libvirt.Network, error) { return l.NetworkDefineXML(text) })
 }
+
+// hostInterfaces is where Linux has the host's network interfaces, as directories.
+const hostInterfaces = "/sys/class/net"
+
+// checkBridge refuses a bridge that n is to make, and had not before, where the host has an interface of that name.
+// libvirt 11.3 takes that interface away when the network then does not start: src/network/bridge_driver.c,
+// networkStartNetwork. A host that does not let itself be looked at is left to libvirt.
+func (h *Host) checkBridge(ctx context.Context, n Network, before ...Network) error {
+	makesIt := func(other Network) bool { return other.Mode != ModeBridge && other.Bridge == n.Bridge }
+	if n.Bridge == "" || !makesIt(n) || slices.ContainsFunc(before, makesIt) {
+		return nil
+	}
+	var names []string
+	err := h.withTransientPool(ctx, hostInterfaces, func(pool string) (err error) {
+		names, err = h.VolumeNames(ctx, pool)
+		return err
+	})
+	if isRefused(err) {
+		return nil
+	}
+	if !slices.Contains(names, n.Bridge) {
+		return err
+	}
+	if err := h.checkConflicts(ctx, n, Network{}); err != nil { // which names the network that has it
+		return err
+	}
+	return fmt.Errorf("%w: %q", ErrInterfaceExists, n.Bridge)
+}
+
+// ErrInterfaceExists says that a bridge which is to be made has the name of an interface of the host's.
+var ErrInterfaceExists = errors.New("the host has an interface of that name already")
 
 // checkConflicts finds the network that has the bridge or the addresses which n is to have, and had
 // not before, because libvirt's own refusal does not name it.

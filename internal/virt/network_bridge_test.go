@@ -2,6 +2,7 @@ package virt_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -38,6 +39,35 @@ func TestNetworksAtOnce(t *testing.T) {
 		}
 		if err := removing.Wait(); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestNetworkTakesNoInterface has networks that are to make a bridge which the host has: it stays, also where a
+// network that has its guests on it is to make it from now on.
+func TestNetworkTakesNoInterface(t *testing.T) {
+	h := open(t, lab.Shared(t).URI)
+	onLab(t, "ip", "link", "add", "br-theirs", "type", "bridge")
+	t.Cleanup(func() { _, _ = lab.Shared(t).Exec(context.Background(), "ip", "link", "delete", "br-theirs") })
+	taken := virt.Network{Name: "taken", Mode: virt.ModeIsolated, Bridge: "br-theirs", Active: true}
+	refused := func(what string, err error) {
+		t.Helper()
+		if !errors.Is(err, virt.ErrInterfaceExists) {
+			t.Errorf("%s it is %v, want %v", what, err, virt.ErrInterfaceExists)
+		}
+		onLab(t, "ip", "link", "show", "br-theirs")
+	}
+	refused("made", h.CreateNetwork(t.Context(), taken))
+	for _, before := range []virt.Network{
+		{Name: "taken", Mode: virt.ModeIsolated, Active: true},
+		{Name: "taken", Mode: virt.ModeBridge, Bridge: "br-theirs", Active: true},
+	} {
+		if err := h.CreateNetwork(t.Context(), before); err != nil {
+			t.Fatal(err)
+		}
+		refused("changed", h.UpdateNetwork(t.Context(), taken))
+		if err := h.DeleteNetwork(t.Context(), "taken"); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -29,8 +29,17 @@ func (h *Host) UpdateNetwork(ctx context.Context, n Network) error {
 		return err
 	}
 	u := networkUpdate{h: h, networkXML: x, wanted: x.defined, anyBridge: n.Bridge == ""}
-	if u.anyBridge {
+	if u.anyBridge && defined.Mode != ModeBridge {
 		n.Bridge = defined.Bridge // libvirt has chosen it
+	}
+	running := defined
+	if x.running != nil {
+		if running, err = parseNetwork(x.running); err != nil {
+			return err
+		}
+	}
+	if err := h.checkBridge(ctx, n, defined, running); err != nil {
+		return err
 	}
 	if !defined.sameDefinition(n) {
 		u.wanted = x.defined.Copy()
@@ -170,16 +179,19 @@ func (u networkUpdate) startAnew(ctx context.Context) error {
 	return u.activate(ctx, u.wanted)
 }
 
-// activate starts a network where it does not run. A libvirtd that is killed while it stops a network
-// leaves its bridge behind, which nothing of libvirt's can remove; then libvirt chooses another.
+// activate starts a network where it does not run. A libvirtd that is killed while it stops a network leaves its
+// bridge behind, at times with the network's address, so that the network cannot start. libvirt 9.0 has nothing that
+// removes such a bridge, so that another one has to be chosen; 11.3 removes it when the start fails.
 func (u networkUpdate) activate(ctx context.Context, definition *etree.Element) error {
 	start := func(l *libvirt.Libvirt) error { return setNetworkActive(l, u.network, true) }
 	err := do(ctx, u.h, start)
-	if !u.anyBridge || !refusedWith(err, libvirt.ErrSystemError) {
+	if !refusedWith(err, libvirt.ErrSystemError) && !refusedWith(err, libvirt.ErrInternalError) {
 		return err
 	}
-	if _, err := u.h.defineNetwork(ctx, withoutBridge(definition)); err != nil {
-		return err
+	if u.anyBridge {
+		if _, err := u.h.defineNetwork(ctx, withoutBridge(definition)); err != nil {
+			return err
+		}
 	}
 	return do(ctx, u.h, start)
 }
