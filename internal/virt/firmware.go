@@ -5,16 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"path"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/digitalocean/go-libvirt"
-	"github.com/google/uuid"
-	"libvirt.org/go/libvirtxml"
 )
 
 const (
@@ -115,64 +111,3 @@ func (h *Host) downloadFirmware(ctx context.Context, pool string) ([]byte, error
 	err = h.Download(ctx, pool, firmwareFile, &content)
 	return content.Bytes(), err
 }
-
-// withTransientPool makes a pool of a directory for as long as use takes. Neither making it nor taking
-// it away changes the directory.
-func (h *Host) withTransientPool(ctx context.Context, dir string, use func(pool string) error) error {
-	name := "netboot-look-" + uuid.NewString()
-	doc := libvirtxml.StoragePool{Type: "dir", Name: name, Target: &libvirtxml.StoragePoolTarget{Path: respelt(dir)}}
-	text, err := doc.Marshal()
-	if err != nil {
-		return err
-	}
-	err = do(ctx, h, func(l *libvirt.Libvirt) error {
-		_, err := l.StoragePoolCreateXML(text, 0)
-		return err
-	})
-	if isRefused(err) {
-		return err
-	}
-	if err == nil {
-		err = use(name)
-	}
-	// Where the answer was lost, the pool may be there all the same.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transientPatience)
-	defer cancel()
-	if left := h.stopPool(ctx, name); left != nil {
-		return fmt.Errorf("unable to take the storage pool %q away again: %w", name, left)
-	}
-	return err
-}
-
-// transientPatience bounds how long taking a transient pool away may take.
-const transientPatience = 5 * time.Second
-
-// stopPool stops a pool, after which nothing is left of a transient one. A connection that was lost with
-// what came before is made again.
-func (h *Host) stopPool(ctx context.Context, name string) error {
-	for {
-		err := do(ctx, h, func(l *libvirt.Libvirt) error {
-			pool, err := l.StoragePoolLookupByName(name)
-			if err != nil {
-				return err
-			}
-			return l.StoragePoolDestroy(pool)
-		})
-		switch {
-		case errors.Is(err, ErrNotFound):
-			return nil
-		case !isLost(err):
-			return err
-		}
-		select {
-		case <-time.After(busyPause):
-		case <-ctx.Done():
-			return err
-		}
-	}
-}
-
-// respelt is the same directory under another name. libvirt allows one pool a directory, one that is
-// not active included, but compares names: virStoragePoolObjSourceMatchTypeDIR in
-// src/conf/virstorageobj.c. Somebody else may look at the directory in this way too, at the same time.
-func respelt(dir string) string { return dir + strings.Repeat("/.", 1+rand.IntN(1000)) }
