@@ -124,7 +124,8 @@ func (h *Host) NetworkName(ctx context.Context, id string) (string, error) {
 // CreateNetwork defines a network and starts it where n is active. When it does not start, nothing
 // of it is left; when the name is taken, it returns ErrExists.
 func (h *Host) CreateNetwork(ctx context.Context, n Network) error {
-	if err := h.checkBridge(ctx, n); err != nil {
+	exists := func() error { _, err := h.Network(ctx, n.Name); return err }
+	if err := h.checkBridge(ctx, n); err != nil && exists() != nil { // libvirt refuses a name that is taken
 		return err
 	}
 	if n.Active {
@@ -134,7 +135,7 @@ func (h *Host) CreateNetwork(ctx context.Context, n Network) error {
 	}
 	network, err := h.defineNetwork(ctx, n.newXML())
 	if refusedWith(err, libvirt.ErrOperationFailed) {
-		err = taken(err, func() error { _, err := h.Network(ctx, n.Name); return err })
+		err = taken(err, exists)
 	}
 	if err != nil {
 		return err
