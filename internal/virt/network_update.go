@@ -114,6 +114,9 @@ func (u networkUpdate) undoLive(ctx context.Context, before Network) error {
 	if err != nil {
 		return err
 	}
+	if x.running == nil {
+		return errors.New("it does not run any more")
+	}
 	now, err := parseNetwork(x.running)
 	if err != nil {
 		return err
