@@ -165,7 +165,7 @@ func (r *networkResource) Create(ctx context.Context, req resource.CreateRequest
 	defer cancel()
 
 	if err := r.host.CreateNetwork(ctx, plan.network(ctx, &resp.Diagnostics)); err != nil {
-		fail(&resp.Diagnostics, plan.culprit(err), "create", plan.subject(), explainNetwork(err))
+		fail(&resp.Diagnostics, plan.culprit(err), "create", plan.subject(), plan.explain(err))
 		return
 	}
 	config.saveSet(ctx, resp.Private, &resp.Diagnostics)
@@ -215,7 +215,7 @@ func (r *networkResource) Update(ctx context.Context, req resource.UpdateRequest
 	defer cancel()
 
 	if err := r.host.UpdateNetwork(ctx, plan.network(ctx, &resp.Diagnostics)); err != nil {
-		fail(&resp.Diagnostics, plan.culprit(err), "update", plan.subject(), explainNetwork(err))
+		fail(&resp.Diagnostics, plan.culprit(err), "update", plan.subject(), plan.explain(err))
 		return
 	}
 	config.saveSet(ctx, resp.Private, &resp.Diagnostics)
@@ -301,13 +301,16 @@ func (m networkModel) culprit(err error) path.Path {
 
 // Words of libvirt and dnsmasq for what they have no code for.
 const (
-	badOption    = "bad option at line"              // dnsmasq src/option.c, read_file()
-	bridgeExists = "error creating bridge interface" // libvirt src/util/virnetdevbridge.c
-	inUse        = "already in use by interface"     // libvirt src/network/bridge_driver_linux.c
+	badOption    = "bad option at line"                // dnsmasq src/option.c, read_file()
+	bridgeExists = "error creating bridge interface"   // libvirt src/util/virnetdevbridge.c
+	inUse        = "already in use by interface"       // libvirt src/network/bridge_driver_linux.c
+	inUseForDNS  = "failed to create listening socket" // dnsmasq src/network.c, create_bound_listeners()
 )
 
-// explainNetwork adds what to do where the words of dnsmasq and libvirt do not say it.
-func explainNetwork(err error) error {
+// explain adds what to do where the words of dnsmasq and libvirt do not say it.
+func (m networkModel) explain(err error) error {
+	left := fmt.Sprintf("A libvirtd that is killed while it starts a network leaves the network's bridge and dnsmasq behind. "+
+		"If that was so here, end both on the host: pkill -f dnsmasq/%s.conf, and ip link delete with the bridge's name", m.Name.ValueString())
 	var remedy string
 	switch {
 	case errors.Is(err, virt.ErrTFTPRoot):
@@ -321,7 +324,9 @@ func explainNetwork(err error) error {
 		remedy = "To plug guests into a bridge of the host's own, set mode = \"bridge\". " +
 			"If nobody uses the interface, a libvirtd that was killed has left it: remove it on the host (ip link delete), or choose another name"
 	case strings.Contains(err.Error(), inUse):
-		remedy = "The host has an address in that network already, on the interface that is named. Choose other addresses"
+		remedy = "The host has an address in that network already, on the interface that is named. Choose other addresses. " + left
+	case strings.Contains(err.Error(), inUseForDNS):
+		remedy = "A program on the host listens on that address already, as a DNS server for all addresses does: let it listen on its own alone. " + left
 	default:
 		return err
 	}

@@ -444,6 +444,43 @@ func TestAccNetworkConflicts(t *testing.T) {
 	)
 }
 
+// TestAccNetworkHalfStarted has libvirtd killed after it has started a network's dnsmasq and before it has noted that,
+// which happens within some 15 ms. What it leaves cannot be removed by libvirt, and is removed as the error says.
+func TestAccNetworkHalfStarted(t *testing.T) {
+	onLab := func(args ...string) {
+		if _, err := lab.Shared(t).Exec(t.Context(), args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := network("bridge = \"acc-half\"\n" + `ipv4 = { address = "192.168.151.1/24" }`)
+	acceptance(t,
+		resource.TestStep{Config: config},
+		resource.TestStep{
+			PreConfig: func() {
+				if err := lab.Shared(t).Kill(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				onLab("rm", "/run/libvirt/network/acc.xml")
+				if err := lab.Shared(t).Restart(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			},
+			Config:      config,
+			ExpectError: says(`Unable to update network "acc"`, "libvirtd that is killed", "pkill -f dnsmasq/acc.conf", "ip link delete"),
+		},
+		resource.TestStep{
+			PreConfig: func() {
+				onLab("pkill", "-f", "dnsmasq/acc.conf")
+				_, _ = lab.Shared(t).Exec(t.Context(), "ip", "link", "delete", "acc-half") // libvirt 11.3 has done that
+			},
+			Config:           config,
+			ConfigPlanChecks: actions(testNetwork, plancheck.ResourceActionUpdate),
+			Check:            virshPrints(t, "net-list --name", "acc"),
+		},
+		resource.TestStep{Config: config, ConfigPlanChecks: noChange},
+	)
+}
+
 func TestAccNetworkNameTaken(t *testing.T) {
 	define(t, "net-define", "<network><name>acc</name><domain name='theirs'/></network>", "net-undefine", "acc")
 	acceptance(t, resource.TestStep{
