@@ -188,6 +188,17 @@ func (h *Host) end(ctx context.Context, signal string) error {
 	return err
 }
 
+// EndDnsmasq ends the dnsmasq of a network, as one does by hand where libvirtd has forgotten it, and tells whether there
+// was one.
+func (h *Host) EndDnsmasq(ctx context.Context, network string) bool {
+	inCommandLine := "dnsmasq/" + network + ".conf"
+	if _, err := h.Exec(ctx, "pkill", "-f", inCommandLine); err != nil {
+		return false
+	}
+	_, _ = h.Exec(ctx, "pidwait", "-f", inCommandLine) // which fails where it has ended already
+	return true
+}
+
 // Restart starts libvirtd again after Kill or Quit, in the same namespaces, and returns as soon as it answers and has
 // found its guests again.
 func (h *Host) Restart(ctx context.Context) error {

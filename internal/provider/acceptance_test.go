@@ -60,6 +60,16 @@ provider "netboot" {
 `, uri, strings.Join(settings, "\n"))
 }
 
+// onLab runs a program on the lab's host and returns what it prints.
+func onLab(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := lab.Shared(t).Exec(t.Context(), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // virsh asks the lab's libvirtd, past the provider.
 func virsh(t *testing.T, args ...string) string {
 	t.Helper()

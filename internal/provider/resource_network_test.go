@@ -346,9 +346,7 @@ func TestAccNetworkAdopts(t *testing.T) {
 // TestAccNetworkBridge plugs guests into a bridge that the host has.
 func TestAccNetworkBridge(t *testing.T) {
 	for _, args := range [][]string{{"add", "acc-a", "type", "bridge"}, {"add", "acc-b", "type", "bridge"}} {
-		if _, err := lab.Shared(t).Exec(t.Context(), append([]string{"ip", "link"}, args...)...); err != nil {
-			t.Fatal(err)
-		}
+		onLab(t, append([]string{"ip", "link"}, args...)...)
 		t.Cleanup(func() { _, _ = lab.Shared(t).Exec(context.Background(), "ip", "link", "delete", args[1]) })
 	}
 	bridge := func(name string) string { return network(fmt.Sprintf("mode = \"bridge\"\n bridge = %q", name)) }
@@ -399,9 +397,7 @@ func TestAccNetworkBridge(t *testing.T) {
 	)
 	acceptance(t, steps...)
 	for _, theirs := range []string{"acc-a", "acc-b"} {
-		if _, err := lab.Shared(t).Exec(t.Context(), "ip", "link", "show", theirs); err != nil {
-			t.Errorf("the host's bridge is gone: %v", err)
-		}
+		onLab(t, "ip", "link", "show", theirs)
 	}
 }
 
@@ -419,14 +415,10 @@ func pluggedInto(t *testing.T, tap, bridge string) resource.TestCheckFunc {
 // TestAccNetworkConflicts holds that what keeps a network from starting is said in words, and that it
 // changes nothing.
 func TestAccNetworkConflicts(t *testing.T) {
-	if _, err := lab.Shared(t).Exec(t.Context(), "ip", "link", "add", "acc-host", "type", "bridge"); err != nil {
-		t.Fatal(err)
-	}
+	onLab(t, "ip", "link", "add", "acc-host", "type", "bridge")
 	t.Cleanup(func() { _, _ = lab.Shared(t).Exec(context.Background(), "ip", "link", "delete", "acc-host") })
 	for _, args := range [][]string{{"address", "add", "192.168.153.1/24", "dev", "acc-host"}, {"link", "set", "acc-host", "up"}} {
-		if _, err := lab.Shared(t).Exec(t.Context(), append([]string{"ip"}, args...)...); err != nil {
-			t.Fatal(err)
-		}
+		onLab(t, append([]string{"ip"}, args...)...)
 	}
 	define(t, "net-create", `<network><name>theirs</name><bridge name='theirs0'/><ip address='192.168.152.1' prefix='24'/></network>`, "net-destroy", "theirs")
 	refused := func(config string, texts ...string) resource.TestStep {
@@ -447,11 +439,6 @@ func TestAccNetworkConflicts(t *testing.T) {
 // TestAccNetworkHalfStarted has libvirtd killed after it has started a network's dnsmasq and before it has noted that,
 // which happens within some 15 ms. What it leaves cannot be removed by libvirt, and is removed as the error says.
 func TestAccNetworkHalfStarted(t *testing.T) {
-	onLab := func(args ...string) {
-		if _, err := lab.Shared(t).Exec(t.Context(), args...); err != nil {
-			t.Fatal(err)
-		}
-	}
 	config := network("bridge = \"acc-half\"\n" + `ipv4 = { address = "192.168.151.1/24" }`)
 	acceptance(t,
 		resource.TestStep{Config: config},
@@ -460,7 +447,7 @@ func TestAccNetworkHalfStarted(t *testing.T) {
 				if err := lab.Shared(t).Kill(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				onLab("rm", "/run/libvirt/network/acc.xml")
+				onLab(t, "rm", "/run/libvirt/network/acc.xml")
 				if err := lab.Shared(t).Restart(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -470,7 +457,9 @@ func TestAccNetworkHalfStarted(t *testing.T) {
 		},
 		resource.TestStep{
 			PreConfig: func() {
-				onLab("pkill", "-f", "dnsmasq/acc.conf")
+				if !lab.Shared(t).EndDnsmasq(t.Context(), "acc") {
+					t.Error("there is no dnsmasq")
+				}
 				_, _ = lab.Shared(t).Exec(t.Context(), "ip", "link", "delete", "acc-half") // libvirt 11.3 has done that
 			},
 			Config:           config,

@@ -180,7 +180,7 @@ func (s *soak) mend(m mishap, do func() problems) {
 			return
 		case m.losesAnswers() && s.revives():
 			continue
-		case m.kind == killed && strings.Contains(found.String(), "pkill -f "+serving):
+		case m.kind == killed && strings.Contains(found.String(), "pkill -f dnsmasq/soak.conf"):
 			s.endHalfStarted(found.String())
 		case !strings.Contains(found.String(), "terraform import ADDRESS ") || !m.losesAnswers():
 			s.Fatalf("after %v it is not mended by another one: %v", m, found)
@@ -189,21 +189,14 @@ func (s *soak) mend(m mishap, do func() problems) {
 	s.Fatal("there is no end of what is to be imported")
 }
 
-// serving is in the command line of the network's dnsmasq.
-const serving = "dnsmasq/soak.conf"
-
 // endHalfStarted ends what a libvirtd has left that was killed within the few milliseconds of
 // TestAccNetworkHalfStarted, as the error says.
 func (s *soak) endHalfStarted(problem string) {
 	s.Helper()
 	s.counts["half started"]++
-	host := lab.Shared(s.T)
-	_, _ = host.Exec(s.Context(), "pkill", "-f", serving)
-	_, _ = host.Exec(s.Context(), "pidwait", "-f", serving)
+	lab.Shared(s.T).EndDnsmasq(s.Context(), "soak")
 	if bridge := usedBy.FindStringSubmatch(problem); bridge != nil { // libvirt 11.3 has removed it
-		if _, err := host.Exec(s.Context(), "ip", "link", "delete", bridge[1]); err != nil {
-			s.Fatal(err)
-		}
+		onLab(s.T, "ip", "link", "delete", bridge[1])
 	}
 }
 

@@ -69,14 +69,9 @@ func TestRestartInterrupted(t *testing.T) {
 // libvirtd is killed between the start of a network's dnsmasq and its own note of that, it does not know of either.
 func endHalfStarted(t *testing.T) {
 	t.Helper()
-	if strings.Contains(virsh(t, "net-list", "--name"), "served") {
+	if strings.Contains(virsh(t, "net-list", "--name"), "served") || !lab.Shared(t).EndDnsmasq(t.Context(), "served") {
 		return
 	}
-	const serving = "dnsmasq/served.conf"
-	if _, err := lab.Shared(t).Exec(t.Context(), "pkill", "-f", serving); err != nil {
-		return // there is none
-	}
-	_, _ = lab.Shared(t).Exec(t.Context(), "pidwait", "-f", serving)
 	n, err := open(t, lab.Shared(t).URI).Network(t.Context(), "served")
 	if err != nil {
 		t.Fatal(err)

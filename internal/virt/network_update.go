@@ -29,16 +29,15 @@ func (h *Host) UpdateNetwork(ctx context.Context, n Network) error {
 		return err
 	}
 	u := networkUpdate{h: h, networkXML: x, wanted: x.defined, anyBridge: n.Bridge == ""}
-	if u.anyBridge && defined.Mode != ModeBridge {
-		n.Bridge = defined.Bridge // libvirt has chosen it
-	}
-	running := defined
 	if x.running != nil {
-		if running, err = parseNetwork(x.running); err != nil {
+		if u.before, err = parseNetwork(x.running); err != nil {
 			return err
 		}
 	}
-	if err := h.checkBridge(ctx, n, defined, running); err != nil {
+	if u.anyBridge && defined.Mode != ModeBridge {
+		n.Bridge = defined.Bridge // libvirt has chosen it
+	}
+	if err := h.checkBridge(ctx, n, defined, u.before); err != nil {
 		return err
 	}
 	if !defined.sameDefinition(n) {
@@ -55,6 +54,7 @@ func (h *Host) UpdateNetwork(ctx context.Context, n Network) error {
 type networkUpdate struct {
 	h *Host
 	networkXML
+	before    Network        // what runs, empty where nothing does
 	wanted    *etree.Element // the definition after it
 	anyBridge bool           // libvirt may choose the bridge
 }
@@ -72,15 +72,11 @@ func (u networkUpdate) bring(ctx context.Context, n Network) error {
 			return err
 		}
 	}
-	running, err := parseNetwork(u.running)
-	if err != nil {
-		return err
-	}
-	switch running.ChangeTo(n) {
+	switch u.before.ChangeTo(n) {
 	case RestartChange:
 		return u.restart(ctx, n)
 	case LiveChange:
-		return u.live(ctx, running, n)
+		return u.live(ctx, n)
 	default:
 		return u.define(ctx, u.wanted)
 	}
@@ -96,8 +92,8 @@ func (u networkUpdate) define(ctx context.Context, definition *etree.Element) er
 }
 
 // live changes a network while it runs.
-func (u networkUpdate) live(ctx context.Context, from, to Network) error {
-	updates, _ := from.liveUpdates(to)
+func (u networkUpdate) live(ctx context.Context, n Network) error {
+	updates, _ := u.before.liveUpdates(n)
 	if err := u.define(ctx, u.wanted); err != nil {
 		return err
 	}
@@ -105,12 +101,12 @@ func (u networkUpdate) live(ctx context.Context, from, to Network) error {
 	if err == nil || ctx.Err() != nil { // what is left of it is for the next run
 		return err
 	}
-	return putBack(err, errors.Join(u.define(ctx, u.defined), u.undoLive(ctx, from)))
+	return putBack(err, errors.Join(u.define(ctx, u.defined), u.undoLive(ctx)))
 }
 
 // undoLive brings what runs back to what ran before.
-func (u networkUpdate) undoLive(ctx context.Context, before Network) error {
-	x, err := u.h.networkXML(ctx, before.Name)
+func (u networkUpdate) undoLive(ctx context.Context) error {
+	x, err := u.h.networkXML(ctx, u.before.Name)
 	if err != nil {
 		return err
 	}
@@ -121,7 +117,7 @@ func (u networkUpdate) undoLive(ctx context.Context, before Network) error {
 	if err != nil {
 		return err
 	}
-	updates, _ := now.liveUpdates(before)
+	updates, _ := now.liveUpdates(u.before)
 	return u.h.updateLive(ctx, x, updates)
 }
 
@@ -209,17 +205,10 @@ func putBack(err, back error) error {
 
 // check finds what would keep the network from starting, before anybody loses a link for it.
 func (u networkUpdate) check(ctx context.Context, n Network) error {
-	var before Network
-	if u.running != nil {
-		var err error
-		if before, err = parseNetwork(u.running); err != nil {
-			return err
-		}
-	}
-	if err := u.h.checkConflicts(ctx, n, before); err != nil {
+	if err := u.h.checkConflicts(ctx, n, u.before); err != nil {
 		return err
 	}
-	if u.running == nil || n.TFTPRoot == "" || n.TFTPRoot == before.TFTPRoot {
+	if u.running == nil || n.TFTPRoot == "" || n.TFTPRoot == u.before.TFTPRoot {
 		return nil
 	}
 	return u.probeTFTPRoot(ctx, n.TFTPRoot)
