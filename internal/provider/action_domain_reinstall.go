@@ -13,6 +13,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 )
 
 type domainReinstallAction struct{ configured }
@@ -84,7 +86,7 @@ func (r *domainResource) reinstall(ctx context.Context, m *domainModel, say func
 	if err := r.host.ShutDownDomain(ctx, name, m.patience()); err != nil {
 		return err
 	}
-	m.phase = phaseDue
+	m.phase = netboot.PhaseDue
 	if err := r.saveNote(ctx, *m, diags); err != nil {
 		return err
 	}

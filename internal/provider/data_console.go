@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,7 +75,7 @@ func (d *consoleDataSource) read(ctx context.Context, m *consoleModel) error {
 	if err != nil {
 		return err
 	}
-	patience, err := time.ParseDuration(firstOf(m.Timeout.ValueString(), consolePatience))
+	patience, err := time.ParseDuration(cmp.Or(m.Timeout.ValueString(), consolePatience))
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
@@ -79,7 +80,7 @@ func (d *hostDataSource) Read(ctx context.Context, req datasource.ReadRequest, r
 		fail(&resp.Diagnostics, path.Empty(), "read", subject{"host", d.host.URI()}, err)
 		return
 	}
-	firmware := d.firmware(ctx)
+	firmware := netboot.FirmwareOf(ctx, d.host)
 	resp.Diagnostics.Append(resp.State.Set(ctx, hostModel{
 		placed:            at,
 		URI:               types.StringValue(d.host.URI()),
@@ -112,7 +113,7 @@ func guestArchs(offers virt.Capabilities) []guestArchModel {
 // missing is what keeps s390x guests from booting on the host.
 func missing(offers virt.Capabilities, firmware pxelinux.Firmware) []string {
 	lacks := []string{}
-	if _, err := offers.Accelerator(archS390X, "auto"); err != nil {
+	if _, err := offers.Accelerator(netboot.S390X, "auto"); err != nil {
 		lacks = append(lacks, sentence(err))
 	}
 	if firmware == pxelinux.UnknownFirmware {

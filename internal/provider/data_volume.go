@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
@@ -59,7 +60,7 @@ func (d *volumeDataSource) Read(ctx context.Context, req datasource.ReadRequest,
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	pool, name := firstOf(config.Pool.ValueString(), defaultPool), config.Name.ValueString()
+	pool, name := cmp.Or(config.Pool.ValueString(), defaultPool), config.Name.ValueString()
 	v, err := d.host.Volume(ctx, pool, name)
 	if err != nil {
 		fail(&resp.Diagnostics, path.Root("name"), "read", subject{"volume", pool + "/" + name}, err)

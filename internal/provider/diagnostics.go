@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -33,9 +34,9 @@ func remedy(err error, about subject) string {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return "The run was interrupted. The next apply goes on from here."
-	case errors.Is(err, errBootTimeout):
+	case errors.Is(err, netboot.ErrBootTimeout):
 		return "Where the guest only needs longer, raise boot_check.timeout: emulation is many times slower than KVM. The next apply boots it again."
-	case errors.Is(err, errInstallTimeout):
+	case errors.Is(err, netboot.ErrInstallTimeout):
 		return "The guest goes on. Where the installer only needs longer, raise install.timeout: emulation is many times slower than KVM. " +
 			"The next apply waits for a guest that still installs; one that this run created is made anew, unless you untaint it first."
 	case errors.Is(err, context.DeadlineExceeded):

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -37,7 +38,7 @@ func TestFail(t *testing.T) {
 		{"plain", errors.New("the pool is full"), []string{"The pool is full."}},
 		{"interrupted", fmt.Errorf("upload: %w", context.Canceled), []string{"Upload: context canceled.\n\n", "The run was interrupted."}},
 		{"too long", context.DeadlineExceeded, []string{"Context deadline exceeded.\n\n", "timeouts attribute"}},
-		{"no boot in time", errBootTimeout, []string{"raise boot_check.timeout"}},
+		{"no boot in time", netboot.ErrBootTimeout, []string{"raise boot_check.timeout"}},
 		{"taken", virt.ErrExists, []string{"Exists already", "terraform import ADDRESS acc/disk", "tofu import ADDRESS acc/disk"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

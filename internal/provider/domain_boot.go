@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -56,9 +57,6 @@ var (
 // bootFailedKey is set in the private state while the guest's last boot has failed its check, so
 // that the next apply boots it again.
 const bootFailedKey = "boot_failed"
-
-// errBootTimeout ends a watch that boot_check.timeout allows no longer.
-var errBootTimeout = errors.New("boot_check.timeout")
 
 // note is what libvirt keeps with the domain for an import, because nothing else on the host says
 // it: how the guest is watched, and what was seen.
@@ -182,7 +180,7 @@ func (r *domainResource) watch(ctx context.Context, m domainModel, check bootChe
 	}
 	defer log.Close()
 
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errBootTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, netboot.ErrBootTimeout)
 	defer cancel()
 	console, err := r.host.BootDomain(ctx, m.Name.ValueString())
 	if err != nil {

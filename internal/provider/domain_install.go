@@ -3,9 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -13,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -26,12 +25,6 @@ type installModel struct {
 
 var installTypes = map[string]attr.Type{"until": types.StringType, "timeout": types.StringType}
 
-// What ends an installation.
-const (
-	untilReboot   = "reboot"
-	untilShutdown = "shutdown"
-)
-
 const (
 	// reconnectPatience is how long a host may be away while a guest on it installs.
 	reconnectPatience = time.Minute
@@ -39,35 +32,24 @@ const (
 	endGrace = 2 * time.Second
 )
 
-// errInstallTimeout ends an installation that install.timeout allows no longer.
-var errInstallTimeout = errors.New("install.timeout")
-
-// nextPhase is what is to be done about an installation that the plan has. One that was cut off goes on
-// where the guest still installs, is over where the guest has ended by itself since, and begins again
-// where it ended otherwise.
-func (r *domainResource) nextPhase(ctx context.Context, plan, state domainModel) (installPhase, error) {
+// nextPhase is what is to be done about an installation that the plan has.
+func (r *domainResource) nextPhase(ctx context.Context, plan, state domainModel) (netboot.Phase, error) {
 	if !plan.installs(&state) {
-		return phaseNone, nil
+		return netboot.PhaseNone, nil
 	}
 	d, err := r.host.Domain(ctx, plan.Name.ValueString())
 	if err != nil {
-		return phaseNone, err
+		return netboot.PhaseNone, err
 	}
 	noted := parseInstallNote(d.Note)
-	if noted == nil || noted.Phase == phaseNone || !types.StringPointerValue(noted.Reinstall).Equal(plan.Reinstall) {
-		return phaseDue, nil
+	if noted == nil || noted.Phase == netboot.PhaseNone || !types.StringPointerValue(noted.Reinstall).Equal(plan.Reinstall) {
+		return netboot.PhaseDue, nil
 	}
 	installing, err := r.host.Installing(ctx, d.Name)
-	switch {
-	case err != nil:
-		return phaseNone, err
-	case installing:
-		return phaseInstalling, nil
-	case noted.Phase == phaseInstalling && d.State == virt.Off && d.Reason == virt.ShutDown:
-		return phaseNone, nil
-	default:
-		return phaseDue, nil
+	if err != nil {
+		return netboot.PhaseNone, err
 	}
+	return noted.Phase.Next(installing, d.State == virt.Off && d.Reason == virt.ShutDown), nil
 }
 
 // install boots the guest from the network and waits until it is installed, or goes on to wait. The
@@ -78,7 +60,7 @@ func (r *domainResource) install(ctx context.Context, m *domainModel, diags *dia
 	diags.Append(m.Install.As(ctx, &install, objectAsOptions)...)
 	err := r.awaitInstallation(ctx, m, install, diags)
 	if err == nil {
-		m.phase, m.Installed, m.logGoesOn = phaseNone, types.BoolValue(true), true
+		m.phase, m.Installed, m.logGoesOn = netboot.PhaseNone, types.BoolValue(true), true
 		err = r.saveNote(ctx, *m, diags)
 	}
 	if err != nil && m.BootResult.IsUnknown() {
@@ -98,17 +80,18 @@ func (r *domainResource) awaitInstallation(ctx context.Context, m *domainModel, 
 	}
 	defer log.Close()
 
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errInstallTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, netboot.ErrInstallTimeout)
 	defer cancel()
 	run, err := r.beginInstallation(ctx, m, diags)
 	for err == nil {
-		seen := followInstallation(ctx, run, log)
+		seen, lost := followInstallation(ctx, run, log)
 		run.Leave()
-		switch err = seen.verdict(install); {
-		case seen.ended && err != nil: // libvirt does not keep all that was seen of the end
-			m.phase = phaseDue
+		seen.Until, seen.Timeout = install.Until, install.Timeout
+		switch err = seen.Verdict(); {
+		case seen.Ended && err != nil: // libvirt does not keep all that was seen of the end
+			m.phase = netboot.PhaseDue
 			return errors.Join(err, r.saveNote(context.WithoutCancel(ctx), *m, diags))
-		case seen.ending.Err == nil || ctx.Err() != nil:
+		case !lost || ctx.Err() != nil:
 			return err
 		}
 		run, err = r.rejoin(ctx, m.Name.ValueString())
@@ -120,14 +103,14 @@ func (r *domainResource) awaitInstallation(ctx context.Context, m *domainModel, 
 // the start: a guest that is off before has not been installed.
 func (r *domainResource) beginInstallation(ctx context.Context, m *domainModel, diags *diag.Diagnostics) (*virt.Installation, error) {
 	name := m.Name.ValueString()
-	if m.phase == phaseInstalling {
+	if m.phase == netboot.PhaseInstalling {
 		return r.host.JoinInstallation(ctx, name)
 	}
 	run, err := r.host.InstallDomain(ctx, virt.Domain{Name: name, Interfaces: m.interfaces(ctx, diags), Loadparm: m.Loadparm.ValueString()})
 	if err != nil {
 		return nil, explainStart(err, name)
 	}
-	m.phase = phaseInstalling
+	m.phase = netboot.PhaseInstalling
 	if err := r.saveNote(ctx, *m, diags); err != nil {
 		run.Leave()
 		return nil, err
@@ -149,86 +132,45 @@ func (r *domainResource) rejoin(ctx context.Context, name string) (*virt.Install
 	}
 }
 
-// seenInstallation is what was seen of an installation.
-type seenInstallation struct {
-	ending  virt.Ending
-	ended   bool
-	cause   error         // why it is not waited for any longer
-	console *boot.Failure // how the console ended; nil where it has not
+// ends are the ways in which a run ends, as package netboot knows them.
+var ends = map[virt.End]netboot.End{
+	virt.EndUnknown:   netboot.EndUnknown,
+	virt.EndShutdown:  netboot.EndShutdown,
+	virt.EndReboot:    netboot.EndReboot,
+	virt.EndPowerOff:  netboot.EndPowerOff,
+	virt.EndDestroyed: netboot.EndDestroyed,
+	virt.EndCrashed:   netboot.EndCrashed,
 }
 
-// followInstallation waits for the end of the guest, of its firmware's attempts, or of the context. The
-// console alone does not count as the guest's end: somebody else may have taken it.
-func followInstallation(ctx context.Context, run *virt.Installation, log io.Writer) (seen seenInstallation) {
+// followInstallation waits for the end of the guest, of its firmware's attempts, or of the context, and tells whether the
+// connection was lost meanwhile. The console alone does not count as the guest's end: somebody else may have taken it.
+func followInstallation(ctx context.Context, run *virt.Installation, log io.Writer) (seen netboot.Installation, lost bool) {
 	console := make(chan *boot.Failure, 1)
 	go func() { console <- boot.Follow(ctx, io.TeeReader(run.Console, log)) }()
+	end := func(ending virt.Ending) {
+		seen.End, seen.Ended, seen.Cause, lost = ends[ending.How], ending.Err == nil, ending.Err, ending.Err != nil
+	}
 	select {
-	case seen.ending = <-run.Ended:
-		seen.ended, seen.cause = seen.ending.Err == nil, seen.ending.Err
+	case ending := <-run.Ended:
+		end(ending)
 		select {
-		case seen.console = <-console:
+		case seen.Console = <-console:
 		case <-time.After(endGrace):
 		}
-		return seen
-	case seen.console = <-console:
+		return seen, lost
+	case seen.Console = <-console:
 	}
 	wait := ctx
-	if seen.console.Reason == boot.GaveUp {
+	if seen.Console.Reason == boot.GaveUp {
 		short, cancel := context.WithTimeout(ctx, endGrace)
 		defer cancel()
 		wait = short
 	}
 	select {
-	case seen.ending = <-run.Ended:
-		seen.ended, seen.cause = seen.ending.Err == nil, seen.ending.Err
+	case ending := <-run.Ended:
+		end(ending)
 	case <-wait.Done():
-		seen.cause = context.Cause(ctx)
+		seen.Cause = context.Cause(ctx)
 	}
-	return seen
-}
-
-// verdict is nil for a guest that is installed.
-func (s seenInstallation) verdict(install installModel) error {
-	switch {
-	case s.console != nil && s.console.Reason == boot.GaveUp:
-		return s.console
-	case !s.ended && errors.Is(s.cause, errInstallTimeout):
-		return s.withConsole(fmt.Errorf("the guest has not ended with a %s within %w, %s", install.Until, s.cause, install.Timeout))
-	case !s.ended:
-		return s.withConsole(fmt.Errorf("the installation is not waited for any longer (%w)", s.cause))
-	}
-	var what string
-	switch how := s.ending.How; {
-	case how == virt.EndShutdown, how == virt.EndReboot && install.Until == untilReboot, how == virt.EndPowerOff && install.Until == untilShutdown:
-		return nil
-	case how == virt.EndReboot:
-		what = `the guest rebooted, and install.until = "shutdown" waits for it to power off. It was not started again. Tell the installer to power off, or set install.until = "reboot"`
-	case how == virt.EndPowerOff:
-		what = `the guest powered off, and install.until = "reboot" waits for it to reboot. Tell the installer to reboot, or set install.until = "shutdown"`
-	case how == virt.EndDestroyed:
-		what = "the guest was ended, or reset, from the host while it installed: by somebody with virsh, for example"
-	case how == virt.EndCrashed && s.mayHaveRebooted():
-		what = "the guest crashed while it installed, or rebooted: emulation (TCG) takes the way in which Linux reboots an s390x guest for a crash, " +
-			"unless the guest writes 1 to /sys/firmware/reipl/ccw/clear before. An installer that powers off has no such trouble: " +
-			`tell it to, and set install.until = "shutdown"`
-	case how == virt.EndCrashed:
-		what = "the guest crashed while it installed"
-	default:
-		what = "it is not known how the installation ended: somebody has started the guest without it, or libvirt has forgotten"
-	}
-	return s.withConsole(errors.New(what))
-}
-
-// withConsole adds the end of the console, where there is one.
-func (s seenInstallation) withConsole(err error) error {
-	if s.console == nil {
-		return err
-	}
-	return fmt.Errorf("%w\n\n%w", err, s.console)
-}
-
-// mayHaveRebooted tells whether what looks like a crash of Linux is without the words of one. The last
-// words before a reboot do not come: Linux writes to this console with a delay.
-func (s seenInstallation) mayHaveRebooted() bool {
-	return s.console != nil && s.console.Result.Stage >= boot.StageLinux && !strings.Contains(s.console.Result.Tail, "Kernel panic")
+	return seen, lost
 }

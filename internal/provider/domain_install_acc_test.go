@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 )
 
 // waitsToInstall is a guest whose firmware gets no answer on labNetwork, so that it installs for minutes.
@@ -121,7 +122,7 @@ func TestE2EInstallFails(t *testing.T) {
 	leavesNothing(t)
 	c := newCLI(t, lab.Shared(t).URI, installerFiles(t, installedSystem(t)))
 	for name, bad := range badInstalls {
-		guest := fmt.Sprintf("mac = %q", derivedMAC(name, 0))
+		guest := fmt.Sprintf("mac = %q", netboot.DerivedMAC(name, 0))
 		guest = entry(guest, bad.kernel, fmt.Sprintf(`"netboot.install=/dev/vda", "netboot.then=%s"`, bad.then)) + fmt.Sprintf(`
 resource "netboot_volume" "test" {
   name     = %[1]q

@@ -7,25 +7,16 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
-)
-
-// installPhase is where an installation is that has begun and not ended. It is noted with the domain, so
-// that an apply that is cut off leaves no doubt.
-type installPhase string
-
-const (
-	phaseNone       installPhase = ""
-	phaseDue        installPhase = "due"        // it is to begin
-	phaseInstalling installPhase = "installing" // the guest was started
 )
 
 // installNote is the part of the note for a guest that is installed.
 type installNote struct {
 	installModel
-	Reinstall *string      `json:"reinstall,omitempty"`
-	Boot      []string     `json:"boot"` // as the user writes it, for the definition says disk
-	Phase     installPhase `json:"phase,omitempty"`
+	Reinstall *string       `json:"reinstall,omitempty"`
+	Boot      []string      `json:"boot"` // as the user writes it, for the definition says disk
+	Phase     netboot.Phase `json:"phase,omitempty"`
 }
 
 func (m domainModel) installNote(ctx context.Context, diags *diag.Diagnostics) *installNote {
@@ -62,12 +53,12 @@ func (m *domainModel) fromInstallNote(ctx context.Context, d virt.Domain, import
 			m.fromInstalledBoot(d.Boot)
 		}
 	}
-	m.phase, m.Installed = phaseNone, types.BoolNull()
+	m.phase, m.Installed = netboot.PhaseNone, types.BoolNull()
 	if m.Install.IsNull() {
 		return
 	}
 	if n != nil {
 		m.phase, m.Reinstall = n.Phase, types.StringPointerValue(n.Reinstall)
 	}
-	m.Installed = types.BoolValue(m.phase == phaseNone)
+	m.Installed = types.BoolValue(m.phase == netboot.PhaseNone)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -98,7 +99,7 @@ func (m domainModel) interfaces(ctx context.Context, diags *diag.Diagnostics) []
 		return virt.Interface{
 			Network: i.Network.ValueString(),
 			Bridge:  i.Bridge.ValueString(),
-			MAC:     canonicalMAC(i.MAC.ValueString()),
+			MAC:     netboot.CanonicalMAC(i.MAC.ValueString()),
 			Model:   i.Model.ValueString(),
 			MTU:     uint(i.MTU.ValueInt64()),
 			VLAN:    uint(i.VLAN.ValueInt64()),
@@ -120,7 +121,7 @@ func (m *domainModel) fromInterfaces(ctx context.Context, d virt.Domain, diags *
 		if nic.Down {
 			read.Link = types.StringValue(linkDown)
 		}
-		at := slices.IndexFunc(before, func(b interfaceModel) bool { return canonicalMAC(b.MAC.ValueString()) == nic.MAC })
+		at := slices.IndexFunc(before, func(b interfaceModel) bool { return netboot.CanonicalMAC(b.MAC.ValueString()) == nic.MAC })
 		if at >= 0 && !slices.Contains(d.Boot, virt.BootNetwork) {
 			read.Boot = before[at].Boot
 		}
@@ -132,7 +133,7 @@ func (m *domainModel) fromInterfaces(ctx context.Context, d virt.Domain, diags *
 // runs, are plugged elsewhere, and their links go up and down.
 func changeOfInterfaces(ctx context.Context, plan, state domainModel) change {
 	return changeOfDevices(ctx, state.Interfaces, plan.Interfaces, func(from, to interfaceModel) (same bool, how change) {
-		if canonicalMAC(from.MAC.ValueString()) != canonicalMAC(to.MAC.ValueString()) {
+		if netboot.CanonicalMAC(from.MAC.ValueString()) != netboot.CanonicalMAC(to.MAC.ValueString()) {
 			return false, 0
 		}
 		plugged := from

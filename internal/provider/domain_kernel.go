@@ -39,10 +39,10 @@ func (r *domainResource) planKernel(ctx context.Context, m *domainModel, diags *
 		return
 	}
 	kernel.Path, kernel.InitrdPath = types.StringUnknown(), types.StringUnknown()
-	if planned, _ := r.plans.images.find(m.local(kernel.Image)); planned.arch != "" && !m.Arch.IsUnknown() && planned.arch != m.Arch.ValueString() {
+	if planned, _ := r.plans.Images.Find(m.local(kernel.Image)); planned.Arch != "" && !m.Arch.IsUnknown() && planned.Arch != m.Arch.ValueString() {
 		at := path.Root("kernel").AtName("image")
 		diags.AddAttributeError(at, "Guest would not boot",
-			sentence(within(at, fmt.Errorf("image %s has a kernel for %s, and the guest is of %s", kernel.Image.ValueString(), planned.arch, m.Arch.ValueString()))))
+			sentence(within(at, fmt.Errorf("image %s has a kernel for %s, and the guest is of %s", kernel.Image.ValueString(), planned.Arch, m.Arch.ValueString()))))
 	}
 	if !kernel.Image.IsUnknown() {
 		if err := r.findKernel(ctx, m.placed, kernel); err != nil && !errors.Is(err, errImageUnknown) {
@@ -62,8 +62,8 @@ func (r *domainResource) findKernel(ctx context.Context, p placed, kernel *direc
 	if !ok {
 		return fmt.Errorf("%q is not the id of a netboot_image, which has the form tftp_root/name", id)
 	}
-	files, planned := r.plans.images.find(id)
-	if planned && !files.known {
+	files, planned := r.plans.Images.Find(id)
+	if planned && !files.Known {
 		return errImageUnknown
 	}
 	if !planned {
@@ -74,12 +74,12 @@ func (r *domainResource) findKernel(ctx context.Context, p placed, kernel *direc
 		if found["kernel"] == nil {
 			return fmt.Errorf("there is no image %s on the host; an image whose files have a file_name of their own is found only where it is in the same configuration", id)
 		}
-		files.kernel = found["kernel"].Name
+		files.Kernel = found["kernel"].Name
 		if found["initrd"] != nil {
-			files.initrd = found["initrd"].Name
+			files.Initrd = found["initrd"].Name
 		}
 	}
-	dir, known := r.plans.roots.find(root)
+	dir, known := r.plans.Roots.Find(root)
 	if !known {
 		pool, err := r.host.Pool(ctx, root)
 		if err != nil {
@@ -87,9 +87,9 @@ func (r *domainResource) findKernel(ctx context.Context, p placed, kernel *direc
 		}
 		dir = pool.Path
 	}
-	kernel.Path, kernel.InitrdPath = types.StringValue(dir+"/"+files.kernel), types.StringNull()
-	if files.initrd != "" {
-		kernel.InitrdPath = types.StringValue(dir + "/" + files.initrd)
+	kernel.Path, kernel.InitrdPath = types.StringValue(dir+"/"+files.Kernel), types.StringNull()
+	if files.Initrd != "" {
+		kernel.InitrdPath = types.StringValue(dir + "/" + files.Initrd)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -125,7 +126,7 @@ func TestLifecycleMACsOfSwapped(t *testing.T) {
 	given := `{"network": "lab", "mac": "52:54:00:00:00:01"}`
 	c.must(strings.Replace(memoryDomain, `{"network": "lab"}`, `{"network": "lab"}, `+given, 1))
 	c.must(strings.Replace(memoryDomain, `{"network": "lab"}`, given+`, {"network": "lab"}`, 1))
-	if nics := runningGuest(t, h).Interfaces; nics[0].MAC != "52:54:00:00:00:01" || nics[1].MAC != derivedMAC("guest", 1) {
+	if nics := runningGuest(t, h).Interfaces; nics[0].MAC != "52:54:00:00:00:01" || nics[1].MAC != netboot.DerivedMAC("guest", 1) {
 		t.Errorf("the guest has %+v", nics)
 	}
 }
@@ -177,13 +178,13 @@ resource "netboot_domain" "test" {
 			vcpus      = 2
 			disks      = [{ volume = netboot_volume.disk[1].id, serial = "TWO" }]
 			interfaces = [{ network = netboot_network.lab.name, link = "down", mtu = 1400 }]`,
-			`cpus=0-1 .* disks=\[TWO:1048576:0\] nics=\[`+derivedMAC("acc", 0)+`:1400\]`,
-			"current='2'>3</vcpu>", "not /srv/acc/disk-0", "/srv/acc/disk-1", "<serial>TWO</serial>", derivedMAC("acc", 0), "<link state='down'/>"),
+			`cpus=0-1 .* disks=\[TWO:1048576:0\] nics=\[`+netboot.DerivedMAC("acc", 0)+`:1400\]`,
+			"current='2'>3</vcpu>", "not /srv/acc/disk-0", "/srv/acc/disk-1", "<serial>TWO</serial>", netboot.DerivedMAC("acc", 0), "<link state='down'/>"),
 		step(`memory = "512MiB"
 			vcpus      = 2
 			interfaces = [{ network = netboot_network.lab.name, mtu = 1400 }]`,
-			`disks=\[\] nics=\[`+derivedMAC("acc", 0)+`:1400\]`,
-			"not /srv/acc/disk-1", derivedMAC("acc", 0), "not state='down'"),
+			`disks=\[\] nics=\[`+netboot.DerivedMAC("acc", 0)+`:1400\]`,
+			"not /srv/acc/disk-1", netboot.DerivedMAC("acc", 0), "not state='down'"),
 	}
 	balloon := step("memory = \"384MiB\"\n vcpus = 2", "")
 	balloon.Check = resource.ComposeTestCheckFunc(sameGuest, guestSees(t, `cpus=0-1 mem=(3[0-8]|2)\d{4} disks=\[\] nics=\[\]`), virshPrints(t, "dumpxml acc", "not <interface"),

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -113,7 +114,7 @@ func (m *domainModel) fillMACs(ctx context.Context, config domainModel, state *d
 		case i < len(old) && (mac.IsNull() && !takes(old[i].MAC) || !mac.IsNull() && sameMAC(mac, old[i].MAC)):
 			planned[i].MAC = old[i].MAC
 		case mac.IsNull():
-			planned[i].MAC = hwtypes.NewMACAddressValue(derivedMAC(m.Name.ValueString(), i))
+			planned[i].MAC = hwtypes.NewMACAddressValue(netboot.DerivedMAC(m.Name.ValueString(), i))
 		}
 	}
 	list, problems := types.ListValueFrom(ctx, interfaceType, planned)
@@ -123,7 +124,7 @@ func (m *domainModel) fillMACs(ctx context.Context, config domainModel, state *d
 
 // sameMAC tells whether two are one address, however written.
 func sameMAC(a, b hwtypes.MACAddress) bool {
-	return canonicalMAC(a.ValueString()) == canonicalMAC(b.ValueString())
+	return netboot.CanonicalMAC(a.ValueString()) == netboot.CanonicalMAC(b.ValueString())
 }
 
 // starts tells whether the apply starts the guest.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -38,7 +39,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				MarkdownDescription: "Architecture of the guest. Default: `s390x`. A change replaces the domain.",
 				Optional:            true,
 				Computed:            true,
-				Default:             stringdefault.StaticString(archS390X),
+				Default:             stringdefault.StaticString(netboot.S390X),
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				Validators:          []validator.String{qemuName},
 			},
@@ -257,8 +258,8 @@ func installAttributes() map[string]schema.Attribute {
 				"The other one of them is an error, as is a crash or somebody who ends the guest. Under emulation only `shutdown` works with most installers.",
 			Optional:   true,
 			Computed:   true,
-			Default:    stringdefault.StaticString(untilReboot),
-			Validators: []validator.String{stringvalidator.OneOf(untilReboot, untilShutdown)},
+			Default:    stringdefault.StaticString(netboot.UntilReboot),
+			Validators: []validator.String{stringvalidator.OneOf(netboot.UntilReboot, netboot.UntilShutdown)},
 		},
 		"timeout": schema.StringAttribute{
 			MarkdownDescription: "How long the installation may take, such as `\"30m\"`. Default: `\"1h\"`. The guest goes on when it is over.",

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -95,7 +96,7 @@ func (m domainModel) validateExtras(diags *diag.Diagnostics) {
 }
 
 // isS390X tells whether the guest is one, as it is where no architecture is given.
-func (m domainModel) isS390X() bool { return m.Arch.IsNull() || m.Arch.ValueString() == archS390X }
+func (m domainModel) isS390X() bool { return m.Arch.IsNull() || m.Arch.ValueString() == netboot.S390X }
 
 // validateBoot checks that there is a device to boot from.
 func (m domainModel) validateBoot(ctx context.Context, diags *diag.Diagnostics) {

@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 )
 
 // bootFiles is a configuration with a TFTP root that holds the lab's kernel and initrd, and a network
@@ -117,7 +118,7 @@ resource "netboot_domain" "test" {
 	steps = append(steps, resource.TestStep{
 		// dnsmasq answers the guest before libvirt hears of the lease.
 		PreConfig: func() {
-			eventually(t, "the guest has a lease", func() bool { return strings.Contains(virsh(t, "net-dhcp-leases", "acc"), derivedMAC("acc", 0)) })
+			eventually(t, "the guest has a lease", func() bool { return strings.Contains(virsh(t, "net-dhcp-leases", "acc"), netboot.DerivedMAC("acc", 0)) })
 		},
 		RefreshState: true,
 		Check:        resource.TestMatchResourceAttr(testDomain, "addresses.0", regexp.MustCompile(`^192\.168\.151\.\d+$`)),
@@ -318,7 +319,7 @@ func TestE2ESharedNetwork(t *testing.T) {
         { arch = "x86_64", bootfile = %q },
         { mac = %q, config_file = netboot_pxelinux_config.test.file_name },
       ]
-      `, loader, derivedMAC("acc", 0))
+      `, loader, netboot.DerivedMAC("acc", 0))
 		return strings.Replace(bootFiles(t), "dhcp    = { ", rules, 1) + entry(`ipv4 = "10.0.0.0/8"`, bootKernel, `"netboot.print=shared"`) + `
 resource "netboot_domain" "test" {
   name            = "acc"

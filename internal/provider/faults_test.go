@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -65,7 +66,7 @@ func (d downloaded) steps(t *testing.T) []resource.TestStep {
 				}
 				server.Serve("file", d.content, faults...)
 			},
-			Config:      d.config(fmt.Sprintf("source = %q\n%s", firstOf(fault.url, url), fault.attributes), fault.more),
+			Config:      d.config(fmt.Sprintf("source = %q\n%s", cmp.Or(fault.url, url), fault.attributes), fault.more),
 			ExpectError: says(append([]string{d.subject}, fault.says...)...),
 		})
 	}

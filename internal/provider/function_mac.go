@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/function"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 )
 
 type macFunction struct{}
@@ -55,5 +57,5 @@ func (macFunction) Run(ctx context.Context, req function.RunRequest, resp *funct
 		resp.Error = function.NewArgumentFuncError(1, fmt.Sprintf("the index %d is negative; the first interface has 0", index))
 		return
 	}
-	resp.Error = resp.Result.Set(ctx, derivedMAC(name, int(index)))
+	resp.Error = resp.Result.Set(ctx, netboot.DerivedMAC(name, int(index)))
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/iso9660"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt/virttest"
 )
@@ -201,7 +202,7 @@ func (r *recorder) CloneVolume(ctx context.Context, v virt.Volume, from string) 
 }
 
 func (r *recorder) Upload(ctx context.Context, pool, name string, content io.Reader) error {
-	if pool != configPool("srv-tftp") || strings.HasSuffix(name, ".initrd") {
+	if pool != tftproot.ConfigPool("srv-tftp") || strings.HasSuffix(name, ".initrd") {
 		return r.host.Upload(ctx, pool, name, content)
 	}
 	text, err := io.ReadAll(content)

@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
@@ -137,7 +138,7 @@ func (r *imageResource) note(m imageModel, kind string, file bootFileModel) {
 	if m.TFTPRoot.IsUnknown() || file.Path.IsUnknown() || file.Path.IsNull() {
 		return
 	}
-	r.plans.files.add(m.root()+"/"+file.Path.ValueString(), plannedFile{kind, uint64(file.SizeBytes.ValueInt64())})
+	r.plans.Files.Add(m.root()+"/"+file.Path.ValueString(), netboot.File{Kind: kind, Size: uint64(file.SizeBytes.ValueInt64())})
 }
 
 // noteImage remembers the image's files for guests that boot it directly.
@@ -146,14 +147,14 @@ func (r *imageResource) noteImage(ctx context.Context, m imageModel, diags *diag
 		return
 	}
 	kernel, initrd := m.file(ctx, "kernel", diags), m.file(ctx, "initrd", diags)
-	noted := plannedImage{arch: m.Arch.ValueString(), known: kernel != nil && !kernel.Path.IsUnknown() && !m.Initrd.IsUnknown()}
-	if noted.known {
-		noted.kernel = kernel.Path.ValueString()
+	noted := netboot.Image{Arch: m.Arch.ValueString(), Known: kernel != nil && !kernel.Path.IsUnknown() && !m.Initrd.IsUnknown()}
+	if noted.Known {
+		noted.Kernel = kernel.Path.ValueString()
 	}
 	if initrd != nil {
-		noted.initrd, noted.known = initrd.Path.ValueString(), noted.known && !initrd.Path.IsUnknown()
+		noted.Initrd, noted.Known = initrd.Path.ValueString(), noted.Known && !initrd.Path.IsUnknown()
 	}
-	r.plans.images.add(m.root()+"/"+m.Name.ValueString(), noted)
+	r.plans.Images.Add(m.root()+"/"+m.Name.ValueString(), noted)
 }
 
 // describe reads the manifest where the image is described by one, and its files are not known yet.
@@ -342,7 +343,7 @@ func (r *imageResource) findCommandLine(ctx context.Context, m *imageModel, kern
 	if err := r.directory(*m).Read(ctx, kernel.Name, &head); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	m.Arch = types.StringValue(cmp.Or(head.Arch(), archS390X))
+	m.Arch = types.StringValue(cmp.Or(head.Arch(), netboot.S390X))
 	if cmdline, found := head.CommandLine(); found {
 		file := newBootFile()
 		file.Cmdline = types.StringValue(cmdline)

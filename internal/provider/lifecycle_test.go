@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt/virttest"
 )
@@ -151,7 +152,7 @@ func TestLifecycleDomain(t *testing.T) {
 	}
 	c.must(changed)
 	now := runningGuest(t, h)
-	if now.Memory != 1<<30 || now.UUID != first.UUID || now.Interfaces[0].MAC != derivedMAC("guest", 0) {
+	if now.Memory != 1<<30 || now.UUID != first.UUID || now.Interfaces[0].MAC != netboot.DerivedMAC("guest", 0) {
 		t.Errorf("the host has %+v", now)
 	}
 

@@ -13,6 +13,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
 // listing lists the objects on the host that a resource can import.
@@ -153,7 +155,7 @@ func roots(ctx context.Context, h host, within string) ([]string, error) {
 		return []string{within}, nil
 	}
 	pools, err := h.PoolNames(ctx)
-	return slices.DeleteFunc(slices.Clone(pools), func(name string) bool { return !slices.Contains(pools, configPool(name)) }), err
+	return slices.DeleteFunc(slices.Clone(pools), func(name string) bool { return !slices.Contains(pools, tftproot.ConfigPool(name)) }), err
 }
 
 // published is the name of a kernel that is named by its content, as bootFileModel.name makes it.
@@ -169,7 +171,7 @@ func findImages(ctx context.Context, h host, within string) ([][]string, error) 
 }
 
 func findConfigs(ctx context.Context, h host, within string) ([][]string, error) {
-	return below(ctx, h, within, configPool, func(file string) string { return file })
+	return below(ctx, h, within, tftproot.ConfigPool, func(file string) string { return file })
 }
 
 // below finds what lies in a pool of a TFTP root, under the names that a file stands for; "" is none.
@@ -231,7 +233,7 @@ func volumePools(ctx context.Context, h host, within string) ([]string, error) {
 	}
 	var pools []string
 	for _, name := range names {
-		if slices.Contains(serving, name) || slices.Contains(serving, strings.TrimSuffix(name, "-"+configDir)) {
+		if slices.Contains(serving, name) || slices.Contains(serving, strings.TrimSuffix(name, "-"+tftproot.ConfigDir)) {
 			continue
 		}
 		pool, err := h.Pool(ctx, name)

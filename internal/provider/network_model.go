@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -208,7 +209,7 @@ func (r rangeModel) virt() virt.Range {
 func reservations(list types.List) []virt.Reservation {
 	return each(list.Elements(), func(element attr.Value) virt.Reservation {
 		return virt.Reservation{
-			MAC:      canonicalMAC(member(element, "mac")),
+			MAC:      netboot.CanonicalMAC(member(element, "mac")),
 			DUID:     member(element, "duid"),
 			IP:       canonicalIP(member(element, "ip")),
 			Hostname: member(element, "hostname"),
@@ -225,7 +226,7 @@ func (b bootModel) rule() dnsmasq.Rule {
 		PathPrefix: b.PathPrefix.ValueString(),
 	}
 	if !b.MAC.IsNull() {
-		rule.MAC = canonicalMAC(b.MAC.ValueString())
+		rule.MAC = netboot.CanonicalMAC(b.MAC.ValueString())
 	}
 	return rule
 }

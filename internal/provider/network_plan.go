@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
@@ -50,7 +51,7 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	change := networkChange{plan: plan, state: state, known: plan.isKnown(ctx)}
 	if change.known {
 		change.now = plan.definition(ctx, &resp.Diagnostics)
-		r.plans.networks.add(change.now.Name, change.now.Network)
+		r.plans.Networks.Add(change.now.Name, bootNetwork(change.now.Network))
 	}
 	if state != nil {
 		change.before = state.definition(ctx, &resp.Diagnostics)
@@ -276,7 +277,7 @@ var networkParts = []struct {
 
 // warnOfForeignLoader warns of a bootfile that s390x guests on the network cannot boot.
 func warnOfForeignLoader(n virt.Network, diags *diag.Diagnostics) {
-	offer, known := offered(n, "")
+	offer, known := bootNetwork(n).Offer(netboot.S390X, "")
 	if !known || !pxelinux.IsForeignLoader(offer.Bootfile) {
 		return
 	}

@@ -54,15 +54,6 @@ func (m *networkModel) fromNetwork(ctx context.Context, n virt.Network, diags *d
 	m.UUID = types.StringValue(n.UUID)
 }
 
-// bootRules are the rules of boot that a network has, and its other raw options. Without DHCP there
-// is no place for rules.
-func bootRules(n virt.Network) (rules []dnsmasq.Rule, options []string) {
-	if n.IPv4 == nil || n.IPv4.DHCP == nil {
-		return nil, n.Options
-	}
-	return dnsmasq.Rules(n.Options)
-}
-
 // same tells whether both are the same to libvirt, whatever the order.
 func same(a, b virt.Network) bool { return a.ChangeTo(b) == virt.NoChange }
 

@@ -5,6 +5,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"os"
 
@@ -106,7 +107,7 @@ func orDefault(uri types.String) types.String {
 	if uri.IsUnknown() {
 		return uri
 	}
-	return types.StringValue(firstOf(uri.ValueString(), os.Getenv("LIBVIRT_DEFAULT_URI"), defaultURI))
+	return types.StringValue(cmp.Or(uri.ValueString(), os.Getenv("LIBVIRT_DEFAULT_URI"), defaultURI))
 }
 
 // site is the host of a URI; nil where that cannot be used.
@@ -185,14 +186,4 @@ func (c *configured) Configure(_ context.Context, req resource.ConfigureRequest,
 	if data, ok := req.ProviderData.(*configured); ok {
 		*c = *data
 	}
-}
-
-// firstOf is the first value that is not empty.
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }

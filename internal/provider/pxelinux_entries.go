@@ -16,7 +16,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
 type entryModel struct {
@@ -81,7 +83,7 @@ func (m *pxelinuxConfigModel) fillFileName(diags *diag.Diagnostics) {
 		}
 	}
 	m.FileName = types.StringValue(name)
-	m.Path = types.StringValue(configDir + "/" + name)
+	m.Path = types.StringValue(tftproot.ConfigDir + "/" + name)
 	if !m.TFTPRoot.IsUnknown() {
 		m.ID = types.StringValue(m.id())
 	}
@@ -105,7 +107,7 @@ func (m *pxelinuxConfigModel) keepWriting(prior pxelinuxConfigModel) {
 // setTarget is fillFileName backwards, for an import: whom the file is for, by its name.
 func (m *pxelinuxConfigModel) setTarget() {
 	name := m.FileName.ValueString()
-	m.Path = types.StringValue(configDir + "/" + name)
+	m.Path = types.StringValue(tftproot.ConfigDir + "/" + name)
 	switch mac, isMAC := strings.CutPrefix(name, "01-"); {
 	case name == "default":
 	case isMAC:
@@ -235,7 +237,9 @@ func (m pxelinuxConfigModel) config(ctx context.Context, diags *diag.Diagnostics
 // has such an entry and gone with it.
 func (m pxelinuxConfigModel) emptyInitrdName() string { return m.FileName.ValueString() + ".initrd" }
 
-func (m pxelinuxConfigModel) emptyInitrdPath() string { return configDir + "/" + m.emptyInitrdName() }
+func (m pxelinuxConfigModel) emptyInitrdPath() string {
+	return tftproot.ConfigDir + "/" + m.emptyInitrdName()
+}
 
 // lacksInitrd tells whether there is an entry without an initrd.
 func (m pxelinuxConfigModel) lacksInitrd(ctx context.Context, diags *diag.Diagnostics) bool {
@@ -246,18 +250,18 @@ func (m pxelinuxConfigModel) lacksInitrd(ctx context.Context, diags *diag.Diagno
 
 // checkKinds refuses an entry whose kernel is the initrd of an image, or the other way round: the
 // firmware jumps into whatever it loads.
-func (m pxelinuxConfigModel) checkKinds(ctx context.Context, planned *plans, diags *diag.Diagnostics) {
+func (m pxelinuxConfigModel) checkKinds(ctx context.Context, planned *netboot.Plans, diags *diag.Diagnostics) {
 	config, known := m.config(ctx, diags)
 	if !known {
 		return
 	}
 	for i, e := range config.Entries {
 		for kind, file := range map[string]string{"kernel": e.Kernel, "initrd": e.Initrd} {
-			found, ok := planned.files.find(m.root() + "/" + file)
-			if ok && found.kind != kind {
+			found, ok := planned.Files.Find(m.root() + "/" + file)
+			if ok && found.Kind != kind {
 				refuse([]pxelinux.Problem{{
 					Severity: pxelinux.Error, Entry: i, Field: kind,
-					Message: fmt.Sprintf("%s is the %s of a netboot_image", file, found.kind),
+					Message: fmt.Sprintf("%s is the %s of a netboot_image", file, found.Kind),
 					Remedy:  fmt.Sprintf("write the path of its %s", kind),
 				}}, path.Root("entries"), diags)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -59,8 +60,8 @@ type domainModel struct {
 	Addresses       types.List     `tfsdk:"addresses"`
 	Timeouts        timeouts.Value `tfsdk:"timeouts"`
 
-	phase     installPhase // of the installation, as the note has it
-	logGoesOn bool         // the console's log, from the installation to the boot from disk
+	phase     netboot.Phase // of the installation, as the note has it
+	logGoesOn bool          // the console's log, from the installation to the boot from disk
 }
 
 var domainIdentity = identity{"name"}
@@ -138,7 +139,7 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 	defer cancel()
 
 	if plan.installs(nil) {
-		plan.phase = phaseDue
+		plan.phase = netboot.PhaseDue
 	}
 	domain, at, err := r.domain(ctx, plan, &resp.Diagnostics)
 	if err == nil {
@@ -151,7 +152,7 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 		fail(&resp.Diagnostics, at, "create", plan.subject(), err)
 		return
 	}
-	if plan.phase != phaseNone {
+	if plan.phase != netboot.PhaseNone {
 		if err := r.install(ctx, &plan, &resp.Diagnostics); err != nil {
 			fail(&resp.Diagnostics, path.Root("install"), "install", plan.subject(), err)
 		}
@@ -216,7 +217,7 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 		return
 	}
 	savePrivate[divergence](ctx, resp.Private, divergedKey, nil, &resp.Diagnostics)
-	if plan.phase != phaseNone {
+	if plan.phase != netboot.PhaseNone {
 		if err := r.install(ctx, &plan, &resp.Diagnostics); err != nil {
 			fail(&resp.Diagnostics, path.Root("install"), "install", plan.subject(), err)
 		}
@@ -272,7 +273,7 @@ func (r *domainResource) change(ctx context.Context, plan *domainModel, state do
 	if err := r.host.RedefineDomain(ctx, domain); err != nil {
 		return path.Empty(), err
 	}
-	if plan.phase == phaseInstalling {
+	if plan.phase == netboot.PhaseInstalling {
 		return path.Empty(), nil
 	}
 	if plan.Running.ValueBool() && !restarts {

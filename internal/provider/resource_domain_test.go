@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 )
 
 const testDomain = "netboot_domain.test"
@@ -95,7 +96,7 @@ func TestAccDomain(t *testing.T) {
 		ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionCreate,
 			plancheck.ExpectKnownValue(testDomain, tfjsonpath.New("id"), knownvalue.StringExact("acc")),
 			plancheck.ExpectKnownValue(testDomain, tfjsonpath.New("memory_bytes"), knownvalue.Int64Exact(1<<30)),
-			plancheck.ExpectKnownValue(testDomain, firstMAC, knownvalue.StringExact(derivedMAC("acc", 0))),
+			plancheck.ExpectKnownValue(testDomain, firstMAC, knownvalue.StringExact(netboot.DerivedMAC("acc", 0))),
 			plancheck.ExpectKnownValue(testDomain, tfjsonpath.New("boot_result"), knownvalue.Null()),
 			plancheck.ExpectUnknownValue(testDomain, tfjsonpath.New("uuid"))),
 		ConfigStateChecks: []statecheck.StateCheck{
@@ -111,7 +112,7 @@ func TestAccDomain(t *testing.T) {
 				"<target type='sclp' port='0'/>", "<on_crash>destroy</on_crash>", "not <boot dev="),
 			domainDevice(t, "disk", "type='file'", "<source file='/srv/acc/disk-0'/>", "<target dev='vda' bus='virtio'/>", "<serial>ONE</serial>", "cache='none'", "io='native'", "discard='unmap'", "<boot order='1' loadparm='LINUX.1'/>", "not <readonly/>"),
 			domainDevice(t, "disk", "type='file'", "<source file='/srv/acc/disk-1'/>", "bus='scsi'/>", "<readonly/>", "not <boot order"),
-			domainDevice(t, "interface", "type='network'", "<source network='acc'/>", derivedMAC("acc", 0), "<model type='virtio'/>", "<mtu size='1400'/>", "not <link ", "not <boot order"),
+			domainDevice(t, "interface", "type='network'", "<source network='acc'/>", netboot.DerivedMAC("acc", 0), "<model type='virtio'/>", "<mtu size='1400'/>", "not <link ", "not <boot order"),
 			domainDevice(t, "interface", "type='bridge'", "<source bridge='br-lan'/>", "52:54:00:00:00:02", "<link state='down'/>", "<boot order='2' loadparm='LINUX.1'/>"),
 		),
 	}}
@@ -157,7 +158,7 @@ resource "netboot_volume" "disk" {
 }
 `
 	updates := actions(testDomain, plancheck.ResourceActionUpdate,
-		plancheck.ExpectKnownValue(testDomain, firstMAC, knownvalue.StringExact(derivedMAC("acc", 0))))
+		plancheck.ExpectKnownValue(testDomain, firstMAC, knownvalue.StringExact(netboot.DerivedMAC("acc", 0))))
 	step := func(attributes string, checks ...resource.TestCheckFunc) resource.TestStep {
 		return resource.TestStep{
 			Config: disk + stopped(attributes), ConfigPlanChecks: updates, ConfigStateChecks: []statecheck.StateCheck{uuids.AddStateValue(testDomain, tfjsonpath.New("uuid"))},
@@ -188,7 +189,7 @@ resource "netboot_volume" "disk" {
 		step("boot_check = { expect = [\"x\"] }", virshPrints(t, "dumpxml acc", "not <disk", "boot_check")),
 		resource.TestStep{
 			Config:           disk + strings.ReplaceAll(stopped(""), `"acc"`+"\n  memory", `"acc-2"`+"\n  memory"),
-			ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionDestroyBeforeCreate, plancheck.ExpectKnownValue(testDomain, firstMAC, knownvalue.StringExact(derivedMAC("acc-2", 0)))),
+			ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionDestroyBeforeCreate, plancheck.ExpectKnownValue(testDomain, firstMAC, knownvalue.StringExact(netboot.DerivedMAC("acc-2", 0)))),
 			Check:            virshPrints(t, "list --all --name", "acc-2", "not acc\n"),
 		},
 	)
@@ -382,7 +383,7 @@ resource "terraform_data" "later" { input = "acc" }
 ` + domain("  running = false\n"+
 			`interfaces = [terraform_data.later.id == "" ? { network = "x", bridge = null } : { network = netboot_network.lab.name, bridge = null }]`),
 		ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionCreate, plancheck.ExpectUnknownValue(testDomain, tfjsonpath.New("interfaces").AtSliceIndex(0))),
-		Check:            domainDevice(t, "interface", "<source network='acc'/>", derivedMAC("acc", 0)),
+		Check:            domainDevice(t, "interface", "<source network='acc'/>", netboot.DerivedMAC("acc", 0)),
 	})
 }
 
@@ -395,7 +396,7 @@ resource "terraform_data" "later" { input = "512MiB" }
 			`boot_check = { expect = [terraform_data.later.output] }`),
 		ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionCreate,
 			plancheck.ExpectUnknownValue(testDomain, tfjsonpath.New("running")),
-			plancheck.ExpectKnownValue(testDomain, firstMAC, knownvalue.StringExact(derivedMAC("acc", 0)))),
+			plancheck.ExpectKnownValue(testDomain, firstMAC, knownvalue.StringExact(netboot.DerivedMAC("acc", 0)))),
 		Check: virshPrints(t, "dumpxml acc", "<vcpu placement='static'>2<", "<source network='acc'/>"),
 	})
 }

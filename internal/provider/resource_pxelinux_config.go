@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -152,7 +153,7 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	}
 	if !plan.ID.IsUnknown() && !plan.Content.IsUnknown() {
 		text, _ := pxelinux.Parse(plan.Content.ValueString(), pxelinux.UnknownFirmware)
-		r.plans.configs.add(plan.local(plan.ID), text)
+		r.plans.Configs.Add(plan.local(plan.ID), text)
 	}
 	if prior != nil && prior.FileName.Equal(plan.FileName) {
 		plan.keepWriting(*prior)
@@ -205,7 +206,7 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 		resp.State.RemoveResource(ctx)
 		return
 	}
-	if err != nil && known != nil && r.stopped(ctx, configPool(state.root()), state.subject(), &resp.Diagnostics) {
+	if err != nil && known != nil && r.stopped(ctx, tftproot.ConfigPool(state.root()), state.subject(), &resp.Diagnostics) {
 		return
 	}
 	if err != nil {
@@ -275,7 +276,7 @@ func (r *pxelinuxConfigResource) Delete(ctx context.Context, req resource.Delete
 }
 
 func (r *pxelinuxConfigResource) directory(m pxelinuxConfigModel) tftproot.Directory {
-	return virt.NewDirectory(r.host, configPool(m.root()))
+	return virt.NewDirectory(r.host, tftproot.ConfigPool(m.root()))
 }
 
 // firmwareFor is the host's firmware where a configuration has more entries than all firmware takes;
@@ -289,7 +290,7 @@ func (r *pxelinuxConfigResource) firmwareFor(ctx context.Context, m pxelinuxConf
 	if entries <= pxelinux.SeparateLoader.MaxEntries() {
 		return pxelinux.UnknownFirmware
 	}
-	return r.firmware(ctx)
+	return netboot.FirmwareOf(ctx, r.host)
 }
 
 // publishInitrd publishes the initrd of entries that have none, before the text names it.
@@ -345,7 +346,7 @@ func (r *pxelinuxConfigResource) readFile(ctx context.Context, state pxelinuxCon
 	}
 	if known == nil {
 		// libvirt lists no file that came behind its back; an import is when that matters.
-		names, err := r.host.VolumeNames(ctx, configPool(state.root()))
+		names, err := r.host.VolumeNames(ctx, tftproot.ConfigPool(state.root()))
 		if err == nil && !slices.Contains(names, state.FileName.ValueString()) {
 			err = fmt.Errorf("%w: %s", fs.ErrNotExist, state.FileName.ValueString())
 		}

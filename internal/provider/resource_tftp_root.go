@@ -15,15 +15,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
-
-// configDir is the directory below a TFTP root that holds the pxelinux configurations; the pool
-// for it has the root's name with this behind. A volume's name cannot hold a slash.
-const configDir = "pxelinux.cfg"
-
-// configPool is the pool of a TFTP root's pxelinux configurations.
-func configPool(root string) string { return root + "-" + configDir }
 
 type tftpRootResource struct{ configured }
 
@@ -116,7 +110,7 @@ func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	plan.ID = plan.qualifiedName(plan.Name)
 	plan.Active = types.BoolValue(true)
 	if !plan.ID.IsUnknown() && !plan.Path.IsUnknown() {
-		r.plans.roots.add(plan.Name.ValueString(), plan.Path.ValueString())
+		r.plans.Roots.Add(plan.Name.ValueString(), plan.Path.ValueString())
 	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 }
@@ -158,7 +152,7 @@ func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, r
 
 	name := state.Name.ValueString()
 	root, rootErr := r.look(ctx, name)
-	configs, configsErr := r.look(ctx, configPool(name))
+	configs, configsErr := r.look(ctx, tftproot.ConfigPool(name))
 	for _, err := range []error{rootErr, configsErr} {
 		if err != nil && !isNotFound(err) {
 			fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
@@ -169,7 +163,7 @@ func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, r
 		resp.State.RemoveResource(ctx)
 		return
 	}
-	state.Active = types.BoolValue(ready(root) && ready(configs) && configs.Path == filepath.Join(root.Path, configDir))
+	state.Active = types.BoolValue(ready(root) && ready(configs) && configs.Path == filepath.Join(root.Path, tftproot.ConfigDir))
 	if rootErr == nil {
 		state.Path = types.StringValue(root.Path)
 	}

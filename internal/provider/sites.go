@@ -17,18 +17,19 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 )
 
 // site is a libvirt host, and what this run knows of it.
 type site struct {
 	host       host
 	claims     *claims
-	plans      *plans
+	plans      *netboot.Plans
 	poolMaking *sync.Mutex
 }
 
 func newSite(h host) *site {
-	return &site{host: h, claims: newClaims(), plans: &plans{}, poolMaking: &sync.Mutex{}}
+	return &site{host: h, claims: newClaims(), plans: &netboot.Plans{}, poolMaking: &sync.Mutex{}}
 }
 
 // configured is what every resource gets: the default host, or by on another one, and what else the

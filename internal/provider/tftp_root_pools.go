@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -39,8 +40,8 @@ func (r *tftpRootResource) marked(ctx context.Context, m tftpRootModel) (*madePo
 		uuid      *string
 		directory *bool
 	}{
-		m.Name.ValueString():             {&made.RootUUID, &made.RootDirectory},
-		configPool(m.Name.ValueString()): {&made.ConfigsUUID, &made.ConfigsDirectory},
+		m.Name.ValueString():                      {&made.RootUUID, &made.RootDirectory},
+		tftproot.ConfigPool(m.Name.ValueString()): {&made.ConfigsUUID, &made.ConfigsDirectory},
 	} {
 		pool, err := r.host.Pool(ctx, name)
 		if err != nil && !isNotFound(err) {
@@ -77,12 +78,12 @@ func (r *tftpRootResource) ensure(ctx context.Context, m tftpRootModel, made mad
 	if err != nil {
 		return made, err
 	}
-	uuid, directory, err = r.ensurePool(ctx, configPool(name), filepath.Join(dir, configDir))
+	uuid, directory, err = r.ensurePool(ctx, tftproot.ConfigPool(name), filepath.Join(dir, tftproot.ConfigDir))
 	if uuid != "" {
 		made.ConfigsUUID, made.ConfigsDirectory = uuid, made.ConfigsDirectory || directory
 	}
 	if err == nil {
-		err = r.checkPublic(ctx, configPool(name))
+		err = r.checkPublic(ctx, tftproot.ConfigPool(name))
 	}
 	return made, err
 }
@@ -123,7 +124,7 @@ func (r *tftpRootResource) ensurePool(ctx context.Context, name, dir string) (uu
 	other, err := r.host.PoolAt(ctx, dir)
 	if err == nil {
 		return "", false, fmt.Errorf("%q is the directory of pool %q already, and libvirt allows one pool a directory; set name = %q to use that pool",
-			dir, other.Name, strings.TrimSuffix(other.Name, "-"+configDir))
+			dir, other.Name, strings.TrimSuffix(other.Name, "-"+tftproot.ConfigDir))
 	}
 	if !isNotFound(err) {
 		return "", false, err
@@ -136,7 +137,7 @@ func (r *tftpRootResource) ensurePool(ctx context.Context, name, dir string) (uu
 // root's pool is the last to go, for without it nobody could remove a directory that is not empty yet.
 func (r *tftpRootResource) undo(ctx context.Context, m tftpRootModel, made madePools) error {
 	name := m.Name.ValueString()
-	if err := r.undoPool(ctx, configPool(name), made.ConfigsUUID, made.ConfigsDirectory); err != nil {
+	if err := r.undoPool(ctx, tftproot.ConfigPool(name), made.ConfigsUUID, made.ConfigsDirectory); err != nil {
 		return err
 	}
 	return r.undoPool(ctx, name, made.RootUUID, made.RootDirectory)

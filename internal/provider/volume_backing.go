@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -57,7 +58,7 @@ func (b backingModel) validate(diags *diag.Diagnostics) {
 // resolve finds the file beneath an overlay, its format and, where the volume has no size of its
 // own, its size.
 func (r *volumeResource) resolve(ctx context.Context, p placed, backing backingModel, v *virt.Volume) error {
-	v.Backing = &virt.Backing{Path: backing.Path.ValueString(), Format: firstOf(backing.Format.ValueString(), "raw")}
+	v.Backing = &virt.Backing{Path: backing.Path.ValueString(), Format: cmp.Or(backing.Format.ValueString(), "raw")}
 	pool, name, isVolume := strings.Cut(p.local(backing.Volume), "/")
 	if !isVolume {
 		var err error
@@ -76,7 +77,7 @@ func (r *volumeResource) resolve(ctx context.Context, p placed, backing backingM
 		return fmt.Errorf("backing volume %s/%s: %w", pool, name, err)
 	}
 	v.Backing.Path = base.Path
-	v.Backing.Format = firstOf(backing.Format.ValueString(), base.Format)
+	v.Backing.Format = cmp.Or(backing.Format.ValueString(), base.Format)
 	if v.Capacity == 0 {
 		v.Capacity = base.Capacity
 	}

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"fmt"
 	"math/bits"
 	"strconv"
@@ -84,7 +85,7 @@ func (m volumeModel) toVolume() virt.Volume {
 		Format:        m.Format.ValueString(),
 		Compat:        m.Compat.ValueString(),
 		ClusterSize:   m.ClusterSize.bytes(),
-		Preallocation: firstOf(m.Preallocation.ValueString(), "off"),
+		Preallocation: cmp.Or(m.Preallocation.ValueString(), "off"),
 		Owner:         decimal(m.Owner),
 		Group:         decimal(m.Group),
 		Mode:          m.Mode.ValueString(),
@@ -103,7 +104,7 @@ func decimal(n types.Int64) string {
 // withLayout fills in what an empty qcow2 volume has by default. libvirt's own is a version from before 2013.
 func withLayout(v virt.Volume) virt.Volume {
 	if v.Format == "qcow2" {
-		v.Compat = firstOf(v.Compat, "1.1")
+		v.Compat = cmp.Or(v.Compat, "1.1")
 		if v.ClusterSize == 0 {
 			v.ClusterSize = 64 << 10
 		}

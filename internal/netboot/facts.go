@@ -1,8 +1,11 @@
-package provider
+package netboot
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -11,85 +14,83 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
 // factsPatience bounds what is asked of the host when a boot has failed: the apply is to say so at once.
 const factsPatience = time.Second
 
-// bootFacts finds what explains a failed boot here: what is not as the guest's configuration and its
-// networks say. Each fact is true whatever else is wrong; where there is nothing to say, or nothing to
-// be found out, there is none.
-type bootFacts struct {
-	r      *domainResource
-	guest  domainModel
+// facts finds what explains a failed boot.
+type facts struct {
+	guest  Guest
 	result boot.Result
-	facts  []string
+	plans  *Plans
+	host   Host
+	found  []string
 }
 
-func (r *domainResource) bootFacts(ctx context.Context, guest domainModel, result boot.Result) []string {
+// Facts finds what explains a failed boot from the network here: what is not as the guest's configuration and its networks
+// say. Each fact is true whatever else is wrong; where there is nothing to say, or nothing to be found out, there is none.
+// It asks the host also after the end of ctx, for a second at most.
+func Facts(ctx context.Context, guest Guest, result boot.Result, plans *Plans, host Host) []string {
+	if result.Stage >= boot.StageLinux {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), factsPatience)
 	defer cancel()
-	f := &bootFacts{r: r, guest: guest, result: result}
-	if guest.bootsFrom(ctx, virt.BootNetwork) && result.Stage < boot.StageLinux {
-		f.networks(ctx)
-		f.configuration(ctx)
-	}
-	return f.facts
+	f := &facts{guest: guest, result: result, plans: plans, host: host}
+	f.networks(ctx)
+	f.configuration(ctx)
+	return f.found
 }
 
-func (f *bootFacts) add(format string, values ...any) {
-	f.facts = append(f.facts, fmt.Sprintf(format, values...))
+func (f *facts) add(format string, values ...any) {
+	f.found = append(f.found, fmt.Sprintf(format, values...))
 }
 
 // networks says what the guest's networks do not offer, and whether another server has answered.
-func (f *bootFacts) networks(ctx context.Context) {
-	var nics []interfaceModel
-	if f.guest.Interfaces.ElementsAs(ctx, &nics, false).HasError() {
-		return
-	}
+func (f *facts) networks(ctx context.Context) {
 	var servers []string
-	for _, nic := range nics {
-		network, known := f.network(ctx, nic)
-		if !known || network.IPv4 == nil {
+	for _, nic := range f.guest.Interfaces {
+		network, known := f.network(ctx, nic.Network)
+		if !known || network.Server == "" {
 			return
 		}
-		offer, known := offered(network, canonicalMAC(nic.MAC.ValueString()))
+		offer, known := network.Offer(S390X, nic.MAC)
 		if !known {
 			return
 		}
-		if network.IPv4.DHCP == nil {
+		if !network.DHCP {
 			f.add("network %q hands out no addresses: its ipv4.dhcp is not set", network.Name)
 		} else if network.TFTPRoot == "" && offer.NextServer == "" {
 			f.add("network %q serves no TFTP root: its tftp_root is not set", network.Name)
 		}
-		servers = append(servers, firstOf(offer.NextServer, network.IPv4.Address.Addr().String()))
+		servers = append(servers, cmp.Or(offer.NextServer, network.Server))
 	}
 	if server := f.result.Server; server != "" && len(servers) > 0 && !slices.Contains(servers, server) {
 		f.add("the guest asked the TFTP server %s, and its network names %s: another DHCP server has answered it", server, strings.Join(servers, ", "))
 	}
 }
 
-func (f *bootFacts) network(ctx context.Context, nic interfaceModel) (virt.Network, bool) {
-	if nic.Network.IsNull() {
-		return virt.Network{}, false
+func (f *facts) network(ctx context.Context, name string) (Network, bool) {
+	if name == "" {
+		return Network{}, false
 	}
-	if network, planned := f.r.plans.networks.find(nic.Network.ValueString()); planned {
+	if network, planned := f.plans.Networks.Find(name); planned {
 		return network, true
 	}
-	network, err := f.r.host.Network(ctx, nic.Network.ValueString())
+	network, err := f.host.BootNetwork(ctx, name)
 	return network, err == nil
 }
 
 // configuration says whether the firmware took another one than the guest's, and what is wrong with
 // the files that it names.
-func (f *bootFacts) configuration(ctx context.Context) {
-	id := f.guest.local(f.guest.PxelinuxConfig)
+func (f *facts) configuration(ctx context.Context) {
+	id := f.guest.Config
 	root, file, _ := strings.Cut(id, "/")
 	if id == "" {
 		return
 	}
-	f.file(ctx, configPool(root), file, fmt.Sprintf("the configuration %s", id))
+	f.file(ctx, tftproot.ConfigPool(root), file, fmt.Sprintf("the configuration %s", id))
 	if f.result.Config == "" {
 		return
 	}
@@ -97,7 +98,7 @@ func (f *bootFacts) configuration(ctx context.Context) {
 		f.add("the firmware took %s, and pxelinux_config is %q", f.result.Config, id)
 		return
 	}
-	config, planned := f.r.plans.configs.find(id)
+	config, planned := f.plans.Configs.Find(id)
 	entry, err := config.Boot(pxelinux.UnknownFirmware, "")
 	if !planned || err != nil || f.result.Stage > boot.StageInitrd {
 		return
@@ -105,7 +106,7 @@ func (f *bootFacts) configuration(ctx context.Context) {
 	for _, boots := range []struct{ kind, name string }{{"kernel", entry.Kernel}, {"initrd", entry.Initrd}} {
 		name := strings.TrimPrefix(boots.name, "/")
 		about := fmt.Sprintf("the %s %q of the entry %q", boots.kind, boots.name, entry.Label)
-		if _, published := f.r.plans.files.find(root + "/" + name); published {
+		if _, published := f.plans.Files.Find(root + "/" + name); published {
 			about += ", which a netboot_image of this run publishes,"
 		}
 		f.file(ctx, root, name, about)
@@ -113,13 +114,13 @@ func (f *bootFacts) configuration(ctx context.Context) {
 }
 
 // file says what is wrong with a file, whose pool has no directories.
-func (f *bootFacts) file(ctx context.Context, pool, name, about string) {
+func (f *facts) file(ctx context.Context, pool, name, about string) {
 	if name == "" || strings.Contains(name, "/") {
 		return
 	}
-	info, err := virt.NewDirectory(f.r.host, pool).Stat(ctx, name)
+	info, err := f.host.Stat(ctx, pool, name)
 	switch {
-	case isNotFound(err):
+	case errors.Is(err, fs.ErrNotExist):
 		f.add("%s is not in the pool %q on the host", about, pool)
 	case err != nil:
 	case info.Size() == 0:

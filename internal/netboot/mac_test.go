@@ -1,4 +1,4 @@
-package provider
+package netboot
 
 import (
 	"strings"
@@ -13,8 +13,8 @@ func TestCanonicalMAC(t *testing.T) {
 		"":                  "",
 		"not a MAC":         "not a MAC",
 	} {
-		if got := canonicalMAC(mac); got != want {
-			t.Errorf("canonicalMAC(%q) = %q, want %q", mac, got, want)
+		if got := CanonicalMAC(mac); got != want {
+			t.Errorf("CanonicalMAC(%q) = %q, want %q", mac, got, want)
 		}
 	}
 }
@@ -30,15 +30,15 @@ func TestDerivedMAC(t *testing.T) {
 		{"blog-netboot", 1, "52:54:00:b0:fd:8d"},
 		{"", 0, "52:54:00:e3:b0:c4"},
 	} {
-		if got := derivedMAC(test.guest, test.index); got != test.want {
-			t.Errorf("derivedMAC(%q, %d) = %q, want %q", test.guest, test.index, got, test.want)
+		if got := DerivedMAC(test.guest, test.index); got != test.want {
+			t.Errorf("DerivedMAC(%q, %d) = %q, want %q", test.guest, test.index, got, test.want)
 		}
 	}
 	seen := map[string]bool{}
 	for _, guest := range []string{"a", "b", "c"} {
 		for index := range 4 {
-			mac := derivedMAC(guest, index)
-			if seen[mac] || !strings.HasPrefix(mac, "52:54:00:") || canonicalMAC(mac) != mac {
+			mac := DerivedMAC(guest, index)
+			if seen[mac] || !strings.HasPrefix(mac, "52:54:00:") || CanonicalMAC(mac) != mac {
 				t.Errorf("interface %d of %s gets %s", index, guest, mac)
 			}
 			seen[mac] = true

@@ -1,21 +1,18 @@
-package provider
+package netboot
 
 import (
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/hashicorp/terraform-plugin-framework-nettypes/hwtypes"
-	"github.com/hashicorp/terraform-plugin-framework/types"
+	"testing/fstest"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt/virttest"
 )
 
-func TestBootFacts(t *testing.T) {
+func TestFacts(t *testing.T) {
 	whole := map[string]string{"lab-pxelinux.cfg/default": "text", "lab/k": "kernel", "lab/i": "initrd"}
 	without := func(file string) map[string]string {
 		files := map[string]string{}
@@ -28,11 +25,11 @@ func TestBootFacts(t *testing.T) {
 	}
 	took := func(config string) boot.Result { return boot.Result{Stage: boot.StageConfig, Config: config} }
 	asked := func(server string) boot.Result { return boot.Result{Stage: boot.StageDHCP, Server: server} }
-	unchanged := bootNetwork(func(*virt.Network) {})
+	unchanged := serving(func(*Network) {})
 	for name, test := range map[string]struct {
 		result  boot.Result
 		files   map[string]string
-		network virt.Network
+		network Network
 		want    []string // parts of each fact
 	}{
 		"nothing wrong":    {took("pxelinux.cfg/default"), whole, unchanged, nil},
@@ -43,11 +40,11 @@ func TestBootFacts(t *testing.T) {
 		"in Linux":         {boot.Result{Stage: boot.StageLinux, Config: "pxelinux.cfg/other"}, nil, unchanged, nil},
 		"its server":       {asked("192.168.150.1"), whole, unchanged, nil},
 		"another server":   {asked("192.168.150.99"), whole, unchanged, []string{"the guest asked the TFTP server 192.168.150.99, and its network names 192.168.150.1: another DHCP server has answered it"}},
-		"its next server": {asked("192.168.150.9"), whole, bootNetwork(func(n *virt.Network) {
-			n.Options = dnsmasq.Options([]dnsmasq.Rule{{Arch: "s390x", NextServer: "192.168.150.9"}})
+		"its next server": {asked("192.168.150.9"), whole, serving(func(n *Network) {
+			n.Rules = []dnsmasq.Rule{{Arch: "s390x", Bootfile: "kernel", NextServer: "192.168.150.9"}}
 		}), nil},
-		"no TFTP root": {asked(""), whole, bootNetwork(func(n *virt.Network) { n.TFTPRoot = "" }), []string{`network "lab" serves no TFTP root`}},
-		"no DHCP":      {boot.Result{Stage: boot.StageFirmware}, whole, bootNetwork(func(n *virt.Network) { n.IPv4.DHCP = nil }), []string{`network "lab" hands out no addresses`}},
+		"no TFTP root": {asked(""), whole, serving(func(n *Network) { n.TFTPRoot = "" }), []string{`network "lab" serves no TFTP root`}},
+		"no DHCP":      {boot.Result{Stage: boot.StageFirmware}, whole, serving(func(n *Network) { n.DHCP = false }), []string{`network "lab" hands out no addresses`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := factsAbout(t, test.result, test.files, test.network)
@@ -60,35 +57,39 @@ func TestBootFacts(t *testing.T) {
 }
 
 // factsAbout is of a guest whose configuration, kernel and network are of this run.
-func factsAbout(t *testing.T, result boot.Result, files map[string]string, network virt.Network) []string {
+func factsAbout(t *testing.T, result boot.Result, files map[string]string, network Network) []string {
 	t.Helper()
-	memory := virttest.New()
-	for pool, directory := range map[string]string{"lab": "/srv/lab", "lab-pxelinux.cfg": "/srv/lab/pxelinux.cfg"} {
-		if err := memory.Disk().Mkdir(directory, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := memory.CreatePool(t.Context(), pool, directory); err != nil {
-			t.Fatal(err)
-		}
-	}
+	host := fakeHost{files: map[string]fs.FileInfo{}}
 	for name, content := range files {
-		pool, file, _ := strings.Cut(name, "/")
-		directory := virt.NewDirectory(memory, pool)
-		if err := directory.Create(t.Context(), file); err != nil {
-			t.Fatal(err)
-		}
-		if err := directory.Write(t.Context(), file, strings.NewReader(content)); err != nil {
-			t.Fatal(err)
+		host.files[name] = fileInfo(t, content, 0o644)
+	}
+	var plans Plans
+	plans.Networks.Add(network.Name, network)
+	plans.Files.Add("lab/k", File{"kernel", 6})
+	plans.Configs.Add("lab/default", pxelinux.Config{Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "/i"}}})
+	guest := Guest{Config: "lab/default", Interfaces: []Interface{{MAC: testMAC, Network: "lab", Boots: true}}}
+	return Facts(t.Context(), guest, result, &plans, host)
+}
+
+// TestFactsOfFiles holds what is said of a file that the TFTP server serves no guest.
+func TestFactsOfFiles(t *testing.T) {
+	for want, info := range map[string]fs.FileInfo{
+		"is empty on the host":               fileInfo(t, "", 0o644),
+		"has the mode 0600 on the host, and": fileInfo(t, "text", 0o600),
+	} {
+		host := fakeHost{files: map[string]fs.FileInfo{"lab-pxelinux.cfg/default": info}}
+		got := Facts(t.Context(), Guest{Config: "lab/default"}, boot.Result{}, &Plans{}, host)
+		if len(got) != 1 || !strings.Contains(got[0], want) {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	r := &domainResource{configured{site: newSite(memory)}}
-	r.plans.networks.add(network.Name, network)
-	r.plans.files.add("lab/k", plannedFile{"kernel", 6})
-	r.plans.configs.add("lab/default", pxelinux.Config{Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "/i"}}})
-	guest := domainModel{PxelinuxConfig: types.StringValue("lab/default")}
-	guest.Boot, _ = types.ListValueFrom(t.Context(), types.StringType, []string{virt.BootNetwork})
-	guest.Interfaces, _ = types.ListValueFrom(t.Context(), interfaceType, []interfaceModel{
-		{Network: types.StringValue("lab"), MAC: hwtypes.NewMACAddressValue(testMAC)},
-	})
-	return r.bootFacts(t.Context(), guest, result)
+}
+
+func fileInfo(t *testing.T, content string, mode fs.FileMode) fs.FileInfo {
+	t.Helper()
+	info, err := fstest.MapFS{"file": {Data: []byte(content), Mode: mode}}.Stat("file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info
 }

@@ -1,4 +1,4 @@
-package provider
+package netboot
 
 import (
 	"crypto/sha256"
@@ -6,8 +6,8 @@ import (
 	"net"
 )
 
-// canonicalMAC is a MAC address as libvirt writes it: lower case, with colons.
-func canonicalMAC(mac string) string {
+// CanonicalMAC is a MAC address as libvirt writes it: lower case, with colons.
+func CanonicalMAC(mac string) string {
 	parsed, err := net.ParseMAC(mac)
 	if err != nil {
 		return mac
@@ -15,10 +15,10 @@ func canonicalMAC(mac string) string {
 	return parsed.String()
 }
 
-// derivedMAC is the MAC address of a guest's index-th interface where the user gives none. It
+// DerivedMAC is the MAC address of a guest's index-th interface where the user gives none. It
 // follows from the guest's name, so that it is known at plan and the same after a new creation.
 // 52:54:00 is the prefix that QEMU and libvirt use for their guests.
-func derivedMAC(guest string, index int) string {
+func DerivedMAC(guest string, index int) string {
 	if index > 0 {
 		guest = fmt.Sprintf("%s/%d", guest, index)
 	}

@@ -1,0 +1,192 @@
+package netboot
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+)
+
+const (
+	testMAC     = "52:54:00:00:00:01"
+	testUUID    = "0a1b2c3d-0000-4000-8000-00000000002a"
+	testMACFile = "lab/01-52-54-00-00-00-01"
+)
+
+const (
+	separateFirmware = "LOADPARM=["
+	mergedFirmware   = "LOADPARM=[ pxelinux.cfg"
+	unknownFirmware  = "not s390-ccw.img"
+)
+
+// netbootCase is a guest with one interface on the network lab, and what else its boot depends on.
+type netbootCase struct {
+	firmware string
+	memory   uint64
+	uuid     string // "" is one that only the apply gives it
+	config   string // pxelinux_config
+	network  Network
+	onHost   bool // the network is there and no resource of this run
+	initrd   uint64
+	others   []string // more configurations
+	runs     bool     // the guest runs and goes on
+}
+
+// serving serves the TFTP root lab.
+func serving(change func(*Network)) Network {
+	n := Network{Name: "lab", TFTPRoot: "/srv/lab", Server: "192.168.150.1", DHCP: true}
+	change(&n)
+	return n
+}
+
+func bootfile(name string) Network {
+	return serving(func(n *Network) { n.Bootfile = name })
+}
+
+func TestCheck(t *testing.T) {
+	unchanged := serving(func(*Network) {})
+	reserved := serving(func(n *Network) {
+		n.Reserved = map[string]string{testMAC: "192.168.150.7"}
+	})
+	elsewhere := serving(func(n *Network) { n.TFTPRoot = "/srv/other" })
+	nowhere := serving(func(n *Network) { n.TFTPRoot = "" })
+	foreign := bootfile("pxelinux.0")
+	ruled := func(rules ...dnsmasq.Rule) Network {
+		return serving(func(n *Network) { n.Rules = rules })
+	}
+	raw := serving(func(n *Network) { n.Options = []string{"dhcp-boot=pxelinux.0"} })
+
+	for name, test := range map[string]struct {
+		netbootCase
+		want []string // "severity attribute part of the text" of each
+	}{
+		"for every guest":                {netbootCase{}, nil},
+		"for this guest":                 {netbootCase{config: testMACFile}, nil},
+		"for another MAC":                {netbootCase{config: "lab/01-52-54-00-00-00-02"}, []string{"Error pxelinux_config never reads pxelinux.cfg/01-52-54-00-00-00-02; its firmware asks for pxelinux.cfg/01-52-54-00-00-00-01, pxelinux.cfg/default: make the configuration for this guest's MAC address, 52:54:00:00:00:01"}},
+		"for its UUID":                   {netbootCase{config: "lab/" + testUUID, uuid: testUUID}, nil},
+		"for a UUID that is not known":   {netbootCase{config: "lab/" + testUUID}, nil},
+		"for another UUID":               {netbootCase{config: "lab/0a1b2c3d-0000-4000-8000-000000000000", uuid: testUUID}, []string{"Error pxelinux_config never reads"}},
+		"for its address":                {netbootCase{config: "lab/C0A89607", network: reserved}, nil},
+		"for its addresses":              {netbootCase{config: "lab/C0A896", network: reserved}, nil},
+		"for another address":            {netbootCase{config: "lab/C0A89608", network: reserved}, []string{"Error pxelinux_config never reads"}},
+		"for an address that DHCP gives": {netbootCase{config: "lab/C0A89608"}, nil},
+		"another comes first":            {netbootCase{others: []string{testMACFile}}, []string{"Warning pxelinux_config asks for pxelinux.cfg/01-52-54-00-00-00-01 before pxelinux.cfg/default"}},
+		"another comes later":            {netbootCase{config: testMACFile, others: []string{"lab/default"}}, nil},
+		"another in another root":        {netbootCase{others: []string{"other/01-52-54-00-00-00-01"}}, nil},
+		"another for who runs":           {netbootCase{others: []string{testMACFile}, runs: true}, nil},
+
+		"another TFTP root":             {netbootCase{network: elsewhere}, []string{"Error interfaces[0].network serves the TFTP root /srv/other, and the configuration is below /srv/lab"}},
+		"another TFTP root on the host": {netbootCase{network: elsewhere, onHost: true}, []string{"Warning interfaces[0].network serves the TFTP root /srv/other"}},
+		"no TFTP root":                  {netbootCase{network: nowhere}, []string{"Error interfaces[0].network serves no TFTP root"}},
+		"a loader of x86":               {netbootCase{network: foreign}, []string{`Error interfaces[0].network boot "pxelinux.0", a boot loader of other machines`}},
+		"a loader of x86 on the host":   {netbootCase{network: foreign, onHost: true}, []string{`Warning interfaces[0].network boot "pxelinux.0"`}},
+		"a loader of x86 for who runs":  {netbootCase{network: foreign, onHost: true, runs: true}, nil},
+		"a bootfile":                    {netbootCase{network: bootfile("kernel")}, []string{"Warning pxelinux_config asks for kernel before"}},
+		"a directory of bootfiles":      {netbootCase{network: bootfile("s390x/")}, []string{"Error pxelinux_config its firmware asks for s390x/pxelinux.cfg/01-52-54-00-00-00-01"}},
+
+		"a loader of x86 for x86":         {netbootCase{network: ruled(dnsmasq.Rule{Arch: "x86_64", Bootfile: "pxelinux.0"})}, nil},
+		"a loader of x86 for s390x":       {netbootCase{network: ruled(dnsmasq.Rule{Arch: "s390x", Bootfile: "pxelinux.0"})}, []string{`Error interfaces[0].network boot "pxelinux.0"`}},
+		"told its configuration":          {netbootCase{config: "lab/01-52-54-00-00-00-02", network: ruled(dnsmasq.Rule{MAC: testMAC, ConfigFile: "01-52-54-00-00-00-02"})}, nil},
+		"told its configuration's path":   {netbootCase{network: ruled(dnsmasq.Rule{MAC: testMAC, ConfigFile: "pxelinux.cfg/default"})}, []string{`Error interfaces[0].network below pxelinux.cfg/: set config_file to "default"`}},
+		"told another directory":          {netbootCase{network: ruled(dnsmasq.Rule{Arch: "s390x", PathPrefix: "other/"})}, []string{"Error pxelinux_config its firmware asks for other/01-52-54-00-00-00-01"}},
+		"raw options that nobody can see": {netbootCase{network: raw, config: "lab/01-52-54-00-00-00-02"}, nil},
+
+		"fits":                         {netbootCase{initrd: 110 << 20}, nil},
+		"does not fit the firmware":    {netbootCase{initrd: 120 << 20, memory: 4 << 30}, []string{`Error pxelinux_config entry "linux": kernel and initrd need 136314880 bytes`}},
+		"fits a later firmware":        {netbootCase{initrd: 120 << 20, firmware: mergedFirmware}, nil},
+		"does not fit the memory":      {netbootCase{initrd: 600 << 20, firmware: mergedFirmware}, []string{"Error pxelinux_config in a guest with 512 MiB of memory"}},
+		"may not fit":                  {netbootCase{initrd: 120 << 20, firmware: unknownFirmware}, []string{"Warning pxelinux_config need 136314880 bytes"}},
+		"too little memory":            {netbootCase{memory: 120 << 20}, []string{"Error memory needs 125 MiB of memory for itself, and the guest has 120 MiB"}},
+		"enough for a later firmware":  {netbootCase{memory: 120 << 20, firmware: mergedFirmware}, nil},
+		"perhaps too little":           {netbootCase{memory: 120 << 20, firmware: unknownFirmware}, []string{"Warning memory needs 125 MiB"}},
+		"perhaps too little, but runs": {netbootCase{memory: 120 << 20, firmware: unknownFirmware, runs: true}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.network.Name == "" {
+				test.network = unchanged
+			}
+			wantFindings(t, test.check(t), test.want)
+		})
+	}
+}
+
+// check plans all that the case has, and the guest last.
+func (c netbootCase) check(t *testing.T) []Finding {
+	t.Helper()
+	if c.memory == 0 {
+		c.memory = 512 << 20
+	}
+	if c.config == "" {
+		c.config = "lab/default"
+	}
+	if c.firmware == "" {
+		c.firmware = separateFirmware
+	}
+	host := fakeHost{firmware: c.firmware, networks: map[string]Network{}}
+	var plans Plans
+	if c.onHost {
+		host.networks[c.network.Name] = c.network
+	} else {
+		plans.Networks.Add(c.network.Name, c.network)
+	}
+	plans.Roots.Add("lab", "/srv/lab")
+	plans.Files.Add("lab/k", File{"kernel", 10 << 20})
+	plans.Files.Add("lab/i", File{"initrd", c.initrd})
+	for _, id := range append(c.others, c.config) {
+		plans.Configs.Add(id, pxelinux.Config{Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "/i"}}})
+	}
+	guest := Guest{UUID: c.uuid, Memory: c.memory, Config: c.config, Starts: !c.runs, Interfaces: []Interface{{MAC: testMAC, Network: "lab", Boots: true}}}
+	return Check(t.Context(), guest, &plans, host)
+}
+
+// wantFindings compares findings with "severity attribute part of the text" of each.
+func wantFindings(t *testing.T, got []Finding, want []string) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("got %v, want %q", got, want)
+	}
+	for i, finding := range got {
+		severity, at := "Error", string(finding.Attribute)
+		if finding.Severity == pxelinux.Warning {
+			severity = "Warning"
+		}
+		if finding.Attribute == OfNetwork {
+			at = fmt.Sprintf("interfaces[%d].network", finding.Interface)
+		}
+		words := strings.SplitN(want[i], " ", 3)
+		if severity != words[0] || at != words[1] || !strings.Contains(finding.Error(), words[2]) {
+			t.Errorf("got %s at %q: %s\nwant %s", severity, at, finding.Error(), want[i])
+		}
+	}
+}
+
+// fakeHost answers from what a test puts in it.
+type fakeHost struct {
+	firmware string
+	networks map[string]Network
+	files    map[string]fs.FileInfo // by pool/name
+}
+
+func (h fakeHost) BootNetwork(_ context.Context, name string) (Network, error) {
+	network, found := h.networks[name]
+	if !found {
+		return Network{}, fs.ErrNotExist
+	}
+	return network, nil
+}
+
+func (h fakeHost) BootFirmware(ctx context.Context) pxelinux.Firmware { return FirmwareOf(ctx, h) }
+
+func (h fakeHost) Firmware(context.Context) ([]byte, error) { return []byte(h.firmware), nil }
+
+func (h fakeHost) Stat(_ context.Context, pool, name string) (fs.FileInfo, error) {
+	info, found := h.files[pool+"/"+name]
+	if !found {
+		return nil, fs.ErrNotExist
+	}
+	return info, nil
+}

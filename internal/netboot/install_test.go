@@ -1,0 +1,68 @@
+package netboot
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
+)
+
+func TestPhase(t *testing.T) {
+	for _, test := range []struct {
+		noted                Phase
+		installing, shutDown bool
+		want                 Phase
+	}{
+		{PhaseNone, false, true, PhaseDue},
+		{PhaseDue, false, true, PhaseDue}, // killed before the start: that it is off says nothing
+		{PhaseDue, true, false, PhaseInstalling},
+		{PhaseInstalling, true, false, PhaseInstalling},
+		{PhaseInstalling, false, true, PhaseNone},
+		{PhaseInstalling, false, false, PhaseDue},
+	} {
+		if got := test.noted.Next(test.installing, test.shutDown); got != test.want {
+			t.Errorf("%q installing %v, shut down %v: got %q, want %q", test.noted, test.installing, test.shutDown, got, test.want)
+		}
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	console := func(stage boot.Stage, tail string) *boot.Failure {
+		return &boot.Failure{Reason: boot.Ended, Result: boot.Result{Stage: stage, Tail: tail}}
+	}
+	for _, test := range []struct {
+		until string
+		end   End
+		last  *boot.Failure
+		want  string // "" for installed
+	}{
+		{UntilReboot, EndReboot, nil, ""},
+		{UntilShutdown, EndPowerOff, nil, ""},
+		{UntilReboot, EndShutdown, nil, ""},
+		{UntilReboot, EndPowerOff, nil, "waits for it to reboot"},
+		{UntilShutdown, EndReboot, console(boot.StageLinux, "last words"), "last words"},
+		{UntilReboot, EndDestroyed, nil, "from the host"},
+		{UntilReboot, EndCrashed, console(boot.StageLinux, "Kernel panic"), "the guest crashed while it installed\n"},
+		{UntilReboot, EndCrashed, console(boot.StageLinux, ""), "or rebooted: emulation"},
+		{UntilReboot, EndUnknown, nil, "it is not known how"},
+		{UntilReboot, EndShutdown, &boot.Failure{Reason: boot.GaveUp}, "the firmware gave up"},
+	} {
+		err := Installation{Until: test.until, Ended: true, End: test.end, Console: test.last}.Verdict()
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v until %s: got %v, want %q", test.end, test.until, err, test.want)
+		}
+	}
+}
+
+func TestVerdictOfWait(t *testing.T) {
+	late := Installation{Until: UntilReboot, Timeout: "5m", Cause: ErrInstallTimeout}.Verdict()
+	if !errors.Is(late, ErrInstallTimeout) || !strings.Contains(late.Error(), "has not ended with a reboot within install.timeout, 5m") {
+		t.Error(late)
+	}
+	lost := fmt.Errorf("connection lost")
+	if err := (Installation{Cause: lost}).Verdict(); !errors.Is(err, lost) {
+		t.Error(err)
+	}
+}
