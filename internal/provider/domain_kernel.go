@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -67,16 +68,16 @@ func (r *domainResource) findKernel(ctx context.Context, p placed, kernel *direc
 		return errImageUnknown
 	}
 	if !planned {
-		found, err := (&imageResource{r.configured}).findFiles(ctx, imageModel{TFTPRoot: types.StringValue(root), Name: types.StringValue(name)})
+		found, err := bootfiles.Find(ctx, r.host, root, name)
 		if err != nil {
 			return err
 		}
-		if found["kernel"] == nil {
+		if found[bootfiles.Kernel] == nil {
 			return fmt.Errorf("there is no image %s on the host; an image whose files have a file_name of their own is found only where it is in the same configuration", id)
 		}
-		files.Kernel = found["kernel"].Name
-		if found["initrd"] != nil {
-			files.Initrd = found["initrd"].Name
+		files.Kernel = found[bootfiles.Kernel].Name
+		if found[bootfiles.Initrd] != nil {
+			files.Initrd = found[bootfiles.Initrd].Name
 		}
 	}
 	dir, known := r.plans.Roots.Find(root)
@@ -138,8 +139,8 @@ func (r *domainResource) imageOf(ctx context.Context, p placed, file string) (st
 	if err != nil {
 		return "", err
 	}
-	if parts := published.FindStringSubmatch(name); parts != nil {
-		return p.qualified(pool + "/" + parts[1]), nil
+	if image := bootfiles.ImageOf(name); image != "" {
+		return p.qualified(pool + "/" + image), nil
 	}
 	return file, nil
 }

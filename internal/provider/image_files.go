@@ -2,25 +2,15 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"strings"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
-
-// bootFileKinds are the files of an image: attributes, parts of file names and keys of the private
-// state alike.
-var bootFileKinds = []string{"kernel", "initrd"}
 
 // bootFileModel is a kernel or an initrd: what only the other one has is null.
 type bootFileModel struct {
@@ -49,7 +39,14 @@ type sourceModel struct {
 	SizeBytes types.Int64  `tfsdk:"size_bytes"`
 }
 
+type injectModel struct {
+	Content types.String `tfsdk:"content"`
+	Source  types.String `tfsdk:"source"`
+	Mode    types.String `tfsdk:"mode"`
+}
+
 var (
+	injectType  = types.ObjectType{AttrTypes: typesOf(injectAttribute.NestedObject.Attributes)}
 	kernelTypes = typesOf(kernelAttribute.Attributes)
 	initrdTypes = typesOf(initrdAttribute.Attributes)
 )
@@ -62,7 +59,7 @@ func newBootFile() *bootFileModel {
 // names are those of the files that the state knows.
 func (m imageModel) names(ctx context.Context, diags *diag.Diagnostics) []string {
 	var names []string
-	for _, kind := range bootFileKinds {
+	for _, kind := range bootfiles.Kinds {
 		if file := m.file(ctx, kind, diags); file != nil && !file.Path.IsNull() {
 			names = append(names, file.Path.ValueString())
 		}
@@ -133,7 +130,7 @@ func (m *imageModel) forgetUnknown(ctx context.Context, diags *diag.Diagnostics)
 	if m.Cmdline.IsUnknown() {
 		m.Cmdline = types.StringNull()
 	}
-	for _, kind := range bootFileKinds {
+	for _, kind := range bootfiles.Kinds {
 		if file := m.file(ctx, kind, diags); file != nil && file.Path.IsUnknown() {
 			file.setPresent(nil)
 			m.setFile(ctx, kind, file, diags)
@@ -141,62 +138,56 @@ func (m *imageModel) forgetUnknown(ctx context.Context, diags *diag.Diagnostics)
 	}
 }
 
-// name is the name of the file under the TFTP root, which carries its content unless told otherwise.
-func (f bootFileModel) name(imageName types.String, kind, sha256 string) string {
-	if !f.FileName.IsNull() {
-		return f.FileName.ValueString()
+// description is the file as it is published.
+func (f bootFileModel) description(ctx context.Context, imageName types.String, kind string, diags *diag.Diagnostics) bootfiles.File {
+	file := bootfiles.File{
+		Image:    imageName.ValueString(),
+		Kind:     kind,
+		Source:   f.Source.ValueString(),
+		ISOPath:  f.ISOPath.ValueString(),
+		Checksum: f.Checksum.ValueString(),
+		FileName: f.FileName.ValueString(),
+		Cmdline:  f.Cmdline.ValueStringPointer(),
 	}
-	return fmt.Sprintf("%s-%s-%.12s", imageName.ValueString(), kind, sha256)
+	if f.Inject.IsNull() {
+		return file
+	}
+	var files map[string]injectModel
+	diags.Append(f.Inject.ElementsAs(ctx, &files, false)...)
+	file.Inject = map[string]bootfiles.Injected{}
+	for name, m := range files {
+		file.Inject[name] = bootfiles.Injected{Content: m.Content.ValueString(), Source: m.Source.ValueString(), Mode: m.Mode.ValueString()}
+	}
+	return file
 }
 
-// publishedFile is what an image remembers of a file that it has published.
-type publishedFile struct {
-	tftproot.File
-	Injected string `json:",omitempty"` // digest of the files that were put into an initrd
-	Stamp    string `json:",omitempty"` // of the source
+// known is the file with what the state has of it; nil where the state has none.
+func (f *bootFileModel) known(ctx context.Context, imageName types.String, kind string, diags *diag.Diagnostics) *bootfiles.Known {
+	if f == nil {
+		return nil
+	}
+	return &bootfiles.Known{File: f.description(ctx, imageName, kind, diags), SHA256: f.SHA256.ValueString()}
 }
 
 // plan fills in what will be on the host after the apply. before is what the state has of this
 // image, published what was last published.
-func (f *bootFileModel) plan(ctx context.Context, from sources, imageName types.String, kind string, before *bootFileModel, published *publishedFile) error {
+func (f *bootFileModel) plan(ctx context.Context, from bootfiles.Sources, imageName types.String, kind string, before *bootFileModel, published *bootfiles.Published, diags *diag.Diagnostics) error {
 	f.Path, f.SHA256, f.SizeBytes = types.StringUnknown(), types.StringUnknown(), types.Int64Unknown()
 	if f.hasUnknown(ctx) || imageName.IsUnknown() {
 		return nil
 	}
-	if f.confirms(ctx, from, kind, before) {
+	file, known := f.description(ctx, imageName, kind, diags), before.known(ctx, imageName, kind, diags)
+	if from.Confirms(ctx, file, known) { // what the import wrote for the source stays, and the plan is empty
 		*f = *before
 		return nil
 	}
-	kept := published != nil && f.comesFrom(before, published)
-	injected, err := f.injectedDigest(ctx)
-	if err == nil {
-		kept = kept && published.Injected == injected
-	}
-	var sha256 string
-	var size int64
-	looksUnchanged := kept && published.Stamp != "" && published.Stamp == f.stamp()
-	if err == nil && !looksUnchanged {
-		sha256, size, err = f.expected(ctx, from, kind)
-	}
-	if kept && errors.Is(err, fs.ErrNotExist) {
-		err = nil // a local file that is not needed any more may go, or nobody could destroy without it
-	}
-	if err != nil {
+	planned, err := from.Plan(ctx, file, known, published)
+	if err != nil || planned.SHA256 == "" {
 		return err
 	}
-	if sha256 == "" && kept {
-		sha256 = published.SHA256
-	}
-	if published != nil && published.SHA256 == sha256 {
-		size = published.Size
-	}
-	if sha256 == "" {
-		return nil
-	}
-	f.SHA256 = types.StringValue(sha256)
-	f.Path = types.StringValue(f.name(imageName, kind, sha256))
-	if size > 0 {
-		f.SizeBytes = types.Int64Value(size)
+	f.Path, f.SHA256 = types.StringValue(planned.Name), types.StringValue(planned.SHA256)
+	if planned.Size > 0 {
+		f.SizeBytes = types.Int64Value(planned.Size)
 	}
 	return nil
 }
@@ -206,117 +197,6 @@ func (f bootFileModel) hasUnknown(ctx context.Context) bool {
 	inject, err := f.Inject.ToTerraformValue(ctx)
 	return err != nil || !inject.IsFullyKnown() ||
 		f.Source.IsUnknown() || f.ISOPath.IsUnknown() || f.Checksum.IsUnknown() || f.FileName.IsUnknown() || f.Cmdline.IsUnknown()
-}
-
-// expected is what can be known of the published file before its source is fetched: by the checksum
-// that is given, else by reading a local file. "" is nothing.
-func (f bootFileModel) expected(ctx context.Context, from sources, kind string) (sha256 string, size int64, err error) {
-	if _, isList := image.ListOf(f.Checksum.ValueString()); isList {
-		return "", 0, nil
-	}
-	if !f.isMadeAnew() && !f.Checksum.IsNull() {
-		sum, err := image.ParseChecksum(f.Checksum.ValueString())
-		if err != nil || sum.Algorithm == "sha256" {
-			return sum.Hex, 0, err
-		}
-	}
-	if isWeb(f.Source.ValueString()) {
-		return "", 0, nil
-	}
-	content, err := f.open(ctx, from, kind)
-	if err != nil {
-		return "", 0, err
-	}
-	defer content.Close()
-	size, err = io.Copy(io.Discard, content)
-	return content.SHA256(), size, err
-}
-
-// stamp tells a local source from another version of it, by its size and the time of its modification,
-// so that a plan does not read it again. It is empty for any other source.
-func (f bootFileModel) stamp() string {
-	if strings.Contains(f.Source.ValueString(), "://") {
-		return ""
-	}
-	info, err := os.Stat(f.Source.ValueString())
-	if err != nil {
-		return ""
-	}
-	return fmt.Sprintf("%d bytes of %s", info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano))
-}
-
-// isMadeAnew tells whether what is published is not the source as it is.
-func (f bootFileModel) isMadeAnew() bool { return !f.Cmdline.IsNull() || !f.Inject.IsNull() }
-
-// promised is what the source must hash to: what the user gives, else what the plan found, if the
-// source is published as it is.
-func (f bootFileModel) promised(ctx context.Context, from sources) (image.Checksum, error) {
-	switch {
-	case !f.Checksum.IsNull():
-		return from.checksum(ctx, f)
-	case f.isMadeAnew():
-		return image.Checksum{}, nil
-	default:
-		return f.planned(), nil
-	}
-}
-
-// outcome is what the published file must hash to.
-func (f bootFileModel) outcome(ctx context.Context, from sources) (image.Checksum, error) {
-	if f.isMadeAnew() {
-		return f.planned(), nil
-	}
-	return f.promised(ctx, from)
-}
-
-// planned is what the plan found that the published file will hash to.
-func (f bootFileModel) planned() image.Checksum {
-	if f.SHA256.IsNull() || f.SHA256.IsUnknown() {
-		return image.Checksum{}
-	}
-	return image.Checksum{Algorithm: "sha256", Hex: f.SHA256.ValueString()}
-}
-
-// isWeb tells a source that a plan does not fetch from one that it may read.
-func isWeb(source string) bool {
-	scheme, _, isURL := strings.Cut(strings.ToLower(source), "://")
-	return isURL && (scheme == "http" || scheme == "https")
-}
-
-// importedSource begins what an import writes for the source, which nothing on the host tells: the
-// hash of the content.
-const importedSource = "sha256:"
-
-func (f bootFileModel) isImported() bool {
-	return strings.HasPrefix(f.Source.ValueString(), importedSource)
-}
-
-// confirms tells whether the source has just the content that was imported, by reading it. What the
-// import wrote for the source then stays, and the plan is empty.
-func (f bootFileModel) confirms(ctx context.Context, from sources, kind string, imported *bootFileModel) bool {
-	if imported == nil || !imported.isImported() || !f.describesAs(imported) {
-		return false
-	}
-	content, err := f.open(ctx, from, kind)
-	if err != nil {
-		return false
-	}
-	defer content.Close()
-	_, err = io.Copy(io.Discard, content)
-	return err == nil && content.SHA256() == imported.SHA256.ValueString()
-}
-
-// comesFrom tells whether the content, which is on the host as it was published, is described as it
-// was before.
-func (f bootFileModel) comesFrom(before *bootFileModel, published *publishedFile) bool {
-	return before != nil && before.SHA256.ValueString() == published.SHA256 &&
-		f.Source.Equal(before.Source) && f.describesAs(before)
-}
-
-// describesAs tells whether two files are described in the same way, but for where they come from.
-func (f bootFileModel) describesAs(other *bootFileModel) bool {
-	return f.ISOPath.Equal(other.ISOPath) && f.Checksum.Equal(other.Checksum) && f.FileName.Equal(other.FileName) &&
-		f.Cmdline.Equal(other.Cmdline) && f.Inject.Equal(other.Inject)
 }
 
 // unchanged tells whether what is planned is what the host has.
@@ -331,7 +211,7 @@ func (f *bootFileModel) setPresent(now *tftproot.File) {
 		return
 	}
 	if f.Source.IsNull() {
-		f.Source = types.StringValue(importedSource + now.SHA256)
+		f.Source = types.StringValue(bootfiles.ImportedSource + now.SHA256)
 	}
 	f.Path = types.StringValue(now.Name)
 	f.SHA256 = types.StringValue(now.SHA256)

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
@@ -158,16 +158,8 @@ func roots(ctx context.Context, h host, within string) ([]string, error) {
 	return slices.DeleteFunc(slices.Clone(pools), func(name string) bool { return !slices.Contains(pools, tftproot.ConfigPool(name)) }), err
 }
 
-// published is the name of a kernel that is named by its content, as bootFileModel.name makes it.
-var published = regexp.MustCompile(`^(.+)-kernel-[0-9a-f]{12}$`)
-
 func findImages(ctx context.Context, h host, within string) ([][]string, error) {
-	return below(ctx, h, within, func(root string) string { return root }, func(file string) string {
-		if match := published.FindStringSubmatch(file); match != nil {
-			return match[1]
-		}
-		return ""
-	})
+	return below(ctx, h, within, func(root string) string { return root }, bootfiles.ImageOf)
 }
 
 func findConfigs(ctx context.Context, h host, within string) ([][]string, error) {

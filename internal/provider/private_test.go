@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
@@ -29,7 +30,7 @@ func FuzzPrivate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		staysAsRead[madeSeed](t, text)
-		staysAsRead[publishedFile](t, text)
+		staysAsRead[bootfiles.Published](t, text)
 		staysAsRead[tftproot.File](t, text)
 		staysAsRead[madePools](t, text)
 		staysAsRead[[]string](t, text)

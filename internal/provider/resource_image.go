@@ -14,10 +14,17 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
+
+type insModel struct {
+	Source   types.String `tfsdk:"source"`
+	ISOPath  types.String `tfsdk:"iso_path"`
+	Checksum types.String `tfsdk:"checksum"`
+}
 
 type imageResource struct{ configured }
 
@@ -98,7 +105,7 @@ func (r *imageResource) ValidateConfig(ctx context.Context, req resource.Validat
 		resp.Diagnostics.AddAttributeError(at, "Invalid command line",
 			sentence(within(at, errors.New("only a kernel of s390x carries one; give it to the guest that boots this one, as kernel.cmdline of the netboot_domain"))))
 	}
-	for _, kind := range bootFileKinds {
+	for _, kind := range bootfiles.Kinds {
 		file := config.file(ctx, kind, &resp.Diagnostics)
 		if file == nil || file.ISOPath.IsNull() {
 			continue
@@ -141,7 +148,7 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	}
 	plan.complete(config, prior)
 	from := plan.sources(ctx, &resp.Diagnostics)
-	for _, kind := range bootFileKinds {
+	for _, kind := range bootfiles.Kinds {
 		wanted := plan.file(ctx, kind, &resp.Diagnostics)
 		if wanted == nil || resp.Diagnostics.HasError() {
 			continue
@@ -150,8 +157,8 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		if prior != nil && prior.ID.Equal(plan.ID) {
 			before = prior.file(ctx, kind, &resp.Diagnostics)
 		}
-		published := loadPrivate[publishedFile](ctx, req.Private, kind, &resp.Diagnostics)
-		if err := wanted.plan(ctx, from, plan.Name, kind, before, published); err != nil {
+		published := loadPrivate[bootfiles.Published](ctx, req.Private, kind, &resp.Diagnostics)
+		if err := wanted.plan(ctx, from, plan.Name, kind, before, published, &resp.Diagnostics); err != nil {
 			at := faultyAttribute(kind, err)
 			resp.Diagnostics.AddAttributeError(at, "Unable to read "+kind, sentence(within(at, err)))
 		}
@@ -201,7 +208,7 @@ func (r *imageResource) Create(ctx context.Context, req resource.CreateRequest, 
 		plan.forgetUnknown(ctx, &resp.Diagnostics) // what is left there is in the state
 	}
 	plan.ID = types.StringValue(plan.id())
-	published.save(ctx, resp.Private, &resp.Diagnostics)
+	savePublished(ctx, resp.Private, published, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(imageIdentity.set(ctx, resp.Identity, plan.placed, plan.TFTPRoot, plan.Name)...)
 }
@@ -209,7 +216,7 @@ func (r *imageResource) Create(ctx context.Context, req resource.CreateRequest, 
 func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state imageModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	published := loadPublishedFiles(ctx, req.Private, &resp.Diagnostics)
+	published := loadPublished(ctx, req.Private, &resp.Diagnostics)
 	r = &imageResource{r.on(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
@@ -220,8 +227,8 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 	dir := r.directory(state)
 	if len(published) == 0 {
 		var err error
-		if published, err = r.findFiles(ctx, state); err == nil {
-			err = r.findCommandLine(ctx, &state, published["kernel"], &resp.Diagnostics)
+		if published, err = bootfiles.Find(ctx, r.host, state.root(), state.Name.ValueString()); err == nil {
+			err = r.findCommandLine(ctx, &state, published[bootfiles.Kernel], &resp.Diagnostics)
 		}
 		if err != nil {
 			fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
@@ -251,7 +258,7 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 		resp.State.RemoveResource(ctx)
 		return
 	}
-	published.save(ctx, resp.Private, &resp.Diagnostics)
+	savePublished(ctx, resp.Private, published, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	resp.Diagnostics.Append(imageIdentity.set(ctx, resp.Identity, state.placed, state.TFTPRoot, state.Name)...)
 }
@@ -262,7 +269,7 @@ func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, 
 	var plan, state imageModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	before := loadPublishedFiles(ctx, req.Private, &resp.Diagnostics)
+	before := loadPublished(ctx, req.Private, &resp.Diagnostics)
 	left := loadLeft(ctx, req.Private, &resp.Diagnostics)
 	r = &imageResource{r.on(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
@@ -273,15 +280,15 @@ func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, 
 
 	now := r.publish(ctx, &plan, &state, before, "update", &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
-		left = append(left, now.without(before)...)
+		left = append(left, before.Lacks(now.Names())...)
 		savePrivate(ctx, resp.Private, leftKey, &left, &resp.Diagnostics)
 		return
 	}
-	now.save(ctx, resp.Private, &resp.Diagnostics)
+	savePublished(ctx, resp.Private, now, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(imageIdentity.set(ctx, resp.Identity, plan.placed, plan.TFTPRoot, plan.Name)...)
-	left = now.lacks(append(left, before.names()...))
-	if err := r.remove(ctx, plan, left); err != nil {
+	left = now.Lacks(append(left, before.Names()...))
+	if err := bootfiles.Remove(ctx, r.directory(plan), left); err != nil {
 		fail(&resp.Diagnostics, path.Empty(), "remove the old files of", plan.subject(), fmt.Errorf("%w; the next apply removes them", err))
 	} else {
 		left = nil
@@ -292,7 +299,7 @@ func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, 
 func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state imageModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	published := loadPublishedFiles(ctx, req.Private, &resp.Diagnostics)
+	published := loadPublished(ctx, req.Private, &resp.Diagnostics)
 	r = &imageResource{r.on(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
@@ -300,13 +307,13 @@ func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 	ctx, cancel := bounded(ctx, state.Timeouts.Delete, callTimeout, &resp.Diagnostics)
 	defer cancel()
 
-	names := published.names()
+	names := published.Names()
 	if len(published) == 0 { // Terraform hands over no private state after terraform taint
 		names = state.names(ctx, &resp.Diagnostics)
 	}
 	names = append(names, loadLeft(ctx, req.Private, &resp.Diagnostics)...)
-	names = slices.DeleteFunc(names, func(name string) bool { return r.claims.has(state.root(), name) })
-	if err := r.remove(ctx, state, names); err != nil {
+	names = slices.DeleteFunc(names, func(name string) bool { return r.claims.Has(state.root(), name) })
+	if err := bootfiles.Remove(ctx, r.directory(state), names); err != nil {
 		fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
 	}
 }

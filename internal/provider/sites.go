@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 )
@@ -23,13 +24,13 @@ import (
 // site is a libvirt host, and what this run knows of it.
 type site struct {
 	host       host
-	claims     *claims
+	claims     *bootfiles.Claims
 	plans      *netboot.Plans
 	poolMaking *sync.Mutex
 }
 
 func newSite(h host) *site {
-	return &site{host: h, claims: newClaims(), plans: &netboot.Plans{}, poolMaking: &sync.Mutex{}}
+	return &site{host: h, claims: &bootfiles.Claims{}, plans: &netboot.Plans{}, poolMaking: &sync.Mutex{}}
 }
 
 // configured is what every resource gets: the default host, or by on another one, and what else the

@@ -13,10 +13,16 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
+// volumeSource is where the content of a volume comes from.
+type volumeSource struct {
+	image.Client
+	signing *image.Signing // nil where lists need no signature
+}
+
 // populate makes a volume with what its source holds; with an error it says which attribute that is
 // about. Nothing of a source that is not whole, or not what was promised, stays on the host.
 func (r *volumeResource) populate(ctx context.Context, m volumeModel, v virt.Volume, diags *diag.Diagnostics) (path.Path, error) {
-	from := sources{Client: trust(ctx, m.TLS, diags)}
+	from := volumeSource{Client: trust(ctx, m.TLS, diags)}
 	from.Together = r.downloads
 	from.signing = signing(ctx, from.Client, m.ChecksumSignature, diags)
 	if diags.HasError() {
@@ -34,7 +40,7 @@ func (r *volumeResource) populate(ctx context.Context, m volumeModel, v virt.Vol
 	return at, err
 }
 
-func (s sources) populate(ctx context.Context, h host, m volumeModel, v virt.Volume) (path.Path, error) {
+func (s volumeSource) populate(ctx context.Context, h host, m volumeModel, v virt.Volume) (path.Path, error) {
 	promised := image.Checksum{}
 	if !m.Checksum.IsNull() {
 		var err error

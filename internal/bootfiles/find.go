@@ -1,0 +1,70 @@
+package bootfiles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
+)
+
+// kernelName is the name of a kernel that is named by its content, as File.name makes it.
+var kernelName = regexp.MustCompile(`^(.+)-kernel-[0-9a-f]{12}$`)
+
+// ImageOf is the name of the image whose kernel has that file name; empty for any other file.
+func ImageOf(fileName string) string {
+	if match := kernelName.FindStringSubmatch(fileName); match != nil {
+		return match[1]
+	}
+	return ""
+}
+
+// Find finds the files of an image by their names, by kind. It does not know what is in them, nor files of names that a
+// user chose.
+func Find(ctx context.Context, host interface {
+	VolumeNames(ctx context.Context, pool string) ([]string, error)
+}, root, imageName string) (Files, error) {
+	names, err := host.VolumeNames(ctx, root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	found := Files{}
+	for _, kind := range Kinds {
+		matching := File{Image: imageName, Kind: kind}.matching(names, "[0-9a-f]{12}")
+		if len(matching) > 1 {
+			return nil, fmt.Errorf("there is more than one %s of that name: %s; remove those that are not meant", kind, strings.Join(matching, ", "))
+		}
+		if len(matching) == 1 {
+			found[kind] = &Published{File: tftproot.File{Name: matching[0]}}
+		}
+	}
+	return found, err
+}
+
+// matching are those among the names that have the file's prefix and then what a pattern says.
+func (f File) matching(names []string, rest string) []string {
+	pattern := regexp.MustCompile("^" + regexp.QuoteMeta(f.prefix()) + rest + "$")
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !pattern.MatchString(name) })
+}
+
+// Files are the published files of an image, by kind.
+type Files map[string]*Published
+
+// Names are their names.
+func (f Files) Names() []string {
+	var names []string
+	for _, file := range f {
+		names = append(names, file.Name)
+	}
+	return names
+}
+
+// Lacks are those of the names that are not among the files.
+func (f Files) Lacks(names []string) []string {
+	there := f.Names()
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(there, name) })
+}

@@ -1,0 +1,101 @@
+package bootfiles
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"strings"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+)
+
+// Planned is what is known of a published file before its source is fetched.
+type Planned struct {
+	Name   string // under the TFTP root
+	SHA256 string // empty where nothing is known
+	Size   int64  // in bytes, 0 where it is not known
+}
+
+// Plan is what will be published of a file. before is how it was described, published what was published then; both are
+// nil for one that is new.
+func (s Sources) Plan(ctx context.Context, f File, before *Known, published *Published) (Planned, error) {
+	injected, err := f.injectedDigest()
+	isAsPublished := published != nil && f.is(before, published)
+	if err == nil {
+		isAsPublished = isAsPublished && published.Injected == injected
+	}
+	var expected Planned
+	if err == nil && !(isAsPublished && published.isOf(f.stamp())) {
+		expected, err = s.expect(ctx, f)
+	}
+	switch {
+	case isAsPublished && errors.Is(err, fs.ErrNotExist):
+		return f.planned(published.SHA256, published.Size), nil // a source that is not needed any more may go; without it a destroy must work
+	case err != nil:
+		return Planned{}, err
+	case isAsPublished && expected.SHA256 == "":
+		return f.planned(published.SHA256, published.Size), nil
+	case published != nil && published.SHA256 == expected.SHA256:
+		return f.planned(expected.SHA256, published.Size), nil
+	default:
+		return f.planned(expected.SHA256, expected.Size), nil
+	}
+}
+
+func (f File) planned(sha256 string, size int64) Planned {
+	if sha256 == "" {
+		return Planned{}
+	}
+	return Planned{Name: f.name(sha256), SHA256: sha256, Size: size}
+}
+
+// is tells whether the content, which is on the host as it was published, is described as it was before.
+func (f File) is(before *Known, published *Published) bool {
+	return before != nil && before.SHA256 == published.SHA256 && f.Source == before.Source && f.describesAs(before.File)
+}
+
+// isOf tells whether the file was published from a local source with that stamp.
+func (p *Published) isOf(stamp string) bool { return p.Stamp != "" && p.Stamp == stamp }
+
+// expect is what can be known of the published file before its source is fetched: by the checksum
+// that is given, else by reading a local file.
+func (s Sources) expect(ctx context.Context, f File) (Planned, error) {
+	if _, isList := image.ListOf(f.Checksum); isList {
+		return Planned{}, nil
+	}
+	if !f.isChanged() && f.Checksum != "" {
+		sum, err := image.ParseChecksum(f.Checksum)
+		if err != nil || sum.Algorithm == "sha256" {
+			return Planned{SHA256: sum.Hex}, err
+		}
+	}
+	if f.isWeb() {
+		return Planned{}, nil
+	}
+	sha256, size, err := s.read(ctx, f)
+	return Planned{SHA256: sha256, Size: size}, err
+}
+
+// read reads all that would be published.
+func (s Sources) read(ctx context.Context, f File) (sha256 string, size int64, err error) {
+	content, err := s.open(ctx, f, "")
+	if err != nil {
+		return "", 0, err
+	}
+	defer content.Close()
+	size, err = io.Copy(io.Discard, content)
+	return content.SHA256(), size, err
+}
+
+// ImportedSource begins what an import writes for the source, which nothing on the host tells: the hash of the content.
+const ImportedSource = "sha256:"
+
+// Confirms tells whether the source has just the content that was imported, by reading it.
+func (s Sources) Confirms(ctx context.Context, f File, imported *Known) bool {
+	if imported == nil || !strings.HasPrefix(imported.Source, ImportedSource) || !f.describesAs(imported.File) {
+		return false
+	}
+	sha256, _, err := s.read(ctx, f)
+	return err == nil && sha256 == imported.SHA256
+}

@@ -1,0 +1,109 @@
+package bootfiles
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
+)
+
+const (
+	older = "1111111111111111111111111111111111111111111111111111111111111111"
+	given = "2222222222222222222222222222222222222222222222222222222222222222"
+)
+
+// initrdText passes for an initrd: the beginning of an archive.
+const initrdText = "070701 and so on"
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// TestPlan holds what is known of a file before its source is fetched, by what is given and what was published.
+func TestPlan(t *testing.T) {
+	local := filepath.Join(t.TempDir(), "initrd")
+	if err := os.WriteFile(local, []byte(initrdText), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	missing := filepath.Join(t.TempDir(), "missing")
+	file := func(change func(*File)) File {
+		f := File{Image: "lab", Kind: Initrd, Source: local}
+		change(&f)
+		return f
+	}
+	plain := file(func(*File) {})
+	web := file(func(f *File) { f.Source = "https://example.com/initrd" })
+	gone := file(func(f *File) { f.Source = missing })
+	sum := file(func(f *File) { f.Source, f.Checksum = web.Source, "sha256:"+given })
+	list := file(func(f *File) { f.Source, f.Checksum = web.Source, "file:https://example.com/SHA256SUMS" })
+	named := file(func(f *File) { f.FileName = "root.img" })
+	injected := file(func(f *File) { f.Inject = map[string]Injected{"/etc/a": {Content: "a"}} })
+	lacking := file(func(f *File) { f.Inject = map[string]Injected{"/etc/a": {Source: missing}} })
+	was := func(f File) *Known { return &Known{File: f, SHA256: older} }
+	published := func(stamp string) *Published {
+		return &Published{File: tftproot.File{Name: "lab-initrd-111111111111", SHA256: older, Size: 7}, Stamp: stamp}
+	}
+	asBefore := Planned{"lab-initrd-111111111111", older, 7}
+	asRead := Planned{"lab-initrd-" + digest(initrdText)[:12], digest(initrdText), int64(len(initrdText))}
+
+	for name, test := range map[string]struct {
+		file      File
+		before    *Known
+		published *Published
+		want      Planned
+		fails     bool
+	}{
+		"a local file is read":                    {plain, nil, nil, asRead, false},
+		"under the user's name":                   {named, nil, nil, Planned{"root.img", asRead.SHA256, asRead.Size}, false},
+		"a web server is not asked":               {web, nil, nil, Planned{}, false},
+		"a checksum says it":                      {sum, nil, nil, Planned{"lab-initrd-222222222222", given, 0}, false},
+		"a list of checksums is not asked":        {list, nil, nil, Planned{}, false},
+		"a missing file":                          {gone, nil, nil, Planned{}, true},
+		"a missing file to inject":                {lacking, nil, nil, Planned{}, true},
+		"as published, from the web":              {web, was(web), published(""), asBefore, false},
+		"as published, with a list":               {list, was(list), published(""), asBefore, false},
+		"as published, and not touched":           {plain, was(plain), published(plain.stamp()), asBefore, false},
+		"touched":                                 {plain, was(plain), published("other"), asRead, false},
+		"as published, and gone":                  {gone, was(gone), published("other"), asBefore, false},
+		"as published, and what to inject gone":   {lacking, was(lacking), published(""), asBefore, false},
+		"gone, and described in another way":      {gone, was(named), published(""), Planned{}, true},
+		"from another place":                      {web, was(sum), published(""), Planned{}, false},
+		"with other files in it":                  {injected, was(injected), &Published{File: published("").File, Injected: "other"}, Planned{}, false},
+		"with another checksum":                   {sum, was(web), published(""), Planned{"lab-initrd-222222222222", given, 0}, false},
+		"not what was published: somebody's file": {web, &Known{File: web, SHA256: given}, published(""), Planned{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := Sources{}.Plan(t.Context(), test.file, test.before, test.published)
+			if (err != nil) != test.fails {
+				t.Fatal(err)
+			}
+			if test.file.Inject != nil && !test.fails && got != asBefore { // whose hash is that of an archive
+				if got.SHA256 == "" || got.SHA256 == older || got.SHA256 == asRead.SHA256 {
+					t.Errorf("got %+v", got)
+				}
+				return
+			}
+			if got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestImageOf(t *testing.T) {
+	for file, want := range map[string]string{
+		"lab-kernel-0123456789ab":        "lab",
+		"a-kernel-b-kernel-0123456789ab": "a-kernel-b",
+		"lab-initrd-0123456789ab":        "",
+		"lab-kernel-0123456789abc":       "",
+		"vmlinuz":                        "",
+	} {
+		if got := ImageOf(file); got != want {
+			t.Errorf("%s: got %q, want %q", file, got, want)
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package bootfiles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/initrd"
+)
+
+// Sources is where the files of an image come from.
+type Sources struct {
+	image.Client
+	Signing  *image.Signing // nil where lists need no signature
+	Arch     string         // of the kernel
+	Manifest *Manifest      // that names the files; nil where the user does
+}
+
+// Manifest is an .ins file that describes an image.
+type Manifest struct {
+	image.Location
+	Checksum string // file: and the URL of a list; empty for none
+}
+
+// Read reads the manifest and describes the kernel and the initrd that it names; initrd is nil where it names none.
+func (m Manifest) Read(ctx context.Context, client image.Client, imageName string) (kernel, initrd *File, cmdline string, err error) {
+	read, err := client.ReadINS(ctx, m.Location)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	describe := func(kind string, at image.Location) *File {
+		if at == (image.Location{}) {
+			return nil
+		}
+		// Where the manifest's URL is sensitive, a plan shows these all the same.
+		return &File{Image: imageName, Kind: kind, Source: image.WithoutAccess(at.Source), ISOPath: at.ISOPath, Checksum: image.WithoutAccess(m.Checksum)}
+	}
+	return describe(Kernel, read.Kernel), describe(Initrd, read.Initrd), read.CommandLine, nil
+}
+
+// check looks at the first bytes of a file before any of it reaches the host.
+func (s Sources) check(kind string) func(head []byte) error {
+	if kind == Initrd {
+		return image.CheckInitrd
+	}
+	return func(head []byte) error { return image.CheckKernelOf(s.Arch, head) }
+}
+
+// checksum is what the description of a file promises of its source.
+func (s Sources) checksum(ctx context.Context, f File) (image.Checksum, error) {
+	reference := f.Checksum
+	if s.Manifest != nil {
+		reference = s.Manifest.Checksum
+	}
+	sum, err := s.Checksum(ctx, reference, f.Source, s.Signing)
+	return sum, about("checksum", err)
+}
+
+// promised is what the source must hash to: what the user gives, else what the plan found, if the
+// source is published as it is.
+func (s Sources) promised(ctx context.Context, f File, planned string) (image.Checksum, error) {
+	switch {
+	case f.Checksum != "":
+		return s.checksum(ctx, f)
+	case f.isChanged():
+		return image.Checksum{}, nil
+	default:
+		return sha256Of(planned), nil
+	}
+}
+
+// outcome is what the published file must hash to.
+func (s Sources) outcome(ctx context.Context, f File, planned string) (image.Checksum, error) {
+	if f.isChanged() {
+		return sha256Of(planned), nil
+	}
+	return s.promised(ctx, f, planned)
+}
+
+// sha256Of is a checksum of these digits; none where there are none.
+func sha256Of(digits string) image.Checksum {
+	if digits == "" {
+		return image.Checksum{}
+	}
+	return image.Checksum{Algorithm: "sha256", Hex: digits}
+}
+
+// content is a boot file on its way from its source. What is no such file, by its first bytes, does
+// not open; what is not whole, or not what was promised, ends with an error.
+type content struct {
+	*image.Digest
+	io.Closer
+}
+
+// Read implements io.Reader.
+func (c *content) Read(p []byte) (int, error) {
+	n, err := c.Digest.Read(p)
+	if err != nil && err != io.EOF && !errors.As(err, new(*Error)) {
+		err = about("source", err)
+	}
+	return n, err
+}
+
+// open opens the source of a file, and writes into it what it is to carry. planned is the SHA-256 that the plan has found
+// for what is published, if any.
+func (s Sources) open(ctx context.Context, f File, planned string) (*content, error) {
+	promised, err := s.promised(ctx, f, planned)
+	if err != nil {
+		return nil, err
+	}
+	at := image.Location{Source: f.Source, ISOPath: f.ISOPath}
+	if s.Manifest != nil {
+		at.Source = image.WithAccess(at.Source, s.Manifest.Source)
+	}
+	stream, err := s.OpenAt(ctx, at)
+	if err != nil {
+		return nil, about("source", err)
+	}
+	checked, err := image.Sniff(stream, s.check(f.Kind))
+	if err != nil {
+		stream.Close()
+		return nil, about("source", fmt.Errorf("unable to use %s: %w", stream.Source, err))
+	}
+	source := &content{image.Verify(checked, promised, stream.Source), stream}
+	if !f.isChanged() {
+		return source, nil
+	}
+	changed, err := f.change(source)
+	if err != nil {
+		stream.Close()
+		return nil, err
+	}
+	return &content{image.Verify(changed, sha256Of(planned), stream.Source+" with what it carries"), stream}, nil
+}
+
+// change is the source with its command line, or with the files that are put into it.
+func (f File) change(source io.Reader) (io.Reader, error) {
+	if f.Cmdline != nil {
+		kernel, err := image.WithCommandLine(source, *f.Cmdline)
+		return kernel, about("cmdline", err)
+	}
+	files, err := f.injected()
+	if err != nil {
+		return nil, err
+	}
+	injected, err := initrd.Inject(source, files)
+	return injected, about("inject", err)
+}
