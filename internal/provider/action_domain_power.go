@@ -13,7 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
-type domainPowerAction struct{ configured }
+type domainPowerAction struct{ Action[domainHost] }
 
 func newDomainPowerAction() action.Action { return &domainPowerAction{} }
 
@@ -59,17 +59,10 @@ func (a *domainPowerAction) Schema(_ context.Context, _ action.SchemaRequest, re
 	}
 }
 
-// Configure gives the action what the provider block says.
-func (a *domainPowerAction) Configure(_ context.Context, req action.ConfigureRequest, _ *action.ConfigureResponse) {
-	if data, ok := req.ProviderData.(*configured); ok {
-		a.configured = *data
-	}
-}
-
 func (a *domainPowerAction) Invoke(ctx context.Context, req action.InvokeRequest, resp *action.InvokeResponse) {
 	var m domainPowerModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
-	a = &domainPowerAction{a.on(m.placed, &resp.Diagnostics)}
+	a = &domainPowerAction{a.On(m.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -86,17 +79,17 @@ func (a *domainPowerAction) press(ctx context.Context, m domainPowerModel, say f
 	name := m.Domain.ValueString()
 	switch m.Power.ValueString() {
 	case powerStart:
-		if err := a.host.StartDomain(ctx, name); err != nil {
+		if err := a.Host.StartDomain(ctx, name); err != nil {
 			return explainStart(err, name)
 		}
 		say("%s runs", name)
 		return nil
 	case powerReboot:
 		say("asking %s to reboot", name)
-		return a.host.RebootDomain(ctx, name)
+		return a.Host.RebootDomain(ctx, name)
 	case powerReset:
 		say("resetting %s", name)
-		return a.host.ResetDomain(ctx, name)
+		return a.Host.ResetDomain(ctx, name)
 	}
 	patience := shutdownPatience
 	if !m.Timeout.IsNull() {
@@ -106,7 +99,7 @@ func (a *domainPowerAction) press(ctx context.Context, m domainPowerModel, say f
 		}
 	}
 	say("asking %s to shut down, for at most %v", name, patience)
-	if err := a.host.ShutDownDomain(ctx, name, patience); err != nil {
+	if err := a.Host.ShutDownDomain(ctx, name, patience); err != nil {
 		return err
 	}
 	say("%s is off", name)

@@ -60,9 +60,9 @@ resource "terraform_data" "trigger" {
 		ProtoV6ProviderFactories: factories,
 		TerraformVersionChecks:   []tfversion.TerraformVersionCheck{tfversion.SkipBelow(tfversion.Version1_14_0)},
 		Steps: []resource.TestStep{
-			step(powerStart, "running"),
-			step(powerReset, "running"),
-			step(powerShutDown, "shut off"),
+			step("start", "running"),
+			step("reset", "running"),
+			step("shutdown", "shut off"),
 		},
 	})
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 )
 
-type domainReinstallAction struct{ configured }
+type domainReinstallAction struct{ Action[domainHost] }
 
 func newDomainReinstallAction() action.Action { return &domainReinstallAction{} }
 
@@ -41,17 +41,10 @@ func (a *domainReinstallAction) Schema(_ context.Context, _ action.SchemaRequest
 	}
 }
 
-// Configure gives the action what the provider block says.
-func (a *domainReinstallAction) Configure(_ context.Context, req action.ConfigureRequest, _ *action.ConfigureResponse) {
-	if data, ok := req.ProviderData.(*configured); ok {
-		a.configured = *data
-	}
-}
-
 func (a *domainReinstallAction) Invoke(ctx context.Context, req action.InvokeRequest, resp *action.InvokeResponse) {
 	var m domainReinstallModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
-	r := &domainResource{a.on(m.placed, &resp.Diagnostics)}
+	r := &domainResource{Resource[domainHost]{Scope: a.On(m.placed, &resp.Diagnostics).Scope}}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -83,7 +76,7 @@ func (r *domainResource) reinstall(ctx context.Context, m *domainModel, say func
 	}
 	name, runs := m.Name.ValueString(), m.Running.ValueBool()
 	say("asking %s to shut down, for at most %v", name, m.patience())
-	if err := r.host.ShutDownDomain(ctx, name, m.patience()); err != nil {
+	if err := r.Host.ShutDownDomain(ctx, name, m.patience()); err != nil {
 		return err
 	}
 	m.phase = netboot.PhaseDue

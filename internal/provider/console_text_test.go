@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode"
@@ -78,7 +76,7 @@ func TestConsoleIsPlainText(t *testing.T) {
 		"a note that somebody has written": func(t *testing.T, h talkative) string {
 			c := newCore(t, h, "netboot_domain")
 			c.must(guest(`"expect": ["words"]`))
-			if err := h.SetNote(t.Context(), "guest", toJSON(t, note{BootResult: &bootResultModel{ConsoleTail: hostileConsole}})); err != nil {
+			if err := h.SetNote(t.Context(), "guest", toJSON(t, map[string]any{"boot_result": map[string]any{"console_tail": hostileConsole}})); err != nil {
 				t.Fatal(err)
 			}
 			c.imports("guest")
@@ -106,31 +104,6 @@ func TestConsoleIsPlainText(t *testing.T) {
 		}
 		if !strings.Contains(shown, "words") {
 			t.Errorf("%s does not show the console: %s", name, shown)
-		}
-	}
-}
-
-// TestConsoleLog holds that a console's file is in its folder whatever the guest is called, and is nobody
-// else's to read.
-func TestConsoleLog(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "logs")
-	for _, name := range []string{"guest", "-x", "a b;c", "~", "*"} {
-		if err := checkObjectName(name); err != nil {
-			t.Fatal(err)
-		}
-		r := &domainResource{configured{consoleLogDir: dir}}
-		m := domainModel{}
-		m.Name = optional(name)
-		log, err := r.consoleLog(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := log.Close(); err != nil {
-			t.Fatal(err)
-		}
-		info, err := os.Stat(filepath.Join(dir, name+".log"))
-		if err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %v, %v", name, info, err)
 		}
 	}
 }

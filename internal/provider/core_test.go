@@ -89,6 +89,27 @@ func configure(t *testing.T, server tfprotov6.ProviderServer, schemas *tfprotov6
 	return configured.Diagnostics
 }
 
+// act invokes an action, and returns what it says meanwhile and in the end.
+func act(t *testing.T, on host, kind, config string) (progress string, end problems) {
+	t.Helper()
+	server, schemas := configuredServer(t, on, `{"uri": "memory:///"}`)
+	stream, err := server.(tfprotov6.ActionServer).InvokeAction(t.Context(), &tfprotov6.InvokeActionRequest{
+		ActionType: kind, Config: dynamicOf(t, schemas.ActionSchemas[kind].Schema, config),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for event := range stream.Events {
+		switch event := event.Type.(type) {
+		case tfprotov6.ProgressInvokeActionEventType:
+			progress += event.Message + "\n"
+		case tfprotov6.CompletedInvokeActionEventType:
+			end = event.Diagnostics
+		}
+	}
+	return progress, end
+}
+
 // dynamicOf is a configuration that is written in JSON.
 func dynamicOf(t *testing.T, schema *tfprotov6.Schema, config string) *tfprotov6.DynamicValue {
 	t.Helper()

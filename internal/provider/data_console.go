@@ -22,7 +22,7 @@ import (
 // consolePatience is how long a console is read where the user does not say.
 const consolePatience = "30s"
 
-type consoleDataSource struct{ observer }
+type consoleDataSource struct{ DataSource[domainHost] }
 
 func newConsoleDataSource() datasource.DataSource { return &consoleDataSource{} }
 
@@ -59,7 +59,7 @@ func (d *consoleDataSource) Schema(_ context.Context, _ datasource.SchemaRequest
 func (d *consoleDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var m consoleModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
-	d = &consoleDataSource{d.on(m.placed, &resp.Diagnostics)}
+	d = &consoleDataSource{d.On(m.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -81,7 +81,7 @@ func (d *consoleDataSource) read(ctx context.Context, m *consoleModel) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	console, err := d.host.OpenConsole(ctx, m.Domain.ValueString())
+	console, err := d.Host.OpenConsole(ctx, m.Domain.ValueString())
 	if errors.Is(err, virt.ErrConsoleTaken) {
 		return fmt.Errorf("%w\n\nlibvirt gives it to one at a time. Close it there (Ctrl+] in virsh console), or wait for the apply that watches the guest boot", err)
 	}

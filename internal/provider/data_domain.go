@@ -11,7 +11,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-type domainDataSource struct{ observer }
+type domainDataSource struct{ DataSource[domainHost] }
 
 func newDomainDataSource() datasource.DataSource { return &domainDataSource{} }
 
@@ -87,7 +87,7 @@ func (d *domainDataSource) Read(ctx context.Context, req datasource.ReadRequest,
 	var at placed
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("name"), &name)...)
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("host"), &at.Host)...)
-	d = &domainDataSource{d.on(at, &resp.Diagnostics)}
+	d = &domainDataSource{d.On(at, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -103,12 +103,12 @@ func (d *domainDataSource) Read(ctx context.Context, req datasource.ReadRequest,
 }
 
 func (d *domainDataSource) find(ctx context.Context, name string) (foundDomain, error) {
-	domain, err := d.host.Domain(ctx, name)
+	domain, err := d.Host.Domain(ctx, name)
 	if err != nil {
 		return foundDomain{}, err
 	}
 	found := newFoundDomain(domain)
-	addresses, err := d.host.Addresses(ctx, name, virt.FromLeases)
+	addresses, err := d.Host.Addresses(ctx, name, virt.FromLeases)
 	if err != nil && !isNotFound(err) { // a network that is gone has no leases, but the guest is there
 		return found, err
 	}

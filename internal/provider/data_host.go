@@ -13,7 +13,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-type hostDataSource struct{ observer }
+type hostDataSource struct{ DataSource[observedHostHost] }
 
 func newHostDataSource() datasource.DataSource { return &hostDataSource{} }
 
@@ -65,25 +65,25 @@ func (d *hostDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, r
 func (d *hostDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var at placed
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("host"), &at.Host)...)
-	d = &hostDataSource{d.on(at, &resp.Diagnostics)}
+	d = &hostDataSource{d.On(at, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	info, err := d.host.Info(ctx)
+	info, err := d.Host.Info(ctx)
 	var offers virt.Capabilities
 	if err == nil {
-		offers, err = d.host.Capabilities(ctx)
+		offers, err = d.Host.Capabilities(ctx)
 	}
 	if err != nil {
-		fail(&resp.Diagnostics, path.Empty(), "read", subject{"host", d.host.URI()}, err)
+		fail(&resp.Diagnostics, path.Empty(), "read", subject{"host", d.Host.URI()}, err)
 		return
 	}
-	firmware := netboot.FirmwareOf(ctx, d.host)
+	firmware := netboot.FirmwareOf(ctx, d.Host)
 	resp.Diagnostics.Append(resp.State.Set(ctx, hostModel{
 		placed:            at,
-		URI:               types.StringValue(d.host.URI()),
+		URI:               types.StringValue(d.Host.URI()),
 		Hostname:          types.StringValue(info.Hostname),
 		Arch:              types.StringValue(offers.Arch),
 		LibvirtVersion:    types.StringValue(info.Libvirt),

@@ -11,7 +11,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-type networkDataSource struct{ observer }
+type networkDataSource struct{ DataSource[networkHost] }
 
 func newNetworkDataSource() datasource.DataSource { return &networkDataSource{} }
 
@@ -97,16 +97,16 @@ func (d *networkDataSource) Read(ctx context.Context, req datasource.ReadRequest
 	var at placed
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("name"), &name)...)
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("host"), &at.Host)...)
-	d = &networkDataSource{d.on(at, &resp.Diagnostics)}
+	d = &networkDataSource{d.On(at, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	network, err := d.host.Network(ctx, name)
+	network, err := d.Host.Network(ctx, name)
 	var guests []string
 	if err == nil {
-		guests, err = d.host.NetworkGuests(ctx, name)
+		guests, err = d.Host.NetworkGuests(ctx, name)
 	}
 	if err != nil {
 		fail(&resp.Diagnostics, path.Root("name"), "read", subject{"network", name}, err)

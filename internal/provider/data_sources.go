@@ -1,30 +1,11 @@
 package provider
 
 import (
-	"context"
-
 	"github.com/hashicorp/terraform-plugin-framework/attr"
-	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
-
-// observer is what every data source gets.
-type observer struct{ configured }
-
-// on is the same for what lies on another host.
-func (o observer) on(p placed, diags *diag.Diagnostics) observer {
-	return observer{o.configured.on(p, diags)}
-}
-
-// Configure gives a data source what the provider block says.
-func (o *observer) Configure(_ context.Context, req datasource.ConfigureRequest, _ *datasource.ConfigureResponse) {
-	if data, ok := req.ProviderData.(*configured); ok {
-		o.configured = *data
-	}
-}
 
 // observedHost is the host that a data source reads on.
 var observedHost = schema.StringAttribute{MarkdownDescription: hostDescription, Optional: true}

@@ -86,7 +86,7 @@ data "netboot_domain" "test" {
 			has("volume", "pool", text("default")),
 			has("volume", "format", text("qcow2")),
 			has("volume", "capacity_bytes", knownvalue.Int64Exact(1<<20)),
-			has("volume", "backing_path", text(defaultPoolPath+"/acc-base.qcow2")),
+			has("volume", "backing_path", text("/var/lib/libvirt/images/acc-base.qcow2")),
 			has("domain", "arch", text("s390x")),
 			has("domain", "accelerator", text("tcg")),
 			has("domain", "vcpus", knownvalue.Int64Exact(2)),
@@ -96,7 +96,7 @@ data "netboot_domain" "test" {
 			has("domain", "boot", knownvalue.ListExact([]knownvalue.Check{text("disk")})),
 			has("domain", "addresses", knownvalue.ListSizeExact(0)),
 			has("domain", "disks", knownvalue.ListExact([]knownvalue.Check{object(map[string]knownvalue.Check{
-				"path": text(defaultPoolPath + "/acc.qcow2"), "bus": text("virtio"), "serial": text("ONE"), "readonly": knownvalue.Bool(true),
+				"path": text("/var/lib/libvirt/images/acc.qcow2"), "bus": text("virtio"), "serial": text("ONE"), "readonly": knownvalue.Bool(true),
 			})})),
 			has("domain", "interfaces", knownvalue.ListExact([]knownvalue.Check{object(map[string]knownvalue.Check{
 				"network": text("acc"), "bridge": knownvalue.Null(), "mac": text("52:54:00:00:00:01"),

@@ -12,7 +12,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-type volumeDataSource struct{ observer }
+type volumeDataSource struct{ DataSource[volumeHost] }
 
 func newVolumeDataSource() datasource.DataSource { return &volumeDataSource{} }
 
@@ -54,14 +54,14 @@ func (d *volumeDataSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 func (d *volumeDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var config foundVolume
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	d = &volumeDataSource{d.on(config.placed, &resp.Diagnostics)}
+	d = &volumeDataSource{d.On(config.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	pool, name := cmp.Or(config.Pool.ValueString(), defaultPool), config.Name.ValueString()
-	v, err := d.host.Volume(ctx, pool, name)
+	v, err := d.Host.Volume(ctx, pool, name)
 	if err != nil {
 		fail(&resp.Diagnostics, path.Root("name"), "read", subject{"volume", pool + "/" + name}, err)
 		return

@@ -124,7 +124,7 @@ func (m *domainModel) fromNote(ctx context.Context, text string, diags *diag.Dia
 // console until the check is passed, or failed, which it adds to diags.
 func (r *domainResource) boot(ctx context.Context, m *domainModel, private privateWriter, diags *diag.Diagnostics) error {
 	if m.BootCheck.IsNull() {
-		return r.host.StartDomain(ctx, m.Name.ValueString())
+		return r.Host.StartDomain(ctx, m.Name.ValueString())
 	}
 	var check bootCheckModel
 	diags.Append(m.BootCheck.As(ctx, &check, objectAsOptions)...)
@@ -161,7 +161,7 @@ func (r *domainResource) saveNote(ctx context.Context, m domainModel, diags *dia
 	if err != nil {
 		return err
 	}
-	return r.host.SetNote(ctx, m.Name.ValueString(), text)
+	return r.Host.SetNote(ctx, m.Name.ValueString(), text)
 }
 
 // watch boots the guest and watches its console from the firmware's first byte.
@@ -182,7 +182,7 @@ func (r *domainResource) watch(ctx context.Context, m domainModel, check bootChe
 
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, netboot.ErrBootTimeout)
 	defer cancel()
-	console, err := r.host.BootDomain(ctx, m.Name.ValueString())
+	console, err := r.Host.BootDomain(ctx, m.Name.ValueString())
 	if err != nil {
 		return bootResultModel{}, err
 	}
@@ -232,18 +232,18 @@ func compile(patterns []string) ([]*regexp.Regexp, error) {
 // consoleLog opens the file that a guest's console is also written to; without a folder for them
 // it goes nowhere. Guests of one name on several hosts have one each.
 func (r *domainResource) consoleLog(m domainModel) (io.WriteCloser, error) {
-	if r.consoleLogDir == "" {
+	if r.ConsoleLogDir == "" {
 		return discard{}, nil
 	}
 	// 0700 and 0600: a console can show passwords.
-	if err := os.MkdirAll(r.consoleLogDir, 0o700); err != nil {
+	if err := os.MkdirAll(r.ConsoleLogDir, 0o700); err != nil {
 		return nil, fmt.Errorf("the provider's console_log_dir: %w", err)
 	}
 	how := os.O_TRUNC
 	if m.logGoesOn {
 		how = os.O_APPEND
 	}
-	name := filepath.Join(r.consoleLogDir, m.qualified(m.Name.ValueString())+".log")
+	name := filepath.Join(r.ConsoleLogDir, m.qualified(m.Name.ValueString())+".log")
 	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|how, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("the provider's console_log_dir: %w", err)

@@ -2,17 +2,9 @@ package provider
 
 import (
 	"fmt"
-	"reflect"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"github.com/hashicorp/terraform-plugin-framework/types"
-
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt/virttest"
 )
 
 const manyGuests = 20
@@ -51,59 +43,4 @@ output "groups" { value = distinct(netboot_domain.test[*].boot_result.groups) }
 		t.Errorf("the groups are %s", got)
 	}
 	c.must("destroy", "-auto-approve")
-}
-
-// TestWatchDoesNotPoll waits for minutes for guests that say nothing, and asks their host nothing.
-func TestWatchDoesNotPoll(t *testing.T) {
-	memory := newGuestHost(t)
-	var names []string
-	for i := range manyGuests {
-		name := fmt.Sprintf("guest-%d", i)
-		newCore(t, memory, "netboot_domain").must(fmt.Sprintf(`{"name": %q, "memory": "512MiB", "running": false, "interfaces": [{"network": "lab"}]}`, name))
-		memory.Script(name, "LOADPARM=[        ]\n", false)
-		names = append(names, name)
-	}
-	before := allCalls(memory)
-	synctest.Test(t, func(t *testing.T) {
-		r := &domainResource{configured{site: newSite(memory)}}
-		var all sync.WaitGroup
-		began := time.Now()
-		for _, name := range names {
-			all.Go(func() {
-				_, err := r.watch(t.Context(), domainModel{Name: types.StringValue(name)}, bootCheckModel{Expect: []string{"never"}, Timeout: "5m"})
-				if err == nil || !strings.Contains(err.Error(), "the time for the boot was over") {
-					t.Errorf("%s: %v", name, err)
-				}
-			})
-		}
-		all.Wait()
-		if took := time.Since(began); took != 5*time.Minute {
-			t.Errorf("it took %s", took)
-		}
-	})
-	for method, calls := range allCalls(memory) {
-		want := 0
-		if method == "BootDomain" {
-			want = manyGuests
-		}
-		if calls -= before[method]; calls != want {
-			t.Errorf("%s was called %d times, want %d", method, calls, want)
-		}
-	}
-	for _, name := range names {
-		if d, err := memory.Domain(t.Context(), name); err != nil || d.State != virt.Running {
-			t.Errorf("%s is %+v (%v)", name, d, err)
-		}
-	}
-}
-
-// allCalls counts the calls of each method of a host.
-func allCalls(memory *virttest.Host) map[string]int {
-	calls := map[string]int{}
-	methods := reflect.TypeFor[host]()
-	for i := range methods.NumMethod() {
-		name := methods.Method(i).Name
-		calls[name] = memory.Calls(name)
-	}
-	return calls
 }

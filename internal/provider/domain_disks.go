@@ -125,7 +125,7 @@ func (r *domainResource) volume(ctx context.Context, id string) (virt.Volume, er
 	if !ok {
 		return virt.Volume{}, fmt.Errorf("%q is not the id of a volume, which has the form pool/name", id)
 	}
-	v, err := r.host.Volume(ctx, pool, name)
+	v, err := r.Host.Volume(ctx, pool, name)
 	if err != nil {
 		return virt.Volume{}, fmt.Errorf("volume %s: %w", id, err)
 	}
@@ -138,7 +138,7 @@ func (r *domainResource) fromDisks(ctx context.Context, m *domainModel, d virt.D
 	diags.Append(m.Disks.ElementsAs(ctx, &before, false)...)
 	disks := make([]diskModel, len(d.Disks))
 	for i, disk := range d.Disks {
-		id, err := r.volumeID(ctx, m.placed, disk.Path)
+		id, err := volumeID(ctx, r.Host, m.placed, disk.Path)
 		if err != nil {
 			return err
 		}

@@ -37,7 +37,7 @@ func (r *domainResource) nextPhase(ctx context.Context, plan, state domainModel)
 	if !plan.installs(&state) {
 		return netboot.PhaseNone, nil
 	}
-	d, err := r.host.Domain(ctx, plan.Name.ValueString())
+	d, err := r.Host.Domain(ctx, plan.Name.ValueString())
 	if err != nil {
 		return netboot.PhaseNone, err
 	}
@@ -45,7 +45,7 @@ func (r *domainResource) nextPhase(ctx context.Context, plan, state domainModel)
 	if noted == nil || noted.Phase == netboot.PhaseNone || !types.StringPointerValue(noted.Reinstall).Equal(plan.Reinstall) {
 		return netboot.PhaseDue, nil
 	}
-	installing, err := r.host.Installing(ctx, d.Name)
+	installing, err := r.Host.Installing(ctx, d.Name)
 	if err != nil {
 		return netboot.PhaseNone, err
 	}
@@ -104,9 +104,9 @@ func (r *domainResource) awaitInstallation(ctx context.Context, m *domainModel, 
 func (r *domainResource) beginInstallation(ctx context.Context, m *domainModel, diags *diag.Diagnostics) (*virt.Installation, error) {
 	name := m.Name.ValueString()
 	if m.phase == netboot.PhaseInstalling {
-		return r.host.JoinInstallation(ctx, name)
+		return r.Host.JoinInstallation(ctx, name)
 	}
-	run, err := r.host.InstallDomain(ctx, virt.Domain{Name: name, Interfaces: m.interfaces(ctx, diags), Loadparm: m.Loadparm.ValueString()})
+	run, err := r.Host.InstallDomain(ctx, virt.Domain{Name: name, Interfaces: m.interfaces(ctx, diags), Loadparm: m.Loadparm.ValueString()})
 	if err != nil {
 		return nil, explainStart(err, name)
 	}
@@ -121,7 +121,7 @@ func (r *domainResource) beginInstallation(ctx context.Context, m *domainModel, 
 // rejoin finds the guest again after the connection was lost, as soon as the host answers.
 func (r *domainResource) rejoin(ctx context.Context, name string) (*virt.Installation, error) {
 	for began := time.Now(); ; {
-		run, err := r.host.JoinInstallation(ctx, name)
+		run, err := r.Host.JoinInstallation(ctx, name)
 		if err == nil || isNotFound(err) || ctx.Err() != nil || time.Since(began) > reconnectPatience {
 			return run, err
 		}

@@ -40,7 +40,7 @@ func (r *domainResource) planKernel(ctx context.Context, m *domainModel, diags *
 		return
 	}
 	kernel.Path, kernel.InitrdPath = types.StringUnknown(), types.StringUnknown()
-	if planned, _ := r.plans.Images.Find(m.local(kernel.Image)); planned.Arch != "" && !m.Arch.IsUnknown() && planned.Arch != m.Arch.ValueString() {
+	if planned, _ := r.Plans.Images.Find(m.local(kernel.Image)); planned.Arch != "" && !m.Arch.IsUnknown() && planned.Arch != m.Arch.ValueString() {
 		at := path.Root("kernel").AtName("image")
 		diags.AddAttributeError(at, "Guest would not boot",
 			sentence(within(at, fmt.Errorf("image %s has a kernel for %s, and the guest is of %s", kernel.Image.ValueString(), planned.Arch, m.Arch.ValueString()))))
@@ -63,12 +63,12 @@ func (r *domainResource) findKernel(ctx context.Context, p placed, kernel *direc
 	if !ok {
 		return fmt.Errorf("%q is not the id of a netboot_image, which has the form tftp_root/name", id)
 	}
-	files, planned := r.plans.Images.Find(id)
+	files, planned := r.Plans.Images.Find(id)
 	if planned && !files.Known {
 		return errImageUnknown
 	}
 	if !planned {
-		found, err := bootfiles.Find(ctx, r.host, root, name)
+		found, err := bootfiles.Find(ctx, r.Host, root, name)
 		if err != nil {
 			return err
 		}
@@ -80,9 +80,9 @@ func (r *domainResource) findKernel(ctx context.Context, p placed, kernel *direc
 			files.Initrd = found[bootfiles.Initrd].Name
 		}
 	}
-	dir, known := r.plans.Roots.Find(root)
+	dir, known := r.Plans.Roots.Find(root)
 	if !known {
-		pool, err := r.host.Pool(ctx, root)
+		pool, err := r.Host.Pool(ctx, root)
 		if err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (r *domainResource) fromKernel(ctx context.Context, m *domainModel, found v
 
 // imageOf is the id of the image that has published a kernel, or the kernel's path where none has.
 func (r *domainResource) imageOf(ctx context.Context, p placed, file string) (string, error) {
-	pool, name, err := r.host.VolumeAt(ctx, file)
+	pool, name, err := r.Host.VolumeAt(ctx, file)
 	if isNotFound(err) {
 		return file, nil
 	}

@@ -185,7 +185,7 @@ func (r *domainResource) changeLive(ctx context.Context, domain virt.Domain, pla
 	if len(live) == 0 || !state.Running.ValueBool() {
 		return path.Empty(), nil
 	}
-	if err := r.host.UpdateRunningDomain(ctx, domain); err != nil {
+	if err := r.Host.UpdateRunningDomain(ctx, domain); err != nil {
 		return path.Root(live[0]), r.takeBack(ctx, state, err, diags)
 	}
 	return path.Empty(), nil
@@ -207,5 +207,5 @@ func (r *domainResource) redefine(ctx context.Context, m domainModel, diags *dia
 	if err != nil {
 		return err
 	}
-	return r.host.RedefineDomain(ctx, domain)
+	return r.Host.RedefineDomain(ctx, domain)
 }

@@ -53,7 +53,7 @@ func (r *domainResource) domain(ctx context.Context, m domainModel, diags *diag.
 	if d.Note, err = m.note(ctx, diags); err != nil {
 		return d, path.Empty(), err
 	}
-	capabilities, err := r.host.Capabilities(ctx)
+	capabilities, err := r.Host.Capabilities(ctx)
 	if err != nil {
 		return d, path.Empty(), err
 	}
@@ -115,7 +115,7 @@ func (r *domainResource) fromAccelerator(ctx context.Context, m *domainModel, d 
 	if m.Accelerator.ValueString() == d.Accelerator {
 		return nil
 	}
-	capabilities, err := r.host.Capabilities(ctx)
+	capabilities, err := r.Host.Capabilities(ctx)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func (r *domainResource) checkNetboot(ctx context.Context, m domainModel, starts
 	}
 	guest := m.guest(ctx, diags)
 	guest.Starts = starts
-	for _, finding := range netboot.Check(ctx, guest, r.plans, netbootHost{r.host}) {
+	for _, finding := range netboot.Check(ctx, guest, r.Plans, netbootHost{r.Host}) {
 		at, err := attributeOf(finding), finding.Problem
 		if finding.Severity == pxelinux.Error {
 			diags.AddAttributeError(at, "Guest would not boot", sentence(within(at, &err)))
@@ -75,11 +75,11 @@ func (r *domainResource) bootFacts(ctx context.Context, m domainModel, result bo
 	if diags.HasError() {
 		return nil
 	}
-	return netboot.Facts(ctx, guest, result, r.plans, netbootHost{r.host})
+	return netboot.Facts(ctx, guest, result, r.Plans, netbootHost{r.Host})
 }
 
 // netbootHost is a host as package netboot asks it.
-type netbootHost struct{ host host }
+type netbootHost struct{ host domainHost }
 
 func (h netbootHost) BootNetwork(ctx context.Context, name string) (netboot.Network, error) {
 	n, err := h.host.Network(ctx, name)

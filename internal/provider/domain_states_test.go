@@ -1,11 +1,9 @@
 package provider
 
 import (
+	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
@@ -39,26 +37,25 @@ func stall(h interface {
 func TestPower(t *testing.T) {
 	const deaf = "cannot hear"
 	wanted := map[string]map[string]string{
-		powerStart:    {"running": "running", "paused": "running", "paused by an error": "running", "asleep": "running", "crashed": "running", "off": "running"},
-		powerShutDown: {"running": "off", "paused": "off", "paused by an error": "off", "asleep": "off", "crashed": "off", "off": "off"},
-		powerReboot:   {"running": "running", "paused": deaf, "paused by an error": deaf, "asleep": deaf, "crashed": deaf, "off": "not running"},
-		powerReset:    {"running": "running", "paused": "paused", "paused by an error": "paused", "asleep": "paused", "crashed": "running", "off": "not running"},
+		"start":    {"running": "running", "paused": "running", "paused by an error": "running", "asleep": "running", "crashed": "running", "off": "running"},
+		"shutdown": {"running": "off", "paused": "off", "paused by an error": "off", "asleep": "off", "crashed": "off", "off": "off"},
+		"reboot":   {"running": "running", "paused": deaf, "paused by an error": deaf, "asleep": deaf, "crashed": deaf, "off": "not running"},
+		"reset":    {"running": "running", "paused": "paused", "paused by an error": "paused", "asleep": "paused", "crashed": "running", "off": "not running"},
 	}
 	h := newGuestHost(t)
 	c := newCore(t, h, "netboot_domain")
-	a := &domainPowerAction{configured{site: newSite(h)}}
 	for button, states := range wanted {
 		for name, want := range states {
 			c.must(memoryDomain)
 			from := oddStates[name]
 			stall(h, from.state, from.reason)
-			err := a.press(t.Context(), domainPowerModel{Domain: types.StringValue("guest"), Power: types.StringValue(button)}, func(string, ...any) {})
+			_, problems := act(t, h, "netboot_domain_power", fmt.Sprintf(`{"domain": "guest", "power": %q}`, button))
 			d, _ := h.Domain(t.Context(), "guest")
 			got := d.State.String()
-			if err != nil {
-				got = err.Error()
+			if problems.hasError() {
+				got = problems.String()
 			}
-			if got != want && (err == nil || !strings.Contains(got, want)) {
+			if got != want && (!problems.hasError() || !strings.Contains(got, want)) {
 				t.Errorf("%s of a guest that is %s: %s, want %s", button, name, got, want)
 			}
 		}
@@ -72,11 +69,8 @@ func TestReinstallStates(t *testing.T) {
 		c := newCore(t, h, "netboot_domain")
 		c.must(memoryInstall)
 		stall(h, from.state, from.reason)
-		r := &domainResource{configured{site: newSite(h)}}
-		var diags diag.Diagnostics
-		guest := domainToImport(t.Context(), placed{}, "guest", &diags)
-		if err := r.reinstall(t.Context(), &guest, func(string, ...any) {}, &diags); err != nil || diags.HasError() {
-			t.Errorf("%s: %v, %v", name, err, diags)
+		if _, problems := act(t, h, "netboot_domain_reinstall", `{"domain": "guest"}`); problems.hasError() {
+			t.Errorf("%s: %v", name, problems)
 		}
 		wantInstalls(t, h, 2)
 		want := virt.Off

@@ -44,7 +44,7 @@ func (i identity) set(ctx context.Context, to *tfsdk.ResourceIdentity, p placed,
 
 // importState puts what identifies the resource into a state that Read completes, and into its
 // identity, which the framework asks for even where Read then finds nothing.
-func (i identity) importState(ctx context.Context, sites map[string]*site, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+func (i identity) importState(ctx context.Context, sites map[string]*Site, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	p, values, diags := i.imported(ctx, sites, req)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
@@ -71,7 +71,7 @@ func (i identity) begin(ctx context.Context, state *tfsdk.State, p placed, value
 }
 
 // imported reads the host and the values from the string or the identity that the user gave.
-func (i identity) imported(ctx context.Context, sites map[string]*site, req resource.ImportStateRequest) (p placed, values []string, diags diag.Diagnostics) {
+func (i identity) imported(ctx context.Context, sites map[string]*Site, req resource.ImportStateRequest) (p placed, values []string, diags diag.Diagnostics) {
 	if req.ID != "" {
 		rest := req.ID
 		if host, local, isQualified := strings.Cut(req.ID, separator); isQualified && sites[host] != nil {

@@ -35,7 +35,7 @@ func savePublished(ctx context.Context, private privateWriter, files bootfiles.F
 }
 
 func (r *imageResource) directory(m imageModel) tftproot.Directory {
-	return virt.NewDirectory(r.host, m.root())
+	return virt.NewDirectory(r.Host, m.root())
 }
 
 // sources are where the image's files come from. Only an apply reads lists, and so needs the key.
@@ -65,14 +65,14 @@ func (m imageModel) manifest(ctx context.Context, diags *diag.Diagnostics) *boot
 // not be removed.
 func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, before bootfiles.Files, verb string, diags *diag.Diagnostics) bootfiles.Files {
 	from := m.sources(ctx, diags)
-	from.Together = r.downloads
+	from.Together = r.Downloads
 	from.Signing = signing(ctx, from.Client, m.ChecksumSignature, diags)
 	m.describe(ctx, from, diags)
 	orders, published := m.orders(ctx, prior, before, diags)
 	if diags.HasError() {
 		return nil
 	}
-	publisher := bootfiles.Publisher{Host: r.host, Root: m.root(), Directory: r.directory(*m), Claims: r.claims, Sources: from}
+	publisher := bootfiles.Publisher{Host: r.Host, Root: m.root(), Directory: r.directory(*m), Claims: r.Claims, Sources: from}
 	for _, result := range publisher.Publish(ctx, orders) {
 		if result.Err != nil && (!diags.HasError() || !errors.Is(result.Err, context.Canceled)) { // else the error of the other file ended this one
 			fail(diags, faultyAttribute(result.Kind, result.Err), verb, m.subject(), result.Err)
@@ -122,7 +122,7 @@ func (r *imageResource) note(m imageModel, kind string, file bootFileModel) {
 	if m.TFTPRoot.IsUnknown() || file.Path.IsUnknown() || file.Path.IsNull() {
 		return
 	}
-	r.plans.Files.Add(m.root()+"/"+file.Path.ValueString(), netboot.File{Kind: kind, Size: uint64(file.SizeBytes.ValueInt64())})
+	r.Plans.Files.Add(m.root()+"/"+file.Path.ValueString(), netboot.File{Kind: kind, Size: uint64(file.SizeBytes.ValueInt64())})
 }
 
 // noteImage notes the image's files for guests that boot it directly.
@@ -138,7 +138,7 @@ func (r *imageResource) noteImage(ctx context.Context, m imageModel, diags *diag
 	if initrd != nil {
 		noted.Initrd, noted.Known = initrd.Path.ValueString(), noted.Known && !initrd.Path.IsUnknown()
 	}
-	r.plans.Images.Add(m.root()+"/"+m.Name.ValueString(), noted)
+	r.Plans.Images.Add(m.root()+"/"+m.Name.ValueString(), noted)
 }
 
 // describe reads the manifest where the image is described by one, and its files are not known yet.

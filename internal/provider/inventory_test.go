@@ -33,13 +33,13 @@ func inventory(t *testing.T) string {
 			continue
 		}
 		for name := range strings.FieldsSeq(virsh(t, kind.list, "--all", "--name")) {
-			if name != defaultPool {
+			if name != "default" {
 				all = append(all, kind.name+" "+name)
 			}
 		}
 	}
-	if strings.Contains(virsh(t, "pool-list", "--all", "--name"), defaultPool) {
-		for row := range strings.Lines(virsh(t, "vol-list", defaultPool)) {
+	if strings.Contains(virsh(t, "pool-list", "--all", "--name"), "default") {
+		for row := range strings.Lines(virsh(t, "vol-list", "default")) {
 			if columns := strings.Fields(row); len(columns) > 0 {
 				all = append(all, "volume "+columns[len(columns)-1])
 			}

@@ -49,20 +49,20 @@ func TestLifecycleVolume(t *testing.T) {
 	c.must(memoryVolume)
 	c.mustBeDone(strings.ReplaceAll(memoryVolume, "1GiB", "1024MiB"))
 	c.must(strings.ReplaceAll(memoryVolume, "1GiB", "2GiB"))
-	if v, err := h.Volume(t.Context(), defaultPool, "disk"); err != nil || v.Capacity != 2<<30 {
+	if v, err := h.Volume(t.Context(), "default", "disk"); err != nil || v.Capacity != 2<<30 {
 		t.Errorf("the host has %+v (%v)", v, err)
 	}
 	if problems := c.apply(memoryVolume); !strings.Contains(problems.String(), "Unable to shrink") {
 		t.Errorf("to shrink it: %v", problems)
 	}
-	if err := h.DeleteVolume(t.Context(), defaultPool, "disk"); err != nil {
+	if err := h.DeleteVolume(t.Context(), "default", "disk"); err != nil {
 		t.Fatal(err)
 	}
 	c.must(memoryVolume)
 	c.imports("default/disk")
 	c.mustBeDone(memoryVolume)
 	destroys(t, c)
-	if _, err := h.Volume(t.Context(), defaultPool, "disk"); !isNotFound(err) {
+	if _, err := h.Volume(t.Context(), "default", "disk"); !errors.Is(err, virt.ErrNotFound) {
 		t.Errorf("after destroy: %v", err)
 	}
 }
@@ -184,7 +184,7 @@ func TestLifecycleDomain(t *testing.T) {
 	c.must(changed)
 	runningGuest(t, h)
 	destroys(t, c)
-	if _, err := h.Domain(t.Context(), "guest"); !isNotFound(err) {
+	if _, err := h.Domain(t.Context(), "guest"); !errors.Is(err, virt.ErrNotFound) {
 		t.Errorf("after destroy: %v", err)
 	}
 }

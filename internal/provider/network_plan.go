@@ -38,7 +38,7 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	wasSet := loadSet(ctx, req.Private, &resp.Diagnostics)
-	r = &networkResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &networkResource{r.On(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
 	}
@@ -51,7 +51,7 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	change := networkChange{plan: plan, state: state, known: plan.isKnown(ctx)}
 	if change.known {
 		change.now = plan.definition(ctx, &resp.Diagnostics)
-		r.plans.Networks.Add(change.now.Name, bootNetwork(change.now.Network))
+		r.Plans.Networks.Add(change.now.Name, bootNetwork(change.now.Network))
 	}
 	if state != nil {
 		change.before = state.definition(ctx, &resp.Diagnostics)
@@ -191,7 +191,7 @@ func (r *networkResource) warn(ctx context.Context, c networkChange, diags *diag
 	if summary == "" {
 		return
 	}
-	guests, err := r.host.NetworkGuests(ctx, c.state.Name.ValueString())
+	guests, err := r.Host.NetworkGuests(ctx, c.state.Name.ValueString())
 	if err != nil {
 		fail(diags, path.Empty(), "plan", c.plan.subject(), err)
 		return
@@ -300,7 +300,7 @@ func (r *networkResource) warnOfConfinement(ctx context.Context, plan networkMod
 	if root == "" {
 		return
 	}
-	capabilities, err := r.host.Capabilities(ctx)
+	capabilities, err := r.Host.Capabilities(ctx)
 	if err != nil {
 		return // which a create or an update says in full
 	}

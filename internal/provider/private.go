@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
 // A resource keeps in its private state what only it has to know: what it made, or published, so
@@ -45,10 +47,12 @@ func savePrivate[T any](ctx context.Context, private privateWriter, key string, 
 	diags.Append(private.SetKey(ctx, key, text)...)
 }
 
-// stopped tells whether a pool is there but not active, and warns that what it holds was not looked
+// poolStopped tells whether a pool is there but not active, and warns that what it holds was not looked
 // at: libvirt shows nothing of such a pool, although dnsmasq serves its directory all the same.
-func (c *configured) stopped(ctx context.Context, pool string, about subject, diags *diag.Diagnostics) bool {
-	found, err := c.host.Pool(ctx, pool)
+func poolStopped(ctx context.Context, host interface {
+	Pool(ctx context.Context, name string) (virt.Pool, error)
+}, pool string, about subject, diags *diag.Diagnostics) bool {
+	found, err := host.Pool(ctx, pool)
 	if err != nil || found.Active {
 		return false
 	}

@@ -51,24 +51,3 @@ func staysAsRead[T any](t *testing.T, text []byte) {
 		t.Errorf("%q is kept as %q, and then as %q (%v)", text, once.text, again.text, problems)
 	}
 }
-
-// FuzzNote holds that a domain's note says nothing or is noted again as it was read.
-func FuzzNote(f *testing.F) {
-	f.Add(`{"pxelinux_config":"lab/default","boot_check":{"expect":["a"]},"boot_result":{"stage":"linux","seconds":1.5}}`)
-	f.Add(`{"boot_check":null,"boot_result":{"matched":null}}`)
-	f.Add(`{`)
-	f.Fuzz(func(t *testing.T, text string) {
-		var problems diag.Diagnostics
-		var first, second domainModel
-		first.fromNote(t.Context(), text, &problems)
-		noted, err := first.note(t.Context(), &problems)
-		if err != nil || problems.HasError() {
-			t.Fatalf("%q: %v, %v", text, err, problems)
-		}
-		second.fromNote(t.Context(), noted, &problems)
-		again, err := second.note(t.Context(), &problems)
-		if err != nil || noted != again {
-			t.Errorf("%q is noted as %q, and then as %q (%v)", text, noted, again, err)
-		}
-	})
-}

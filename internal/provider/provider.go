@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
@@ -85,13 +86,13 @@ func (p *netbootProvider) Configure(ctx context.Context, req provider.ConfigureR
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	data := &configured{consoleLogDir: config.ConsoleLogDir.ValueString(), sites: map[string]*site{}}
-	if data.site = p.site(orDefault(config.URI), path.Root("uri"), &resp.Diagnostics); data.site == nil {
+	data := Data{ConsoleLogDir: config.ConsoleLogDir.ValueString(), Sites: map[string]*Site{}}
+	if data.Default = p.site(orDefault(config.URI), path.Root("uri"), &resp.Diagnostics); data.Default == nil {
 		return
 	}
-	p.openSites(ctx, config.Hosts, data.sites, &resp.Diagnostics)
-	if len(data.sites) > 0 {
-		data.downloads = &image.Downloads{}
+	p.openSites(ctx, config.Hosts, data.Sites, &resp.Diagnostics)
+	if len(data.Sites) > 0 {
+		data.Downloads = &image.Downloads{}
 	}
 	if resp.Diagnostics.HasError() {
 		return
@@ -111,7 +112,7 @@ func orDefault(uri types.String) types.String {
 }
 
 // site is the host of a URI; nil where that cannot be used.
-func (p *netbootProvider) site(uri types.String, at path.Path, diags *diag.Diagnostics) *site {
+func (p *netbootProvider) site(uri types.String, at path.Path, diags *diag.Diagnostics) *Site {
 	if uri.IsUnknown() {
 		diags.AddAttributeError(at, "Unknown libvirt URI",
 			"The provider needs its URI before it can plan, and this one is known only after apply. It is never replaced by a default, which might be another host. "+
@@ -123,11 +124,11 @@ func (p *netbootProvider) site(uri types.String, at path.Path, diags *diag.Diagn
 		diags.AddAttributeError(at, "Invalid libvirt URI", sentence(within(at, err)))
 		return nil
 	}
-	return newSite(host)
+	return NewSite(host)
 }
 
 // openSites fills in the hosts by name.
-func (p *netbootProvider) openSites(ctx context.Context, hosts types.Map, sites map[string]*site, diags *diag.Diagnostics) {
+func (p *netbootProvider) openSites(ctx context.Context, hosts types.Map, sites map[string]*Site, diags *diag.Diagnostics) {
 	if hosts.IsUnknown() {
 		diags.AddAttributeError(path.Root("hosts"), "Unknown hosts",
 			"The provider needs its hosts before it can plan, and these are known only after apply. Apply what they depend on first (-target), or give them as a variable.")
@@ -170,6 +171,17 @@ func (p *netbootProvider) Actions(context.Context) []func() action.Action {
 	return []func() action.Action{newDomainPowerAction, newDomainReinstallAction}
 }
 
+func (p *netbootProvider) ListResources(context.Context) []func() list.ListResource {
+	return []func() list.ListResource{
+		newTFTPRootList,
+		newImageList,
+		newPxelinuxConfigList,
+		newNetworkList,
+		newVolumeList,
+		newDomainList,
+	}
+}
+
 func (p *netbootProvider) Functions(context.Context) []func() function.Function {
 	return []func() function.Function{
 		newMACFunction,
@@ -177,13 +189,5 @@ func (p *netbootProvider) Functions(context.Context) []func() function.Function 
 		newPxelinuxRenderFunction,
 		newPxelinuxParseFunction,
 		newINSParseFunction,
-	}
-}
-
-// Configure gives a resource what the provider block says. Before the provider is configured, in
-// validate, there is nothing to give.
-func (c *configured) Configure(_ context.Context, req resource.ConfigureRequest, _ *resource.ConfigureResponse) {
-	if data, ok := req.ProviderData.(*configured); ok {
-		*c = *data
 	}
 }

@@ -20,7 +20,7 @@ import (
 // shutdown_timeout does not say.
 const shutdownPatience = 60 * time.Second
 
-type domainResource struct{ configured }
+type domainResource struct{ Resource[domainHost] }
 
 func newDomainResource() resource.Resource { return &domainResource{} }
 
@@ -90,7 +90,7 @@ func (r *domainResource) ValidateConfig(ctx context.Context, req resource.Valida
 }
 
 func (r *domainResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	domainIdentity.importState(ctx, r.sites, req, resp)
+	domainIdentity.importState(ctx, r.Sites, req, resp)
 }
 
 // ModifyPlan makes known at plan what follows from the configuration, and says what a change does
@@ -107,7 +107,7 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	failed, problems := req.Private.GetKey(ctx, bootFailedKey)
 	resp.Diagnostics.Append(problems...)
 	diverged := loadPrivate[divergence](ctx, req.Private, divergedKey, &resp.Diagnostics)
-	r = &domainResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &domainResource{r.On(plan.placed, &resp.Diagnostics)}
 	r.checkReferences(ctx, plan, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
@@ -130,7 +130,7 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan domainModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	r = &domainResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &domainResource{r.On(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -143,7 +143,7 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 	}
 	domain, at, err := r.domain(ctx, plan, &resp.Diagnostics)
 	if err == nil {
-		err = r.host.CreateDomain(ctx, domain)
+		err = r.Host.CreateDomain(ctx, domain)
 	}
 	if errors.Is(err, virt.ErrExists) {
 		at = path.Root("name")
@@ -170,7 +170,7 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 func (r *domainResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state domainModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	r = &domainResource{r.on(state.placed, &resp.Diagnostics)}
+	r = &domainResource{r.On(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -200,7 +200,7 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 	var plan, state domainModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	r = &domainResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &domainResource{r.On(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -240,7 +240,7 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 func (r *domainResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state domainModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	r = &domainResource{r.on(state.placed, &resp.Diagnostics)}
+	r = &domainResource{r.On(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -249,10 +249,10 @@ func (r *domainResource) Delete(ctx context.Context, req resource.DeleteRequest,
 
 	var err error
 	if !state.ShutdownTimeout.IsNull() {
-		err = r.host.ShutDownDomain(ctx, state.Name.ValueString(), state.patience())
+		err = r.Host.ShutDownDomain(ctx, state.Name.ValueString(), state.patience())
 	}
 	if err == nil {
-		err = r.host.DeleteDomain(ctx, state.Name.ValueString())
+		err = r.Host.DeleteDomain(ctx, state.Name.ValueString())
 	}
 	if err != nil && !isNotFound(err) {
 		fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
@@ -270,7 +270,7 @@ func (r *domainResource) change(ctx context.Context, plan *domainModel, state do
 	if err != nil {
 		return at, err
 	}
-	if err := r.host.RedefineDomain(ctx, domain); err != nil {
+	if err := r.Host.RedefineDomain(ctx, domain); err != nil {
 		return path.Empty(), err
 	}
 	if plan.phase == netboot.PhaseInstalling {
@@ -279,7 +279,7 @@ func (r *domainResource) change(ctx context.Context, plan *domainModel, state do
 	if plan.Running.ValueBool() && !restarts {
 		return r.changeLive(ctx, domain, *plan, state, diverged, diags)
 	}
-	err = r.host.ShutDownDomain(ctx, plan.Name.ValueString(), plan.patience())
+	err = r.Host.ShutDownDomain(ctx, plan.Name.ValueString(), plan.patience())
 	if err != nil {
 		err = r.takeBack(ctx, state, err, diags)
 	}
@@ -290,7 +290,7 @@ func (r *domainResource) change(ctx context.Context, plan *domainModel, state do
 func (r *domainResource) putBack(ctx context.Context, state domainModel, cause error, diags *diag.Diagnostics) error {
 	err := r.redefine(ctx, state, diags)
 	if err == nil {
-		err = r.host.StartDomain(ctx, state.Name.ValueString())
+		err = r.Host.StartDomain(ctx, state.Name.ValueString())
 	}
 	if err != nil {
 		return fmt.Errorf("%w; putting its old definition back failed too: %w", cause, err)
@@ -300,7 +300,7 @@ func (r *domainResource) putBack(ctx context.Context, state domainModel, cause e
 
 // read takes over what the host has.
 func (r *domainResource) read(ctx context.Context, m *domainModel, diags *diag.Diagnostics) (virt.Domain, error) {
-	domain, err := r.host.Domain(ctx, m.Name.ValueString())
+	domain, err := r.Host.Domain(ctx, m.Name.ValueString())
 	if err != nil {
 		return domain, err
 	}
@@ -340,7 +340,7 @@ func (r *domainResource) refresh(ctx context.Context, m *domainModel, diags *dia
 func (r *domainResource) readAddresses(ctx context.Context, m *domainModel, state virt.State, diags *diag.Diagnostics) error {
 	found := []string{}
 	if state == virt.Running && len(m.Interfaces.Elements()) > 0 {
-		addresses, err := r.host.Addresses(ctx, m.Name.ValueString(), virt.AddressSource(m.AddressesFrom.ValueString()))
+		addresses, err := r.Host.Addresses(ctx, m.Name.ValueString(), virt.AddressSource(m.AddressesFrom.ValueString()))
 		if err != nil && !isNotFound(err) { // a network that is gone has no leases, but the guest is there
 			return err
 		}

@@ -26,7 +26,7 @@ type insModel struct {
 	Checksum types.String `tfsdk:"checksum"`
 }
 
-type imageResource struct{ configured }
+type imageResource struct{ Resource[imageHost] }
 
 func newImageResource() resource.Resource { return &imageResource{} }
 
@@ -124,7 +124,7 @@ func (m imageModel) isS390X() bool {
 }
 
 func (r *imageResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	imageIdentity.importState(ctx, r.sites, req, resp)
+	imageIdentity.importState(ctx, r.Sites, req, resp)
 }
 
 // ModifyPlan works out what is published where, as far as that is known before the content is.
@@ -137,7 +137,7 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
-	r = &imageResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &imageResource{r.On(plan.placed, &resp.Diagnostics)}
 	r.checkReference(plan.placed, plan.TFTPRoot, path.Root("tftp_root"), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
@@ -193,7 +193,7 @@ func (m *imageModel) complete(config imageModel, prior *imageModel) {
 func (r *imageResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan imageModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	r = &imageResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &imageResource{r.On(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -217,7 +217,7 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 	var state imageModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	published := loadPublished(ctx, req.Private, &resp.Diagnostics)
-	r = &imageResource{r.on(state.placed, &resp.Diagnostics)}
+	r = &imageResource{r.On(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -227,7 +227,7 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 	dir := r.directory(state)
 	if len(published) == 0 {
 		var err error
-		if published, err = bootfiles.Find(ctx, r.host, state.root(), state.Name.ValueString()); err == nil {
+		if published, err = bootfiles.Find(ctx, r.Host, state.root(), state.Name.ValueString()); err == nil {
 			err = r.findCommandLine(ctx, &state, published[bootfiles.Kernel], &resp.Diagnostics)
 		}
 		if err != nil {
@@ -241,7 +241,7 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			state.setPresent(ctx, kind, nil, &resp.Diagnostics)
-		case err != nil && known.SHA256 != "" && r.stopped(ctx, state.root(), state.subject(), &resp.Diagnostics):
+		case err != nil && known.SHA256 != "" && poolStopped(ctx, r.Host, state.root(), state.subject(), &resp.Diagnostics):
 			return
 		case err != nil:
 			fail(&resp.Diagnostics, path.Root(kind), "read", state.subject(), err)
@@ -271,7 +271,7 @@ func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, 
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	before := loadPublished(ctx, req.Private, &resp.Diagnostics)
 	left := loadLeft(ctx, req.Private, &resp.Diagnostics)
-	r = &imageResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &imageResource{r.On(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -300,7 +300,7 @@ func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 	var state imageModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	published := loadPublished(ctx, req.Private, &resp.Diagnostics)
-	r = &imageResource{r.on(state.placed, &resp.Diagnostics)}
+	r = &imageResource{r.On(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -312,7 +312,7 @@ func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 		names = state.names(ctx, &resp.Diagnostics)
 	}
 	names = append(names, loadLeft(ctx, req.Private, &resp.Diagnostics)...)
-	names = slices.DeleteFunc(names, func(name string) bool { return r.claims.Has(state.root(), name) })
+	names = slices.DeleteFunc(names, func(name string) bool { return r.Claims.Has(state.root(), name) })
 	if err := bootfiles.Remove(ctx, r.directory(state), names); err != nil {
 		fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
 	}

@@ -25,7 +25,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-type networkResource struct{ configured }
+type networkResource struct{ Resource[networkHost] }
 
 func newNetworkResource() resource.Resource { return &networkResource{} }
 
@@ -146,25 +146,25 @@ func (r *networkResource) ValidateConfig(ctx context.Context, req resource.Valid
 // ImportState imports by name, by identity, or by UUID.
 func (r *networkResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	if uuid.Validate(req.ID) == nil {
-		if name, err := r.host.NetworkName(ctx, req.ID); err == nil {
+		if name, err := r.Host.NetworkName(ctx, req.ID); err == nil {
 			req.ID = name
 		}
 	}
-	networkIdentity.importState(ctx, r.sites, req, resp)
+	networkIdentity.importState(ctx, r.Sites, req, resp)
 }
 
 func (r *networkResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var config, plan networkModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	r = &networkResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &networkResource{r.On(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := bounded(ctx, plan.Timeouts.Create, callTimeout, &resp.Diagnostics)
 	defer cancel()
 
-	if err := r.host.CreateNetwork(ctx, plan.network(ctx, &resp.Diagnostics)); err != nil {
+	if err := r.Host.CreateNetwork(ctx, plan.network(ctx, &resp.Diagnostics)); err != nil {
 		fail(&resp.Diagnostics, plan.culprit(err), "create", plan.subject(), plan.explain(err))
 		return
 	}
@@ -177,14 +177,14 @@ func (r *networkResource) Create(ctx context.Context, req resource.CreateRequest
 func (r *networkResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state networkModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	r = &networkResource{r.on(state.placed, &resp.Diagnostics)}
+	r = &networkResource{r.On(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := bounded(ctx, state.Timeouts.Read, callTimeout, &resp.Diagnostics)
 	defer cancel()
 
-	network, err := r.host.Network(ctx, state.Name.ValueString())
+	network, err := r.Host.Network(ctx, state.Name.ValueString())
 	if isNotFound(err) {
 		resp.State.RemoveResource(ctx)
 		return
@@ -207,14 +207,14 @@ func (r *networkResource) Update(ctx context.Context, req resource.UpdateRequest
 	var config, plan networkModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	r = &networkResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &networkResource{r.On(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := bounded(ctx, plan.Timeouts.Update, callTimeout, &resp.Diagnostics)
 	defer cancel()
 
-	if err := r.host.UpdateNetwork(ctx, plan.network(ctx, &resp.Diagnostics)); err != nil {
+	if err := r.Host.UpdateNetwork(ctx, plan.network(ctx, &resp.Diagnostics)); err != nil {
 		fail(&resp.Diagnostics, plan.culprit(err), "update", plan.subject(), plan.explain(err))
 		return
 	}
@@ -227,7 +227,7 @@ func (r *networkResource) Update(ctx context.Context, req resource.UpdateRequest
 func (r *networkResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state networkModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	r = &networkResource{r.on(state.placed, &resp.Diagnostics)}
+	r = &networkResource{r.On(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -235,12 +235,12 @@ func (r *networkResource) Delete(ctx context.Context, req resource.DeleteRequest
 	defer cancel()
 
 	name := state.Name.ValueString()
-	guests, err := r.host.NetworkGuests(ctx, name)
+	guests, err := r.Host.NetworkGuests(ctx, name)
 	if err == nil && len(guests) > 0 && !state.ForceDestroy.ValueBool() {
 		err = fmt.Errorf("running guests are on it and would lose their network: %s; stop them or move them to another network, or apply force_destroy = true, then destroy again", strings.Join(guests, ", "))
 	}
 	if err == nil {
-		err = r.host.DeleteNetwork(ctx, name)
+		err = r.Host.DeleteNetwork(ctx, name)
 	}
 	if err != nil && !isNotFound(err) {
 		fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
@@ -249,7 +249,7 @@ func (r *networkResource) Delete(ctx context.Context, req resource.DeleteRequest
 
 // refresh fills in what libvirt chose.
 func (r *networkResource) refresh(ctx context.Context, m *networkModel, diags *diag.Diagnostics) {
-	network, err := r.host.Network(ctx, m.Name.ValueString())
+	network, err := r.Host.Network(ctx, m.Name.ValueString())
 	if err != nil {
 		fail(diags, path.Empty(), "read", m.subject(), err)
 		// What was planned is there; what libvirt chose is read by the next refresh.

@@ -24,7 +24,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-type pxelinuxConfigResource struct{ configured }
+type pxelinuxConfigResource struct{ Resource[pxelinuxConfigHost] }
 
 func newPxelinuxConfigResource() resource.Resource { return &pxelinuxConfigResource{} }
 
@@ -124,7 +124,7 @@ func (r *pxelinuxConfigResource) ValidateConfig(ctx context.Context, req resourc
 }
 
 func (r *pxelinuxConfigResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	pxelinuxConfigIdentity.importState(ctx, r.sites, req, resp)
+	pxelinuxConfigIdentity.importState(ctx, r.Sites, req, resp)
 }
 
 // ModifyPlan makes everything known at plan that follows from what is.
@@ -137,7 +137,7 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
-	r = &pxelinuxConfigResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &pxelinuxConfigResource{r.On(plan.placed, &resp.Diagnostics)}
 	r.checkReference(plan.placed, plan.TFTPRoot, path.Root("tftp_root"), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
@@ -149,11 +149,11 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 		plan.warn(risks, &resp.Diagnostics)
 	}
 	if !config.Entries.IsNull() && !config.Entries.IsUnknown() {
-		plan.checkKinds(ctx, r.plans, &resp.Diagnostics)
+		plan.checkKinds(ctx, r.Plans, &resp.Diagnostics)
 	}
 	if !plan.ID.IsUnknown() && !plan.Content.IsUnknown() {
 		text, _ := pxelinux.Parse(plan.Content.ValueString(), pxelinux.UnknownFirmware)
-		r.plans.Configs.Add(plan.local(plan.ID), text)
+		r.Plans.Configs.Add(plan.local(plan.ID), text)
 	}
 	if prior != nil && prior.FileName.Equal(plan.FileName) {
 		plan.keepWriting(*prior)
@@ -168,7 +168,7 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 func (r *pxelinuxConfigResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan pxelinuxConfigModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	r = &pxelinuxConfigResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &pxelinuxConfigResource{r.On(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -194,7 +194,7 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 	var state pxelinuxConfigModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	known := loadPrivate[tftproot.File](ctx, req.Private, configKey, &resp.Diagnostics)
-	r = &pxelinuxConfigResource{r.on(state.placed, &resp.Diagnostics)}
+	r = &pxelinuxConfigResource{r.On(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -206,7 +206,7 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 		resp.State.RemoveResource(ctx)
 		return
 	}
-	if err != nil && known != nil && r.stopped(ctx, tftproot.ConfigPool(state.root()), state.subject(), &resp.Diagnostics) {
+	if err != nil && known != nil && poolStopped(ctx, r.Host, tftproot.ConfigPool(state.root()), state.subject(), &resp.Diagnostics) {
 		return
 	}
 	if err != nil {
@@ -235,7 +235,7 @@ func (r *pxelinuxConfigResource) Update(ctx context.Context, req resource.Update
 	var plan, state pxelinuxConfigModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	r = &pxelinuxConfigResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &pxelinuxConfigResource{r.On(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -262,7 +262,7 @@ func (r *pxelinuxConfigResource) Update(ctx context.Context, req resource.Update
 func (r *pxelinuxConfigResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state pxelinuxConfigModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	r = &pxelinuxConfigResource{r.on(state.placed, &resp.Diagnostics)}
+	r = &pxelinuxConfigResource{r.On(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -276,7 +276,7 @@ func (r *pxelinuxConfigResource) Delete(ctx context.Context, req resource.Delete
 }
 
 func (r *pxelinuxConfigResource) directory(m pxelinuxConfigModel) tftproot.Directory {
-	return virt.NewDirectory(r.host, tftproot.ConfigPool(m.root()))
+	return virt.NewDirectory(r.Host, tftproot.ConfigPool(m.root()))
 }
 
 // firmwareFor is the host's firmware where a configuration has more entries than all firmware takes;
@@ -290,7 +290,7 @@ func (r *pxelinuxConfigResource) firmwareFor(ctx context.Context, m pxelinuxConf
 	if entries <= pxelinux.SeparateLoader.MaxEntries() {
 		return pxelinux.UnknownFirmware
 	}
-	return netboot.FirmwareOf(ctx, r.host)
+	return netboot.FirmwareOf(ctx, r.Host)
 }
 
 // publishInitrd publishes the initrd of entries that have none, before the text names it.
@@ -346,7 +346,7 @@ func (r *pxelinuxConfigResource) readFile(ctx context.Context, state pxelinuxCon
 	}
 	if known == nil {
 		// libvirt lists no file that came behind its back; an import is when that matters.
-		names, err := r.host.VolumeNames(ctx, tftproot.ConfigPool(state.root()))
+		names, err := r.Host.VolumeNames(ctx, tftproot.ConfigPool(state.root()))
 		if err == nil && !slices.Contains(names, state.FileName.ValueString()) {
 			err = fmt.Errorf("%w: %s", fs.ErrNotExist, state.FileName.ValueString())
 		}

@@ -19,7 +19,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-type tftpRootResource struct{ configured }
+type tftpRootResource struct{ Resource[tftpRootHost] }
 
 func newTFTPRootResource() resource.Resource { return &tftpRootResource{} }
 
@@ -78,7 +78,7 @@ func (r *tftpRootResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 }
 
 func (r *tftpRootResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	tftpRootIdentity.importState(ctx, r.sites, req, resp)
+	tftpRootIdentity.importState(ctx, r.Sites, req, resp)
 }
 
 // ModifyPlan makes the name and the id known at plan, and plans to start what is not active.
@@ -91,7 +91,7 @@ func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
-	r = &tftpRootResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &tftpRootResource{r.On(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
 	}
@@ -110,7 +110,7 @@ func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	plan.ID = plan.qualifiedName(plan.Name)
 	plan.Active = types.BoolValue(true)
 	if !plan.ID.IsUnknown() && !plan.Path.IsUnknown() {
-		r.plans.Roots.Add(plan.Name.ValueString(), plan.Path.ValueString())
+		r.Plans.Roots.Add(plan.Name.ValueString(), plan.Path.ValueString())
 	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 }
@@ -118,7 +118,7 @@ func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 func (r *tftpRootResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan tftpRootModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	r = &tftpRootResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &tftpRootResource{r.On(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -143,7 +143,7 @@ func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, r
 	var state tftpRootModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	imported := loadPrivate[madePools](ctx, req.Private, madeKey, &resp.Diagnostics) == nil
-	r = &tftpRootResource{r.on(state.placed, &resp.Diagnostics)}
+	r = &tftpRootResource{r.On(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -186,7 +186,7 @@ func (r *tftpRootResource) Update(ctx context.Context, req resource.UpdateReques
 	var plan tftpRootModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	made := loadMade(ctx, req.Private, &resp.Diagnostics)
-	r = &tftpRootResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &tftpRootResource{r.On(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -207,7 +207,7 @@ func (r *tftpRootResource) Delete(ctx context.Context, req resource.DeleteReques
 	var state tftpRootModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	made := loadPrivate[madePools](ctx, req.Private, madeKey, &resp.Diagnostics)
-	r = &tftpRootResource{r.on(state.placed, &resp.Diagnostics)}
+	r = &tftpRootResource{r.On(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}

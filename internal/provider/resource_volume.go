@@ -20,7 +20,7 @@ const (
 	defaultPoolPath = "/var/lib/libvirt/images"
 )
 
-type volumeResource struct{ configured }
+type volumeResource struct{ Resource[volumeHost] }
 
 func newVolumeResource() resource.Resource { return &volumeResource{} }
 
@@ -86,14 +86,14 @@ func (r *volumeResource) ValidateConfig(ctx context.Context, req resource.Valida
 }
 
 func (r *volumeResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	volumeIdentity.importState(ctx, r.sites, req, resp)
+	volumeIdentity.importState(ctx, r.Sites, req, resp)
 }
 
 func (r *volumeResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan, config volumeModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	r = &volumeResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &volumeResource{r.On(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -119,20 +119,20 @@ func (r *volumeResource) Read(ctx context.Context, req resource.ReadRequest, res
 	var state volumeModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	known := loadPrivate[madeSeed](ctx, req.Private, seedKey, &resp.Diagnostics)
-	r = &volumeResource{r.on(state.placed, &resp.Diagnostics)}
+	r = &volumeResource{r.On(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := bounded(ctx, state.Timeouts.Read, callTimeout, &resp.Diagnostics)
 	defer cancel()
 
-	v, err := r.host.Volume(ctx, state.Pool.ValueString(), state.Name.ValueString())
+	v, err := r.Host.Volume(ctx, state.Pool.ValueString(), state.Name.ValueString())
 	if isNotFound(err) {
 		resp.State.RemoveResource(ctx)
 		return
 	}
 	if err == nil && state.isImported() {
-		err = virt.CheckWhole(ctx, r.host, v)
+		err = virt.CheckWhole(ctx, r.Host, v)
 	}
 	var now *madeSeed
 	if err == nil {
@@ -159,7 +159,7 @@ func (r *volumeResource) Update(ctx context.Context, req resource.UpdateRequest,
 	var plan, state volumeModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	r = &volumeResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &volumeResource{r.On(plan.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -167,7 +167,7 @@ func (r *volumeResource) Update(ctx context.Context, req resource.UpdateRequest,
 	defer cancel()
 
 	if plan.Capacity.bytes() > uint64(state.CapacityBytes.ValueInt64()) {
-		err := r.host.ResizeVolume(ctx, plan.Pool.ValueString(), plan.Name.ValueString(), plan.Capacity.bytes(), false)
+		err := r.Host.ResizeVolume(ctx, plan.Pool.ValueString(), plan.Name.ValueString(), plan.Capacity.bytes(), false)
 		if err != nil {
 			fail(&resp.Diagnostics, path.Root("capacity"), "grow", plan.subject(), err)
 			return
@@ -181,14 +181,14 @@ func (r *volumeResource) Update(ctx context.Context, req resource.UpdateRequest,
 func (r *volumeResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state volumeModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	r = &volumeResource{r.on(state.placed, &resp.Diagnostics)}
+	r = &volumeResource{r.On(state.placed, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := bounded(ctx, state.Timeouts.Delete, callTimeout, &resp.Diagnostics)
 	defer cancel()
 
-	err := r.host.DeleteVolume(ctx, state.Pool.ValueString(), state.Name.ValueString())
+	err := r.Host.DeleteVolume(ctx, state.Pool.ValueString(), state.Name.ValueString())
 	if err != nil && !isNotFound(err) {
 		fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
 	}
@@ -214,14 +214,16 @@ func (r *volumeResource) create(ctx context.Context, m, config volumeModel, diag
 			return nil, path.Root("backing"), err
 		}
 	}
-	return nil, path.Root("name"), r.host.CreateVolume(ctx, withLayout(v))
+	return nil, path.Root("name"), r.Host.CreateVolume(ctx, withLayout(v))
 }
 
 // ensurePool makes the default pool where a host has none; any other pool must be there.
 func (r *volumeResource) ensurePool(ctx context.Context, name string) error {
-	r.poolMaking.Lock() // volumes are made side by side, the pool once
-	defer r.poolMaking.Unlock()
-	pool, err := r.host.Pool(ctx, name)
+	if err := r.PoolMaking.Acquire(ctx, 1); err != nil { // volumes are made side by side, the pool once
+		return context.Cause(ctx)
+	}
+	defer r.PoolMaking.Release(1)
+	pool, err := r.Host.Pool(ctx, name)
 	switch {
 	case err == nil && pool.Active:
 		return nil
@@ -232,13 +234,13 @@ func (r *volumeResource) ensurePool(ctx context.Context, name string) error {
 	case name != defaultPool:
 		return fmt.Errorf("the host has no pool %q; create it, or use another one (virsh pool-list --all shows them): %w", name, err)
 	}
-	_, _, err = r.host.CreatePool(ctx, defaultPool, defaultPoolPath)
+	_, _, err = r.Host.CreatePool(ctx, defaultPool, defaultPoolPath)
 	return err
 }
 
 // refresh fills in what is known once the volume is there, and returns it.
 func (r *volumeResource) refresh(ctx context.Context, m *volumeModel, diags *diag.Diagnostics) *virt.Volume {
-	v, err := r.host.Volume(ctx, m.Pool.ValueString(), m.Name.ValueString())
+	v, err := r.Host.Volume(ctx, m.Pool.ValueString(), m.Name.ValueString())
 	if err != nil {
 		fail(diags, path.Empty(), "read", m.subject(), err)
 		m.forgetUnknown()

@@ -265,9 +265,9 @@ func TestAccVolumePool(t *testing.T) {
 
 // TestAccVolumeDefaultPool makes several volumes side by side on a host that has no default pool.
 func TestAccVolumeDefaultPool(t *testing.T) {
-	if strings.Contains(virsh(t, "pool-list", "--all", "--name"), defaultPool) {
-		virsh(t, "pool-destroy", defaultPool)
-		virsh(t, "pool-undefine", defaultPool)
+	if strings.Contains(virsh(t, "pool-list", "--all", "--name"), "default") {
+		virsh(t, "pool-destroy", "default")
+		virsh(t, "pool-undefine", "default")
 	}
 	config := `
 resource "netboot_volume" "test" {
@@ -285,7 +285,7 @@ resource "netboot_volume" "test" {
 			virshPrints(t, "vol-list default", "acc-0", "acc-1", "acc-2", "acc-3"),
 		),
 	})
-	if err := virshPrints(t, "pool-list", defaultPool)(nil); err != nil {
+	if err := virshPrints(t, "pool-list", "default")(nil); err != nil {
 		t.Errorf("the host does not keep its default pool: %v", err)
 	}
 }

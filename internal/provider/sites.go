@@ -6,55 +6,124 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
+	"github.com/hashicorp/terraform-plugin-framework/action"
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 )
 
-// site is a libvirt host, and what this run knows of it.
-type site struct {
-	host       host
-	claims     *bootfiles.Claims
-	plans      *netboot.Plans
-	poolMaking *sync.Mutex
+// Data is what the provider block says.
+type Data struct {
+	Default       *Site
+	Sites         map[string]*Site // by the names that the provider's hosts have
+	ConsoleLogDir string           // empty for none
+	Downloads     *image.Downloads // that several hosts need at once; nil where there is one
 }
 
-func newSite(h host) *site {
-	return &site{host: h, claims: &bootfiles.Claims{}, plans: &netboot.Plans{}, poolMaking: &sync.Mutex{}}
+// Site is a libvirt host, and what this run knows of it.
+type Site struct {
+	host       Connection
+	Claims     *bootfiles.Claims
+	Plans      *netboot.Plans
+	PoolMaking *semaphore.Weighted // held while a pool is made that several volumes need
 }
 
-// configured is what every resource gets: the default host, or by on another one, and what else the
-// provider block says.
-type configured struct {
-	*site
-	sites         map[string]*site // by the names that the provider's hosts have
-	consoleLogDir string
-	downloads     *image.Downloads // that several hosts need at once; nil where there is one
+// Connection is a host, as all who are on it see it.
+type Connection interface {
+	URI() string // without a password
 }
 
-// on is the same for what lies on another host.
-func (c configured) on(p placed, diags *diag.Diagnostics) configured {
+// NewSite is a host of which nothing is known yet.
+func NewSite(host Connection) *Site {
+	return &Site{host: host, Claims: &bootfiles.Claims{}, Plans: &netboot.Plans{}, PoolMaking: semaphore.NewWeighted(1)}
+}
+
+// Scope is what a resource, a data source or an action works with: the provider's data, and the host that it is on. H are
+// the methods that it asks of a host.
+type Scope[H Connection] struct {
+	Data
+	*Site
+	Host H
+}
+
+// NewScope is on the default host. It fails where that has not the methods of H, which newWith rules out.
+func NewScope[H Connection](data Data) Scope[H] {
+	return Scope[H]{data, data.Default, data.Default.host.(H)} //nolint:forcetypeassert // provider.host has the methods of all
+}
+
+// On is the same for what lies on another host.
+func (s Scope[H]) On(p placed, diags *diag.Diagnostics) Scope[H] {
 	name := p.Host.ValueString()
 	if name == "" {
-		return c
+		return s
 	}
-	if known := c.sites[name]; known != nil {
-		c.site = known
-		return c
+	if s.Sites[name] != nil {
+		data := s.Data
+		data.Default = s.Sites[name]
+		return NewScope[H](data)
 	}
 	diags.AddAttributeError(path.Root("host"), "Unknown host",
-		fmt.Sprintf("%q is none of the provider's hosts%s.", name, listed(slices.Sorted(maps.Keys(c.sites)))))
-	return c
+		fmt.Sprintf("%q is none of the provider's hosts%s.", name, listed(slices.Sorted(maps.Keys(s.Sites)))))
+	return s
+}
+
+// configure fills in a scope from what the framework passes on. Before the provider is configured, in
+// validate, that is nothing.
+func (s *Scope[H]) configure(providerData any) {
+	if data, ok := providerData.(Data); ok {
+		*s = NewScope[H](data)
+	}
+}
+
+// Resource is the base of a resource.
+type Resource[H Connection] struct{ Scope[H] }
+
+// On is the same for what lies on another host.
+func (r Resource[H]) On(p placed, diags *diag.Diagnostics) Resource[H] {
+	return Resource[H]{r.Scope.On(p, diags)}
+}
+
+// Configure gives the resource what the provider block says.
+func (r *Resource[H]) Configure(_ context.Context, req resource.ConfigureRequest, _ *resource.ConfigureResponse) {
+	r.configure(req.ProviderData)
+}
+
+// DataSource is the base of a data source.
+type DataSource[H Connection] struct{ Scope[H] }
+
+// On is the same for what lies on another host.
+func (d DataSource[H]) On(p placed, diags *diag.Diagnostics) DataSource[H] {
+	return DataSource[H]{d.Scope.On(p, diags)}
+}
+
+// Configure gives the data source what the provider block says.
+func (d *DataSource[H]) Configure(_ context.Context, req datasource.ConfigureRequest, _ *datasource.ConfigureResponse) {
+	d.configure(req.ProviderData)
+}
+
+// Action is the base of an action.
+type Action[H Connection] struct{ Scope[H] }
+
+// On is the same for what lies on another host.
+func (a Action[H]) On(p placed, diags *diag.Diagnostics) Action[H] {
+	return Action[H]{a.Scope.On(p, diags)}
+}
+
+// Configure gives the action what the provider block says.
+func (a *Action[H]) Configure(_ context.Context, req action.ConfigureRequest, _ *action.ConfigureResponse) {
+	a.configure(req.ProviderData)
 }
 
 func listed(names []string) string {
@@ -116,9 +185,9 @@ func (p placed) local(id types.String) string {
 }
 
 // checkReference refuses references to what lies on another host, as far as their ids tell.
-func (c configured) checkReference(p placed, id types.String, at path.Path, diags *diag.Diagnostics) {
+func (d Data) checkReference(p placed, id types.String, at path.Path, diags *diag.Diagnostics) {
 	host, _, isQualified := strings.Cut(id.ValueString(), separator)
-	if !isQualified || c.sites[host] == nil || host == p.Host.ValueString() || p.Host.IsUnknown() {
+	if !isQualified || d.Sites[host] == nil || host == p.Host.ValueString() || p.Host.IsUnknown() {
 		return
 	}
 	diags.AddAttributeError(at, "Another host",
@@ -130,4 +199,20 @@ func (p placed) where() string {
 		return fmt.Sprintf("%q", host)
 	}
 	return "the default one"
+}
+
+// volumeID is the id of the volume at a path; a file that is in no pool has its path for one, so
+// that a plan shows what is there.
+func volumeID(ctx context.Context, host interface {
+	VolumeAt(ctx context.Context, path string) (pool, name string, err error)
+}, p placed, path string) (string, error) {
+	pool, name, err := host.VolumeAt(ctx, path)
+	switch {
+	case err == nil:
+		return p.qualified(pool + "/" + name), nil
+	case isNotFound(err):
+		return path, nil
+	default:
+		return "", err
+	}
 }

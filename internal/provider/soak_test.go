@@ -200,7 +200,7 @@ func (s *soak) endHalfStarted(problem string) {
 	}
 }
 
-var usedBy = regexp.MustCompile(inUse + ` (\w+)`)
+var usedBy = regexp.MustCompile(`already in use by interface (\w+)`)
 
 // isTrue holds that there is nothing left to do, and that the host has what it should.
 func (s *soak) isTrue(version int) {

@@ -43,7 +43,7 @@ func (r *tftpRootResource) marked(ctx context.Context, m tftpRootModel) (*madePo
 		m.Name.ValueString():                      {&made.RootUUID, &made.RootDirectory},
 		tftproot.ConfigPool(m.Name.ValueString()): {&made.ConfigsUUID, &made.ConfigsDirectory},
 	} {
-		pool, err := r.host.Pool(ctx, name)
+		pool, err := r.Host.Pool(ctx, name)
 		if err != nil && !isNotFound(err) {
 			return nil, err
 		}
@@ -57,8 +57,8 @@ func (r *tftpRootResource) marked(ctx context.Context, m tftpRootModel) (*madePo
 // look reads a pool after a fresh look at its directory. Only then libvirt knows the directory's mode,
 // and stops the pool of a directory that is gone.
 func (r *tftpRootResource) look(ctx context.Context, name string) (virt.Pool, error) {
-	_, lookErr := r.host.VolumeNames(ctx, name)
-	pool, err := r.host.Pool(ctx, name)
+	_, lookErr := r.Host.VolumeNames(ctx, name)
+	pool, err := r.Host.Pool(ctx, name)
 	if err == nil && pool.Active {
 		err = lookErr
 	}
@@ -110,18 +110,18 @@ func notPublic(pool virt.Pool) error {
 
 // ensurePool adopts the pool where it is there and makes it otherwise; then uuid is the new pool's.
 func (r *tftpRootResource) ensurePool(ctx context.Context, name, dir string) (uuid string, madeDirectory bool, err error) {
-	pool, err := r.host.Pool(ctx, name)
+	pool, err := r.Host.Pool(ctx, name)
 	switch {
 	case err == nil && pool.Path != dir:
 		return "", false, fmt.Errorf("a pool %q exists already and lies at %q, not at %q; choose another name", name, pool.Path, dir)
 	case err == nil && ready(pool):
 		return "", false, nil
 	case err == nil:
-		return "", false, r.host.StartPool(ctx, name)
+		return "", false, r.Host.StartPool(ctx, name)
 	case !isNotFound(err):
 		return "", false, err
 	}
-	other, err := r.host.PoolAt(ctx, dir)
+	other, err := r.Host.PoolAt(ctx, dir)
 	if err == nil {
 		return "", false, fmt.Errorf("%q is the directory of pool %q already, and libvirt allows one pool a directory; set name = %q to use that pool",
 			dir, other.Name, strings.TrimSuffix(other.Name, "-"+tftproot.ConfigDir))
@@ -129,7 +129,7 @@ func (r *tftpRootResource) ensurePool(ctx context.Context, name, dir string) (uu
 	if !isNotFound(err) {
 		return "", false, err
 	}
-	pool, madeDirectory, err = r.host.CreatePool(ctx, name, dir)
+	pool, madeDirectory, err = r.Host.CreatePool(ctx, name, dir)
 	return pool.UUID, madeDirectory, err
 }
 
@@ -144,14 +144,14 @@ func (r *tftpRootResource) undo(ctx context.Context, m tftpRootModel, made madeP
 }
 
 func (r *tftpRootResource) undoPool(ctx context.Context, name, uuid string, directory bool) error {
-	pool, err := r.host.Pool(ctx, name)
+	pool, err := r.Host.Pool(ctx, name)
 	if isNotFound(err) || err == nil && pool.UUID != uuid {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return r.host.DeletePool(ctx, name, directory)
+	return r.Host.DeletePool(ctx, name, directory)
 }
 
 // ready tells whether a pool works, now and after the host's next boot.

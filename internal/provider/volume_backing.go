@@ -62,7 +62,7 @@ func (r *volumeResource) resolve(ctx context.Context, p placed, backing backingM
 	pool, name, isVolume := strings.Cut(p.local(backing.Volume), "/")
 	if !isVolume {
 		var err error
-		pool, name, err = r.host.VolumeAt(ctx, v.Backing.Path)
+		pool, name, err = r.Host.VolumeAt(ctx, v.Backing.Path)
 		switch {
 		case isNotFound(err) && v.Capacity == 0:
 			return fmt.Errorf("the size of %s is not known, for it lies in no pool; set capacity: %w", v.Backing.Path, err)
@@ -72,7 +72,7 @@ func (r *volumeResource) resolve(ctx context.Context, p placed, backing backingM
 			return err
 		}
 	}
-	base, err := r.host.Volume(ctx, pool, name)
+	base, err := r.Host.Volume(ctx, pool, name)
 	if err != nil {
 		return fmt.Errorf("backing volume %s/%s: %w", pool, name, err)
 	}
@@ -95,7 +95,7 @@ func (r *volumeResource) readBacking(ctx context.Context, m *volumeModel, backin
 	if known != nil && known.Path.ValueString() == backing.Path {
 		return nil
 	}
-	id, err := r.volumeID(ctx, m.placed, backing.Path)
+	id, err := volumeID(ctx, r.Host, m.placed, backing.Path)
 	read := backingModel{Volume: types.StringValue(id)}
 	if err != nil || known != nil && m.local(known.Volume) == m.local(read.Volume) { // with the host's name or without
 		return err
@@ -105,18 +105,4 @@ func (r *volumeResource) readBacking(ctx context.Context, m *volumeModel, backin
 	}
 	m.Backing = objectFrom(ctx, backingTypes, read, diags)
 	return nil
-}
-
-// volumeID is the id of the volume at a path; a file that is in no pool has its path for one, so
-// that a plan shows what is there.
-func (c *configured) volumeID(ctx context.Context, p placed, path string) (string, error) {
-	pool, name, err := c.host.VolumeAt(ctx, path)
-	switch {
-	case err == nil:
-		return p.qualified(pool + "/" + name), nil
-	case isNotFound(err):
-		return path, nil
-	default:
-		return "", err
-	}
 }

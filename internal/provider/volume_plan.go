@@ -22,7 +22,7 @@ func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	known := loadPrivate[madeSeed](ctx, req.Private, seedKey, &resp.Diagnostics)
-	r = &volumeResource{r.on(plan.placed, &resp.Diagnostics)}
+	r = &volumeResource{r.On(plan.placed, &resp.Diagnostics)}
 	r.checkReference(plan.placed, types.StringValue(member(plan.Backing, "volume")), path.Root("backing").AtName("volume"), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
@@ -119,7 +119,7 @@ func (r *volumeResource) checkPermissions(ctx context.Context, m, state volumeMo
 	if m.Owner.Equal(state.Owner) && m.Group.Equal(state.Group) && m.Mode.Equal(state.Mode) {
 		return
 	}
-	v, err := r.host.Volume(ctx, m.Pool.ValueString(), m.Name.ValueString())
+	v, err := r.Host.Volume(ctx, m.Pool.ValueString(), m.Name.ValueString())
 	if err != nil {
 		fail(diags, path.Empty(), "read", m.subject(), err)
 		return

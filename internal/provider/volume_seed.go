@@ -71,7 +71,7 @@ func (r *volumeResource) createSeed(ctx context.Context, config volumeModel, v v
 		return nil, err
 	}
 	v.Capacity = uint64(len(content))
-	err = virt.Populate(ctx, r.host, v, virt.Content{Reader: bytes.NewReader(content), Format: "raw", Size: v.Capacity})
+	err = virt.Populate(ctx, r.Host, v, virt.Content{Reader: bytes.NewReader(content), Format: "raw", Size: v.Capacity})
 	return &madeSeed{Kind: seed.Identify(content), SHA256: digest(content)}, err
 }
 
@@ -90,7 +90,7 @@ func (r *volumeResource) readSeed(ctx context.Context, v virt.Volume, known *mad
 		return nil, nil
 	}
 	content := &limited{left: seed.MaxSize}
-	if err := r.host.Download(ctx, v.Pool, v.Name, content); err != nil {
+	if err := r.Host.Download(ctx, v.Pool, v.Name, content); err != nil {
 		return nil, err
 	}
 	now := &madeSeed{seed.Identify(content.Bytes()), digest(content.Bytes()), v.ModTime}

@@ -23,24 +23,24 @@ type volumeSource struct {
 // about. Nothing of a source that is not whole, or not what was promised, stays on the host.
 func (r *volumeResource) populate(ctx context.Context, m volumeModel, v virt.Volume, diags *diag.Diagnostics) (path.Path, error) {
 	from := volumeSource{Client: trust(ctx, m.TLS, diags)}
-	from.Together = r.downloads
+	from.Together = r.Downloads
 	from.signing = signing(ctx, from.Client, m.ChecksumSignature, diags)
 	if diags.HasError() {
 		return path.Empty(), nil
 	}
-	connected, cancel, err := r.host.WhileConnected(ctx)
+	connected, cancel, err := r.Host.WhileConnected(ctx)
 	if err != nil {
 		return path.Root("pool"), err
 	}
 	defer cancel()
-	at, err := from.populate(connected, r.host, m, v)
+	at, err := from.populate(connected, r.Host, m, v)
 	if err != nil && connected.Err() != nil && ctx.Err() == nil {
 		return path.Root("pool"), context.Cause(connected) // and not what it did to the source
 	}
 	return at, err
 }
 
-func (s volumeSource) populate(ctx context.Context, h host, m volumeModel, v virt.Volume) (path.Path, error) {
+func (s volumeSource) populate(ctx context.Context, h volumeHost, m volumeModel, v virt.Volume) (path.Path, error) {
 	promised := image.Checksum{}
 	if !m.Checksum.IsNull() {
 		var err error

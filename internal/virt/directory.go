@@ -10,12 +10,12 @@ import (
 
 // Directory is a directory pool seen as files: what lies under a TFTP root.
 type Directory struct {
-	host volumes
+	host DirectoryHost
 	pool string
 }
 
-// volumes is what a Directory asks of a host; it lets an in-memory host have directories too.
-type volumes interface {
+// DirectoryHost is what a Directory asks of a host; it lets an in-memory host have directories too.
+type DirectoryHost interface {
 	Volume(ctx context.Context, pool, name string) (Volume, error)
 	CreateVolume(ctx context.Context, v Volume) error
 	CloneVolume(ctx context.Context, v Volume, from string) error
@@ -26,7 +26,7 @@ type volumes interface {
 }
 
 // NewDirectory is the pool of that name on a host, seen as files. It asks the host nothing.
-func NewDirectory(host volumes, pool string) *Directory { return &Directory{host, pool} }
+func NewDirectory(host DirectoryHost, pool string) *Directory { return &Directory{host, pool} }
 
 // publicMode lets dnsmasq read a file, whatever user it runs as.
 const publicMode = "0644"

@@ -15,9 +15,9 @@ type Content struct {
 	Size   uint64 // that a guest sees, in bytes; 0 when only the end tells
 }
 
-// populator is what Populate asks of a host.
-type populator interface {
-	volumes
+// PopulateHost is what Populate asks of a host.
+type PopulateHost interface {
+	DirectoryHost
 	VolumeNames(ctx context.Context, pool string) ([]string, error)
 	Fill(ctx context.Context, pool, name string, content io.Reader) error
 }
@@ -35,7 +35,7 @@ const (
 //
 // libvirt cannot rename, so the volume has its name while it is being made. It is told from a whole one
 // by an empty file that is made after it and removed last.
-func Populate(ctx context.Context, host populator, v Volume, content Content) error {
+func Populate(ctx context.Context, host PopulateHost, v Volume, content Content) error {
 	p := &population{host: host, volume: v, content: content}
 	if err := p.checkSize(content.Size); err != nil {
 		return err
@@ -57,7 +57,7 @@ func Populate(ctx context.Context, host populator, v Volume, content Content) er
 }
 
 // CheckWhole refuses a volume that is being made, or that a run which was killed has left.
-func CheckWhole(ctx context.Context, host volumes, v Volume) error {
+func CheckWhole(ctx context.Context, host DirectoryHost, v Volume) error {
 	_, err := host.Volume(ctx, v.Pool, v.Name+markSuffix)
 	switch {
 	case errors.Is(err, ErrNotFound) && v.Capacity > 0:
@@ -74,7 +74,7 @@ func CheckWhole(ctx context.Context, host volumes, v Volume) error {
 
 // population is a volume on its way into being.
 type population struct {
-	host    populator
+	host    PopulateHost
 	volume  Volume
 	content Content
 	free    bool      // the name was, before the volume was made
