@@ -70,7 +70,7 @@ func (a *domainPowerAction) Invoke(ctx context.Context, req action.InvokeRequest
 		resp.SendProgress(action.InvokeProgressEvent{Message: fmt.Sprintf(format, values...)})
 	}
 	if err := a.press(ctx, m, say); err != nil {
-		fail(&resp.Diagnostics, path.Root("power"), m.Power.ValueString(), subject{"domain", m.Domain.ValueString()}, err)
+		fail(&resp.Diagnostics, path.Root("power"), m.Power.ValueString(), subject{kind: "domain", id: m.Domain.ValueString()}, err)
 	}
 }
 

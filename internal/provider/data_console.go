@@ -64,7 +64,7 @@ func (d *consoleDataSource) Read(ctx context.Context, req datasource.ReadRequest
 		return
 	}
 	if err := d.read(ctx, &m); err != nil {
-		fail(&resp.Diagnostics, path.Root("until"), "read the console of", subject{"domain", m.Domain.ValueString()}, err)
+		fail(&resp.Diagnostics, path.Root("until"), "read the console of", subject{kind: "domain", id: m.Domain.ValueString()}, err)
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)

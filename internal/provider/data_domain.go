@@ -95,7 +95,7 @@ func (d *domainDataSource) Read(ctx context.Context, req datasource.ReadRequest,
 	defer cancel()
 	found, err := d.find(ctx, name)
 	if err != nil {
-		fail(&resp.Diagnostics, path.Root("name"), "read", subject{"domain", name}, err)
+		fail(&resp.Diagnostics, path.Root("name"), "read", subject{kind: "domain", id: name}, err)
 		return
 	}
 	found.placed = at

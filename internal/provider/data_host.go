@@ -77,7 +77,7 @@ func (d *hostDataSource) Read(ctx context.Context, req datasource.ReadRequest, r
 		offers, err = d.Host.Capabilities(ctx)
 	}
 	if err != nil {
-		fail(&resp.Diagnostics, path.Empty(), "read", subject{"host", d.Host.URI()}, err)
+		fail(&resp.Diagnostics, path.Empty(), "read", subject{kind: "host", id: d.Host.URI()}, err)
 		return
 	}
 	firmware := netboot.FirmwareOf(ctx, d.Host)

@@ -109,7 +109,7 @@ func (d *networkDataSource) Read(ctx context.Context, req datasource.ReadRequest
 		guests, err = d.Host.NetworkGuests(ctx, name)
 	}
 	if err != nil {
-		fail(&resp.Diagnostics, path.Root("name"), "read", subject{"network", name}, err)
+		fail(&resp.Diagnostics, path.Root("name"), "read", subject{kind: "network", id: name}, err)
 		return
 	}
 	found := newFoundNetwork(network)

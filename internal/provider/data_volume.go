@@ -63,7 +63,7 @@ func (d *volumeDataSource) Read(ctx context.Context, req datasource.ReadRequest,
 	pool, name := cmp.Or(config.Pool.ValueString(), defaultPool), config.Name.ValueString()
 	v, err := d.Host.Volume(ctx, pool, name)
 	if err != nil {
-		fail(&resp.Diagnostics, path.Root("name"), "read", subject{"volume", pool + "/" + name}, err)
+		fail(&resp.Diagnostics, path.Root("name"), "read", subject{kind: "volume", id: pool + "/" + name}, err)
 		return
 	}
 	found := newFoundVolume(v)

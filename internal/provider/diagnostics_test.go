@@ -43,7 +43,7 @@ func TestFail(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var diags diag.Diagnostics
-			fail(&diags, path.Root("name"), "create", subject{"volume", "acc/disk"}, test.err)
+			fail(&diags, path.Root("name"), "create", subject{kind: "volume", id: "acc/disk"}, test.err)
 			if len(diags) != 1 {
 				t.Fatalf("there are %d diagnostics", len(diags))
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
@@ -81,10 +82,10 @@ func (m domainModel) note(ctx context.Context, diags *diag.Diagnostics) (string,
 		n.AddressesFrom = from
 	}
 	if !m.BootCheck.IsNull() {
-		diags.Append(m.BootCheck.As(ctx, &n.BootCheck, objectAsOptions)...)
+		diags.Append(m.BootCheck.As(ctx, &n.BootCheck, basetypes.ObjectAsOptions{})...)
 	}
 	if !m.BootResult.IsNull() && !m.BootResult.IsUnknown() {
-		diags.Append(m.BootResult.As(ctx, &n.BootResult, objectAsOptions)...)
+		diags.Append(m.BootResult.As(ctx, &n.BootResult, basetypes.ObjectAsOptions{})...)
 	}
 	if n == (note{}) {
 		return "", nil
@@ -127,7 +128,7 @@ func (r *domainResource) boot(ctx context.Context, m *domainModel, private priva
 		return r.Host.StartDomain(ctx, m.Name.ValueString())
 	}
 	var check bootCheckModel
-	diags.Append(m.BootCheck.As(ctx, &check, objectAsOptions)...)
+	diags.Append(m.BootCheck.As(ctx, &check, basetypes.ObjectAsOptions{})...)
 	m.BootResult = types.ObjectNull(bootResultTypes)
 	result, err := r.watch(ctx, *m, check)
 	var failure *boot.Failure

@@ -18,14 +18,13 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt/virttest"
 )
 
-
 // TestWatchDoesNotPoll waits for minutes for guests that say nothing, and asks their host nothing.
 func TestWatchDoesNotPoll(t *testing.T) {
 	memory := virttest.New()
 	var names []string
 	for i := range manyGuests {
 		name := fmt.Sprintf("guest-%d", i)
-		if err := memory.CreateDomain(t.Context(), virt.Domain{Name: name, Arch: "s390x", Memory: 512 << 20, VCPUs: 1}); err != nil {
+		if err := memory.CreateDomain(t.Context(), virt.Domain{Name: name, Arch: "s390x", Accelerator: "tcg", Memory: 512 << 20, VCPUs: 1}); err != nil {
 			t.Fatal(err)
 		}
 		memory.Script(name, "LOADPARM=[        ]\n", false)

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
@@ -57,7 +58,7 @@ func (r *domainResource) nextPhase(ctx context.Context, plan, state domainModel)
 func (r *domainResource) install(ctx context.Context, m *domainModel, diags *diag.Diagnostics) error {
 	m.Installed = types.BoolValue(false)
 	var install installModel
-	diags.Append(m.Install.As(ctx, &install, objectAsOptions)...)
+	diags.Append(m.Install.As(ctx, &install, basetypes.ObjectAsOptions{})...)
 	err := r.awaitInstallation(ctx, m, install, diags)
 	if err == nil {
 		m.phase, m.Installed, m.logGoesOn = netboot.PhaseNone, types.BoolValue(true), true

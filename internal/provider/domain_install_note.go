@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -24,7 +25,7 @@ func (m domainModel) installNote(ctx context.Context, diags *diag.Diagnostics) *
 		return nil
 	}
 	n := &installNote{Reinstall: m.Reinstall.ValueStringPointer(), Phase: m.phase}
-	diags.Append(m.Install.As(ctx, &n.installModel, objectAsOptions)...)
+	diags.Append(m.Install.As(ctx, &n.installModel, basetypes.ObjectAsOptions{})...)
 	diags.Append(m.Boot.ElementsAs(ctx, &n.Boot, false)...)
 	return n
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
@@ -32,7 +33,7 @@ func (m domainModel) installPatience(ctx context.Context, state *domainModel) ti
 		return 0
 	}
 	var install installModel
-	m.Install.As(ctx, &install, objectAsOptions)
+	m.Install.As(ctx, &install, basetypes.ObjectAsOptions{})
 	timeout, _ := time.ParseDuration(install.Timeout) // validated
 	return timeout
 }

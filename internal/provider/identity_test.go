@@ -28,7 +28,7 @@ func TestImportedID(t *testing.T) {
 		{identity{"pool", "name"}, "/disk", nil, ""},
 		{identity{"pool", "name"}, "default/", nil, ""},
 	} {
-		p, got, diags := test.identity.imported(t.Context(), map[string]*site{"big": {}}, resource.ImportStateRequest{ID: test.id})
+		p, got, diags := test.identity.imported(t.Context(), map[string]*Site{"big": {}}, resource.ImportStateRequest{ID: test.id})
 		if test.want == nil {
 			if !diags.HasError() || !strings.Contains(diags[0].Detail(), strings.Join(test.identity, "/")) {
 				t.Errorf("%q is read as %q: %v", test.id, got, diags)

@@ -58,7 +58,7 @@ func (l *Listing[H]) List(ctx context.Context, req list.ListRequest, stream *lis
 	scope := l.On(p, &diags)
 	found, err := l.Find(ctx, scope.Host, p.local(within))
 	if err != nil {
-		fail(&diags, path.Empty(), "list", subject{"host", scope.Host.URI()}, err)
+		fail(&diags, path.Empty(), "list", subject{kind: "host", id: scope.Host.URI()}, err)
 	}
 	if diags.HasError() {
 		stream.Results = list.ListResultsStreamDiagnostics(diags)

@@ -106,7 +106,9 @@ var (
 	byDUIDType = types.ObjectType{AttrTypes: typesOf(byDUID)}
 )
 
-func (m networkModel) subject() subject { return subject{"network", m.qualified(m.Name.ValueString())} }
+func (m networkModel) subject() subject {
+	return subject{kind: "network", id: m.qualified(m.Name.ValueString())}
+}
 
 // isKnown tells whether all of the model is known that network needs.
 func (m networkModel) isKnown(ctx context.Context) bool {

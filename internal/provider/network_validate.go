@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -185,45 +184,5 @@ func (m networkModel) validateNew(diags *diag.Diagnostics) {
 	if m.IPv4.IsNull() && m.IPv6.IsNull() && !m.Mode.IsUnknown() && mode != virt.ModeIsolated && mode != virt.ModeBridge {
 		diags.AddAttributeError(path.Root("mode"), "Network without an address",
 			fmt.Sprintf("In mode %q the host forwards the guests' packets, and needs an address on the network for it. Add ipv4, or set mode = \"isolated\".", mode))
-	}
-}
-
-// checkHostname accepts a name that dnsmasq hands out: letters, digits, hyphens and dots (RFC 1123).
-func checkHostname(value string) error {
-	for label := range strings.SplitSeq(value, ".") {
-		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" || strings.HasPrefix(label, "-") {
-			return fmt.Errorf("%q is not a host name, which has letters, digits and hyphens between its dots", value)
-		}
-	}
-	return nil
-}
-
-// checkDUID accepts a DUID as libvirt does: octets in hexadecimal with colons between
-// (libvirt src/util/virdnsmasq.c and RFC 8415 section 11, which allows 3 to 130 octets).
-func checkDUID(value string) error {
-	octets := strings.Split(value, ":")
-	for _, octet := range octets {
-		if len(octet) != 2 || strings.Trim(octet, "0123456789abcdefABCDEF") != "" {
-			return fmt.Errorf("%q is not a DUID, octets in hexadecimal with colons between, such as 00:04:7d:0a", value)
-		}
-	}
-	if len(octets) < 3 || len(octets) > 130 {
-		return fmt.Errorf("%q has %d octets; a DUID has 3 to 130", value, len(octets))
-	}
-	return nil
-}
-
-// checkDnsmasqOption accepts one line of dnsmasq's configuration that is not one of the lines that
-// rules of boot become.
-func checkDnsmasqOption(value string) error {
-	switch {
-	case value == "":
-		return errors.New("an option cannot be empty")
-	case hasInvisible(value):
-		return fmt.Errorf("%q has an invisible character; an option is one line", value)
-	case dnsmasq.UsesOurTags(value):
-		return fmt.Errorf("%q uses a tag that begins with netboot-, as those do that ipv4.dhcp.boot becomes; use ipv4.dhcp.boot, or another tag", value)
-	default:
-		return nil
 	}
 }

@@ -29,10 +29,8 @@ func FuzzPrivate(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		staysAsRead[madeSeed](t, text)
 		staysAsRead[bootfiles.Published](t, text)
 		staysAsRead[tftproot.File](t, text)
-		staysAsRead[madePools](t, text)
 		staysAsRead[[]string](t, text)
 	})
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
@@ -307,5 +306,3 @@ func pathOf(p pxelinux.Problem, whole path.Path) path.Path {
 		return path.Root("entries").AtListIndex(p.Entry).AtName(p.Field)
 	}
 }
-
-var objectAsOptions = basetypes.ObjectAsOptions{}

@@ -66,7 +66,9 @@ type domainModel struct {
 
 var domainIdentity = identity{"name"}
 
-func (m domainModel) subject() subject { return subject{"domain", m.qualified(m.Name.ValueString())} }
+func (m domainModel) subject() subject {
+	return subject{kind: "domain", id: m.qualified(m.Name.ValueString())}
+}
 
 func (r *domainResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_domain"

@@ -47,7 +47,7 @@ type imageModel struct {
 
 var imageIdentity = identity{"tftp_root", "name"}
 
-func (m imageModel) subject() subject { return subject{"image", m.id()} }
+func (m imageModel) subject() subject { return subject{kind: "image", id: m.id()} }
 
 func (m imageModel) id() string { return m.qualified(m.root() + "/" + m.Name.ValueString()) }
 

@@ -49,7 +49,9 @@ var pxelinuxConfigIdentity = identity{"tftp_root", "file_name"}
 // configKey is where the published file is kept in the private state.
 const configKey = "config"
 
-func (m pxelinuxConfigModel) subject() subject { return subject{"pxelinux configuration", m.id()} }
+func (m pxelinuxConfigModel) subject() subject {
+	return subject{kind: "pxelinux configuration", id: m.id()}
+}
 
 // root is the name of the TFTP root on its host.
 func (m pxelinuxConfigModel) root() string { return m.local(m.TFTPRoot) }

@@ -35,7 +35,7 @@ type tftpRootModel struct {
 var tftpRootIdentity = identity{"name"}
 
 func (m tftpRootModel) subject() subject {
-	return subject{"TFTP root", m.qualified(m.Name.ValueString())}
+	return subject{kind: "TFTP root", id: m.qualified(m.Name.ValueString())}
 }
 
 func (r *tftpRootResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {

@@ -53,7 +53,7 @@ type volumeModel struct {
 
 var volumeIdentity = identity{"pool", "name"}
 
-func (m volumeModel) subject() subject { return subject{"volume", m.id()} }
+func (m volumeModel) subject() subject { return subject{kind: "volume", id: m.id()} }
 
 func (m volumeModel) id() string {
 	return m.qualified(m.Pool.ValueString() + "/" + m.Name.ValueString())

@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 )
 
 // as reads an object; nil where it is null.
@@ -14,7 +15,7 @@ func as[T any](ctx context.Context, object types.Object, diags *diag.Diagnostics
 		return nil
 	}
 	var value T
-	diags.Append(object.As(ctx, &value, objectAsOptions)...)
+	diags.Append(object.As(ctx, &value, basetypes.ObjectAsOptions{})...)
 	return &value
 }
 

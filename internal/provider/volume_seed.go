@@ -17,8 +17,8 @@ import (
 )
 
 var (
-	userData       = rule{"user data", seed.CheckUserData}
-	ignitionConfig = rule{"Ignition configuration", seed.CheckIgnition}
+	userData       = rule{what: "user data", check: seed.CheckUserData}
+	ignitionConfig = rule{what: "Ignition configuration", check: seed.CheckIgnition}
 )
 
 type cloudInitModel struct {
