@@ -16,7 +16,7 @@ import (
 // downloaded is a resource that is made of a file on a server.
 type downloaded struct {
 	content []byte
-	subject string
+	Subject string
 	config  func(attributes, more string) string // attributes of the file, and more of the resource
 	nothing resource.TestCheckFunc               // is left of it on the host
 	whole   resource.TestCheckFunc               // is what the host has
@@ -67,7 +67,7 @@ func (d downloaded) steps(t *testing.T) []resource.TestStep {
 				server.Serve("file", d.content, faults...)
 			},
 			Config:      d.config(fmt.Sprintf("source = %q\n%s", cmp.Or(fault.url, url), fault.attributes), fault.more),
-			ExpectError: says(append([]string{d.subject}, fault.says...)...),
+			ExpectError: says(append([]string{d.Subject}, fault.says...)...),
 		})
 	}
 	return append(steps, resource.TestStep{

@@ -16,7 +16,7 @@ func call(t *testing.T, name string, arguments ...tftypes.Value) (tftypes.Value,
 	if err != nil {
 		t.Fatal(err)
 	}
-	definition := functions(t)[name]
+	definition := offeredFunctions(t)[name]
 	req := &tfprotov6.CallFunctionRequest{Name: name}
 	for i, argument := range arguments {
 		as := argument.Type()
@@ -43,8 +43,8 @@ func call(t *testing.T, name string, arguments ...tftypes.Value) (tftypes.Value,
 	return result, nil
 }
 
-// functions is what the provider offers.
-func functions(t *testing.T) map[string]*tfprotov6.Function {
+// offeredFunctions is what the provider offers.
+func offeredFunctions(t *testing.T) map[string]*tfprotov6.Function {
 	t.Helper()
 	server, err := factories["netboot"]()
 	if err != nil {
@@ -124,7 +124,7 @@ func listOf(kind tftypes.Type, elements ...tftypes.Value) tftypes.Value {
 // TestFunctions holds what documentation and both CLIs ask of a function.
 func TestFunctions(t *testing.T) {
 	names := []string{"mac", "pxelinux_file_name", "pxelinux_render", "pxelinux_parse", "ins_parse"}
-	all := functions(t)
+	all := offeredFunctions(t)
 	if len(all) != len(names) {
 		t.Errorf("there are %d functions, want %v", len(all), names)
 	}

@@ -1,6 +1,8 @@
 package provider
 
-import "testing"
+import (
+	"testing"
+)
 
 // The names themselves are pxelinux's, which tests them.
 func TestPxelinuxFileNameFunction(t *testing.T) {

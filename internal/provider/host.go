@@ -1,12 +1,22 @@
 package provider
 
+import (
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/hosts"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/images"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/networks"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/pxelinuxconfigs"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/tftproots"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/volumes"
+)
+
 // host is what the resources together ask of a libvirt host: virt.Host is one, virttest has one in memory.
 type host interface {
-	tftpRootHost
-	imageHost
-	pxelinuxConfigHost
-	networkHost
-	volumeHost
-	domainHost
-	observedHostHost
+	tftproots.Host
+	images.Host
+	pxelinuxconfigs.Host
+	networks.Host
+	volumes.Host
+	domains.Host
+	hosts.Host
 }

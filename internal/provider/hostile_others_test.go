@@ -117,7 +117,7 @@ func ask(t *testing.T, server tfprotov6.ProviderServer, name string, config *tfp
 
 // TestHostileArguments holds that functions refuse hostile texts in plain words, or return.
 func TestHostileArguments(t *testing.T) {
-	for name, definition := range functions(t) {
+	for name, definition := range offeredFunctions(t) {
 		if !definition.Parameters[0].Type.Is(tftypes.String) {
 			continue // what pxelinux_render takes are the entries of netboot_pxelinux_config
 		}

@@ -23,6 +23,15 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/functions"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/hosts"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/images"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/networks"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/pxelinuxconfigs"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/tftproots"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/volumes"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -67,7 +76,7 @@ func (p *netbootProvider) Schema(_ context.Context, _ provider.SchemaRequest, re
 			"hosts": schema.MapNestedAttribute{
 				MarkdownDescription: "More hosts, by names of your choice. A resource lies on one of them where its `host` says so, and its `id` begins with that name and a colon. One that cannot be reached stops only what lies on it.",
 				Optional:            true,
-				Validators:          []validator.Map{mapvalidator.KeysAre(hostName)},
+				Validators:          []validator.Map{mapvalidator.KeysAre(framework.HostName)},
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 					"uri": schema.StringAttribute{MarkdownDescription: "libvirt URI of the host.", Required: true},
 				}},
@@ -86,7 +95,7 @@ func (p *netbootProvider) Configure(ctx context.Context, req provider.ConfigureR
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	data := Data{ConsoleLogDir: config.ConsoleLogDir.ValueString(), Sites: map[string]*Site{}}
+	data := framework.Data{ConsoleLogDir: config.ConsoleLogDir.ValueString(), Sites: map[string]*framework.Site{}}
 	if data.Default = p.site(orDefault(config.URI), path.Root("uri"), &resp.Diagnostics); data.Default == nil {
 		return
 	}
@@ -112,7 +121,7 @@ func orDefault(uri types.String) types.String {
 }
 
 // site is the host of a URI; nil where that cannot be used.
-func (p *netbootProvider) site(uri types.String, at path.Path, diags *diag.Diagnostics) *Site {
+func (p *netbootProvider) site(uri types.String, at path.Path, diags *diag.Diagnostics) *framework.Site {
 	if uri.IsUnknown() {
 		diags.AddAttributeError(at, "Unknown libvirt URI",
 			"The provider needs its URI before it can plan, and this one is known only after apply. It is never replaced by a default, which might be another host. "+
@@ -121,14 +130,14 @@ func (p *netbootProvider) site(uri types.String, at path.Path, diags *diag.Diagn
 	}
 	host, err := p.open(uri.ValueString())
 	if err != nil {
-		diags.AddAttributeError(at, "Invalid libvirt URI", sentence(within(at, err)))
+		diags.AddAttributeError(at, "Invalid libvirt URI", framework.Sentence(framework.Within(at, err)))
 		return nil
 	}
-	return NewSite(host)
+	return framework.NewSite(host)
 }
 
 // openSites fills in the hosts by name.
-func (p *netbootProvider) openSites(ctx context.Context, hosts types.Map, sites map[string]*Site, diags *diag.Diagnostics) {
+func (p *netbootProvider) openSites(ctx context.Context, hosts types.Map, sites map[string]*framework.Site, diags *diag.Diagnostics) {
 	if hosts.IsUnknown() {
 		diags.AddAttributeError(path.Root("hosts"), "Unknown hosts",
 			"The provider needs its hosts before it can plan, and these are known only after apply. Apply what they depend on first (-target), or give them as a variable.")
@@ -148,46 +157,46 @@ func (p *netbootProvider) openSites(ctx context.Context, hosts types.Map, sites 
 
 func (p *netbootProvider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
-		newTFTPRootResource,
-		newImageResource,
-		newPxelinuxConfigResource,
-		newNetworkResource,
-		newVolumeResource,
-		newDomainResource,
+		tftproots.NewResource,
+		images.NewResource,
+		pxelinuxconfigs.NewResource,
+		networks.NewResource,
+		volumes.NewResource,
+		domains.NewResource,
 	}
 }
 
 func (p *netbootProvider) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
-		newHostDataSource,
-		newNetworkDataSource,
-		newVolumeDataSource,
-		newDomainDataSource,
-		newConsoleDataSource,
+		hosts.NewDataSource,
+		networks.NewDataSource,
+		volumes.NewDataSource,
+		domains.NewDataSource,
+		domains.NewConsoleDataSource,
 	}
 }
 
 func (p *netbootProvider) Actions(context.Context) []func() action.Action {
-	return []func() action.Action{newDomainPowerAction, newDomainReinstallAction}
+	return []func() action.Action{domains.NewPowerAction, domains.NewReinstallAction}
 }
 
 func (p *netbootProvider) ListResources(context.Context) []func() list.ListResource {
 	return []func() list.ListResource{
-		newTFTPRootList,
-		newImageList,
-		newPxelinuxConfigList,
-		newNetworkList,
-		newVolumeList,
-		newDomainList,
+		tftproots.NewList,
+		images.NewList,
+		pxelinuxconfigs.NewList,
+		networks.NewList,
+		volumes.NewList,
+		domains.NewList,
 	}
 }
 
 func (p *netbootProvider) Functions(context.Context) []func() function.Function {
 	return []func() function.Function{
-		newMACFunction,
-		newPxelinuxFileNameFunction,
-		newPxelinuxRenderFunction,
-		newPxelinuxParseFunction,
-		newINSParseFunction,
+		functions.NewMAC,
+		functions.NewPxelinuxFileName,
+		functions.NewPxelinuxRender,
+		functions.NewPxelinuxParse,
+		functions.NewINSParse,
 	}
 }

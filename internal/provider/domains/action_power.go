@@ -1,0 +1,109 @@
+package domains
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/action"
+	"github.com/hashicorp/terraform-plugin-framework/action/schema"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+)
+
+type domainPowerAction struct{ framework.Action[Host] }
+
+func NewPowerAction() action.Action { return &domainPowerAction{} }
+
+type domainPowerModel struct {
+	framework.Placement
+	Domain  types.String `tfsdk:"domain"`
+	Power   types.String `tfsdk:"power"`
+	Timeout types.String `tfsdk:"timeout"`
+}
+
+// The values of power.
+const (
+	powerStart    = "start"
+	powerShutDown = "shutdown"
+	powerReboot   = "reboot"
+	powerReset    = "reset"
+)
+
+func (a *domainPowerAction) Metadata(_ context.Context, req action.MetadataRequest, resp *action.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_domain_power"
+}
+
+func (a *domainPowerAction) Schema(_ context.Context, _ action.SchemaRequest, resp *action.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "Starts, shuts down, reboots or resets a guest, once. Actions need Terraform 1.14; OpenTofu has none. " +
+			"The `running` of a `netboot_domain` says what a guest is to do for good: what this action stops, the next apply starts.",
+		Attributes: map[string]schema.Attribute{
+			"host":   schema.StringAttribute{MarkdownDescription: framework.HostDescription, Optional: true},
+			"domain": schema.StringAttribute{MarkdownDescription: "Name of the guest.", Required: true, Validators: []validator.String{framework.ObjectName}},
+			"power": schema.StringAttribute{
+				MarkdownDescription: "`start`, which also lets a paused guest go on, wakes one that sleeps, and starts one anew that has crashed and was kept; " +
+					"`shutdown`, which asks the guest, waits for it, and forces it off after `timeout`, or at once where it cannot hear; " +
+					"`reboot`, which asks it and does not wait, and is an error where the guest does not run; `reset`, which does not ask.",
+				Required:   true,
+				Validators: []validator.String{stringvalidator.OneOf(powerStart, powerShutDown, powerReboot, powerReset)},
+			},
+			"timeout": schema.StringAttribute{
+				MarkdownDescription: fmt.Sprintf("How long a guest may take to shut down, such as `\"5m\"`. Default: `%q`.", shutdownPatience),
+				Optional:            true,
+				Validators:          []validator.String{duration},
+			},
+		},
+	}
+}
+
+func (a *domainPowerAction) Invoke(ctx context.Context, req action.InvokeRequest, resp *action.InvokeResponse) {
+	var m domainPowerModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	a = &domainPowerAction{a.On(m.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	say := func(format string, values ...any) {
+		resp.SendProgress(action.InvokeProgressEvent{Message: fmt.Sprintf(format, values...)})
+	}
+	if err := a.press(ctx, m, say); err != nil {
+		framework.Fail(&resp.Diagnostics, path.Root("power"), m.Power.ValueString(), framework.Subject{Kind: "domain", Id: m.Domain.ValueString()}, err)
+	}
+}
+
+// press does what the model says, and tells how far it is.
+func (a *domainPowerAction) press(ctx context.Context, m domainPowerModel, say func(format string, values ...any)) error {
+	name := m.Domain.ValueString()
+	switch m.Power.ValueString() {
+	case powerStart:
+		if err := a.Host.StartDomain(ctx, name); err != nil {
+			return explainStart(err, name)
+		}
+		say("%s runs", name)
+		return nil
+	case powerReboot:
+		say("asking %s to reboot", name)
+		return a.Host.RebootDomain(ctx, name)
+	case powerReset:
+		say("resetting %s", name)
+		return a.Host.ResetDomain(ctx, name)
+	}
+	patience := shutdownPatience
+	if !m.Timeout.IsNull() {
+		var err error
+		if patience, err = time.ParseDuration(m.Timeout.ValueString()); err != nil {
+			return err
+		}
+	}
+	say("asking %s to shut down, for at most %v", name, patience)
+	if err := a.Host.ShutDownDomain(ctx, name, patience); err != nil {
+		return err
+	}
+	say("%s is off", name)
+	return nil
+}

@@ -1,0 +1,280 @@
+package domains
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+type bootCheckModel struct {
+	Expect  []string `tfsdk:"expect" json:"expect"`
+	Forbid  []string `tfsdk:"forbid" json:"forbid,omitempty"`
+	Timeout string   `tfsdk:"timeout" json:"timeout"`
+}
+
+type bootResultModel struct {
+	Stage       string             `tfsdk:"stage" json:"stage"`
+	Stages      map[string]float64 `tfsdk:"stages" json:"stages"`
+	Config      *string            `tfsdk:"config" json:"config,omitempty"`
+	Matched     []string           `tfsdk:"matched" json:"matched"`
+	Groups      [][]string         `tfsdk:"groups" json:"groups"`
+	Seconds     float64            `tfsdk:"seconds" json:"seconds"`
+	ConsoleTail string             `tfsdk:"console_tail" json:"console_tail"`
+}
+
+var (
+	bootCheckTypes = map[string]attr.Type{
+		"expect":  types.ListType{ElemType: types.StringType},
+		"forbid":  types.ListType{ElemType: types.StringType},
+		"timeout": types.StringType,
+	}
+	bootResultTypes = map[string]attr.Type{
+		"stage":        types.StringType,
+		"stages":       types.MapType{ElemType: types.Float64Type},
+		"config":       types.StringType,
+		"matched":      types.ListType{ElemType: types.StringType},
+		"groups":       types.ListType{ElemType: types.ListType{ElemType: types.StringType}},
+		"seconds":      types.Float64Type,
+		"console_tail": types.StringType,
+	}
+)
+
+// bootFailedKey is set in the private state while the guest's last boot has failed its check, so
+// that the next apply boots it again.
+const bootFailedKey = "boot_failed"
+
+// note is what libvirt keeps with the domain for an import, because nothing else on the host says
+// it: how the guest is watched, and what was seen.
+type note struct {
+	PxelinuxConfig  string           `json:"pxelinux_config,omitempty"`
+	Image           string           `json:"image,omitempty"`
+	AddressesFrom   string           `json:"addresses_from,omitempty"`
+	ShutdownTimeout string           `json:"shutdown_timeout,omitempty"`
+	BootCheck       *bootCheckModel  `json:"boot_check,omitempty"`
+	BootResult      *bootResultModel `json:"boot_result,omitempty"`
+	Install         *installNote     `json:"install,omitempty"`
+}
+
+func (m domainModel) note(ctx context.Context, diags *diag.Diagnostics) (string, error) {
+	n := note{
+		PxelinuxConfig:  m.PxelinuxConfig.ValueString(),
+		Image:           framework.Member(m.Kernel, "image"),
+		ShutdownTimeout: m.ShutdownTimeout.ValueString(),
+		Install:         m.installNote(ctx, diags),
+	}
+	if from := m.AddressesFrom.ValueString(); from != string(virt.FromLeases) {
+		n.AddressesFrom = from
+	}
+	if !m.BootCheck.IsNull() {
+		diags.Append(m.BootCheck.As(ctx, &n.BootCheck, basetypes.ObjectAsOptions{})...)
+	}
+	if !m.BootResult.IsNull() && !m.BootResult.IsUnknown() {
+		diags.Append(m.BootResult.As(ctx, &n.BootResult, basetypes.ObjectAsOptions{})...)
+	}
+	if n == (note{}) {
+		return "", nil
+	}
+	text, err := json.Marshal(n)
+	return string(text), err
+}
+
+// fromNote takes over what was noted; a note that cannot be read says nothing.
+func (m *domainModel) fromNote(ctx context.Context, text string, diags *diag.Diagnostics) {
+	m.BootCheck, m.BootResult = types.ObjectNull(bootCheckTypes), types.ObjectNull(bootResultTypes)
+	m.AddressesFrom = types.StringValue(string(virt.FromLeases))
+	var n note
+	if json.Unmarshal([]byte(text), &n) != nil {
+		return
+	}
+	m.PxelinuxConfig, m.ShutdownTimeout = framework.Optional(n.PxelinuxConfig), framework.Optional(n.ShutdownTimeout)
+	if n.AddressesFrom != "" {
+		m.AddressesFrom = types.StringValue(n.AddressesFrom)
+	}
+	if n.Image != "" {
+		m.Kernel = framework.ObjectFrom(ctx, directKernelTypes, directKernelModel{Image: types.StringValue(n.Image)}, diags)
+	}
+	var problems diag.Diagnostics
+	if n.BootCheck != nil {
+		m.BootCheck, problems = types.ObjectValueFrom(ctx, bootCheckTypes, n.BootCheck)
+		diags.Append(problems...)
+	}
+	if n.BootResult != nil {
+		n.BootResult.ConsoleTail = framework.Printable(n.BootResult.ConsoleTail) // who writes notes on the host writes into a plan
+		m.BootResult, problems = types.ObjectValueFrom(ctx, bootResultTypes, n.BootResult)
+		diags.Append(problems...)
+	}
+}
+
+// boot starts the guest; its error says that it did not start. With a boot check it also watches the
+// console until the check is passed, or failed, which it adds to diags.
+func (r *domainResource) boot(ctx context.Context, m *domainModel, private framework.PrivateWriter, diags *diag.Diagnostics) error {
+	if m.BootCheck.IsNull() {
+		return r.Host.StartDomain(ctx, m.Name.ValueString())
+	}
+	var check bootCheckModel
+	diags.Append(m.BootCheck.As(ctx, &check, basetypes.ObjectAsOptions{})...)
+	m.BootResult = types.ObjectNull(bootResultTypes)
+	result, err := r.watch(ctx, *m, check)
+	var failure *boot.Failure
+	switch {
+	case errors.As(err, &failure):
+		if failure.Reason != boot.Cancelled {
+			failure.Facts = r.bootFacts(ctx, *m, failure.Result)
+		}
+		if errors.Is(failure.Err, virt.ErrConsoleTaken) {
+			failure.Facts = append(failure.Facts, "nobody knows how the boot went on: the guest was left running, and the next apply boots it again. "+
+				"Leave its console alone meanwhile; to see a boot that is watched, follow the file that the provider's console_log_dir gets")
+		}
+		framework.Fail(diags, path.Root("boot_check"), "boot", m.subject(), err)
+		diags.Append(private.SetKey(ctx, bootFailedKey, []byte("true"))...)
+		return nil
+	case err != nil:
+		return err
+	}
+	diags.Append(private.SetKey(ctx, bootFailedKey, nil)...)
+	object, problems := types.ObjectValueFrom(ctx, bootResultTypes, result)
+	diags.Append(problems...)
+	m.BootResult = object
+	if err := r.saveNote(ctx, *m, diags); err != nil {
+		framework.Fail(diags, path.Empty(), "note the boot of", m.subject(), err)
+	}
+	return nil
+}
+
+func (r *domainResource) saveNote(ctx context.Context, m domainModel, diags *diag.Diagnostics) error {
+	text, err := m.note(ctx, diags)
+	if err != nil {
+		return err
+	}
+	return r.Host.SetNote(ctx, m.Name.ValueString(), text)
+}
+
+// watch boots the guest and watches its console from the firmware's first byte.
+func (r *domainResource) watch(ctx context.Context, m domainModel, check bootCheckModel) (bootResultModel, error) {
+	timeout, err := time.ParseDuration(check.Timeout)
+	if err != nil {
+		return bootResultModel{}, err
+	}
+	want, err := check.expectation()
+	if err != nil {
+		return bootResultModel{}, err
+	}
+	log, err := r.consoleLog(m)
+	if err != nil {
+		return bootResultModel{}, err
+	}
+	defer log.Close()
+
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, netboot.ErrBootTimeout)
+	defer cancel()
+	console, err := r.Host.BootDomain(ctx, m.Name.ValueString())
+	if err != nil {
+		return bootResultModel{}, err
+	}
+	defer console.Close()
+	result, err := boot.Watch(ctx, io.TeeReader(console, log), want)
+	return bootResultOf(result), err
+}
+
+func bootResultOf(result boot.Result) bootResultModel {
+	m := bootResultModel{
+		Stage:       result.Stage.String(),
+		Stages:      map[string]float64{},
+		Matched:     result.Matched,
+		Groups:      result.Groups,
+		Seconds:     result.Elapsed.Seconds(),
+		ConsoleTail: result.Tail,
+	}
+	for stage, elapsed := range result.Stages {
+		m.Stages[stage.String()] = elapsed.Seconds()
+	}
+	if result.Config != "" {
+		m.Config = &result.Config
+	}
+	return m
+}
+
+func (c bootCheckModel) expectation() (boot.Expectation, error) {
+	expect, err := compile(c.Expect)
+	if err != nil {
+		return boot.Expectation{}, err
+	}
+	forbid, err := compile(c.Forbid)
+	return boot.Expectation{Expect: expect, Forbid: forbid}, err
+}
+
+func compile(patterns []string) ([]*regexp.Regexp, error) {
+	compiled := make([]*regexp.Regexp, len(patterns))
+	for i, p := range patterns {
+		var err error
+		if compiled[i], err = regexp.Compile(p); err != nil {
+			return nil, err
+		}
+	}
+	return compiled, nil
+}
+
+// consoleLog opens the file that a guest's console is also written to; without a folder for them
+// it goes nowhere. Guests of one name on several hosts have one each.
+func (r *domainResource) consoleLog(m domainModel) (io.WriteCloser, error) {
+	if r.ConsoleLogDir == "" {
+		return discard{}, nil
+	}
+	// 0700 and 0600: a console can show passwords.
+	if err := os.MkdirAll(r.ConsoleLogDir, 0o700); err != nil {
+		return nil, fmt.Errorf("the provider's console_log_dir: %w", err)
+	}
+	how := os.O_TRUNC
+	if m.logGoesOn {
+		how = os.O_APPEND
+	}
+	name := filepath.Join(r.ConsoleLogDir, m.Qualified(m.Name.ValueString())+".log")
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|how, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("the provider's console_log_dir: %w", err)
+	}
+	return file, nil
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+func (discard) Close() error { return nil }
+
+// blamedForStart is the attribute because of which a guest does not start.
+func blamedForStart(err error) path.Path {
+	if errors.Is(err, virt.ErrNoMemory) {
+		return path.Root("memory")
+	}
+	return path.Root("running")
+}
+
+// explainStart adds where to look when a guest does not start.
+func explainStart(err error, name string) error {
+	if err == nil || errors.Is(err, context.Canceled) || framework.IsNotFound(err) {
+		return err
+	}
+	if errors.Is(err, virt.ErrNoMemory) {
+		err = fmt.Errorf("%w\n\nThe host does not have as much memory as the guest is to have (max_memory, where that is set). "+
+			"Make memory smaller, or stop other guests; free, on the host, tells what there is", err)
+	}
+	return fmt.Errorf("%w\n\nThe domain is defined on the host. More may be in /var/log/libvirt/qemu/%s.log there", err, name)
+}

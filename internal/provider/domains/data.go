@@ -1,0 +1,146 @@
+package domains
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+type domainDataSource struct{ framework.DataSource[Host] }
+
+func NewDataSource() datasource.DataSource { return &domainDataSource{} }
+
+type foundDomain struct {
+	framework.Placement
+	Name        string           `tfsdk:"name"`
+	UUID        string           `tfsdk:"uuid"`
+	Arch        string           `tfsdk:"arch"`
+	Machine     string           `tfsdk:"machine"`
+	Accelerator string           `tfsdk:"accelerator"`
+	VCPUs       int64            `tfsdk:"vcpus"`
+	MemoryBytes int64            `tfsdk:"memory_bytes"`
+	Autostart   bool             `tfsdk:"autostart"`
+	State       string           `tfsdk:"state"`
+	Running     bool             `tfsdk:"running"`
+	Boot        []string         `tfsdk:"boot"`
+	Disks       []foundDisk      `tfsdk:"disks"`
+	Interfaces  []foundInterface `tfsdk:"interfaces"`
+	Addresses   []string         `tfsdk:"addresses"`
+}
+
+type foundDisk struct {
+	Path     string       `tfsdk:"path"`
+	Bus      string       `tfsdk:"bus"`
+	Serial   types.String `tfsdk:"serial"`
+	ReadOnly bool         `tfsdk:"readonly"`
+}
+
+type foundInterface struct {
+	Network types.String `tfsdk:"network"`
+	Bridge  types.String `tfsdk:"bridge"`
+	MAC     string       `tfsdk:"mac"`
+}
+
+func (d *domainDataSource) Metadata(_ context.Context, req datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_domain"
+}
+
+func (d *domainDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "A guest of the libvirt host, whoever made it: what it is, what it does, and its addresses at this moment.",
+		Attributes: map[string]schema.Attribute{
+			"host":         framework.ObservedHost,
+			"name":         framework.RequiredString("Name of the guest.", framework.ObjectName),
+			"uuid":         framework.ComputedStringOf("UUID of the domain."),
+			"arch":         framework.ComputedStringOf("Architecture of the guest."),
+			"machine":      framework.ComputedStringOf("Machine type with its version."),
+			"accelerator":  framework.ComputedStringOf("`kvm` or `tcg`."),
+			"vcpus":        framework.FoundNumber("Number of virtual CPUs."),
+			"memory_bytes": framework.FoundNumber("Memory, in bytes."),
+			"autostart":    framework.FoundBool("Whether the guest starts with the host."),
+			"state":        framework.ComputedStringOf("What the guest does: `running`, `paused`, `off` or `crashed`."),
+			"running":      framework.FoundBool("Whether `state` is `running`."),
+			"boot":         framework.FoundStrings("Classes of devices that it boots from, in order."),
+			"disks": framework.FoundObjects("Its disks that are files, in order.", map[string]schema.Attribute{
+				"path":     framework.ComputedStringOf("Path of the file on the host."),
+				"bus":      framework.ComputedStringOf("Bus, such as `virtio`."),
+				"serial":   framework.ComputedStringOf("Serial number that the guest sees."),
+				"readonly": framework.FoundBool("Whether the guest can only read it."),
+			}),
+			"interfaces": framework.FoundObjects("Its network interfaces, in order.", map[string]schema.Attribute{
+				"network": framework.ComputedStringOf("Name of the libvirt network that it is on."),
+				"bridge":  framework.ComputedStringOf("Name of the host's bridge that it is on, instead of a network."),
+				"mac":     framework.ComputedStringOf("MAC address."),
+			}),
+			"addresses": framework.FoundStrings("Addresses that libvirt's DHCP leased to the guest."),
+		},
+	}
+}
+
+func (d *domainDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	var name string
+	var at framework.Placement
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("name"), &name)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("host"), &at.Host)...)
+	d = &domainDataSource{d.On(at, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, framework.CallTimeout)
+	defer cancel()
+	found, err := d.find(ctx, name)
+	if err != nil {
+		framework.Fail(&resp.Diagnostics, path.Root("name"), "read", framework.Subject{Kind: "domain", Id: name}, err)
+		return
+	}
+	found.Placement = at
+	resp.Diagnostics.Append(resp.State.Set(ctx, found)...)
+}
+
+func (d *domainDataSource) find(ctx context.Context, name string) (foundDomain, error) {
+	domain, err := d.Host.Domain(ctx, name)
+	if err != nil {
+		return foundDomain{}, err
+	}
+	found := newFoundDomain(domain)
+	addresses, err := d.Host.Addresses(ctx, name, virt.FromLeases)
+	if err != nil && !framework.IsNotFound(err) { // a network that is gone has no leases, but the guest is there
+		return found, err
+	}
+	for _, address := range addresses {
+		found.Addresses = append(found.Addresses, address.String())
+	}
+	return found, nil
+}
+
+func newFoundDomain(d virt.Domain) foundDomain {
+	found := foundDomain{
+		Name:        d.Name,
+		UUID:        d.UUID,
+		Arch:        d.Arch,
+		Machine:     d.Machine,
+		Accelerator: d.Accelerator,
+		VCPUs:       int64(d.VCPUs),
+		MemoryBytes: int64(d.Memory),
+		Autostart:   d.Autostart,
+		State:       d.State.String(),
+		Running:     d.State == virt.Running,
+		Boot:        append([]string{}, d.Boot...),
+		Disks:       []foundDisk{},
+		Interfaces:  []foundInterface{},
+		Addresses:   []string{},
+	}
+	for _, disk := range d.Disks {
+		found.Disks = append(found.Disks, foundDisk{disk.Path, disk.Bus, framework.Optional(disk.Serial), disk.ReadOnly})
+	}
+	for _, nic := range d.Interfaces {
+		found.Interfaces = append(found.Interfaces, foundInterface{framework.Optional(nic.Network), framework.Optional(nic.Bridge), nic.MAC})
+	}
+	return found
+}

@@ -1,0 +1,91 @@
+package domains
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// divergence is in what a guest runs otherwise than it is defined: because a change was interrupted, or
+// somebody changed the one and not the other. The attributes are those that a plan would have changed.
+type divergence struct{ Live, Restart []string }
+
+// divergedKey is where a refresh keeps the divergence for the plan, which mends it.
+const divergedKey = "diverged"
+
+func (d *divergence) live() []string {
+	if d == nil {
+		return nil
+	}
+	return d.Live
+}
+
+// restarts tells whether only a new start mends it.
+func (d *divergence) restarts() bool { return d != nil && len(d.Restart) > 0 }
+
+// divergenceOf is nil where a guest runs as it is defined, and where it is off. libvirt shows some
+// settings of a running guest otherwise than they are defined, so not all are compared.
+func divergenceOf(d virt.Domain) *divergence {
+	if d.Running == nil {
+		return nil
+	}
+	var found divergence
+	switch now := d.Running; {
+	case now.MaxVCPUs != d.MaxVCPUs || now.VCPUs > d.VCPUs:
+		found.Restart = append(found.Restart, "vcpus")
+	case now.VCPUs < d.VCPUs:
+		found.Live = append(found.Live, "vcpus")
+	}
+	if d.Running.MaxMemory != d.MaxMemory {
+		found.Restart = append(found.Restart, "memory")
+	}
+	if !maps.Equal(diskPaths(d.Disks), diskPaths(d.Running.Disks)) {
+		found.Live = append(found.Live, "disks")
+	}
+	if !maps.Equal(links(d.Interfaces), links(d.Running.Interfaces)) {
+		found.Live = append(found.Live, "interfaces")
+	}
+	if len(found.Live)+len(found.Restart) == 0 {
+		return nil
+	}
+	return &found
+}
+
+func diskPaths(disks []virt.Disk) map[string]bool {
+	paths := map[string]bool{}
+	for _, disk := range disks {
+		paths[disk.Path] = true
+	}
+	return paths
+}
+
+// links are the states of links, by MAC address.
+func links(interfaces []virt.Interface) map[string]bool {
+	down := map[string]bool{}
+	for _, nic := range interfaces {
+		down[strings.ToLower(nic.MAC)] = nic.Down
+	}
+	return down
+}
+
+// mend makes a plan change what nothing in the configuration changes.
+func (m *domainModel) mend(ctx context.Context, state *domainModel, diverged *divergence, diags *diag.Diagnostics) {
+	if diverged == nil || state == nil || !state.Running.ValueBool() || !m.Running.ValueBool() || m.replaces(*state) {
+		return
+	}
+	m.Addresses = types.ListUnknown(types.StringType)
+	how := "changed while it runs"
+	if diverged.restarts() || m.restarts(ctx, *state) {
+		how = "restarted"
+	}
+	diags.AddWarning(fmt.Sprintf("Domain %q does not run as it is defined", m.Name.ValueString()),
+		fmt.Sprintf("A change was interrupted, or made of the running guest or of its definition alone: %s. The guest will be %s to mend it.",
+			strings.Join(slices.Concat(diverged.Live, diverged.Restart), ", "), how))
+}

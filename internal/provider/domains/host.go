@@ -1,0 +1,40 @@
+package domains
+
+import (
+	"context"
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// Host is what guests ask of a host.
+type Host interface {
+	framework.Connection
+	virt.DirectoryHost
+	Capabilities(ctx context.Context) (virt.Capabilities, error)
+	Firmware(ctx context.Context) ([]byte, error)
+	Pool(ctx context.Context, name string) (virt.Pool, error)
+	VolumeAt(ctx context.Context, path string) (pool, name string, err error)
+	VolumeNames(ctx context.Context, pool string) ([]string, error)
+	Network(ctx context.Context, name string) (virt.Network, error)
+	Domain(ctx context.Context, name string) (virt.Domain, error)
+	DomainNames(ctx context.Context) ([]string, error)
+	Addresses(ctx context.Context, name string, from virt.AddressSource) ([]netip.Addr, error)
+	CreateDomain(ctx context.Context, d virt.Domain) error
+	RedefineDomain(ctx context.Context, d virt.Domain) error
+	UpdateRunningDomain(ctx context.Context, d virt.Domain) error
+	SetNote(ctx context.Context, name, note string) error
+	StartDomain(ctx context.Context, name string) error
+	BootDomain(ctx context.Context, name string) (io.ReadCloser, error)
+	OpenConsole(ctx context.Context, name string) (io.ReadCloser, error)
+	RebootDomain(ctx context.Context, name string) error
+	ResetDomain(ctx context.Context, name string) error
+	InstallDomain(ctx context.Context, d virt.Domain) (*virt.Installation, error)
+	JoinInstallation(ctx context.Context, name string) (*virt.Installation, error)
+	Installing(ctx context.Context, name string) (bool, error)
+	ShutDownDomain(ctx context.Context, name string, patience time.Duration) error
+	DeleteDomain(ctx context.Context, name string) error
+}

@@ -1,0 +1,178 @@
+package domains
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// An installation is a run of the guest beside its definition, which says at all times to boot from
+// disk: whatever happens to the run, to this program or to the host, the next start is from disk.
+
+type installModel struct {
+	Until   string `tfsdk:"until" json:"until"`
+	Timeout string `tfsdk:"timeout" json:"timeout"`
+}
+
+var installTypes = map[string]attr.Type{"until": types.StringType, "timeout": types.StringType}
+
+const (
+	// reconnectPatience is how long a host may be away while a guest on it installs.
+	reconnectPatience = time.Minute
+	// endGrace is how long the end of a guest is waited for after that of its console, and the other way round.
+	endGrace = 2 * time.Second
+)
+
+// nextPhase is what is to be done about an installation that the plan has.
+func (r *domainResource) nextPhase(ctx context.Context, plan, state domainModel) (netboot.Phase, error) {
+	if !plan.installs(&state) {
+		return netboot.PhaseNone, nil
+	}
+	d, err := r.Host.Domain(ctx, plan.Name.ValueString())
+	if err != nil {
+		return netboot.PhaseNone, err
+	}
+	noted := parseInstallNote(d.Note)
+	if noted == nil || noted.Phase == netboot.PhaseNone || !types.StringPointerValue(noted.Reinstall).Equal(plan.Reinstall) {
+		return netboot.PhaseDue, nil
+	}
+	installing, err := r.Host.Installing(ctx, d.Name)
+	if err != nil {
+		return netboot.PhaseNone, err
+	}
+	return noted.Phase.Next(installing, d.State == virt.Off && d.Reason == virt.ShutDown), nil
+}
+
+// install boots the guest from the network and waits until it is installed, or goes on to wait. The
+// guest is off then.
+func (r *domainResource) install(ctx context.Context, m *domainModel, diags *diag.Diagnostics) error {
+	m.Installed = types.BoolValue(false)
+	var install installModel
+	diags.Append(m.Install.As(ctx, &install, basetypes.ObjectAsOptions{})...)
+	err := r.awaitInstallation(ctx, m, install, diags)
+	if err == nil {
+		m.phase, m.Installed, m.logGoesOn = netboot.PhaseNone, types.BoolValue(true), true
+		err = r.saveNote(ctx, *m, diags)
+	}
+	if err != nil && m.BootResult.IsUnknown() {
+		m.BootResult = types.ObjectNull(bootResultTypes)
+	}
+	return err
+}
+
+func (r *domainResource) awaitInstallation(ctx context.Context, m *domainModel, install installModel, diags *diag.Diagnostics) error {
+	timeout, err := time.ParseDuration(install.Timeout)
+	if err != nil {
+		return err
+	}
+	log, err := r.consoleLog(*m)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, netboot.ErrInstallTimeout)
+	defer cancel()
+	run, err := r.beginInstallation(ctx, m, diags)
+	for err == nil {
+		seen, lost := followInstallation(ctx, run, log)
+		run.Leave()
+		seen.Until, seen.Timeout = install.Until, install.Timeout
+		switch err = seen.Verdict(); {
+		case seen.Ended && err != nil: // libvirt does not keep all that was seen of the end
+			m.phase = netboot.PhaseDue
+			return errors.Join(err, r.saveNote(context.WithoutCancel(ctx), *m, diags))
+		case !lost || ctx.Err() != nil:
+			return err
+		}
+		run, err = r.rejoin(ctx, m.Name.ValueString())
+	}
+	return err
+}
+
+// beginInstallation starts the guest, or finds it where it has been started. That it was is noted behind
+// the start: a guest that is off before has not been installed.
+func (r *domainResource) beginInstallation(ctx context.Context, m *domainModel, diags *diag.Diagnostics) (*virt.Installation, error) {
+	name := m.Name.ValueString()
+	if m.phase == netboot.PhaseInstalling {
+		return r.Host.JoinInstallation(ctx, name)
+	}
+	run, err := r.Host.InstallDomain(ctx, virt.Domain{Name: name, Interfaces: m.interfaces(ctx, diags), Loadparm: m.Loadparm.ValueString()})
+	if err != nil {
+		return nil, explainStart(err, name)
+	}
+	m.phase = netboot.PhaseInstalling
+	if err := r.saveNote(ctx, *m, diags); err != nil {
+		run.Leave()
+		return nil, err
+	}
+	return run, nil
+}
+
+// rejoin finds the guest again after the connection was lost, as soon as the host answers.
+func (r *domainResource) rejoin(ctx context.Context, name string) (*virt.Installation, error) {
+	for began := time.Now(); ; {
+		run, err := r.Host.JoinInstallation(ctx, name)
+		if err == nil || framework.IsNotFound(err) || ctx.Err() != nil || time.Since(began) > reconnectPatience {
+			return run, err
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// ends are the ways in which a run ends, as package netboot knows them.
+var ends = map[virt.End]netboot.End{
+	virt.EndUnknown:   netboot.EndUnknown,
+	virt.EndShutdown:  netboot.EndShutdown,
+	virt.EndReboot:    netboot.EndReboot,
+	virt.EndPowerOff:  netboot.EndPowerOff,
+	virt.EndDestroyed: netboot.EndDestroyed,
+	virt.EndCrashed:   netboot.EndCrashed,
+}
+
+// followInstallation waits for the end of the guest, of its firmware's attempts, or of the context, and tells whether the
+// connection was lost meanwhile. The console alone does not count as the guest's end: somebody else may have taken it.
+func followInstallation(ctx context.Context, run *virt.Installation, log io.Writer) (seen netboot.Installation, lost bool) {
+	console := make(chan *boot.Failure, 1)
+	go func() { console <- boot.Follow(ctx, io.TeeReader(run.Console, log)) }()
+	end := func(ending virt.Ending) {
+		seen.End, seen.Ended, seen.Cause, lost = ends[ending.How], ending.Err == nil, ending.Err, ending.Err != nil
+	}
+	select {
+	case ending := <-run.Ended:
+		end(ending)
+		select {
+		case seen.Console = <-console:
+		case <-time.After(endGrace):
+		}
+		return seen, lost
+	case seen.Console = <-console:
+	}
+	wait := ctx
+	if seen.Console.Reason == boot.GaveUp {
+		short, cancel := context.WithTimeout(ctx, endGrace)
+		defer cancel()
+		wait = short
+	}
+	select {
+	case ending := <-run.Ended:
+		end(ending)
+	case <-wait.Done():
+		seen.Cause = context.Cause(ctx)
+	}
+	return seen, lost
+}

@@ -1,0 +1,160 @@
+package domains
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// directKernelModel is a kernel that the guest boots without its firmware.
+type directKernelModel struct {
+	Image      types.String `tfsdk:"image"`
+	Cmdline    types.String `tfsdk:"cmdline"`
+	Path       types.String `tfsdk:"path"`
+	InitrdPath types.String `tfsdk:"initrd_path"`
+}
+
+var directKernelTypes = map[string]attr.Type{
+	"image":       types.StringType,
+	"cmdline":     types.StringType,
+	"path":        types.StringType,
+	"initrd_path": types.StringType,
+}
+
+// planKernel finds the files of the image: as this run plans them, or else as they are on the host.
+func (r *domainResource) planKernel(ctx context.Context, m *domainModel, diags *diag.Diagnostics) {
+	if m.Kernel.IsUnknown() {
+		return
+	}
+	kernel := framework.As[directKernelModel](ctx, m.Kernel, diags)
+	if kernel == nil {
+		return
+	}
+	kernel.Path, kernel.InitrdPath = types.StringUnknown(), types.StringUnknown()
+	if planned, _ := r.Plans.Images.Find(m.Local(kernel.Image)); planned.Arch != "" && !m.Arch.IsUnknown() && planned.Arch != m.Arch.ValueString() {
+		at := path.Root("kernel").AtName("image")
+		diags.AddAttributeError(at, "Guest would not boot",
+			framework.Sentence(framework.Within(at, fmt.Errorf("image %s has a kernel for %s, and the guest is of %s", kernel.Image.ValueString(), planned.Arch, m.Arch.ValueString()))))
+	}
+	if !kernel.Image.IsUnknown() {
+		if err := r.findKernel(ctx, m.Placement, kernel); err != nil && !errors.Is(err, errImageUnknown) {
+			kernel.Path, kernel.InitrdPath = types.StringUnknown(), types.StringUnknown() // the apply says what is missing
+		}
+	}
+	m.Kernel = framework.ObjectFrom(ctx, directKernelTypes, kernel, diags)
+}
+
+// errImageUnknown says that an image's files are known only after apply.
+var errImageUnknown = errors.New("image is known after apply")
+
+// findKernel fills in where the files of the image are on the host.
+func (r *domainResource) findKernel(ctx context.Context, p framework.Placement, kernel *directKernelModel) error {
+	id := p.Local(kernel.Image)
+	root, name, ok := strings.Cut(id, "/")
+	if !ok {
+		return fmt.Errorf("%q is not the id of a netboot_image, which has the form tftp_root/name", id)
+	}
+	files, planned := r.Plans.Images.Find(id)
+	if planned && !files.Known {
+		return errImageUnknown
+	}
+	if !planned {
+		found, err := bootfiles.Find(ctx, r.Host, root, name)
+		if err != nil {
+			return err
+		}
+		if found[bootfiles.Kernel] == nil {
+			return fmt.Errorf("there is no image %s on the host; an image whose files have a file_name of their own is found only where it is in the same configuration", id)
+		}
+		files.Kernel = found[bootfiles.Kernel].Name
+		if found[bootfiles.Initrd] != nil {
+			files.Initrd = found[bootfiles.Initrd].Name
+		}
+	}
+	dir, known := r.Plans.Roots.Find(root)
+	if !known {
+		pool, err := r.Host.Pool(ctx, root)
+		if err != nil {
+			return err
+		}
+		dir = pool.Path
+	}
+	kernel.Path, kernel.InitrdPath = types.StringValue(dir+"/"+files.Kernel), types.StringNull()
+	if files.Initrd != "" {
+		kernel.InitrdPath = types.StringValue(dir + "/" + files.Initrd)
+	}
+	return nil
+}
+
+// kernel is the model's kernel as libvirt's layer takes it.
+func (r *domainResource) kernel(ctx context.Context, m domainModel, diags *diag.Diagnostics) (virt.Kernel, error) {
+	kernel := framework.As[directKernelModel](ctx, m.Kernel, diags)
+	if kernel == nil {
+		return virt.Kernel{}, nil
+	}
+	if kernel.Path.IsUnknown() || kernel.InitrdPath.IsUnknown() {
+		if err := r.findKernel(ctx, m.Placement, kernel); err != nil {
+			return virt.Kernel{}, err
+		}
+	}
+	return virt.Kernel{Path: kernel.Path.ValueString(), Initrd: kernel.InitrdPath.ValueString(), Cmdline: kernel.Cmdline.ValueString()}, nil
+}
+
+// fromKernel takes over what the guest boots directly, with the image that the state has or that its
+// file is of.
+func (r *domainResource) fromKernel(ctx context.Context, m *domainModel, found virt.Kernel, diags *diag.Diagnostics) error {
+	before := m.Kernel
+	m.Kernel = types.ObjectNull(directKernelTypes)
+	if found == (virt.Kernel{}) {
+		return nil
+	}
+	image := framework.Member(before, "image")
+	if image == "" {
+		var err error
+		if image, err = r.imageOf(ctx, m.Placement, found.Path); err != nil {
+			return err
+		}
+	}
+	m.Kernel = framework.ObjectFrom(ctx, directKernelTypes, directKernelModel{
+		types.StringValue(image), framework.Optional(found.Cmdline), types.StringValue(found.Path), framework.Optional(found.Initrd),
+	}, diags)
+	return nil
+}
+
+// imageOf is the id of the image that has published a kernel, or the kernel's path where none has.
+func (r *domainResource) imageOf(ctx context.Context, p framework.Placement, file string) (string, error) {
+	pool, name, err := r.Host.VolumeAt(ctx, file)
+	if framework.IsNotFound(err) {
+		return file, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if image := bootfiles.ImageOf(name); image != "" {
+		return p.Qualified(pool + "/" + image), nil
+	}
+	return file, nil
+}
+
+// forgetUnknownKernel makes null what could not be read of a kernel.
+func (m *domainModel) forgetUnknownKernel() {
+	attributes := m.Kernel.Attributes()
+	for _, name := range []string{"path", "initrd_path"} {
+		if value, found := attributes[name]; found && value.IsUnknown() {
+			attributes[name] = types.StringNull()
+		}
+	}
+	if !m.Kernel.IsNull() {
+		m.Kernel = types.ObjectValueMust(directKernelTypes, attributes)
+	}
+}

@@ -1,0 +1,204 @@
+package domains
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// bootsFrom tells whether a class of devices is in the boot order; the network is where none is given.
+func (m domainModel) bootsFrom(ctx context.Context, class string) bool {
+	if m.Boot.IsNull() {
+		return class == virt.BootNetwork
+	}
+	var classes []types.String
+	if m.Boot.ElementsAs(ctx, &classes, false).HasError() {
+		return false
+	}
+	return slices.ContainsFunc(classes, func(c types.String) bool { return c.ValueString() == class })
+}
+
+// domain is the model as libvirt's layer takes it. With an error it says which attribute that is about.
+func (r *domainResource) domain(ctx context.Context, m domainModel, diags *diag.Diagnostics) (virt.Domain, path.Path, error) {
+	d := virt.Domain{
+		Name:      m.Name.ValueString(),
+		UUID:      m.UUID.ValueString(),
+		Arch:      m.Arch.ValueString(),
+		Machine:   m.Machine.ValueString(),
+		CPU:       m.CPU.ValueString(),
+		VCPUs:     uint(m.VCPUs.ValueInt64()),
+		MaxVCPUs:  uint(m.MaxVCPUs.ValueInt64()),
+		Memory:    m.Memory.Bytes(),
+		MaxMemory: m.MaxMemory.Bytes(),
+		Topology:  m.topology(ctx, diags),
+		Loadparm:  m.Loadparm.ValueString(),
+
+		Interfaces: m.interfaces(ctx, diags),
+		GuestAgent: m.GuestAgent.ValueBool(),
+		Autostart:  m.Autostart.ValueBool(),
+	}
+	diags.Append(m.Boot.ElementsAs(ctx, &d.Boot, false)...)
+	if !m.Install.IsNull() {
+		d.Boot = []string{virt.BootDisk}
+	}
+	diags.Append(m.Consoles.ElementsAs(ctx, &d.Consoles, false)...)
+	var err error
+	if d.Note, err = m.note(ctx, diags); err != nil {
+		return d, path.Empty(), err
+	}
+	capabilities, err := r.Host.Capabilities(ctx)
+	if err != nil {
+		return d, path.Empty(), err
+	}
+	if _, err := capabilities.Accelerator(d.Arch, "auto"); err != nil {
+		return d, path.Root("arch"), err
+	}
+	if d.Accelerator, err = capabilities.Accelerator(d.Arch, m.Accelerator.ValueString()); err != nil {
+		return d, path.Root("accelerator"), err
+	}
+	var at path.Path
+	if d.Disks, at, err = r.disks(ctx, m, diags); err != nil {
+		return d, at, err
+	}
+	if d.Kernel, err = r.kernel(ctx, m, diags); err != nil {
+		return d, path.Root("kernel").AtName("image"), err
+	}
+	return d, path.Empty(), nil
+}
+
+// fromDomain takes over what the host has, in the words of the state where they say the same.
+func (r *domainResource) fromDomain(ctx context.Context, m *domainModel, d virt.Domain, diags *diag.Diagnostics) error {
+	m.ID = types.StringValue(m.Qualified(d.Name))
+	m.Name = types.StringValue(d.Name)
+	m.Arch = types.StringValue(d.Arch)
+	if !isMachine(m.Machine.ValueString(), d.Machine) {
+		m.Machine = types.StringValue(d.Machine)
+	}
+	m.CPU = framework.Optional(d.CPU)
+	m.VCPUs = types.Int64Value(int64(d.VCPUs))
+	m.MaxVCPUs = types.Int64Value(int64(d.MaxVCPUs))
+	m.Memory, m.MemoryBytes = m.Memory.As(d.Memory), types.Int64Value(int64(d.Memory))
+	m.MaxMemory, m.MaxMemoryBytes = m.MaxMemory.As(d.MaxMemory), types.Int64Value(int64(d.MaxMemory))
+	m.fromTopology(ctx, d.Topology, diags)
+	m.Loadparm = framework.Optional(d.Loadparm)
+	m.Consoles = framework.ListFrom(ctx, types.StringType, d.Consoles, diags)
+	m.GuestAgent = types.BoolValue(d.GuestAgent)
+	m.Autostart = types.BoolValue(d.Autostart)
+	m.Running = types.BoolValue(d.State == virt.Running)
+	m.UUID = types.StringValue(d.UUID)
+	m.fromBoot(ctx, d, diags)
+	m.fromInterfaces(ctx, d, diags)
+	if err := r.fromAccelerator(ctx, m, d); err != nil {
+		return err
+	}
+	if err := r.fromKernel(ctx, m, d.Kernel, diags); err != nil {
+		return err
+	}
+	return r.fromDisks(ctx, m, d, diags)
+}
+
+// isMachine tells whether a machine is what the user wrote: libvirt replaces the name of a family,
+// s390-ccw-virtio, by its newest member, s390-ccw-virtio-7.2.
+func isMachine(written, actual string) bool {
+	return written == actual || written != "" && strings.HasPrefix(actual, written+"-")
+}
+
+// fromAccelerator keeps auto where the domain has what auto chooses.
+func (r *domainResource) fromAccelerator(ctx context.Context, m *domainModel, d virt.Domain) error {
+	if m.Accelerator.ValueString() == d.Accelerator {
+		return nil
+	}
+	capabilities, err := r.Host.Capabilities(ctx)
+	if err != nil {
+		return err
+	}
+	m.Accelerator = types.StringValue(d.Accelerator)
+	if chosen, err := capabilities.Accelerator(d.Arch, "auto"); err == nil && chosen == d.Accelerator {
+		m.Accelerator = types.StringValue("auto")
+	}
+	return nil
+}
+
+// fromBoot takes over the boot order. A class without a device leaves no trace in the definition,
+// so the user's order stays where the host has the rest of it.
+func (m *domainModel) fromBoot(ctx context.Context, d virt.Domain, diags *diag.Diagnostics) {
+	if !m.Install.IsNull() {
+		m.fromInstalledBoot(d.Boot)
+		return
+	}
+	var written []string
+	if !m.Boot.IsNull() && !m.Boot.IsUnknown() {
+		diags.Append(m.Boot.ElementsAs(ctx, &written, false)...)
+	}
+	imported := len(written) == 0
+	if imported && (len(d.Interfaces) == 0 || bootsNothing(d)) {
+		written = []string{virt.BootNetwork} // the default
+	}
+	present := slices.DeleteFunc(slices.Clone(written), func(class string) bool {
+		return class == virt.BootDisk && (len(d.Disks) == 0 || !hasBootable(m.Disks)) ||
+			class == virt.BootNetwork && (len(d.Interfaces) == 0 || !hasBootable(m.Interfaces))
+	})
+	if !slices.Equal(present, d.Boot) {
+		written = d.Boot
+	}
+	list, problems := types.ListValueFrom(ctx, types.StringType, append([]string{}, written...))
+	diags.Append(problems...)
+	m.Boot = list
+}
+
+// bootsNothing tells whether a guest boots from no device, as it has a kernel.
+func bootsNothing(d virt.Domain) bool { return d.Kernel.Path != "" && len(d.Boot) == 0 }
+
+// topologyModel is how processors are made up.
+type topologyModel struct {
+	Sockets types.Int64 `tfsdk:"sockets"`
+	Cores   types.Int64 `tfsdk:"cores"`
+	Threads types.Int64 `tfsdk:"threads"`
+}
+
+var topologyTypes = map[string]attr.Type{"sockets": types.Int64Type, "cores": types.Int64Type, "threads": types.Int64Type}
+
+func (m domainModel) topology(ctx context.Context, diags *diag.Diagnostics) virt.Topology {
+	t := framework.As[topologyModel](ctx, m.CPUTopology, diags)
+	if t == nil {
+		return virt.Topology{}
+	}
+	return virt.Topology{Sockets: uint(t.Sockets.ValueInt64()), Cores: uint(t.Cores.ValueInt64()), Threads: uint(t.Threads.ValueInt64())}
+}
+
+func (m *domainModel) fromTopology(ctx context.Context, t virt.Topology, diags *diag.Diagnostics) {
+	m.CPUTopology = types.ObjectNull(topologyTypes)
+	if t != (virt.Topology{}) {
+		m.CPUTopology = framework.ObjectFrom(ctx, topologyTypes, topologyModel{
+			types.Int64Value(int64(t.Sockets)), types.Int64Value(int64(t.Cores)), types.Int64Value(int64(t.Threads)),
+		}, diags)
+	}
+}
+
+// forgetUnknown makes null what could not be read, so that the state can be saved.
+func (m *domainModel) forgetUnknown() {
+	if m.Machine.IsUnknown() {
+		m.Machine = types.StringNull()
+	}
+	if m.CPU.IsUnknown() {
+		m.CPU = types.StringNull()
+	}
+	if m.UUID.IsUnknown() {
+		m.UUID = types.StringNull()
+	}
+	if m.Addresses.IsUnknown() {
+		m.Addresses = types.ListNull(types.StringType)
+	}
+	if m.BootResult.IsUnknown() {
+		m.BootResult = types.ObjectNull(bootResultTypes)
+	}
+	m.forgetUnknownKernel()
+}

@@ -1,0 +1,96 @@
+package domains
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// checkNetboot checks an s390x guest that boots from the network.
+func (r *domainResource) checkNetboot(ctx context.Context, m domainModel, starts bool, diags *diag.Diagnostics) {
+	if m.Arch.ValueString() != netboot.S390X || m.Boot.IsUnknown() || !m.bootsFrom(ctx, virt.BootNetwork) || !m.Kernel.IsNull() ||
+		m.Interfaces.IsUnknown() || framework.HasUnknownElement(m.Interfaces) {
+		return
+	}
+	if id := m.Local(m.PxelinuxConfig); id != "" && !strings.Contains(id, "/") {
+		diags.AddAttributeError(path.Root("pxelinux_config"), "Invalid pxelinux_config",
+			fmt.Sprintf("%q is not the id of a netboot_pxelinux_config, which has the form tftp_root/file_name.", id))
+		m.PxelinuxConfig = types.StringNull()
+	}
+	guest := m.guest(ctx, diags)
+	guest.Starts = starts
+	for _, finding := range netboot.Check(ctx, guest, r.Plans, netbootHost{r.Host}) {
+		at, err := attributeOf(finding), finding.Problem
+		if finding.Severity == pxelinux.Error {
+			diags.AddAttributeError(at, "Guest would not boot", framework.Sentence(framework.Within(at, &err)))
+		} else {
+			diags.AddAttributeWarning(at, "Guest may not boot", framework.Sentence(framework.Within(at, &err)))
+		}
+	}
+}
+
+// guest is the guest as its boot from the network depends on it.
+func (m domainModel) guest(ctx context.Context, diags *diag.Diagnostics) netboot.Guest {
+	guest := netboot.Guest{UUID: m.UUID.ValueString(), Config: m.Local(m.PxelinuxConfig)}
+	if !m.Memory.IsUnknown() {
+		guest.Memory = max(m.Memory.Bytes(), m.MaxMemory.Bytes()) // a balloon takes none of it before a kernel runs
+	}
+	var interfaces []interfaceModel
+	diags.Append(m.Interfaces.ElementsAs(ctx, &interfaces, false)...)
+	for _, nic := range interfaces {
+		guest.Interfaces = append(guest.Interfaces, netboot.Interface{
+			MAC:     netboot.CanonicalMAC(nic.MAC.ValueString()),
+			Network: nic.Network.ValueString(),
+			Boots:   !nic.Boot.Equal(types.BoolValue(false)),
+		})
+	}
+	return guest
+}
+
+// attributeOf is the attribute of a domain that a finding is about.
+func attributeOf(finding netboot.Finding) path.Path {
+	if finding.Attribute == netboot.OfNetwork {
+		return path.Root("interfaces").AtListIndex(finding.Interface).AtName("network")
+	}
+	return path.Root(string(finding.Attribute))
+}
+
+// bootFacts finds what explains a failed boot here.
+func (r *domainResource) bootFacts(ctx context.Context, m domainModel, result boot.Result) []string {
+	if !m.bootsFrom(ctx, virt.BootNetwork) {
+		return nil
+	}
+	var diags diag.Diagnostics
+	guest := m.guest(ctx, &diags)
+	if diags.HasError() {
+		return nil
+	}
+	return netboot.Facts(ctx, guest, result, r.Plans, netbootHost{r.Host})
+}
+
+// netbootHost is a host as package netboot asks it.
+type netbootHost struct{ host Host }
+
+func (h netbootHost) BootNetwork(ctx context.Context, name string) (netboot.Network, error) {
+	n, err := h.host.Network(ctx, name)
+	return framework.NetworkOf(n), err
+}
+
+func (h netbootHost) BootFirmware(ctx context.Context) pxelinux.Firmware {
+	return netboot.FirmwareOf(ctx, h.host)
+}
+
+func (h netbootHost) Stat(ctx context.Context, pool, name string) (fs.FileInfo, error) {
+	return virt.NewDirectory(h.host, pool).Stat(ctx, name)
+}

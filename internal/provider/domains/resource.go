@@ -1,0 +1,358 @@
+package domains
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// shutdownPatience is how long a guest may take to shut down before it is killed for a change, where
+// shutdown_timeout does not say.
+const shutdownPatience = 60 * time.Second
+
+type domainResource struct{ framework.Resource[Host] }
+
+func NewResource() resource.Resource { return &domainResource{} }
+
+type domainModel struct {
+	framework.Placement
+	ID              types.String   `tfsdk:"id"`
+	Name            types.String   `tfsdk:"name"`
+	Arch            types.String   `tfsdk:"arch"`
+	Machine         types.String   `tfsdk:"machine"`
+	Accelerator     types.String   `tfsdk:"accelerator"`
+	CPU             types.String   `tfsdk:"cpu"`
+	CPUTopology     types.Object   `tfsdk:"cpu_topology"`
+	VCPUs           types.Int64    `tfsdk:"vcpus"`
+	MaxVCPUs        types.Int64    `tfsdk:"max_vcpus"`
+	Memory          framework.Size `tfsdk:"memory"`
+	MemoryBytes     types.Int64    `tfsdk:"memory_bytes"`
+	MaxMemory       framework.Size `tfsdk:"max_memory"`
+	MaxMemoryBytes  types.Int64    `tfsdk:"max_memory_bytes"`
+	Autostart       types.Bool     `tfsdk:"autostart"`
+	Running         types.Bool     `tfsdk:"running"`
+	ShutdownTimeout types.String   `tfsdk:"shutdown_timeout"`
+	Boot            types.List     `tfsdk:"boot"`
+	Loadparm        types.String   `tfsdk:"loadparm"`
+	Kernel          types.Object   `tfsdk:"kernel"`
+	Disks           types.List     `tfsdk:"disks"`
+	Interfaces      types.List     `tfsdk:"interfaces"`
+	Consoles        types.List     `tfsdk:"consoles"`
+	GuestAgent      types.Bool     `tfsdk:"guest_agent"`
+	PxelinuxConfig  types.String   `tfsdk:"pxelinux_config"`
+	BootCheck       types.Object   `tfsdk:"boot_check"`
+	BootResult      types.Object   `tfsdk:"boot_result"`
+	Install         types.Object   `tfsdk:"install"`
+	Reinstall       types.String   `tfsdk:"reinstall"`
+	Installed       types.Bool     `tfsdk:"installed"`
+	UUID            types.String   `tfsdk:"uuid"`
+	AddressesFrom   types.String   `tfsdk:"addresses_from"`
+	Addresses       types.List     `tfsdk:"addresses"`
+	Timeouts        timeouts.Value `tfsdk:"timeouts"`
+
+	phase     netboot.Phase // of the installation, as the note has it
+	logGoesOn bool          // the console's log, from the installation to the boot from disk
+}
+
+var domainIdentity = framework.Identity{"name"}
+
+func (m domainModel) subject() framework.Subject {
+	return framework.Subject{Kind: "domain", Id: m.Qualified(m.Name.ValueString())}
+}
+
+func (r *domainResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_domain"
+}
+
+func (r *domainResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = domainIdentity.Schema()
+}
+
+func (r *domainResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = domainSchema(ctx)
+}
+
+func (r *domainResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var config domainModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	config.validate(ctx, &resp.Diagnostics)
+}
+
+func (r *domainResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	domainIdentity.Import(ctx, r.Sites, req, resp)
+}
+
+// ModifyPlan makes known at plan what follows from the configuration, and says what a change does
+// to a running guest.
+func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	var plan, config domainModel
+	var state *domainModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	failed, problems := req.Private.GetKey(ctx, bootFailedKey)
+	resp.Diagnostics.Append(problems...)
+	diverged := framework.LoadPrivate[divergence](ctx, req.Private, divergedKey, &resp.Diagnostics)
+	r = &domainResource{r.On(plan.Placement, &resp.Diagnostics)}
+	r.checkReferences(ctx, plan, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
+		return
+	}
+	r.planKernel(ctx, &plan, &resp.Diagnostics)
+	again := failed != nil || diverged.restarts()
+	plan.fillPlan(ctx, config, state, again, &resp.Diagnostics)
+	plan.mend(ctx, state, diverged, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+	r.checkNetboot(ctx, plan.netboot(state), plan.starts(ctx, state, again) || plan.installs(state), &resp.Diagnostics)
+	switch {
+	case state == nil || plan.replaces(*state):
+	case plan.installs(state):
+		plan.warnInstall(*state, &resp.Diagnostics)
+	case state.Running.ValueBool() && plan.Running.ValueBool():
+		plan.announce(ctx, *state, &resp.Diagnostics)
+	}
+}
+
+func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan domainModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	r = &domainResource{r.On(plan.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	plan.settleInstall()
+	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Create, framework.TransferTimeout+plan.installPatience(ctx, nil), &resp.Diagnostics)
+	defer cancel()
+
+	if plan.installs(nil) {
+		plan.phase = netboot.PhaseDue
+	}
+	domain, at, err := r.domain(ctx, plan, &resp.Diagnostics)
+	if err == nil {
+		err = r.Host.CreateDomain(ctx, domain)
+	}
+	if errors.Is(err, virt.ErrExists) {
+		at = path.Root("name")
+	}
+	if err != nil {
+		framework.Fail(&resp.Diagnostics, at, "create", plan.subject(), err)
+		return
+	}
+	if plan.phase != netboot.PhaseNone {
+		if err := r.install(ctx, &plan, &resp.Diagnostics); err != nil {
+			framework.Fail(&resp.Diagnostics, path.Root("install"), "install", plan.subject(), err)
+		}
+	}
+	if plan.Running.ValueBool() && !resp.Diagnostics.HasError() {
+		if err := r.boot(ctx, &plan, resp.Private, &resp.Diagnostics); err != nil {
+			framework.Fail(&resp.Diagnostics, blamedForStart(err), "start", plan.subject(), explainStart(err, plan.Name.ValueString()))
+		}
+	}
+	r.refresh(context.WithoutCancel(ctx), &plan, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(context.WithoutCancel(ctx), plan)...)
+	resp.Diagnostics.Append(domainIdentity.Set(context.WithoutCancel(ctx), resp.Identity, plan.Placement, plan.Name)...)
+}
+
+func (r *domainResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state domainModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	r = &domainResource{r.On(state.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := framework.Bounded(ctx, state.Timeouts.Read, framework.CallTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	before := state
+	domain, err := r.read(ctx, &state, &resp.Diagnostics)
+	if framework.IsNotFound(err) {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	if err != nil {
+		framework.Fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
+		return
+	}
+	framework.SavePrivate(ctx, resp.Private, divergedKey, divergenceOf(domain), &resp.Diagnostics)
+	if before.Running.ValueBool() && !state.Running.ValueBool() {
+		resp.Diagnostics.AddAttributeWarning(path.Root("running"), fmt.Sprintf("Domain %q does not run", state.Name.ValueString()),
+			fmt.Sprintf("The guest was running, and %s. The plan starts it again where running is true.", domain.Reason))
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	resp.Diagnostics.Append(domainIdentity.Set(ctx, resp.Identity, state.Placement, state.Name)...)
+}
+
+func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan, state domainModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	r = &domainResource{r.On(plan.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	plan.settleInstall()
+	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Update, framework.TransferTimeout+plan.installPatience(ctx, &state), &resp.Diagnostics)
+	defer cancel()
+
+	diverged := framework.LoadPrivate[divergence](ctx, req.Private, divergedKey, &resp.Diagnostics)
+	installs := plan.installs(&state)
+	restarts := plan.BootResult.IsUnknown() || plan.restarts(ctx, state) || diverged.restarts() || installs
+	at, err := r.change(ctx, &plan, state, restarts, diverged, &resp.Diagnostics)
+	if err != nil {
+		framework.Fail(&resp.Diagnostics, at, "update", plan.subject(), err)
+		return
+	}
+	framework.SavePrivate[divergence](ctx, resp.Private, divergedKey, nil, &resp.Diagnostics)
+	if plan.phase != netboot.PhaseNone {
+		if err := r.install(ctx, &plan, &resp.Diagnostics); err != nil {
+			framework.Fail(&resp.Diagnostics, path.Root("install"), "install", plan.subject(), err)
+		}
+	}
+	starts := plan.Running.ValueBool() && (!state.Running.ValueBool() || restarts)
+	now := &plan
+	if starts && !resp.Diagnostics.HasError() {
+		if err := r.boot(ctx, &plan, resp.Private, &resp.Diagnostics); err != nil {
+			if state.Running.ValueBool() && !installs && ctx.Err() == nil {
+				now, err = &state, r.putBack(ctx, state, err, &resp.Diagnostics)
+			}
+			framework.Fail(&resp.Diagnostics, blamedForStart(err), "start", plan.subject(), explainStart(err, plan.Name.ValueString()))
+		}
+	}
+	r.refresh(context.WithoutCancel(ctx), now, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(context.WithoutCancel(ctx), now)...)
+	resp.Diagnostics.Append(domainIdentity.Set(context.WithoutCancel(ctx), resp.Identity, plan.Placement, plan.Name)...)
+}
+
+func (r *domainResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state domainModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	r = &domainResource{r.On(state.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := framework.Bounded(ctx, state.Timeouts.Delete, framework.CallTimeout+state.patience(), &resp.Diagnostics)
+	defer cancel()
+
+	var err error
+	if !state.ShutdownTimeout.IsNull() {
+		err = r.Host.ShutDownDomain(ctx, state.Name.ValueString(), state.patience())
+	}
+	if err == nil {
+		err = r.Host.DeleteDomain(ctx, state.Name.ValueString())
+	}
+	if err != nil && !framework.IsNotFound(err) {
+		framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
+	}
+}
+
+// change makes the definition what is planned, and stops the guest where the change needs it or
+// the plan says so. The definition is changed before the guest is stopped: one that libvirt
+// refuses costs nobody his guest.
+func (r *domainResource) change(ctx context.Context, plan *domainModel, state domainModel, restarts bool, diverged *divergence, diags *diag.Diagnostics) (at path.Path, err error) {
+	if plan.phase, err = r.nextPhase(ctx, *plan, state); err != nil {
+		return path.Root("install"), err
+	}
+	domain, at, err := r.domain(ctx, *plan, diags)
+	if err != nil {
+		return at, err
+	}
+	if err := r.Host.RedefineDomain(ctx, domain); err != nil {
+		return path.Empty(), err
+	}
+	if plan.phase == netboot.PhaseInstalling {
+		return path.Empty(), nil
+	}
+	if plan.Running.ValueBool() && !restarts {
+		return r.changeLive(ctx, domain, *plan, state, diverged, diags)
+	}
+	err = r.Host.ShutDownDomain(ctx, plan.Name.ValueString(), plan.patience())
+	if err != nil {
+		err = r.takeBack(ctx, state, err, diags)
+	}
+	return path.Root("running"), err
+}
+
+// putBack gives a guest that ran its old definition back, because with the new one it does not start.
+func (r *domainResource) putBack(ctx context.Context, state domainModel, cause error, diags *diag.Diagnostics) error {
+	err := r.redefine(ctx, state, diags)
+	if err == nil {
+		err = r.Host.StartDomain(ctx, state.Name.ValueString())
+	}
+	if err != nil {
+		return fmt.Errorf("%w; putting its old definition back failed too: %w", cause, err)
+	}
+	return fmt.Errorf("%w; its old definition was put back, and the guest runs with it again", cause)
+}
+
+// read takes over what the host has.
+func (r *domainResource) read(ctx context.Context, m *domainModel, diags *diag.Diagnostics) (virt.Domain, error) {
+	domain, err := r.Host.Domain(ctx, m.Name.ValueString())
+	if err != nil {
+		return domain, err
+	}
+	imported := m.Memory.IsNull()
+	if imported {
+		m.fromNote(ctx, domain.Note, diags)
+	}
+	if err := r.fromDomain(ctx, m, domain, diags); err != nil {
+		return domain, err
+	}
+	m.fromInstallNote(ctx, domain, imported, diags)
+	return domain, r.readAddresses(ctx, m, domain.State, diags)
+}
+
+// refresh fills in what is known once the domain is there.
+func (r *domainResource) refresh(ctx context.Context, m *domainModel, diags *diag.Diagnostics) {
+	ctx, cancel := context.WithTimeout(ctx, framework.CallTimeout)
+	defer cancel()
+	addresses, running := m.Addresses, m.Running
+	domain, err := r.read(ctx, m, diags)
+	if err != nil {
+		framework.Fail(diags, path.Empty(), "read", m.subject(), err)
+		m.forgetUnknown()
+	}
+	if !addresses.IsUnknown() {
+		m.Addresses = addresses
+	}
+	if running.ValueBool() && !m.Running.ValueBool() && !diags.HasError() {
+		diags.AddAttributeWarning(path.Root("running"), fmt.Sprintf("Domain %q does not run any more", m.Name.ValueString()),
+			fmt.Sprintf("The guest was started, and %s. The next plan shows it as stopped; for a guest that ends by itself, set running = false.", domain.Reason))
+	}
+	if !diags.HasError() {
+		m.Running = running // what it became since is for the next plan to find
+	}
+}
+
+func (r *domainResource) readAddresses(ctx context.Context, m *domainModel, state virt.State, diags *diag.Diagnostics) error {
+	found := []string{}
+	if state == virt.Running && len(m.Interfaces.Elements()) > 0 {
+		addresses, err := r.Host.Addresses(ctx, m.Name.ValueString(), virt.AddressSource(m.AddressesFrom.ValueString()))
+		if err != nil && !framework.IsNotFound(err) { // a network that is gone has no leases, but the guest is there
+			return err
+		}
+		for _, a := range addresses {
+			found = append(found, a.String())
+		}
+	}
+	list, problems := types.ListValueFrom(ctx, types.StringType, found)
+	diags.Append(problems...)
+	m.Addresses = list
+	return nil
+}

@@ -1,0 +1,163 @@
+package domains
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// validate checks what libvirt or the firmware would refuse later.
+func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
+	// libvirt counts memory in KiB; QEMU cannot give the rest of one.
+	if bytes := m.Memory.Bytes(); bytes%1024 != 0 || bytes == 0 && !m.Memory.IsUnknown() {
+		diags.AddAttributeError(path.Root("memory"), "Invalid memory", fmt.Sprintf("%s is not a number of whole KiB above zero.", m.Memory.ValueString()))
+	}
+	m.validateMost(diags)
+	m.validateDisks(ctx, diags)
+	m.validateInterfaces(ctx, diags)
+	m.validateConsoles(ctx, diags)
+	m.validateExtras(diags)
+	m.validateInstall(ctx, diags)
+	if !m.Kernel.IsNull() {
+		return // which boots without a device
+	}
+	m.validateBoot(ctx, diags)
+}
+
+// validateMost checks what there can be at most against what there is at first.
+func (m domainModel) validateMost(diags *diag.Diagnostics) {
+	if bytes := m.MaxMemory.Bytes(); bytes%1024 != 0 {
+		diags.AddAttributeError(path.Root("max_memory"), "Invalid max_memory", fmt.Sprintf("%s is not a number of whole KiB.", m.MaxMemory.ValueString()))
+	}
+	if most := m.MaxMemory.Bytes(); most > 0 && most < m.Memory.Bytes() {
+		diags.AddAttributeError(path.Root("max_memory"), "Invalid max_memory", fmt.Sprintf("%s is less than memory, %s.", m.MaxMemory.ValueString(), m.Memory.ValueString()))
+	}
+	vcpus := max(m.VCPUs.ValueInt64(), 1)
+	most := m.MaxVCPUs.ValueInt64()
+	if most > 0 && most < vcpus {
+		diags.AddAttributeError(path.Root("max_vcpus"), "Invalid max_vcpus", fmt.Sprintf("%d is less than vcpus, %d.", most, vcpus))
+	}
+	if m.CPUTopology.IsNull() || m.CPUTopology.IsUnknown() || m.VCPUs.IsUnknown() || m.MaxVCPUs.IsUnknown() {
+		return
+	}
+	threads := int64(1)
+	for _, value := range m.CPUTopology.Attributes() {
+		count, isNumber := value.(types.Int64)
+		if !isNumber || count.IsUnknown() {
+			return
+		}
+		threads *= max(count.ValueInt64(), 1)
+	}
+	if threads != max(most, vcpus) {
+		diags.AddAttributeError(path.Root("cpu_topology"), "Invalid cpu_topology",
+			fmt.Sprintf("Sockets, cores and threads make %d virtual CPUs, and the guest has %d: max_vcpus, or else vcpus.", threads, max(most, vcpus)))
+	}
+}
+
+// validateConsoles checks that the architecture has the consoles. https://libvirt.org/formatdomain.html#console
+func (m domainModel) validateConsoles(ctx context.Context, diags *diag.Diagnostics) {
+	if m.Consoles.IsUnknown() || framework.HasUnknownElement(m.Consoles) || m.Arch.IsUnknown() {
+		return
+	}
+	var consoles []string
+	diags.Append(m.Consoles.ElementsAs(ctx, &consoles, false)...)
+	for i, kind := range consoles {
+		onlyS390X := kind == "sclp" || kind == "sclplm"
+		switch at := path.Root("consoles").AtListIndex(i); {
+		case kind != "virtio" && onlyS390X != m.isS390X():
+			diags.AddAttributeError(at, "Invalid console", fmt.Sprintf("A guest of this architecture has no console of the type %q.", kind))
+		case kind != "virtio" && slices.Index(consoles, kind) < i:
+			diags.AddAttributeError(at, "Invalid console", fmt.Sprintf("A guest has only one console of the type %q.", kind))
+		case i == 0 && kind == "virtio" && !m.isS390X():
+			diags.AddAttributeError(at, "Invalid console", "The first console of a guest of this architecture is of the type serial.")
+		}
+	}
+}
+
+// validateExtras checks what needs another attribute, or excludes one.
+func (m domainModel) validateExtras(diags *diag.Diagnostics) {
+	if !m.Loadparm.IsNull() && !m.Arch.IsUnknown() && !m.isS390X() {
+		diags.AddAttributeError(path.Root("loadparm"), "Invalid loadparm", "Only s390x guests have a load parameter.")
+	}
+	if m.AddressesFrom.ValueString() == string(virt.FromAgent) && !m.GuestAgent.IsUnknown() && !m.GuestAgent.ValueBool() {
+		diags.AddAttributeError(path.Root("addresses_from"), "Invalid addresses_from", "The guest agent needs its channel: set guest_agent = true.")
+	}
+	if !m.Kernel.IsNull() && !m.PxelinuxConfig.IsNull() {
+		diags.AddAttributeError(path.Root("pxelinux_config"), "Invalid pxelinux_config", "The guest boots its kernel directly and reads no configuration: set one of kernel and pxelinux_config.")
+	}
+}
+
+// isS390X tells whether the guest is one, as it is where no architecture is given.
+func (m domainModel) isS390X() bool { return m.Arch.IsNull() || m.Arch.ValueString() == netboot.S390X }
+
+// validateBoot checks that there is a device to boot from.
+func (m domainModel) validateBoot(ctx context.Context, diags *diag.Diagnostics) {
+	if m.Boot.IsUnknown() || m.Interfaces.IsUnknown() || m.Disks.IsUnknown() {
+		return
+	}
+	if m.bootsFrom(ctx, virt.BootNetwork) && !hasBootable(m.Interfaces) {
+		diags.AddAttributeError(path.Root("boot"), "Nothing to boot from",
+			"The guest is to boot from the network and has no interface for it. Add interfaces, or set boot = [\"disk\"].")
+	}
+	if !m.Boot.IsNull() && len(m.Boot.Elements()) == 1 && m.bootsFrom(ctx, virt.BootDisk) && !hasBootable(m.Disks) {
+		diags.AddAttributeError(path.Root("boot"), "Nothing to boot from",
+			"The guest is to boot from disk and has none for it. Add disks, or set boot = [\"network\"].")
+	}
+}
+
+// hasBootable tells whether a device of a list may be booted from.
+func hasBootable(devices types.List) bool {
+	return slices.ContainsFunc(devices.Elements(), func(device attr.Value) bool {
+		object, isObject := device.(types.Object)
+		if !isObject || object.IsUnknown() {
+			return true
+		}
+		boot, isBool := object.Attributes()["boot"].(types.Bool)
+		return !isBool || boot.IsNull() || boot.IsUnknown() || boot.ValueBool()
+	})
+}
+
+func (m domainModel) validateDisks(ctx context.Context, diags *diag.Diagnostics) {
+	if m.Disks.IsUnknown() || framework.HasUnknownElement(m.Disks) {
+		return
+	}
+	var disks []diskModel
+	diags.Append(m.Disks.ElementsAs(ctx, &disks, false)...)
+	for i, disk := range disks {
+		at := path.Root("disks").AtListIndex(i)
+		same := func(o diskModel) bool { return o.Volume.Equal(disk.Volume) }
+		if disk.Volume.ValueString() != "" && slices.IndexFunc(disks, same) < i {
+			diags.AddAttributeError(at.AtName("volume"), "Invalid disk", fmt.Sprintf("Another disk of this guest is the volume %q.", disk.Volume.ValueString()))
+		}
+		// "io='native' needs either no disk cache or directsync cache mode" (libvirt)
+		if cache := disk.Cache.ValueString(); disk.IO.ValueString() == "native" && !disk.Cache.IsUnknown() && cache != "none" && cache != "directsync" {
+			diags.AddAttributeError(at.AtName("io"), "Invalid io", "native needs cache = \"none\" or cache = \"directsync\".")
+		}
+	}
+}
+
+func (m domainModel) validateInterfaces(ctx context.Context, diags *diag.Diagnostics) {
+	if m.Interfaces.IsUnknown() || framework.HasUnknownElement(m.Interfaces) {
+		return
+	}
+	var interfaces []interfaceModel
+	diags.Append(m.Interfaces.ElementsAs(ctx, &interfaces, false)...)
+	for i, nic := range interfaces {
+		same := func(o interfaceModel) bool { return sameMAC(o.MAC, nic.MAC) }
+		if nic.MAC.ValueString() != "" && slices.IndexFunc(interfaces, same) < i {
+			diags.AddAttributeError(path.Root("interfaces").AtListIndex(i).AtName("mac"), "Invalid interface", fmt.Sprintf("Another interface of this guest has the MAC address %q.", nic.MAC.ValueString()))
+		}
+		if !nic.Network.IsUnknown() && !nic.Bridge.IsUnknown() && nic.Network.IsNull() == nic.Bridge.IsNull() {
+			diags.AddAttributeError(path.Root("interfaces").AtListIndex(i), "Invalid interface", "An interface is on a libvirt network or on a bridge of the host: set one of network and bridge.")
+		}
+	}
+}

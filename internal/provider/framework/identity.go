@@ -1,0 +1,94 @@
+package framework
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+)
+
+// Identity names the attributes that identify a resource on its host. Its id, and the string that
+// imports it, is their values with a slash between, behind the host's name.
+type Identity []string
+
+func (i Identity) Schema() identityschema.Schema {
+	attributes := map[string]identityschema.Attribute{
+		"host": identityschema.StringAttribute{Description: "The resource's `host`.", OptionalForImport: true},
+	}
+	for _, name := range i {
+		attributes[name] = identityschema.StringAttribute{Description: fmt.Sprintf("The resource's `%s`.", name), RequiredForImport: true}
+	}
+	return identityschema.Schema{Attributes: attributes}
+}
+
+// Set writes the values into the resource's identity. Without one, before Terraform and OpenTofu
+// 1.12, there is nothing to write.
+func (i Identity) Set(ctx context.Context, to *tfsdk.ResourceIdentity, p Placement, values ...types.String) diag.Diagnostics {
+	var diags diag.Diagnostics
+	if to == nil {
+		return diags
+	}
+	diags.Append(to.SetAttribute(ctx, path.Root("host"), p.Host)...)
+	for n, name := range i {
+		diags.Append(to.SetAttribute(ctx, path.Root(name), p.Local(values[n]))...)
+	}
+	return diags
+}
+
+// Import puts what identifies the resource into a state that Read completes, and into its
+// identity, which the framework asks for even where Read then finds nothing.
+func (i Identity) Import(ctx context.Context, sites map[string]*Site, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	p, values, diags := i.imported(ctx, sites, req)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(i.Begin(ctx, &resp.State, p, values)...)
+	if resp.Identity != nil {
+		resp.Diagnostics.Append(i.Set(ctx, resp.Identity, p, Each(values, types.StringValue)...)...)
+	}
+}
+
+// Begin writes a state that has no more than what identifies the resource.
+func (i Identity) Begin(ctx context.Context, state *tfsdk.State, p Placement, values []string) diag.Diagnostics {
+	diags := state.SetAttribute(ctx, path.Root("host"), p.Host)
+	diags.Append(state.SetAttribute(ctx, path.Root("id"), p.Qualified(strings.Join(values, "/")))...)
+	for n, name := range i {
+		value := values[n]
+		if name == "tftp_root" { // an id, which says on which host it is
+			value = p.Qualified(value)
+		}
+		diags.Append(state.SetAttribute(ctx, path.Root(name), value)...)
+	}
+	return diags
+}
+
+// imported reads the host and the values from the string or the identity that the user gave.
+func (i Identity) imported(ctx context.Context, sites map[string]*Site, req resource.ImportStateRequest) (p Placement, values []string, diags diag.Diagnostics) {
+	if req.ID != "" {
+		rest := req.ID
+		if host, local, isQualified := strings.Cut(req.ID, separator); isQualified && sites[host] != nil {
+			p.Host, rest = types.StringValue(host), local
+		}
+		values = strings.SplitN(rest, "/", len(i))
+		if len(values) != len(i) || slices.Contains(values, "") {
+			diags.AddError("Invalid import id", fmt.Sprintf("%q is not of the form %s.", req.ID, strings.Join(i, "/")))
+		}
+		return p, values, diags
+	}
+	diags.Append(req.Identity.GetAttribute(ctx, path.Root("host"), &p.Host)...)
+	values = make([]string, len(i))
+	for n, name := range i {
+		var value types.String
+		diags.Append(req.Identity.GetAttribute(ctx, path.Root(name), &value)...)
+		values[n] = p.Local(value)
+	}
+	return p, values, diags
+}

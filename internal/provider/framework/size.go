@@ -1,0 +1,156 @@
+package framework
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/big"
+	"regexp"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/attr/xattr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+)
+
+// SizeDescription tells users how to write a size.
+const SizeDescription = "A number with a unit, such as `\"8GiB\"`, `\"512MiB\"` or `\"20GB\"`, or plain bytes; equal sizes are equal however written."
+
+// SizeType is a string that holds a size; "8GiB" and "8192MiB" are equal.
+type SizeType struct{ basetypes.StringType }
+
+func (t SizeType) Equal(o attr.Type) bool { _, same := o.(SizeType); return same }
+
+func (t SizeType) String() string { return "sizeType" }
+
+func (t SizeType) ValueType(context.Context) attr.Value { return Size{} }
+
+func (t SizeType) ValueFromString(_ context.Context, in basetypes.StringValue) (basetypes.StringValuable, diag.Diagnostics) {
+	return Size{in}, nil
+}
+
+func (t SizeType) ValueFromTerraform(ctx context.Context, in tftypes.Value) (attr.Value, error) {
+	value, err := t.StringType.ValueFromTerraform(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	text, ok := value.(basetypes.StringValue)
+	if !ok {
+		return nil, fmt.Errorf("a size is a string, not a %T", value)
+	}
+	return Size{text}, nil
+}
+
+// Size is a value of sizeType.
+type Size struct{ basetypes.StringValue }
+
+// NewSize is a number of bytes in the largest unit that holds it whole.
+func NewSize(bytes uint64) Size { return Size{basetypes.NewStringValue(formatSize(bytes))} }
+
+// NullSize is no size.
+func NullSize() Size { return Size{basetypes.NewStringNull()} }
+
+// UnknownSize is a size that is known only after apply.
+func UnknownSize() Size { return Size{basetypes.NewStringUnknown()} }
+
+func (v Size) Type(context.Context) attr.Type { return SizeType{} }
+
+func (v Size) Equal(o attr.Value) bool {
+	other, same := o.(Size)
+	return same && v.StringValue.Equal(other.StringValue)
+}
+
+// StringSemanticEquals tells whether two sizes are as many bytes.
+func (v Size) StringSemanticEquals(_ context.Context, o basetypes.StringValuable) (bool, diag.Diagnostics) {
+	other, same := o.(Size)
+	return same && v.Bytes() == other.Bytes(), nil
+}
+
+// ValidateAttribute refuses what is not a size.
+func (v Size) ValidateAttribute(_ context.Context, req xattr.ValidateAttributeRequest, resp *xattr.ValidateAttributeResponse) {
+	if v.IsNull() || v.IsUnknown() {
+		return
+	}
+	if _, err := parseSize(v.ValueString()); err != nil {
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid size", Sentence(err))
+	}
+}
+
+// Bytes is the size; 0 where it is null, unknown or was refused by validation.
+func (v Size) Bytes() uint64 {
+	bytes, err := parseSize(v.ValueString())
+	if err != nil {
+		return 0
+	}
+	return bytes
+}
+
+// Number is the size as the attribute in bytes that stands beside it.
+func (v Size) Number() types.Int64 {
+	switch {
+	case v.IsUnknown():
+		return types.Int64Unknown()
+	case v.IsNull():
+		return types.Int64Null()
+	default:
+		return types.Int64Value(int64(v.Bytes()))
+	}
+}
+
+// As is so many bytes, in the words of v where it says the same.
+func (v Size) As(bytes uint64) Size {
+	if v.IsNull() || v.IsUnknown() || v.Bytes() != bytes {
+		return NewSize(bytes)
+	}
+	return v
+}
+
+// unit is a unit of size with its bytes.
+type unit struct {
+	name  string
+	bytes uint64
+}
+
+// units are those that parseSize reads, those that formatSize writes first and largest first.
+var units = []unit{
+	{"PiB", 1 << 50}, {"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
+	{"PB", 1e15}, {"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"KB", 1e3}, {"B", 1}, {"", 1},
+}
+
+var sizePattern = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)$`)
+
+// parseSize reads a size in bytes.
+func parseSize(text string) (uint64, error) {
+	match := sizePattern.FindStringSubmatch(text)
+	if match == nil {
+		return 0, fmt.Errorf("%q is not a size; write a number with a unit, such as 8GiB or 512MiB, or plain bytes", text)
+	}
+	for _, u := range units {
+		if u.name != match[2] {
+			continue
+		}
+		number, _ := new(big.Rat).SetString(match[1])
+		number.Mul(number, new(big.Rat).SetUint64(u.bytes))
+		if !number.IsInt() {
+			return 0, fmt.Errorf("%q is not a whole number of bytes", text)
+		}
+		// libvirt keeps sizes as 64 bits, and Terraform's numbers here are signed.
+		if number.Cmp(new(big.Rat).SetInt64(math.MaxInt64)) > 0 {
+			return 0, fmt.Errorf("%q is more than a size can be (8 EiB)", text)
+		}
+		return number.Num().Uint64(), nil
+	}
+	return 0, fmt.Errorf("%q: the unit %q is not known; use B, kB, MB, GB, TB, PB (powers of 1000) or KiB, MiB, GiB, TiB, PiB (powers of 1024)", text, match[2])
+}
+
+// formatSize writes bytes in the largest binary unit that holds them whole.
+func formatSize(bytes uint64) string {
+	for _, u := range units {
+		if u.bytes%1024 == 0 && bytes >= u.bytes && bytes%u.bytes == 0 {
+			return fmt.Sprintf("%d%s", bytes/u.bytes, u.name)
+		}
+	}
+	return fmt.Sprint(bytes)
+}

@@ -1,0 +1,95 @@
+package framework
+
+import (
+	"context"
+	"os"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/boolvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+)
+
+var SignatureAttribute = schema.SingleNestedAttribute{
+	MarkdownDescription: "How to know that the list which a `checksum` names with `file:` is the distributor's: its OpenPGP signature. A list without a good one is refused.",
+	Optional:            true,
+	Attributes: map[string]schema.Attribute{
+		"key": schema.StringAttribute{
+			MarkdownDescription: "Public key, armored, or a path or URL to read it from.",
+			Required:            true,
+			Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+		},
+		"source": OptionalString("Path or URL of the detached signature, such as `SHA256SUMS.gpg`. Default: the list is signed in itself, as Fedora's are."),
+	},
+}
+
+var TlsAttribute = schema.SingleNestedAttribute{
+	MarkdownDescription: "How servers of `https` sources are trusted.",
+	Optional:            true,
+	Attributes: map[string]schema.Attribute{
+		"ca_file": OptionalString("File with certificates in PEM, on the machine that runs Terraform, which are trusted beside those of that machine."),
+		"insecure": schema.BoolAttribute{
+			MarkdownDescription: "Whether any certificate is accepted. Give `checksum` then: nothing else tells whose content it is.",
+			Optional:            true,
+			Validators:          []validator.Bool{boolvalidator.ConflictsWith(path.MatchRelative().AtParent().AtName("ca_file"))},
+		},
+	},
+}
+
+type signatureModel struct {
+	Key    types.String `tfsdk:"key"`
+	Source types.String `tfsdk:"source"`
+}
+
+type tlsModel struct {
+	CAFile   types.String `tfsdk:"ca_file"`
+	Insecure types.Bool   `tfsdk:"insecure"`
+}
+
+// Trust makes a client that trusts the servers which the model trusts.
+func Trust(ctx context.Context, object types.Object, diags *diag.Diagnostics) image.Client {
+	settings := As[tlsModel](ctx, object, diags)
+	if settings == nil {
+		return image.Client{}
+	}
+	client := image.Client{Insecure: settings.Insecure.ValueBool()}
+	if file := settings.CAFile.ValueString(); file != "" {
+		pem, err := os.ReadFile(file)
+		if err == nil {
+			client.CAs, err = image.ParseCAs(pem)
+		}
+		if err != nil {
+			at := path.Root("tls").AtName("ca_file")
+			diags.AddAttributeError(at, "Unable to read certificates", Sentence(Within(at, err)))
+		}
+	}
+	return client
+}
+
+// Signing reads the key by which lists of checksums are verified; nil where there is none.
+func Signing(ctx context.Context, client image.Client, object types.Object, diags *diag.Diagnostics) *image.Signing {
+	settings := As[signatureModel](ctx, object, diags)
+	if settings == nil {
+		return nil
+	}
+	keys, err := readKeys(ctx, client, settings.Key.ValueString())
+	if err != nil {
+		at := path.Root("checksum_signature").AtName("key")
+		diags.AddAttributeError(at, "Unable to read the key", Sentence(Within(at, err)))
+		return nil
+	}
+	return &image.Signing{Keys: keys, Signature: settings.Source.ValueString()}
+}
+
+func readKeys(ctx context.Context, client image.Client, key string) (image.KeyRing, error) {
+	if strings.Contains(key, "-----BEGIN PGP") {
+		return image.ParseKeyRing([]byte(key))
+	}
+	return client.KeyRing(ctx, key)
+}

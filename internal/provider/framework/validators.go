@@ -1,0 +1,96 @@
+package framework
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+)
+
+// Rule is a validator that accepts the strings that check does. Its error says what is wrong and
+// what a right value looks like.
+type Rule struct {
+	What  string // "path", for the summary `Invalid path`
+	Check func(value string) error
+}
+
+func (r Rule) Description(context.Context) string { return "a valid " + r.What }
+
+func (r Rule) MarkdownDescription(ctx context.Context) string { return r.Description(ctx) }
+
+func (r Rule) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	if err := r.Check(req.ConfigValue.ValueString()); err != nil {
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid "+r.What, Sentence(Within(req.Path, err)))
+	}
+}
+
+var (
+	AbsolutePath = Rule{What: "path", Check: checkAbsolutePath}
+	ObjectName   = Rule{What: "name", Check: CheckObjectName}
+	Checksum     = Rule{What: "checksum", Check: image.CheckReference}
+	HostName     = Rule{What: "name of a host", Check: checkHostName}
+	OctalMode    = Rule{What: "mode", Check: checkOctalMode}
+)
+
+// checkAbsolutePath accepts a path on a Linux host as libvirt keeps it: absolute and clean.
+func checkAbsolutePath(value string) error {
+	if !strings.HasPrefix(value, "/") || value == "/" || filepath.Clean(value) != value || HasInvisible(value) {
+		return fmt.Errorf("%q is not an absolute path of the libvirt host, written without a trailing slash, \".\" and \"..\", such as /srv/tftp", value)
+	}
+	return nil
+}
+
+// checkHostName accepts what can stand before a colon in an id.
+func checkHostName(value string) error {
+	if !hostNames.MatchString(value) {
+		return fmt.Errorf("%q is not a name of letters, digits, hyphens and underscores", value)
+	}
+	return nil
+}
+
+var hostNames = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// maxNameLength leaves some of the 255 bytes that a file's name may have for what is put behind.
+const maxNameLength = 200
+
+// CheckObjectName accepts a name of a libvirt object that is also a file's name: libvirt keeps each
+// definition in <name>.xml, and a volume is a file of its pool.
+func CheckObjectName(value string) error {
+	switch {
+	case value == "":
+		return errors.New("a name cannot be empty")
+	case len(value) > maxNameLength:
+		return fmt.Errorf("%q has %d bytes; a name has at most %d", value, len(value), maxNameLength)
+	case strings.Contains(value, "/") || HasInvisible(value):
+		return fmt.Errorf("%q has a slash or an invisible character, which a name cannot have", value)
+	case strings.HasPrefix(value, ".") || strings.TrimSpace(value) != value:
+		return fmt.Errorf("%q begins with a dot, or begins or ends with a blank, which a name cannot", value)
+	default:
+		return nil
+	}
+}
+
+// HasInvisible tells whether a text has what XML cannot hold, a line of a configuration cannot have, or a
+// terminal shows as something else: control characters, and those that turn the direction of a text.
+func HasInvisible(s string) bool {
+	return !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+func checkOctalMode(value string) error {
+	if mode, err := strconv.ParseUint(value, 8, 32); err != nil || mode > 0o7777 {
+		return fmt.Errorf("%q is not a mode in octal digits, such as \"0644\" or \"0755\"", value)
+	}
+	return nil
+}

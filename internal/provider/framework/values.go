@@ -1,0 +1,94 @@
+package framework
+
+import (
+	"context"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+)
+
+// HasUnknownElement tells whether an element of a list is known only after apply, as a whole.
+func HasUnknownElement(list types.List) bool {
+	return slices.ContainsFunc(list.Elements(), attr.Value.IsUnknown)
+}
+
+// Fill gives a planned attribute a value where the configuration has none.
+func Fill[T attr.Value](planned *T, config, value T) {
+	if config.IsNull() {
+		*planned = value
+	}
+}
+
+// TypesOf are the types of an object's attributes.
+func TypesOf(attributes map[string]schema.Attribute) map[string]attr.Type {
+	all := map[string]attr.Type{}
+	for name, attribute := range attributes {
+		all[name] = attribute.GetType()
+	}
+	return all
+}
+
+// As reads an object; nil where it is null.
+func As[T any](ctx context.Context, object types.Object, diags *diag.Diagnostics) *T {
+	if object.IsNull() {
+		return nil
+	}
+	var value T
+	diags.Append(object.As(ctx, &value, basetypes.ObjectAsOptions{})...)
+	return &value
+}
+
+// Member is a string of an object, empty where the object has none of that name.
+func Member(object attr.Value, name string) string {
+	of, _ := object.(types.Object)
+	text, _ := of.Attributes()[name].(interface{ ValueString() string })
+	if text == nil {
+		return ""
+	}
+	return text.ValueString()
+}
+
+func ObjectFrom(ctx context.Context, attributes map[string]attr.Type, value any, diags *diag.Diagnostics) types.Object {
+	object, problems := types.ObjectValueFrom(ctx, attributes, value)
+	diags.Append(problems...)
+	return object
+}
+
+// ListFrom is a list attribute that is null rather than empty.
+func ListFrom[T any](ctx context.Context, element attr.Type, values []T, diags *diag.Diagnostics) types.List {
+	if len(values) == 0 {
+		return types.ListNull(element)
+	}
+	list, problems := types.ListValueFrom(ctx, element, values)
+	diags.Append(problems...)
+	return list
+}
+
+// Optional is a string attribute that is null where libvirt has nothing.
+func Optional(value string) types.String {
+	if value == "" {
+		return types.StringNull()
+	}
+	return types.StringValue(value)
+}
+
+// OptionalNumber is a number attribute that is null where libvirt has nothing.
+func OptionalNumber(value uint) types.Int64 {
+	if value == 0 {
+		return types.Int64Null()
+	}
+	return types.Int64Value(int64(value))
+}
+
+// Each is what f makes of each value; of none it is nil, which is a null list.
+func Each[A, B any](values []A, f func(A) B) []B {
+	var made []B
+	for _, value := range values {
+		made = append(made, f(value))
+	}
+	return made
+}

@@ -1,0 +1,45 @@
+package functions
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/function"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+)
+
+type pxelinuxFileNameFunction struct{}
+
+func NewPxelinuxFileName() function.Function { return pxelinuxFileNameFunction{} }
+
+func (pxelinuxFileNameFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
+	resp.Name = "pxelinux_file_name"
+}
+
+func (pxelinuxFileNameFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
+	resp.Definition = function.Definition{
+		Summary: "The name of a guest's file below pxelinux.cfg/.",
+		MarkdownDescription: "The name of a guest's file below `pxelinux.cfg/`: by which the guest's firmware asks for its configuration. " +
+			"`netboot_pxelinux_config` names its file by itself; this is for files that something else serves.\n\n" +
+			"The firmware asks for a guest's UUID first, then for its MAC address, then for its IPv4 address and ever shorter beginnings of that, then for `default`. Capitals count in these names.",
+		Parameters: []function.Parameter{function.StringParameter{
+			Name: "who",
+			MarkdownDescription: "Whom the file is for: a MAC address, a UUID, an IPv4 address, an IPv4 prefix such as `192.168.150.0/24` whose length is a multiple of 4, " +
+				"or `default` for all guests that have no other.",
+		}},
+		Return: function.StringReturn{},
+	}
+}
+
+func (pxelinuxFileNameFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
+	var who string
+	if resp.Error = req.Arguments.Get(ctx, &who); resp.Error != nil {
+		return
+	}
+	name, err := pxelinux.FileName(who)
+	if err != nil {
+		resp.Error = function.NewArgumentFuncError(0, err.Error())
+		return
+	}
+	resp.Error = resp.Result.Set(ctx, name)
+}

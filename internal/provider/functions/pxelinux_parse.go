@@ -1,0 +1,104 @@
+package functions
+
+import (
+	"context"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+)
+
+type pxelinuxParseFunction struct{}
+
+func NewPxelinuxParse() function.Function { return pxelinuxParseFunction{} }
+
+// parsedConfig is what the function returns, and pxelinux_render takes.
+type parsedConfig struct {
+	Default  *string       `tfsdk:"default"`
+	Entries  []parsedEntry `tfsdk:"entries"`
+	Problems []string      `tfsdk:"problems"`
+}
+
+// parsedEntry has nil for what the text does not say, as netboot_pxelinux_config has null.
+type parsedEntry struct {
+	Label  string   `tfsdk:"label"`
+	Kernel *string  `tfsdk:"kernel"`
+	Initrd *string  `tfsdk:"initrd"`
+	Append []string `tfsdk:"append"`
+}
+
+func (pxelinuxParseFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
+	resp.Name = "pxelinux_parse"
+}
+
+func (pxelinuxParseFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
+	resp.Definition = function.Definition{
+		Summary: "What a guest's firmware reads in a pxelinux configuration.",
+		MarkdownDescription: "What a guest's firmware reads in a pxelinux configuration, and what it drops: to see why a file does not boot what it should, or to take over one that is there.\n\n" +
+			"The result is an object:\n\n" +
+			"- `default` (String) Label of the entry to boot, where the firmware heeds it; null where it boots the first.\n" +
+			"- `entries` (List of Object) Each with `label`, `kernel`, `initrd` and `append`, a list of words; null is what the text does not say. It fits `entries` of a `netboot_pxelinux_config`.\n" +
+			"- `problems` (List of String) What the firmware cuts, ignores or takes otherwise than it is written, in the order of the lines, with line and column and what to write instead. " +
+			"Those that begin with `warning:` concern some versions of the firmware only. A text without problems has an empty list.\n\n" +
+			"A text with problems is parsed all the same. `pxelinux_render` takes the result back.",
+		Parameters: []function.Parameter{function.StringParameter{
+			Name:                "text",
+			MarkdownDescription: "The configuration, such as `file(\"pxelinux.cfg/default\")`.",
+		}},
+		Return: function.ObjectReturn{AttributeTypes: map[string]attr.Type{
+			"default":  types.StringType,
+			"entries":  types.ListType{ElemType: framework.EntryType},
+			"problems": types.ListType{ElemType: types.StringType},
+		}},
+	}
+}
+
+func (pxelinuxParseFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
+	var text string
+	if resp.Error = req.Arguments.Get(ctx, &text); resp.Error != nil {
+		return
+	}
+	resp.Error = resp.Result.Set(ctx, parseConfig(text))
+}
+
+// parseConfig asks for the problems of no firmware in particular: a function knows no host.
+func parseConfig(text string) parsedConfig {
+	config, _ := pxelinux.Parse(text, pxelinux.UnknownFirmware)
+	parsed := parsedConfig{Default: orNil(config.Default), Entries: []parsedEntry{}, Problems: []string{}}
+	for _, e := range config.Entries {
+		parsed.Entries = append(parsed.Entries, parsedEntry{
+			Label:  e.Label,
+			Kernel: orNil(e.Kernel),
+			Initrd: orNil(e.Initrd),
+			Append: words(e.Append),
+		})
+	}
+	for _, p := range pxelinux.ValidateText(text, pxelinux.UnknownFirmware) {
+		problem := p.Error()
+		if p.Severity == pxelinux.Warning {
+			problem = "warning: " + problem
+		}
+		parsed.Problems = append(parsed.Problems, problem)
+	}
+	return parsed
+}
+
+// orNil is nil for a text that is not there.
+func orNil(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// words are the arguments of an append line, nil for none.
+func words(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Fields(text)
+}

@@ -1,0 +1,261 @@
+package functions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+)
+
+type pxelinuxRenderFunction struct{}
+
+func NewPxelinuxRender() function.Function { return pxelinuxRenderFunction{} }
+
+func (pxelinuxRenderFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
+	resp.Name = "pxelinux_render"
+}
+
+func (pxelinuxRenderFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
+	resp.Definition = function.Definition{
+		Summary: "The text of a pxelinux configuration.",
+		MarkdownDescription: "The text of a pxelinux configuration, as the firmware of an s390x guest reads it. " +
+			"`netboot_pxelinux_config` writes its file by itself; this is for files that something else serves.\n\n" +
+			"The configuration is an object, or the list of its `entries` alone:\n\n" +
+			"- `default` (String, optional) Label of the entry to boot. Default: the first entry.\n" +
+			"- `entries` (List of Object) What can be booted, each with:\n" +
+			"  - `label` (String) Name of the entry.\n" +
+			"  - `kernel` (String) Path of the kernel, relative to the TFTP root.\n" +
+			"  - `initrd` (String) Path of the initrd, relative to the TFTP root. The firmware cannot do without.\n" +
+			"  - `append` (List of String, optional) Arguments of the kernel, together at most 895 bytes.\n\n" +
+			"What is optional may be null or left out. What `pxelinux_parse` returns is such an object.\n\n" +
+			"What the firmware would cut, ignore, misread or stop at is an error that says the limit, the value and what to write instead. " +
+			"A limit that only some versions of the firmware have is no error: a file has up to 30 entries, of which firmware before QEMU 10.1 uses 15.",
+		Parameters: []function.Parameter{function.DynamicParameter{
+			Name:                "config",
+			MarkdownDescription: "The configuration: an object with `default` and `entries`, or a list of entries.",
+			// A mistake is then an error at plan, even where the image of the kernel is not there yet.
+			AllowUnknownValues: true,
+		}},
+		Return: function.StringReturn{},
+	}
+}
+
+func (pxelinuxRenderFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
+	var argument types.Dynamic
+	if resp.Error = req.Arguments.Get(ctx, &argument); resp.Error != nil {
+		return
+	}
+	text, err := renderConfig(argument)
+	if err != nil {
+		resp.Error = function.NewArgumentFuncError(0, err.Error())
+		return
+	}
+	resp.Error = resp.Result.Set(ctx, text)
+}
+
+// renderConfig is the text of a configuration, unknown while a part of it is.
+func renderConfig(argument attr.Value) (types.String, error) {
+	var r configReader
+	config := r.config(argument)
+	if len(r.mistakes) == 0 && !r.unknown {
+		r.validate(config)
+	}
+	if len(r.mistakes) > 0 {
+		return types.StringNull(), errors.Join(r.mistakes...)
+	}
+	if r.unknown {
+		return types.StringUnknown(), nil
+	}
+	text, err := pxelinux.Render(config, pxelinux.UnknownFirmware)
+	return types.StringValue(text), err
+}
+
+// configReader takes a configuration from whatever a user writes: the type of an object would demand
+// all attributes. It notes each mistake with its place, and whether a value is not known yet.
+type configReader struct {
+	mistakes []error
+	unknown  bool
+}
+
+func (r *configReader) config(v attr.Value) pxelinux.Config {
+	v = concrete(v)
+	if _, isList := elementsOf(v); isList {
+		return pxelinux.Config{Entries: r.entries(v)}
+	}
+	attributes, ok := r.object("", "an object with default and entries, or a list of entries", v, "default", "entries", "problems")
+	if !ok {
+		return pxelinux.Config{}
+	}
+	return pxelinux.Config{
+		Default: r.optionalText("default", attributes["default"]),
+		Entries: r.entries(attributes["entries"]),
+	}
+}
+
+func (r *configReader) entries(v attr.Value) []pxelinux.Entry {
+	var entries []pxelinux.Entry
+	for i, element := range r.list("entries", "a list of entries", v) {
+		at := fmt.Sprintf("entries[%d]", i)
+		attributes, ok := r.object(at, "an object with label, kernel, initrd and append", element, "label", "kernel", "initrd", "append")
+		if ok {
+			entries = append(entries, pxelinux.Entry{
+				Label:  r.text(at+".label", attributes["label"]),
+				Kernel: r.text(at+".kernel", attributes["kernel"]),
+				Initrd: r.optionalText(at+".initrd", attributes["initrd"]),
+				Append: r.arguments(at+".append", attributes["append"]),
+			})
+		}
+	}
+	return entries
+}
+
+// arguments joins the words of an append line.
+func (r *configReader) arguments(at string, v attr.Value) string {
+	if isAbsent(v) {
+		return ""
+	}
+	var words []string
+	for i, element := range r.list(at, "a list of strings", v) {
+		words = append(words, r.text(fmt.Sprintf("%s[%d]", at, i), element))
+	}
+	return strings.Join(words, " ")
+}
+
+func (r *configReader) optionalText(at string, v attr.Value) string {
+	if isAbsent(v) {
+		return ""
+	}
+	return r.text(at, v)
+}
+
+func (r *configReader) text(at string, v attr.Value) string {
+	v = concrete(v)
+	text, ok := v.(types.String)
+	if r.settled(at, "a string", v, ok) {
+		return text.ValueString()
+	}
+	return ""
+}
+
+func (r *configReader) list(at, what string, v attr.Value) []attr.Value {
+	v = concrete(v)
+	elements, ok := elementsOf(v)
+	if r.settled(at, what, v, ok) {
+		return elements
+	}
+	return nil
+}
+
+// object takes the attributes of an object, of which no other than these may be there.
+func (r *configReader) object(at, what string, v attr.Value, names ...string) (map[string]attr.Value, bool) {
+	v = concrete(v)
+	attributes, ok := attributesOf(v)
+	if !r.settled(at, what, v, ok) {
+		return nil, false
+	}
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		if !slices.Contains(names, name) {
+			r.mistake(strings.TrimPrefix(at+"."+name, "."),
+				"there is no such attribute; a configuration has default and entries, an entry has label, kernel, initrd and append")
+		}
+	}
+	return attributes, true
+}
+
+// settled tells whether a value is known and as it is required.
+func (r *configReader) settled(at, what string, v attr.Value, ok bool) bool {
+	switch {
+	case v != nil && v.IsUnknown():
+		r.unknown = true
+		return false
+	case isAbsent(v) || !ok:
+		r.mistake(at, fmt.Sprintf("%s is required, got %s", what, kindOf(v)))
+		return false
+	default:
+		return true
+	}
+}
+
+// validate notes what the firmware would not read as it is meant.
+func (r *configReader) validate(config pxelinux.Config) {
+	for _, p := range pxelinux.Validate(config, pxelinux.UnknownFirmware) {
+		if p.Severity == pxelinux.Error {
+			r.mistake(framework.PathOfProblem(p, path.Root("entries")).String(), p.Error())
+		}
+	}
+}
+
+func (r *configReader) mistake(at, text string) {
+	if at != "" {
+		text = at + ": " + text
+	}
+	r.mistakes = append(r.mistakes, errors.New(text))
+}
+
+// concrete is the value in one whose type is open.
+func concrete(v attr.Value) attr.Value {
+	if open, ok := v.(types.Dynamic); ok && open.UnderlyingValue() != nil {
+		return open.UnderlyingValue()
+	}
+	return v
+}
+
+// isAbsent tells whether a value is null, or not there at all.
+func isAbsent(v attr.Value) bool { return v == nil || concrete(v).IsNull() }
+
+// elementsOf takes what a user writes between brackets, which is a tuple or a list.
+func elementsOf(v attr.Value) ([]attr.Value, bool) {
+	switch v := v.(type) {
+	case types.List:
+		return v.Elements(), true
+	case types.Tuple:
+		return v.Elements(), true
+	default:
+		return nil, false
+	}
+}
+
+// attributesOf takes what a user writes between braces, which is an object or a map.
+func attributesOf(v attr.Value) (map[string]attr.Value, bool) {
+	switch v := v.(type) {
+	case types.Object:
+		return v.Attributes(), true
+	case types.Map:
+		return v.Elements(), true
+	default:
+		return nil, false
+	}
+}
+
+// kindOf names a value's type as the language does.
+func kindOf(v attr.Value) string {
+	if isAbsent(v) {
+		return "null"
+	}
+	switch v.(type) {
+	case types.String:
+		return "string"
+	case types.Number:
+		return "number"
+	case types.Bool:
+		return "bool"
+	case types.List, types.Tuple:
+		return "list"
+	case types.Set:
+		return "set"
+	case types.Map:
+		return "map"
+	default:
+		return "object"
+	}
+}

@@ -1,0 +1,124 @@
+package hosts
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+type hostDataSource struct{ framework.DataSource[Host] }
+
+func NewDataSource() datasource.DataSource { return &hostDataSource{} }
+
+type hostModel struct {
+	framework.Placement
+	URI               types.String     `tfsdk:"uri"`
+	Hostname          types.String     `tfsdk:"hostname"`
+	Arch              types.String     `tfsdk:"arch"`
+	LibvirtVersion    types.String     `tfsdk:"libvirt_version"`
+	HypervisorVersion types.String     `tfsdk:"hypervisor_version"`
+	SecurityModels    []string         `tfsdk:"security_models"`
+	Guests            []guestArchModel `tfsdk:"guests"`
+	Firmware          types.String     `tfsdk:"firmware"`
+	Missing           []string         `tfsdk:"missing"`
+}
+
+type guestArchModel struct {
+	Arch         string   `tfsdk:"arch"`
+	Emulator     string   `tfsdk:"emulator"`
+	Accelerators []string `tfsdk:"accelerators"`
+}
+
+func (d *hostDataSource) Metadata(_ context.Context, req datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_host"
+}
+
+func (d *hostDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "What the libvirt host is, what it can run, and what it lacks for the netboot of s390x guests.",
+		Attributes: map[string]schema.Attribute{
+			"host":               framework.ObservedHost,
+			"uri":                framework.ComputedStringOf("The host's libvirt URI, without a password."),
+			"hostname":           framework.ComputedStringOf("Its name."),
+			"arch":               framework.ComputedStringOf("Its own architecture, such as `x86_64`."),
+			"libvirt_version":    framework.ComputedStringOf("Version of its libvirtd."),
+			"hypervisor_version": framework.ComputedStringOf("Version of its QEMU."),
+			"security_models":    framework.FoundStrings("Security drivers that confine guests, such as `apparmor`, `selinux` and `dac`."),
+			"guests": framework.FoundObjects("Architectures that it runs guests of.", map[string]schema.Attribute{
+				"arch":         framework.ComputedStringOf("Architecture, as `arch` of a `netboot_domain` has it."),
+				"emulator":     framework.ComputedStringOf("Path of QEMU for it."),
+				"accelerators": framework.FoundStrings("`kvm` and `tcg`, which is emulation."),
+			}),
+			"firmware": framework.ComputedStringOf("Generation of the firmware that netboots s390x guests: `separate` (QEMU before 9.2), `merged` (from 9.2), `menu` (from 10.1). Null where libvirt does not show it."),
+			"missing":  framework.FoundStrings("What the host lacks for the netboot of s390x guests, each with the remedy. Empty when it is ready, so that a precondition can ask for that."),
+		},
+	}
+}
+
+func (d *hostDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	var at framework.Placement
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("host"), &at.Host)...)
+	d = &hostDataSource{d.On(at, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, framework.CallTimeout)
+	defer cancel()
+	info, err := d.Host.Info(ctx)
+	var offers virt.Capabilities
+	if err == nil {
+		offers, err = d.Host.Capabilities(ctx)
+	}
+	if err != nil {
+		framework.Fail(&resp.Diagnostics, path.Empty(), "read", framework.Subject{Kind: "host", Id: d.Host.URI()}, err)
+		return
+	}
+	firmware := netboot.FirmwareOf(ctx, d.Host)
+	resp.Diagnostics.Append(resp.State.Set(ctx, hostModel{
+		Placement:         at,
+		URI:               types.StringValue(d.Host.URI()),
+		Hostname:          types.StringValue(info.Hostname),
+		Arch:              types.StringValue(offers.Arch),
+		LibvirtVersion:    types.StringValue(info.Libvirt),
+		HypervisorVersion: types.StringValue(info.Hypervisor),
+		SecurityModels:    append([]string{}, offers.SecurityModels...),
+		Guests:            guestArchs(offers),
+		Firmware:          framework.Optional(generations[firmware]),
+		Missing:           missing(offers, firmware),
+	})...)
+}
+
+// generations are what users call the generations of the firmware.
+var generations = map[pxelinux.Firmware]string{
+	pxelinux.SeparateLoader: "separate",
+	pxelinux.Merged:         "merged",
+	pxelinux.Menu:           "menu",
+}
+
+func guestArchs(offers virt.Capabilities) []guestArchModel {
+	archs := []guestArchModel{}
+	for _, g := range offers.Guests {
+		archs = append(archs, guestArchModel{g.Arch, g.Emulator, append([]string{}, g.Accelerators...)})
+	}
+	return archs
+}
+
+// missing is what keeps s390x guests from booting on the host.
+func missing(offers virt.Capabilities, firmware pxelinux.Firmware) []string {
+	lacks := []string{}
+	if _, err := offers.Accelerator(netboot.S390X, "auto"); err != nil {
+		lacks = append(lacks, framework.Sentence(err))
+	}
+	if firmware == pxelinux.UnknownFirmware {
+		lacks = append(lacks, "libvirt does not show the boot firmware of s390x guests, s390-ccw.img, in QEMU's usual directories. Where it is not installed: Debian and Ubuntu have it in qemu-system-data, Fedora in qemu-system-s390x-core.")
+	}
+	return lacks
+}

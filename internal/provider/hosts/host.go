@@ -1,0 +1,16 @@
+package hosts
+
+import (
+	"context"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// Host is what the data source of a host asks of a host.
+type Host interface {
+	framework.Connection
+	Info(ctx context.Context) (virt.Info, error)
+	Capabilities(ctx context.Context) (virt.Capabilities, error)
+	Firmware(ctx context.Context) ([]byte, error)
+}

@@ -1,0 +1,220 @@
+package images
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
+)
+
+// bootFileModel is a kernel or an initrd: what only the other one has is null.
+type bootFileModel struct {
+	sourceModel
+	Cmdline types.String
+	Inject  types.Map
+}
+
+type kernelModel struct {
+	sourceModel
+	Cmdline types.String `tfsdk:"cmdline"`
+}
+
+type initrdModel struct {
+	sourceModel
+	Inject types.Map `tfsdk:"inject"`
+}
+
+type sourceModel struct {
+	Source    types.String `tfsdk:"source"`
+	ISOPath   types.String `tfsdk:"iso_path"`
+	Checksum  types.String `tfsdk:"checksum"`
+	FileName  types.String `tfsdk:"file_name"`
+	Path      types.String `tfsdk:"path"`
+	SHA256    types.String `tfsdk:"sha256"`
+	SizeBytes types.Int64  `tfsdk:"size_bytes"`
+}
+
+type injectModel struct {
+	Content types.String `tfsdk:"content"`
+	Source  types.String `tfsdk:"source"`
+	Mode    types.String `tfsdk:"mode"`
+}
+
+var (
+	injectType  = types.ObjectType{AttrTypes: framework.TypesOf(injectAttribute.NestedObject.Attributes)}
+	kernelTypes = framework.TypesOf(kernelAttribute.Attributes)
+	initrdTypes = framework.TypesOf(initrdAttribute.Attributes)
+)
+
+// newBootFile is a file of which nothing is known.
+func newBootFile() *bootFileModel {
+	return &bootFileModel{Inject: types.MapNull(injectType)}
+}
+
+// names are those of the files that the state knows.
+func (m imageModel) names(ctx context.Context, diags *diag.Diagnostics) []string {
+	var names []string
+	for _, kind := range bootfiles.Kinds {
+		if file := m.file(ctx, kind, diags); file != nil && !file.Path.IsNull() {
+			names = append(names, file.Path.ValueString())
+		}
+	}
+	return names
+}
+
+// checkNames refuses one name for both files.
+func (m imageModel) checkNames(ctx context.Context, diags *diag.Diagnostics) {
+	kernel, initrd := m.file(ctx, "kernel", diags), m.file(ctx, "initrd", diags)
+	if kernel == nil || initrd == nil || kernel.Path.IsUnknown() || !kernel.Path.Equal(initrd.Path) {
+		return
+	}
+	at := path.Root("initrd").AtName("file_name")
+	diags.AddAttributeError(at, "Invalid file_name",
+		framework.Sentence(framework.Within(at, fmt.Errorf("the kernel is published as %q too; choose another name for one of them", initrd.Path.ValueString()))))
+}
+
+// file is the kernel or the initrd; nil where it is null, unknown or gone.
+func (m imageModel) file(ctx context.Context, kind string, diags *diag.Diagnostics) *bootFileModel {
+	file := newBootFile()
+	if kind == "kernel" && !m.Kernel.IsUnknown() {
+		kernel := framework.As[kernelModel](ctx, m.Kernel, diags)
+		if kernel == nil {
+			return nil
+		}
+		file.sourceModel, file.Cmdline = kernel.sourceModel, kernel.Cmdline
+		return file
+	}
+	if kind == "initrd" && !m.Initrd.IsUnknown() {
+		initrd := framework.As[initrdModel](ctx, m.Initrd, diags)
+		if initrd == nil {
+			return nil
+		}
+		file.sourceModel, file.Inject = initrd.sourceModel, initrd.Inject
+		return file
+	}
+	return nil
+}
+
+func (m *imageModel) setFile(ctx context.Context, kind string, file *bootFileModel, diags *diag.Diagnostics) {
+	if kind == "initrd" {
+		m.Initrd = framework.ObjectFrom(ctx, initrdTypes, initrdModel{file.sourceModel, file.Inject}, diags)
+	} else {
+		m.Kernel = framework.ObjectFrom(ctx, kernelTypes, kernelModel{file.sourceModel, file.Cmdline}, diags)
+	}
+}
+
+// setPresent writes into the state what is on the host: nil is nothing, and so is what no guest can
+// read; then the next apply publishes it anew.
+func (m *imageModel) setPresent(ctx context.Context, kind string, now *tftproot.File, diags *diag.Diagnostics) {
+	if now != nil && now.Unreadable {
+		now = nil
+	}
+	file := m.file(ctx, kind, diags)
+	if file == nil {
+		file = newBootFile()
+	}
+	file.setPresent(now)
+	m.setFile(ctx, kind, file, diags)
+}
+
+// forgetUnknown empties what a create that failed did not get to know.
+func (m *imageModel) forgetUnknown(ctx context.Context, diags *diag.Diagnostics) {
+	if m.Kernel.IsUnknown() {
+		m.Kernel, m.Initrd = types.ObjectNull(kernelTypes), types.ObjectNull(initrdTypes)
+	}
+	if m.Cmdline.IsUnknown() {
+		m.Cmdline = types.StringNull()
+	}
+	for _, kind := range bootfiles.Kinds {
+		if file := m.file(ctx, kind, diags); file != nil && file.Path.IsUnknown() {
+			file.setPresent(nil)
+			m.setFile(ctx, kind, file, diags)
+		}
+	}
+}
+
+// description is the file as it is published.
+func (f bootFileModel) description(ctx context.Context, imageName types.String, kind string, diags *diag.Diagnostics) bootfiles.File {
+	file := bootfiles.File{
+		Image:    imageName.ValueString(),
+		Kind:     kind,
+		Source:   f.Source.ValueString(),
+		ISOPath:  f.ISOPath.ValueString(),
+		Checksum: f.Checksum.ValueString(),
+		FileName: f.FileName.ValueString(),
+		Cmdline:  f.Cmdline.ValueStringPointer(),
+	}
+	if f.Inject.IsNull() {
+		return file
+	}
+	var files map[string]injectModel
+	diags.Append(f.Inject.ElementsAs(ctx, &files, false)...)
+	file.Inject = map[string]bootfiles.Injected{}
+	for name, m := range files {
+		file.Inject[name] = bootfiles.Injected{Content: m.Content.ValueString(), Source: m.Source.ValueString(), Mode: m.Mode.ValueString()}
+	}
+	return file
+}
+
+// known is the file with what the state has of it; nil where the state has none.
+func (f *bootFileModel) known(ctx context.Context, imageName types.String, kind string, diags *diag.Diagnostics) *bootfiles.Known {
+	if f == nil {
+		return nil
+	}
+	return &bootfiles.Known{File: f.description(ctx, imageName, kind, diags), SHA256: f.SHA256.ValueString()}
+}
+
+// plan fills in what will be on the host after the apply. before is what the state has of this
+// image, published what was last published.
+func (f *bootFileModel) plan(ctx context.Context, from bootfiles.Sources, imageName types.String, kind string, before *bootFileModel, published *bootfiles.Published, diags *diag.Diagnostics) error {
+	f.Path, f.SHA256, f.SizeBytes = types.StringUnknown(), types.StringUnknown(), types.Int64Unknown()
+	if f.hasUnknown(ctx) || imageName.IsUnknown() {
+		return nil
+	}
+	file, known := f.description(ctx, imageName, kind, diags), before.known(ctx, imageName, kind, diags)
+	if from.Confirms(ctx, file, known) { // what the import wrote for the source stays, and the plan is empty
+		*f = *before
+		return nil
+	}
+	planned, err := from.Plan(ctx, file, known, published)
+	if err != nil || planned.SHA256 == "" {
+		return err
+	}
+	f.Path, f.SHA256 = types.StringValue(planned.Name), types.StringValue(planned.SHA256)
+	if planned.Size > 0 {
+		f.SizeBytes = types.Int64Value(planned.Size)
+	}
+	return nil
+}
+
+// hasUnknown tells whether a part of the description is known only after apply.
+func (f bootFileModel) hasUnknown(ctx context.Context) bool {
+	inject, err := f.Inject.ToTerraformValue(ctx)
+	return err != nil || !inject.IsFullyKnown() ||
+		f.Source.IsUnknown() || f.ISOPath.IsUnknown() || f.Checksum.IsUnknown() || f.FileName.IsUnknown() || f.Cmdline.IsUnknown()
+}
+
+// unchanged tells whether what is planned is what the host has.
+func (f bootFileModel) unchanged(prior *bootFileModel) bool {
+	return prior != nil && !f.SHA256.IsUnknown() && f.SHA256.Equal(prior.SHA256) && f.Path.Equal(prior.Path)
+}
+
+// setPresent writes what is on the host; nil is nothing, which the next plan mends.
+func (f *bootFileModel) setPresent(now *tftproot.File) {
+	if now == nil {
+		f.Path, f.SHA256, f.SizeBytes = types.StringNull(), types.StringNull(), types.Int64Null()
+		return
+	}
+	if f.Source.IsNull() {
+		f.Source = types.StringValue(bootfiles.ImportedSource + now.SHA256)
+	}
+	f.Path = types.StringValue(now.Name)
+	f.SHA256 = types.StringValue(now.SHA256)
+	f.SizeBytes = types.Int64Value(now.Size)
+}

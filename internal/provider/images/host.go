@@ -1,0 +1,18 @@
+package images
+
+import (
+	"context"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// Host is what images ask of a host.
+type Host interface {
+	framework.Connection
+	virt.DirectoryHost
+	Pool(ctx context.Context, name string) (virt.Pool, error)
+	PoolNames(ctx context.Context) ([]string, error)
+	VolumeNames(ctx context.Context, pool string) ([]string, error)
+	WhileConnected(ctx context.Context) (context.Context, context.CancelFunc, error)
+}

@@ -1,0 +1,320 @@
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework-validators/resourcevalidator"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
+)
+
+type insModel struct {
+	Source   types.String `tfsdk:"source"`
+	ISOPath  types.String `tfsdk:"iso_path"`
+	Checksum types.String `tfsdk:"checksum"`
+}
+
+type imageResource struct{ framework.Resource[Host] }
+
+func NewResource() resource.Resource { return &imageResource{} }
+
+type imageModel struct {
+	framework.Placement
+	ID                types.String   `tfsdk:"id"`
+	TFTPRoot          types.String   `tfsdk:"tftp_root"`
+	Name              types.String   `tfsdk:"name"`
+	Arch              types.String   `tfsdk:"arch"`
+	Kernel            types.Object   `tfsdk:"kernel"`
+	Initrd            types.Object   `tfsdk:"initrd"`
+	INS               types.Object   `tfsdk:"ins"`
+	Cmdline           types.String   `tfsdk:"cmdline"`
+	ChecksumSignature types.Object   `tfsdk:"checksum_signature"`
+	TLS               types.Object   `tfsdk:"tls"`
+	Timeouts          timeouts.Value `tfsdk:"timeouts"`
+}
+
+var imageIdentity = framework.Identity{"tftp_root", "name"}
+
+func (m imageModel) subject() framework.Subject { return framework.Subject{Kind: "image", Id: m.id()} }
+
+func (m imageModel) id() string { return m.Qualified(m.root() + "/" + m.Name.ValueString()) }
+
+// root is the name of the TFTP root on its host.
+func (m imageModel) root() string { return m.Local(m.TFTPRoot) }
+
+func (r *imageResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_image"
+}
+
+func (r *imageResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = imageIdentity.Schema()
+}
+
+func (r *imageResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "A kernel and an initrd, published under a TFTP root.\n\n" +
+			"The files are streamed from their sources to the libvirt host, and their names carry their content (`<name>-kernel-<12 digits of its SHA-256>`), " +
+			"so that a new version never overwrites what a guest is just loading. Content that is there already is not sent again. " +
+			"A file that is removed, truncated or altered on the host is found by the next plan.\n\n" +
+			"The host does not know where its files came from. After an import, each plan reads the sources, and changes nothing as long as they have the content that was imported.\n\n" +
+			"Anyone on a network that serves the TFTP root can read them.",
+		Attributes: map[string]schema.Attribute{
+			"id":                 framework.IDAttribute("`<tftp_root>/<name>`."),
+			"host":               framework.HostAttribute,
+			"tftp_root":          framework.RootReference(),
+			"name":               framework.ReplacingString("What the files' names begin with.", framework.ObjectName),
+			"arch":               imageArchAttribute,
+			"kernel":             kernelAttribute,
+			"initrd":             initrdAttribute,
+			"ins":                insAttribute,
+			"checksum_signature": framework.SignatureAttribute,
+			"tls":                framework.TlsAttribute,
+			"cmdline":            framework.ComputedString("Command line of the parameter file that `ins` names."),
+			"timeouts":           framework.TimeoutsAttribute(ctx),
+		},
+	}
+}
+
+func (r *imageResource) ConfigValidators(context.Context) []resource.ConfigValidator {
+	return []resource.ConfigValidator{
+		resourcevalidator.ExactlyOneOf(path.MatchRoot("kernel"), path.MatchRoot("ins")),
+		resourcevalidator.Conflicting(path.MatchRoot("initrd"), path.MatchRoot("ins")),
+	}
+}
+
+func (r *imageResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var config imageModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if kernel := config.file(ctx, "kernel", &resp.Diagnostics); kernel != nil && !kernel.Cmdline.IsNull() && !config.isS390X() {
+		at := path.Root("kernel").AtName("cmdline")
+		resp.Diagnostics.AddAttributeError(at, "Invalid command line",
+			framework.Sentence(framework.Within(at, errors.New("only a kernel of s390x carries one; give it to the guest that boots this one, as kernel.cmdline of the netboot_domain"))))
+	}
+	for _, kind := range bootfiles.Kinds {
+		file := config.file(ctx, kind, &resp.Diagnostics)
+		if file == nil || file.ISOPath.IsNull() {
+			continue
+		}
+		if _, isList := image.ListOf(file.Checksum.ValueString()); isList {
+			at := path.Root(kind).AtName("checksum")
+			resp.Diagnostics.AddAttributeError(at, "Invalid checksum",
+				framework.Sentence(framework.Within(at, errors.New("a list has the checksum of the ISO image, of which only a part is fetched; give the checksum of the file in it, sha256:…, or leave it out"))))
+		}
+	}
+}
+
+// isS390X tells whether firmware loads the image, or may: of other architectures it is for QEMU alone.
+func (m imageModel) isS390X() bool {
+	return m.Arch.IsNull() || m.Arch.IsUnknown() || m.Arch.ValueString() == netboot.S390X
+}
+
+func (r *imageResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	imageIdentity.Import(ctx, r.Sites, req, resp)
+}
+
+// ModifyPlan works out what is published where, as far as that is known before the content is.
+func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	var config, plan imageModel
+	var prior *imageModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
+	r = &imageResource{r.On(plan.Placement, &resp.Diagnostics)}
+	r.CheckReference(plan.Placement, plan.TFTPRoot, path.Root("tftp_root"), &resp.Diagnostics)
+	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
+		return
+	}
+	plan.ID = types.StringUnknown()
+	if !plan.TFTPRoot.IsUnknown() && !plan.Name.IsUnknown() {
+		plan.ID = types.StringValue(plan.id())
+	}
+	plan.complete(config, prior)
+	from := plan.sources(ctx, &resp.Diagnostics)
+	for _, kind := range bootfiles.Kinds {
+		wanted := plan.file(ctx, kind, &resp.Diagnostics)
+		if wanted == nil || resp.Diagnostics.HasError() {
+			continue
+		}
+		var before *bootFileModel
+		if prior != nil && prior.ID.Equal(plan.ID) {
+			before = prior.file(ctx, kind, &resp.Diagnostics)
+		}
+		published := framework.LoadPrivate[bootfiles.Published](ctx, req.Private, kind, &resp.Diagnostics)
+		if err := wanted.plan(ctx, from, plan.Name, kind, before, published, &resp.Diagnostics); err != nil {
+			at := faultyAttribute(kind, err)
+			resp.Diagnostics.AddAttributeError(at, "Unable to read "+kind, framework.Sentence(framework.Within(at, err)))
+		}
+		plan.setFile(ctx, kind, wanted, &resp.Diagnostics)
+		r.note(plan, kind, *wanted)
+	}
+	if prior != nil {
+		plan.planRemoval(ctx, loadLeft(ctx, req.Private, &resp.Diagnostics), &resp.Diagnostics)
+	}
+	r.noteImage(ctx, plan, &resp.Diagnostics)
+	plan.checkNames(ctx, &resp.Diagnostics)
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+	}
+}
+
+// complete fills in what the configuration leaves out: nothing, or what the manifest named, which is
+// read again only where it may name something else.
+func (m *imageModel) complete(config imageModel, prior *imageModel) {
+	if m.INS.IsNull() {
+		m.Cmdline = types.StringNull()
+		framework.Fill(&m.Initrd, config.Initrd, types.ObjectNull(initrdTypes))
+		return
+	}
+	if prior != nil && m.INS.Equal(prior.INS) {
+		m.Kernel, m.Initrd, m.Cmdline = prior.Kernel, prior.Initrd, prior.Cmdline
+		return
+	}
+	m.Kernel, m.Initrd, m.Cmdline = types.ObjectUnknown(kernelTypes), types.ObjectUnknown(initrdTypes), types.StringUnknown()
+}
+
+func (r *imageResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan imageModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	r = &imageResource{r.On(plan.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Create, framework.TransferTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	published := r.publish(ctx, &plan, nil, nil, "create", &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		if len(published) == 0 {
+			return
+		}
+		plan.forgetUnknown(ctx, &resp.Diagnostics) // what is left there is in the state
+	}
+	plan.ID = types.StringValue(plan.id())
+	savePublished(ctx, resp.Private, published, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(imageIdentity.Set(ctx, resp.Identity, plan.Placement, plan.TFTPRoot, plan.Name)...)
+}
+
+func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state imageModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	published := loadPublished(ctx, req.Private, &resp.Diagnostics)
+	r = &imageResource{r.On(state.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := framework.Bounded(ctx, state.Timeouts.Read, framework.TransferTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	dir := r.directory(state)
+	if len(published) == 0 {
+		var err error
+		if published, err = bootfiles.Find(ctx, r.Host, state.root(), state.Name.ValueString()); err == nil {
+			err = r.findCommandLine(ctx, &state, published[bootfiles.Kernel], &resp.Diagnostics)
+		}
+		if err != nil {
+			framework.Fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
+			return
+		}
+	}
+	present := 0
+	for kind, known := range published {
+		now, err := tftproot.Verify(ctx, dir, known.File)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			state.setPresent(ctx, kind, nil, &resp.Diagnostics)
+		case err != nil && known.SHA256 != "" && framework.PoolStopped(ctx, r.Host, state.root(), state.subject(), &resp.Diagnostics):
+			return
+		case err != nil:
+			framework.Fail(&resp.Diagnostics, path.Root(kind), "read", state.subject(), err)
+			return
+		default:
+			present++
+			state.setPresent(ctx, kind, &now, &resp.Diagnostics)
+			if now.SHA256 == known.SHA256 || known.SHA256 == "" {
+				known.File = now // so that a file that was only touched, or is imported, is not read again
+			}
+		}
+	}
+	if present == 0 {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	savePublished(ctx, resp.Private, published, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	resp.Diagnostics.Append(imageIdentity.Set(ctx, resp.Identity, state.Placement, state.TFTPRoot, state.Name)...)
+}
+
+// Update publishes what is new first and removes what is old last, so that at no moment there is
+// nothing to boot.
+func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan, state imageModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	before := loadPublished(ctx, req.Private, &resp.Diagnostics)
+	left := loadLeft(ctx, req.Private, &resp.Diagnostics)
+	r = &imageResource{r.On(plan.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Update, framework.TransferTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	now := r.publish(ctx, &plan, &state, before, "update", &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		left = append(left, before.Lacks(now.Names())...)
+		framework.SavePrivate(ctx, resp.Private, leftKey, &left, &resp.Diagnostics)
+		return
+	}
+	savePublished(ctx, resp.Private, now, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(imageIdentity.Set(ctx, resp.Identity, plan.Placement, plan.TFTPRoot, plan.Name)...)
+	left = now.Lacks(append(left, before.Names()...))
+	if err := bootfiles.Remove(ctx, r.directory(plan), left); err != nil {
+		framework.Fail(&resp.Diagnostics, path.Empty(), "remove the old files of", plan.subject(), fmt.Errorf("%w; the next apply removes them", err))
+	} else {
+		left = nil
+	}
+	framework.SavePrivate(ctx, resp.Private, leftKey, &left, &resp.Diagnostics)
+}
+
+func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state imageModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	published := loadPublished(ctx, req.Private, &resp.Diagnostics)
+	r = &imageResource{r.On(state.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := framework.Bounded(ctx, state.Timeouts.Delete, framework.CallTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	names := published.Names()
+	if len(published) == 0 { // Terraform hands over no private state after terraform taint
+		names = state.names(ctx, &resp.Diagnostics)
+	}
+	names = append(names, loadLeft(ctx, req.Private, &resp.Diagnostics)...)
+	names = slices.DeleteFunc(names, func(name string) bool { return r.Claims.Has(state.root(), name) })
+	if err := bootfiles.Remove(ctx, r.directory(state), names); err != nil {
+		framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
+	}
+}

@@ -1,0 +1,21 @@
+package images
+
+import (
+	"fmt"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+)
+
+var (
+	commandLine  = framework.Rule{What: "command line", Check: image.CheckCommandLine}
+	checksumList = framework.Rule{What: "checksum", Check: checkChecksumList}
+)
+
+// checkChecksumList accepts the name of a list, which can speak of several files.
+func checkChecksumList(value string) error {
+	if _, isList := image.ListOf(value); !isList {
+		return fmt.Errorf("%q does not begin with file:; a manifest has several files, of which a list such as SHA256SUMS has the checksums", value)
+	}
+	return image.CheckReference(value)
+}

@@ -1,0 +1,156 @@
+package networks
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+type networkDataSource struct{ framework.DataSource[Host] }
+
+func NewDataSource() datasource.DataSource { return &networkDataSource{} }
+
+type foundNetwork struct {
+	framework.Placement
+	Name      string       `tfsdk:"name"`
+	UUID      string       `tfsdk:"uuid"`
+	Mode      string       `tfsdk:"mode"`
+	Bridge    types.String `tfsdk:"bridge"`
+	Domain    types.String `tfsdk:"domain"`
+	MTU       types.Int64  `tfsdk:"mtu"`
+	Autostart bool         `tfsdk:"autostart"`
+	Running   bool         `tfsdk:"running"`
+	TFTPRoot  types.String `tfsdk:"tftp_root"`
+	IPv4      *foundIP     `tfsdk:"ipv4"`
+	IPv6      *foundIP     `tfsdk:"ipv6"`
+	Guests    []string     `tfsdk:"guests"`
+}
+
+type foundIP struct {
+	Address string      `tfsdk:"address"`
+	Ranges  []ipRange   `tfsdk:"ranges"`
+	Known   []knownHost `tfsdk:"reservations"`
+}
+
+type ipRange struct {
+	Start string `tfsdk:"start"`
+	End   string `tfsdk:"end"`
+}
+
+type knownHost struct {
+	MAC      types.String `tfsdk:"mac"`
+	IP       types.String `tfsdk:"ip"`
+	Hostname types.String `tfsdk:"hostname"`
+}
+
+func (d *networkDataSource) Metadata(_ context.Context, req datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_network"
+}
+
+func (d *networkDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "A network of the libvirt host, whoever made it, such as `default`.",
+		Attributes: map[string]schema.Attribute{
+			"host":      framework.ObservedHost,
+			"name":      framework.RequiredString("Name of the network.", framework.ObjectName),
+			"uuid":      framework.ComputedStringOf("UUID of the network."),
+			"mode":      framework.ComputedStringOf("How guests reach other networks: `nat`, `route`, `open`, `isolated` or `bridge`."),
+			"bridge":    framework.ComputedStringOf("Name of its bridge on the host."),
+			"domain":    framework.ComputedStringOf("DNS domain of its guests."),
+			"mtu":       framework.FoundNumber("MTU of the bridge, in bytes; null leaves it to the kernel."),
+			"autostart": framework.FoundBool("Whether the network starts with the host."),
+			"running":   framework.FoundBool("Whether it runs."),
+			"tftp_root": framework.ComputedStringOf("Directory on the host that it serves by TFTP."),
+			"ipv4":      foundAddressing("Its IPv4: the host's address, and what DHCP hands out."),
+			"ipv6":      foundAddressing("Its IPv6, likewise."),
+			"guests":    framework.FoundStrings("Names of the running guests that are on it."),
+		},
+	}
+}
+
+func foundAddressing(what string) schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{
+		MarkdownDescription: what,
+		Computed:            true,
+		Attributes: map[string]schema.Attribute{
+			"address": framework.ComputedStringOf("The host's address on it with the length of the prefix, such as `192.168.122.1/24`."),
+			"ranges": framework.FoundObjects("Addresses that DHCP hands out.", map[string]schema.Attribute{
+				"start": framework.ComputedStringOf("The first."),
+				"end":   framework.ComputedStringOf("The last."),
+			}),
+			"reservations": framework.FoundObjects("Addresses that are kept for certain guests.", map[string]schema.Attribute{
+				"mac":      framework.ComputedStringOf("MAC address of the guest."),
+				"ip":       framework.ComputedStringOf("The address."),
+				"hostname": framework.ComputedStringOf("The name that the guest is given."),
+			}),
+		},
+	}
+}
+
+func (d *networkDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	var name string
+	var at framework.Placement
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("name"), &name)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("host"), &at.Host)...)
+	d = &networkDataSource{d.On(at, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, framework.CallTimeout)
+	defer cancel()
+	network, err := d.Host.Network(ctx, name)
+	var guests []string
+	if err == nil {
+		guests, err = d.Host.NetworkGuests(ctx, name)
+	}
+	if err != nil {
+		framework.Fail(&resp.Diagnostics, path.Root("name"), "read", framework.Subject{Kind: "network", Id: name}, err)
+		return
+	}
+	found := newFoundNetwork(network)
+	found.Placement = at
+	found.Guests = append([]string{}, guests...)
+	resp.Diagnostics.Append(resp.State.Set(ctx, found)...)
+}
+
+func newFoundNetwork(n virt.Network) foundNetwork {
+	found := foundNetwork{
+		Name:      n.Name,
+		UUID:      n.UUID,
+		Mode:      n.Mode,
+		Bridge:    framework.Optional(n.Bridge),
+		Domain:    framework.Optional(n.Domain),
+		Autostart: n.Autostart,
+		Running:   n.Active,
+		TFTPRoot:  framework.Optional(n.TFTPRoot),
+		IPv4:      newFoundIP(n.IPv4),
+		IPv6:      newFoundIP(n.IPv6),
+	}
+	if n.MTU > 0 {
+		found.MTU = types.Int64Value(int64(n.MTU))
+	}
+	return found
+}
+
+func newFoundIP(ip *virt.IP) *foundIP {
+	if ip == nil {
+		return nil
+	}
+	found := &foundIP{Address: ip.Address.String(), Ranges: []ipRange{}, Known: []knownHost{}}
+	if ip.DHCP == nil {
+		return found
+	}
+	for _, r := range ip.DHCP.Ranges {
+		found.Ranges = append(found.Ranges, ipRange{r.Start, r.End})
+	}
+	for _, r := range ip.DHCP.Reservations {
+		found.Known = append(found.Known, knownHost{framework.Optional(r.MAC), framework.Optional(r.IP), framework.Optional(r.Hostname)})
+	}
+	return found
+}

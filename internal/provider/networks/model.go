@@ -1,0 +1,277 @@
+package networks
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-nettypes/hwtypes"
+	"github.com/hashicorp/terraform-plugin-framework-nettypes/iptypes"
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+type networkModel struct {
+	framework.Placement
+	ID             types.String   `tfsdk:"id"`
+	Name           types.String   `tfsdk:"name"`
+	Mode           types.String   `tfsdk:"mode"`
+	Bridge         types.String   `tfsdk:"bridge"`
+	OpenVSwitch    types.Bool     `tfsdk:"openvswitch"`
+	VLANs          types.List     `tfsdk:"vlans"`
+	STP            types.Bool     `tfsdk:"stp"`
+	Delay          types.Int64    `tfsdk:"delay"`
+	MTU            types.Int64    `tfsdk:"mtu"`
+	Domain         types.String   `tfsdk:"domain"`
+	Autostart      types.Bool     `tfsdk:"autostart"`
+	Running        types.Bool     `tfsdk:"running"`
+	ForceDestroy   types.Bool     `tfsdk:"force_destroy"`
+	TFTPRoot       types.String   `tfsdk:"tftp_root"`
+	IPv4           types.Object   `tfsdk:"ipv4"`
+	IPv6           types.Object   `tfsdk:"ipv6"`
+	DNS            types.Object   `tfsdk:"dns"`
+	DnsmasqOptions types.List     `tfsdk:"dnsmasq_options"`
+	UUID           types.String   `tfsdk:"uuid"`
+	Timeouts       timeouts.Value `tfsdk:"timeouts"`
+}
+
+type ipv4Model struct {
+	Address string       `tfsdk:"address"`
+	DHCP    *dhcpv4Model `tfsdk:"dhcp"`
+}
+
+type dhcpv4Model struct {
+	Ranges       []rangeModel `tfsdk:"ranges"`
+	Reservations types.List   `tfsdk:"reservations"`
+	Bootfile     types.String `tfsdk:"bootfile"`
+	NextServer   types.String `tfsdk:"next_server"`
+	Boot         []bootModel  `tfsdk:"boot"`
+	LeaseTime    types.String `tfsdk:"lease_time"`
+}
+
+type ipv6Model struct {
+	Address string       `tfsdk:"address"`
+	DHCP    *dhcpv6Model `tfsdk:"dhcp"`
+}
+
+type dhcpv6Model struct {
+	Ranges       []rangeModel `tfsdk:"ranges"`
+	Reservations types.List   `tfsdk:"reservations"`
+	LeaseTime    types.String `tfsdk:"lease_time"`
+}
+
+type rangeModel struct {
+	Start string `tfsdk:"start"`
+	End   string `tfsdk:"end"`
+}
+
+type bootModel struct {
+	Arch       types.String        `tfsdk:"arch"`
+	MAC        hwtypes.MACAddress  `tfsdk:"mac"`
+	Bootfile   types.String        `tfsdk:"bootfile"`
+	NextServer iptypes.IPv4Address `tfsdk:"next_server"`
+	ConfigFile types.String        `tfsdk:"config_file"`
+	PathPrefix types.String        `tfsdk:"path_prefix"`
+}
+
+type dnsModel struct {
+	Enabled    types.Bool       `tfsdk:"enabled"`
+	Hosts      []dnsHostModel   `tfsdk:"hosts"`
+	Forwarders []forwarderModel `tfsdk:"forwarders"`
+}
+
+type dnsHostModel struct {
+	IP        string   `tfsdk:"ip"`
+	Hostnames []string `tfsdk:"hostnames"`
+}
+
+type forwarderModel struct {
+	Address iptypes.IPAddress `tfsdk:"address"`
+	Domain  types.String      `tfsdk:"domain"`
+}
+
+var (
+	ipv4Types  = framework.TypesOf(ipv4Attribute.Attributes)
+	ipv6Types  = framework.TypesOf(ipv6Attribute.Attributes)
+	dnsTypes   = framework.TypesOf(dnsAttribute.Attributes)
+	byMACType  = types.ObjectType{AttrTypes: framework.TypesOf(byMAC)}
+	byDUIDType = types.ObjectType{AttrTypes: framework.TypesOf(byDUID)}
+)
+
+func (m networkModel) subject() framework.Subject {
+	return framework.Subject{Kind: "network", Id: m.Qualified(m.Name.ValueString())}
+}
+
+// isKnown tells whether all of the model is known that network needs.
+func (m networkModel) isKnown(ctx context.Context) bool {
+	parts := []attr.Value{m.Name, m.Mode, m.OpenVSwitch, m.VLANs, m.STP, m.Delay, m.MTU, m.Domain, m.TFTPRoot, m.IPv4, m.IPv6, m.DNS, m.DnsmasqOptions}
+	return !slices.ContainsFunc(parts, func(part attr.Value) bool {
+		value, err := part.ToTerraformValue(ctx)
+		return err != nil || !value.IsFullyKnown()
+	})
+}
+
+// definition is a network as libvirt's layer takes it, with its rules of ipv4.dhcp.boot in the user's
+// order: libvirt keeps them among the raw options of dnsmasq.
+type definition struct {
+	virt.Network
+	boot []dnsmasq.Rule
+}
+
+// network is the model, all of which is known, as libvirt's layer takes it.
+func (m networkModel) network(ctx context.Context, diags *diag.Diagnostics) virt.Network {
+	return m.definition(ctx, diags).Network
+}
+
+func (m networkModel) definition(ctx context.Context, diags *diag.Diagnostics) definition {
+	n := virt.Network{
+		Name:        m.Name.ValueString(),
+		Mode:        m.Mode.ValueString(),
+		Bridge:      m.Bridge.ValueString(),
+		OpenVSwitch: m.OpenVSwitch.ValueBool(),
+		STP:         m.STP.ValueBool(),
+		Delay:       uint(m.Delay.ValueInt64()),
+		MTU:         uint(m.MTU.ValueInt64()),
+		Domain:      m.Domain.ValueString(),
+		Autostart:   m.Autostart.ValueBool(),
+		Active:      m.Running.ValueBool(),
+		TFTPRoot:    m.TFTPRoot.ValueString(),
+	}
+	diags.Append(m.VLANs.ElementsAs(ctx, &n.VLANs, false)...)
+	diags.Append(m.DnsmasqOptions.ElementsAs(ctx, &n.Options, false)...)
+	var boot []dnsmasq.Rule
+	n.IPv4, boot = m.ipv4(ctx, diags)
+	n.Options = append(n.Options, dnsmasq.Options(boot)...)
+	n.IPv6, n.DNS = m.ipv6(ctx, diags), m.dns(ctx, diags)
+	return definition{n, boot}
+}
+
+func (m networkModel) ipv4(ctx context.Context, diags *diag.Diagnostics) (*virt.IP, []dnsmasq.Rule) {
+	read := framework.As[ipv4Model](ctx, m.IPv4, diags)
+	if read == nil {
+		return nil, nil
+	}
+	ip := &virt.IP{Address: prefix(read.Address, path.Root("ipv4"), diags)}
+	d := read.DHCP
+	if d == nil {
+		return ip, nil
+	}
+	ip.DHCP = &virt.DHCP{
+		Ranges:       framework.Each(d.Ranges, rangeModel.virt),
+		Reservations: reservations(d.Reservations),
+		Bootfile:     d.Bootfile.ValueString(),
+		NextServer:   d.NextServer.ValueString(),
+		LeaseSeconds: seconds(d.LeaseTime),
+	}
+	return ip, framework.Each(d.Boot, bootModel.rule)
+}
+
+func (m networkModel) ipv6(ctx context.Context, diags *diag.Diagnostics) *virt.IP {
+	read := framework.As[ipv6Model](ctx, m.IPv6, diags)
+	if read == nil {
+		return nil
+	}
+	ip := &virt.IP{Address: prefix(read.Address, path.Root("ipv6"), diags)}
+	if d := read.DHCP; d != nil {
+		ip.DHCP = &virt.DHCP{
+			Ranges:       framework.Each(d.Ranges, rangeModel.virt),
+			Reservations: reservations(d.Reservations),
+			LeaseSeconds: seconds(d.LeaseTime),
+		}
+	}
+	return ip
+}
+
+func (m networkModel) dns(ctx context.Context, diags *diag.Diagnostics) *virt.DNS {
+	read := framework.As[dnsModel](ctx, m.DNS, diags)
+	if read == nil {
+		return nil
+	}
+	return &virt.DNS{
+		Disabled:   !read.Enabled.IsNull() && !read.Enabled.ValueBool(),
+		Hosts:      framework.Each(read.Hosts, dnsHostModel.virt),
+		Forwarders: framework.Each(read.Forwarders, forwarderModel.virt),
+	}
+}
+
+func (r rangeModel) virt() virt.Range {
+	return virt.Range{Start: canonicalIP(r.Start), End: canonicalIP(r.End)}
+}
+
+// reservations reads them element by element: there may be a thousand, and the framework's reflection
+// takes as long for them as for everything else together.
+func reservations(list types.List) []virt.Reservation {
+	return framework.Each(list.Elements(), func(element attr.Value) virt.Reservation {
+		return virt.Reservation{
+			MAC:      netboot.CanonicalMAC(framework.Member(element, "mac")),
+			DUID:     framework.Member(element, "duid"),
+			IP:       canonicalIP(framework.Member(element, "ip")),
+			Hostname: framework.Member(element, "hostname"),
+		}
+	})
+}
+
+func (b bootModel) rule() dnsmasq.Rule {
+	rule := dnsmasq.Rule{
+		Arch:       b.Arch.ValueString(),
+		Bootfile:   b.Bootfile.ValueString(),
+		NextServer: b.NextServer.ValueString(),
+		ConfigFile: b.ConfigFile.ValueString(),
+		PathPrefix: b.PathPrefix.ValueString(),
+	}
+	if !b.MAC.IsNull() {
+		rule.MAC = netboot.CanonicalMAC(b.MAC.ValueString())
+	}
+	return rule
+}
+
+func (h dnsHostModel) virt() virt.DNSHost {
+	return virt.DNSHost{IP: canonicalIP(h.IP), Names: h.Hostnames}
+}
+
+func (f forwarderModel) virt() virt.Forwarder {
+	forwarder := virt.Forwarder{Domain: f.Domain.ValueString()}
+	if !f.Address.IsNull() {
+		forwarder.Address = canonicalIP(f.Address.ValueString())
+	}
+	return forwarder
+}
+
+func prefix(text string, at path.Path, diags *diag.Diagnostics) netip.Prefix {
+	address, err := netip.ParsePrefix(text)
+	if err != nil {
+		diags.AddAttributeError(at.AtName("address"), "Invalid address", framework.Sentence(err))
+	}
+	return address
+}
+
+// canonicalIP is an address as libvirt writes it.
+func canonicalIP(text string) string {
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		return text
+	}
+	return address.String()
+}
+
+// seconds is a duration that the schema has checked; none is 0.
+func seconds(text types.String) uint {
+	d, _ := time.ParseDuration(text.ValueString())
+	return uint(d.Seconds())
+}
+
+func fromSeconds(n uint) types.String {
+	if n == 0 {
+		return types.StringNull()
+	}
+	return types.StringValue((time.Duration(n) * time.Second).String())
+}

@@ -1,0 +1,310 @@
+package networks
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// heldAttributes are left as they are on the host until a configuration sets them.
+var heldAttributes = []string{"ipv6", "dns", "dnsmasq_options"}
+
+// setKey is where a network keeps the names of those among them that the configuration had at the last
+// apply.
+const setKey = "set"
+
+// ModifyPlan works out what the configuration leaves to the host, and says how the network changes and
+// which running guests are on it.
+func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	var config, plan networkModel
+	var state *networkModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	wasSet := loadSet(ctx, req.Private, &resp.Diagnostics)
+	r = &networkResource{r.On(plan.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
+		return
+	}
+	if state == nil {
+		plan.complete(config, noNetwork())
+		plan.validateNew(&resp.Diagnostics)
+	} else {
+		plan.complete(config, state.without(wasSet))
+	}
+	change := networkChange{plan: plan, state: state, known: plan.isKnown(ctx)}
+	if change.known {
+		change.now = plan.definition(ctx, &resp.Diagnostics)
+		r.Plans.Networks.Add(change.now.Name, framework.NetworkOf(change.now.Network))
+	}
+	if state != nil {
+		change.before = state.definition(ctx, &resp.Diagnostics)
+		change.keepWords()
+	}
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, change.plan)...)
+	r.warn(ctx, change, &resp.Diagnostics)
+}
+
+// networkChange is what a plan makes of a network.
+type networkChange struct {
+	plan        networkModel
+	state       *networkModel // nil for a new network
+	now, before definition
+	known       bool // whether now is
+}
+
+// noNetwork is what is there before a network is made.
+func noNetwork() networkModel {
+	return networkModel{IPv6: types.ObjectNull(ipv6Types), DNS: types.ObjectNull(dnsTypes), DnsmasqOptions: types.ListNull(types.StringType)}
+}
+
+// without is the model without the attributes of these names.
+func (m networkModel) without(names []string) networkModel {
+	none := noNetwork()
+	for _, name := range names {
+		switch name {
+		case "ipv6":
+			m.IPv6 = none.IPv6
+		case "dns":
+			m.DNS = none.DNS
+		case "dnsmasq_options":
+			m.DnsmasqOptions = none.DnsmasqOptions
+		}
+	}
+	return m
+}
+
+// loadSet reads what saveSet has kept.
+func loadSet(ctx context.Context, private framework.PrivateState, diags *diag.Diagnostics) []string {
+	names := framework.LoadPrivate[[]string](ctx, private, setKey, diags)
+	if names == nil {
+		return nil
+	}
+	return *names
+}
+
+// saveSet keeps the names of those attributes that without takes away once they are no longer set.
+func (m networkModel) saveSet(ctx context.Context, private framework.PrivateWriter, diags *diag.Diagnostics) {
+	var names []string
+	for name, value := range map[string]attr.Value{"ipv6": m.IPv6, "dns": m.DNS, "dnsmasq_options": m.DnsmasqOptions} {
+		if !value.IsNull() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	framework.SavePrivate(ctx, private, setKey, &names, diags)
+}
+
+// complete fills in what the configuration leaves out, from what was before.
+func (m *networkModel) complete(config, before networkModel) {
+	m.ID = m.QualifiedName(m.Name)
+	if m.Mode.ValueString() == virt.ModeBridge { // which serves nothing
+		before = before.without(heldAttributes)
+	}
+	stp, delay := before.spanningTree(m.Mode)
+	framework.Fill(&m.STP, config.STP, stp)
+	framework.Fill(&m.Delay, config.Delay, delay)
+	framework.Fill(&m.Bridge, config.Bridge, before.bridgeOf(*m))
+	framework.Fill(&m.IPv6, config.IPv6, before.IPv6)
+	framework.Fill(&m.DNS, config.DNS, before.DNS)
+	framework.Fill(&m.DnsmasqOptions, config.DnsmasqOptions, before.DnsmasqOptions)
+}
+
+// spanningTree is what a network in a mode has where the configuration does not say. A new one has no
+// spanning tree: while its bridge listens for others, it eats the DHCP requests of firmware.
+func (m networkModel) spanningTree(mode types.String) (stp types.Bool, delay types.Int64) {
+	switch {
+	case mode.IsUnknown():
+		return types.BoolUnknown(), types.Int64Unknown()
+	case mode.ValueString() == virt.ModeBridge:
+		return types.BoolNull(), types.Int64Null()
+	case m.STP.IsNull():
+		return types.BoolValue(false), types.Int64Value(0)
+	default:
+		return m.STP, m.Delay
+	}
+}
+
+// bridgeOf is the bridge where the configuration does not name one: that which libvirt chose, unless
+// the network is started, for another may have that one by then.
+func (m networkModel) bridgeOf(plan networkModel) types.String {
+	starts := !m.Running.ValueBool() && !plan.Running.Equal(m.Running)
+	ofHost := m.Mode.ValueString() == virt.ModeBridge
+	if m.Bridge.IsNull() || starts || ofHost {
+		return types.StringUnknown()
+	}
+	return m.Bridge
+}
+
+// keepWords keeps the state's words where the plan says the same in others: a MAC address or a lease
+// time can be written in several ways.
+func (c *networkChange) keepWords() {
+	if !c.known {
+		return
+	}
+	if reflect.DeepEqual(c.now.IPv4, c.before.IPv4) && slices.Equal(c.now.boot, c.before.boot) {
+		c.plan.IPv4 = c.state.IPv4
+	}
+	if reflect.DeepEqual(c.now.IPv6, c.before.IPv6) {
+		c.plan.IPv6 = c.state.IPv6
+	}
+	if reflect.DeepEqual(c.now.DNS, c.before.DNS) {
+		c.plan.DNS = c.state.DNS
+	}
+}
+
+// warn says what a user wants to know before this is applied.
+func (r *networkResource) warn(ctx context.Context, c networkChange, diags *diag.Diagnostics) {
+	if c.known && (c.state == nil || !reflect.DeepEqual(c.now.IPv4, c.before.IPv4) || !slices.Equal(c.now.Options, c.before.Options)) {
+		warnOfForeignLoader(c.now.Network, diags)
+	}
+	if c.state == nil || !c.plan.TFTPRoot.Equal(c.state.TFTPRoot) {
+		r.warnOfConfinement(ctx, c.plan, diags)
+	}
+	if c.state == nil || !c.state.Running.ValueBool() {
+		return
+	}
+	summary, detail := c.announce()
+	if summary == "" {
+		return
+	}
+	guests, err := r.Host.NetworkGuests(ctx, c.state.Name.ValueString())
+	if err != nil {
+		framework.Fail(diags, path.Empty(), "plan", c.plan.subject(), err)
+		return
+	}
+	diags.AddWarning(fmt.Sprintf("Network %q will be %s", c.plan.Name.ValueString(), summary), fmt.Sprintf(detail, onIt(guests)))
+}
+
+// onIt is who is on a network, for an announcement.
+func onIt(guests []string) string {
+	if len(guests) == 0 {
+		return "no running guest, as none is on it now"
+	}
+	return strings.Join(guests, ", ")
+}
+
+// announce says how a network that runs changes. In the detail the names of guests are to be filled in.
+func (c networkChange) announce() (summary, detail string) {
+	if !c.plan.Running.IsUnknown() && !c.plan.Running.ValueBool() {
+		return "stopped", "This takes the network away from: %s."
+	}
+	if !c.known {
+		return "changed", "Part of the change is known only after apply. Where libvirt cannot make it while the network runs, it restarts the network, " +
+			"and the running guests on it go on and are plugged in again within a second or two: %s."
+	}
+	now, before := c.now.Network, c.before.Network
+	if c.plan.Bridge.IsUnknown() {
+		now.Bridge = before.Bridge
+	}
+	switch before.ChangeTo(now) {
+	case virt.LiveChange:
+		return "changed while it runs", "The running guests on it keep their link: %s."
+	case virt.RestartChange:
+		return "restarted", fmt.Sprintf("libvirt cannot change %s while a network runs. The running guests on it go on, and are plugged in again within a second or two: %%s.", restartReason(before, now))
+	default:
+		return "", ""
+	}
+}
+
+// restartReason names the attributes whose change alone would need a restart.
+func restartReason(before, now virt.Network) string {
+	var names []string
+	for _, part := range networkParts {
+		changed := before
+		part.take(&changed, now)
+		if before.ChangeTo(changed) == virt.RestartChange {
+			names = append(names, part.name)
+		}
+	}
+	if len(names) == 0 {
+		return "so much of it"
+	}
+	return strings.Join(names, ", ")
+}
+
+// networkParts are the attributes that a definition has.
+var networkParts = []struct {
+	name string
+	take func(n *virt.Network, from virt.Network)
+}{
+	{"mode", func(n *virt.Network, from virt.Network) { n.Mode = from.Mode }},
+	{"bridge", func(n *virt.Network, from virt.Network) { n.Bridge = from.Bridge }},
+	{"openvswitch", func(n *virt.Network, from virt.Network) { n.OpenVSwitch = from.OpenVSwitch }},
+	{"vlans", func(n *virt.Network, from virt.Network) { n.VLANs = from.VLANs }},
+	{"stp", func(n *virt.Network, from virt.Network) { n.STP = from.STP }},
+	{"delay", func(n *virt.Network, from virt.Network) { n.Delay = from.Delay }},
+	{"mtu", func(n *virt.Network, from virt.Network) { n.MTU = from.MTU }},
+	{"domain", func(n *virt.Network, from virt.Network) { n.Domain = from.Domain }},
+	{"tftp_root", func(n *virt.Network, from virt.Network) { n.TFTPRoot = from.TFTPRoot }},
+	{"ipv4", func(n *virt.Network, from virt.Network) { n.IPv4 = from.IPv4 }},
+	{"ipv6", func(n *virt.Network, from virt.Network) { n.IPv6 = from.IPv6 }},
+	{"dns", func(n *virt.Network, from virt.Network) { n.DNS = from.DNS }},
+	{"ipv4.dhcp.boot", func(n *virt.Network, from virt.Network) {
+		_, options := framework.BootRules(*n)
+		rules, _ := framework.BootRules(from)
+		n.Options = append(options, dnsmasq.Options(rules)...)
+	}},
+	{"dnsmasq_options", func(n *virt.Network, from virt.Network) {
+		rules, _ := framework.BootRules(*n)
+		_, options := framework.BootRules(from)
+		n.Options = append(options, dnsmasq.Options(rules)...)
+	}},
+}
+
+// warnOfForeignLoader warns of a bootfile that s390x guests on the network cannot boot.
+func warnOfForeignLoader(n virt.Network, diags *diag.Diagnostics) {
+	offer, known := framework.NetworkOf(n).Offer(netboot.S390X, "")
+	if !known || !pxelinux.IsForeignLoader(offer.Bootfile) {
+		return
+	}
+	diags.AddAttributeWarning(path.Root("ipv4").AtName("dhcp").AtName("bootfile"), "Bootfile of other machines",
+		fmt.Sprintf("DHCP tells s390x guests on network %q to boot %q. Their firmware takes it for a kernel and stops without a word. "+
+			"Give it to the machines that it is for: in place of bootfile, a rule of their arch in ipv4.dhcp.boot. This warning appears when the network's addresses change, and not again.",
+			n.Name, offer.Bootfile))
+}
+
+// confinements are the directories below which the usual policy of a security model lets dnsmasq read.
+// AppArmor: apparmor.d/usr.sbin.dnsmasq, @{TFTP_DIR}; SELinux: the contexts of tftpdir_t in refpolicy.
+var confinements = map[string][]string{
+	"apparmor": {"/srv/tftp", "/srv/tftpboot", "/var/tftp"},
+	"selinux":  {"/var/lib/tftpboot", "/tftpboot"},
+}
+
+// warnOfConfinement warns of a TFTP root that dnsmasq may not be allowed to read on the host.
+func (r *networkResource) warnOfConfinement(ctx context.Context, plan networkModel, diags *diag.Diagnostics) {
+	root := plan.TFTPRoot.ValueString()
+	if root == "" {
+		return
+	}
+	capabilities, err := r.Host.Capabilities(ctx)
+	if err != nil {
+		return // which a create or an update says in full
+	}
+	for _, model := range capabilities.SecurityModels {
+		allowed, known := confinements[model]
+		if !known || slices.ContainsFunc(allowed, func(dir string) bool { return root == dir || strings.HasPrefix(root, dir+"/") }) {
+			continue
+		}
+		diags.AddAttributeWarning(path.Root("tftp_root"), "TFTP root may be out of bounds",
+			fmt.Sprintf("The host runs %s, whose usual policy lets dnsmasq read below %s, and %s is not. If the network does not start, or guests read nothing, "+
+				"use such a directory, or allow this one in the policy (AppArmor: the tunable TFTP_DIR; SELinux: the type tftpdir_t).", model, strings.Join(allowed, ", "), root))
+	}
+}

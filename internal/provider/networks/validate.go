@@ -1,0 +1,189 @@
+package networks
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// validate checks what libvirt and dnsmasq would refuse in other words, or drop without a word.
+func (m networkModel) validate(ctx context.Context, diags *diag.Diagnostics) {
+	m.validateMode(diags)
+	if !m.isKnown(ctx) {
+		return
+	}
+	n := m.definition(ctx, diags)
+	if diags.HasError() {
+		return
+	}
+	if n.TFTPRoot != "" && n.Mode != virt.ModeBridge && (n.IPv4 == nil || n.IPv4.DHCP == nil || isEmpty(n.IPv4.DHCP)) {
+		// libvirt src/network/bridge_driver.c networkDnsmasqConfContents() writes enable-tftp
+		// only for an IPv4 address with DHCP.
+		diags.AddAttributeError(path.Root("tftp_root"), "TFTP root without DHCP",
+			"libvirt serves a TFTP root only on a network with an IPv4 address and a DHCP range or reservation, and drops it without a word otherwise. Add ipv4 with dhcp.ranges or dhcp.reservations.")
+	}
+	validateIP(path.Root("ipv4"), n.IPv4, diags)
+	validateIP(path.Root("ipv6"), n.IPv6, diags)
+	validateBoot(n.IPv4, n.boot, diags)
+	if n.DNS != nil && n.DNS.Disabled && len(n.DNS.Hosts)+len(n.DNS.Forwarders) > 0 {
+		diags.AddAttributeError(path.Root("dns"), "DNS server that is not there",
+			"With enabled = false there is no DNS server for hosts and forwarders. Remove them, or enabled.")
+	}
+}
+
+// validateMode checks that a mode has what it needs and nothing that it would ignore.
+func (m networkModel) validateMode(diags *diag.Diagnostics) {
+	if !m.VLANs.IsNull() && !m.OpenVSwitch.IsUnknown() && !m.OpenVSwitch.ValueBool() {
+		diags.AddAttributeError(path.Root("vlans"), "VLANs without Open vSwitch",
+			"libvirt tags the packets of guests on a bridge of Open vSwitch alone. Set openvswitch = true with mode = \"bridge\", or give a bridge that is on the VLAN already.")
+	}
+	if m.Mode.IsUnknown() {
+		return
+	}
+	if m.Mode.ValueString() != virt.ModeBridge {
+		if m.OpenVSwitch.ValueBool() {
+			diags.AddAttributeError(path.Root("openvswitch"), "Open vSwitch without its bridge",
+				"A bridge of Open vSwitch is one that the host has already. Set mode = \"bridge\" and bridge to its name.")
+		}
+		return
+	}
+	if m.Bridge.IsNull() {
+		diags.AddAttributeError(path.Root("bridge"), "No bridge",
+			"In mode \"bridge\" guests are plugged into a bridge that the host has already. Set bridge to its name.")
+	}
+	for name, value := range map[string]attr.Value{
+		"ipv4": m.IPv4, "ipv6": m.IPv6, "dns": m.DNS, "tftp_root": m.TFTPRoot, "domain": m.Domain, "mtu": m.MTU, "stp": m.STP, "delay": m.Delay, "dnsmasq_options": m.DnsmasqOptions,
+	} {
+		if !value.IsNull() {
+			diags.AddAttributeError(path.Root(name), "Not for a bridge of the host's",
+				fmt.Sprintf("In mode \"bridge\" libvirt neither makes the bridge nor serves addresses, names or files on it; whoever made it does. Remove %s, or choose another mode.", name))
+		}
+	}
+}
+
+func isEmpty(d *virt.DHCP) bool { return len(d.Ranges)+len(d.Reservations) == 0 }
+
+func validateIP(at path.Path, ip *virt.IP, diags *diag.Diagnostics) {
+	if ip == nil {
+		return
+	}
+	if bits := ip.Address.Addr().BitLen(); ip.Address == ip.Address.Masked() && ip.Address.Bits() < bits-1 {
+		diags.AddAttributeError(at.AtName("address"), "Invalid address",
+			fmt.Sprintf("%s is the address of the network itself; give the host's address in it, such as %s/%d.", ip.Address, ip.Address.Addr().Next(), ip.Address.Bits()))
+	}
+	if ip.DHCP != nil {
+		validateDHCP(at.AtName("dhcp"), *ip.DHCP, ip.Address, diags)
+	}
+}
+
+func validateDHCP(at path.Path, d virt.DHCP, address netip.Prefix, diags *diag.Diagnostics) {
+	if isEmpty(&d) {
+		diags.AddAttributeError(at, "DHCP without addresses",
+			"libvirt starts no DHCP server that has nothing to hand out, and drops this without a word. Add ranges or reservations, or leave dhcp out.")
+	}
+	for i, r := range d.Ranges {
+		start, startErr := netip.ParseAddr(r.Start)
+		end, endErr := netip.ParseAddr(r.End)
+		if startErr != nil || endErr != nil {
+			continue // the framework says so, but only after this
+		}
+		if end.Less(start) || !address.Contains(start) || !address.Contains(end) {
+			diags.AddAttributeError(at.AtName("ranges").AtListIndex(i), "Invalid range",
+				fmt.Sprintf("%s to %s is not a range in %s.", start, end, address.Masked()))
+		}
+	}
+	validateReservations(at.AtName("reservations"), d.Reservations, address, diags)
+}
+
+// validateReservations checks what libvirt refuses to define, or to change live.
+func validateReservations(at path.Path, reservations []virt.Reservation, address netip.Prefix, diags *diag.Diagnostics) {
+	seen := map[string]int{}
+	for i, r := range reservations {
+		if ip, err := netip.ParseAddr(r.IP); err == nil && !address.Contains(ip) { // else the framework says so
+			diags.AddAttributeError(at.AtListIndex(i).AtName("ip"), "Invalid reservation",
+				fmt.Sprintf("%s is not in %s.", r.IP, address.Masked()))
+		}
+		for _, key := range []string{r.IP, r.MAC, r.DUID, r.Hostname} {
+			first, taken := seen[key]
+			if taken {
+				diags.AddAttributeError(at.AtListIndex(i), "Reserved twice",
+					fmt.Sprintf("%q is in reservations %d and %d. A guest has one address, and an address one guest.", key, first, i))
+			}
+			if key != "" {
+				seen[key] = i
+			}
+		}
+	}
+}
+
+// validateBoot checks what guests are told to boot.
+func validateBoot(ip *virt.IP, rules []dnsmasq.Rule, diags *diag.Diagnostics) {
+	if ip == nil || ip.DHCP == nil {
+		return
+	}
+	at := path.Root("ipv4").AtName("dhcp")
+	if err := checkBootfile(ip.DHCP.Bootfile); err != nil {
+		diags.AddAttributeError(at.AtName("bootfile"), "Invalid bootfile", framework.Sentence(framework.Within(at.AtName("bootfile"), err)))
+	}
+	seen := map[string]int{}
+	for i, rule := range rules {
+		at := at.AtName("boot").AtListIndex(i)
+		err := rule.Validate()
+		if err == nil && (rule.Arch == netboot.S390X || rule.MAC != "") {
+			err = checkSearch(pxelinux.Search{BootFile: rule.Bootfile, ConfigFile: rule.ConfigFile, PathPrefix: rule.PathPrefix})
+		}
+		if first, taken := seen[rule.Arch+rule.MAC]; taken {
+			err = fmt.Errorf("rule %d is for the same guests; make one of both", first)
+		}
+		seen[rule.Arch+rule.MAC] = i
+		if err != nil {
+			diags.AddAttributeError(at, "Invalid boot rule", framework.Sentence(framework.Within(at, err)))
+		}
+	}
+}
+
+// checkBootfile refuses a bootfile that does not reach a guest as it is written, or that the firmware
+// does not bear.
+func checkBootfile(bootfile string) error {
+	switch {
+	case framework.HasInvisible(bootfile):
+		return fmt.Errorf("%q has an invisible character; rename the file", bootfile)
+	case strings.ContainsAny(bootfile, ",\"\\# "):
+		// libvirt src/network/bridge_driver.c networkDnsmasqConfContents(): "dhcp-boot=%s"
+		return fmt.Errorf("%q has a comma, a quote, a backslash, a # or a blank, which libvirt writes as it is into dnsmasq's configuration, where it means something else; rename the file, or use a rule in boot", bootfile)
+	case len(bootfile) > dnsmasq.MaxBootfileSize:
+		return fmt.Errorf("%q has %d bytes, of which a guest gets %d; shorten the path", bootfile, len(bootfile), dnsmasq.MaxBootfileSize)
+	default:
+		return checkSearch(pxelinux.Search{BootFile: bootfile})
+	}
+}
+
+// checkSearch refuses what DHCP tells an s390x guest where a path that it leads to is longer than the
+// firmware bears.
+func checkSearch(search pxelinux.Search) error {
+	search.UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff" // the longest name
+	search.MAC = "ff:ff:ff:ff:ff:ff"
+	_, err := search.Paths()
+	return err
+}
+
+// validateNew checks what holds for a network that is to be made. One that is there may have
+// addresses that this resource does not model.
+func (m networkModel) validateNew(diags *diag.Diagnostics) {
+	mode := m.Mode.ValueString()
+	if m.IPv4.IsNull() && m.IPv6.IsNull() && !m.Mode.IsUnknown() && mode != virt.ModeIsolated && mode != virt.ModeBridge {
+		diags.AddAttributeError(path.Root("mode"), "Network without an address",
+			fmt.Sprintf("In mode %q the host forwards the guests' packets, and needs an address on the network for it. Add ipv4, or set mode = \"isolated\".", mode))
+	}
+}

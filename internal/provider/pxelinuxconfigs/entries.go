@@ -1,0 +1,285 @@
+package pxelinuxconfigs
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
+)
+
+type entryModel struct {
+	Label  types.String `tfsdk:"label"`
+	Kernel types.String `tfsdk:"kernel"`
+	Initrd types.String `tfsdk:"initrd"`
+	Append types.List   `tfsdk:"append"`
+}
+
+func entryAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"label": schema.StringAttribute{
+			MarkdownDescription: "Name of the entry.",
+			Required:            true,
+		},
+		"kernel": schema.StringAttribute{
+			MarkdownDescription: "Path of the kernel, relative to the TFTP root: a `netboot_image`'s `kernel.path`.",
+			Required:            true,
+		},
+		"initrd": schema.StringAttribute{
+			MarkdownDescription: "Path of the initrd, relative to the TFTP root: a `netboot_image`'s `initrd.path`. Without it the kernel gets an empty one, which is published beside the configuration: the firmware cannot do without.",
+			Optional:            true,
+		},
+		"append": schema.ListAttribute{
+			MarkdownDescription: "Arguments of the kernel, together at most 895 bytes; for more, see `kernel.cmdline` of `netboot_image`. Anyone on the network can read them.",
+			ElementType:         types.StringType,
+			Optional:            true,
+		},
+	}
+}
+
+// fillFileName works out the file's name and what follows from it, as far as it is known whom the
+// file is for.
+func (m *pxelinuxConfigModel) fillFileName(diags *diag.Diagnostics) {
+	m.ID, m.FileName, m.Path = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
+	name := "default"
+	for attribute, target := range map[string]struct {
+		value types.String
+		name  func(string) (string, error)
+	}{
+		"mac":  {m.MAC, pxelinux.MACFileName},
+		"uuid": {m.UUID, pxelinux.UUIDFileName},
+		"ipv4": {m.IPv4, pxelinux.IPv4FileName},
+	} {
+		if target.value.IsUnknown() {
+			return
+		}
+		if target.value.IsNull() {
+			continue
+		}
+		var err error
+		if name, err = target.name(target.value.ValueString()); err != nil {
+			diags.AddAttributeError(path.Root(attribute), "Invalid "+attribute, framework.Sentence(err))
+			return
+		}
+	}
+	m.FileName = types.StringValue(name)
+	m.Path = types.StringValue(tftproot.ConfigDir + "/" + name)
+	if !m.TFTPRoot.IsUnknown() {
+		m.ID = types.StringValue(m.id())
+	}
+}
+
+// targetString is an attribute that says whom the file is for. What replaces the resource is another
+// file, not another way to write the same address.
+func targetString(what string) schema.StringAttribute {
+	return schema.StringAttribute{MarkdownDescription: what + " Another file replaces the resource.", Optional: true}
+}
+
+// keepWriting keeps how the addresses were written before, by somebody else or by an import.
+func (m *pxelinuxConfigModel) keepWriting(prior pxelinuxConfigModel) {
+	for now, before := range map[*types.String]types.String{&m.MAC: prior.MAC, &m.UUID: prior.UUID, &m.IPv4: prior.IPv4} {
+		if !now.IsNull() && !before.IsNull() {
+			*now = before
+		}
+	}
+}
+
+// setTarget is fillFileName backwards, for an import: whom the file is for, by its name.
+func (m *pxelinuxConfigModel) setTarget() {
+	name := m.FileName.ValueString()
+	m.Path = types.StringValue(tftproot.ConfigDir + "/" + name)
+	switch mac, isMAC := strings.CutPrefix(name, "01-"); {
+	case name == "default":
+	case isMAC:
+		m.MAC = types.StringValue(strings.ReplaceAll(mac, "-", ":"))
+	case strings.Contains(name, "-"):
+		m.UUID = types.StringValue(name)
+	default:
+		m.IPv4 = types.StringValue(pxelinux.IPv4Of(name))
+	}
+}
+
+// fillContent works out the text from the entries, or the entries from the text, and refuses what
+// the firmware would read otherwise than it is meant. It returns what only some firmware would.
+func (m *pxelinuxConfigModel) fillContent(ctx context.Context, firmware pxelinux.Firmware, diags *diag.Diagnostics) (risks []pxelinux.Problem) {
+	m.SHA256 = types.StringUnknown()
+	switch {
+	case !m.Entries.IsNull() && !m.Entries.IsUnknown():
+		m.Content = types.StringUnknown()
+		config, known := m.config(ctx, diags)
+		if !known {
+			return nil
+		}
+		risks = refuse(pxelinux.Validate(config, firmware), path.Root("entries"), diags)
+		if diags.HasError() {
+			return nil
+		}
+		text, err := pxelinux.Render(config, firmware)
+		if err != nil {
+			diags.AddAttributeError(path.Root("entries"), "Invalid pxelinux configuration", framework.Sentence(err))
+			return nil
+		}
+		m.Content = types.StringValue(text)
+		if m.Default.IsUnknown() {
+			m.Default = types.StringNull()
+		}
+	case !m.Content.IsNull() && !m.Content.IsUnknown():
+		risks = refuse(pxelinux.ValidateText(m.Content.ValueString(), firmware), path.Root("content"), diags)
+		if diags.HasError() {
+			return nil
+		}
+		m.setEntries(ctx, diags)
+	default:
+		m.Default, m.Entries = types.StringUnknown(), types.ListUnknown(framework.EntryType)
+		return nil
+	}
+	sum := sha256.Sum256([]byte(m.Content.ValueString()))
+	m.SHA256 = types.StringValue(hex.EncodeToString(sum[:]))
+	return risks
+}
+
+// setContent takes over a text that was found on the host, where it can be anything. A plan shows texts of
+// several lines as they are, with what a terminal would obey.
+func (m *pxelinuxConfigModel) setContent(ctx context.Context, text string, diags *diag.Diagnostics) {
+	m.Content = types.StringValue(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) {
+			return unicode.ReplacementChar
+		}
+		return r // of what is not UTF-8 it is the same
+	}, text))
+	m.setEntries(ctx, diags)
+}
+
+// setEntries takes the entries and the default from the text.
+func (m *pxelinuxConfigModel) setEntries(ctx context.Context, diags *diag.Diagnostics) {
+	config, _ := pxelinux.Parse(m.Content.ValueString(), pxelinux.UnknownFirmware)
+	m.Default = types.StringNull()
+	if config.Default != "" {
+		m.Default = types.StringValue(config.Default)
+	}
+	entries := make([]entryModel, len(config.Entries))
+	for i, e := range config.Entries {
+		entries[i] = entryModel{
+			Label:  types.StringValue(e.Label),
+			Kernel: types.StringValue(e.Kernel),
+			Initrd: types.StringValue(e.Initrd),
+			Append: types.ListNull(types.StringType),
+		}
+		if e.Initrd == m.emptyInitrdPath() {
+			entries[i].Initrd = types.StringNull()
+		}
+		if e.Append != "" {
+			arguments, problems := types.ListValueFrom(ctx, types.StringType, strings.Fields(e.Append))
+			diags.Append(problems...)
+			entries[i].Append = arguments
+		}
+	}
+	list, problems := types.ListValueFrom(ctx, framework.EntryType, entries)
+	diags.Append(problems...)
+	m.Entries = list
+}
+
+// config is the configuration that the entries describe; known is false while a part of it is not.
+func (m pxelinuxConfigModel) config(ctx context.Context, diags *diag.Diagnostics) (config pxelinux.Config, known bool) {
+	var entries []entryModel
+	diags.Append(m.Entries.ElementsAs(ctx, &entries, false)...)
+	config.Default = m.Default.ValueString()
+	for _, e := range entries {
+		var arguments []types.String
+		if e.Append.IsUnknown() {
+			return config, false
+		}
+		diags.Append(e.Append.ElementsAs(ctx, &arguments, false)...)
+		words := make([]string, len(arguments))
+		for i, a := range arguments {
+			words[i] = a.ValueString()
+			if a.IsUnknown() {
+				return config, false
+			}
+		}
+		if e.Initrd.IsNull() && !m.FileName.IsUnknown() {
+			e.Initrd = types.StringValue(m.emptyInitrdPath())
+		}
+		if e.Label.IsUnknown() || e.Kernel.IsUnknown() || e.Initrd.IsUnknown() || e.Initrd.IsNull() {
+			return config, false
+		}
+		config.Entries = append(config.Entries, pxelinux.Entry{
+			Label:  e.Label.ValueString(),
+			Kernel: e.Kernel.ValueString(),
+			Initrd: e.Initrd.ValueString(),
+			Append: strings.Join(words, " "),
+		})
+	}
+	return config, !diags.HasError()
+}
+
+// emptyInitrdName is the name of the initrd for entries without one, beside the configuration that
+// has such an entry and gone with it.
+func (m pxelinuxConfigModel) emptyInitrdName() string { return m.FileName.ValueString() + ".initrd" }
+
+func (m pxelinuxConfigModel) emptyInitrdPath() string {
+	return tftproot.ConfigDir + "/" + m.emptyInitrdName()
+}
+
+// lacksInitrd tells whether there is an entry without an initrd.
+func (m pxelinuxConfigModel) lacksInitrd(ctx context.Context, diags *diag.Diagnostics) bool {
+	var entries []entryModel
+	diags.Append(m.Entries.ElementsAs(ctx, &entries, false)...)
+	return slices.ContainsFunc(entries, func(e entryModel) bool { return e.Initrd.IsNull() })
+}
+
+// checkKinds refuses an entry whose kernel is the initrd of an image, or the other way round: the
+// firmware jumps into whatever it loads.
+func (m pxelinuxConfigModel) checkKinds(ctx context.Context, planned *netboot.Plans, diags *diag.Diagnostics) {
+	config, known := m.config(ctx, diags)
+	if !known {
+		return
+	}
+	for i, e := range config.Entries {
+		for kind, file := range map[string]string{"kernel": e.Kernel, "initrd": e.Initrd} {
+			found, ok := planned.Files.Find(m.root() + "/" + file)
+			if ok && found.Kind != kind {
+				refuse([]pxelinux.Problem{{
+					Severity: pxelinux.Error, Entry: i, Field: kind,
+					Message: fmt.Sprintf("%s is the %s of a netboot_image", file, found.Kind),
+					Remedy:  fmt.Sprintf("write the path of its %s", kind),
+				}}, path.Root("entries"), diags)
+			}
+		}
+	}
+}
+
+// refuse reports the errors of a configuration, each where the user wrote it, and returns the
+// warnings. whole is the attribute that holds all of it.
+func refuse(problems []pxelinux.Problem, whole path.Path, diags *diag.Diagnostics) (warnings []pxelinux.Problem) {
+	for _, p := range problems {
+		if p.Severity == pxelinux.Warning {
+			warnings = append(warnings, p)
+			continue
+		}
+		at := framework.PathOfProblem(p, whole)
+		diags.AddAttributeError(at, "Invalid pxelinux configuration", framework.Sentence(framework.Within(at, p)))
+	}
+	return warnings
+}
+
+// warn reports the risks of a configuration that is about to be written. A plan that changes nothing
+// says nothing.
+func (m pxelinuxConfigModel) warn(risks []pxelinux.Problem, diags *diag.Diagnostics) {
+	for _, p := range risks {
+		at := framework.PathOfProblem(p, path.Root("content"))
+		diags.AddAttributeWarning(at, "Risky pxelinux configuration", framework.Sentence(framework.Within(at, p)))
+	}
+}

@@ -1,0 +1,18 @@
+package pxelinuxconfigs
+
+import (
+	"context"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// Host is what pxelinux configurations ask of a host.
+type Host interface {
+	framework.Connection
+	virt.DirectoryHost
+	Pool(ctx context.Context, name string) (virt.Pool, error)
+	PoolNames(ctx context.Context) ([]string, error)
+	VolumeNames(ctx context.Context, pool string) ([]string, error)
+	Firmware(ctx context.Context) ([]byte, error)
+}

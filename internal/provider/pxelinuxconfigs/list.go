@@ -1,0 +1,24 @@
+package pxelinuxconfigs
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/list"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
+)
+
+// NewList lists the pxelinux configurations below TFTP roots.
+func NewList() list.ListResource {
+	return &framework.Listing[Host]{
+		ResourceWithConfigure: &pxelinuxConfigResource{},
+		Identity:              pxelinuxConfigIdentity,
+		Schema:                framework.ListSchemaWithin("tftp_root", "The pxelinux configurations below a TFTP root, or below each."),
+		Find:                  findConfigs,
+	}
+}
+
+func findConfigs(ctx context.Context, h Host, within string) ([][]string, error) {
+	return framework.ListBelow(ctx, h, within, tftproot.ConfigPool, func(file string) string { return file })
+}

@@ -1,0 +1,361 @@
+package pxelinuxconfigs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/resourcevalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+type pxelinuxConfigResource struct{ framework.Resource[Host] }
+
+func NewResource() resource.Resource { return &pxelinuxConfigResource{} }
+
+type pxelinuxConfigModel struct {
+	framework.Placement
+	ID       types.String   `tfsdk:"id"`
+	TFTPRoot types.String   `tfsdk:"tftp_root"`
+	MAC      types.String   `tfsdk:"mac"`
+	UUID     types.String   `tfsdk:"uuid"`
+	IPv4     types.String   `tfsdk:"ipv4"`
+	Default  types.String   `tfsdk:"default"`
+	Entries  types.List     `tfsdk:"entries"`
+	Content  types.String   `tfsdk:"content"`
+	FileName types.String   `tfsdk:"file_name"`
+	Path     types.String   `tfsdk:"path"`
+	SHA256   types.String   `tfsdk:"sha256"`
+	Timeouts timeouts.Value `tfsdk:"timeouts"`
+}
+
+var pxelinuxConfigIdentity = framework.Identity{"tftp_root", "file_name"}
+
+// configKey is where the published file is kept in the private state.
+const configKey = "config"
+
+func (m pxelinuxConfigModel) subject() framework.Subject {
+	return framework.Subject{Kind: "pxelinux configuration", Id: m.id()}
+}
+
+// root is the name of the TFTP root on its host.
+func (m pxelinuxConfigModel) root() string { return m.Local(m.TFTPRoot) }
+
+func (m pxelinuxConfigModel) id() string {
+	return m.Qualified(m.root() + "/" + m.FileName.ValueString())
+}
+
+func (r *pxelinuxConfigResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_pxelinux_config"
+}
+
+func (r *pxelinuxConfigResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = pxelinuxConfigIdentity.Schema()
+}
+
+func (r *pxelinuxConfigResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "A file below `pxelinux.cfg/` that tells guests what to boot.\n\n" +
+			"A guest's firmware looks for a file of its UUID, then of its MAC, then of its IPv4 address and ever shorter beginnings of that, then for `default`. " +
+			"Set one of `mac`, `uuid` and `ipv4`, or none of them for `default`.\n\n" +
+			"The firmware of s390x guests reads far less than real PXELINUX does, and is silent about most of what it cannot read. " +
+			"What it would cut, ignore, misread or pass over for another guest's file is an error at plan time.",
+		Attributes: map[string]schema.Attribute{
+			"host":      framework.HostAttribute,
+			"id":        framework.IDAttribute("`<tftp_root>/<file_name>`."),
+			"tftp_root": framework.RootReference(),
+			"mac":       targetString("MAC address of the guest that the file is for."),
+			"uuid":      targetString("UUID of the guest that the file is for."),
+			"ipv4":      targetString("IPv4 address of the guest that the file is for, or a prefix such as `192.168.150.0/24` for all guests in it. The prefix length is a multiple of 4."),
+			"default": schema.StringAttribute{
+				MarkdownDescription: "Label of the entry to boot. Default: the first entry.",
+				Optional:            true,
+				Computed:            true,
+			},
+			"entries": schema.ListNestedAttribute{
+				MarkdownDescription: "What can be booted, at most 15 entries. With `content`, what that says.",
+				Optional:            true,
+				Computed:            true,
+				Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
+				NestedObject:        schema.NestedAttributeObject{Attributes: entryAttributes()},
+			},
+			"content": schema.StringAttribute{
+				MarkdownDescription: "The file's text. Set it instead of `entries` for a text that is ready; it is held to the same rules.",
+				Optional:            true,
+				Computed:            true,
+			},
+			"file_name": framework.ComputedString("Name of the file, such as `01-52-54-00-12-34-56`, `C0A89601` or `default`."),
+			"path":      framework.ComputedString("Path of the file relative to the TFTP root."),
+			"sha256":    framework.ComputedString("SHA-256 of the file on the host, in hexadecimal digits."),
+			"timeouts":  framework.TimeoutsAttribute(ctx),
+		},
+	}
+}
+
+func (r *pxelinuxConfigResource) ConfigValidators(context.Context) []resource.ConfigValidator {
+	return []resource.ConfigValidator{
+		resourcevalidator.Conflicting(path.MatchRoot("mac"), path.MatchRoot("uuid"), path.MatchRoot("ipv4")),
+		resourcevalidator.ExactlyOneOf(path.MatchRoot("entries"), path.MatchRoot("content")),
+		resourcevalidator.Conflicting(path.MatchRoot("default"), path.MatchRoot("content")),
+	}
+}
+
+func (r *pxelinuxConfigResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var config pxelinuxConfigModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	config.fillFileName(&resp.Diagnostics)
+	config.fillContent(ctx, pxelinux.UnknownFirmware, &resp.Diagnostics)
+}
+
+func (r *pxelinuxConfigResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	pxelinuxConfigIdentity.Import(ctx, r.Sites, req, resp)
+}
+
+// ModifyPlan makes everything known at plan that follows from what is.
+func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	var plan, config pxelinuxConfigModel
+	var prior *pxelinuxConfigModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
+	r = &pxelinuxConfigResource{r.On(plan.Placement, &resp.Diagnostics)}
+	r.CheckReference(plan.Placement, plan.TFTPRoot, path.Root("tftp_root"), &resp.Diagnostics)
+	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
+		return
+	}
+	plan.Default, plan.Entries, plan.Content = config.Default, config.Entries, config.Content
+	plan.fillFileName(&resp.Diagnostics)
+	risks := plan.fillContent(ctx, r.firmwareFor(ctx, plan), &resp.Diagnostics)
+	if prior == nil || !prior.Content.Equal(plan.Content) {
+		plan.warn(risks, &resp.Diagnostics)
+	}
+	if !config.Entries.IsNull() && !config.Entries.IsUnknown() {
+		plan.checkKinds(ctx, r.Plans, &resp.Diagnostics)
+	}
+	if !plan.ID.IsUnknown() && !plan.Content.IsUnknown() {
+		text, _ := pxelinux.Parse(plan.Content.ValueString(), pxelinux.UnknownFirmware)
+		r.Plans.Configs.Add(plan.Local(plan.ID), text)
+	}
+	if prior != nil && prior.FileName.Equal(plan.FileName) {
+		plan.keepWriting(*prior)
+	} else if prior != nil {
+		resp.RequiresReplace.Append(path.Root("file_name"))
+	}
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+	}
+}
+
+func (r *pxelinuxConfigResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan pxelinuxConfigModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	r = &pxelinuxConfigResource{r.On(plan.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Create, framework.CallTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	if err := r.publishInitrd(ctx, plan, &resp.Diagnostics); err != nil {
+		framework.Fail(&resp.Diagnostics, path.Root("tftp_root"), "create", plan.subject(), err)
+		return
+	}
+	file, err := tftproot.PublishText(ctx, r.directory(plan), plan.FileName.ValueString(), plan.Content.ValueString())
+	if err != nil {
+		err = errors.Join(err, r.removeInitrd(context.WithoutCancel(ctx), plan, &resp.Diagnostics))
+		framework.Fail(&resp.Diagnostics, path.Root("tftp_root"), "create", plan.subject(), err)
+		return
+	}
+	framework.SavePrivate(ctx, resp.Private, configKey, &file, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(pxelinuxConfigIdentity.Set(ctx, resp.Identity, plan.Placement, plan.TFTPRoot, plan.FileName)...)
+}
+
+func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state pxelinuxConfigModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	known := framework.LoadPrivate[tftproot.File](ctx, req.Private, configKey, &resp.Diagnostics)
+	r = &pxelinuxConfigResource{r.On(state.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := framework.Bounded(ctx, state.Timeouts.Read, framework.CallTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	now, text, err := r.readFile(ctx, state, known)
+	if errors.Is(err, fs.ErrNotExist) {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	if err != nil && known != nil && framework.PoolStopped(ctx, r.Host, tftproot.ConfigPool(state.root()), state.subject(), &resp.Diagnostics) {
+		return
+	}
+	if err != nil {
+		framework.Fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
+		return
+	}
+	if now.SHA256 != state.SHA256.ValueString() {
+		state.setContent(ctx, text, &resp.Diagnostics)
+		state.SHA256 = types.StringValue(now.SHA256)
+	}
+	if err := r.findInitrd(ctx, state, &resp.Diagnostics); now.Unreadable || errors.Is(err, fs.ErrNotExist) {
+		state.SHA256 = types.StringNull() // so that the next apply publishes both again
+	} else if err != nil {
+		framework.Fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
+		return
+	}
+	if known == nil {
+		state.setTarget()
+	}
+	framework.SavePrivate(ctx, resp.Private, configKey, &now, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	resp.Diagnostics.Append(pxelinuxConfigIdentity.Set(ctx, resp.Identity, state.Placement, state.TFTPRoot, state.FileName)...)
+}
+
+func (r *pxelinuxConfigResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan, state pxelinuxConfigModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	r = &pxelinuxConfigResource{r.On(plan.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Update, framework.CallTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	err := r.publishInitrd(ctx, plan, &resp.Diagnostics)
+	var file tftproot.File
+	if err == nil {
+		file, err = tftproot.ReplaceText(ctx, r.directory(plan), plan.FileName.ValueString(), plan.Content.ValueString())
+	}
+	if err == nil && !plan.lacksInitrd(ctx, &resp.Diagnostics) {
+		err = r.removeInitrd(ctx, state, &resp.Diagnostics)
+	}
+	if err != nil {
+		framework.Fail(&resp.Diagnostics, path.Root("tftp_root"), "update", plan.subject(), err)
+		return
+	}
+	framework.SavePrivate(ctx, resp.Private, configKey, &file, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(pxelinuxConfigIdentity.Set(ctx, resp.Identity, plan.Placement, plan.TFTPRoot, plan.FileName)...)
+}
+
+func (r *pxelinuxConfigResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state pxelinuxConfigModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	r = &pxelinuxConfigResource{r.On(state.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := framework.Bounded(ctx, state.Timeouts.Delete, framework.CallTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	err := errors.Join(r.remove(ctx, state, state.FileName.ValueString()), r.removeInitrd(ctx, state, &resp.Diagnostics))
+	if err != nil {
+		framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
+	}
+}
+
+func (r *pxelinuxConfigResource) directory(m pxelinuxConfigModel) tftproot.Directory {
+	return virt.NewDirectory(r.Host, tftproot.ConfigPool(m.root()))
+}
+
+// firmwareFor is the host's firmware where a configuration has more entries than all firmware takes;
+// elsewhere it makes no difference.
+func (r *pxelinuxConfigResource) firmwareFor(ctx context.Context, m pxelinuxConfigModel) pxelinux.Firmware {
+	entries := len(m.Entries.Elements())
+	if m.Entries.IsNull() {
+		text, _ := pxelinux.Parse(m.Content.ValueString(), pxelinux.UnknownFirmware)
+		entries = len(text.Entries)
+	}
+	if entries <= pxelinux.SeparateLoader.MaxEntries() {
+		return pxelinux.UnknownFirmware
+	}
+	return netboot.FirmwareOf(ctx, r.Host)
+}
+
+// publishInitrd publishes the initrd of entries that have none, before the text names it.
+func (r *pxelinuxConfigResource) publishInitrd(ctx context.Context, m pxelinuxConfigModel, diags *diag.Diagnostics) error {
+	if !m.lacksInitrd(ctx, diags) {
+		return nil
+	}
+	_, err := tftproot.PublishText(ctx, r.directory(m), m.emptyInitrdName(), image.EmptyInitrd)
+	return err
+}
+
+// findInitrd looks for what publishInitrd publishes. One of another size is none, nor is one that
+// guests cannot read.
+func (r *pxelinuxConfigResource) findInitrd(ctx context.Context, m pxelinuxConfigModel, diags *diag.Diagnostics) error {
+	if !m.lacksInitrd(ctx, diags) {
+		return nil
+	}
+	info, err := r.directory(m).Stat(ctx, m.emptyInitrdName())
+	if err == nil && (info.Size() != int64(len(image.EmptyInitrd)) || !tftproot.Readable(info)) {
+		err = fs.ErrNotExist
+	}
+	return err
+}
+
+// removeInitrd removes what publishInitrd publishes for the same entries.
+func (r *pxelinuxConfigResource) removeInitrd(ctx context.Context, m pxelinuxConfigModel, diags *diag.Diagnostics) error {
+	if !m.lacksInitrd(ctx, diags) {
+		return nil
+	}
+	return r.remove(ctx, m, m.emptyInitrdName())
+}
+
+// remove removes a file; one that is gone already is passed over.
+func (r *pxelinuxConfigResource) remove(ctx context.Context, m pxelinuxConfigModel, name string) error {
+	if err := r.directory(m).Remove(ctx, name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// readFile reads the file where it changed since it was known, and takes its text from the state
+// where it did not.
+func (r *pxelinuxConfigResource) readFile(ctx context.Context, state pxelinuxConfigModel, known *tftproot.File) (tftproot.File, string, error) {
+	dir := r.directory(state)
+	if known != nil {
+		now, err := tftproot.Verify(ctx, dir, *known)
+		if err != nil || now == *known {
+			return now, state.Content.ValueString(), err
+		}
+		if now.Size > tftproot.MaxText {
+			return now, "", nil // which is not what was written, and the plan says so
+		}
+	}
+	if known == nil {
+		// libvirt lists no file that came behind its back; an import is when that matters.
+		names, err := r.Host.VolumeNames(ctx, tftproot.ConfigPool(state.root()))
+		if err == nil && !slices.Contains(names, state.FileName.ValueString()) {
+			err = fmt.Errorf("%w: %s", fs.ErrNotExist, state.FileName.ValueString())
+		}
+		if err != nil {
+			return tftproot.File{}, "", err
+		}
+	}
+	return tftproot.ReadText(ctx, dir, state.FileName.ValueString())
+}

@@ -1,0 +1,228 @@
+package tftproots
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+type tftpRootResource struct{ framework.Resource[Host] }
+
+func NewResource() resource.Resource { return &tftpRootResource{} }
+
+type tftpRootModel struct {
+	framework.Placement
+	ID       types.String   `tfsdk:"id"`
+	Path     types.String   `tfsdk:"path"`
+	Name     types.String   `tfsdk:"name"`
+	Active   types.Bool     `tfsdk:"active"`
+	Timeouts timeouts.Value `tfsdk:"timeouts"`
+}
+
+var tftpRootIdentity = framework.Identity{"name"}
+
+func (m tftpRootModel) subject() framework.Subject {
+	return framework.Subject{Kind: "TFTP root", Id: m.Qualified(m.Name.ValueString())}
+}
+
+func (r *tftpRootResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_tftp_root"
+}
+
+func (r *tftpRootResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = tftpRootIdentity.Schema()
+}
+
+func (r *tftpRootResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "A directory on the libvirt host that a network's dnsmasq serves by TFTP.\n\n" +
+			"It is reached through libvirt's storage API alone, as two autostarted directory pools: `name` at `path` and `<name>-pxelinux.cfg` at `path/pxelinux.cfg`. " +
+			"A directory or pool that is there is adopted if everybody can list and enter the directory (mode 0755), and what it holds is left alone. Destroy takes away the pools that it made, and the directories that it made and that are empty; missing parents of `path` are made, and stay.\n\n" +
+			"Everything under a TFTP root can be read by anyone on the networks that serve it: keep secrets out of boot files and command lines.",
+		Attributes: map[string]schema.Attribute{
+			"id":   framework.IDAttribute("The root's `name`."),
+			"host": framework.HostAttribute,
+			"path": schema.StringAttribute{
+				MarkdownDescription: "Absolute path of the directory on the libvirt host. Prefer `/srv/tftp` or a directory below it on Debian, Ubuntu and SUSE, and `/var/lib/tftpboot` on Red Hat's systems: AppArmor and SELinux let dnsmasq read there. A change replaces the root.",
+				Required:            true,
+				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
+				Validators:          []validator.String{framework.AbsolutePath},
+			},
+			"name": schema.StringAttribute{
+				MarkdownDescription: "Name of the pool. Default: the path with `-` for `/`, so `srv-tftp` for `/srv/tftp`. A change replaces the root.",
+				Optional:            true,
+				Computed:            true,
+				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown(), stringplanmodifier.RequiresReplace()},
+				Validators:          []validator.String{framework.ObjectName},
+			},
+			"active": schema.BoolAttribute{
+				MarkdownDescription: "Whether both pools are there, started and autostarted. An apply makes it so.",
+				Computed:            true,
+			},
+			"timeouts": framework.TimeoutsAttribute(ctx),
+		},
+	}
+}
+
+func (r *tftpRootResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	tftpRootIdentity.Import(ctx, r.Sites, req, resp)
+}
+
+// ModifyPlan makes the name and the id known at plan, and plans to start what is not active.
+func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	var plan, config tftpRootModel
+	var prior *tftpRootModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
+	r = &tftpRootResource{r.On(plan.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
+		return
+	}
+	switch moved := prior == nil || !prior.Path.Equal(plan.Path); {
+	case !config.Name.IsNull() || !moved:
+	case plan.Path.IsUnknown():
+		plan.Name = types.StringUnknown()
+	default:
+		plan.Name = types.StringValue(defaultRootName(plan.Path.ValueString()))
+		if err := framework.CheckObjectName(plan.Name.ValueString()); err != nil {
+			resp.Diagnostics.AddAttributeError(path.Root("path"), "Invalid name",
+				framework.Sentence(fmt.Errorf("the root's name would follow from the path, and cannot: %w; set name", err)))
+			return
+		}
+	}
+	plan.ID = plan.QualifiedName(plan.Name)
+	plan.Active = types.BoolValue(true)
+	if !plan.ID.IsUnknown() && !plan.Path.IsUnknown() {
+		r.Plans.Roots.Add(plan.Name.ValueString(), plan.Path.ValueString())
+	}
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+}
+
+func (r *tftpRootResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan tftpRootModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	r = &tftpRootResource{r.On(plan.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Create, framework.CallTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	made, err := r.ensure(ctx, plan, madePools{})
+	if err != nil {
+		undone := r.undo(context.WithoutCancel(ctx), plan, made)
+		framework.Fail(&resp.Diagnostics, path.Root("path"), "create", plan.subject(), errors.Join(err, undone))
+		if undone == nil {
+			return
+		}
+		// What is left on the host is in the state, and goes with the next apply.
+	}
+	framework.SavePrivate(ctx, resp.Private, madeKey, &made, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(tftpRootIdentity.Set(ctx, resp.Identity, plan.Placement, plan.Name)...)
+}
+
+func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state tftpRootModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	imported := framework.LoadPrivate[madePools](ctx, req.Private, madeKey, &resp.Diagnostics) == nil
+	r = &tftpRootResource{r.On(state.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := framework.Bounded(ctx, state.Timeouts.Read, framework.CallTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	name := state.Name.ValueString()
+	root, rootErr := r.look(ctx, name)
+	configs, configsErr := r.look(ctx, tftproot.ConfigPool(name))
+	for _, err := range []error{rootErr, configsErr} {
+		if err != nil && !framework.IsNotFound(err) {
+			framework.Fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
+			return
+		}
+	}
+	if rootErr != nil && (configsErr != nil || imported) {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	state.Active = types.BoolValue(ready(root) && ready(configs) && configs.Path == filepath.Join(root.Path, tftproot.ConfigDir))
+	if rootErr == nil {
+		state.Path = types.StringValue(root.Path)
+	}
+	for _, pool := range []virt.Pool{root, configs} {
+		if err := notPublic(pool); err != nil { // not an error, so that destroy works
+			resp.Diagnostics.AddAttributeWarning(path.Root("path"), fmt.Sprintf("Unable to serve %s", state.subject()), framework.Sentence(err))
+		}
+	}
+	if imported {
+		// Who imports pools makes them his own; directories and what they hold stay theirs.
+		made := madePools{RootUUID: root.UUID, ConfigsUUID: configs.UUID}
+		framework.SavePrivate(ctx, resp.Private, madeKey, &made, &resp.Diagnostics)
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	resp.Diagnostics.Append(tftpRootIdentity.Set(ctx, resp.Identity, state.Placement, state.Name)...)
+}
+
+// Update starts what is not active and makes again what is gone; everything else replaces.
+func (r *tftpRootResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan tftpRootModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	made := loadMade(ctx, req.Private, &resp.Diagnostics)
+	r = &tftpRootResource{r.On(plan.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Update, framework.CallTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	made, err := r.ensure(ctx, plan, made)
+	framework.SavePrivate(ctx, resp.Private, madeKey, &made, &resp.Diagnostics)
+	if err != nil {
+		framework.Fail(&resp.Diagnostics, path.Root("path"), "update", plan.subject(), err)
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(tftpRootIdentity.Set(ctx, resp.Identity, plan.Placement, plan.Name)...)
+}
+
+func (r *tftpRootResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state tftpRootModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	made := framework.LoadPrivate[madePools](ctx, req.Private, madeKey, &resp.Diagnostics)
+	r = &tftpRootResource{r.On(state.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := framework.Bounded(ctx, state.Timeouts.Delete, framework.CallTimeout, &resp.Diagnostics)
+	defer cancel()
+
+	var err error
+	if made == nil {
+		made, err = r.marked(ctx, state)
+	}
+	if err == nil {
+		err = r.undo(ctx, state, *made)
+	}
+	if err != nil {
+		framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
+	}
+}

@@ -1,0 +1,109 @@
+package volumes
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+type backingModel struct {
+	Volume types.String `tfsdk:"volume"`
+	Path   types.String `tfsdk:"path"`
+	Format types.String `tfsdk:"format"`
+}
+
+var backingTypes = map[string]attr.Type{
+	"volume": types.StringType,
+	"path":   types.StringType,
+	"format": types.StringType,
+}
+
+func backingAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"volume": schema.StringAttribute{
+			MarkdownDescription: "The `id` of a volume, `<pool>/<name>`.",
+			Optional:            true,
+		},
+		"path": schema.StringAttribute{
+			MarkdownDescription: "Path of a file on the host.",
+			Optional:            true,
+			Validators:          []validator.String{framework.AbsolutePath},
+		},
+		"format": schema.StringAttribute{
+			MarkdownDescription: "Format of what is beneath, `qcow2` or `raw`. Default: a volume's own, `raw` for a `path`.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.OneOf("qcow2", "raw")},
+		},
+	}
+}
+
+// validate checks what the schema cannot.
+func (b backingModel) validate(diags *diag.Diagnostics) {
+	if !b.Volume.IsUnknown() && !b.Path.IsUnknown() && b.Volume.IsNull() == b.Path.IsNull() {
+		diags.AddAttributeError(path.Root("backing"), "Invalid backing", "A volume is laid over another volume or over a file: set one of volume and path.")
+	}
+}
+
+// resolve finds the file beneath an overlay, its format and, where the volume has no size of its
+// own, its size.
+func (r *volumeResource) resolve(ctx context.Context, p framework.Placement, backing backingModel, v *virt.Volume) error {
+	v.Backing = &virt.Backing{Path: backing.Path.ValueString(), Format: cmp.Or(backing.Format.ValueString(), "raw")}
+	pool, name, isVolume := strings.Cut(p.Local(backing.Volume), "/")
+	if !isVolume {
+		var err error
+		pool, name, err = r.Host.VolumeAt(ctx, v.Backing.Path)
+		switch {
+		case framework.IsNotFound(err) && v.Capacity == 0:
+			return fmt.Errorf("the size of %s is not known, for it lies in no pool; set capacity: %w", v.Backing.Path, err)
+		case framework.IsNotFound(err):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+	base, err := r.Host.Volume(ctx, pool, name)
+	if err != nil {
+		return fmt.Errorf("backing volume %s/%s: %w", pool, name, err)
+	}
+	v.Backing.Path = base.Path
+	v.Backing.Format = cmp.Or(backing.Format.ValueString(), base.Format)
+	if v.Capacity == 0 {
+		v.Capacity = base.Capacity
+	}
+	return nil
+}
+
+// readBacking takes over what a volume is laid over: as a volume where it is one, in the words of
+// the state where they still say the same.
+func (r *volumeResource) readBacking(ctx context.Context, m *volumeModel, backing *virt.Backing, diags *diag.Diagnostics) error {
+	if backing == nil {
+		m.Backing = types.ObjectNull(backingTypes)
+		return nil
+	}
+	known := framework.As[backingModel](ctx, m.Backing, diags)
+	if known != nil && known.Path.ValueString() == backing.Path {
+		return nil
+	}
+	id, err := framework.VolumeID(ctx, r.Host, m.Placement, backing.Path)
+	read := backingModel{Volume: types.StringValue(id)}
+	if err != nil || known != nil && m.Local(known.Volume) == m.Local(read.Volume) { // with the host's name or without
+		return err
+	}
+	if id == backing.Path {
+		read = backingModel{Path: types.StringValue(backing.Path), Format: types.StringValue(backing.Format)}
+	}
+	m.Backing = framework.ObjectFrom(ctx, backingTypes, read, diags)
+	return nil
+}

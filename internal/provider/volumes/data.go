@@ -1,0 +1,89 @@
+package volumes
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+type volumeDataSource struct{ framework.DataSource[Host] }
+
+func NewDataSource() datasource.DataSource { return &volumeDataSource{} }
+
+type foundVolume struct {
+	framework.Placement
+	ID              types.String `tfsdk:"id"`
+	Name            types.String `tfsdk:"name"`
+	Pool            types.String `tfsdk:"pool"`
+	Path            types.String `tfsdk:"path"`
+	Format          types.String `tfsdk:"format"`
+	CapacityBytes   types.Int64  `tfsdk:"capacity_bytes"`
+	AllocationBytes types.Int64  `tfsdk:"allocation_bytes"`
+	BackingPath     types.String `tfsdk:"backing_path"`
+	Mode            types.String `tfsdk:"mode"`
+}
+
+func (d *volumeDataSource) Metadata(_ context.Context, req datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_volume"
+}
+
+func (d *volumeDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "A volume of the libvirt host, whoever made it: a base image for overlays, or a disk for a guest.",
+		Attributes: map[string]schema.Attribute{
+			"id":               framework.ComputedStringOf("`<pool>/<name>`, as `disks` of a `netboot_domain` and `backing` of a `netboot_volume` take it."),
+			"host":             framework.ObservedHost,
+			"name":             framework.RequiredString("Name of the volume.", framework.ObjectName),
+			"pool":             schema.StringAttribute{MarkdownDescription: "Pool that it lies in. Default: `" + defaultPool + "`.", Optional: true, Computed: true},
+			"path":             framework.ComputedStringOf("Path of its file on the host."),
+			"format":           framework.ComputedStringOf("`qcow2`, `raw`, or another one that libvirt knows."),
+			"capacity_bytes":   framework.FoundNumber("Size that a guest sees, in bytes."),
+			"allocation_bytes": framework.FoundNumber("What it takes on the host, in bytes."),
+			"backing_path":     framework.ComputedStringOf("Path of the file that it is laid over, if it is an overlay."),
+			"mode":             framework.ComputedStringOf("Permissions of its file, in octal."),
+		},
+	}
+}
+
+func (d *volumeDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	var config foundVolume
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	d = &volumeDataSource{d.On(config.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, framework.CallTimeout)
+	defer cancel()
+	pool, name := cmp.Or(config.Pool.ValueString(), defaultPool), config.Name.ValueString()
+	v, err := d.Host.Volume(ctx, pool, name)
+	if err != nil {
+		framework.Fail(&resp.Diagnostics, path.Root("name"), "read", framework.Subject{Kind: "volume", Id: pool + "/" + name}, err)
+		return
+	}
+	found := newFoundVolume(v)
+	found.Placement, found.ID = config.Placement, types.StringValue(config.Qualified(v.Pool+"/"+v.Name))
+	resp.Diagnostics.Append(resp.State.Set(ctx, found)...)
+}
+
+func newFoundVolume(v virt.Volume) foundVolume {
+	found := foundVolume{
+		Name:            types.StringValue(v.Name),
+		Pool:            types.StringValue(v.Pool),
+		Path:            types.StringValue(v.Path),
+		Format:          types.StringValue(v.Format),
+		CapacityBytes:   types.Int64Value(int64(v.Capacity)),
+		AllocationBytes: types.Int64Value(int64(v.Allocation)),
+		Mode:            framework.Optional(v.Mode),
+	}
+	if v.Backing != nil {
+		found.BackingPath = types.StringValue(v.Backing.Path)
+	}
+	return found
+}

@@ -1,0 +1,19 @@
+package volumes
+
+import (
+	"context"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// Host is what volumes ask of a host.
+type Host interface {
+	framework.Connection
+	virt.PopulateHost
+	Pool(ctx context.Context, name string) (virt.Pool, error)
+	PoolNames(ctx context.Context) ([]string, error)
+	CreatePool(ctx context.Context, name, path string) (pool virt.Pool, madeDirectory bool, err error)
+	VolumeAt(ctx context.Context, path string) (pool, name string, err error)
+	WhileConnected(ctx context.Context) (context.Context, context.CancelFunc, error)
+}

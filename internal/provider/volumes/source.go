@@ -1,0 +1,92 @@
+package volumes
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// volumeSource is where the content of a volume comes from.
+type volumeSource struct {
+	image.Client
+	signing *image.Signing // nil where lists need no signature
+}
+
+// populate makes a volume with what its source holds; with an error it says which attribute that is
+// about. Nothing of a source that is not whole, or not what was promised, stays on the host.
+func (r *volumeResource) populate(ctx context.Context, m volumeModel, v virt.Volume, diags *diag.Diagnostics) (path.Path, error) {
+	from := volumeSource{Client: framework.Trust(ctx, m.TLS, diags)}
+	from.Together = r.Downloads
+	from.signing = framework.Signing(ctx, from.Client, m.ChecksumSignature, diags)
+	if diags.HasError() {
+		return path.Empty(), nil
+	}
+	connected, cancel, err := r.Host.WhileConnected(ctx)
+	if err != nil {
+		return path.Root("pool"), err
+	}
+	defer cancel()
+	at, err := from.populate(connected, r.Host, m, v)
+	if err != nil && connected.Err() != nil && ctx.Err() == nil {
+		return path.Root("pool"), context.Cause(connected) // and not what it did to the source
+	}
+	return at, err
+}
+
+func (s volumeSource) populate(ctx context.Context, h Host, m volumeModel, v virt.Volume) (path.Path, error) {
+	promised := image.Checksum{}
+	if !m.Checksum.IsNull() {
+		var err error
+		if promised, err = s.Checksum(ctx, m.Checksum.ValueString(), m.Source.ValueString(), s.signing); err != nil {
+			return path.Root("checksum"), err
+		}
+	}
+	disk, err := s.OpenDisk(ctx, m.Source.ValueString(), promised, unpackedLimit(v))
+	if err != nil {
+		return path.Root("source"), err
+	}
+	defer disk.Close()
+	content := &sourceReader{Disk: disk}
+	err = virt.Populate(ctx, h, v, virt.Content{Reader: content, Format: disk.Format, Size: disk.Size})
+	switch {
+	case errors.As(err, new(*virt.TooSmallError)):
+		return path.Root("capacity"), err
+	case content.err != nil:
+		return path.Root("source"), err
+	default:
+		return path.Root("name"), err
+	}
+}
+
+// unpackedLimit is the most that a packed source may unpack to, in bytes: twice what there is room for,
+// as a qcow2 image has more than its disk. Of a volume that is as large as its source, the host's disk and
+// the time allowed are the bounds.
+func unpackedLimit(v virt.Volume) int64 {
+	if v.Capacity == 0 || v.Capacity > math.MaxInt64/2 {
+		return math.MaxInt64
+	}
+	return 2 * int64(v.Capacity)
+}
+
+// sourceReader tells an error of the source from one of the host.
+type sourceReader struct {
+	*image.Disk
+	err error
+}
+
+// Read implements io.Reader.
+func (s *sourceReader) Read(p []byte) (int, error) {
+	n, err := s.Disk.Read(p)
+	if err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
