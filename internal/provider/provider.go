@@ -1,7 +1,6 @@
-// Package provider is the glue between Terraform and libvirt: it translates, it does not decide.
+// Package provider is what Terraform and OpenTofu start: the settings of the provider block, and the lists of what it offers.
 //
-// One file holds one resource, always in the order model, schema, create, read, update, delete,
-// then the translation to and from the packages that do the work.
+// Each resource has a package of its own below it, and what they share is in framework.
 package provider
 
 import (

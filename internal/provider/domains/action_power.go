@@ -17,6 +17,7 @@ import (
 
 type domainPowerAction struct{ framework.Action[Host] }
 
+// NewPowerAction makes the action netboot_domain_power.
 func NewPowerAction() action.Action { return &domainPowerAction{} }
 
 type domainPowerModel struct {
@@ -72,7 +73,7 @@ func (a *domainPowerAction) Invoke(ctx context.Context, req action.InvokeRequest
 		resp.SendProgress(action.InvokeProgressEvent{Message: fmt.Sprintf(format, values...)})
 	}
 	if err := a.press(ctx, m, say); err != nil {
-		framework.Fail(&resp.Diagnostics, path.Root("power"), m.Power.ValueString(), framework.Subject{Kind: "domain", Id: m.Domain.ValueString()}, err)
+		framework.Fail(&resp.Diagnostics, path.Root("power"), m.Power.ValueString(), framework.Subject{Kind: "domain", ID: m.Domain.ValueString()}, err)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 
 type domainReinstallAction struct{ framework.Action[Host] }
 
+// NewReinstallAction makes the action netboot_domain_reinstall.
 func NewReinstallAction() action.Action { return &domainReinstallAction{} }
 
 type domainReinstallModel struct {
@@ -89,11 +90,11 @@ func (r *domainResource) reinstall(ctx context.Context, m *domainModel, say func
 		return err
 	}
 	say("%s is installed, and starts from disk", name)
-	return r.boot(ctx, m, nobody{}, diags)
+	return r.boot(ctx, m, noPrivateState{}, diags)
 }
 
-// nobody keeps no private state, as an action has none.
-type nobody struct{}
+// noPrivateState keeps no private state, as an action has none.
+type noPrivateState struct{}
 
 // SetKey implements privateWriter.
-func (nobody) SetKey(context.Context, string, []byte) diag.Diagnostics { return nil }
+func (noPrivateState) SetKey(context.Context, string, []byte) diag.Diagnostics { return nil }

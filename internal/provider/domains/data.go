@@ -14,6 +14,7 @@ import (
 
 type domainDataSource struct{ framework.DataSource[Host] }
 
+// NewDataSource makes the data source netboot_domain.
 func NewDataSource() datasource.DataSource { return &domainDataSource{} }
 
 type foundDomain struct {
@@ -55,30 +56,30 @@ func (d *domainDataSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A guest of the libvirt host, whoever made it: what it is, what it does, and its addresses at this moment.",
 		Attributes: map[string]schema.Attribute{
-			"host":         framework.ObservedHost,
-			"name":         framework.RequiredString("Name of the guest.", framework.ObjectName),
-			"uuid":         framework.ComputedStringOf("UUID of the domain."),
-			"arch":         framework.ComputedStringOf("Architecture of the guest."),
-			"machine":      framework.ComputedStringOf("Machine type with its version."),
-			"accelerator":  framework.ComputedStringOf("`kvm` or `tcg`."),
-			"vcpus":        framework.FoundNumber("Number of virtual CPUs."),
-			"memory_bytes": framework.FoundNumber("Memory, in bytes."),
-			"autostart":    framework.FoundBool("Whether the guest starts with the host."),
-			"state":        framework.ComputedStringOf("What the guest does: `running`, `paused`, `off` or `crashed`."),
-			"running":      framework.FoundBool("Whether `state` is `running`."),
-			"boot":         framework.FoundStrings("Classes of devices that it boots from, in order."),
-			"disks": framework.FoundObjects("Its disks that are files, in order.", map[string]schema.Attribute{
-				"path":     framework.ComputedStringOf("Path of the file on the host."),
-				"bus":      framework.ComputedStringOf("Bus, such as `virtio`."),
-				"serial":   framework.ComputedStringOf("Serial number that the guest sees."),
-				"readonly": framework.FoundBool("Whether the guest can only read it."),
+			"host":         framework.DataHost,
+			"name":         framework.DataKey("Name of the guest.", framework.ObjectName),
+			"uuid":         framework.DataString("UUID of the domain."),
+			"arch":         framework.DataString("Architecture of the guest."),
+			"machine":      framework.DataString("Machine type with its version."),
+			"accelerator":  framework.DataString("`kvm` or `tcg`."),
+			"vcpus":        framework.DataNumber("Number of virtual CPUs."),
+			"memory_bytes": framework.DataNumber("Memory, in bytes."),
+			"autostart":    framework.DataBool("Whether the guest starts with the host."),
+			"state":        framework.DataString("What the guest does: `running`, `paused`, `off` or `crashed`."),
+			"running":      framework.DataBool("Whether `state` is `running`."),
+			"boot":         framework.DataStrings("Classes of devices that it boots from, in order."),
+			"disks": framework.DataObjects("Its disks that are files, in order.", map[string]schema.Attribute{
+				"path":     framework.DataString("Path of the file on the host."),
+				"bus":      framework.DataString("Bus, such as `virtio`."),
+				"serial":   framework.DataString("Serial number that the guest sees."),
+				"readonly": framework.DataBool("Whether the guest can only read it."),
 			}),
-			"interfaces": framework.FoundObjects("Its network interfaces, in order.", map[string]schema.Attribute{
-				"network": framework.ComputedStringOf("Name of the libvirt network that it is on."),
-				"bridge":  framework.ComputedStringOf("Name of the host's bridge that it is on, instead of a network."),
-				"mac":     framework.ComputedStringOf("MAC address."),
+			"interfaces": framework.DataObjects("Its network interfaces, in order.", map[string]schema.Attribute{
+				"network": framework.DataString("Name of the libvirt network that it is on."),
+				"bridge":  framework.DataString("Name of the host's bridge that it is on, instead of a network."),
+				"mac":     framework.DataString("MAC address."),
 			}),
-			"addresses": framework.FoundStrings("Addresses that libvirt's DHCP leased to the guest."),
+			"addresses": framework.DataStrings("Addresses that libvirt's DHCP leased to the guest."),
 		},
 	}
 }
@@ -96,7 +97,7 @@ func (d *domainDataSource) Read(ctx context.Context, req datasource.ReadRequest,
 	defer cancel()
 	found, err := d.find(ctx, name)
 	if err != nil {
-		framework.Fail(&resp.Diagnostics, path.Root("name"), "read", framework.Subject{Kind: "domain", Id: name}, err)
+		framework.Fail(&resp.Diagnostics, path.Root("name"), "read", framework.Subject{Kind: "domain", ID: name}, err)
 		return
 	}
 	found.Placement = at

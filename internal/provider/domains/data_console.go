@@ -25,6 +25,7 @@ const consolePatience = "30s"
 
 type consoleDataSource struct{ framework.DataSource[Host] }
 
+// NewConsoleDataSource makes the data source netboot_console.
 func NewConsoleDataSource() datasource.DataSource { return &consoleDataSource{} }
 
 type consoleModel struct {
@@ -46,13 +47,13 @@ func (d *consoleDataSource) Schema(_ context.Context, _ datasource.SchemaRequest
 		MarkdownDescription: "Reads the console of a running guest until a line matches. Only what the guest writes from then on is seen: libvirt keeps nothing of what went before. " +
 			"To watch a boot from its first byte, use `boot_check` of a `netboot_domain`. While somebody else has the console, as with `virsh console`, it cannot be read.",
 		Attributes: map[string]schema.Attribute{
-			"host":    framework.ObservedHost,
-			"domain":  framework.RequiredString("Name of the guest.", framework.ObjectName),
-			"until":   framework.RequiredString("Pattern ([RE2](https://github.com/google/re2/wiki/Syntax)) that a line must match.", pattern),
+			"host":    framework.DataHost,
+			"domain":  framework.DataKey("Name of the guest.", framework.ObjectName),
+			"until":   framework.DataKey("Pattern ([RE2](https://github.com/google/re2/wiki/Syntax)) that a line must match.", pattern),
 			"timeout": schema.StringAttribute{MarkdownDescription: "How long to wait for it, such as `\"2m\"`. Default: `\"" + consolePatience + "\"`.", Optional: true, Validators: []validator.String{duration}},
-			"matched": framework.ComputedStringOf("What matched."),
-			"groups":  framework.FoundStrings("What the groups in parentheses of `until` matched, in order."),
-			"tail":    framework.ComputedStringOf("The last lines until then, at most 40 of them and 4 KiB."),
+			"matched": framework.DataString("What matched."),
+			"groups":  framework.DataStrings("What the groups in parentheses of `until` matched, in order."),
+			"tail":    framework.DataString("The last lines until then, at most 40 of them and 4 KiB."),
 		},
 	}
 }
@@ -65,7 +66,7 @@ func (d *consoleDataSource) Read(ctx context.Context, req datasource.ReadRequest
 		return
 	}
 	if err := d.read(ctx, &m); err != nil {
-		framework.Fail(&resp.Diagnostics, path.Root("until"), "read the console of", framework.Subject{Kind: "domain", Id: m.Domain.ValueString()}, err)
+		framework.Fail(&resp.Diagnostics, path.Root("until"), "read the console of", framework.Subject{Kind: "domain", ID: m.Domain.ValueString()}, err)
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)

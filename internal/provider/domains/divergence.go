@@ -75,8 +75,8 @@ func links(interfaces []virt.Interface) map[string]bool {
 	return down
 }
 
-// mend makes a plan change what nothing in the configuration changes.
-func (m *domainModel) mend(ctx context.Context, state *domainModel, diverged *divergence, diags *diag.Diagnostics) {
+// fixDivergence makes a plan change what nothing in the configuration changes.
+func (m *domainModel) fixDivergence(ctx context.Context, state *domainModel, diverged *divergence, diags *diag.Diagnostics) {
 	if diverged == nil || state == nil || !state.Running.ValueBool() || !m.Running.ValueBool() || m.replaces(*state) {
 		return
 	}

@@ -1,3 +1,4 @@
+// Package domains has guests: the resource netboot_domain, data sources of a guest and of its console, and the actions on one.
 package domains
 
 import (
@@ -23,6 +24,7 @@ const shutdownPatience = 60 * time.Second
 
 type domainResource struct{ framework.Resource[Host] }
 
+// NewResource makes the resource netboot_domain.
 func NewResource() resource.Resource { return &domainResource{} }
 
 type domainModel struct {
@@ -68,7 +70,7 @@ type domainModel struct {
 var domainIdentity = framework.Identity{"name"}
 
 func (m domainModel) subject() framework.Subject {
-	return framework.Subject{Kind: "domain", Id: m.Qualified(m.Name.ValueString())}
+	return framework.Subject{Kind: "domain", ID: m.Qualified(m.Name.ValueString())}
 }
 
 func (r *domainResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
@@ -118,7 +120,7 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	r.planKernel(ctx, &plan, &resp.Diagnostics)
 	again := failed != nil || diverged.restarts()
 	plan.fillPlan(ctx, config, state, again, &resp.Diagnostics)
-	plan.mend(ctx, state, diverged, &resp.Diagnostics)
+	plan.fixDivergence(ctx, state, diverged, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 	r.checkNetboot(ctx, plan.netboot(state), plan.starts(ctx, state, again) || plan.installs(state), &resp.Diagnostics)
 	switch {

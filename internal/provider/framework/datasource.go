@@ -7,33 +7,38 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
-// ObservedHost is the host that a data source reads on.
-var ObservedHost = schema.StringAttribute{MarkdownDescription: HostDescription, Optional: true}
+// DataHost is the host that a data source reads on.
+var DataHost = schema.StringAttribute{MarkdownDescription: HostDescription, Optional: true}
 
-// RequiredString is an attribute that names what is to be read.
-func RequiredString(what string, validators ...validator.String) schema.StringAttribute {
+// DataKey is an attribute that names what is to be read.
+func DataKey(what string, validators ...validator.String) schema.StringAttribute {
 	return schema.StringAttribute{MarkdownDescription: what, Required: true, Validators: validators}
 }
 
-func ComputedStringOf(what string) schema.StringAttribute {
+// DataString is a text that a data source finds.
+func DataString(what string) schema.StringAttribute {
 	return schema.StringAttribute{MarkdownDescription: what, Computed: true}
 }
 
-func FoundNumber(what string) schema.Int64Attribute {
+// DataNumber is a number that a data source finds.
+func DataNumber(what string) schema.Int64Attribute {
 	return schema.Int64Attribute{MarkdownDescription: what, Computed: true}
 }
 
-func FoundBool(what string) schema.BoolAttribute {
+// DataBool is a truth value that a data source finds.
+func DataBool(what string) schema.BoolAttribute {
 	return schema.BoolAttribute{MarkdownDescription: what, Computed: true}
 }
 
-func foundList(what string, element attr.Type) schema.ListAttribute {
+func dataList(what string, element attr.Type) schema.ListAttribute {
 	return schema.ListAttribute{MarkdownDescription: what, ElementType: element, Computed: true}
 }
 
-func FoundStrings(what string) schema.ListAttribute { return foundList(what, types.StringType) }
+// DataStrings is a list of texts that a data source finds.
+func DataStrings(what string) schema.ListAttribute { return dataList(what, types.StringType) }
 
-func FoundObjects(what string, attributes map[string]schema.Attribute) schema.ListNestedAttribute {
+// DataObjects is a list of objects that a data source finds.
+func DataObjects(what string, attributes map[string]schema.Attribute) schema.ListNestedAttribute {
 	return schema.ListNestedAttribute{
 		MarkdownDescription: what,
 		Computed:            true,

@@ -18,9 +18,10 @@ import (
 )
 
 // Subject is what a diagnostic is about: a kind of object and its id, `network "lab"`.
-type Subject struct{ Kind, Id string }
+type Subject struct{ Kind, ID string }
 
-func (s Subject) String() string { return fmt.Sprintf("%s %q", s.Kind, s.Id) }
+// String is the subject as a diagnostic names it.
+func (s Subject) String() string { return fmt.Sprintf("%s %q", s.Kind, s.ID) }
 
 // Fail adds the one form of error that this provider has: `Unable to create network "lab"`, then
 // the chain of causes, then what to do about it.
@@ -44,7 +45,7 @@ func remedy(err error, about Subject) string {
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Sprintf("This %[1]s is not in Terraform's state, so it is somebody else's, or left by a run that was killed. "+
 			"To manage it from here, import it: terraform import ADDRESS %[2]s (tofu import ADDRESS %[2]s). Otherwise choose another name, or remove it from the host.",
-			about.Kind, about.Id)
+			about.Kind, about.ID)
 	default:
 		return ""
 	}

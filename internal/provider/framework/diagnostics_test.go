@@ -43,7 +43,7 @@ func TestFail(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var diags diag.Diagnostics
-			Fail(&diags, path.Root("name"), "create", Subject{Kind: "volume", Id: "acc/disk"}, test.err)
+			Fail(&diags, path.Root("name"), "create", Subject{Kind: "volume", ID: "acc/disk"}, test.err)
 			if len(diags) != 1 {
 				t.Fatalf("there are %d diagnostics", len(diags))
 			}

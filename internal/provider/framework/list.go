@@ -58,7 +58,7 @@ func (l *Listing[H]) List(ctx context.Context, req list.ListRequest, stream *lis
 	scope := l.On(p, &diags)
 	found, err := l.Find(ctx, scope.Host, p.Local(within))
 	if err != nil {
-		Fail(&diags, path.Empty(), "list", Subject{Kind: "host", Id: scope.Host.URI()}, err)
+		Fail(&diags, path.Empty(), "list", Subject{Kind: "host", ID: scope.Host.URI()}, err)
 	}
 	if diags.HasError() {
 		stream.Results = list.ListResultsStreamDiagnostics(diags)

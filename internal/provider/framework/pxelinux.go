@@ -8,6 +8,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
 
+// EntryType is the type of an entry of a pxelinux configuration.
 var EntryType = types.ObjectType{AttrTypes: map[string]attr.Type{
 	"label":  types.StringType,
 	"kernel": types.StringType,

@@ -1,3 +1,5 @@
+// Package framework has what all resources share on Terraform's side: the hosts that they are on, values, sizes, validators,
+// diagnostics, identity, private state and timeouts.
 package framework
 
 import (

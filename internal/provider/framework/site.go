@@ -57,8 +57,10 @@ type Placement struct {
 	Host types.String `tfsdk:"host"`
 }
 
+// HostDescription is what documentation says of host.
 const HostDescription = "Host that it lies on, by its name in the provider's `hosts`. Default: the host of the provider's `uri`."
 
+// HostAttribute is the host of a resource.
 var HostAttribute = schema.StringAttribute{
 	MarkdownDescription: HostDescription + " A change replaces the resource.",
 	Optional:            true,

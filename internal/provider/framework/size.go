@@ -21,16 +21,21 @@ const SizeDescription = "A number with a unit, such as `\"8GiB\"`, `\"512MiB\"` 
 // SizeType is a string that holds a size; "8GiB" and "8192MiB" are equal.
 type SizeType struct{ basetypes.StringType }
 
+// Equal implements attr.Type.
 func (t SizeType) Equal(o attr.Type) bool { _, same := o.(SizeType); return same }
 
+// String implements attr.Type.
 func (t SizeType) String() string { return "sizeType" }
 
+// ValueType implements attr.Type.
 func (t SizeType) ValueType(context.Context) attr.Value { return Size{} }
 
+// ValueFromString implements basetypes.StringTypable.
 func (t SizeType) ValueFromString(_ context.Context, in basetypes.StringValue) (basetypes.StringValuable, diag.Diagnostics) {
 	return Size{in}, nil
 }
 
+// ValueFromTerraform implements attr.Type.
 func (t SizeType) ValueFromTerraform(ctx context.Context, in tftypes.Value) (attr.Value, error) {
 	value, err := t.StringType.ValueFromTerraform(ctx, in)
 	if err != nil {
@@ -55,8 +60,10 @@ func NullSize() Size { return Size{basetypes.NewStringNull()} }
 // UnknownSize is a size that is known only after apply.
 func UnknownSize() Size { return Size{basetypes.NewStringUnknown()} }
 
+// Type implements attr.Value.
 func (v Size) Type(context.Context) attr.Type { return SizeType{} }
 
+// Equal implements attr.Value.
 func (v Size) Equal(o attr.Value) bool {
 	other, same := o.(Size)
 	return same && v.StringValue.Equal(other.StringValue)

@@ -16,6 +16,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 )
 
+// SignatureAttribute is how a list of checksums is verified.
 var SignatureAttribute = schema.SingleNestedAttribute{
 	MarkdownDescription: "How to know that the list which a `checksum` names with `file:` is the distributor's: its OpenPGP signature. A list without a good one is refused.",
 	Optional:            true,
@@ -29,7 +30,8 @@ var SignatureAttribute = schema.SingleNestedAttribute{
 	},
 }
 
-var TlsAttribute = schema.SingleNestedAttribute{
+// TLSAttribute is how servers are trusted.
+var TLSAttribute = schema.SingleNestedAttribute{
 	MarkdownDescription: "How servers of `https` sources are trusted.",
 	Optional:            true,
 	Attributes: map[string]schema.Attribute{

@@ -16,6 +16,7 @@ const (
 	TransferTimeout = 30 * time.Minute
 )
 
+// TimeoutsAttribute is how long the operations of a resource may take.
 func TimeoutsAttribute(ctx context.Context) schema.Attribute {
 	limit := func(operation string) string {
 		return "How long " + operation + " may take, such as `\"90s\"` or `\"5m\"`."

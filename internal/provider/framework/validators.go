@@ -23,10 +23,13 @@ type Rule struct {
 	Check func(value string) error
 }
 
+// Description implements validator.String.
 func (r Rule) Description(context.Context) string { return "a valid " + r.What }
 
+// MarkdownDescription implements validator.String.
 func (r Rule) MarkdownDescription(ctx context.Context) string { return r.Description(ctx) }
 
+// ValidateString implements validator.String.
 func (r Rule) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return

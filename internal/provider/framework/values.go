@@ -11,6 +11,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 )
 
+// IsKnown tells whether a value is there, and known.
+func IsKnown(v attr.Value) bool { return !v.IsNull() && !v.IsUnknown() }
+
 // HasUnknownElement tells whether an element of a list is known only after apply, as a whole.
 func HasUnknownElement(list types.List) bool {
 	return slices.ContainsFunc(list.Elements(), attr.Value.IsUnknown)
@@ -52,6 +55,7 @@ func Member(object attr.Value, name string) string {
 	return text.ValueString()
 }
 
+// ObjectFrom is an object attribute of these types, from a model.
 func ObjectFrom(ctx context.Context, attributes map[string]attr.Type, value any, diags *diag.Diagnostics) types.Object {
 	object, problems := types.ObjectValueFrom(ctx, attributes, value)
 	diags.Append(problems...)

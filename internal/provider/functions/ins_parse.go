@@ -12,6 +12,7 @@ import (
 
 type insParseFunction struct{}
 
+// NewINSParse makes the function ins_parse.
 func NewINSParse() function.Function { return insParseFunction{} }
 
 type parsedINS struct {

@@ -1,3 +1,4 @@
+// Package functions has the functions of the provider. They ask no host.
 package functions
 
 import (
@@ -12,6 +13,7 @@ import (
 
 type macFunction struct{}
 
+// NewMAC makes the function mac.
 func NewMAC() function.Function { return macFunction{} }
 
 func (macFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {

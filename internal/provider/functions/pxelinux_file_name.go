@@ -10,6 +10,7 @@ import (
 
 type pxelinuxFileNameFunction struct{}
 
+// NewPxelinuxFileName makes the function pxelinux_file_name.
 func NewPxelinuxFileName() function.Function { return pxelinuxFileNameFunction{} }
 
 func (pxelinuxFileNameFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {

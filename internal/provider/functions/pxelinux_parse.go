@@ -14,6 +14,7 @@ import (
 
 type pxelinuxParseFunction struct{}
 
+// NewPxelinuxParse makes the function pxelinux_parse.
 func NewPxelinuxParse() function.Function { return pxelinuxParseFunction{} }
 
 // parsedConfig is what the function returns, and pxelinux_render takes.

@@ -19,6 +19,7 @@ import (
 
 type pxelinuxRenderFunction struct{}
 
+// NewPxelinuxRender makes the function pxelinux_render.
 func NewPxelinuxRender() function.Function { return pxelinuxRenderFunction{} }
 
 func (pxelinuxRenderFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {

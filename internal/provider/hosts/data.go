@@ -1,3 +1,4 @@
+// Package hosts has the data source of a libvirt host.
 package hosts
 
 import (
@@ -16,6 +17,7 @@ import (
 
 type hostDataSource struct{ framework.DataSource[Host] }
 
+// NewDataSource makes the data source netboot_host.
 func NewDataSource() datasource.DataSource { return &hostDataSource{} }
 
 type hostModel struct {
@@ -45,20 +47,20 @@ func (d *hostDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, r
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "What the libvirt host is, what it can run, and what it lacks for the netboot of s390x guests.",
 		Attributes: map[string]schema.Attribute{
-			"host":               framework.ObservedHost,
-			"uri":                framework.ComputedStringOf("The host's libvirt URI, without a password."),
-			"hostname":           framework.ComputedStringOf("Its name."),
-			"arch":               framework.ComputedStringOf("Its own architecture, such as `x86_64`."),
-			"libvirt_version":    framework.ComputedStringOf("Version of its libvirtd."),
-			"hypervisor_version": framework.ComputedStringOf("Version of its QEMU."),
-			"security_models":    framework.FoundStrings("Security drivers that confine guests, such as `apparmor`, `selinux` and `dac`."),
-			"guests": framework.FoundObjects("Architectures that it runs guests of.", map[string]schema.Attribute{
-				"arch":         framework.ComputedStringOf("Architecture, as `arch` of a `netboot_domain` has it."),
-				"emulator":     framework.ComputedStringOf("Path of QEMU for it."),
-				"accelerators": framework.FoundStrings("`kvm` and `tcg`, which is emulation."),
+			"host":               framework.DataHost,
+			"uri":                framework.DataString("The host's libvirt URI, without a password."),
+			"hostname":           framework.DataString("Its name."),
+			"arch":               framework.DataString("Its own architecture, such as `x86_64`."),
+			"libvirt_version":    framework.DataString("Version of its libvirtd."),
+			"hypervisor_version": framework.DataString("Version of its QEMU."),
+			"security_models":    framework.DataStrings("Security drivers that confine guests, such as `apparmor`, `selinux` and `dac`."),
+			"guests": framework.DataObjects("Architectures that it runs guests of.", map[string]schema.Attribute{
+				"arch":         framework.DataString("Architecture, as `arch` of a `netboot_domain` has it."),
+				"emulator":     framework.DataString("Path of QEMU for it."),
+				"accelerators": framework.DataStrings("`kvm` and `tcg`, which is emulation."),
 			}),
-			"firmware": framework.ComputedStringOf("Generation of the firmware that netboots s390x guests: `separate` (QEMU before 9.2), `merged` (from 9.2), `menu` (from 10.1). Null where libvirt does not show it."),
-			"missing":  framework.FoundStrings("What the host lacks for the netboot of s390x guests, each with the remedy. Empty when it is ready, so that a precondition can ask for that."),
+			"firmware": framework.DataString("Generation of the firmware that netboots s390x guests: `separate` (QEMU before 9.2), `merged` (from 9.2), `menu` (from 10.1). Null where libvirt does not show it."),
+			"missing":  framework.DataStrings("What the host lacks for the netboot of s390x guests, each with the remedy. Empty when it is ready, so that a precondition can ask for that."),
 		},
 	}
 }
@@ -78,7 +80,7 @@ func (d *hostDataSource) Read(ctx context.Context, req datasource.ReadRequest, r
 		offers, err = d.Host.Capabilities(ctx)
 	}
 	if err != nil {
-		framework.Fail(&resp.Diagnostics, path.Empty(), "read", framework.Subject{Kind: "host", Id: d.Host.URI()}, err)
+		framework.Fail(&resp.Diagnostics, path.Empty(), "read", framework.Subject{Kind: "host", ID: d.Host.URI()}, err)
 		return
 	}
 	firmware := netboot.FirmwareOf(ctx, d.Host)

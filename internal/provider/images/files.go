@@ -40,6 +40,12 @@ type sourceModel struct {
 	SizeBytes types.Int64  `tfsdk:"size_bytes"`
 }
 
+type insModel struct {
+	Source   types.String `tfsdk:"source"`
+	ISOPath  types.String `tfsdk:"iso_path"`
+	Checksum types.String `tfsdk:"checksum"`
+}
+
 type injectModel struct {
 	Content types.String `tfsdk:"content"`
 	Source  types.String `tfsdk:"source"`

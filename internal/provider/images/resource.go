@@ -1,3 +1,4 @@
+// Package images has boot images: the resource netboot_image. What is published of one is decided by package bootfiles.
 package images
 
 import (
@@ -21,14 +22,9 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
-type insModel struct {
-	Source   types.String `tfsdk:"source"`
-	ISOPath  types.String `tfsdk:"iso_path"`
-	Checksum types.String `tfsdk:"checksum"`
-}
-
 type imageResource struct{ framework.Resource[Host] }
 
+// NewResource makes the resource netboot_image.
 func NewResource() resource.Resource { return &imageResource{} }
 
 type imageModel struct {
@@ -48,7 +44,7 @@ type imageModel struct {
 
 var imageIdentity = framework.Identity{"tftp_root", "name"}
 
-func (m imageModel) subject() framework.Subject { return framework.Subject{Kind: "image", Id: m.id()} }
+func (m imageModel) subject() framework.Subject { return framework.Subject{Kind: "image", ID: m.id()} }
 
 func (m imageModel) id() string { return m.Qualified(m.root() + "/" + m.Name.ValueString()) }
 
@@ -81,7 +77,7 @@ func (r *imageResource) Schema(ctx context.Context, _ resource.SchemaRequest, re
 			"initrd":             initrdAttribute,
 			"ins":                insAttribute,
 			"checksum_signature": framework.SignatureAttribute,
-			"tls":                framework.TlsAttribute,
+			"tls":                framework.TLSAttribute,
 			"cmdline":            framework.ComputedString("Command line of the parameter file that `ins` names."),
 			"timeouts":           framework.TimeoutsAttribute(ctx),
 		},

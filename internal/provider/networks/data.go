@@ -14,6 +14,7 @@ import (
 
 type networkDataSource struct{ framework.DataSource[Host] }
 
+// NewDataSource makes the data source netboot_network.
 func NewDataSource() datasource.DataSource { return &networkDataSource{} }
 
 type foundNetwork struct {
@@ -57,19 +58,19 @@ func (d *networkDataSource) Schema(_ context.Context, _ datasource.SchemaRequest
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A network of the libvirt host, whoever made it, such as `default`.",
 		Attributes: map[string]schema.Attribute{
-			"host":      framework.ObservedHost,
-			"name":      framework.RequiredString("Name of the network.", framework.ObjectName),
-			"uuid":      framework.ComputedStringOf("UUID of the network."),
-			"mode":      framework.ComputedStringOf("How guests reach other networks: `nat`, `route`, `open`, `isolated` or `bridge`."),
-			"bridge":    framework.ComputedStringOf("Name of its bridge on the host."),
-			"domain":    framework.ComputedStringOf("DNS domain of its guests."),
-			"mtu":       framework.FoundNumber("MTU of the bridge, in bytes; null leaves it to the kernel."),
-			"autostart": framework.FoundBool("Whether the network starts with the host."),
-			"running":   framework.FoundBool("Whether it runs."),
-			"tftp_root": framework.ComputedStringOf("Directory on the host that it serves by TFTP."),
+			"host":      framework.DataHost,
+			"name":      framework.DataKey("Name of the network.", framework.ObjectName),
+			"uuid":      framework.DataString("UUID of the network."),
+			"mode":      framework.DataString("How guests reach other networks: `nat`, `route`, `open`, `isolated` or `bridge`."),
+			"bridge":    framework.DataString("Name of its bridge on the host."),
+			"domain":    framework.DataString("DNS domain of its guests."),
+			"mtu":       framework.DataNumber("MTU of the bridge, in bytes; null leaves it to the kernel."),
+			"autostart": framework.DataBool("Whether the network starts with the host."),
+			"running":   framework.DataBool("Whether it runs."),
+			"tftp_root": framework.DataString("Directory on the host that it serves by TFTP."),
 			"ipv4":      foundAddressing("Its IPv4: the host's address, and what DHCP hands out."),
 			"ipv6":      foundAddressing("Its IPv6, likewise."),
-			"guests":    framework.FoundStrings("Names of the running guests that are on it."),
+			"guests":    framework.DataStrings("Names of the running guests that are on it."),
 		},
 	}
 }
@@ -79,15 +80,15 @@ func foundAddressing(what string) schema.SingleNestedAttribute {
 		MarkdownDescription: what,
 		Computed:            true,
 		Attributes: map[string]schema.Attribute{
-			"address": framework.ComputedStringOf("The host's address on it with the length of the prefix, such as `192.168.122.1/24`."),
-			"ranges": framework.FoundObjects("Addresses that DHCP hands out.", map[string]schema.Attribute{
-				"start": framework.ComputedStringOf("The first."),
-				"end":   framework.ComputedStringOf("The last."),
+			"address": framework.DataString("The host's address on it with the length of the prefix, such as `192.168.122.1/24`."),
+			"ranges": framework.DataObjects("Addresses that DHCP hands out.", map[string]schema.Attribute{
+				"start": framework.DataString("The first."),
+				"end":   framework.DataString("The last."),
 			}),
-			"reservations": framework.FoundObjects("Addresses that are kept for certain guests.", map[string]schema.Attribute{
-				"mac":      framework.ComputedStringOf("MAC address of the guest."),
-				"ip":       framework.ComputedStringOf("The address."),
-				"hostname": framework.ComputedStringOf("The name that the guest is given."),
+			"reservations": framework.DataObjects("Addresses that are kept for certain guests.", map[string]schema.Attribute{
+				"mac":      framework.DataString("MAC address of the guest."),
+				"ip":       framework.DataString("The address."),
+				"hostname": framework.DataString("The name that the guest is given."),
 			}),
 		},
 	}
@@ -110,7 +111,7 @@ func (d *networkDataSource) Read(ctx context.Context, req datasource.ReadRequest
 		guests, err = d.Host.NetworkGuests(ctx, name)
 	}
 	if err != nil {
-		framework.Fail(&resp.Diagnostics, path.Root("name"), "read", framework.Subject{Kind: "network", Id: name}, err)
+		framework.Fail(&resp.Diagnostics, path.Root("name"), "read", framework.Subject{Kind: "network", ID: name}, err)
 		return
 	}
 	found := newFoundNetwork(network)

@@ -108,7 +108,7 @@ var (
 )
 
 func (m networkModel) subject() framework.Subject {
-	return framework.Subject{Kind: "network", Id: m.Qualified(m.Name.ValueString())}
+	return framework.Subject{Kind: "network", ID: m.Qualified(m.Name.ValueString())}
 }
 
 // isKnown tells whether all of the model is known that network needs.

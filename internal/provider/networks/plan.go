@@ -190,11 +190,11 @@ func (r *networkResource) warn(ctx context.Context, c networkChange, diags *diag
 		framework.Fail(diags, path.Empty(), "plan", c.plan.subject(), err)
 		return
 	}
-	diags.AddWarning(fmt.Sprintf("Network %q will be %s", c.plan.Name.ValueString(), summary), fmt.Sprintf(detail, onIt(guests)))
+	diags.AddWarning(fmt.Sprintf("Network %q will be %s", c.plan.Name.ValueString(), summary), fmt.Sprintf(detail, guestList(guests)))
 }
 
-// onIt is who is on a network, for an announcement.
-func onIt(guests []string) string {
+// guestList is who is on a network, for an announcement.
+func guestList(guests []string) string {
 	if len(guests) == 0 {
 		return "no running guest, as none is on it now"
 	}

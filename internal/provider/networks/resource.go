@@ -1,3 +1,4 @@
+// Package networks has libvirt networks: the resource netboot_network and its data source.
 package networks
 
 import (
@@ -28,6 +29,7 @@ import (
 
 type networkResource struct{ framework.Resource[Host] }
 
+// NewResource makes the resource netboot_network.
 func NewResource() resource.Resource { return &networkResource{} }
 
 var networkIdentity = framework.Identity{"name"}

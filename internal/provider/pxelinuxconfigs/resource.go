@@ -1,3 +1,5 @@
+// Package pxelinuxconfigs has pxelinux configurations: the resource netboot_pxelinux_config. What the firmware reads in one is
+// known by package pxelinux.
 package pxelinuxconfigs
 
 import (
@@ -27,6 +29,7 @@ import (
 
 type pxelinuxConfigResource struct{ framework.Resource[Host] }
 
+// NewResource makes the resource netboot_pxelinux_config.
 func NewResource() resource.Resource { return &pxelinuxConfigResource{} }
 
 type pxelinuxConfigModel struct {
@@ -51,7 +54,7 @@ var pxelinuxConfigIdentity = framework.Identity{"tftp_root", "file_name"}
 const configKey = "config"
 
 func (m pxelinuxConfigModel) subject() framework.Subject {
-	return framework.Subject{Kind: "pxelinux configuration", Id: m.id()}
+	return framework.Subject{Kind: "pxelinux configuration", ID: m.id()}
 }
 
 // root is the name of the TFTP root on its host.

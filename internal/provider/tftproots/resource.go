@@ -1,3 +1,4 @@
+// Package tftproots has TFTP roots: the resource netboot_tftp_root.
 package tftproots
 
 import (
@@ -22,6 +23,7 @@ import (
 
 type tftpRootResource struct{ framework.Resource[Host] }
 
+// NewResource makes the resource netboot_tftp_root.
 func NewResource() resource.Resource { return &tftpRootResource{} }
 
 type tftpRootModel struct {
@@ -36,7 +38,7 @@ type tftpRootModel struct {
 var tftpRootIdentity = framework.Identity{"name"}
 
 func (m tftpRootModel) subject() framework.Subject {
-	return framework.Subject{Kind: "TFTP root", Id: m.Qualified(m.Name.ValueString())}
+	return framework.Subject{Kind: "TFTP root", ID: m.Qualified(m.Name.ValueString())}
 }
 
 func (r *tftpRootResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {

@@ -15,6 +15,7 @@ import (
 
 type volumeDataSource struct{ framework.DataSource[Host] }
 
+// NewDataSource makes the data source netboot_volume.
 func NewDataSource() datasource.DataSource { return &volumeDataSource{} }
 
 type foundVolume struct {
@@ -38,16 +39,16 @@ func (d *volumeDataSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A volume of the libvirt host, whoever made it: a base image for overlays, or a disk for a guest.",
 		Attributes: map[string]schema.Attribute{
-			"id":               framework.ComputedStringOf("`<pool>/<name>`, as `disks` of a `netboot_domain` and `backing` of a `netboot_volume` take it."),
-			"host":             framework.ObservedHost,
-			"name":             framework.RequiredString("Name of the volume.", framework.ObjectName),
+			"id":               framework.DataString("`<pool>/<name>`, as `disks` of a `netboot_domain` and `backing` of a `netboot_volume` take it."),
+			"host":             framework.DataHost,
+			"name":             framework.DataKey("Name of the volume.", framework.ObjectName),
 			"pool":             schema.StringAttribute{MarkdownDescription: "Pool that it lies in. Default: `" + defaultPool + "`.", Optional: true, Computed: true},
-			"path":             framework.ComputedStringOf("Path of its file on the host."),
-			"format":           framework.ComputedStringOf("`qcow2`, `raw`, or another one that libvirt knows."),
-			"capacity_bytes":   framework.FoundNumber("Size that a guest sees, in bytes."),
-			"allocation_bytes": framework.FoundNumber("What it takes on the host, in bytes."),
-			"backing_path":     framework.ComputedStringOf("Path of the file that it is laid over, if it is an overlay."),
-			"mode":             framework.ComputedStringOf("Permissions of its file, in octal."),
+			"path":             framework.DataString("Path of its file on the host."),
+			"format":           framework.DataString("`qcow2`, `raw`, or another one that libvirt knows."),
+			"capacity_bytes":   framework.DataNumber("Size that a guest sees, in bytes."),
+			"allocation_bytes": framework.DataNumber("What it takes on the host, in bytes."),
+			"backing_path":     framework.DataString("Path of the file that it is laid over, if it is an overlay."),
+			"mode":             framework.DataString("Permissions of its file, in octal."),
 		},
 	}
 }
@@ -64,7 +65,7 @@ func (d *volumeDataSource) Read(ctx context.Context, req datasource.ReadRequest,
 	pool, name := cmp.Or(config.Pool.ValueString(), defaultPool), config.Name.ValueString()
 	v, err := d.Host.Volume(ctx, pool, name)
 	if err != nil {
-		framework.Fail(&resp.Diagnostics, path.Root("name"), "read", framework.Subject{Kind: "volume", Id: pool + "/" + name}, err)
+		framework.Fail(&resp.Diagnostics, path.Root("name"), "read", framework.Subject{Kind: "volume", ID: pool + "/" + name}, err)
 		return
 	}
 	found := newFoundVolume(v)

@@ -129,7 +129,7 @@ func (m *volumeModel) fromVolume(v virt.Volume) {
 		m.ClusterSize = m.ClusterSize.As(v.ClusterSize)
 		m.ClusterSizeBytes = types.Int64Value(int64(v.ClusterSize))
 	}
-	if !isKnown(m.Preallocation) {
+	if !framework.IsKnown(m.Preallocation) {
 		m.Preallocation = types.StringValue(v.Preallocation)
 	}
 	showNumber(&m.Owner, v.Owner)
@@ -157,8 +157,6 @@ func sameMode(a, b string) bool {
 	other, otherProblem := strconv.ParseUint(b, 8, 32)
 	return problem == nil && otherProblem == nil && one == other
 }
-
-func isKnown(s types.String) bool { return !s.IsNull() && !s.IsUnknown() }
 
 // forgetUnknown makes null what could not be read, so that the state can be saved.
 func (m *volumeModel) forgetUnknown() {

@@ -1,3 +1,4 @@
+// Package volumes has volumes: the resource netboot_volume and its data source.
 package volumes
 
 import (
@@ -23,6 +24,7 @@ const (
 
 type volumeResource struct{ framework.Resource[Host] }
 
+// NewResource makes the resource netboot_volume.
 func NewResource() resource.Resource { return &volumeResource{} }
 
 type volumeModel struct {
@@ -55,7 +57,7 @@ type volumeModel struct {
 var volumeIdentity = framework.Identity{"pool", "name"}
 
 func (m volumeModel) subject() framework.Subject {
-	return framework.Subject{Kind: "volume", Id: m.id()}
+	return framework.Subject{Kind: "volume", ID: m.id()}
 }
 
 func (m volumeModel) id() string {

@@ -139,7 +139,7 @@ var volumeSources = map[string]schema.Attribute{
 		Validators:          []validator.String{framework.Checksum, stringvalidator.AlsoRequires(path.MatchRoot("source"))},
 	},
 	"checksum_signature": framework.SignatureAttribute,
-	"tls":                framework.TlsAttribute,
+	"tls":                framework.TLSAttribute,
 }
 
 const writeOnly = " It is in no plan and no state; of those a digest tells whether it has changed, which replaces the volume."
