@@ -22,12 +22,12 @@ type Planned struct {
 func (s Sources) Plan(ctx context.Context, f File, before *Known, published *Published) (Planned, error) {
 	injected, err := f.injectedDigest()
 	isAsPublished := published != nil && f.is(before, published)
+	var expected Planned
 	if err == nil {
 		isAsPublished = isAsPublished && published.Injected == injected
-	}
-	var expected Planned
-	if err == nil && !(isAsPublished && published.isOf(f.stamp())) {
-		expected, err = s.expect(ctx, f)
+		if !isAsPublished || !published.isOf(f.stamp()) {
+			expected, err = s.expect(ctx, f)
+		}
 	}
 	switch {
 	case isAsPublished && errors.Is(err, fs.ErrNotExist):

@@ -93,7 +93,11 @@ func configure(t *testing.T, server tfprotov6.ProviderServer, schemas *tfprotov6
 func act(t *testing.T, on host, kind, config string) (progress string, end problems) {
 	t.Helper()
 	server, schemas := configuredServer(t, on, `{"uri": "memory:///"}`)
-	stream, err := server.(tfprotov6.ActionServer).InvokeAction(t.Context(), &tfprotov6.InvokeActionRequest{
+	actions, ok := server.(tfprotov6.ActionServer)
+	if !ok {
+		t.Fatal("the provider has no actions")
+	}
+	stream, err := actions.InvokeAction(t.Context(), &tfprotov6.InvokeActionRequest{
 		ActionType: kind, Config: dynamicOf(t, schemas.ActionSchemas[kind].Schema, config),
 	})
 	if err != nil {
