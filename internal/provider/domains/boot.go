@@ -2,7 +2,6 @@ package domains
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -60,68 +59,6 @@ var (
 // that the next apply boots it again.
 const bootFailedKey = "boot_failed"
 
-// note is what libvirt keeps with the domain for an import, because nothing else on the host says
-// it: how the guest is watched, and what was seen.
-type note struct {
-	PxelinuxConfig  string           `json:"pxelinux_config,omitempty"`
-	Image           string           `json:"image,omitempty"`
-	AddressesFrom   string           `json:"addresses_from,omitempty"`
-	ShutdownTimeout string           `json:"shutdown_timeout,omitempty"`
-	BootCheck       *bootCheckModel  `json:"boot_check,omitempty"`
-	BootResult      *bootResultModel `json:"boot_result,omitempty"`
-	Install         *installNote     `json:"install,omitempty"`
-}
-
-func (m domainModel) note(ctx context.Context, diags *diag.Diagnostics) (string, error) {
-	n := note{
-		PxelinuxConfig:  m.PxelinuxConfig.ValueString(),
-		Image:           framework.Member(m.Kernel, "image"),
-		ShutdownTimeout: m.ShutdownTimeout.ValueString(),
-		Install:         m.installNote(ctx, diags),
-	}
-	if from := m.AddressesFrom.ValueString(); from != string(virt.FromLeases) {
-		n.AddressesFrom = from
-	}
-	if !m.BootCheck.IsNull() {
-		diags.Append(m.BootCheck.As(ctx, &n.BootCheck, basetypes.ObjectAsOptions{})...)
-	}
-	if !m.BootResult.IsNull() && !m.BootResult.IsUnknown() {
-		diags.Append(m.BootResult.As(ctx, &n.BootResult, basetypes.ObjectAsOptions{})...)
-	}
-	if n == (note{}) {
-		return "", nil
-	}
-	text, err := json.Marshal(n)
-	return string(text), err
-}
-
-// fromNote takes over what was noted; a note that cannot be read says nothing.
-func (m *domainModel) fromNote(ctx context.Context, text string, diags *diag.Diagnostics) {
-	m.BootCheck, m.BootResult = types.ObjectNull(bootCheckTypes), types.ObjectNull(bootResultTypes)
-	m.AddressesFrom = types.StringValue(string(virt.FromLeases))
-	var n note
-	if json.Unmarshal([]byte(text), &n) != nil {
-		return
-	}
-	m.PxelinuxConfig, m.ShutdownTimeout = framework.Optional(n.PxelinuxConfig), framework.Optional(n.ShutdownTimeout)
-	if n.AddressesFrom != "" {
-		m.AddressesFrom = types.StringValue(n.AddressesFrom)
-	}
-	if n.Image != "" {
-		m.Kernel = framework.ObjectFrom(ctx, directKernelTypes, directKernelModel{Image: types.StringValue(n.Image)}, diags)
-	}
-	var problems diag.Diagnostics
-	if n.BootCheck != nil {
-		m.BootCheck, problems = types.ObjectValueFrom(ctx, bootCheckTypes, n.BootCheck)
-		diags.Append(problems...)
-	}
-	if n.BootResult != nil {
-		n.BootResult.ConsoleTail = framework.Printable(n.BootResult.ConsoleTail) // who writes notes on the host writes into a plan
-		m.BootResult, problems = types.ObjectValueFrom(ctx, bootResultTypes, n.BootResult)
-		diags.Append(problems...)
-	}
-}
-
 // boot starts the guest; its error says that it did not start. With a boot check it also watches the
 // console until the check is passed, or failed, which it adds to diags.
 func (r *domainResource) boot(ctx context.Context, m *domainModel, private framework.PrivateWriter, diags *diag.Diagnostics) error {
@@ -156,14 +93,6 @@ func (r *domainResource) boot(ctx context.Context, m *domainModel, private frame
 		framework.Fail(diags, path.Empty(), "note the boot of", m.subject(), err)
 	}
 	return nil
-}
-
-func (r *domainResource) saveNote(ctx context.Context, m domainModel, diags *diag.Diagnostics) error {
-	text, err := m.note(ctx, diags)
-	if err != nil {
-		return err
-	}
-	return r.Host.SetNote(ctx, m.Name.ValueString(), text)
 }
 
 // watch boots the guest and watches its console from the firmware's first byte.

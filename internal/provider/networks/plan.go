@@ -13,7 +13,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
@@ -191,82 +190,6 @@ func (r *networkResource) warn(ctx context.Context, c networkChange, diags *diag
 		return
 	}
 	diags.AddWarning(fmt.Sprintf("Network %q will be %s", c.plan.Name.ValueString(), summary), fmt.Sprintf(detail, guestList(guests)))
-}
-
-// guestList is who is on a network, for an announcement.
-func guestList(guests []string) string {
-	if len(guests) == 0 {
-		return "no running guest, as none is on it now"
-	}
-	return strings.Join(guests, ", ")
-}
-
-// announce says how a network that runs changes. In the detail the names of guests are to be filled in.
-func (c networkChange) announce() (summary, detail string) {
-	if !c.plan.Running.IsUnknown() && !c.plan.Running.ValueBool() {
-		return "stopped", "This takes the network away from: %s."
-	}
-	if !c.known {
-		return "changed", "Part of the change is known only after apply. Where libvirt cannot make it while the network runs, it restarts the network, " +
-			"and the running guests on it go on and are plugged in again within a second or two: %s."
-	}
-	now, before := c.now.Network, c.before.Network
-	if c.plan.Bridge.IsUnknown() {
-		now.Bridge = before.Bridge
-	}
-	switch before.ChangeTo(now) {
-	case virt.LiveChange:
-		return "changed while it runs", "The running guests on it keep their link: %s."
-	case virt.RestartChange:
-		return "restarted", fmt.Sprintf("libvirt cannot change %s while a network runs. The running guests on it go on, and are plugged in again within a second or two: %%s.", restartReason(before, now))
-	default:
-		return "", ""
-	}
-}
-
-// restartReason names the attributes whose change alone would need a restart.
-func restartReason(before, now virt.Network) string {
-	var names []string
-	for _, part := range networkParts {
-		changed := before
-		part.take(&changed, now)
-		if before.ChangeTo(changed) == virt.RestartChange {
-			names = append(names, part.name)
-		}
-	}
-	if len(names) == 0 {
-		return "so much of it"
-	}
-	return strings.Join(names, ", ")
-}
-
-// networkParts are the attributes that a definition has.
-var networkParts = []struct {
-	name string
-	take func(n *virt.Network, from virt.Network)
-}{
-	{"mode", func(n *virt.Network, from virt.Network) { n.Mode = from.Mode }},
-	{"bridge", func(n *virt.Network, from virt.Network) { n.Bridge = from.Bridge }},
-	{"openvswitch", func(n *virt.Network, from virt.Network) { n.OpenVSwitch = from.OpenVSwitch }},
-	{"vlans", func(n *virt.Network, from virt.Network) { n.VLANs = from.VLANs }},
-	{"stp", func(n *virt.Network, from virt.Network) { n.STP = from.STP }},
-	{"delay", func(n *virt.Network, from virt.Network) { n.Delay = from.Delay }},
-	{"mtu", func(n *virt.Network, from virt.Network) { n.MTU = from.MTU }},
-	{"domain", func(n *virt.Network, from virt.Network) { n.Domain = from.Domain }},
-	{"tftp_root", func(n *virt.Network, from virt.Network) { n.TFTPRoot = from.TFTPRoot }},
-	{"ipv4", func(n *virt.Network, from virt.Network) { n.IPv4 = from.IPv4 }},
-	{"ipv6", func(n *virt.Network, from virt.Network) { n.IPv6 = from.IPv6 }},
-	{"dns", func(n *virt.Network, from virt.Network) { n.DNS = from.DNS }},
-	{"ipv4.dhcp.boot", func(n *virt.Network, from virt.Network) {
-		_, options := framework.BootRules(*n)
-		rules, _ := framework.BootRules(from)
-		n.Options = append(options, dnsmasq.Options(rules)...)
-	}},
-	{"dnsmasq_options", func(n *virt.Network, from virt.Network) {
-		rules, _ := framework.BootRules(*n)
-		_, options := framework.BootRules(from)
-		n.Options = append(options, dnsmasq.Options(rules)...)
-	}},
 }
 
 // warnOfForeignLoader warns of a bootfile that s390x guests on the network cannot boot.

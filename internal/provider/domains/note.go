@@ -1,0 +1,84 @@
+package domains
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// note is what libvirt keeps with the domain for an import, because nothing else on the host says
+// it: how the guest is watched, and what was seen.
+type note struct {
+	PxelinuxConfig  string           `json:"pxelinux_config,omitempty"`
+	Image           string           `json:"image,omitempty"`
+	AddressesFrom   string           `json:"addresses_from,omitempty"`
+	ShutdownTimeout string           `json:"shutdown_timeout,omitempty"`
+	BootCheck       *bootCheckModel  `json:"boot_check,omitempty"`
+	BootResult      *bootResultModel `json:"boot_result,omitempty"`
+	Install         *installNote     `json:"install,omitempty"`
+}
+
+func (m domainModel) note(ctx context.Context, diags *diag.Diagnostics) (string, error) {
+	n := note{
+		PxelinuxConfig:  m.PxelinuxConfig.ValueString(),
+		Image:           framework.Member(m.Kernel, "image"),
+		ShutdownTimeout: m.ShutdownTimeout.ValueString(),
+		Install:         m.installNote(ctx, diags),
+	}
+	if from := m.AddressesFrom.ValueString(); from != string(virt.FromLeases) {
+		n.AddressesFrom = from
+	}
+	if !m.BootCheck.IsNull() {
+		diags.Append(m.BootCheck.As(ctx, &n.BootCheck, basetypes.ObjectAsOptions{})...)
+	}
+	if !m.BootResult.IsNull() && !m.BootResult.IsUnknown() {
+		diags.Append(m.BootResult.As(ctx, &n.BootResult, basetypes.ObjectAsOptions{})...)
+	}
+	if n == (note{}) {
+		return "", nil
+	}
+	text, err := json.Marshal(n)
+	return string(text), err
+}
+
+// fromNote takes over what was noted; a note that cannot be read says nothing.
+func (m *domainModel) fromNote(ctx context.Context, text string, diags *diag.Diagnostics) {
+	m.BootCheck, m.BootResult = types.ObjectNull(bootCheckTypes), types.ObjectNull(bootResultTypes)
+	m.AddressesFrom = types.StringValue(string(virt.FromLeases))
+	var n note
+	if json.Unmarshal([]byte(text), &n) != nil {
+		return
+	}
+	m.PxelinuxConfig, m.ShutdownTimeout = framework.Optional(n.PxelinuxConfig), framework.Optional(n.ShutdownTimeout)
+	if n.AddressesFrom != "" {
+		m.AddressesFrom = types.StringValue(n.AddressesFrom)
+	}
+	if n.Image != "" {
+		m.Kernel = framework.ObjectFrom(ctx, directKernelTypes, directKernelModel{Image: types.StringValue(n.Image)}, diags)
+	}
+	var problems diag.Diagnostics
+	if n.BootCheck != nil {
+		m.BootCheck, problems = types.ObjectValueFrom(ctx, bootCheckTypes, n.BootCheck)
+		diags.Append(problems...)
+	}
+	if n.BootResult != nil {
+		n.BootResult.ConsoleTail = framework.Printable(n.BootResult.ConsoleTail) // who writes notes on the host writes into a plan
+		m.BootResult, problems = types.ObjectValueFrom(ctx, bootResultTypes, n.BootResult)
+		diags.Append(problems...)
+	}
+}
+
+// saveNote writes the note anew.
+func (r *domainResource) saveNote(ctx context.Context, m domainModel, diags *diag.Diagnostics) error {
+	text, err := m.note(ctx, diags)
+	if err != nil {
+		return err
+	}
+	return r.Host.SetNote(ctx, m.Name.ValueString(), text)
+}

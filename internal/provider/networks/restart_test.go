@@ -1,0 +1,36 @@
+package networks
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+)
+
+// TestPartsAreWhole holds that of each attribute it is said what a change of it does to a running network: in
+// networkParts, or here, where it does nothing to one.
+func TestPartsAreWhole(t *testing.T) {
+	doesNothing := []string{
+		"host", "name", // which replace the network
+		"autostart", "running", "force_destroy", "timeouts", // which are about what comes after
+		"id", "uuid", // which are read
+	}
+	var resp resource.SchemaResponse
+	(&networkResource{}).Schema(t.Context(), resource.SchemaRequest{}, &resp)
+	var parts []string
+	for _, part := range networkParts {
+		top, _, _ := strings.Cut(part.name, ".")
+		parts = append(parts, top)
+	}
+	for name := range resp.Schema.Attributes {
+		if slices.Contains(parts, name) == slices.Contains(doesNothing, name) {
+			t.Errorf("%s must be in networkParts, or be one of which a change does nothing to a running network", name)
+		}
+	}
+	for _, name := range slices.Concat(parts, doesNothing) {
+		if resp.Schema.Attributes[name] == nil {
+			t.Errorf("%s is no attribute", name)
+		}
+	}
+}
