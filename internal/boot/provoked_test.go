@@ -67,6 +67,7 @@ const (
 
 func startLab(t *testing.T) labNetwork {
 	t.Helper()
+	lab.Need(t)
 	host := lab.Shared(t)
 	n := labNetwork{host, filepath.Join(host.Dir, "srv", "provoked"), map[string]lab.QEMU{}}
 	qemus, err := lab.QEMUs(t.Context())
@@ -169,6 +170,7 @@ func (n labNetwork) serve(t *testing.T, name string, content []byte) {
 // serveFiles serves what the cases' configurations and bootfiles name.
 func (n labNetwork) serveFiles(t *testing.T) {
 	t.Helper()
+	lab.Need(t)
 	for name, content := range map[string]string{
 		"kernel":        string(lab.ProbeKernel(0)),
 		"initrd":        "an initrd",

@@ -26,6 +26,7 @@ const (
 // TestCommandLineOnFirmware boots a kernel that carries its command line on firmware of every
 // generation, and looks what is in the guest's memory when the kernel runs.
 func TestCommandLineOnFirmware(t *testing.T) {
+	lab.Need(t)
 	const size = 4096
 	cmdline := strings.Repeat("0123456789", 300)
 	original := append(lab.ProbeKernel(1), make([]byte, size)...)

@@ -99,6 +99,7 @@ func TestKernelUnpacks(t *testing.T) {
 // labInitrd has the guest's programs, and is aligned.
 func labInitrd(t *testing.T) string {
 	t.Helper()
+	lab.Need(t)
 	name, err := lab.Initrd(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -139,6 +140,7 @@ func wantFiles(t *testing.T, initrd io.Reader, want []string) {
 // boot runs a guest until it ends, and returns what its console shows.
 func boot(t *testing.T, initrd io.Reader, cmdline string) string {
 	t.Helper()
+	lab.Need(t)
 	if err := lab.InstallPackages(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 // TestBootDisk boots a disk by each generation of the firmware.
 func TestBootDisk(t *testing.T) {
+	Need(t)
 	var image bytes.Buffer
 	if err := WriteBootDisk(t.Context(), &image, "console=ttysclp0 netboot.print=from-disk netboot.then=poweroff"); err != nil {
 		t.Fatal(err)

@@ -44,6 +44,7 @@ func TestHostIsApart(t *testing.T) {
 }
 
 func TestStopLeavesNothing(t *testing.T) {
+	Need(t)
 	h, err := Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -72,6 +73,7 @@ func ownHost() {
 }
 
 func TestDeathOfOwnerLeavesNothing(t *testing.T) {
+	Need(t)
 	owner := exec.CommandContext(t.Context(), os.Args[0])
 	owner.Stderr = os.Stderr
 	owner.Env = append(os.Environ(), ownerOnly+"=1")

@@ -17,11 +17,24 @@ var shared struct {
 	err  error
 }
 
+// without says, as NETBOOT_LAB=none, that a run is for what needs no host, no guest and no root: "make unit".
+const without = "none"
+
+// Need skips a test that needs a real host, guest or kernel, where the run is for those that need none. Whoever takes
+// something of the lab without Shared calls it first.
+func Need(t testing.TB) {
+	t.Helper()
+	if os.Getenv("NETBOOT_LAB") == without {
+		t.Skip("it needs a real host, which \"make test\" starts")
+	}
+}
+
 // Shared is the host of this test process: the first test that asks starts it, Main stops it. Tests
 // share it, so each takes names of its own for what it makes there. A test that libvirtd dies in fails
 // and says so, and the next one has libvirtd again.
 func Shared(t testing.TB) *Host {
 	t.Helper()
+	Need(t)
 	shared.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()

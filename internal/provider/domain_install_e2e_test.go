@@ -18,6 +18,7 @@ import (
 // installedSystem is the image of a disk that boots the lab's kernel and prints from-disk.
 func installedSystem(t *testing.T) string {
 	t.Helper()
+	lab.Need(t)
 	path := filepath.Join(t.TempDir(), "disk.img")
 	file, err := os.Create(path)
 	if err != nil {

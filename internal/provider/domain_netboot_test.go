@@ -78,6 +78,7 @@ resource "netboot_domain" "check" {
 // bigImage is an image that no firmware before QEMU 9.2 has room for.
 func bigImage(t *testing.T) string {
 	t.Helper()
+	lab.Need(t)
 	kernel, err := lab.Kernel(t.Context())
 	if err != nil {
 		t.Fatal(err)

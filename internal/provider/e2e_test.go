@@ -25,6 +25,7 @@ import (
 // that serves it.
 func bootFiles(t *testing.T) string {
 	t.Helper()
+	lab.Need(t)
 	kernel, err := lab.Kernel(t.Context())
 	if err != nil {
 		t.Fatal(err)

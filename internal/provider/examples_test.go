@@ -205,6 +205,7 @@ func (e example) file(name string) string {
 // exampleVariables are values for the variables that examples have for what is not on every machine.
 func exampleVariables(t *testing.T) config.Variables {
 	t.Helper()
+	lab.Need(t)
 	kernel, err := lab.Kernel(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -263,6 +264,7 @@ func exampleVariables(t *testing.T) config.Variables {
 // ubuntuMedium is an image with what Ubuntu's installation medium has for booting, where that has it.
 func ubuntuMedium(t *testing.T, kernel, initrd string) string {
 	t.Helper()
+	lab.Need(t)
 	medium := filepath.Join(t.TempDir(), "medium.iso")
 	err := lab.WriteISO(t.Context(), medium, map[string]string{
 		"boot/kernel.ubuntu":   kernel,

@@ -93,6 +93,7 @@ func TestGuideGuests(t *testing.T) {
 
 // guideSurroundings are what the guest needs: networks, disks, and an image.
 func guideSurroundings(t *testing.T) map[string][]string {
+	lab.Need(t)
 	makeDir(t, "/srv/guide-guests", 0o755)
 	define(t, "pool-define", `<pool type='dir'><name>guide</name><target><path>/srv/guide-guests</path></target></pool>`, "pool-undefine", "guide")
 	virsh(t, "pool-start", "guide")

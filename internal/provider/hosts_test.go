@@ -21,6 +21,7 @@ import (
 // secondHost is a libvirtd beside the shared one, which ends with the test.
 func secondHost(t *testing.T) *lab.Host {
 	t.Helper()
+	lab.Need(t)
 	host, err := lab.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 // TestAccKernelTest runs examples/kernel-test with the CLI's own "test", and then with a kernel that
 // panics.
 func TestAccKernelTest(t *testing.T) {
+	lab.Need(t)
 	c := newCLI(t, lab.Shared(t).URI, "")
 	for _, name := range []string{"main.tf", "kernel.tftest.hcl"} {
 		c.write(name, readFile(t, filepath.Join(examplesDir, "kernel-test", name)))

@@ -137,6 +137,7 @@ var generationNames = map[pxelinux.Firmware]string{
 
 func firmwares(t *testing.T) []firmware {
 	t.Helper()
+	lab.Need(t)
 	qemus, err := lab.QEMUs(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -141,6 +141,7 @@ func useRemotely(t *testing.T, h *virt.Host, pool string) {
 
 func startRemote(t *testing.T) (*lab.Host, *lab.Remote) {
 	t.Helper()
+	lab.Need(t)
 	host, remote, err := lab.StartRemote(t.Context())
 	if err != nil {
 		t.Fatal(err)
