@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	busyPatience = 30 * time.Second
-	busyPause    = 100 * time.Millisecond
+	busyTimeout = 30 * time.Second
+	busyPause   = 100 * time.Millisecond
 )
 
-// whenFree repeats what libvirt refuses while somebody else, here or on another machine, builds, clones
+// retryWhileBusy repeats what libvirt refuses while somebody else, here or on another machine, builds, clones
 // or refreshes. Such a refusal comes before anything is done.
 //
 // A guest that somebody else works on needs none of this: libvirt itself waits 30 s for its lock
 // (src/qemu/qemu_domainjob.c, QEMU_JOB_WAIT_TIME) before it says who has it.
-func whenFree[T any](ctx context.Context, f func() (T, error)) (T, error) {
-	patience, cancel := context.WithTimeout(ctx, busyPatience)
+func retryWhileBusy[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	limited, cancel := context.WithTimeout(ctx, busyTimeout)
 	defer cancel()
 	for {
 		result, err := f()
@@ -29,11 +29,11 @@ func whenFree[T any](ctx context.Context, f func() (T, error)) (T, error) {
 		}
 		select {
 		case <-time.After(busyPause):
-		case <-patience.Done():
+		case <-limited.Done():
 			if ctx.Err() != nil {
 				return result, context.Cause(ctx)
 			}
-			return result, fmt.Errorf("still busy after %v: %w", busyPatience, err)
+			return result, fmt.Errorf("still busy after %v: %w", busyTimeout, err)
 		}
 	}
 }

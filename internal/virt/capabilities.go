@@ -30,7 +30,7 @@ func (h *Host) Capabilities(ctx context.Context) (Capabilities, error) {
 	if h.capabilities.known != nil {
 		return *h.capabilities.known, nil
 	}
-	text, err := read(ctx, h, func(l *libvirt.Libvirt) (string, error) { return l.ConnectGetCapabilities() })
+	text, err := query(ctx, h, func(l *libvirt.Libvirt) (string, error) { return l.ConnectGetCapabilities() })
 	if err != nil {
 		return Capabilities{}, err
 	}

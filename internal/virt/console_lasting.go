@@ -11,8 +11,8 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// consoleGap is what a reader gets in place of what a guest wrote while nobody had its console.
-const consoleGap = "\r\n[The connection to libvirt broke here; what the guest wrote until it was made again is missing.]\r\n"
+// consoleGapNotice is what a reader gets in place of what a guest wrote while nobody had its console.
+const consoleGapNotice = "\r\n[The connection to libvirt broke here; what the guest wrote until it was made again is missing.]\r\n"
 
 // lastingConsole is a console that is opened again when libvirtd is restarted, under which guests go on.
 type lastingConsole struct {
@@ -39,7 +39,7 @@ func (c *lastingConsole) Read(p []byte) (int, error) {
 	case problem != nil:
 		return 0, errors.Join(err, problem)
 	}
-	next.rest = []byte(consoleGap)
+	next.rest = []byte(consoleGapNotice)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {

@@ -12,10 +12,10 @@ import (
 // runs.
 func (h *Host) Domain(ctx context.Context, name string) (Domain, error) {
 	one := func() (Domain, error) {
-		return read(ctx, h, func(l *libvirt.Libvirt) (Domain, error) { return readDomain(l, name) })
+		return query(ctx, h, func(l *libvirt.Libvirt) (Domain, error) { return readDomain(l, name) })
 	}
 	all := func() map[string]Domain {
-		found, _ := read(ctx, h, readDomains)
+		found, _ := query(ctx, h, readDomains)
 		return found
 	}
 	return h.domains.look(ctx, name, one, all)
@@ -34,7 +34,7 @@ func readDomain(l *libvirt.Libvirt, name string) (Domain, error) {
 	}
 	var described Domain
 	var status domainStatus
-	err = together(func() (err error) {
+	err = concurrently(func() (err error) {
 		described, err = describeDomain(l, domain)
 		return err
 	}, func() (err error) {
@@ -52,7 +52,7 @@ func readDomain(l *libvirt.Libvirt, name string) (Domain, error) {
 func readDomains(l *libvirt.Libvirt) (map[string]Domain, error) {
 	var domains, starting []libvirt.Domain
 	var stats []libvirt.DomainStatsRecord
-	err := together(func() (err error) {
+	err := concurrently(func() (err error) {
 		domains, _, err = l.ConnectListAllDomains(1, 0)
 		return err
 	}, func() (err error) {
@@ -104,7 +104,7 @@ func statusOf(stats []libvirt.DomainStatsRecord) map[libvirt.UUID]*domainStatus 
 // describeDomain is the domain as it is defined and, where it runs, as it runs.
 func describeDomain(l *libvirt.Libvirt, domain libvirt.Domain) (Domain, error) {
 	var defined, running string
-	err := together(func() (err error) {
+	err := concurrently(func() (err error) {
 		defined, err = l.DomainGetXMLDesc(domain, libvirt.DomainXMLInactive)
 		return err
 	}, func() (err error) {

@@ -16,7 +16,7 @@ func (h *Host) watch(ctx context.Context) (watch *connection, events <-chan libv
 		return nil, nil, nil, err
 	}
 	stop = func() { _ = watch.conn.Close() }
-	events, err = await(ctx, func() (<-chan libvirt.DomainEventLifecycleMsg, error) {
+	events, err = awaitReply(ctx, func() (<-chan libvirt.DomainEventLifecycleMsg, error) {
 		return watch.LifecycleEvents(context.Background())
 	})
 	if err != nil {
@@ -49,7 +49,7 @@ func (h *Host) awaitStop(events <-chan libvirt.DomainEventLifecycleMsg, domain l
 			return nil
 		}
 	}
-	return h.lost(errNoEvents)
+	return h.lostError(errNoEvents)
 }
 
 // removal is what becomes of a request that a running guest let go of a device.
@@ -66,7 +66,7 @@ func (h *Host) watchRemovals(ctx context.Context, domain libvirt.UUID) (removals
 		return nil, nil, err
 	}
 	subscribe := func(event libvirt.DomainEventID) (<-chan any, error) {
-		return await(ctx, func() (<-chan any, error) { return watch.SubscribeEvents(context.Background(), event, nil) })
+		return awaitReply(ctx, func() (<-chan any, error) { return watch.SubscribeEvents(context.Background(), event, nil) })
 	}
 	removed, err := subscribe(libvirt.DomainEventIDDeviceRemoved)
 	var kept <-chan any
@@ -78,7 +78,7 @@ func (h *Host) watchRemovals(ctx context.Context, domain libvirt.UUID) (removals
 		return nil, nil, h.callError(err)
 	}
 	found, stopped := make(chan removal), make(chan struct{})
-	lost := removal{err: h.lost(errNoEvents)}
+	lost := removal{err: h.lostError(errNoEvents)}
 	go relay(lifecycle, found, stopped, lost, func(e libvirt.DomainEventLifecycleMsg) (removal, bool) {
 		return removal{err: errEnded}, e.Dom.UUID == domain && libvirt.DomainEventType(e.Event) == libvirt.DomainEventStopped
 	})

@@ -152,7 +152,7 @@ func newInstallation(console io.ReadCloser, ended <-chan Ending, stop func()) *I
 
 // Installing tells whether a domain runs as InstallDomain starts it.
 func (h *Host) Installing(ctx context.Context, name string) (bool, error) {
-	return read(ctx, h, func(l *libvirt.Libvirt) (bool, error) {
+	return query(ctx, h, func(l *libvirt.Libvirt) (bool, error) {
 		domain, err := l.DomainLookupByName(name)
 		if err != nil || domain.ID < 0 {
 			return false, err
@@ -202,25 +202,25 @@ func (h *Host) watchRun(ctx context.Context, domain libvirt.Domain, yetToStart b
 	}
 	// libvirt's own events call a reboot that ends the guest a shutdown; QEMU's tell them apart. A host
 	// that does not pass these on is one where they are not told apart.
-	words, err := await(ctx, func() (<-chan libvirt.DomainEvent, error) {
+	qemuEvents, err := awaitReply(ctx, func() (<-chan libvirt.DomainEvent, error) {
 		return watch.SubscribeQEMUEvents(context.Background(), domain.Name)
 	})
 	if err = h.callError(err); err != nil && !isRefused(err) {
 		stop()
 		return nil, nil, err
 	}
-	said := make(chan End, 1)
-	go firstShutdown(words, said)
+	reported := make(chan End, 1)
+	go firstShutdown(qemuEvents, reported)
 	ended := make(chan Ending, 1)
 	go func() {
-		ended <- h.awaitEnding(events, said, domain.UUID, !yetToStart)
+		ended <- h.awaitEnding(events, reported, domain.UUID, !yetToStart)
 		for range events { // or go-libvirt's sender would wait for ever
 		}
 	}()
 	return ended, stop, nil
 }
 
-func (h *Host) awaitEnding(events <-chan libvirt.DomainEventLifecycleMsg, said <-chan End, domain libvirt.UUID, started bool) Ending {
+func (h *Host) awaitEnding(events <-chan libvirt.DomainEventLifecycleMsg, reported <-chan End, domain libvirt.UUID, started bool) Ending {
 	fromHost := false
 	for event := range events {
 		if event.Dom.UUID != domain {
@@ -232,21 +232,21 @@ func (h *Host) awaitEnding(events <-chan libvirt.DomainEventLifecycleMsg, said <
 		case kind == libvirt.DomainEventShutdown && started:
 			fromHost = libvirt.DomainEventShutdownDetailType(event.Detail) == libvirt.DomainEventShutdownHost
 		case kind == libvirt.DomainEventStopped && started:
-			return Ending{How: stoppedBy(event.Detail, fromHost, said)}
+			return Ending{How: stoppedBy(event.Detail, fromHost, reported)}
 		}
 	}
-	return Ending{Err: h.lost(errNoEvents)}
+	return Ending{Err: h.lostError(errNoEvents)}
 }
 
 // stoppedBy maps virDomainEventStoppedDetailType. The host may have shut down what had crashed before.
-func stoppedBy(detail int32, fromHost bool, said <-chan End) End {
+func stoppedBy(detail int32, fromHost bool, reported <-chan End) End {
 	switch libvirt.DomainEventStoppedDetailType(detail) {
 	case libvirt.DomainEventStoppedShutdown:
 		if fromHost {
 			return EndDestroyed
 		}
 		select {
-		case end := <-said:
+		case end := <-reported:
 			return end
 		case <-time.After(qemuGrace):
 			return EndShutdown
@@ -263,27 +263,27 @@ func stoppedBy(detail int32, fromHost bool, said <-chan End) End {
 // firstShutdown reads QEMU's events until the first one that says why the guest ends: libvirt then ends
 // QEMU itself, which is another one, and the only one where the guest has ended while libvirtd was away. Whether
 // the host ended the guest is therefore libvirt's to say. QEMU qapi/run-state.json, SHUTDOWN and ShutdownCause.
-func firstShutdown(words <-chan libvirt.DomainEvent, said chan<- End) {
+func firstShutdown(events <-chan libvirt.DomainEvent, reported chan<- End) {
 	known := false
-	for word := range words {
-		if word.Event != "SHUTDOWN" || known {
+	for event := range events {
+		if event.Event != "SHUTDOWN" || known {
 			continue
 		}
 		var details struct {
 			Guest  bool   `json:"guest"`
 			Reason string `json:"reason"`
 		}
-		if json.Unmarshal(word.Details, &details) != nil {
+		if json.Unmarshal(event.Details, &details) != nil {
 			continue
 		}
 		known = true
 		switch {
 		case !details.Guest:
-			said <- EndShutdown
+			reported <- EndShutdown
 		case details.Reason == "guest-reset":
-			said <- EndReboot
+			reported <- EndReboot
 		case details.Reason == "guest-shutdown":
-			said <- EndPowerOff
+			reported <- EndPowerOff
 		}
 	}
 }

@@ -94,6 +94,6 @@ func sharesBridge(l *libvirt.Libvirt, network libvirt.Network) (bool, error) {
 			return err
 		}
 	}
-	err = together(calls...)
+	err = concurrently(calls...)
 	return shared.Load(), err
 }

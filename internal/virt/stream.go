@@ -65,7 +65,7 @@ func (h *Host) openStream(ctx context.Context, proc uint32, args xdr) (*stream, 
 	if err != nil {
 		return nil, err
 	}
-	_, err = whenFree(ctx, func() ([]byte, error) {
+	_, err = retryWhileBusy(ctx, func() ([]byte, error) {
 		s.begun.Store(true)
 		reply, err := s.call(ctx, proc, args)
 		s.begun.Store(!isRefused(err))
@@ -81,10 +81,10 @@ func (h *Host) openStream(ctx context.Context, proc uint32, args xdr) (*stream, 
 // connectStream makes a connection that is ready for the call that begins a stream. The control
 // connection tells whether the host is there.
 func (h *Host) connectStream(ctx context.Context) (*stream, error) {
-	if err := h.streams.connecting.take(ctx); err != nil {
+	if err := h.streams.connecting.acquire(ctx); err != nil {
 		return nil, err
 	}
-	defer h.streams.connecting.give()
+	defer h.streams.connecting.release()
 	if _, err := h.connected(ctx); err != nil {
 		return nil, err
 	}
@@ -99,10 +99,10 @@ func (h *Host) connectStream(ctx context.Context) (*stream, error) {
 	if err := s.socket.Connect(); err != nil {
 		return nil, h.connectError(err)
 	}
-	s.tie(ctx)
-	if err := s.introduce(connecting); err != nil {
+	s.endWith(ctx)
+	if err := s.handshake(connecting); err != nil {
 		if connecting.Err() == nil {
-			err = explained(conn, err)
+			err = withStderr(conn, err)
 		}
 		s.Close()
 		return nil, err
@@ -110,16 +110,16 @@ func (h *Host) connectStream(ctx context.Context) (*stream, error) {
 	return s, nil
 }
 
-// tie ends the stream with ctx, or when the host falls silent.
-func (s *stream) tie(ctx context.Context) {
-	bound, cancel := s.host.streams.tie(ctx)
-	stop := context.AfterFunc(bound, s.Close)
-	s.silence = func() error { return context.Cause(bound) }
+// endWith ends the stream with ctx, or when the host falls silent.
+func (s *stream) endWith(ctx context.Context) {
+	tied, cancel := s.host.streams.context(ctx)
+	stop := context.AfterFunc(tied, s.Close)
+	s.silence = func() error { return context.Cause(tied) }
 	s.release = func() { stop(); cancel() }
 }
 
-// introduce introduces the client, as libvirtd asks of every connection.
-func (s *stream) introduce(ctx context.Context) error {
+// handshake introduces the client, as libvirtd asks of every connection.
+func (s *stream) handshake(ctx context.Context) error {
 	methods, err := s.call(ctx, procAuthList, nil)
 	if err != nil {
 		return err
@@ -167,8 +167,8 @@ func (s *stream) call(ctx context.Context, proc uint32, args xdr) ([]byte, error
 	}
 }
 
-// ask makes a call beside a stream on which libvirtd sends nothing but its refusal, which ends the wait.
-func (s *stream) ask(ctx context.Context, proc uint32, args xdr) ([]byte, error) {
+// queryBeside makes a call beside a stream on which libvirtd sends nothing but its refusal, which ends the wait.
+func (s *stream) queryBeside(ctx context.Context, proc uint32, args xdr) ([]byte, error) {
 	err := s.socket.SendPacket(s.serial+1, proc, remoteProgram, args, socket.Call, socket.StatusOK)
 	if err := s.failure(ctx, err); err != nil {
 		return nil, err
@@ -220,7 +220,7 @@ func (s *stream) failure(ctx context.Context, err error) error {
 	if silence := s.silence(); silence != nil {
 		return silence
 	}
-	return s.host.lost(err)
+	return s.host.lostError(err)
 }
 
 // refused reads libvirtd's error: virNetMessageError begins with code, domain and message.
@@ -238,8 +238,8 @@ func (s *stream) refused(p packet) error {
 
 var errEndedEarly = errors.New("libvirtd ended the stream early")
 
-// goesOn looks whether libvirtd has ended a stream on which it sends nothing else.
-func (s *stream) goesOn() error {
+// checkOpen looks whether libvirtd has ended a stream on which it sends nothing else.
+func (s *stream) checkOpen() error {
 	select {
 	case p := <-s.packets:
 		if err := s.refused(p); err != nil {

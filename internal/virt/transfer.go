@@ -42,16 +42,16 @@ func (h *Host) truncate(ctx context.Context, pool, volume string, size uint64) e
 
 // Download writes a volume's bytes to a writer, on a connection of its own.
 func (h *Host) Download(ctx context.Context, pool, volume string, to io.Writer) error {
-	if err := h.streams.transfers.take(ctx); err != nil {
+	if err := h.streams.transfers.acquire(ctx); err != nil {
 		return err
 	}
-	defer h.streams.transfers.give()
+	defer h.streams.transfers.release()
 	s, err := h.openStream(ctx, procVolumeDownload, transferArgs(pool, volume, 0, 0))
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	_, err = io.Copy(to, &incoming{stream: s, ctx: ctx})
+	_, err = io.Copy(to, &streamReader{stream: s, ctx: ctx})
 	return err
 }
 
@@ -61,15 +61,15 @@ func transferArgs(pool, volume string, offset uint64, flags uint32) xdr {
 	return xdr{}.string(pool).string(volume).string("").uint64(offset).uint64(0).uint32(flags)
 }
 
-// incoming reads what libvirtd sends on a stream.
-type incoming struct {
+// streamReader reads what libvirtd sends on a stream.
+type streamReader struct {
 	stream *stream
 	ctx    context.Context
 	rest   []byte
 	ended  bool
 }
 
-func (i *incoming) Read(p []byte) (int, error) {
+func (i *streamReader) Read(p []byte) (int, error) {
 	for len(i.rest) == 0 {
 		if i.ended {
 			return 0, io.EOF

@@ -70,7 +70,7 @@ func (h *Host) newVolume(ctx context.Context, v Volume, create volumeMaker) erro
 		return err
 	}
 	attempt := func() error {
-		return do(ctx, h, func(l *libvirt.Libvirt) error {
+		return change(ctx, h, func(l *libvirt.Libvirt) error {
 			pool, err := l.StoragePoolLookupByName(v.Pool)
 			if err != nil {
 				return err
@@ -89,7 +89,7 @@ func (h *Host) newVolume(ctx context.Context, v Volume, create volumeMaker) erro
 	if !refusedWith(err, libvirt.ErrOperationInvalid) && !refusedWith(err, libvirt.ErrInternalError) {
 		return err
 	}
-	return taken(err, func() error {
+	return existsIfFound(err, func() error {
 		if err := h.refreshPool(ctx, v.Pool); err != nil {
 			return err
 		}
@@ -111,7 +111,7 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 	if capacity < v.Capacity { // libvirt refuses this too, QEMU does not
 		return fmt.Errorf("%d bytes are less than the %d that it has", capacity, v.Capacity)
 	}
-	return do(ctx, h, func(l *libvirt.Libvirt) error {
+	return change(ctx, h, func(l *libvirt.Libvirt) error {
 		guest, disk, err := h.diskAt(l, v.Path)
 		switch {
 		case err != nil:
@@ -154,7 +154,7 @@ func (h *Host) diskAt(l *libvirt.Libvirt, path string) (guest libvirt.Domain, di
 
 // DeleteVolume removes a volume and its file.
 func (h *Host) DeleteVolume(ctx context.Context, pool, name string) error {
-	return do(ctx, h, func(l *libvirt.Libvirt) error {
+	return change(ctx, h, func(l *libvirt.Libvirt) error {
 		return l.StorageVolDelete(libvirt.StorageVol{Pool: pool, Name: name}, 0)
 	})
 }
@@ -164,7 +164,7 @@ func (h *Host) VolumeNames(ctx context.Context, pool string) ([]string, error) {
 	if err := h.refreshPool(ctx, pool); err != nil {
 		return nil, err
 	}
-	return read(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
+	return query(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
 		handle, err := l.StoragePoolLookupByName(pool)
 		if err != nil {
 			return nil, err
