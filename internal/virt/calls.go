@@ -58,18 +58,16 @@ func callOnce[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, 
 	if ctx.Err() != nil {
 		return none, context.Cause(ctx)
 	}
-	select {
-	case h.slots <- struct{}{}:
-	case <-ctx.Done():
-		return none, context.Cause(ctx)
+	if err := h.slots.acquire(ctx); err != nil {
+		return none, err
 	}
 	control, err := h.connected(ctx)
 	if err != nil {
-		<-h.slots
+		h.slots.release()
 		return none, err
 	}
 	result, err := awaitReply(ctx, func() (T, error) {
-		defer func() { <-h.slots }()
+		defer h.slots.release()
 		result, err := f(control.Libvirt)
 		if isLost(err) {
 			h.dropConnection(control)

@@ -29,14 +29,17 @@ import (
 type Host struct {
 	uri    *url.URL
 	dialer dialer
-	slots  chan struct{} // one for each call in flight
+	slots  semaphore // one for each call in flight
 
-	connecting      chan struct{} // held by who connects and uses the next two
-	control         *connection
-	mayBeRestarting bool // there was a connection, and the last attempt to make one has not failed
+	connecting      semaphore // held by who connects
+	mayBeRestarting bool      // there was a connection, and the last attempt to make one has not failed
 
-	capabilities capabilitiesCache
-	firmware     firmwareCache
+	mu          sync.Mutex // held for moments, over no call
+	control     *connection
+	stopConnect context.CancelCauseFunc // ends the attempt to connect that is under way; nil where there is none
+
+	capabilities *cache[Capabilities]
+	firmware     *cache[[]byte]
 	libvirt      atomic.Uint64 // its release; 0 before it was asked
 
 	bridgeNaming semaphore // held while libvirt chooses the name of a bridge
@@ -71,8 +74,10 @@ func Open(uri string) (*Host, error) {
 	h := &Host{
 		uri:          parsed,
 		dialer:       dialer,
-		slots:        make(chan struct{}, maxCalls),
-		connecting:   make(chan struct{}, 1),
+		slots:        make(semaphore, maxCalls),
+		connecting:   make(semaphore, 1),
+		capabilities: newCache[Capabilities](),
+		firmware:     newCache[[]byte](),
 		bridgeNaming: make(semaphore, 1),
 		keepalive:    keepaliveInterval,
 		streams:      streams{connecting: make(semaphore, maxConnecting), transfers: make(semaphore, maxTransfers)},
@@ -85,29 +90,69 @@ func Open(uri string) (*Host, error) {
 // URI is the host's libvirt URI without a password.
 func (h *Host) URI() string { return h.uri.Redacted() }
 
-// Close ends the control connection. The host connects again when it is used again.
+var errClosed = errors.New("the connection to libvirt was closed")
+
+// Close ends the control connection, and the attempt to make one. The host connects again when it is used again.
 func (h *Host) Close() error {
-	h.connecting <- struct{}{}
-	defer func() { <-h.connecting }()
-	if h.control == nil {
-		return nil
-	}
+	h.mu.Lock()
 	control := h.control
 	h.control = nil
+	if h.stopConnect != nil {
+		h.stopConnect(errClosed)
+	}
+	h.mu.Unlock()
+	if control == nil {
+		return nil
+	}
 	return control.conn.Close()
 }
 
 // connected returns the control connection, made when there is none or it was lost.
 func (h *Host) connected(ctx context.Context) (*connection, error) {
-	select {
-	case h.connecting <- struct{}{}:
-		defer func() { <-h.connecting }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	if control := h.present(); control != nil {
+		return control, nil
 	}
+	if err := h.connecting.acquire(ctx); err != nil {
+		return nil, err
+	}
+	defer h.connecting.release()
+	if control := h.present(); control != nil { // somebody else has made it
+		return control, nil
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	h.mu.Lock()
+	h.stopConnect = stop
+	h.mu.Unlock()
+	control, err := h.reconnect(ctx)
+	return h.keep(ctx, control, err)
+}
+
+// present is the control connection, nil where there is none or it is lost.
+func (h *Host) present() *connection {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if h.control != nil && h.control.IsConnected() {
-		return h.control, nil
+		return h.control
 	}
+	return nil
+}
+
+// keep makes a connection the control connection, unless the host was closed meanwhile.
+func (h *Host) keep(ctx context.Context, control *connection, err error) (*connection, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stopConnect = nil
+	if err == nil && errors.Is(context.Cause(ctx), errClosed) {
+		_ = control.conn.Close()
+		return nil, errClosed
+	}
+	h.control = control
+	return control, err
+}
+
+// reconnect makes a connection. Where there was one, libvirtd may be being restarted, and is waited for once.
+func (h *Host) reconnect(ctx context.Context) (*connection, error) {
 	control, err := h.connect(ctx)
 	for pause := firstPause; err != nil && h.mayBeRestarting && pause <= lastPause; pause *= 2 {
 		select {
@@ -117,7 +162,7 @@ func (h *Host) connected(ctx context.Context) (*connection, error) {
 			return nil, context.Cause(ctx)
 		}
 	}
-	h.control, h.mayBeRestarting = control, err == nil
+	h.mayBeRestarting = err == nil
 	return control, err
 }
 
@@ -130,11 +175,11 @@ const (
 // dropConnection makes sure that a connection on which a call was lost is not used again: go-libvirt still
 // holds it for connected at that moment.
 func (h *Host) dropConnection(lost *connection) {
-	h.connecting <- struct{}{}
-	defer func() { <-h.connecting }()
+	h.mu.Lock()
 	if h.control == lost {
 		h.control = nil
 	}
+	h.mu.Unlock()
 	_ = lost.conn.Close()
 }
 
@@ -217,10 +262,4 @@ func (h *Host) dial(ctx context.Context) (net.Conn, error) {
 		return nil, context.Cause(ctx)
 	}
 	return conn, h.connectError(err)
-}
-
-// capabilitiesCache keeps what the host can run; that does not change while a plan is made.
-type capabilitiesCache struct {
-	sync.Mutex
-	known *Capabilities
 }

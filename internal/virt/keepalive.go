@@ -123,20 +123,6 @@ const (
 	maxTransfers  = 16
 )
 
-// semaphore is room for so many at once.
-type semaphore chan struct{}
-
-func (b semaphore) acquire(ctx context.Context) error {
-	select {
-	case b <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (b semaphore) release() { <-b }
-
 // context gives a context that ends with ctx, or when the host falls silent.
 func (s *streams) context(ctx context.Context) (context.Context, context.CancelFunc) {
 	s.mu.Lock()

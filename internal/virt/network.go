@@ -140,12 +140,20 @@ func (h *Host) CreateNetwork(ctx context.Context, n Network) error {
 	if err != nil {
 		return err
 	}
-	err = change(ctx, h, func(l *libvirt.Libvirt) error {
-		if n.Bridge == "" {
-			if err := ownBridge(l, network); err != nil {
-				return err
-			}
+	if err := h.startNetwork(ctx, network, n); err != nil {
+		return errors.Join(err, h.DeleteNetwork(context.WithoutCancel(ctx), n.Name))
+	}
+	return nil
+}
+
+// startNetwork starts a network that was just defined, where n is active, and marks it for the host's every boot.
+func (h *Host) startNetwork(ctx context.Context, network libvirt.Network, n Network) error {
+	if n.Bridge == "" {
+		if err := h.ownBridge(ctx, network); err != nil {
+			return err
 		}
+	}
+	return change(ctx, h, func(l *libvirt.Libvirt) error {
 		if n.Active {
 			if err := l.NetworkCreate(network); err != nil {
 				return err
@@ -153,10 +161,6 @@ func (h *Host) CreateNetwork(ctx context.Context, n Network) error {
 		}
 		return l.NetworkSetAutostart(network, flag(n.Autostart))
 	})
-	if err != nil {
-		return errors.Join(err, h.DeleteNetwork(context.WithoutCancel(ctx), n.Name))
-	}
-	return nil
 }
 
 // DeleteNetwork stops a network and removes its definition. Guests on it lose their link.

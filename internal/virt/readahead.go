@@ -18,7 +18,7 @@ import (
 type readAhead[T any] struct {
 	changes *atomic.Uint64 // that the host was asked for
 	fixed   bool           // nothing happens to these: an answer is good for everybody
-	busy    chan struct{}  // held by who uses what is below
+	busy    semaphore      // held by who uses what is below
 
 	asked int    // times, since all were read or something was changed
 	seen  uint64 // changes at that time
@@ -41,7 +41,7 @@ const (
 )
 
 func newReadAhead[T any](changes *atomic.Uint64, fixed bool) *readAhead[T] {
-	return &readAhead[T]{changes: changes, fixed: fixed, busy: make(chan struct{}, 1)}
+	return &readAhead[T]{changes: changes, fixed: fixed, busy: make(semaphore, 1)}
 }
 
 // look answers with what was read ahead, or else by one, which reads a single object. Of all it takes
@@ -54,12 +54,10 @@ func (r *readAhead[T]) look(ctx context.Context, name string, one func() (T, err
 }
 
 func (r *readAhead[T]) known(ctx context.Context, name string, all func() map[string]T) (value T, found bool) {
-	select {
-	case r.busy <- struct{}{}:
-		defer func() { <-r.busy }()
-	case <-ctx.Done():
+	if r.busy.acquire(ctx) != nil {
 		return value, false
 	}
+	defer r.busy.release()
 	if now := r.changes.Load(); r.seen != now {
 		r.ahead, r.asked, r.seen = nil, 0, now
 	}
