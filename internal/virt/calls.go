@@ -16,16 +16,17 @@ import (
 // (max_client_requests) and then stops reading the connection, keepalives included.
 const maxCalls = 4
 
-// change makes calls that may change something on the host.
-func change(ctx context.Context, h *Host, f func(*libvirt.Libvirt) error) error {
-	_, err := changeReturning(ctx, h, func(l *libvirt.Libvirt) (struct{}, error) { return struct{}{}, f(l) })
+// change makes calls that may change something on the host. The operation names them in events: Event.Operation.
+func change(ctx context.Context, h *Host, operation string, f func(*libvirt.Libvirt) error) error {
+	_, err := changeReturning(ctx, h, operation, func(l *libvirt.Libvirt) (struct{}, error) { return struct{}{}, f(l) })
 	return err
 }
 
 // changeReturning is change for calls that also return something.
-func changeReturning[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
+func changeReturning[T any](ctx context.Context, h *Host, operation string, f func(*libvirt.Libvirt) (T, error)) (T, error) {
 	defer h.changing()()
-	return call(ctx, h, f)
+	r := request[T]{operation: operation, run: f}
+	return r.call(ctx, h)
 }
 
 // changing makes what was read ahead worthless while something changes, and until it has.
@@ -36,29 +37,37 @@ func (h *Host) changing() (done func()) {
 
 // query makes calls that change nothing on the host. They are made again where the connection is lost, as
 // when libvirtd is restarted; whoever changes something has to look first what became of it.
-func query[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
+func query[T any](ctx context.Context, h *Host, operation string, f func(*libvirt.Libvirt) (T, error)) (T, error) {
 	const attempts = 3
+	r := request[T]{operation: operation, run: f}
 	for attempt := 1; ; attempt++ {
-		result, err := call(ctx, h, f)
+		result, err := r.call(ctx, h)
 		if attempt == attempts || !wasLost(err) {
 			return result, err
 		}
 	}
 }
 
+// request is what a host is asked, once or again.
+type request[T any] struct {
+	operation string
+	run       func(*libvirt.Libvirt) (T, error)
+	attempt   int
+}
+
 // call makes a call, again only where libvirt has said that it did nothing because it was busy.
-func call[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
-	return retryWhileBusy(ctx, func() (T, error) { return callOnce(ctx, h, f) })
+func (r *request[T]) call(ctx context.Context, h *Host) (T, error) {
+	return retryWhileBusy(ctx, h, r.operation, func(again bool) (T, error) { return r.callOnce(ctx, h, again) })
 }
 
 // callOnce makes one call on the control connection and waits for its reply. When ctx ends, what was
 // asked already is given a moment to be answered, for the answer says what is on the host.
-func callOnce[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
+func (r *request[T]) callOnce(ctx context.Context, h *Host, again bool) (T, error) {
 	var none T
 	if ctx.Err() != nil {
 		return none, context.Cause(ctx)
 	}
-	if err := h.slots.acquire(ctx); err != nil {
+	if err := h.acquire(ctx, h.slots, "room for a call"); err != nil {
 		return none, err
 	}
 	control, err := h.connected(ctx)
@@ -66,16 +75,20 @@ func callOnce[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, 
 		h.slots.release()
 		return none, err
 	}
+	r.attempt++
+	call := h.beginCall(ctx, r.operation, r.attempt)
 	result, err := awaitReply(ctx, func() (T, error) {
 		defer h.slots.release()
-		result, err := f(control.Libvirt)
+		result, err := r.run(control.Libvirt)
 		if isLost(err) {
 			h.dropConnection(control)
 			err = control.explainLoss(err)
 		}
 		return result, err
 	})
-	return result, h.callError(err)
+	err = h.callError(err)
+	call.endUnlessBusy(err, again)
+	return result, err
 }
 
 // replyGrace is how long a reply is waited for after the end of a context. libvirt mostly answers

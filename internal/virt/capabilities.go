@@ -25,8 +25,8 @@ type Guest struct {
 
 // Capabilities asks the host what it can run, once.
 func (h *Host) Capabilities(ctx context.Context) (Capabilities, error) {
-	return h.capabilities.get(ctx, func() (Capabilities, error) {
-		text, err := query(ctx, h, func(l *libvirt.Libvirt) (string, error) { return l.ConnectGetCapabilities() })
+	return h.capabilities.get(ctx, h, func() (Capabilities, error) {
+		text, err := query(ctx, h, "virConnectGetCapabilities", func(l *libvirt.Libvirt) (string, error) { return l.ConnectGetCapabilities() })
 		if err != nil {
 			return Capabilities{}, err
 		}

@@ -58,7 +58,7 @@ func (c *Console) Read(p []byte) (int, error) {
 // libvirt 11.3 looks a little later what has become of QEMU.
 func (h *Host) awaitEnd(ctx context.Context, guest libvirt.Domain) {
 	for pause := firstPause; pause <= lastPause; pause *= 2 {
-		ended, err := query(ctx, h, func(l *libvirt.Libvirt) (bool, error) { return hasEnded(l, guest), nil })
+		ended, err := query(ctx, h, "virDomainLookupByUUID", func(l *libvirt.Libvirt) (bool, error) { return hasEnded(l, guest), nil })
 		if ended || err != nil {
 			return
 		}

@@ -32,7 +32,9 @@ func (c *lastingConsole) Read(p []byte) (int, error) {
 		return n, err
 	}
 	current.stream.Close()
+	wait := c.host.beginWait(current.ctx, "console that was lost", current.domain.Name)
 	next, problem := c.host.reopenConsole(current.ctx, current.domain)
+	wait.end(withoutEOF(problem))
 	switch {
 	case problem == io.EOF:
 		return 0, io.EOF
@@ -48,6 +50,14 @@ func (c *lastingConsole) Read(p []byte) (int, error) {
 	}
 	c.current = next
 	return 0, nil
+}
+
+// withoutEOF is an error but for the guest's end, which ends a wait for its console and is none.
+func withoutEOF(err error) error {
+	if err == io.EOF {
+		return nil
+	}
+	return err
 }
 
 // reopenConsole waits for libvirtd, and until it has let go of the console where only the connection

@@ -30,7 +30,7 @@ func (h *Host) UpdateRunningDomain(ctx context.Context, d Domain) error {
 	if err == nil {
 		return nil
 	}
-	ended, problem := query(ctx, h, func(l *libvirt.Libvirt) (bool, error) { return hasEnded(l, domain), nil })
+	ended, problem := query(ctx, h, "virDomainLookupByUUID", func(l *libvirt.Libvirt) (bool, error) { return hasEnded(l, domain), nil })
 	if ended && problem == nil {
 		return nil
 	}
@@ -65,7 +65,7 @@ func (l liveDomain) update(ctx context.Context, d Domain) error {
 
 // read is the domain as it runs, and its devices, in the same order.
 func (l liveDomain) read(ctx context.Context) (Domain, *etree.Element, error) {
-	text, err := query(ctx, l.host, func(c *libvirt.Libvirt) (string, error) {
+	text, err := query(ctx, l.host, "virDomainGetXMLDesc", func(c *libvirt.Libvirt) (string, error) {
 		return c.DomainGetXMLDesc(l.domain, libvirt.DomainXMLSecure)
 	})
 	if err != nil {
@@ -106,13 +106,16 @@ func (l liveDomain) detachMissing(ctx context.Context, now Domain, devices *etre
 			return fmt.Errorf("unable to take %s from the running guest: %w", what, err)
 		}
 	}
-	return awaitRemovals(ctx, missing, removals)
+	wait := l.host.beginWait(ctx, "removal of devices", l.domain.Name)
+	err = awaitRemovals(ctx, missing, removals)
+	wait.end(err)
+	return err
 }
 
 // detach asks for a device, once: to ask again before the guest's answer can crash libvirtd 9.0, for the
 // answer to the first request takes the device away under the second. The call does not wait for the answer.
 func (l liveDomain) detach(ctx context.Context, alias string) error {
-	return change(ctx, l.host, func(c *libvirt.Libvirt) error {
+	return change(ctx, l.host, "virDomainDetachDeviceAlias", func(c *libvirt.Libvirt) error {
 		return c.DomainDetachDeviceAlias(l.domain, alias, uint32(libvirt.DomainDeviceModifyLive))
 	})
 }
@@ -150,7 +153,7 @@ func (l liveDomain) attach(ctx context.Context, what string, device *etree.Eleme
 	if err != nil {
 		return err
 	}
-	err = change(ctx, l.host, func(c *libvirt.Libvirt) error {
+	err = change(ctx, l.host, "virDomainAttachDeviceFlags", func(c *libvirt.Libvirt) error {
 		return c.DomainAttachDeviceFlags(l.domain, text, uint32(libvirt.DomainDeviceModifyLive))
 	})
 	if err != nil {
@@ -212,7 +215,7 @@ func (l liveDomain) setInterface(ctx context.Context, element *etree.Element, be
 	if err != nil {
 		return err
 	}
-	err = change(ctx, l.host, func(c *libvirt.Libvirt) error {
+	err = change(ctx, l.host, "virDomainUpdateDeviceFlags", func(c *libvirt.Libvirt) error {
 		return c.DomainUpdateDeviceFlags(l.domain, text, libvirt.DomainDeviceModifyLive)
 	})
 	if err != nil {
@@ -238,7 +241,7 @@ func (l liveDomain) isPlugged(ctx context.Context, now, wanted Interface) (bool,
 // its driver.
 func (l liveDomain) resize(ctx context.Context, now, d Domain) error {
 	if d.VCPUs > now.VCPUs {
-		err := change(ctx, l.host, func(c *libvirt.Libvirt) error {
+		err := change(ctx, l.host, "virDomainSetVcpusFlags", func(c *libvirt.Libvirt) error {
 			return c.DomainSetVcpusFlags(l.domain, uint32(d.VCPUs), uint32(libvirt.DomainVCPULive))
 		})
 		if err != nil {
@@ -248,7 +251,7 @@ func (l liveDomain) resize(ctx context.Context, now, d Domain) error {
 	if now.Memory == d.Memory {
 		return nil
 	}
-	err := change(ctx, l.host, func(c *libvirt.Libvirt) error {
+	err := change(ctx, l.host, "virDomainSetMemoryFlags", func(c *libvirt.Libvirt) error {
 		return c.DomainSetMemoryFlags(l.domain, d.Memory/1024, uint32(libvirt.DomainMemLive))
 	})
 	if err != nil {

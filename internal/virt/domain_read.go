@@ -12,10 +12,10 @@ import (
 // runs.
 func (h *Host) Domain(ctx context.Context, name string) (Domain, error) {
 	one := func() (Domain, error) {
-		return query(ctx, h, func(l *libvirt.Libvirt) (Domain, error) { return readDomain(l, name) })
+		return query(ctx, h, "read domain", func(l *libvirt.Libvirt) (Domain, error) { return readDomain(l, name) })
 	}
 	all := func() map[string]Domain {
-		found, _ := query(ctx, h, readDomains)
+		found, _ := query(ctx, h, "read all domains", readDomains)
 		return found
 	}
 	return h.domains.look(ctx, name, one, all)

@@ -7,19 +7,35 @@ import (
 	"net"
 	"sync"
 	"testing"
+
+	"github.com/digitalocean/go-libvirt"
 )
 
-// fakeLibvirtd answers calls within the test, where a real libvirtd could not be brought to what is tested. It
-// answers each call that it is not told of with zeros, which read as nothing of whatever is asked for.
+// fakeLibvirtd answers calls within the test, where a real libvirtd could not be brought to what is tested. Where
+// answer returns no reply it replies with zeros, which read as nothing of whatever is asked for.
 type fakeLibvirtd struct {
-	answer func(procedure uint32) (reply xdr, answered bool) // of a call that is not answered the caller waits
+	answer func(procedure uint32) (xdr, fakeAnswer)
 
 	mu     sync.Mutex
 	called map[uint32]int
 }
 
+// fakeAnswer is what a fake libvirtd does with a call.
+type fakeAnswer int
+
+const (
+	replies fakeAnswer = iota
+	refuses            // with what answer returns, as refusal makes it
+	isSilent
+)
+
+// refused is the reply of a refusal: virNetMessageError with code, domain, message, level and four things more.
+func refused(code libvirt.ErrorNumber, message string) xdr {
+	return append(xdr{}.uint32(uint32(code)).uint32(0).optional(message).uint32(2), make(xdr, 64)...)
+}
+
 // openFake is a host of a fake libvirtd.
-func openFake(t *testing.T, answer func(procedure uint32) (xdr, bool)) (*Host, *fakeLibvirtd) {
+func openFake(t *testing.T, answer func(procedure uint32) (xdr, fakeAnswer)) (*Host, *fakeLibvirtd) {
 	t.Helper()
 	h := mustOpen(t, "qemu+tcp://user:secret@fake/system")
 	fake := &fakeLibvirtd{answer: answer, called: map[uint32]int{}}
@@ -49,12 +65,15 @@ func (f *fakeLibvirtd) serve(conn net.Conn) {
 		if binary.BigEndian.Uint32(message) != remoteProgram {
 			continue // a ping
 		}
-		reply, answered := f.reply(binary.BigEndian.Uint32(message[8:]))
-		if !answered {
+		reply, answer := f.reply(binary.BigEndian.Uint32(message[8:]))
+		if answer == isSilent {
 			continue
 		}
-		const typeReply = 1
+		const typeReply, statusError = 1, 1
 		binary.BigEndian.PutUint32(message[12:], typeReply)
+		if answer == refuses {
+			binary.BigEndian.PutUint32(message[20:], statusError)
+		}
 		packet := xdr{}.uint32(uint32(28 + len(reply)))
 		if _, err := conn.Write(append(append(packet, message[:24]...), reply...)); err != nil {
 			return
@@ -62,14 +81,15 @@ func (f *fakeLibvirtd) serve(conn net.Conn) {
 	}
 }
 
-func (f *fakeLibvirtd) reply(procedure uint32) (xdr, bool) {
+func (f *fakeLibvirtd) reply(procedure uint32) (xdr, fakeAnswer) {
 	f.mu.Lock()
 	f.called[procedure]++
 	f.mu.Unlock()
-	if reply, answered := f.answer(procedure); !answered || reply != nil {
-		return reply, answered
+	reply, answer := f.answer(procedure)
+	if reply == nil {
+		reply = make(xdr, 64)
 	}
-	return make(xdr, 64), true
+	return reply, answer
 }
 
 func (f *fakeLibvirtd) calls(procedure uint32) int {

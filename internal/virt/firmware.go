@@ -26,7 +26,7 @@ const (
 // libvirt shows files in storage pools only. Where there is none for QEMU's directory, there is a
 // transient one for a moment, which changes nothing on the host.
 func (h *Host) Firmware(ctx context.Context) ([]byte, error) {
-	return h.firmware.get(ctx, func() ([]byte, error) { return h.findFirmware(ctx) })
+	return h.firmware.get(ctx, h, func() ([]byte, error) { return h.findFirmware(ctx) })
 }
 
 func (h *Host) findFirmware(ctx context.Context) ([]byte, error) {

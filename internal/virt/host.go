@@ -44,6 +44,9 @@ type Host struct {
 
 	bridgeNaming semaphore // held while libvirt chooses the name of a bridge
 
+	observer func(context.Context, Event) // nil is none
+	progress time.Duration                // until the first event of what has not ended
+
 	keepalive time.Duration // between two looks whether the host is there
 	streams   streams
 
@@ -76,14 +79,15 @@ func Open(uri string) (*Host, error) {
 		dialer:       dialer,
 		slots:        make(semaphore, maxCalls),
 		connecting:   make(semaphore, 1),
-		capabilities: newCache[Capabilities](),
-		firmware:     newCache[[]byte](),
+		capabilities: newCache[Capabilities]("capabilities"),
+		firmware:     newCache[[]byte]("firmware"),
 		bridgeNaming: make(semaphore, 1),
+		progress:     firstProgress,
 		keepalive:    keepaliveInterval,
 		streams:      streams{connecting: make(semaphore, maxConnecting), transfers: make(semaphore, maxTransfers)},
 	}
-	h.domains = newReadAhead[Domain](&h.changes, false)
-	h.paths = newReadAhead[libvirt.StorageVol](&h.changes, true)
+	h.domains = newReadAhead[Domain](h, false)
+	h.paths = newReadAhead[libvirt.StorageVol](h, true)
 	return h, nil
 }
 
@@ -112,7 +116,7 @@ func (h *Host) connected(ctx context.Context) (*connection, error) {
 	if control := h.present(); control != nil {
 		return control, nil
 	}
-	if err := h.connecting.acquire(ctx); err != nil {
+	if err := h.acquire(ctx, h.connecting, "connection that is being made"); err != nil {
 		return nil, err
 	}
 	defer h.connecting.release()
@@ -153,17 +157,31 @@ func (h *Host) keep(ctx context.Context, control *connection, err error) (*conne
 
 // reconnect makes a connection. Where there was one, libvirtd may be being restarted, and is waited for once.
 func (h *Host) reconnect(ctx context.Context) (*connection, error) {
-	control, err := h.connect(ctx)
-	for pause := firstPause; err != nil && h.mayBeRestarting && pause <= lastPause; pause *= 2 {
+	control, err := h.connect(ctx, 1)
+	if err != nil && h.mayBeRestarting {
+		control, err = h.awaitRestart(ctx)
+	}
+	if ctx.Err() == nil {
+		h.mayBeRestarting = err == nil
+	}
+	return control, err
+}
+
+// awaitRestart tries again and again to connect.
+func (h *Host) awaitRestart(ctx context.Context) (control *connection, err error) {
+	wait := h.beginWait(ctx, "libvirtd after a lost connection", "")
+	defer func() { wait.end(err) }()
+	for attempt, pause := 2, firstPause; ; attempt, pause = attempt+1, pause*2 {
 		select {
 		case <-time.After(pause):
-			control, err = h.connect(ctx)
+			control, err = h.connect(ctx, attempt)
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
+		if err == nil || pause == lastPause {
+			return control, err
+		}
 	}
-	h.mayBeRestarting = err == nil
-	return control, err
 }
 
 // A libvirtd that is being restarted or upgraded is soon there again. These pauses make 3 s.
@@ -222,7 +240,9 @@ const connectLimit = 30 * time.Second
 var errConnectLimit = fmt.Errorf("it did not answer within %v", connectLimit)
 
 // connect makes a connection that is ready for calls.
-func (h *Host) connect(ctx context.Context) (*connection, error) {
+func (h *Host) connect(ctx context.Context, attempt int) (control *connection, err error) {
+	call := h.beginCall(ctx, connectOpen, attempt)
+	defer func() { call.end(err) }()
 	ctx, cancel := context.WithTimeoutCause(ctx, connectLimit, h.connectError(errConnectLimit))
 	defer cancel()
 	conn, err := h.dial(ctx)
@@ -242,7 +262,7 @@ func (h *Host) connect(ctx context.Context) (*connection, error) {
 		_ = kept.Close()
 		return nil, h.connectError(err)
 	}
-	control := &connection{client, kept}
+	control = &connection{client, kept}
 	go h.keepAlive(control)
 	return control, nil
 }

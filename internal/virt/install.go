@@ -3,6 +3,7 @@ package virt
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 	"time"
@@ -77,7 +78,7 @@ func (h *Host) InstallDomain(ctx context.Context, d Domain) (*Installation, erro
 	if err != nil {
 		return nil, err
 	}
-	console, err := h.boot(ctx, d.Name, func(l *libvirt.Libvirt) (libvirt.Domain, error) {
+	console, err := h.boot(ctx, d.Name, "virDomainCreateXML", func(l *libvirt.Libvirt) (libvirt.Domain, error) {
 		// What libvirt saved of the guest's memory knows another disk than the one that is made now.
 		if saved, err := l.DomainHasManagedSaveImage(domain, 0); err == nil && saved == 1 {
 			if err := l.DomainManagedSaveRemove(domain, 0); err != nil {
@@ -90,7 +91,7 @@ func (h *Host) InstallDomain(ctx context.Context, d Domain) (*Installation, erro
 		stop()
 		return nil, err
 	}
-	return newInstallation(console, ended, stop), nil
+	return h.newInstallation(ctx, d.Name, console, ended, stop), nil
 }
 
 // JoinInstallation takes part in an installation that another run began. Where there is none any more,
@@ -119,7 +120,7 @@ func (h *Host) JoinInstallation(ctx context.Context, name string) (*Installation
 		stop()
 		return nil, err
 	}
-	return newInstallation(console, ended, stop), nil
+	return h.newInstallation(ctx, name, console, ended, stop), nil
 }
 
 // joinConsole opens the console of a running guest. There is none where the guest has ended meanwhile,
@@ -143,16 +144,35 @@ func (h *Host) pastEnding(ctx context.Context, name string) (<-chan Ending, erro
 	return past, err
 }
 
-func newInstallation(console io.ReadCloser, ended <-chan Ending, stop func()) *Installation {
+func (h *Host) newInstallation(ctx context.Context, name string, console io.ReadCloser, ended <-chan Ending, stop func()) *Installation {
+	ended, leave := h.observeEnding(ctx, name, ended)
 	return &Installation{Console: console, Ended: ended, Leave: func() {
+		leave()
 		_ = console.Close()
 		stop()
 	}}
 }
 
+var errLeft = errors.New("the wait was left")
+
+// observeEnding passes on how an installation ends, which the provider waits for, and gives events of that wait.
+func (h *Host) observeEnding(ctx context.Context, name string, ended <-chan Ending) (passedOn <-chan Ending, leave func()) {
+	wait := h.beginWait(ctx, "end of an installation", name)
+	if wait == nil {
+		return ended, func() {}
+	}
+	passed := make(chan Ending, 1)
+	go func() {
+		ending := <-ended
+		wait.end(ending.Err)
+		passed <- ending
+	}()
+	return passed, func() { wait.end(errLeft) }
+}
+
 // Installing tells whether a domain runs as InstallDomain starts it.
 func (h *Host) Installing(ctx context.Context, name string) (bool, error) {
-	return query(ctx, h, func(l *libvirt.Libvirt) (bool, error) {
+	return query(ctx, h, "virDomainGetXMLDesc", func(l *libvirt.Libvirt) (bool, error) {
 		domain, err := l.DomainLookupByName(name)
 		if err != nil || domain.ID < 0 {
 			return false, err
@@ -202,10 +222,10 @@ func (h *Host) watchRun(ctx context.Context, domain libvirt.Domain, yetToStart b
 	}
 	// libvirt's own events call a reboot that ends the guest a shutdown; QEMU's tell them apart. A host
 	// that does not pass these on is one where they are not told apart.
-	qemuEvents, err := awaitReply(ctx, func() (<-chan libvirt.DomainEvent, error) {
+	qemuEvents, err := subscribe(ctx, h, "virConnectDomainQemuMonitorEventRegister", func() (<-chan libvirt.DomainEvent, error) {
 		return watch.SubscribeQEMUEvents(context.Background(), domain.Name)
 	})
-	if err = h.callError(err); err != nil && !isRefused(err) {
+	if err != nil && !isRefused(err) {
 		stop()
 		return nil, nil, err
 	}

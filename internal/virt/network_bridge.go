@@ -50,7 +50,7 @@ const maxBridgeChoices = 10
 // client has defined in the same moment.
 func (h *Host) ownBridge(ctx context.Context, network libvirt.Network) error {
 	for choice := 1; ; choice++ {
-		shared, err := query(ctx, h, func(l *libvirt.Libvirt) (bool, error) { return sharesBridge(l, network) })
+		shared, err := query(ctx, h, "virNetworkGetBridgeName", func(l *libvirt.Libvirt) (bool, error) { return sharesBridge(l, network) })
 		if err != nil || !shared {
 			return err
 		}
@@ -64,7 +64,7 @@ func (h *Host) ownBridge(ctx context.Context, network libvirt.Network) error {
 }
 
 func (h *Host) chooseBridgeAgain(ctx context.Context, network libvirt.Network) error {
-	definition, err := query(ctx, h, func(l *libvirt.Libvirt) (*etree.Element, error) {
+	definition, err := query(ctx, h, "virNetworkGetXMLDesc", func(l *libvirt.Libvirt) (*etree.Element, error) {
 		return describe(l, network, libvirt.NetworkXMLInactive)
 	})
 	if err != nil {

@@ -19,27 +19,27 @@ const (
 )
 
 // givenSharedBridge is a host that gives whatever network the bridge of another one.
-func givenSharedBridge(t *testing.T, answersDefine bool) (*Host, *fakeLibvirtd) {
+func givenSharedBridge(t *testing.T, define fakeAnswer) (*Host, *fakeLibvirtd) {
 	t.Helper()
-	return openFake(t, func(procedure uint32) (xdr, bool) {
+	return openFake(t, func(procedure uint32) (xdr, fakeAnswer) {
 		switch procedure {
 		case procNetworkGetBridgeName:
-			return xdr{}.string("virbr0"), true
+			return xdr{}.string("virbr0"), replies
 		case procNetworkGetXMLDesc:
-			return xdr{}.string("<network><name>one</name><bridge name='virbr0'/></network>"), true
+			return xdr{}.string("<network><name>one</name><bridge name='virbr0'/></network>"), replies
 		case procListAllNetworks:
-			return xdr{}.uint32(1).string("other").opaque([]byte("0123456789abcdef")).uint32(1), true
+			return xdr{}.uint32(1).string("other").opaque([]byte("0123456789abcdef")).uint32(1), replies
 		case procNetworkDefineXML:
-			return xdr{}.string("one").opaque(make([]byte, 16)), answersDefine
+			return xdr{}.string("one").opaque(make([]byte, 16)), define
 		default:
-			return nil, true
+			return nil, replies
 		}
 	})
 }
 
 // TestBridgeIsAlwaysShared holds that libvirt is not asked for ever for a bridge of a network's own.
 func TestBridgeIsAlwaysShared(t *testing.T) {
-	h, fake := givenSharedBridge(t, true)
+	h, fake := givenSharedBridge(t, replies)
 	err := h.ownBridge(t.Context(), libvirt.Network{Name: "one"})
 	if err == nil || !strings.Contains(err.Error(), "give the network a bridge by name") {
 		t.Errorf("ownBridge returned %v", err)
@@ -51,7 +51,7 @@ func TestBridgeIsAlwaysShared(t *testing.T) {
 
 // TestSharedBridgeObeysItsContext ends the context while libvirt does not answer.
 func TestSharedBridgeObeysItsContext(t *testing.T) {
-	h, _ := givenSharedBridge(t, false)
+	h, _ := givenSharedBridge(t, isSilent)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	began := time.Now()

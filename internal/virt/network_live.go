@@ -219,7 +219,7 @@ func (h *Host) updateLive(ctx context.Context, x networkXML, updates []liveUpdat
 		if err != nil {
 			return err
 		}
-		err = change(ctx, h, func(l *libvirt.Libvirt) error {
+		err = change(ctx, h, "virNetworkUpdate", func(l *libvirt.Libvirt) error {
 			return l.NetworkUpdateCompat(x.network, u.command, u.section, u.parentIndex(x.running), text, libvirt.NetworkUpdateAffectLive)
 		})
 		if err != nil {

@@ -47,7 +47,7 @@ func (h *Host) UpdateNetwork(ctx context.Context, n Network) error {
 	if err := u.bring(ctx, n); err != nil || x.autostart == n.Autostart {
 		return err
 	}
-	return change(ctx, h, func(l *libvirt.Libvirt) error { return l.NetworkSetAutostart(x.network, flag(n.Autostart)) })
+	return change(ctx, h, "virNetworkSetAutostart", func(l *libvirt.Libvirt) error { return l.NetworkSetAutostart(x.network, flag(n.Autostart)) })
 }
 
 // networkUpdate is a change of a network under way.
@@ -171,7 +171,7 @@ func (u networkUpdate) goBack(ctx context.Context, n Network) error {
 
 // startAnew stops the network where it runs and starts it.
 func (u networkUpdate) startAnew(ctx context.Context) error {
-	err := change(ctx, u.h, func(l *libvirt.Libvirt) error { return setNetworkActive(l, u.network, false) })
+	err := change(ctx, u.h, "virNetworkDestroy", func(l *libvirt.Libvirt) error { return setNetworkActive(l, u.network, false) })
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (u networkUpdate) startAnew(ctx context.Context) error {
 // removes such a bridge, so that another one has to be chosen; 11.3 removes it when the start fails.
 func (u networkUpdate) activate(ctx context.Context, definition *etree.Element) error {
 	start := func(l *libvirt.Libvirt) error { return setNetworkActive(l, u.network, true) }
-	err := change(ctx, u.h, start)
+	err := change(ctx, u.h, "virNetworkCreate", start)
 	if !refusedWith(err, libvirt.ErrSystemError) && !refusedWith(err, libvirt.ErrInternalError) {
 		return err
 	}
@@ -192,7 +192,7 @@ func (u networkUpdate) activate(ctx context.Context, definition *etree.Element) 
 			return err
 		}
 	}
-	return change(ctx, u.h, start)
+	return change(ctx, u.h, "virNetworkCreate", start)
 }
 
 // putBack is the error of a change after which what was before was put back, or not.

@@ -37,7 +37,7 @@ func (h *Host) SetNote(ctx context.Context, name, note string) error {
 		impact |= libvirt.DomainAffectLive
 	}
 	set := func(impact libvirt.DomainModificationImpact) error {
-		return change(ctx, h, func(l *libvirt.Libvirt) error {
+		return change(ctx, h, "virDomainSetMetadata", func(l *libvirt.Libvirt) error {
 			return l.DomainSetMetadata(domain, int32(libvirt.DomainMetadataElement),
 				element, libvirt.OptString{notePrefix}, libvirt.OptString{noteNamespace}, impact)
 		})

@@ -20,16 +20,17 @@ func (s semaphore) release() { <-s }
 // cache keeps what a host is asked for once, because it does not change while a plan is made. Who comes while
 // somebody else asks waits for that answer, for as long as its own context lasts.
 type cache[T any] struct {
+	what   string // is asked for
 	asking semaphore
 	known  *T
 }
 
-func newCache[T any]() *cache[T] { return &cache[T]{asking: make(semaphore, 1)} }
+func newCache[T any](what string) *cache[T] { return &cache[T]{what: what, asking: make(semaphore, 1)} }
 
 // get gives what is known, or else what ask brings. An error is not kept, so that the next one asks again.
-func (c *cache[T]) get(ctx context.Context, ask func() (T, error)) (T, error) {
+func (c *cache[T]) get(ctx context.Context, h *Host, ask func() (T, error)) (T, error) {
 	var none T
-	if err := c.asking.acquire(ctx); err != nil {
+	if err := h.acquire(ctx, c.asking, c.what); err != nil {
 		return none, err
 	}
 	defer c.asking.release()

@@ -56,10 +56,10 @@ func TestCloseWaitsForNothing(t *testing.T) {
 }
 
 func TestCache(t *testing.T) {
-	c := newCache[int]()
+	h, c := mustOpen(t, "qemu:///system"), newCache[int]("number")
 	asked := 0
 	get := func(err error) (int, error) {
-		return c.get(t.Context(), func() (int, error) { asked++; return asked, err })
+		return c.get(t.Context(), h, func() (int, error) { asked++; return asked, err })
 	}
 	lost := errors.New("lost")
 	if _, err := get(lost); !errors.Is(err, lost) {

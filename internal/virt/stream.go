@@ -34,6 +34,13 @@ const (
 	sparseStream = 1 // the flag of an upload that may have holes
 )
 
+// streamCalls are the calls that begin a stream.
+var streamCalls = map[uint32]string{
+	procOpenConsole:    "virDomainOpenConsole",
+	procVolumeUpload:   "virStorageVolUpload",
+	procVolumeDownload: "virStorageVolDownload",
+}
+
 // stream is a connection to libvirtd that carries one libvirt stream and nothing else: it may be
 // as slow as it likes, and it ends at once by closing. go-libvirt's own streams share the control
 // connection, take no context, and hang when the connection is lost in an upload.
@@ -65,10 +72,14 @@ func (h *Host) openStream(ctx context.Context, proc uint32, args xdr) (*stream, 
 	if err != nil {
 		return nil, err
 	}
-	_, err = retryWhileBusy(ctx, func() ([]byte, error) {
+	attempt := 0
+	_, err = retryWhileBusy(ctx, h, streamCalls[proc], func(again bool) ([]byte, error) {
+		attempt++
+		call := h.beginCall(ctx, streamCalls[proc], attempt)
 		s.begun.Store(true)
 		reply, err := s.call(ctx, proc, args)
 		s.begun.Store(!isRefused(err))
+		call.endUnlessBusy(err, again)
 		return reply, err
 	})
 	if err != nil {
@@ -80,21 +91,23 @@ func (h *Host) openStream(ctx context.Context, proc uint32, args xdr) (*stream, 
 
 // connectStream makes a connection that is ready for the call that begins a stream. The control
 // connection tells whether the host is there.
-func (h *Host) connectStream(ctx context.Context) (*stream, error) {
-	if err := h.streams.connecting.acquire(ctx); err != nil {
+func (h *Host) connectStream(ctx context.Context) (s *stream, err error) {
+	if err := h.acquire(ctx, h.streams.connecting, "room to connect a stream"); err != nil {
 		return nil, err
 	}
 	defer h.streams.connecting.release()
 	if _, err := h.connected(ctx); err != nil {
 		return nil, err
 	}
+	call := h.beginCall(ctx, connectOpen, 1)
+	defer func() { call.end(err) }()
 	connecting, cancel := context.WithTimeoutCause(ctx, connectLimit, h.connectError(errConnectLimit))
 	defer cancel()
 	conn, err := h.dial(connecting)
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{host: h, conn: conn, packets: make(chan packet), closed: make(chan struct{}), ended: make(chan struct{})}
+	s = &stream{host: h, conn: conn, packets: make(chan packet), closed: make(chan struct{}), ended: make(chan struct{})}
 	s.socket = socket.New(dialers.NewAlreadyConnected(conn), s)
 	if err := s.socket.Connect(); err != nil {
 		return nil, h.connectError(err)

@@ -24,11 +24,13 @@ func (h *Host) Fill(ctx context.Context, pool, volume string, content io.Reader)
 // StorageVolResize cannot: it refuses to go below what the file takes on the disk. An upload can,
 // for libvirt ends a file where it skips a hole, and leaves the bytes that it skips as they were:
 // libvirt src/util/virfdstream.c, virFDStreamThreadDoWrite.
-func (h *Host) truncate(ctx context.Context, pool, volume string, size uint64) error {
+func (h *Host) truncate(ctx context.Context, pool, volume string, size uint64) (err error) {
 	if size == 0 {
 		return errors.New("libvirt cannot cut a volume to nothing; delete it and create it anew")
 	}
 	defer h.changing()()
+	transfer := h.beginTransfer(ctx, "truncation", pool, volume)
+	defer func() { transfer.end(err) }()
 	s, err := h.openStream(ctx, procVolumeUpload, transferArgs(pool, volume, size-1, sparseStream))
 	if err != nil {
 		return err
@@ -41,17 +43,19 @@ func (h *Host) truncate(ctx context.Context, pool, volume string, size uint64) e
 }
 
 // Download writes a volume's bytes to a writer, on a connection of its own.
-func (h *Host) Download(ctx context.Context, pool, volume string, to io.Writer) error {
-	if err := h.streams.transfers.acquire(ctx); err != nil {
+func (h *Host) Download(ctx context.Context, pool, volume string, to io.Writer) (err error) {
+	if err := h.acquire(ctx, h.streams.transfers, waitTransfer); err != nil {
 		return err
 	}
 	defer h.streams.transfers.release()
+	transfer := h.beginTransfer(ctx, "download", pool, volume)
+	defer func() { transfer.end(err) }()
 	s, err := h.openStream(ctx, procVolumeDownload, transferArgs(pool, volume, 0, 0))
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	_, err = io.Copy(to, &streamReader{stream: s, ctx: ctx})
+	_, err = io.Copy(to, &streamReader{stream: s, ctx: ctx, transfer: transfer})
 	return err
 }
 
@@ -63,10 +67,12 @@ func transferArgs(pool, volume string, offset uint64, flags uint32) xdr {
 
 // streamReader reads what libvirtd sends on a stream.
 type streamReader struct {
-	stream *stream
-	ctx    context.Context
-	rest   []byte
-	ended  bool
+	stream   *stream
+	ctx      context.Context
+	transfer *operation // nil for a console
+	rest     []byte
+	received uint64
+	ended    bool
 }
 
 func (i *streamReader) Read(p []byte) (int, error) {
@@ -80,6 +86,8 @@ func (i *streamReader) Read(p []byte) (int, error) {
 		}
 		i.rest = packet.payload
 		i.ended = len(packet.payload) == 0 // libvirtd's sign that no more comes
+		i.received += uint64(len(packet.payload))
+		i.transfer.transferred(i.received)
 	}
 	n := copy(p, i.rest)
 	i.rest = i.rest[n:]

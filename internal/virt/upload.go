@@ -21,6 +21,7 @@ type upload struct {
 	host         *Host
 	pool, volume string
 	flags        uint32
+	transfer     *operation
 	stream       *stream
 	sent         uint64
 	oneByOne     bool
@@ -36,17 +37,19 @@ const (
 	oneByOneSize = 2 << 20
 )
 
-func (h *Host) upload(ctx context.Context, pool, volume string, content func(packet int) blocks, flags uint32) error {
+func (h *Host) upload(ctx context.Context, pool, volume string, content func(packet int) blocks, flags uint32) (err error) {
 	defer h.changing()()
-	if err := h.streams.transfers.acquire(ctx); err != nil {
+	if err := h.acquire(ctx, h.streams.transfers, waitTransfer); err != nil {
 		return err
 	}
 	defer h.streams.transfers.release()
+	transfer := h.beginTransfer(ctx, "upload", pool, volume)
+	defer func() { transfer.end(err) }()
 	release, err := h.release(ctx)
 	if err != nil {
 		return err
 	}
-	u := &upload{host: h, pool: pool, volume: volume, flags: flags, oneByOne: release > lastWithoutDoubleFree}
+	u := &upload{host: h, pool: pool, volume: volume, flags: flags, transfer: transfer, oneByOne: release > lastWithoutDoubleFree}
 	size := packetSize
 	if u.oneByOne {
 		size = oneByOneSize
@@ -80,6 +83,7 @@ func (u *upload) sendAll(ctx context.Context, content blocks) error {
 			return err
 		}
 		u.sent += b.length()
+		u.transfer.transferred(u.sent)
 		if end == io.EOF {
 			return nil
 		}

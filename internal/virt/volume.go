@@ -36,7 +36,7 @@ type Backing struct {
 
 // CreateVolume makes a volume that is not there yet; otherwise it returns ErrExists.
 func (h *Host) CreateVolume(ctx context.Context, v Volume) error {
-	return h.newVolume(ctx, v, func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error {
+	return h.newVolume(ctx, v, "virStorageVolCreateXML", func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error {
 		_, err := l.StorageVolCreateXML(pool, text, v.createFlags())
 		return err
 	})
@@ -47,7 +47,7 @@ func (h *Host) CreateVolume(ctx context.Context, v Volume) error {
 // one, which takes no time.
 func (h *Host) CloneVolume(ctx context.Context, v Volume, from string) error {
 	source := libvirt.StorageVol{Pool: v.Pool, Name: from}
-	return h.newVolume(ctx, v, func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error {
+	return h.newVolume(ctx, v, "virStorageVolCreateXMLFrom", func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error {
 		if v.Format == "raw" && v.Preallocation != "falloc" {
 			_, err := l.StorageVolCreateXMLFrom(pool, text, source, libvirt.StorageVolCreateReflink)
 			// The file system cannot, or the other one is not raw.
@@ -64,13 +64,13 @@ type volumeMaker func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string)
 
 // newVolume makes a volume, and finds out whether a refusal means that the name is taken: libvirt
 // says so with a code of its own only for files in its list.
-func (h *Host) newVolume(ctx context.Context, v Volume, create volumeMaker) error {
+func (h *Host) newVolume(ctx context.Context, v Volume, operation string, create volumeMaker) error {
 	text, err := volumeXML(v).Marshal()
 	if err != nil {
 		return err
 	}
 	attempt := func() error {
-		return change(ctx, h, func(l *libvirt.Libvirt) error {
+		return change(ctx, h, operation, func(l *libvirt.Libvirt) error {
 			pool, err := l.StoragePoolLookupByName(v.Pool)
 			if err != nil {
 				return err
@@ -111,7 +111,7 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 	if capacity < v.Capacity { // libvirt refuses this too, QEMU does not
 		return fmt.Errorf("%d bytes are less than the %d that it has", capacity, v.Capacity)
 	}
-	return change(ctx, h, func(l *libvirt.Libvirt) error {
+	return change(ctx, h, "resize volume", func(l *libvirt.Libvirt) error {
 		guest, disk, err := h.diskAt(l, v.Path)
 		switch {
 		case err != nil:
@@ -154,7 +154,7 @@ func (h *Host) diskAt(l *libvirt.Libvirt, path string) (guest libvirt.Domain, di
 
 // DeleteVolume removes a volume and its file.
 func (h *Host) DeleteVolume(ctx context.Context, pool, name string) error {
-	return change(ctx, h, func(l *libvirt.Libvirt) error {
+	return change(ctx, h, "virStorageVolDelete", func(l *libvirt.Libvirt) error {
 		return l.StorageVolDelete(libvirt.StorageVol{Pool: pool, Name: name}, 0)
 	})
 }
@@ -164,7 +164,7 @@ func (h *Host) VolumeNames(ctx context.Context, pool string) ([]string, error) {
 	if err := h.refreshPool(ctx, pool); err != nil {
 		return nil, err
 	}
-	return query(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
+	return query(ctx, h, "virStoragePoolListAllVolumes", func(l *libvirt.Libvirt) ([]string, error) {
 		handle, err := l.StoragePoolLookupByName(pool)
 		if err != nil {
 			return nil, err
