@@ -71,11 +71,11 @@ func (l liveDomain) read(ctx context.Context) (Domain, *etree.Element, error) {
 	if err != nil {
 		return Domain{}, nil, err
 	}
-	now, err := parseDomain(text)
+	root, err := parseXML(text)
 	if err != nil {
 		return Domain{}, nil, err
 	}
-	root, err := parseXML(text)
+	now, err := parseDomainElement(root)
 	return now, child(root, "devices"), err
 }
 

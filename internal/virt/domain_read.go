@@ -2,9 +2,8 @@ package virt
 
 import (
 	"context"
-	"encoding/xml"
-	"strings"
 
+	"github.com/beevik/etree"
 	"github.com/digitalocean/go-libvirt"
 )
 
@@ -117,28 +116,20 @@ func describeDomain(l *libvirt.Libvirt, domain libvirt.Domain) (Domain, error) {
 		return Domain{}, err
 	}
 	described, err := parseDomain(defined)
-	if err != nil || !isActive(running) {
+	if err != nil || running == "" {
 		return described, err
 	}
-	runs, err := parseDomain(running)
+	root, err := parseXML(running)
+	if err != nil || !isActive(root) {
+		return described, err
+	}
+	runs, err := parseDomainElement(root)
 	described.Running = &runs
 	return described, err
 }
 
 // isActive tells whether a definition is that of a guest which runs: it then has a number.
-func isActive(text string) bool {
-	root, err := xml.NewDecoder(strings.NewReader(text)).Token()
-	domain, ok := root.(xml.StartElement)
-	if err != nil || !ok {
-		return false
-	}
-	for _, attr := range domain.Attr {
-		if attr.Name.Local == "id" {
-			return true
-		}
-	}
-	return false
-}
+func isActive(root *etree.Element) bool { return root.SelectAttr("id") != nil }
 
 func (d Domain) with(s domainStatus) Domain {
 	d.State, d.Reason, d.Autostart = stateOf(s.state), reasonOf(s.state, s.reason), s.autostart

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
-	"libvirt.org/go/libvirtxml"
 )
 
 // Installation is a run of a guest that boots from the network alone, whatever its definition says,
@@ -181,12 +180,12 @@ func (h *Host) Installing(ctx context.Context, name string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		var doc libvirtxml.Domain
-		if err := doc.Unmarshal(text); err != nil || doc.Devices == nil {
+		root, err := parseXML(text)
+		if err != nil {
 			return false, err
 		}
-		classes, _ := parseBootOrder(*doc.Devices)
-		return doc.OnReboot == "destroy" && len(classes) == 1 && classes[0] == BootNetwork, nil
+		classes, _ := parseBootOrder(root.SelectElement("devices").NotNil())
+		return childText(root, "on_reboot") == "destroy" && len(classes) == 1 && classes[0] == BootNetwork, nil
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
-	"libvirt.org/go/libvirtxml"
 )
 
 // Volume is a file in a pool. What a new volume leaves empty is left to libvirt.
@@ -139,13 +138,13 @@ func (h *Host) diskAt(l *libvirt.Libvirt, path string) (guest libvirt.Domain, di
 		if err != nil {
 			return libvirt.Domain{}, "", err
 		}
-		var doc libvirtxml.Domain
-		if err := doc.Unmarshal(text); err != nil {
+		root, err := parseXML(text)
+		if err != nil {
 			return libvirt.Domain{}, "", err
 		}
-		for _, d := range doc.Devices.Disks {
-			if isDisk(d) && diskPath(d) == path {
-				return guest, d.Target.Dev, nil
+		for _, disk := range diskElements(root.SelectElement("devices").NotNil()) {
+			if diskPath(disk) == path {
+				return guest, attr(disk.SelectElement("target"), "dev"), nil
 			}
 		}
 	}
