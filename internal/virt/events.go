@@ -76,13 +76,13 @@ func (h *Host) watchRemovals(ctx context.Context, domain libvirt.UUID) (removals
 	if err != nil {
 		return nil, nil, err
 	}
-	to := func(event libvirt.DomainEventID) (<-chan any, error) {
+	subscribeTo := func(event libvirt.DomainEventID) (<-chan any, error) {
 		return subscribe(ctx, h, registerEvent, func() (<-chan any, error) { return watch.SubscribeEvents(context.Background(), event, nil) })
 	}
-	removed, err := to(libvirt.DomainEventIDDeviceRemoved)
+	removed, err := subscribeTo(libvirt.DomainEventIDDeviceRemoved)
 	var kept <-chan any
 	if err == nil {
-		kept, err = to(libvirt.DomainEventIDDeviceRemovalFailed)
+		kept, err = subscribeTo(libvirt.DomainEventIDDeviceRemovalFailed)
 	}
 	if err != nil {
 		end()

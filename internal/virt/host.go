@@ -27,9 +27,10 @@ import (
 // Calls share one control connection. Each stream (an upload, a download, a console) has a
 // connection of its own, so that a slow one never holds up a call.
 type Host struct {
-	uri    *url.URL
-	dialer dialer
-	slots  semaphore // one for each call in flight
+	uri      *url.URL
+	redacted string // the URI without a password
+	dialer   dialer
+	slots    semaphore // one for each call in flight
 
 	connecting      semaphore // held by who connects
 	mayBeRestarting bool      // there was a connection, and the last attempt to make one has not failed
@@ -76,6 +77,7 @@ func Open(uri string) (*Host, error) {
 	}
 	h := &Host{
 		uri:          parsed,
+		redacted:     parsed.Redacted(),
 		dialer:       dialer,
 		slots:        make(semaphore, maxCalls),
 		connecting:   make(semaphore, 1),
@@ -92,7 +94,7 @@ func Open(uri string) (*Host, error) {
 }
 
 // URI is the host's libvirt URI without a password.
-func (h *Host) URI() string { return h.uri.Redacted() }
+func (h *Host) URI() string { return h.redacted }
 
 var errClosed = errors.New("the connection to libvirt was closed")
 

@@ -99,7 +99,7 @@ func (e *TooSmallError) Error() string {
 	return fmt.Sprintf("the source has a disk of %d bytes, which %d bytes have no room for", e.Content, e.Capacity)
 }
 
-// abandonedAfter is how long nothing is written to a volume whose run was killed. One that goes on, but is
+// abandonedAfter is how long nothing is written to a volume whose run was killed. One that still runs, but is
 // taken for killed because its source is slow, finds its mark gone at the end, and fails.
 const abandonedAfter = 2 * time.Second
 

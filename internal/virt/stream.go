@@ -180,8 +180,8 @@ func (s *stream) call(ctx context.Context, proc uint32, args xdr) ([]byte, error
 	}
 }
 
-// queryBeside makes a call beside a stream on which libvirtd sends nothing but its refusal, which ends the wait.
-func (s *stream) queryBeside(ctx context.Context, proc uint32, args xdr) ([]byte, error) {
+// queryMeanwhile makes a call on the connection of a stream on which libvirtd sends nothing but its refusal, which ends the wait.
+func (s *stream) queryMeanwhile(ctx context.Context, proc uint32, args xdr) ([]byte, error) {
 	err := s.socket.SendPacket(s.serial+1, proc, remoteProgram, args, socket.Call, socket.StatusOK)
 	if err := s.failure(ctx, err); err != nil {
 		return nil, err

@@ -170,7 +170,7 @@ func TestEventsHaveNoSecret(t *testing.T) {
 	}
 }
 
-// TestNoHookCostsNothing holds that there is neither a timer nor any memory for events that nobody wants.
+// TestNoHookCostsNothing holds that there is neither a timer nor any memory for events without a hook.
 func TestNoHookCostsNothing(t *testing.T) {
 	h := mustOpen(t, "qemu:///system")
 	ctx := t.Context()

@@ -136,7 +136,7 @@ func (u *upload) awaitWritten(ctx context.Context) error {
 // keep all others from being asked.
 func (u *upload) length(ctx context.Context) (uint64, error) {
 	args := xdr{}.string(u.pool).string(u.volume).string("").uint32(uint32(libvirt.StorageVolGetPhysical))
-	reply, err := u.stream.queryBeside(ctx, procVolumeInfo, args)
+	reply, err := u.stream.queryMeanwhile(ctx, procVolumeInfo, args)
 	if err != nil {
 		return 0, err
 	}
