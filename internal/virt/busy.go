@@ -10,31 +10,47 @@ import (
 )
 
 const (
-	busyPatience = 30 * time.Second
-	busyPause    = 100 * time.Millisecond
+	busyTimeout = 30 * time.Second
+	busyPause   = 100 * time.Millisecond
 )
 
-// whenFree repeats what libvirt refuses while somebody else, here or on another machine, builds, clones
+// retryWhileBusy repeats what libvirt refuses while somebody else, here or on another machine, builds, clones
 // or refreshes. Such a refusal comes before anything is done.
 //
 // A guest that somebody else works on needs none of this: libvirt itself waits 30 s for its lock
 // (src/qemu/qemu_domainjob.c, QEMU_JOB_WAIT_TIME) before it says who has it.
-func whenFree[T any](ctx context.Context, f func() (T, error)) (T, error) {
-	patience, cancel := context.WithTimeout(ctx, busyPatience)
+func retryWhileBusy[T any](ctx context.Context, h *Host, operation string, f func(again bool) (T, error)) (T, error) {
+	limited, cancel := context.WithTimeout(ctx, busyTimeout)
 	defer cancel()
-	for {
-		result, err := f()
-		if !isBusy(err) {
-			return result, err
-		}
+	result, err := f(false)
+	if !isBusy(err) {
+		return result, err
+	}
+	wait := h.beginWait(ctx, "busy pool or volume", operation)
+	for isBusy(err) {
 		select {
 		case <-time.After(busyPause):
-		case <-patience.Done():
+			result, err = f(true)
+		case <-limited.Done():
 			if ctx.Err() != nil {
-				return result, context.Cause(ctx)
+				err = context.Cause(ctx)
+			} else {
+				err = fmt.Errorf("still busy after %v: %w", busyTimeout, err)
 			}
-			return result, fmt.Errorf("still busy after %v: %w", busyPatience, err)
+			wait.end(err)
+			return result, err
 		}
+	}
+	wait.end(nil)
+	return result, err
+}
+
+// endUnlessBusy ends a call. Of one that is made again and again while libvirt is busy, the wait tells enough.
+func (o *operation) endUnlessBusy(err error, again bool) {
+	if again && isBusy(err) {
+		o.endBriefly(err)
+	} else {
+		o.end(err)
 	}
 }
 

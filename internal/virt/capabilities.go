@@ -25,21 +25,13 @@ type Guest struct {
 
 // Capabilities asks the host what it can run, once.
 func (h *Host) Capabilities(ctx context.Context) (Capabilities, error) {
-	h.capabilities.Lock()
-	defer h.capabilities.Unlock()
-	if h.capabilities.known != nil {
-		return *h.capabilities.known, nil
-	}
-	text, err := read(ctx, h, func(l *libvirt.Libvirt) (string, error) { return l.ConnectGetCapabilities() })
-	if err != nil {
-		return Capabilities{}, err
-	}
-	known, err := parseCapabilities(text)
-	if err != nil {
-		return Capabilities{}, err
-	}
-	h.capabilities.known = &known
-	return known, nil
+	return h.capabilities.get(ctx, h, func() (Capabilities, error) {
+		text, err := query(ctx, h, "virConnectGetCapabilities", func(l *libvirt.Libvirt) (string, error) { return l.ConnectGetCapabilities() })
+		if err != nil {
+			return Capabilities{}, err
+		}
+		return parseCapabilities(text)
+	})
 }
 
 func parseCapabilities(text string) (Capabilities, error) {

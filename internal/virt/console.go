@@ -15,7 +15,7 @@ var ErrConsoleTaken = errors.New("somebody else has the guest's console, as virs
 
 // Console is a guest's console: what the guest writes from the moment it was opened.
 type Console struct {
-	incoming
+	streamReader
 	host   *Host
 	domain libvirt.Domain
 }
@@ -39,12 +39,12 @@ func (h *Host) openConsole(ctx context.Context, domain libvirt.Domain, how libvi
 	if err != nil {
 		return nil, err
 	}
-	return &Console{incoming{stream: s, ctx: ctx}, h, domain}, nil
+	return &Console{streamReader{stream: s, ctx: ctx}, h, domain}, nil
 }
 
 // Read reads what the guest writes. libvirtd aborts the stream of who loses the console to another.
 func (c *Console) Read(p []byte) (int, error) {
-	n, err := c.incoming.Read(p)
+	n, err := c.streamReader.Read(p)
 	switch {
 	case err == io.EOF:
 		c.host.awaitEnd(c.ctx, c.domain)
@@ -58,7 +58,7 @@ func (c *Console) Read(p []byte) (int, error) {
 // libvirt 11.3 looks a little later what has become of QEMU.
 func (h *Host) awaitEnd(ctx context.Context, guest libvirt.Domain) {
 	for pause := firstPause; pause <= lastPause; pause *= 2 {
-		ended, err := read(ctx, h, func(l *libvirt.Libvirt) (bool, error) { return hasEnded(l, guest), nil })
+		ended, err := query(ctx, h, "virDomainLookupByUUID", func(l *libvirt.Libvirt) (bool, error) { return hasEnded(l, guest), nil })
 		if ended || err != nil {
 			return
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// consoleGap is what a reader gets in place of what a guest wrote while nobody had its console.
-const consoleGap = "\r\n[The connection to libvirt broke here; what the guest wrote until it was made again is missing.]\r\n"
+// consoleGapNotice is what a reader gets in place of what a guest wrote while nobody had its console.
+const consoleGapNotice = "\r\n[The connection to libvirt broke here; what the guest wrote until it was made again is missing.]\r\n"
 
 // lastingConsole is a console that is opened again when libvirtd is restarted, under which guests go on.
 type lastingConsole struct {
@@ -32,14 +32,16 @@ func (c *lastingConsole) Read(p []byte) (int, error) {
 		return n, err
 	}
 	current.stream.Close()
+	wait := c.host.beginWait(current.ctx, "console that was lost", current.domain.Name)
 	next, problem := c.host.reopenConsole(current.ctx, current.domain)
+	wait.end(withoutEOF(problem))
 	switch {
 	case problem == io.EOF:
 		return 0, io.EOF
 	case problem != nil:
 		return 0, errors.Join(err, problem)
 	}
-	next.rest = []byte(consoleGap)
+	next.rest = []byte(consoleGapNotice)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -48,6 +50,14 @@ func (c *lastingConsole) Read(p []byte) (int, error) {
 	}
 	c.current = next
 	return 0, nil
+}
+
+// withoutEOF is an error but for the guest's end, which ends a wait for its console and is none.
+func withoutEOF(err error) error {
+	if err == io.EOF {
+		return nil
+	}
+	return err
 }
 
 // reopenConsole waits for libvirtd, and until it has let go of the console where only the connection

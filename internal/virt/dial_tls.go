@@ -51,7 +51,7 @@ func (d tlsDialer) dial(ctx context.Context) (net.Conn, error) {
 	}
 	conn := tls.Client(plain, config)
 	defer context.AfterFunc(ctx, func() { _ = plain.Close() })()
-	if err := welcomed(ctx, conn); err != nil {
+	if err := awaitAcceptance(ctx, conn); err != nil {
 		_ = plain.Close()
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
@@ -61,9 +61,9 @@ func (d tlsDialer) dial(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
-// welcomed waits for libvirtd's word that it takes the client's certificate, a byte of value 1:
+// awaitAcceptance waits for libvirtd's word that it takes the client's certificate, a byte of value 1:
 // libvirt src/rpc/virnetclient.c, virNetClientSetTLSSession.
-func welcomed(ctx context.Context, conn *tls.Conn) error {
+func awaitAcceptance(ctx context.Context, conn *tls.Conn) error {
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return fmt.Errorf("TLS handshake: %w", err)
 	}

@@ -79,7 +79,7 @@ type Interface struct {
 func (h *Host) CreateDomain(ctx context.Context, d Domain) error {
 	domain, err := h.defineDomain(ctx, d.newXML())
 	if refusedWith(err, libvirt.ErrOperationFailed) {
-		return taken(err, func() error { _, err := h.lookupDomain(ctx, d.Name); return err })
+		return existsIfFound(err, func() error { _, err := h.lookupDomain(ctx, d.Name); return err })
 	}
 	if err != nil || !d.Autostart {
 		return err
@@ -114,7 +114,7 @@ func (h *Host) definition(ctx context.Context, name string) (domain libvirt.Doma
 	if err != nil {
 		return domain, "", err
 	}
-	text, err = read(ctx, h, func(l *libvirt.Libvirt) (string, error) {
+	text, err = query(ctx, h, "virDomainGetXMLDesc", func(l *libvirt.Libvirt) (string, error) {
 		return l.DomainGetXMLDesc(domain, libvirt.DomainXMLInactive|libvirt.DomainXMLSecure)
 	})
 	return domain, text, err
@@ -125,19 +125,19 @@ func (h *Host) defineDomain(ctx context.Context, definition *etree.Element) (lib
 	if err != nil {
 		return libvirt.Domain{}, err
 	}
-	return call(ctx, h, func(l *libvirt.Libvirt) (libvirt.Domain, error) {
+	return changeReturning(ctx, h, "virDomainDefineXMLFlags", func(l *libvirt.Libvirt) (libvirt.Domain, error) {
 		return l.DomainDefineXMLFlags(text, libvirt.DomainDefineValidate)
 	})
 }
 
 func (h *Host) setAutostart(ctx context.Context, domain libvirt.Domain, on bool) error {
-	return do(ctx, h, func(l *libvirt.Libvirt) error { return l.DomainSetAutostart(domain, flag(on)) })
+	return change(ctx, h, "virDomainSetAutostart", func(l *libvirt.Libvirt) error { return l.DomainSetAutostart(domain, flag(on)) })
 }
 
 // StartDomain starts a domain, lets it go on where it is paused, and wakes it where it sleeps. One that has
 // crashed, and is kept for somebody to look at, begins anew; one that runs is left so.
 func (h *Host) StartDomain(ctx context.Context, name string) error {
-	return do(ctx, h, func(l *libvirt.Libvirt) error {
+	return change(ctx, h, "start domain", func(l *libvirt.Libvirt) error {
 		domain, err := l.DomainLookupByName(name)
 		if err != nil {
 			return err
@@ -172,7 +172,7 @@ func (h *Host) BootDomain(ctx context.Context, name string) (io.ReadCloser, erro
 	if err != nil {
 		return nil, err
 	}
-	console, err := h.boot(ctx, name, func(l *libvirt.Libvirt) (libvirt.Domain, error) {
+	console, err := h.boot(ctx, name, "virDomainCreateWithFlags", func(l *libvirt.Libvirt) (libvirt.Domain, error) {
 		return l.DomainCreateWithFlags(domain, uint32(libvirt.DomainStartPaused))
 	})
 	if err != nil {
@@ -182,8 +182,8 @@ func (h *Host) BootDomain(ctx context.Context, name string) (io.ReadCloser, erro
 }
 
 // boot lets a guest run that start creates paused, once its console is open.
-func (h *Host) boot(ctx context.Context, name string, start func(*libvirt.Libvirt) (libvirt.Domain, error)) (*Console, error) {
-	started, err := call(ctx, h, start)
+func (h *Host) boot(ctx context.Context, name, operation string, start func(*libvirt.Libvirt) (libvirt.Domain, error)) (*Console, error) {
+	started, err := changeReturning(ctx, h, operation, start)
 	if isRefused(err) { // also a domain that runs already, which is not ours to kill
 		return nil, err
 	}
@@ -193,7 +193,7 @@ func (h *Host) boot(ctx context.Context, name string, start func(*libvirt.Libvir
 		console, err = h.openConsole(ctx, started, libvirt.DomainConsoleForce)
 	}
 	if err == nil {
-		err = do(ctx, h, func(l *libvirt.Libvirt) error { return l.DomainResume(started) })
+		err = change(ctx, h, "virDomainResume", func(l *libvirt.Libvirt) error { return l.DomainResume(started) })
 	}
 	if err == nil {
 		return console, nil
@@ -206,7 +206,7 @@ func (h *Host) boot(ctx context.Context, name string, start func(*libvirt.Libvir
 
 // KillDomain ends a guest at once, as pulling its plug would. One that is off is left so.
 func (h *Host) KillDomain(ctx context.Context, name string) error {
-	return do(ctx, h, func(l *libvirt.Libvirt) error {
+	return change(ctx, h, "virDomainDestroy", func(l *libvirt.Libvirt) error {
 		domain, err := l.DomainLookupByName(name)
 		if err != nil {
 			return err
@@ -230,13 +230,13 @@ func kill(l *libvirt.Libvirt, domain libvirt.Domain) error {
 // RebootDomain asks a guest to shut down and start again, and does not wait for it. One that does not run
 // is refused.
 func (h *Host) RebootDomain(ctx context.Context, name string) error {
-	return do(ctx, h, func(l *libvirt.Libvirt) error {
+	return change(ctx, h, "virDomainReboot", func(l *libvirt.Libvirt) error {
 		domain, err := l.DomainLookupByName(name)
 		if err != nil {
 			return err
 		}
 		state, reason, err := l.DomainGetState(domain, 0)
-		if err = cmp.Or(err, deaf(state, reason)); err != nil {
+		if err = cmp.Or(err, checkResponsive(state, reason)); err != nil {
 			return err
 		}
 		return l.DomainReboot(domain, 0)
@@ -246,7 +246,7 @@ func (h *Host) RebootDomain(ctx context.Context, name string) error {
 // ResetDomain makes a guest begin anew at once, as a reset button would, also where it has crashed. One
 // that is paused stays so, at its beginning; one that is off is refused.
 func (h *Host) ResetDomain(ctx context.Context, name string) error {
-	return do(ctx, h, func(l *libvirt.Libvirt) error {
+	return change(ctx, h, "virDomainReset", func(l *libvirt.Libvirt) error {
 		domain, err := l.DomainLookupByName(name)
 		if err != nil {
 			return err
@@ -263,14 +263,14 @@ func (h *Host) ResetDomain(ctx context.Context, name string) error {
 	})
 }
 
-// ShutDownDomain asks a guest to shut down and waits for it, at most for patience; then the guest
+// ShutDownDomain asks a guest to shut down and waits for it, at most for timeout; then the guest
 // is killed. It waits by libvirt's events.
-func (h *Host) ShutDownDomain(ctx context.Context, name string, patience time.Duration) error {
+func (h *Host) ShutDownDomain(ctx context.Context, name string, timeout time.Duration) error {
 	domain, err := h.lookupDomain(ctx, name)
 	if err != nil || domain.ID < 0 {
 		return err
 	}
-	state, err := read(ctx, h, func(l *libvirt.Libvirt) (int32, error) {
+	state, err := query(ctx, h, "virDomainGetState", func(l *libvirt.Libvirt) (int32, error) {
 		state, _, err := l.DomainGetState(domain, 0)
 		return state, err
 	})
@@ -285,18 +285,30 @@ func (h *Host) ShutDownDomain(ctx context.Context, name string, patience time.Du
 		return err
 	}
 	defer stop()
-	err = do(ctx, h, func(l *libvirt.Libvirt) error { return l.DomainShutdown(domain) })
+	err = change(ctx, h, "virDomainShutdown", func(l *libvirt.Libvirt) error { return l.DomainShutdown(domain) })
 	if refusedWith(err, libvirt.ErrOperationInvalid) {
 		return h.KillDomain(ctx, name) // it ended meanwhile, or has crashed and is kept for a look
 	}
 	if err != nil {
 		return err
 	}
+	err = h.awaitShutdown(ctx, name, ended, timeout)
+	if errors.Is(err, errStillRunning) {
+		return h.KillDomain(ctx, name)
+	}
+	return err
+}
+
+var errStillRunning = errors.New("the guest has not shut down in time")
+
+func (h *Host) awaitShutdown(ctx context.Context, name string, ended <-chan error, timeout time.Duration) (err error) {
+	wait := h.beginWait(ctx, "guest's shutdown", name)
+	defer func() { wait.end(err) }()
 	select {
 	case err := <-ended:
 		return err
-	case <-time.After(patience):
-		return h.KillDomain(ctx, name)
+	case <-time.After(timeout):
+		return errStillRunning
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -307,7 +319,7 @@ func (h *Host) ShutDownDomain(ctx context.Context, name string, patience time.Du
 func (h *Host) DeleteDomain(ctx context.Context, name string) error {
 	const everything = libvirt.DomainUndefineManagedSave | libvirt.DomainUndefineSnapshotsMetadata |
 		libvirt.DomainUndefineCheckpointsMetadata | libvirt.DomainUndefineNvram
-	return do(ctx, h, func(l *libvirt.Libvirt) error {
+	return change(ctx, h, "virDomainUndefineFlags", func(l *libvirt.Libvirt) error {
 		domain, err := l.DomainLookupByName(name)
 		if err != nil {
 			return err
@@ -320,5 +332,5 @@ func (h *Host) DeleteDomain(ctx context.Context, name string) error {
 }
 
 func (h *Host) lookupDomain(ctx context.Context, name string) (libvirt.Domain, error) {
-	return read(ctx, h, func(l *libvirt.Libvirt) (libvirt.Domain, error) { return l.DomainLookupByName(name) })
+	return query(ctx, h, "virDomainLookupByName", func(l *libvirt.Libvirt) (libvirt.Domain, error) { return l.DomainLookupByName(name) })
 }

@@ -31,7 +31,7 @@ func (h *Host) Addresses(ctx context.Context, name string, from AddressSource) (
 	if err != nil || domain.ID < 0 {
 		return nil, err
 	}
-	interfaces, err := read(ctx, h, func(l *libvirt.Libvirt) ([]libvirt.DomainInterface, error) {
+	interfaces, err := query(ctx, h, "virDomainInterfaceAddresses", func(l *libvirt.Libvirt) ([]libvirt.DomainInterface, error) {
 		return l.DomainInterfaceAddresses(domain, uint32(addressSources[from]), 0)
 	})
 	// libvirt has many codes for an agent that is not there, and none for an empty table of neighbours.

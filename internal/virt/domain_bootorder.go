@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/beevik/etree"
-	"libvirt.org/go/libvirtxml"
 )
 
 // editBootOrder numbers the devices of each class of d.Boot in turn. Devices of other kinds that boot,
@@ -73,30 +72,29 @@ func bootOrder(device *etree.Element) uint {
 
 // parseBootOrder reads the classes of the devices that boot, in order, each once, and what the first
 // of them tells the firmware.
-func parseBootOrder(devices libvirtxml.DomainDeviceList) (classes []string, loadparm string) {
+func parseBootOrder(devices *etree.Element) (classes []string, loadparm string) {
 	type bootable struct {
 		class string
-		boot  libvirtxml.DomainDeviceBoot
+		boot  *etree.Element
 	}
 	var found []bootable
-	for _, d := range devices.Disks {
-		if isDisk(d) && d.Boot != nil {
-			found = append(found, bootable{BootDisk, *d.Boot})
+	add := func(class string, elements []*etree.Element) {
+		for _, element := range elements {
+			if boot := element.SelectElement("boot"); boot != nil {
+				found = append(found, bootable{class, boot})
+			}
 		}
 	}
-	for _, i := range devices.Interfaces {
-		if i.Boot != nil {
-			found = append(found, bootable{BootNetwork, *i.Boot})
-		}
-	}
-	slices.SortFunc(found, func(a, b bootable) int { return cmp.Compare(a.boot.Order, b.boot.Order) })
+	add(BootDisk, diskElements(devices))
+	add(BootNetwork, devices.SelectElements("interface"))
+	slices.SortStableFunc(found, func(a, b bootable) int { return byBootOrder(a.boot.Parent(), b.boot.Parent()) })
 	for _, b := range found {
 		if !slices.Contains(classes, b.class) {
 			classes = append(classes, b.class)
 		}
 	}
 	if len(found) > 0 {
-		loadparm = found[0].boot.LoadParm
+		loadparm = attr(found[0].boot, "loadparm")
 	}
 	return classes, loadparm
 }

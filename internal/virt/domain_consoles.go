@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/beevik/etree"
-	"libvirt.org/go/libvirtxml"
 )
 
 // editConsoles makes the consoles those of d, in their order. One that stays, by its type, keeps what d
@@ -27,17 +26,10 @@ func editConsole(element *etree.Element, kind string) {
 	target.RemoveAttr("port") // its place among the others
 }
 
-func consoleType(doc libvirtxml.DomainConsole) string {
-	if doc.Target == nil {
-		return ""
-	}
-	return doc.Target.Type
-}
-
-func consoleTypes(devices libvirtxml.DomainDeviceList) []string {
+func consoleTypes(devices *etree.Element) []string {
 	var types []string
-	for _, console := range devices.Consoles {
-		types = append(types, consoleType(console))
+	for _, console := range devices.SelectElements("console") {
+		types = append(types, attr(console.SelectElement("target"), "type"))
 	}
 	return types
 }
@@ -45,8 +37,9 @@ func consoleTypes(devices libvirtxml.DomainDeviceList) []string {
 // guestAgent is the channel's name that QEMU's guest agent looks for.
 const guestAgent = "org.qemu.guest_agent.0"
 
-func isGuestAgent(doc libvirtxml.DomainChannel) bool {
-	return doc.Target != nil && doc.Target.VirtIO != nil && doc.Target.VirtIO.Name == guestAgent
+func isGuestAgent(channel *etree.Element) bool {
+	target := channel.SelectElement("target")
+	return attr(target, "type") == "virtio" && attr(target, "name") == guestAgent
 }
 
 func (d Domain) editGuestAgent(devices *etree.Element, now Domain) {

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/beevik/etree"
-	"libvirt.org/go/libvirtxml"
 )
 
 // editDisks makes the domain's disks those of d, in their order. A disk that stays keeps what d does not
@@ -119,23 +118,24 @@ func diskName(bus string, index int) string {
 	return prefix + letters
 }
 
-func isDisk(d libvirtxml.DomainDisk) bool { return d.Device == "" || d.Device == "disk" }
-
-func diskPath(d libvirtxml.DomainDisk) string {
-	if d.Source == nil || d.Source.File == nil {
+// diskPath is the file that a disk is, "" where it is none.
+func diskPath(disk *etree.Element) string {
+	if disk.SelectAttrValue("type", "file") != "file" {
 		return ""
 	}
-	return d.Source.File.File
+	return attr(disk.SelectElement("source"), "file")
 }
 
-func parseDisk(doc libvirtxml.DomainDisk) Disk {
-	disk := Disk{Path: diskPath(doc), Serial: doc.Serial, ReadOnly: doc.ReadOnly != nil}
-	if doc.Driver != nil {
-		disk.Format = doc.Driver.Type
-		disk.Cache, disk.Discard, disk.IO = doc.Driver.Cache, doc.Driver.Discard, doc.Driver.IO
+func parseDisk(disk *etree.Element) Disk {
+	driver := disk.SelectElement("driver")
+	return Disk{
+		Path:     diskPath(disk),
+		Format:   attr(driver, "type"),
+		Bus:      attr(disk.SelectElement("target"), "bus"),
+		Serial:   childText(disk, "serial"),
+		ReadOnly: disk.SelectElement("readonly") != nil,
+		Cache:    attr(driver, "cache"),
+		Discard:  attr(driver, "discard"),
+		IO:       attr(driver, "io"),
 	}
-	if doc.Target != nil {
-		disk.Bus = doc.Target.Bus
-	}
-	return disk
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
-	"libvirt.org/go/libvirtxml"
 )
 
 // editInterfaces makes the domain's interfaces those of d, in their order. One that stays, by its MAC,
@@ -66,30 +65,31 @@ func linkState(down bool) string {
 	return "up"
 }
 
-func macOf(i libvirtxml.DomainInterface) string {
-	if i.MAC == nil {
-		return ""
+func parseInterface(element *etree.Element) (Interface, error) {
+	mtu, err := parseNumber(element.SelectElement("mtu"), "size")
+	if err != nil {
+		return Interface{}, err
 	}
-	return strings.ToLower(i.MAC.Address)
-}
-
-func parseInterface(doc libvirtxml.DomainInterface) Interface {
-	nic := Interface{MAC: macOf(doc), Down: doc.Link != nil && doc.Link.State == "down"}
-	if doc.Model != nil {
-		nic.Model = doc.Model.Type
+	vlan := element.SelectElement("vlan").NotNil()
+	tags, err := parseVLANs(vlan)
+	if err != nil {
+		return Interface{}, err
 	}
-	if doc.MTU != nil {
-		nic.MTU = doc.MTU.Size
+	nic := Interface{
+		MAC:   strings.ToLower(attr(element.SelectElement("mac"), "address")),
+		Model: attr(element.SelectElement("model"), "type"),
+		MTU:   mtu,
+		Down:  attr(element.SelectElement("link"), "state") == "down",
 	}
-	if doc.VLan != nil && len(doc.VLan.Tags) == 1 && doc.VLan.Trunk == "" {
-		nic.VLAN = doc.VLan.Tags[0].ID
+	if len(tags) == 1 && attr(vlan, "trunk") == "" {
+		nic.VLAN = tags[0]
 	}
-	switch {
-	case doc.Source == nil:
-	case doc.Source.Network != nil:
-		nic.Network = doc.Source.Network.Network
-	case doc.Source.Bridge != nil:
-		nic.Bridge = doc.Source.Bridge.Bridge
+	source := element.SelectElement("source")
+	switch attr(element, "type") {
+	case "network":
+		nic.Network = attr(source, "network")
+	case "bridge":
+		nic.Bridge = attr(source, "bridge")
 	}
-	return nic
+	return nic, nil
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// detachPatience is how long a guest may take to let go of a device. On s390x it takes a tenth of a second
+// detachTimeout is how long a guest may take to let go of a device. On s390x it takes a tenth of a second
 // where a kernel runs, and 5 to 7 s where the firmware does.
-const detachPatience = 30 * time.Second
+const detachTimeout = 30 * time.Second
 
 // UpdateRunningDomain makes of a running guest what can be made of it without a new start: disks and
 // interfaces come and go, links go up and down, interfaces change their network, processors come, and a
@@ -30,7 +30,7 @@ func (h *Host) UpdateRunningDomain(ctx context.Context, d Domain) error {
 	if err == nil {
 		return nil
 	}
-	ended, problem := read(ctx, h, func(l *libvirt.Libvirt) (bool, error) { return hasEnded(l, domain), nil })
+	ended, problem := query(ctx, h, "virDomainLookupByUUID", func(l *libvirt.Libvirt) (bool, error) { return hasEnded(l, domain), nil })
 	if ended && problem == nil {
 		return nil
 	}
@@ -65,17 +65,17 @@ func (l liveDomain) update(ctx context.Context, d Domain) error {
 
 // read is the domain as it runs, and its devices, in the same order.
 func (l liveDomain) read(ctx context.Context) (Domain, *etree.Element, error) {
-	text, err := read(ctx, l.host, func(c *libvirt.Libvirt) (string, error) {
+	text, err := query(ctx, l.host, "virDomainGetXMLDesc", func(c *libvirt.Libvirt) (string, error) {
 		return c.DomainGetXMLDesc(l.domain, libvirt.DomainXMLSecure)
 	})
 	if err != nil {
 		return Domain{}, nil, err
 	}
-	now, err := parseDomain(text)
+	root, err := parseXML(text)
 	if err != nil {
 		return Domain{}, nil, err
 	}
-	root, err := parseXML(text)
+	now, err := parseDomainElement(root)
 	return now, child(root, "devices"), err
 }
 
@@ -106,20 +106,23 @@ func (l liveDomain) detachMissing(ctx context.Context, now Domain, devices *etre
 			return fmt.Errorf("unable to take %s from the running guest: %w", what, err)
 		}
 	}
-	return awaitRemovals(ctx, missing, removals)
+	wait := l.host.beginWait(ctx, "removal of devices", l.domain.Name)
+	err = awaitRemovals(ctx, missing, removals)
+	wait.end(err)
+	return err
 }
 
 // detach asks for a device, once: to ask again before the guest's answer can crash libvirtd 9.0, for the
 // answer to the first request takes the device away under the second. The call does not wait for the answer.
 func (l liveDomain) detach(ctx context.Context, alias string) error {
-	return do(ctx, l.host, func(c *libvirt.Libvirt) error {
+	return change(ctx, l.host, "virDomainDetachDeviceAlias", func(c *libvirt.Libvirt) error {
 		return c.DomainDetachDeviceAlias(l.domain, alias, uint32(libvirt.DomainDeviceModifyLive))
 	})
 }
 
 // awaitRemovals waits until all devices are gone that the guest was asked for.
 func awaitRemovals(ctx context.Context, missing map[string]string, removals <-chan removal) error {
-	patience := time.After(detachPatience)
+	timeout := time.After(detachTimeout)
 	for len(missing) > 0 {
 		select {
 		case event := <-removals:
@@ -132,9 +135,9 @@ func awaitRemovals(ctx context.Context, missing map[string]string, removals <-ch
 			default:
 				delete(missing, event.alias)
 			}
-		case <-patience:
+		case <-timeout:
 			return fmt.Errorf("the guest does not let go of %s: it was asked and has it still after %v; %s",
-				strings.Join(slices.Sorted(maps.Values(missing)), " and "), detachPatience, inUse)
+				strings.Join(slices.Sorted(maps.Values(missing)), " and "), detachTimeout, inUse)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -150,7 +153,7 @@ func (l liveDomain) attach(ctx context.Context, what string, device *etree.Eleme
 	if err != nil {
 		return err
 	}
-	err = do(ctx, l.host, func(c *libvirt.Libvirt) error {
+	err = change(ctx, l.host, "virDomainAttachDeviceFlags", func(c *libvirt.Libvirt) error {
 		return c.DomainAttachDeviceFlags(l.domain, text, uint32(libvirt.DomainDeviceModifyLive))
 	})
 	if err != nil {
@@ -212,7 +215,7 @@ func (l liveDomain) setInterface(ctx context.Context, element *etree.Element, be
 	if err != nil {
 		return err
 	}
-	err = do(ctx, l.host, func(c *libvirt.Libvirt) error {
+	err = change(ctx, l.host, "virDomainUpdateDeviceFlags", func(c *libvirt.Libvirt) error {
 		return c.DomainUpdateDeviceFlags(l.domain, text, libvirt.DomainDeviceModifyLive)
 	})
 	if err != nil {
@@ -238,7 +241,7 @@ func (l liveDomain) isPlugged(ctx context.Context, now, wanted Interface) (bool,
 // its driver.
 func (l liveDomain) resize(ctx context.Context, now, d Domain) error {
 	if d.VCPUs > now.VCPUs {
-		err := do(ctx, l.host, func(c *libvirt.Libvirt) error {
+		err := change(ctx, l.host, "virDomainSetVcpusFlags", func(c *libvirt.Libvirt) error {
 			return c.DomainSetVcpusFlags(l.domain, uint32(d.VCPUs), uint32(libvirt.DomainVCPULive))
 		})
 		if err != nil {
@@ -248,7 +251,7 @@ func (l liveDomain) resize(ctx context.Context, now, d Domain) error {
 	if now.Memory == d.Memory {
 		return nil
 	}
-	err := do(ctx, l.host, func(c *libvirt.Libvirt) error {
+	err := change(ctx, l.host, "virDomainSetMemoryFlags", func(c *libvirt.Libvirt) error {
 		return c.DomainSetMemoryFlags(l.domain, d.Memory/1024, uint32(libvirt.DomainMemLive))
 	})
 	if err != nil {

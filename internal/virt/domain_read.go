@@ -2,9 +2,8 @@ package virt
 
 import (
 	"context"
-	"encoding/xml"
-	"strings"
 
+	"github.com/beevik/etree"
 	"github.com/digitalocean/go-libvirt"
 )
 
@@ -12,10 +11,10 @@ import (
 // runs.
 func (h *Host) Domain(ctx context.Context, name string) (Domain, error) {
 	one := func() (Domain, error) {
-		return read(ctx, h, func(l *libvirt.Libvirt) (Domain, error) { return readDomain(l, name) })
+		return query(ctx, h, "read domain", func(l *libvirt.Libvirt) (Domain, error) { return readDomain(l, name) })
 	}
 	all := func() map[string]Domain {
-		found, _ := read(ctx, h, readDomains)
+		found, _ := query(ctx, h, "read all domains", readDomains)
 		return found
 	}
 	return h.domains.look(ctx, name, one, all)
@@ -34,7 +33,7 @@ func readDomain(l *libvirt.Libvirt, name string) (Domain, error) {
 	}
 	var described Domain
 	var status domainStatus
-	err = together(func() (err error) {
+	err = concurrently(func() (err error) {
 		described, err = describeDomain(l, domain)
 		return err
 	}, func() (err error) {
@@ -52,7 +51,7 @@ func readDomain(l *libvirt.Libvirt, name string) (Domain, error) {
 func readDomains(l *libvirt.Libvirt) (map[string]Domain, error) {
 	var domains, starting []libvirt.Domain
 	var stats []libvirt.DomainStatsRecord
-	err := together(func() (err error) {
+	err := concurrently(func() (err error) {
 		domains, _, err = l.ConnectListAllDomains(1, 0)
 		return err
 	}, func() (err error) {
@@ -104,7 +103,7 @@ func statusOf(stats []libvirt.DomainStatsRecord) map[libvirt.UUID]*domainStatus 
 // describeDomain is the domain as it is defined and, where it runs, as it runs.
 func describeDomain(l *libvirt.Libvirt, domain libvirt.Domain) (Domain, error) {
 	var defined, running string
-	err := together(func() (err error) {
+	err := concurrently(func() (err error) {
 		defined, err = l.DomainGetXMLDesc(domain, libvirt.DomainXMLInactive)
 		return err
 	}, func() (err error) {
@@ -117,28 +116,20 @@ func describeDomain(l *libvirt.Libvirt, domain libvirt.Domain) (Domain, error) {
 		return Domain{}, err
 	}
 	described, err := parseDomain(defined)
-	if err != nil || !isActive(running) {
+	if err != nil || running == "" {
 		return described, err
 	}
-	runs, err := parseDomain(running)
+	root, err := parseXML(running)
+	if err != nil || !isActive(root) {
+		return described, err
+	}
+	runs, err := parseDomainElement(root)
 	described.Running = &runs
 	return described, err
 }
 
 // isActive tells whether a definition is that of a guest which runs: it then has a number.
-func isActive(text string) bool {
-	root, err := xml.NewDecoder(strings.NewReader(text)).Token()
-	domain, ok := root.(xml.StartElement)
-	if err != nil || !ok {
-		return false
-	}
-	for _, attr := range domain.Attr {
-		if attr.Name.Local == "id" {
-			return true
-		}
-	}
-	return false
-}
+func isActive(root *etree.Element) bool { return root.SelectAttr("id") != nil }
 
 func (d Domain) with(s domainStatus) Domain {
 	d.State, d.Reason, d.Autostart = stateOf(s.state), reasonOf(s.state, s.reason), s.autostart

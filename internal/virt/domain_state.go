@@ -97,8 +97,8 @@ func reasonOf(state, reason int32) Reason {
 	}
 }
 
-// deaf is the error for asking something of a guest that is not running; nil where it is.
-func deaf(state, reason int32) error {
+// checkResponsive is the error for asking something of a guest that is not running; nil where it is.
+func checkResponsive(state, reason int32) error {
 	if now := stateOf(state); now == Paused || now == Crashed {
 		return fmt.Errorf("the guest is %v and cannot hear: %s. To start it lets it go on where it can, to reset it makes it begin anew", now, reasonOf(state, reason))
 	}

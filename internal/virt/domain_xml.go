@@ -8,11 +8,10 @@ import (
 	"strconv"
 
 	"github.com/beevik/etree"
-	"libvirt.org/go/libvirtxml"
 )
 
-// A domain's definition is read by libvirt's types, and changed in the XML that libvirt has, element by
-// element, so that whatever Domain does not model stays in it.
+// A domain's definition is read and changed in the XML that libvirt has, element by element, so that whatever
+// Domain does not model stays in it, and keeps nothing from being read.
 // Elements: https://libvirt.org/formatdomain.html
 
 // newXML is the definition of a domain that is not there yet: a guest with one console, right for its
@@ -48,11 +47,11 @@ var domainTypes = map[string]string{"kvm": "kvm", "tcg": "qemu"}
 
 // redefinition is a definition changed to what d says.
 func (d Domain) redefinition(text string) (*etree.Element, error) {
-	now, err := parseDomain(text)
+	root, err := parseXML(text)
 	if err != nil {
 		return nil, err
 	}
-	root, err := parseXML(text)
+	now, err := parseDomainElement(root)
 	if err != nil {
 		return nil, err
 	}
@@ -101,13 +100,6 @@ func (d Domain) editVCPUs(root *etree.Element, now Domain) {
 	if d.VCPUs != most {
 		vcpu.CreateAttr("current", number(d.VCPUs))
 	}
-}
-
-func vcpusOf(doc *libvirtxml.DomainVCPU) (current, most uint) {
-	if doc == nil {
-		return 0, 0
-	}
-	return cmp.Or(doc.Current, doc.Value), doc.Value
 }
 
 func (d Domain) editOS(root *etree.Element) {
@@ -171,67 +163,93 @@ func editModel(cpu *etree.Element, model string) {
 	}
 }
 
-func topologyOf(doc *libvirtxml.DomainCPU) Topology {
-	if doc == nil || doc.Topology == nil {
-		return Topology{}
-	}
-	return Topology{uint(doc.Topology.Sockets), uint(doc.Topology.Cores), uint(doc.Topology.Threads)}
-}
-
-func cpuOf(doc *libvirtxml.DomainCPU) string {
-	if doc == nil {
-		return ""
-	}
+// cpuOf is the name that Domain.CPU has for a CPU, "" where there is none.
+func cpuOf(cpu *etree.Element) string {
 	for name, mode := range cpuModes {
-		if doc.Mode == mode {
+		if attr(cpu, "mode") == mode {
 			return name
 		}
 	}
-	if doc.Model == nil {
-		return ""
-	}
-	return doc.Model.Value
+	return childText(cpu.NotNil(), "model")
 }
 
 func parseDomain(text string) (Domain, error) {
-	var doc libvirtxml.Domain
-	if err := doc.Unmarshal(text); err != nil {
+	root, err := parseXML(text)
+	if err != nil {
 		return Domain{}, fmt.Errorf("domain XML: %w", err)
 	}
-	if doc.OS == nil || doc.OS.Type == nil || doc.Memory == nil || doc.VCPU == nil || doc.Devices == nil {
+	return parseDomainElement(root)
+}
+
+func parseDomainElement(root *etree.Element) (Domain, error) {
+	os, cpu, devices := root.SelectElement("os").NotNil(), root.SelectElement("cpu"), root.SelectElement("devices")
+	kind, memory, vcpu := os.SelectElement("type"), root.SelectElement("memory"), root.SelectElement("vcpu")
+	if root.Tag != "domain" || kind == nil || memory == nil || vcpu == nil || devices == nil {
 		return Domain{}, errors.New("domain XML: os, memory, vcpu or devices are missing")
 	}
 	d := Domain{
-		Name:        doc.Name,
-		UUID:        doc.UUID,
-		Arch:        doc.OS.Type.Arch,
-		Machine:     doc.OS.Type.Machine,
-		Accelerator: accelerators[doc.Type],
-		CPU:         cpuOf(doc.CPU),
-		MaxMemory:   uint64(doc.Memory.Value) * 1024, // libvirt always writes KiB
-		Topology:    topologyOf(doc.CPU),
-		Kernel:      Kernel{doc.OS.Kernel, doc.OS.Initrd, doc.OS.Cmdline},
-		Consoles:    consoleTypes(*doc.Devices),
-		GuestAgent:  slices.ContainsFunc(doc.Devices.Channels, isGuestAgent),
-		Note:        parseNote(doc.Metadata),
+		Name:        childText(root, "name"),
+		UUID:        childText(root, "uuid"),
+		Arch:        attr(kind, "arch"),
+		Machine:     attr(kind, "machine"),
+		Accelerator: accelerators[attr(root, "type")],
+		CPU:         cpuOf(cpu),
+		Kernel:      Kernel{childText(os, "kernel"), childText(os, "initrd"), childText(os, "cmdline")},
+		Consoles:    consoleTypes(devices),
+		GuestAgent:  slices.ContainsFunc(devices.SelectElements("channel"), isGuestAgent),
+		Note:        parseNote(root.SelectElement("metadata")),
 	}
-	d.VCPUs, d.MaxVCPUs = vcpusOf(doc.VCPU)
-	d.Memory = d.MaxMemory
-	if doc.CurrentMemory != nil {
-		d.Memory = uint64(doc.CurrentMemory.Value) * 1024
+	d.Boot, d.Loadparm = parseBootOrder(devices)
+	for _, element := range diskElements(devices) {
+		disk := parseDisk(element)
+		disk.NoBoot = element.SelectElement("boot") == nil && slices.Contains(d.Boot, BootDisk)
+		d.Disks = append(d.Disks, disk)
 	}
-	d.Boot, d.Loadparm = parseBootOrder(*doc.Devices)
-	for _, disk := range doc.Devices.Disks {
-		if isDisk(disk) {
-			parsed := parseDisk(disk)
-			parsed.NoBoot = disk.Boot == nil && slices.Contains(d.Boot, BootDisk)
-			d.Disks = append(d.Disks, parsed)
-		}
-	}
-	for _, nic := range doc.Devices.Interfaces {
-		parsed := parseInterface(nic)
-		parsed.NoBoot = nic.Boot == nil && slices.Contains(d.Boot, BootNetwork)
-		d.Interfaces = append(d.Interfaces, parsed)
+	if err := errors.Join(d.parseMemory(memory, root.SelectElement("currentMemory")), d.parseVCPUs(vcpu), d.parseTopology(cpu), d.parseInterfaces(devices)); err != nil {
+		return Domain{}, fmt.Errorf("domain XML: %w", err)
 	}
 	return d, nil
+}
+
+// parseMemory reads what libvirt always writes in KiB.
+func (d *Domain) parseMemory(memory, current *etree.Element) error {
+	most, err := parseText(memory)
+	d.MaxMemory, d.Memory = most*1024, most*1024
+	if err != nil || current == nil {
+		return err
+	}
+	d.Memory, err = parseText(current)
+	d.Memory *= 1024
+	return err
+}
+
+func (d *Domain) parseVCPUs(vcpu *etree.Element) error {
+	most, err := parseText(vcpu)
+	if err != nil {
+		return err
+	}
+	current, err := parseNumber(vcpu, "current")
+	d.VCPUs, d.MaxVCPUs = cmp.Or(current, uint(most)), uint(most)
+	return err
+}
+
+func (d *Domain) parseTopology(cpu *etree.Element) error {
+	topology := cpu.NotNil().SelectElement("topology")
+	var problems [3]error
+	d.Topology.Sockets, problems[0] = parseNumber(topology, "sockets")
+	d.Topology.Cores, problems[1] = parseNumber(topology, "cores")
+	d.Topology.Threads, problems[2] = parseNumber(topology, "threads")
+	return errors.Join(problems[:]...)
+}
+
+func (d *Domain) parseInterfaces(devices *etree.Element) error {
+	for _, element := range devices.SelectElements("interface") {
+		nic, err := parseInterface(element)
+		if err != nil {
+			return err
+		}
+		nic.NoBoot = element.SelectElement("boot") == nil && slices.Contains(d.Boot, BootNetwork)
+		d.Interfaces = append(d.Interfaces, nic)
+	}
+	return nil
 }

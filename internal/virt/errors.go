@@ -90,7 +90,7 @@ func (h *Host) callError(err error) error {
 		return &refusal{libvirt.ErrorNumber(answer.Code), answer.Message}
 	}
 	if isLost(err) {
-		return h.lost(err)
+		return h.lostError(err)
 	}
 	return err
 }
@@ -108,8 +108,8 @@ func wasLost(err error) bool {
 	return isLost(err) && !errors.As(err, new(*ConnectError)) && !errors.Is(err, errSilent)
 }
 
-// lost is the error for a connection that ended before the answer came.
-func (h *Host) lost(err error) error {
+// lostError is the error for a connection that ended before the answer came.
+func (h *Host) lostError(err error) error {
 	return fmt.Errorf("connection to libvirt at %s was lost, so it is not known whether the host did what was asked: %w", h.URI(), err)
 }
 
@@ -143,9 +143,9 @@ func (r *refusal) Is(target error) bool {
 	}
 }
 
-// taken is the error for a refusal to make something: ErrExists where lookup then finds the name in
+// existsIfFound is the error for a refusal to make something: ErrExists where lookup then finds the name in
 // use, which libvirt says with a code of its own in few cases only.
-func taken(err error, lookup func() error) error {
+func existsIfFound(err error, lookup func() error) error {
 	if lookup() != nil {
 		return err
 	}

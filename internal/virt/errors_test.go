@@ -61,10 +61,10 @@ func TestCallError(t *testing.T) {
 
 func TestTaken(t *testing.T) {
 	refusal := &refusal{libvirt.ErrOperationFailed, "already there"}
-	if err := taken(refusal, func() error { return ErrNotFound }); errors.Is(err, ErrExists) || !errors.Is(err, refusal) {
+	if err := existsIfFound(refusal, func() error { return ErrNotFound }); errors.Is(err, ErrExists) || !errors.Is(err, refusal) {
 		t.Errorf("a name that is free: %v", err)
 	}
-	if err := taken(refusal, func() error { return nil }); !errors.Is(err, ErrExists) || !strings.Contains(err.Error(), "already there") {
+	if err := existsIfFound(refusal, func() error { return nil }); !errors.Is(err, ErrExists) || !strings.Contains(err.Error(), "already there") {
 		t.Errorf("a name that is taken: %v", err)
 	}
 }

@@ -11,19 +11,30 @@ import (
 // where a subscription is cancelled; closing the connection ends it for certain. stop does that, and
 // must be called.
 func (h *Host) watch(ctx context.Context) (watch *connection, events <-chan libvirt.DomainEventLifecycleMsg, stop func(), err error) {
-	watch, err = h.connect(ctx)
+	watch, err = h.connect(ctx, 1)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	stop = func() { _ = watch.conn.Close() }
-	events, err = await(ctx, func() (<-chan libvirt.DomainEventLifecycleMsg, error) {
+	events, err = subscribe(ctx, h, registerEvent, func() (<-chan libvirt.DomainEventLifecycleMsg, error) {
 		return watch.LifecycleEvents(context.Background())
 	})
 	if err != nil {
 		stop()
-		return nil, nil, nil, h.callError(err)
+		return nil, nil, nil, err
 	}
 	return watch, events, stop, nil
+}
+
+const registerEvent = "virConnectDomainEventRegisterAny"
+
+// subscribe makes a call on a connection that events have of their own.
+func subscribe[T any](ctx context.Context, h *Host, operation string, f func() (T, error)) (T, error) {
+	call := h.beginCall(ctx, operation, 1)
+	events, err := awaitReply(ctx, f)
+	err = h.callError(err)
+	call.end(err)
+	return events, err
 }
 
 // watchEnd gives a channel that brings one value: nil when a running domain ends, or an error when
@@ -49,7 +60,7 @@ func (h *Host) awaitStop(events <-chan libvirt.DomainEventLifecycleMsg, domain l
 			return nil
 		}
 	}
-	return h.lost(errNoEvents)
+	return h.lostError(errNoEvents)
 }
 
 // removal is what becomes of a request that a running guest let go of a device.
@@ -65,20 +76,20 @@ func (h *Host) watchRemovals(ctx context.Context, domain libvirt.UUID) (removals
 	if err != nil {
 		return nil, nil, err
 	}
-	subscribe := func(event libvirt.DomainEventID) (<-chan any, error) {
-		return await(ctx, func() (<-chan any, error) { return watch.SubscribeEvents(context.Background(), event, nil) })
+	subscribeTo := func(event libvirt.DomainEventID) (<-chan any, error) {
+		return subscribe(ctx, h, registerEvent, func() (<-chan any, error) { return watch.SubscribeEvents(context.Background(), event, nil) })
 	}
-	removed, err := subscribe(libvirt.DomainEventIDDeviceRemoved)
+	removed, err := subscribeTo(libvirt.DomainEventIDDeviceRemoved)
 	var kept <-chan any
 	if err == nil {
-		kept, err = subscribe(libvirt.DomainEventIDDeviceRemovalFailed)
+		kept, err = subscribeTo(libvirt.DomainEventIDDeviceRemovalFailed)
 	}
 	if err != nil {
 		end()
-		return nil, nil, h.callError(err)
+		return nil, nil, err
 	}
 	found, stopped := make(chan removal), make(chan struct{})
-	lost := removal{err: h.lost(errNoEvents)}
+	lost := removal{err: h.lostError(errNoEvents)}
 	go relay(lifecycle, found, stopped, lost, func(e libvirt.DomainEventLifecycleMsg) (removal, bool) {
 		return removal{err: errEnded}, e.Dom.UUID == domain && libvirt.DomainEventType(e.Event) == libvirt.DomainEventStopped
 	})

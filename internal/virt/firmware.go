@@ -8,7 +8,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/digitalocean/go-libvirt"
 )
@@ -21,23 +20,16 @@ const (
 	maxFirmware = 4 << 20
 )
 
-// firmwareCache keeps the firmware, once it was found.
-type firmwareCache struct {
-	sync.Mutex
-	known []byte
-}
-
 // Firmware returns the boot firmware that s390x guests of the host are started with, the content of
 // QEMU's s390-ccw.img. The error is ErrNotFound where the host has none, or has it elsewhere.
 //
 // libvirt shows files in storage pools only. Where there is none for QEMU's directory, there is a
 // transient one for a moment, which changes nothing on the host.
 func (h *Host) Firmware(ctx context.Context) ([]byte, error) {
-	h.firmware.Lock()
-	defer h.firmware.Unlock()
-	if h.firmware.known != nil {
-		return h.firmware.known, nil
-	}
+	return h.firmware.get(ctx, h, func() ([]byte, error) { return h.findFirmware(ctx) })
+}
+
+func (h *Host) findFirmware(ctx context.Context) ([]byte, error) {
 	capabilities, err := h.Capabilities(ctx)
 	if err != nil {
 		return nil, err
@@ -47,7 +39,6 @@ func (h *Host) Firmware(ctx context.Context) ([]byte, error) {
 		content, err := h.readFirmware(ctx, dir)
 		switch {
 		case err == nil:
-			h.firmware.known = content
 			return content, nil
 		case !isAbsent(err):
 			return nil, fmt.Errorf("read %s in %s: %w", firmwareFile, dir, err)

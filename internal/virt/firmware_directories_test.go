@@ -27,7 +27,7 @@ func TestFirmwareDirectories(t *testing.T) {
 func TestRespelt(t *testing.T) {
 	const dir = "/usr/share/qemu"
 	for range 100 {
-		if got := respelt(dir); got == dir || path.Clean(got) != dir || len(got) > 4000 {
+		if got := aliasPath(dir); got == dir || path.Clean(got) != dir || len(got) > 4000 {
 			t.Fatalf("got %q", got)
 		}
 	}

@@ -19,12 +19,7 @@ import (
 
 	"github.com/digitalocean/go-libvirt"
 	"github.com/digitalocean/go-libvirt/socket/dialers"
-	"golang.org/x/sync/errgroup"
 )
-
-// maxCalls bounds the calls in flight on the control connection. libvirtd takes five a client
-// (max_client_requests) and then stops reading the connection, keepalives included.
-const maxCalls = 4
 
 // Host is a libvirt host. It connects when it is first asked for something, and again when the
 // connection was lost; it may be used by many goroutines at once.
@@ -32,19 +27,26 @@ const maxCalls = 4
 // Calls share one control connection. Each stream (an upload, a download, a console) has a
 // connection of its own, so that a slow one never holds up a call.
 type Host struct {
-	uri    *url.URL
-	dialer dialer
-	slots  chan struct{} // one for each call in flight
+	uri      *url.URL
+	redacted string // the URI without a password
+	dialer   dialer
+	slots    semaphore // one for each call in flight
 
-	connecting chan struct{} // held by who uses the next two
-	control    *connection
-	expected   bool // back: there was a connection, and nobody has waited in vain for the next one
+	connecting      semaphore // held by who connects
+	mayBeRestarting bool      // there was a connection, and the last attempt to make one has not failed
 
-	capabilities capabilitiesCache
-	firmware     firmwareCache
+	mu          sync.Mutex // held for moments, over no call
+	control     *connection
+	stopConnect context.CancelCauseFunc // ends the attempt to connect that is under way; nil where there is none
+
+	capabilities *cache[Capabilities]
+	firmware     *cache[[]byte]
 	libvirt      atomic.Uint64 // its release; 0 before it was asked
 
-	naming bound // held while libvirt chooses the name of a bridge
+	bridgeNaming semaphore // held while libvirt chooses the name of a bridge
+
+	observer func(context.Context, Event) // nil is none
+	progress time.Duration                // until the first event of what has not ended
 
 	keepalive time.Duration // between two looks whether the host is there
 	streams   streams
@@ -74,56 +76,114 @@ func Open(uri string) (*Host, error) {
 		return nil, fmt.Errorf("libvirt URI %q: %w", parsed.Redacted(), err)
 	}
 	h := &Host{
-		uri:        parsed,
-		dialer:     dialer,
-		slots:      make(chan struct{}, maxCalls),
-		connecting: make(chan struct{}, 1),
-		naming:     make(bound, 1),
-		keepalive:  keepaliveInterval,
-		streams:    streams{connecting: make(bound, maxConnecting), transfers: make(bound, maxTransfers)},
+		uri:          parsed,
+		redacted:     parsed.Redacted(),
+		dialer:       dialer,
+		slots:        make(semaphore, maxCalls),
+		connecting:   make(semaphore, 1),
+		capabilities: newCache[Capabilities]("capabilities"),
+		firmware:     newCache[[]byte]("firmware"),
+		bridgeNaming: make(semaphore, 1),
+		progress:     firstProgress,
+		keepalive:    keepaliveInterval,
+		streams:      streams{connecting: make(semaphore, maxConnecting), transfers: make(semaphore, maxTransfers)},
 	}
-	h.domains = newReadAhead[Domain](&h.changes, false)
-	h.paths = newReadAhead[libvirt.StorageVol](&h.changes, true)
+	h.domains = newReadAhead[Domain](h, false)
+	h.paths = newReadAhead[libvirt.StorageVol](h, true)
 	return h, nil
 }
 
 // URI is the host's libvirt URI without a password.
-func (h *Host) URI() string { return h.uri.Redacted() }
+func (h *Host) URI() string { return h.redacted }
 
-// Close ends the control connection. The host connects again when it is used again.
+var errClosed = errors.New("the connection to libvirt was closed")
+
+// Close ends the control connection, and the attempt to make one. The host connects again when it is used again.
 func (h *Host) Close() error {
-	h.connecting <- struct{}{}
-	defer func() { <-h.connecting }()
-	if h.control == nil {
-		return nil
-	}
+	h.mu.Lock()
 	control := h.control
 	h.control = nil
+	if h.stopConnect != nil {
+		h.stopConnect(errClosed)
+	}
+	h.mu.Unlock()
+	if control == nil {
+		return nil
+	}
 	return control.conn.Close()
 }
 
 // connected returns the control connection, made when there is none or it was lost.
 func (h *Host) connected(ctx context.Context) (*connection, error) {
-	select {
-	case h.connecting <- struct{}{}:
-		defer func() { <-h.connecting }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	if control := h.present(); control != nil {
+		return control, nil
 	}
+	if err := h.acquire(ctx, h.connecting, "connection that is being made"); err != nil {
+		return nil, err
+	}
+	defer h.connecting.release()
+	if control := h.present(); control != nil { // somebody else has made it
+		return control, nil
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	h.mu.Lock()
+	h.stopConnect = stop
+	h.mu.Unlock()
+	control, err := h.reconnect(ctx)
+	return h.keep(ctx, control, err)
+}
+
+// present is the control connection, nil where there is none or it is lost.
+func (h *Host) present() *connection {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if h.control != nil && h.control.IsConnected() {
-		return h.control, nil
+		return h.control
 	}
-	control, err := h.connect(ctx)
-	for pause := firstPause; err != nil && h.expected && pause <= lastPause; pause *= 2 {
+	return nil
+}
+
+// keep makes a connection the control connection, unless the host was closed meanwhile.
+func (h *Host) keep(ctx context.Context, control *connection, err error) (*connection, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stopConnect = nil
+	if err == nil && errors.Is(context.Cause(ctx), errClosed) {
+		_ = control.conn.Close()
+		return nil, errClosed
+	}
+	h.control = control
+	return control, err
+}
+
+// reconnect makes a connection. Where there was one, libvirtd may be being restarted, and is waited for once.
+func (h *Host) reconnect(ctx context.Context) (*connection, error) {
+	control, err := h.connect(ctx, 1)
+	if err != nil && h.mayBeRestarting {
+		control, err = h.awaitRestart(ctx)
+	}
+	if ctx.Err() == nil {
+		h.mayBeRestarting = err == nil
+	}
+	return control, err
+}
+
+// awaitRestart tries again and again to connect.
+func (h *Host) awaitRestart(ctx context.Context) (control *connection, err error) {
+	wait := h.beginWait(ctx, "libvirtd after a lost connection", "")
+	defer func() { wait.end(err) }()
+	for attempt, pause := 2, firstPause; ; attempt, pause = attempt+1, pause*2 {
 		select {
 		case <-time.After(pause):
-			control, err = h.connect(ctx)
+			control, err = h.connect(ctx, attempt)
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
+		if err == nil || pause == lastPause {
+			return control, err
+		}
 	}
-	h.control, h.expected = control, err == nil
-	return control, err
 }
 
 // A libvirtd that is being restarted or upgraded is soon there again. These pauses make 3 s.
@@ -132,14 +192,14 @@ const (
 	lastPause  = 16 * firstPause
 )
 
-// forget makes sure that a connection on which a call was lost is not used again: go-libvirt still
+// dropConnection makes sure that a connection on which a call was lost is not used again: go-libvirt still
 // holds it for connected at that moment.
-func (h *Host) forget(lost *connection) {
-	h.connecting <- struct{}{}
-	defer func() { <-h.connecting }()
+func (h *Host) dropConnection(lost *connection) {
+	h.mu.Lock()
 	if h.control == lost {
 		h.control = nil
 	}
+	h.mu.Unlock()
 	_ = lost.conn.Close()
 }
 
@@ -154,7 +214,7 @@ func (h *Host) WhileConnected(ctx context.Context) (context.Context, context.Can
 	go func() {
 		select {
 		case <-control.Disconnected():
-			cancel(h.lost(control.whyLost(io.ErrUnexpectedEOF)))
+			cancel(h.lostError(control.explainLoss(io.ErrUnexpectedEOF)))
 		case <-ctx.Done():
 		}
 	}()
@@ -165,11 +225,11 @@ func (h *Host) WhileConnected(ctx context.Context) (context.Context, context.Can
 // go-libvirt is in; its own Disconnect asks the server first and waits for the answer.
 type connection struct {
 	*libvirt.Libvirt
-	conn *keptAlive
+	conn *keepaliveConn
 }
 
-// whyLost is the error of a call, with the reason where the connection was given up.
-func (c *connection) whyLost(err error) error {
+// explainLoss is the error of a call, with the reason where the connection was given up.
+func (c *connection) explainLoss(err error) error {
 	if c.conn.silent.Load() {
 		return fmt.Errorf("%w (%w)", errSilent, err)
 	}
@@ -182,14 +242,16 @@ const connectLimit = 30 * time.Second
 var errConnectLimit = fmt.Errorf("it did not answer within %v", connectLimit)
 
 // connect makes a connection that is ready for calls.
-func (h *Host) connect(ctx context.Context) (*connection, error) {
+func (h *Host) connect(ctx context.Context, attempt int) (control *connection, err error) {
+	call := h.beginCall(ctx, connectOpen, attempt)
+	defer func() { call.end(err) }()
 	ctx, cancel := context.WithTimeoutCause(ctx, connectLimit, h.connectError(errConnectLimit))
 	defer cancel()
 	conn, err := h.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	kept := &keptAlive{Conn: conn}
+	kept := &keepaliveConn{Conn: conn}
 	defer context.AfterFunc(ctx, func() { _ = kept.Close() })()
 	client := libvirt.NewWithDialer(dialers.NewAlreadyConnected(kept))
 	err = client.ConnectToURI(libvirt.RemoteURI(h.uri))
@@ -198,11 +260,11 @@ func (h *Host) connect(ctx context.Context) (*connection, error) {
 		_ = kept.Close()
 		return nil, context.Cause(ctx)
 	case err != nil:
-		err = explained(conn, err)
+		err = withStderr(conn, err)
 		_ = kept.Close()
 		return nil, h.connectError(err)
 	}
-	control := &connection{client, kept}
+	control = &connection{client, kept}
 	go h.keepAlive(control)
 	return control, nil
 }
@@ -210,7 +272,7 @@ func (h *Host) connect(ctx context.Context) (*connection, error) {
 // keepAlive looks after a control connection until it ends.
 func (h *Host) keepAlive(control *connection) {
 	if control.conn.watch(h.keepalive, control.Disconnected(), h.streams.mayBeSilent) {
-		h.streams.endAll(h.lost(errSilent))
+		h.streams.endAll(h.lostError(errSilent))
 	}
 	_ = control.conn.Close()
 }
@@ -222,114 +284,4 @@ func (h *Host) dial(ctx context.Context) (net.Conn, error) {
 		return nil, context.Cause(ctx)
 	}
 	return conn, h.connectError(err)
-}
-
-// call makes a call that may change something on the host.
-func call[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
-	defer h.changing()()
-	return ask(ctx, h, f)
-}
-
-// together makes calls side by side, which take the time of one where the host is far away. All of them
-// are waited for; the error is the first one.
-func together(calls ...func() error) error {
-	var group errgroup.Group
-	for _, call := range calls {
-		group.Go(call)
-	}
-	return group.Wait()
-}
-
-// changing makes what was read ahead worthless while something changes, and until it has.
-func (h *Host) changing() (done func()) {
-	h.changes.Add(1)
-	return func() { h.changes.Add(1) }
-}
-
-// read makes calls that change nothing on the host. They are made again where the connection is lost, as
-// when libvirtd is restarted; whoever changes something has to look first what became of it.
-func read[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
-	const attempts = 3
-	for attempt := 1; ; attempt++ {
-		result, err := ask(ctx, h, f)
-		if attempt == attempts || !wasLost(err) {
-			return result, err
-		}
-	}
-}
-
-// ask makes a call, again only where libvirt has said that it did nothing because it was busy.
-func ask[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
-	return whenFree(ctx, func() (T, error) { return askOnce(ctx, h, f) })
-}
-
-// askOnce makes one call on the control connection and waits for its reply. When ctx ends, what was
-// asked already is given a moment to be answered, for the answer says what is on the host.
-func askOnce[T any](ctx context.Context, h *Host, f func(*libvirt.Libvirt) (T, error)) (T, error) {
-	var none T
-	if ctx.Err() != nil {
-		return none, context.Cause(ctx)
-	}
-	select {
-	case h.slots <- struct{}{}:
-	case <-ctx.Done():
-		return none, context.Cause(ctx)
-	}
-	control, err := h.connected(ctx)
-	if err != nil {
-		<-h.slots
-		return none, err
-	}
-	result, err := await(ctx, func() (T, error) {
-		defer func() { <-h.slots }()
-		result, err := f(control.Libvirt)
-		if isLost(err) {
-			h.forget(control)
-			err = control.whyLost(err)
-		}
-		return result, err
-	})
-	return result, h.callError(err)
-}
-
-// do is call for what returns nothing but an error.
-func do(ctx context.Context, h *Host, f func(*libvirt.Libvirt) error) error {
-	_, err := call(ctx, h, func(l *libvirt.Libvirt) (struct{}, error) { return struct{}{}, f(l) })
-	return err
-}
-
-// replyGrace is how long a reply is waited for after the end of a context. libvirt mostly answers
-// within milliseconds, and who interrupts an apply waits for it at most five seconds.
-const replyGrace = 3 * time.Second
-
-// await runs f, which knows no context, and stops waiting for it some time after ctx ends. f goes
-// on until its reply comes or its connection ends.
-func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
-	type outcome struct {
-		value T
-		err   error
-	}
-	done := make(chan outcome, 1)
-	go func() {
-		value, err := f()
-		done <- outcome{value, err}
-	}()
-	select {
-	case o := <-done:
-		return o.value, o.err
-	case <-ctx.Done():
-	}
-	select {
-	case o := <-done:
-		return o.value, o.err
-	case <-time.After(replyGrace):
-		var none T
-		return none, context.Cause(ctx)
-	}
-}
-
-// capabilitiesCache keeps what the host can run; that does not change while a plan is made.
-type capabilitiesCache struct {
-	sync.Mutex
-	known *Capabilities
 }

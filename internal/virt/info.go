@@ -17,7 +17,7 @@ type Info struct {
 
 // Info asks a host what it is.
 func (h *Host) Info(ctx context.Context) (Info, error) {
-	return read(ctx, h, func(l *libvirt.Libvirt) (Info, error) {
+	return query(ctx, h, "read host", func(l *libvirt.Libvirt) (Info, error) {
 		hostname, err := l.ConnectGetHostname()
 		if err != nil {
 			return Info{}, err
@@ -39,7 +39,7 @@ func (h *Host) release(ctx context.Context) (uint64, error) {
 	if known := h.libvirt.Load(); known != 0 {
 		return known, nil
 	}
-	release, err := read(ctx, h, func(l *libvirt.Libvirt) (uint64, error) { return l.ConnectGetLibVersion() })
+	release, err := query(ctx, h, "virConnectGetLibVersion", func(l *libvirt.Libvirt) (uint64, error) { return l.ConnectGetLibVersion() })
 	h.libvirt.Store(release)
 	return release, err
 }
@@ -51,7 +51,7 @@ func version(encoded uint64) string {
 
 // PoolNames lists the host's pools, whether they are started or not.
 func (h *Host) PoolNames(ctx context.Context) ([]string, error) {
-	return read(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
+	return query(ctx, h, "virConnectListAllStoragePools", func(l *libvirt.Libvirt) ([]string, error) {
 		pools, _, err := l.ConnectListAllStoragePools(1, 0)
 		return names(pools, func(p libvirt.StoragePool) string { return p.Name }), err
 	})
@@ -59,7 +59,7 @@ func (h *Host) PoolNames(ctx context.Context) ([]string, error) {
 
 // NetworkNames lists the host's networks, whether they are started or not.
 func (h *Host) NetworkNames(ctx context.Context) ([]string, error) {
-	return read(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
+	return query(ctx, h, "virConnectListAllNetworks", func(l *libvirt.Libvirt) ([]string, error) {
 		networks, _, err := l.ConnectListAllNetworks(1, 0)
 		return names(networks, func(n libvirt.Network) string { return n.Name }), err
 	})
@@ -67,7 +67,7 @@ func (h *Host) NetworkNames(ctx context.Context) ([]string, error) {
 
 // DomainNames lists the host's guests, whether they run or not.
 func (h *Host) DomainNames(ctx context.Context) ([]string, error) {
-	return read(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
+	return query(ctx, h, "virConnectListAllDomains", func(l *libvirt.Libvirt) ([]string, error) {
 		domains, _, err := l.ConnectListAllDomains(1, 0)
 		return names(domains, func(d libvirt.Domain) string { return d.Name }), err
 	})

@@ -3,12 +3,12 @@ package virt
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
-	"libvirt.org/go/libvirtxml"
 )
 
 // Installation is a run of a guest that boots from the network alone, whatever its definition says,
@@ -77,7 +77,7 @@ func (h *Host) InstallDomain(ctx context.Context, d Domain) (*Installation, erro
 	if err != nil {
 		return nil, err
 	}
-	console, err := h.boot(ctx, d.Name, func(l *libvirt.Libvirt) (libvirt.Domain, error) {
+	console, err := h.boot(ctx, d.Name, "virDomainCreateXML", func(l *libvirt.Libvirt) (libvirt.Domain, error) {
 		// What libvirt saved of the guest's memory knows another disk than the one that is made now.
 		if saved, err := l.DomainHasManagedSaveImage(domain, 0); err == nil && saved == 1 {
 			if err := l.DomainManagedSaveRemove(domain, 0); err != nil {
@@ -90,7 +90,7 @@ func (h *Host) InstallDomain(ctx context.Context, d Domain) (*Installation, erro
 		stop()
 		return nil, err
 	}
-	return newInstallation(console, ended, stop), nil
+	return h.newInstallation(ctx, d.Name, console, ended, stop), nil
 }
 
 // JoinInstallation takes part in an installation that another run began. Where there is none any more,
@@ -119,7 +119,7 @@ func (h *Host) JoinInstallation(ctx context.Context, name string) (*Installation
 		stop()
 		return nil, err
 	}
-	return newInstallation(console, ended, stop), nil
+	return h.newInstallation(ctx, name, console, ended, stop), nil
 }
 
 // joinConsole opens the console of a running guest. There is none where the guest has ended meanwhile,
@@ -143,16 +143,35 @@ func (h *Host) pastEnding(ctx context.Context, name string) (<-chan Ending, erro
 	return past, err
 }
 
-func newInstallation(console io.ReadCloser, ended <-chan Ending, stop func()) *Installation {
+func (h *Host) newInstallation(ctx context.Context, name string, console io.ReadCloser, ended <-chan Ending, stop func()) *Installation {
+	ended, leave := h.observeEnding(ctx, name, ended)
 	return &Installation{Console: console, Ended: ended, Leave: func() {
+		leave()
 		_ = console.Close()
 		stop()
 	}}
 }
 
+var errLeft = errors.New("it is no longer waited for")
+
+// observeEnding passes on how an installation ends, which the provider waits for, and gives events of that wait.
+func (h *Host) observeEnding(ctx context.Context, name string, ended <-chan Ending) (passedOn <-chan Ending, leave func()) {
+	wait := h.beginWait(ctx, "end of an installation", name)
+	if wait == nil {
+		return ended, func() {}
+	}
+	passed := make(chan Ending, 1)
+	go func() {
+		ending := <-ended
+		wait.end(ending.Err)
+		passed <- ending
+	}()
+	return passed, func() { wait.end(errLeft) }
+}
+
 // Installing tells whether a domain runs as InstallDomain starts it.
 func (h *Host) Installing(ctx context.Context, name string) (bool, error) {
-	return read(ctx, h, func(l *libvirt.Libvirt) (bool, error) {
+	return query(ctx, h, "virDomainGetXMLDesc", func(l *libvirt.Libvirt) (bool, error) {
 		domain, err := l.DomainLookupByName(name)
 		if err != nil || domain.ID < 0 {
 			return false, err
@@ -161,12 +180,12 @@ func (h *Host) Installing(ctx context.Context, name string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		var doc libvirtxml.Domain
-		if err := doc.Unmarshal(text); err != nil || doc.Devices == nil {
+		root, err := parseXML(text)
+		if err != nil {
 			return false, err
 		}
-		classes, _ := parseBootOrder(*doc.Devices)
-		return doc.OnReboot == "destroy" && len(classes) == 1 && classes[0] == BootNetwork, nil
+		classes, _ := parseBootOrder(root.SelectElement("devices").NotNil())
+		return childText(root, "on_reboot") == "destroy" && len(classes) == 1 && classes[0] == BootNetwork, nil
 	})
 }
 
@@ -202,25 +221,25 @@ func (h *Host) watchRun(ctx context.Context, domain libvirt.Domain, yetToStart b
 	}
 	// libvirt's own events call a reboot that ends the guest a shutdown; QEMU's tell them apart. A host
 	// that does not pass these on is one where they are not told apart.
-	words, err := await(ctx, func() (<-chan libvirt.DomainEvent, error) {
+	qemuEvents, err := subscribe(ctx, h, "virConnectDomainQemuMonitorEventRegister", func() (<-chan libvirt.DomainEvent, error) {
 		return watch.SubscribeQEMUEvents(context.Background(), domain.Name)
 	})
-	if err = h.callError(err); err != nil && !isRefused(err) {
+	if err != nil && !isRefused(err) {
 		stop()
 		return nil, nil, err
 	}
-	said := make(chan End, 1)
-	go firstShutdown(words, said)
+	reported := make(chan End, 1)
+	go firstShutdown(qemuEvents, reported)
 	ended := make(chan Ending, 1)
 	go func() {
-		ended <- h.awaitEnding(events, said, domain.UUID, !yetToStart)
+		ended <- h.awaitEnding(events, reported, domain.UUID, !yetToStart)
 		for range events { // or go-libvirt's sender would wait for ever
 		}
 	}()
 	return ended, stop, nil
 }
 
-func (h *Host) awaitEnding(events <-chan libvirt.DomainEventLifecycleMsg, said <-chan End, domain libvirt.UUID, started bool) Ending {
+func (h *Host) awaitEnding(events <-chan libvirt.DomainEventLifecycleMsg, reported <-chan End, domain libvirt.UUID, started bool) Ending {
 	fromHost := false
 	for event := range events {
 		if event.Dom.UUID != domain {
@@ -232,21 +251,21 @@ func (h *Host) awaitEnding(events <-chan libvirt.DomainEventLifecycleMsg, said <
 		case kind == libvirt.DomainEventShutdown && started:
 			fromHost = libvirt.DomainEventShutdownDetailType(event.Detail) == libvirt.DomainEventShutdownHost
 		case kind == libvirt.DomainEventStopped && started:
-			return Ending{How: stoppedBy(event.Detail, fromHost, said)}
+			return Ending{How: stoppedBy(event.Detail, fromHost, reported)}
 		}
 	}
-	return Ending{Err: h.lost(errNoEvents)}
+	return Ending{Err: h.lostError(errNoEvents)}
 }
 
 // stoppedBy maps virDomainEventStoppedDetailType. The host may have shut down what had crashed before.
-func stoppedBy(detail int32, fromHost bool, said <-chan End) End {
+func stoppedBy(detail int32, fromHost bool, reported <-chan End) End {
 	switch libvirt.DomainEventStoppedDetailType(detail) {
 	case libvirt.DomainEventStoppedShutdown:
 		if fromHost {
 			return EndDestroyed
 		}
 		select {
-		case end := <-said:
+		case end := <-reported:
 			return end
 		case <-time.After(qemuGrace):
 			return EndShutdown
@@ -263,27 +282,27 @@ func stoppedBy(detail int32, fromHost bool, said <-chan End) End {
 // firstShutdown reads QEMU's events until the first one that says why the guest ends: libvirt then ends
 // QEMU itself, which is another one, and the only one where the guest has ended while libvirtd was away. Whether
 // the host ended the guest is therefore libvirt's to say. QEMU qapi/run-state.json, SHUTDOWN and ShutdownCause.
-func firstShutdown(words <-chan libvirt.DomainEvent, said chan<- End) {
+func firstShutdown(events <-chan libvirt.DomainEvent, reported chan<- End) {
 	known := false
-	for word := range words {
-		if word.Event != "SHUTDOWN" || known {
+	for event := range events {
+		if event.Event != "SHUTDOWN" || known {
 			continue
 		}
 		var details struct {
 			Guest  bool   `json:"guest"`
 			Reason string `json:"reason"`
 		}
-		if json.Unmarshal(word.Details, &details) != nil {
+		if json.Unmarshal(event.Details, &details) != nil {
 			continue
 		}
 		known = true
 		switch {
 		case !details.Guest:
-			said <- EndShutdown
+			reported <- EndShutdown
 		case details.Reason == "guest-reset":
-			said <- EndReboot
+			reported <- EndReboot
 		case details.Reason == "guest-shutdown":
-			said <- EndPowerOff
+			reported <- EndPowerOff
 		}
 	}
 }

@@ -30,9 +30,9 @@ var ping = func() (packet []byte) {
 	return packet
 }()
 
-// keptAlive is a connection that is closed when the host falls silent. What libvirtd answers to a ping
+// keepaliveConn is a connection that is closed when the host falls silent. What libvirtd answers to a ping
 // goes on to go-libvirt, which drops it.
-type keptAlive struct {
+type keepaliveConn struct {
 	net.Conn
 	heard  atomic.Bool // since the last look
 	silent atomic.Bool // is what it was closed for
@@ -42,7 +42,7 @@ type keptAlive struct {
 	rest    int // bytes of a packet that is being written; pings go between packets
 }
 
-func (c *keptAlive) Read(p []byte) (int, error) {
+func (c *keepaliveConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.heard.Store(true)
@@ -50,7 +50,7 @@ func (c *keptAlive) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (c *keptAlive) Write(p []byte) (int, error) {
+func (c *keepaliveConn) Write(p []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if c.rest == 0 && len(p) >= 4 {
@@ -62,14 +62,14 @@ func (c *keptAlive) Write(p []byte) (int, error) {
 }
 
 // Close ends the connection. Who looks after it and who uses it may both do so.
-func (c *keptAlive) Close() (err error) {
+func (c *keepaliveConn) Close() (err error) {
 	c.ending.Do(func() { err = c.Conn.Close() })
 	return err
 }
 
 // watch asks the host from time to time whether it is there, until the connection has ended. It returns
 // whether the host fell silent.
-func (c *keptAlive) watch(interval time.Duration, ended <-chan struct{}, mayBeSilent func() bool) (silent bool) {
+func (c *keepaliveConn) watch(interval time.Duration, ended <-chan struct{}, mayBeSilent func() bool) (silent bool) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for unanswered := 0; ; unanswered++ {
@@ -92,7 +92,7 @@ func (c *keptAlive) watch(interval time.Duration, ended <-chan struct{}, mayBeSi
 }
 
 // ping writes between packets. While one cannot be written, the host owes an answer anyway.
-func (c *keptAlive) ping() {
+func (c *keepaliveConn) ping() {
 	if !c.writing.TryLock() {
 		return
 	}
@@ -106,8 +106,8 @@ func (c *keptAlive) ping() {
 // keep libvirtd from reading, and so from answering a ping; when the control connection falls silent,
 // they end with it.
 type streams struct {
-	connecting bound        // held while a stream connects
-	transfers  bound        // held by uploads and downloads; a console may stay open for long and holds none
+	connecting semaphore    // held while a stream connects
+	transfers  semaphore    // held by uploads and downloads; a console may stay open for long and holds none
 	finishing  atomic.Int32 // uploads during whose end libvirtd may be silent
 
 	mu   sync.Mutex
@@ -123,31 +123,17 @@ const (
 	maxTransfers  = 16
 )
 
-// bound is room for so many at once.
-type bound chan struct{}
-
-func (b bound) take(ctx context.Context) error {
-	select {
-	case b <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (b bound) give() { <-b }
-
-// tie gives a context that ends with ctx, or when the host falls silent.
-func (s *streams) tie(ctx context.Context) (context.Context, context.CancelFunc) {
+// context gives a context that ends with ctx, or when the host falls silent.
+func (s *streams) context(ctx context.Context) (context.Context, context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open == nil {
 		s.open, s.end = context.WithCancelCause(context.Background())
 	}
-	bound, cancel := context.WithCancelCause(ctx)
+	tied, cancel := context.WithCancelCause(ctx)
 	open := s.open
 	stop := context.AfterFunc(open, func() { cancel(context.Cause(open)) })
-	return bound, func() { stop(); cancel(nil) }
+	return tied, func() { stop(); cancel(nil) }
 }
 
 // endAll ends those that are open.

@@ -115,7 +115,7 @@ func (h *Host) NetworkName(ctx context.Context, id string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return read(ctx, h, func(l *libvirt.Libvirt) (string, error) {
+	return query(ctx, h, "virNetworkLookupByUUID", func(l *libvirt.Libvirt) (string, error) {
 		network, err := l.NetworkLookupByUUID(libvirt.UUID(wanted))
 		return network.Name, err
 	})
@@ -135,17 +135,25 @@ func (h *Host) CreateNetwork(ctx context.Context, n Network) error {
 	}
 	network, err := h.defineNetwork(ctx, n.newXML())
 	if refusedWith(err, libvirt.ErrOperationFailed) {
-		err = taken(err, exists)
+		err = existsIfFound(err, exists)
 	}
 	if err != nil {
 		return err
 	}
-	err = do(ctx, h, func(l *libvirt.Libvirt) error {
-		if n.Bridge == "" {
-			if err := ownBridge(l, network); err != nil {
-				return err
-			}
+	if err := h.startNetwork(ctx, network, n); err != nil {
+		return errors.Join(err, h.DeleteNetwork(context.WithoutCancel(ctx), n.Name))
+	}
+	return nil
+}
+
+// startNetwork starts a network that was just defined, where n is active, and marks it for the host's every boot.
+func (h *Host) startNetwork(ctx context.Context, network libvirt.Network, n Network) error {
+	if n.Bridge == "" {
+		if err := h.ownBridge(ctx, network); err != nil {
+			return err
 		}
+	}
+	return change(ctx, h, "virNetworkCreate", func(l *libvirt.Libvirt) error {
 		if n.Active {
 			if err := l.NetworkCreate(network); err != nil {
 				return err
@@ -153,10 +161,6 @@ func (h *Host) CreateNetwork(ctx context.Context, n Network) error {
 		}
 		return l.NetworkSetAutostart(network, flag(n.Autostart))
 	})
-	if err != nil {
-		return errors.Join(err, h.DeleteNetwork(context.WithoutCancel(ctx), n.Name))
-	}
-	return nil
 }
 
 // DeleteNetwork stops a network and removes its definition. Guests on it lose their link.
@@ -168,12 +172,12 @@ func (h *Host) DeleteNetwork(ctx context.Context, name string) error {
 	if err := h.stopNetwork(ctx, x); err != nil {
 		return err
 	}
-	return do(ctx, h, func(l *libvirt.Libvirt) error { return l.NetworkUndefine(x.network) })
+	return change(ctx, h, "virNetworkUndefine", func(l *libvirt.Libvirt) error { return l.NetworkUndefine(x.network) })
 }
 
 // stopNetwork stops a network, and that of a change of it that has not ended.
 func (h *Host) stopNetwork(ctx context.Context, x networkXML) error {
-	err := do(ctx, h, func(l *libvirt.Libvirt) error { return setNetworkActive(l, x.network, false) })
+	err := change(ctx, h, "virNetworkDestroy", func(l *libvirt.Libvirt) error { return setNetworkActive(l, x.network, false) })
 	if err != nil || !x.parked {
 		return err
 	}
@@ -212,12 +216,12 @@ func (x networkXML) place() place {
 }
 
 func (h *Host) networkXML(ctx context.Context, name string) (networkXML, error) {
-	return read(ctx, h, func(l *libvirt.Libvirt) (x networkXML, err error) {
+	return query(ctx, h, "read network", func(l *libvirt.Libvirt) (x networkXML, err error) {
 		if x.network, err = l.NetworkLookupByName(name); err != nil {
 			return x, err
 		}
 		var active, autostart int32
-		err = together(func() (err error) {
+		err = concurrently(func() (err error) {
 			x.defined, err = describe(l, x.network, libvirt.NetworkXMLInactive)
 			return err
 		}, func() (err error) {
@@ -260,13 +264,13 @@ func describe(l *libvirt.Libvirt, network libvirt.Network, flags libvirt.Network
 func (h *Host) defineNetwork(ctx context.Context, root *etree.Element) (libvirt.Network, error) {
 	text, err := formatXML(root)
 	if err == nil {
-		err = h.naming.take(ctx)
+		err = h.acquire(ctx, h.bridgeNaming, waitBridgeNaming)
 	}
 	if err != nil {
 		return libvirt.Network{}, err
 	}
-	defer h.naming.give()
-	return call(ctx, h, func(l *libvirt.Libvirt) (libvirt.Network, error) { return l.NetworkDefineXML(text) })
+	defer h.bridgeNaming.release()
+	return changeReturning(ctx, h, "virNetworkDefineXML", func(l *libvirt.Libvirt) (libvirt.Network, error) { return l.NetworkDefineXML(text) })
 }
 
 // checkConflicts finds the network that has the bridge or the addresses which n is to have, and had
@@ -301,7 +305,7 @@ func (n Network) Conflict(other Network) error {
 }
 
 func (h *Host) runningNetworks(ctx context.Context) ([]Network, error) {
-	return read(ctx, h, func(l *libvirt.Libvirt) ([]Network, error) {
+	return query(ctx, h, "read running networks", func(l *libvirt.Libvirt) ([]Network, error) {
 		found, _, err := l.ConnectListAllNetworks(1, libvirt.ConnectListNetworksActive)
 		if err != nil {
 			return nil, err

@@ -42,25 +42,36 @@ func (h *Host) checkBridge(ctx context.Context, n Network, before ...Network) er
 	return fmt.Errorf("%w: %q", ErrInterfaceExists, n.Bridge)
 }
 
+// maxBridgeChoices bounds how often libvirt may choose a bridge that another network has too. Each time it has a
+// reason: two clients had it choose within the same milliseconds.
+const maxBridgeChoices = 10
+
 // ownBridge has libvirt choose again while it has chosen a bridge that another network has too, which another
 // client has defined in the same moment.
-func ownBridge(l *libvirt.Libvirt, network libvirt.Network) error {
-	for {
-		if shared, err := sharesBridge(l, network); err != nil || !shared {
+func (h *Host) ownBridge(ctx context.Context, network libvirt.Network) error {
+	for choice := 1; ; choice++ {
+		shared, err := query(ctx, h, "virNetworkGetBridgeName", func(l *libvirt.Libvirt) (bool, error) { return sharesBridge(l, network) })
+		if err != nil || !shared {
 			return err
 		}
-		definition, err := describe(l, network, libvirt.NetworkXMLInactive)
-		if err != nil {
-			return err
+		if choice == maxBridgeChoices {
+			return fmt.Errorf("libvirt chose a bridge %d times, and another network had the same one each time; give the network a bridge by name", choice)
 		}
-		text, err := formatXML(withoutBridge(definition))
-		if err != nil {
-			return err
-		}
-		if _, err := l.NetworkDefineXML(text); err != nil {
+		if err := h.chooseBridgeAgain(ctx, network); err != nil {
 			return err
 		}
 	}
+}
+
+func (h *Host) chooseBridgeAgain(ctx context.Context, network libvirt.Network) error {
+	definition, err := query(ctx, h, "virNetworkGetXMLDesc", func(l *libvirt.Libvirt) (*etree.Element, error) {
+		return describe(l, network, libvirt.NetworkXMLInactive)
+	})
+	if err != nil {
+		return err
+	}
+	_, err = h.defineNetwork(ctx, withoutBridge(definition))
+	return err
 }
 
 // withoutBridge is a definition changed so that libvirt chooses the bridge.
@@ -94,6 +105,6 @@ func sharesBridge(l *libvirt.Libvirt, network libvirt.Network) (bool, error) {
 			return err
 		}
 	}
-	err = together(calls...)
+	err = concurrently(calls...)
 	return shared.Load(), err
 }

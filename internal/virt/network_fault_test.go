@@ -84,8 +84,8 @@ func endHalfStarted(t *testing.T) {
 func TestRestartWhileGuestsEnd(t *testing.T) {
 	const guests = 3
 	for when, step := range map[string]int{
-		"elsewhere": firstPark,
-		"again":     firstPark + guests + 2, // behind destroy and create
+		"elsewhere": firstParking,
+		"again":     firstParking + guests + 2, // behind destroy and create
 	} {
 		t.Run(when, func(t *testing.T) {
 			_, n := givenServedNetwork(t)
@@ -105,10 +105,10 @@ func TestRestartWhileGuestsEnd(t *testing.T) {
 	}
 }
 
-// firstPark is the first call that plugs a guest elsewhere: before it, the TFTP root was tried on a
+// firstParking is the first call that plugs a guest elsewhere: before it, the TFTP root was tried on a
 // network that is made and goes, the definition was changed, and the network for guests to wait on was
 // made.
-const firstPark = 4
+const firstParking = 4
 
 // TestLiveChangeOfNetworkThatStops has somebody stop the network between its new definition and the change of what runs.
 func TestLiveChangeOfNetworkThatStops(t *testing.T) {

@@ -83,7 +83,7 @@ func (ip *IP) liveUpdates(wanted *IP, family func(*etree.Element) bool) (updates
 	if ip == nil || wanted == nil {
 		return nil, true
 	}
-	from, to := ip.DHCP.orNone(), wanted.DHCP.orNone()
+	from, to := ip.DHCP.orEmpty(), wanted.DHCP.orEmpty()
 	first, last := from.rangeUpdates(to)
 	updates = slices.Concat(first, from.reservationUpdates(to), last)
 	offers, boots := len(from.Ranges)+len(from.Reservations), from.Bootfile != "" || from.NextServer != ""
@@ -155,7 +155,7 @@ func (r Reservation) canBecome(other Reservation) bool {
 	return r.MAC == other.MAC && r.DUID == other.DUID && r.Hostname == other.Hostname && (r.MAC != "" || r.IP == other.IP)
 }
 
-func (d *DHCP) orNone() DHCP {
+func (d *DHCP) orEmpty() DHCP {
 	if d == nil {
 		return DHCP{}
 	}
@@ -219,7 +219,7 @@ func (h *Host) updateLive(ctx context.Context, x networkXML, updates []liveUpdat
 		if err != nil {
 			return err
 		}
-		err = do(ctx, h, func(l *libvirt.Libvirt) error {
+		err = change(ctx, h, "virNetworkUpdate", func(l *libvirt.Libvirt) error {
 			return l.NetworkUpdateCompat(x.network, u.command, u.section, u.parentIndex(x.running), text, libvirt.NetworkUpdateAffectLive)
 		})
 		if err != nil {

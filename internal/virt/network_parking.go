@@ -98,7 +98,7 @@ func (h *Host) unpark(ctx context.Context, network string) error {
 
 // lostNICs are interfaces on the network that it knows nothing of.
 func (h *Host) lostNICs(ctx context.Context, x networkXML) ([]nic, error) {
-	ports, err := read(ctx, h, func(l *libvirt.Libvirt) ([]libvirt.NetworkPort, error) {
+	ports, err := query(ctx, h, "virNetworkListAllPorts", func(l *libvirt.Libvirt) ([]libvirt.NetworkPort, error) {
 		ports, _, err := l.NetworkListAllPorts(x.network, 1, 0)
 		return ports, err
 	})
@@ -117,20 +117,20 @@ func (h *Host) lostNICs(ctx context.Context, x networkXML) ([]nic, error) {
 func (h *Host) createTransientNetwork(ctx context.Context, n Network) error {
 	text, err := formatXML(n.newXML())
 	if err == nil {
-		err = h.naming.take(ctx)
+		err = h.acquire(ctx, h.bridgeNaming, waitBridgeNaming)
 	}
 	if err != nil {
 		return err
 	}
-	defer h.naming.give()
-	return do(ctx, h, func(l *libvirt.Libvirt) error {
+	defer h.bridgeNaming.release()
+	return change(ctx, h, "virNetworkCreateXML", func(l *libvirt.Libvirt) error {
 		_, err := l.NetworkCreateXML(text)
 		return err
 	})
 }
 
 func (h *Host) destroyTransientNetwork(ctx context.Context, name string) error {
-	err := do(ctx, h, func(l *libvirt.Libvirt) error {
+	err := change(ctx, h, "virNetworkDestroy", func(l *libvirt.Libvirt) error {
 		network, err := l.NetworkLookupByName(name)
 		if err != nil {
 			return err
@@ -154,7 +154,7 @@ func (h *Host) plug(ctx context.Context, nics []nic, to place) error {
 			if err != nil {
 				return err
 			}
-			err = do(ctx, h, func(l *libvirt.Libvirt) error {
+			err = change(ctx, h, "virDomainUpdateDeviceFlags", func(l *libvirt.Libvirt) error {
 				err := l.DomainUpdateDeviceFlags(n.guest, text, libvirt.DomainDeviceModifyLive)
 				if err != nil && hasEnded(l, n.guest) {
 					return nil
@@ -192,7 +192,7 @@ func hasEnded(l *libvirt.Libvirt, guest libvirt.Domain) bool {
 
 // nicsOn are the interfaces of running guests in any of the places.
 func (h *Host) nicsOn(ctx context.Context, places ...place) ([]nic, error) {
-	running, err := read(ctx, h, func(l *libvirt.Libvirt) ([]libvirt.Domain, error) {
+	running, err := query(ctx, h, "virConnectListAllDomains", func(l *libvirt.Libvirt) ([]libvirt.Domain, error) {
 		domains, _, err := l.ConnectListAllDomains(1, libvirt.ConnectListDomainsActive)
 		return domains, err
 	})
@@ -214,7 +214,7 @@ func (h *Host) nicsOn(ctx context.Context, places ...place) ([]nic, error) {
 
 // nicsOf are the interfaces of a running guest, none if it has ended.
 func (h *Host) nicsOf(ctx context.Context, guest libvirt.Domain) ([]nic, error) {
-	text, err := read(ctx, h, func(l *libvirt.Libvirt) (string, error) {
+	text, err := query(ctx, h, "virDomainGetXMLDesc", func(l *libvirt.Libvirt) (string, error) {
 		text, err := l.DomainGetXMLDesc(guest, 0)
 		if err != nil && hasEnded(l, guest) {
 			return "<domain/>", nil

@@ -11,9 +11,9 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// restartPatience bounds a restart with all that belongs to it. It is not cut short by the end of a
+// restartTimeout bounds a restart with all that belongs to it. It is not cut short by the end of a
 // context, for guests have no network while it goes on; it takes a second or two.
-const restartPatience = time.Minute
+const restartTimeout = time.Minute
 
 // UpdateNetwork makes the network what n says and leaves alone what n does not model. A running
 // network is changed while it runs, where libvirt can do that, or else restarted; then the running
@@ -47,7 +47,7 @@ func (h *Host) UpdateNetwork(ctx context.Context, n Network) error {
 	if err := u.bring(ctx, n); err != nil || x.autostart == n.Autostart {
 		return err
 	}
-	return do(ctx, h, func(l *libvirt.Libvirt) error { return l.NetworkSetAutostart(x.network, flag(n.Autostart)) })
+	return change(ctx, h, "virNetworkSetAutostart", func(l *libvirt.Libvirt) error { return l.NetworkSetAutostart(x.network, flag(n.Autostart)) })
 }
 
 // networkUpdate is a change of a network under way.
@@ -128,7 +128,7 @@ func (u networkUpdate) restart(ctx context.Context, n Network) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restartPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restartTimeout)
 	defer cancel()
 	if err := u.define(ctx, u.wanted); err != nil {
 		return err
@@ -171,7 +171,7 @@ func (u networkUpdate) goBack(ctx context.Context, n Network) error {
 
 // startAnew stops the network where it runs and starts it.
 func (u networkUpdate) startAnew(ctx context.Context) error {
-	err := do(ctx, u.h, func(l *libvirt.Libvirt) error { return setNetworkActive(l, u.network, false) })
+	err := change(ctx, u.h, "virNetworkDestroy", func(l *libvirt.Libvirt) error { return setNetworkActive(l, u.network, false) })
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (u networkUpdate) startAnew(ctx context.Context) error {
 // removes such a bridge, so that another one has to be chosen; 11.3 removes it when the start fails.
 func (u networkUpdate) activate(ctx context.Context, definition *etree.Element) error {
 	start := func(l *libvirt.Libvirt) error { return setNetworkActive(l, u.network, true) }
-	err := do(ctx, u.h, start)
+	err := change(ctx, u.h, "virNetworkCreate", start)
 	if !refusedWith(err, libvirt.ErrSystemError) && !refusedWith(err, libvirt.ErrInternalError) {
 		return err
 	}
@@ -192,7 +192,7 @@ func (u networkUpdate) activate(ctx context.Context, definition *etree.Element) 
 			return err
 		}
 	}
-	return do(ctx, u.h, start)
+	return change(ctx, u.h, "virNetworkCreate", start)
 }
 
 // putBack is the error of a change after which what was before was put back, or not.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/beevik/etree"
 	"github.com/digitalocean/go-libvirt"
-	"libvirt.org/go/libvirtxml"
 )
 
 // A note is a text that this program keeps with a domain, in an element of its own among the
@@ -37,7 +36,7 @@ func (h *Host) SetNote(ctx context.Context, name, note string) error {
 		impact |= libvirt.DomainAffectLive
 	}
 	set := func(impact libvirt.DomainModificationImpact) error {
-		return do(ctx, h, func(l *libvirt.Libvirt) error {
+		return change(ctx, h, "virDomainSetMetadata", func(l *libvirt.Libvirt) error {
 			return l.DomainSetMetadata(domain, int32(libvirt.DomainMetadataElement),
 				element, libvirt.OptString{notePrefix}, libvirt.OptString{noteNamespace}, impact)
 		})
@@ -81,13 +80,4 @@ func noteIn(metadata *etree.Element) *etree.Element {
 }
 
 // parseNote is the note among the metadata, "" where there is none.
-func parseNote(metadata *libvirtxml.DomainMetadata) string {
-	if metadata == nil {
-		return ""
-	}
-	root, err := parseXML("<metadata>" + metadata.XML + "</metadata>")
-	if err != nil {
-		return ""
-	}
-	return noteIn(root).NotNil().Text()
-}
+func parseNote(metadata *etree.Element) string { return noteIn(metadata.NotNil()).NotNil().Text() }

@@ -44,7 +44,7 @@ func (p Pool) Marked() bool { return strings.HasPrefix(p.UUID, poolMark) }
 
 // Pool looks a pool up by name.
 func (h *Host) Pool(ctx context.Context, name string) (Pool, error) {
-	return read(ctx, h, func(l *libvirt.Libvirt) (Pool, error) {
+	return query(ctx, h, "read pool", func(l *libvirt.Libvirt) (Pool, error) {
 		pool, err := l.StoragePoolLookupByName(name)
 		if err != nil {
 			return Pool{}, err
@@ -56,7 +56,7 @@ func (h *Host) Pool(ctx context.Context, name string) (Pool, error) {
 // PoolAt looks up the pool whose directory is path. It asks for every pool, for libvirt's own lookup
 // does not see those that are inactive.
 func (h *Host) PoolAt(ctx context.Context, path string) (Pool, error) {
-	return read(ctx, h, func(l *libvirt.Libvirt) (Pool, error) {
+	return query(ctx, h, "read all pools", func(l *libvirt.Libvirt) (Pool, error) {
 		pools, _, err := l.ConnectListAllStoragePools(1, libvirt.ConnectListStoragePoolsDir)
 		if err != nil {
 			return Pool{}, err
@@ -80,7 +80,7 @@ func (h *Host) PoolAt(ctx context.Context, path string) (Pool, error) {
 func readPool(l *libvirt.Libvirt, pool libvirt.StoragePool) (Pool, error) {
 	var text string
 	var active, autostart int32
-	err := together(func() (err error) {
+	err := concurrently(func() (err error) {
 		text, err = l.StoragePoolGetXMLDesc(pool, 0)
 		return err
 	}, func() (err error) {
@@ -120,11 +120,11 @@ func (h *Host) CreatePool(ctx context.Context, name, path string) (pool Pool, ma
 	if err != nil {
 		return Pool{}, false, err
 	}
-	handle, err := call(ctx, h, func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
+	handle, err := changeReturning(ctx, h, "virStoragePoolDefineXML", func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
 		return l.StoragePoolDefineXML(text, 0)
 	})
 	if refusedWith(err, libvirt.ErrOperationFailed) {
-		err = taken(err, func() error { _, err := h.Pool(ctx, name); return err })
+		err = existsIfFound(err, func() error { _, err := h.Pool(ctx, name); return err })
 	}
 	pool = Pool{Name: name, UUID: doc.UUID, Path: path}
 	if isRefused(err) {
@@ -138,7 +138,7 @@ func (h *Host) CreatePool(ctx context.Context, name, path string) (pool Pool, ma
 		return pool, madeDirectory, err
 	}
 	pool.Active = true
-	started, err := call(ctx, h, func(l *libvirt.Libvirt) (Pool, error) {
+	started, err := changeReturning(ctx, h, "virStoragePoolSetAutostart", func(l *libvirt.Libvirt) (Pool, error) {
 		if err := l.StoragePoolSetAutostart(handle, 1); err != nil {
 			return pool, err
 		}
@@ -165,26 +165,26 @@ func poolXML(name, path string) *libvirtxml.StoragePool {
 // would not mend if the reason were another.
 func (h *Host) startOrBuild(ctx context.Context, pool libvirt.StoragePool) (built bool, err error) {
 	start := func(l *libvirt.Libvirt) error { return l.StoragePoolCreate(pool, 0) }
-	err = do(ctx, h, start)
+	err = change(ctx, h, "virStoragePoolCreate", start)
 	if !refusedWith(err, libvirt.ErrSystemError) {
 		return false, err
 	}
-	if err := do(ctx, h, func(l *libvirt.Libvirt) error { return l.StoragePoolBuild(pool, 0) }); err != nil {
+	if err := change(ctx, h, "virStoragePoolBuild", func(l *libvirt.Libvirt) error { return l.StoragePoolBuild(pool, 0) }); err != nil {
 		return !isRefused(err), err
 	}
-	return true, do(ctx, h, start)
+	return true, change(ctx, h, "virStoragePoolCreate", start)
 }
 
 // StartPool starts a pool that is not active and marks it for the host's every boot. A directory
 // that is missing is made again.
 func (h *Host) StartPool(ctx context.Context, name string) error {
-	pool, err := read(ctx, h, func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
+	pool, err := query(ctx, h, "virStoragePoolLookupByName", func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
 		return l.StoragePoolLookupByName(name)
 	})
 	if err != nil {
 		return err
 	}
-	active, err := read(ctx, h, func(l *libvirt.Libvirt) (int32, error) { return l.StoragePoolIsActive(pool) })
+	active, err := query(ctx, h, "virStoragePoolIsActive", func(l *libvirt.Libvirt) (int32, error) { return l.StoragePoolIsActive(pool) })
 	if err != nil {
 		return err
 	}
@@ -193,30 +193,30 @@ func (h *Host) StartPool(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	return do(ctx, h, func(l *libvirt.Libvirt) error { return l.StoragePoolSetAutostart(pool, 1) })
+	return change(ctx, h, "virStoragePoolSetAutostart", func(l *libvirt.Libvirt) error { return l.StoragePoolSetAutostart(pool, 1) })
 }
 
 // DeletePool takes the pool away, and its directory too when removeDirectory says so and it is
 // empty. Files are never removed.
 func (h *Host) DeletePool(ctx context.Context, name string, removeDirectory bool) error {
-	pool, err := read(ctx, h, func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
+	pool, err := query(ctx, h, "virStoragePoolLookupByName", func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
 		return l.StoragePoolLookupByName(name)
 	})
 	if err != nil {
 		return err
 	}
-	err = do(ctx, h, func(l *libvirt.Libvirt) error { return l.StoragePoolDestroy(pool) })
+	err = change(ctx, h, "virStoragePoolDestroy", func(l *libvirt.Libvirt) error { return l.StoragePoolDestroy(pool) })
 	if err != nil && !refusedWith(err, libvirt.ErrOperationInvalid) { // not active
 		return err
 	}
 	if removeDirectory {
 		// rmdir(2) refuses a directory that holds something; then it stays, as it should.
-		err := do(ctx, h, func(l *libvirt.Libvirt) error { return l.StoragePoolDelete(pool, 0) })
+		err := change(ctx, h, "virStoragePoolDelete", func(l *libvirt.Libvirt) error { return l.StoragePoolDelete(pool, 0) })
 		if err != nil && !refusedWith(err, libvirt.ErrSystemError) {
 			return err
 		}
 	}
-	return do(ctx, h, func(l *libvirt.Libvirt) error {
+	return change(ctx, h, "virStoragePoolUndefine", func(l *libvirt.Libvirt) error {
 		// libvirtd undefines a pool before it removes the link of its autostart. One that dies in between leaves
 		// the link, and no pool of this name can be marked for autostart ever after.
 		if err := l.StoragePoolSetAutostart(pool, 0); err != nil {
@@ -229,13 +229,13 @@ func (h *Host) DeletePool(ctx context.Context, name string, removeDirectory bool
 // refreshPool makes libvirt look at the directory again: what came or went behind its back is not
 // in its list. That changes nothing on the host.
 func (h *Host) refreshPool(ctx context.Context, name string) error {
-	pool, err := read(ctx, h, func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
+	pool, err := query(ctx, h, "virStoragePoolLookupByName", func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
 		return l.StoragePoolLookupByName(name)
 	})
 	if err != nil {
 		return err
 	}
-	_, err = read(ctx, h, func(l *libvirt.Libvirt) (struct{}, error) {
+	_, err = query(ctx, h, "virStoragePoolRefresh", func(l *libvirt.Libvirt) (struct{}, error) {
 		return struct{}{}, l.StoragePoolRefresh(pool, 0)
 	})
 	return err
@@ -245,12 +245,12 @@ func (h *Host) refreshPool(ctx context.Context, name string) error {
 // it away changes the directory.
 func (h *Host) withTransientPool(ctx context.Context, dir string, use func(pool string) error) error {
 	name := "netboot-look-" + uuid.NewString()
-	doc := libvirtxml.StoragePool{Type: "dir", Name: name, Target: &libvirtxml.StoragePoolTarget{Path: respelt(dir)}}
+	doc := libvirtxml.StoragePool{Type: "dir", Name: name, Target: &libvirtxml.StoragePoolTarget{Path: aliasPath(dir)}}
 	text, err := doc.Marshal()
 	if err != nil {
 		return err
 	}
-	err = do(ctx, h, func(l *libvirt.Libvirt) error {
+	err = change(ctx, h, "virStoragePoolCreateXML", func(l *libvirt.Libvirt) error {
 		_, err := l.StoragePoolCreateXML(text, 0)
 		return err
 	})
@@ -261,7 +261,7 @@ func (h *Host) withTransientPool(ctx context.Context, dir string, use func(pool 
 		err = use(name)
 	}
 	// Where the answer was lost, the pool may be there all the same.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transientPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transientPoolTimeout)
 	defer cancel()
 	if left := h.stopPool(ctx, name); left != nil {
 		return fmt.Errorf("unable to take the storage pool %q away again: %w", name, left)
@@ -269,14 +269,14 @@ func (h *Host) withTransientPool(ctx context.Context, dir string, use func(pool 
 	return err
 }
 
-// transientPatience bounds how long taking a transient pool away may take.
-const transientPatience = 5 * time.Second
+// transientPoolTimeout bounds how long taking a transient pool away may take.
+const transientPoolTimeout = 5 * time.Second
 
 // stopPool stops a pool, after which nothing is left of a transient one. A connection that was lost with
 // what came before is made again.
 func (h *Host) stopPool(ctx context.Context, name string) error {
 	for {
-		err := do(ctx, h, func(l *libvirt.Libvirt) error {
+		err := change(ctx, h, "virStoragePoolDestroy", func(l *libvirt.Libvirt) error {
 			pool, err := l.StoragePoolLookupByName(name)
 			if err != nil {
 				return err
@@ -297,7 +297,7 @@ func (h *Host) stopPool(ctx context.Context, name string) error {
 	}
 }
 
-// respelt is the same directory under another name. libvirt allows one pool a directory, one that is
+// aliasPath is the same directory under another name. libvirt allows one pool a directory, one that is
 // not active included, but compares names: virStoragePoolObjSourceMatchTypeDIR in
 // src/conf/virstorageobj.c. Somebody else may look at the directory in this way too, at the same time.
-func respelt(dir string) string { return dir + strings.Repeat("/.", 1+rand.IntN(1000)) }
+func aliasPath(dir string) string { return dir + strings.Repeat("/.", 1+rand.IntN(1000)) }

@@ -36,17 +36,17 @@ const (
 // libvirt cannot rename, so the volume has its name while it is being made. It is told from a whole one
 // by an empty file that is made after it and removed last.
 func Populate(ctx context.Context, host PopulateHost, v Volume, content Content) error {
-	p := &population{host: host, volume: v, content: content}
+	p := &volumeCreation{host: host, volume: v, content: content}
 	if err := p.checkSize(content.Size); err != nil {
 		return err
 	}
 	if err := p.removeLeftover(ctx); err != nil {
 		return err
 	}
-	if err := p.claim(ctx); err != nil {
+	if err := p.reserve(ctx); err != nil {
 		return err
 	}
-	err := p.make(ctx)
+	err := p.fillOrConvert(ctx)
 	if err == nil {
 		err = p.release(ctx)
 	}
@@ -72,20 +72,20 @@ func CheckWhole(ctx context.Context, host DirectoryHost, v Volume) error {
 	}
 }
 
-// population is a volume on its way into being.
-type population struct {
-	host    PopulateHost
-	volume  Volume
-	content Content
-	free    bool      // the name was, before the volume was made
-	claimed time.Time // when the mark was made
+// volumeCreation is a volume on its way into being.
+type volumeCreation struct {
+	host        PopulateHost
+	volume      Volume
+	content     Content
+	nameWasFree bool      // the name was, before the volume was made
+	reserved    time.Time // when the mark was made
 }
 
-func (p *population) mark() string  { return p.volume.Name + markSuffix }
-func (p *population) stage() string { return p.volume.Name + stageSuffix }
+func (p *volumeCreation) mark() string  { return p.volume.Name + markSuffix }
+func (p *volumeCreation) stage() string { return p.volume.Name + stageSuffix }
 
 // checkSize holds that all of the content fits, by the size that a guest sees of it.
-func (p *population) checkSize(size uint64) error {
+func (p *volumeCreation) checkSize(size uint64) error {
 	if p.volume.Capacity > 0 && p.volume.Capacity < size {
 		return &TooSmallError{Capacity: p.volume.Capacity, Content: size}
 	}
@@ -99,19 +99,19 @@ func (e *TooSmallError) Error() string {
 	return fmt.Sprintf("the source has a disk of %d bytes, which %d bytes have no room for", e.Content, e.Capacity)
 }
 
-// restless is how long nothing is written to a volume whose run was killed. One that goes on, but is
+// abandonedAfter is how long nothing is written to a volume whose run was killed. One that still runs, but is
 // taken for killed because its source is slow, finds its mark gone at the end, and fails.
-const restless = 2 * time.Second
+const abandonedAfter = 2 * time.Second
 
 // removeLeftover removes what a run that was killed has left.
-func (p *population) removeLeftover(ctx context.Context) error {
+func (p *volumeCreation) removeLeftover(ctx context.Context) error {
 	before, err := p.parts(ctx)
-	p.free = err == nil && before[p.volume.Name].IsZero()
+	p.nameWasFree = err == nil && before[p.volume.Name].IsZero()
 	if err != nil || before[p.mark()].IsZero() {
 		return err
 	}
 	select {
-	case <-time.After(restless):
+	case <-time.After(abandonedAfter):
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -125,13 +125,13 @@ func (p *population) removeLeftover(ctx context.Context) error {
 		}
 	}
 	err = p.remove(ctx, p.volume.Name, p.stage(), p.mark())
-	p.free = err == nil
+	p.nameWasFree = err == nil
 	return err
 }
 
 // parts are those among the volume and the files beside it that are there, with the times at which they
 // were last written to.
-func (p *population) parts(ctx context.Context) (map[string]time.Time, error) {
+func (p *volumeCreation) parts(ctx context.Context) (map[string]time.Time, error) {
 	found := map[string]time.Time{}
 	for _, name := range []string{p.volume.Name, p.stage(), p.mark()} {
 		v, err := p.host.Volume(ctx, p.volume.Pool, name)
@@ -145,18 +145,18 @@ func (p *population) parts(ctx context.Context) (map[string]time.Time, error) {
 	return found, nil
 }
 
-// claim makes the volume, empty, and then the mark: with that it is ours beyond doubt.
-func (p *population) claim(ctx context.Context) error {
+// reserve makes the volume, empty, and then the mark: with that it is ours beyond doubt.
+func (p *volumeCreation) reserve(ctx context.Context) error {
 	empty := p.volume
 	empty.Format, empty.Compat, empty.ClusterSize, empty.Capacity, empty.Preallocation = "raw", "", 0, 0, "off"
 	if err := p.host.CreateVolume(ctx, empty); err != nil {
-		return errors.Join(err, p.undoClaim(context.WithoutCancel(ctx), err))
+		return errors.Join(err, p.undoReserve(context.WithoutCancel(ctx), err))
 	}
 	mark := Volume{Pool: p.volume.Pool, Name: p.mark(), Format: "raw"}
 	err := p.host.CreateVolume(ctx, mark)
 	if err == nil {
 		mark, err = p.host.Volume(ctx, mark.Pool, mark.Name)
-		p.claimed = mark.ModTime
+		p.reserved = mark.ModTime
 	}
 	if err != nil {
 		return errors.Join(err, p.remove(context.WithoutCancel(ctx), p.volume.Name, p.mark()))
@@ -164,15 +164,15 @@ func (p *population) claim(ctx context.Context) error {
 	return nil
 }
 
-// undoClaim removes the volume when the answer to its making was lost: without a mark, it would be taken for
+// undoReserve removes the volume when the answer to its making was lost: without a mark, it would be taken for
 // a whole one. Another run that has been quicker has made its mark by then.
-func (p *population) undoClaim(ctx context.Context, failure error) error {
-	if isRefused(failure) || errors.Is(failure, ErrExists) || !p.free {
+func (p *volumeCreation) undoReserve(ctx context.Context, failure error) error {
+	if isRefused(failure) || errors.Is(failure, ErrExists) || !p.nameWasFree {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, undoTime)
+	ctx, cancel := context.WithTimeout(ctx, undoTimeout)
 	defer cancel()
-	time.Sleep(restless)
+	time.Sleep(abandonedAfter)
 	left, err := p.parts(ctx)
 	if err != nil {
 		return fmt.Errorf("it is not known whether an empty volume is there: %w", err)
@@ -187,8 +187,8 @@ func (p *population) undoClaim(ctx context.Context, failure error) error {
 	return err
 }
 
-// make fills the volume, or fills the stage and has the host make the volume of that.
-func (p *population) make(ctx context.Context) error {
+// fillOrConvert fills the volume, or fills the stage and has the host make the volume of that.
+func (p *volumeCreation) fillOrConvert(ctx context.Context) error {
 	var err error
 	if p.content.Format == p.volume.Format && !p.volume.hasLayout() {
 		err = p.host.Fill(ctx, p.volume.Pool, p.volume.Name, p.content.Reader)
@@ -198,7 +198,7 @@ func (p *population) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.settle(ctx)
+	return p.checkAndGrow(ctx)
 }
 
 // hasLayout tells whether something is asked of the file that a guest does not see.
@@ -206,7 +206,7 @@ func (v Volume) hasLayout() bool {
 	return v.Compat != "" || v.ClusterSize > 0 || v.Preallocation == "metadata" || v.Preallocation == "falloc"
 }
 
-func (p *population) convert(ctx context.Context) error {
+func (p *volumeCreation) convert(ctx context.Context) error {
 	stage := Volume{Pool: p.volume.Pool, Name: p.stage(), Format: "raw"}
 	if err := p.host.CreateVolume(ctx, stage); err != nil {
 		return err
@@ -214,7 +214,7 @@ func (p *population) convert(ctx context.Context) error {
 	if err := p.host.Fill(ctx, stage.Pool, stage.Name, p.content.Reader); err != nil {
 		return err
 	}
-	filled, err := p.look(ctx, stage.Name, p.content.Format)
+	filled, err := p.inspect(ctx, stage.Name, p.content.Format)
 	if err != nil {
 		return err
 	}
@@ -232,18 +232,18 @@ func (p *population) convert(ctx context.Context) error {
 	return p.remove(ctx, stage.Name)
 }
 
-// settle checks what has become of the content, and grows the volume.
-func (p *population) settle(ctx context.Context) error {
-	now, err := p.look(ctx, p.volume.Name, p.volume.Format)
+// checkAndGrow checks what has become of the content, and grows the volume.
+func (p *volumeCreation) checkAndGrow(ctx context.Context) error {
+	now, err := p.inspect(ctx, p.volume.Name, p.volume.Format)
 	if err != nil || now.Capacity == p.volume.Capacity || p.volume.Capacity == 0 {
 		return err
 	}
 	return p.host.ResizeVolume(ctx, p.volume.Pool, p.volume.Name, p.volume.Capacity, false)
 }
 
-// look has libvirt look afresh at what was filled in. It recognises a format by the content alone; what
+// inspect has libvirt look afresh at what was filled in. It recognises a format by the content alone; what
 // it would have QEMU read as another one than was meant must not reach a guest.
-func (p *population) look(ctx context.Context, name, format string) (Volume, error) {
+func (p *volumeCreation) inspect(ctx context.Context, name, format string) (Volume, error) {
 	if err := p.refresh(ctx); err != nil {
 		return Volume{}, err
 	}
@@ -260,7 +260,7 @@ func (p *population) look(ctx context.Context, name, format string) (Volume, err
 }
 
 // refresh waits for the pool as long as it may: other volumes of it may just be converted.
-func (p *population) refresh(ctx context.Context) error {
+func (p *volumeCreation) refresh(ctx context.Context) error {
 	for {
 		_, err := p.host.VolumeNames(ctx, p.volume.Pool)
 		if !isBusy(err) {
@@ -270,16 +270,16 @@ func (p *population) refresh(ctx context.Context) error {
 }
 
 // release says that the volume is whole, unless another run has taken it for a leftover.
-func (p *population) release(ctx context.Context) error {
+func (p *volumeCreation) release(ctx context.Context) error {
 	if err := p.checkOurs(ctx); err != nil {
 		return err
 	}
 	return p.remove(ctx, p.mark())
 }
 
-func (p *population) checkOurs(ctx context.Context) error {
+func (p *volumeCreation) checkOurs(ctx context.Context) error {
 	mark, err := p.host.Volume(ctx, p.volume.Pool, p.mark())
-	if err == nil && mark.ModTime.Equal(p.claimed) {
+	if err == nil && mark.ModTime.Equal(p.reserved) {
 		return nil
 	}
 	if err == nil || errors.Is(err, ErrNotFound) {
@@ -290,12 +290,12 @@ func (p *population) checkOurs(ctx context.Context) error {
 
 var errOvertaken = errors.New("another run took the volume for a leftover, because nothing was written to it for a while, and made it anew")
 
-// undoTime bounds the removal of what has failed. Where it is too short, as while the host still
+// undoTimeout bounds the removal of what has failed. Where it is too short, as while the host still
 // converts, the mark stays, and the next run removes all.
-const undoTime = 10 * time.Second
+const undoTimeout = 10 * time.Second
 
-func (p *population) undo(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, undoTime)
+func (p *volumeCreation) undo(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, undoTimeout)
 	defer cancel()
 	if err := p.checkOurs(ctx); err != nil {
 		if errors.Is(err, errOvertaken) {
@@ -310,7 +310,7 @@ func (p *population) undo(ctx context.Context) error {
 }
 
 // remove removes files in this order, those that are there.
-func (p *population) remove(ctx context.Context, names ...string) error {
+func (p *volumeCreation) remove(ctx context.Context, names ...string) error {
 	for _, name := range names {
 		if err := p.host.DeleteVolume(ctx, p.volume.Pool, name); err != nil && !errors.Is(err, ErrNotFound) {
 			return err

@@ -18,7 +18,7 @@ type process struct {
 	command *exec.Cmd
 	input   *os.File
 	output  *os.File
-	said    complaints
+	stderr  stderrTail
 	ended   chan struct{}
 	closing sync.Once
 }
@@ -34,9 +34,9 @@ func startProcess(program string, arguments ...string) (*process, error) {
 		return nil, errors.Join(err, theirInput.Close(), input.Close())
 	}
 	p.input, p.output = input, output
-	p.command.Stdin, p.command.Stdout, p.command.Stderr = theirInput, theirOutput, &p.said
+	p.command.Stdin, p.command.Stdout, p.command.Stderr = theirInput, theirOutput, &p.stderr
 	p.command.WaitDelay = time.Second // something that it started may hold its standard error
-	apart(p.command)
+	setProcessGroup(p.command)
 	err = p.command.Start()
 	_, _ = theirInput.Close(), theirOutput.Close()
 	if err != nil {
@@ -70,9 +70,9 @@ func (p *process) Close() (err error) {
 	return err
 }
 
-// explained adds what the program said to an error of a connection by it. A program that fails says why
+// withStderr adds what the program said to an error of a connection by it. A program that fails says why
 // and ends.
-func explained(conn net.Conn, err error) error {
+func withStderr(conn net.Conn, err error) error {
 	p, ok := conn.(*process)
 	if !ok || err == nil {
 		return err
@@ -81,7 +81,7 @@ func explained(conn net.Conn, err error) error {
 	case <-p.ended:
 	case <-time.After(time.Second):
 	}
-	if said := p.said.String(); said != "" {
+	if said := p.stderr.String(); said != "" {
 		err = fmt.Errorf("%s: %s", p.command.Args[0], said)
 	}
 	return checking(checkSSH, err)
@@ -100,24 +100,24 @@ type processAddr struct{}
 func (processAddr) Network() string { return "process" }
 func (processAddr) String() string  { return "process" }
 
-// complaints keep the end of what a program writes to its standard error.
-type complaints struct {
+// stderrTail keep the end of what a program writes to its standard error.
+type stderrTail struct {
 	mu   sync.Mutex
 	text []byte
 }
 
-const maxComplaints = 2 << 10
+const maxStderr = 2 << 10
 
-func (c *complaints) Write(b []byte) (int, error) {
+func (c *stderrTail) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.text = append(c.text, b...)
-	c.text = c.text[max(0, len(c.text)-maxComplaints):]
+	c.text = c.text[max(0, len(c.text)-maxStderr):]
 	return len(b), nil
 }
 
 // String is plain text: it comes from another machine and gets to a terminal.
-func (c *complaints) String() string {
+func (c *stderrTail) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return strings.Map(func(r rune) rune {

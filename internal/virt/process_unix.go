@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// apart keeps a terminal's Ctrl-C from a program: whoever is interrupted still has to clean up by it.
-func apart(command *exec.Cmd) { command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+// setProcessGroup keeps a terminal's Ctrl-C from a program: whoever is interrupted still has to clean up by it.
+func setProcessGroup(command *exec.Cmd) { command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

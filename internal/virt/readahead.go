@@ -3,7 +3,6 @@ package virt
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,9 +15,9 @@ import (
 // What was read ahead is good for a moment, and until the host is asked to change something. Who looks
 // at an object twice, to see what happens to it, sees two different looks.
 type readAhead[T any] struct {
-	changes *atomic.Uint64 // that the host was asked for
-	fixed   bool           // nothing happens to these: an answer is good for everybody
-	busy    chan struct{}  // held by who uses what is below
+	host  *Host
+	fixed bool      // nothing happens to these: an answer is good for everybody
+	busy  semaphore // held by who uses what is below
 
 	asked int    // times, since all were read or something was changed
 	seen  uint64 // changes at that time
@@ -40,8 +39,8 @@ const (
 	readsAtOnce = 256
 )
 
-func newReadAhead[T any](changes *atomic.Uint64, fixed bool) *readAhead[T] {
-	return &readAhead[T]{changes: changes, fixed: fixed, busy: make(chan struct{}, 1)}
+func newReadAhead[T any](h *Host, fixed bool) *readAhead[T] {
+	return &readAhead[T]{host: h, fixed: fixed, busy: make(semaphore, 1)}
 }
 
 // look answers with what was read ahead, or else by one, which reads a single object. Of all it takes
@@ -54,13 +53,11 @@ func (r *readAhead[T]) look(ctx context.Context, name string, one func() (T, err
 }
 
 func (r *readAhead[T]) known(ctx context.Context, name string, all func() map[string]T) (value T, found bool) {
-	select {
-	case r.busy <- struct{}{}:
-		defer func() { <-r.busy }()
-	case <-ctx.Done():
+	if r.host.acquire(ctx, r.busy, "read ahead") != nil {
 		return value, false
 	}
-	if now := r.changes.Load(); r.seen != now {
+	defer r.busy.release()
+	if now := r.host.changes.Load(); r.seen != now {
 		r.ahead, r.asked, r.seen = nil, 0, now
 	}
 	if time.Now().After(r.until) {

@@ -48,19 +48,19 @@ func TestReadAhead(t *testing.T) {
 // names.
 func holdsAhead[T any](t *testing.T, wire *lab.Wire, look func(*virt.Host, context.Context, string) (T, error), names []string, change func(*virt.Host) error) {
 	t.Helper()
-	alone := map[string]T{}
+	single := map[string]T{}
 	for _, name := range names {
 		found, err := look(open(t, wire.URI), t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		alone[name] = found
+		single[name] = found
 	}
 	h := open(t, wire.URI)
 	_ = wire.Calls()
 	for _, name := range names {
-		if found, err := look(h, t.Context(), name); err != nil || !reflect.DeepEqual(found, alone[name]) {
-			t.Errorf("%s is %+v, %v, and looked up alone %+v", name, found, err, alone[name])
+		if found, err := look(h, t.Context(), name); err != nil || !reflect.DeepEqual(found, single[name]) {
+			t.Errorf("%s is %+v, %v, and looked up alone %+v", name, found, err, single[name])
 		}
 	}
 	// Seven are looked up alone, by five calls at most; connecting and the lists take a few more.
@@ -70,7 +70,7 @@ func holdsAhead[T any](t *testing.T, wire *lab.Wire, look func(*virt.Host, conte
 	if err := change(h); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := look(h, t.Context(), names[0]); err == nil && reflect.DeepEqual(found, alone[names[0]]) {
+	if found, err := look(h, t.Context(), names[0]); err == nil && reflect.DeepEqual(found, single[names[0]]) {
 		t.Errorf("%s was changed and is still %+v", names[0], found)
 	}
 }

@@ -25,7 +25,7 @@ func FuzzSparse(f *testing.F) {
 		if !whole {
 			end, source = broken, io.MultiReader(source, iotest.ErrReader(broken))
 		}
-		packet := []int{packetSize, aloneSize}[len(tail)%2]
+		packet := []int{packetSize, oneByOneSize}[len(tail)%2]
 		next := sparse(iotest.HalfReader(source), packet)
 		var got []byte
 		for {

@@ -34,6 +34,13 @@ const (
 	sparseStream = 1 // the flag of an upload that may have holes
 )
 
+// streamCalls are the calls that begin a stream.
+var streamCalls = map[uint32]string{
+	procOpenConsole:    "virDomainOpenConsole",
+	procVolumeUpload:   "virStorageVolUpload",
+	procVolumeDownload: "virStorageVolDownload",
+}
+
 // stream is a connection to libvirtd that carries one libvirt stream and nothing else: it may be
 // as slow as it likes, and it ends at once by closing. go-libvirt's own streams share the control
 // connection, take no context, and hang when the connection is lost in an upload.
@@ -65,10 +72,14 @@ func (h *Host) openStream(ctx context.Context, proc uint32, args xdr) (*stream, 
 	if err != nil {
 		return nil, err
 	}
-	_, err = whenFree(ctx, func() ([]byte, error) {
+	attempt := 0
+	_, err = retryWhileBusy(ctx, h, streamCalls[proc], func(again bool) ([]byte, error) {
+		attempt++
+		call := h.beginCall(ctx, streamCalls[proc], attempt)
 		s.begun.Store(true)
 		reply, err := s.call(ctx, proc, args)
 		s.begun.Store(!isRefused(err))
+		call.endUnlessBusy(err, again)
 		return reply, err
 	})
 	if err != nil {
@@ -80,29 +91,31 @@ func (h *Host) openStream(ctx context.Context, proc uint32, args xdr) (*stream, 
 
 // connectStream makes a connection that is ready for the call that begins a stream. The control
 // connection tells whether the host is there.
-func (h *Host) connectStream(ctx context.Context) (*stream, error) {
-	if err := h.streams.connecting.take(ctx); err != nil {
+func (h *Host) connectStream(ctx context.Context) (s *stream, err error) {
+	if err := h.acquire(ctx, h.streams.connecting, "room to connect a stream"); err != nil {
 		return nil, err
 	}
-	defer h.streams.connecting.give()
+	defer h.streams.connecting.release()
 	if _, err := h.connected(ctx); err != nil {
 		return nil, err
 	}
+	call := h.beginCall(ctx, connectOpen, 1)
+	defer func() { call.end(err) }()
 	connecting, cancel := context.WithTimeoutCause(ctx, connectLimit, h.connectError(errConnectLimit))
 	defer cancel()
 	conn, err := h.dial(connecting)
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{host: h, conn: conn, packets: make(chan packet), closed: make(chan struct{}), ended: make(chan struct{})}
+	s = &stream{host: h, conn: conn, packets: make(chan packet), closed: make(chan struct{}), ended: make(chan struct{})}
 	s.socket = socket.New(dialers.NewAlreadyConnected(conn), s)
 	if err := s.socket.Connect(); err != nil {
 		return nil, h.connectError(err)
 	}
-	s.tie(ctx)
-	if err := s.introduce(connecting); err != nil {
+	s.endWith(ctx)
+	if err := s.handshake(connecting); err != nil {
 		if connecting.Err() == nil {
-			err = explained(conn, err)
+			err = withStderr(conn, err)
 		}
 		s.Close()
 		return nil, err
@@ -110,16 +123,16 @@ func (h *Host) connectStream(ctx context.Context) (*stream, error) {
 	return s, nil
 }
 
-// tie ends the stream with ctx, or when the host falls silent.
-func (s *stream) tie(ctx context.Context) {
-	bound, cancel := s.host.streams.tie(ctx)
-	stop := context.AfterFunc(bound, s.Close)
-	s.silence = func() error { return context.Cause(bound) }
+// endWith ends the stream with ctx, or when the host falls silent.
+func (s *stream) endWith(ctx context.Context) {
+	tied, cancel := s.host.streams.context(ctx)
+	stop := context.AfterFunc(tied, s.Close)
+	s.silence = func() error { return context.Cause(tied) }
 	s.release = func() { stop(); cancel() }
 }
 
-// introduce introduces the client, as libvirtd asks of every connection.
-func (s *stream) introduce(ctx context.Context) error {
+// handshake introduces the client, as libvirtd asks of every connection.
+func (s *stream) handshake(ctx context.Context) error {
 	methods, err := s.call(ctx, procAuthList, nil)
 	if err != nil {
 		return err
@@ -167,8 +180,8 @@ func (s *stream) call(ctx context.Context, proc uint32, args xdr) ([]byte, error
 	}
 }
 
-// ask makes a call beside a stream on which libvirtd sends nothing but its refusal, which ends the wait.
-func (s *stream) ask(ctx context.Context, proc uint32, args xdr) ([]byte, error) {
+// queryMeanwhile makes a call on the connection of a stream on which libvirtd sends nothing but its refusal, which ends the wait.
+func (s *stream) queryMeanwhile(ctx context.Context, proc uint32, args xdr) ([]byte, error) {
 	err := s.socket.SendPacket(s.serial+1, proc, remoteProgram, args, socket.Call, socket.StatusOK)
 	if err := s.failure(ctx, err); err != nil {
 		return nil, err
@@ -220,7 +233,7 @@ func (s *stream) failure(ctx context.Context, err error) error {
 	if silence := s.silence(); silence != nil {
 		return silence
 	}
-	return s.host.lost(err)
+	return s.host.lostError(err)
 }
 
 // refused reads libvirtd's error: virNetMessageError begins with code, domain and message.
@@ -238,8 +251,8 @@ func (s *stream) refused(p packet) error {
 
 var errEndedEarly = errors.New("libvirtd ended the stream early")
 
-// goesOn looks whether libvirtd has ended a stream on which it sends nothing else.
-func (s *stream) goesOn() error {
+// checkOpen looks whether libvirtd has ended a stream on which it sends nothing else.
+func (s *stream) checkOpen() error {
 	select {
 	case p := <-s.packets:
 		if err := s.refused(p); err != nil {

@@ -45,7 +45,7 @@ func TestStreamCutByHost(t *testing.T) {
 	if err := s.socket.Connect(); err != nil {
 		t.Fatal(err)
 	}
-	s.tie(t.Context())
+	s.endWith(t.Context())
 	_ = theirs.Close()
 	<-s.socket.Disconnected()
 	s.Close()

@@ -24,11 +24,13 @@ func (h *Host) Fill(ctx context.Context, pool, volume string, content io.Reader)
 // StorageVolResize cannot: it refuses to go below what the file takes on the disk. An upload can,
 // for libvirt ends a file where it skips a hole, and leaves the bytes that it skips as they were:
 // libvirt src/util/virfdstream.c, virFDStreamThreadDoWrite.
-func (h *Host) truncate(ctx context.Context, pool, volume string, size uint64) error {
+func (h *Host) truncate(ctx context.Context, pool, volume string, size uint64) (err error) {
 	if size == 0 {
 		return errors.New("libvirt cannot cut a volume to nothing; delete it and create it anew")
 	}
 	defer h.changing()()
+	transfer := h.beginTransfer(ctx, "truncation", pool, volume)
+	defer func() { transfer.end(err) }()
 	s, err := h.openStream(ctx, procVolumeUpload, transferArgs(pool, volume, size-1, sparseStream))
 	if err != nil {
 		return err
@@ -41,17 +43,19 @@ func (h *Host) truncate(ctx context.Context, pool, volume string, size uint64) e
 }
 
 // Download writes a volume's bytes to a writer, on a connection of its own.
-func (h *Host) Download(ctx context.Context, pool, volume string, to io.Writer) error {
-	if err := h.streams.transfers.take(ctx); err != nil {
+func (h *Host) Download(ctx context.Context, pool, volume string, to io.Writer) (err error) {
+	if err := h.acquire(ctx, h.streams.transfers, waitTransfer); err != nil {
 		return err
 	}
-	defer h.streams.transfers.give()
+	defer h.streams.transfers.release()
+	transfer := h.beginTransfer(ctx, "download", pool, volume)
+	defer func() { transfer.end(err) }()
 	s, err := h.openStream(ctx, procVolumeDownload, transferArgs(pool, volume, 0, 0))
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	_, err = io.Copy(to, &incoming{stream: s, ctx: ctx})
+	_, err = io.Copy(to, &streamReader{stream: s, ctx: ctx, transfer: transfer})
 	return err
 }
 
@@ -61,15 +65,17 @@ func transferArgs(pool, volume string, offset uint64, flags uint32) xdr {
 	return xdr{}.string(pool).string(volume).string("").uint64(offset).uint64(0).uint32(flags)
 }
 
-// incoming reads what libvirtd sends on a stream.
-type incoming struct {
-	stream *stream
-	ctx    context.Context
-	rest   []byte
-	ended  bool
+// streamReader reads what libvirtd sends on a stream.
+type streamReader struct {
+	stream   *stream
+	ctx      context.Context
+	transfer *operation // nil for a console
+	rest     []byte
+	received uint64
+	ended    bool
 }
 
-func (i *incoming) Read(p []byte) (int, error) {
+func (i *streamReader) Read(p []byte) (int, error) {
 	for len(i.rest) == 0 {
 		if i.ended {
 			return 0, io.EOF
@@ -80,6 +86,8 @@ func (i *incoming) Read(p []byte) (int, error) {
 		}
 		i.rest = packet.payload
 		i.ended = len(packet.payload) == 0 // libvirtd's sign that no more comes
+		i.received += uint64(len(packet.payload))
+		i.transfer.transferred(i.received)
 	}
 	n := copy(p, i.rest)
 	i.rest = i.rest[n:]

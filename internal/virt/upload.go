@@ -21,35 +21,38 @@ type upload struct {
 	host         *Host
 	pool, volume string
 	flags        uint32
+	transfer     *operation
 	stream       *stream
 	sent         uint64
 	oneByOne     bool
 }
 
-// lastTough is the last release of libvirt that is known to survive it: 9.0.0.
-const lastTough = 9_000_000
+// lastWithoutDoubleFree is the last release of libvirt that is known to survive it: 9.0.0.
+const lastWithoutDoubleFree = 9_000_000
 
 // What a packet carries. libvirtd takes 4 MiB, but writes a packet in blocks of its own, 256 KiB; measured,
 // larger ones take twice the time and more. Where each is waited for, fewer of them take less.
 const (
-	packetSize = 256 << 10
-	aloneSize  = 2 << 20
+	packetSize   = 256 << 10
+	oneByOneSize = 2 << 20
 )
 
-func (h *Host) upload(ctx context.Context, pool, volume string, content func(packet int) blocks, flags uint32) error {
+func (h *Host) upload(ctx context.Context, pool, volume string, content func(packet int) blocks, flags uint32) (err error) {
 	defer h.changing()()
-	if err := h.streams.transfers.take(ctx); err != nil {
+	if err := h.acquire(ctx, h.streams.transfers, waitTransfer); err != nil {
 		return err
 	}
-	defer h.streams.transfers.give()
+	defer h.streams.transfers.release()
+	transfer := h.beginTransfer(ctx, "upload", pool, volume)
+	defer func() { transfer.end(err) }()
 	release, err := h.release(ctx)
 	if err != nil {
 		return err
 	}
-	u := &upload{host: h, pool: pool, volume: volume, flags: flags, oneByOne: release > lastTough}
+	u := &upload{host: h, pool: pool, volume: volume, flags: flags, transfer: transfer, oneByOne: release > lastWithoutDoubleFree}
 	size := packetSize
 	if u.oneByOne {
-		size = aloneSize
+		size = oneByOneSize
 	}
 	if err := u.open(ctx); err != nil {
 		return err
@@ -80,6 +83,7 @@ func (u *upload) sendAll(ctx context.Context, content blocks) error {
 			return err
 		}
 		u.sent += b.length()
+		u.transfer.transferred(u.sent)
 		if end == io.EOF {
 			return nil
 		}
@@ -97,19 +101,19 @@ func (u *upload) awaitTurn(ctx context.Context) error {
 	case u.oneByOne:
 		return u.awaitWritten(ctx)
 	default:
-		return u.stream.goesOn()
+		return u.stream.checkOpen()
 	}
 }
 
-// writePatience is how long a block may take before it is asked whether it was written at all.
-const writePatience = 500 * time.Millisecond
+// writeTimeout is how long a block may take before it is asked whether it was written at all.
+const writeTimeout = 500 * time.Millisecond
 
 // awaitWritten waits until what was sent is in the file. Where it is not in time, the stream is finished,
 // which waits for a slow disk and shows a full one, and the next one goes on from there.
 //
 // What lies within the file already is not waited for, for that does not make it longer.
 func (u *upload) awaitWritten(ctx context.Context) error {
-	late := time.Now().Add(writePatience)
+	late := time.Now().Add(writeTimeout)
 	for pause := time.Millisecond; time.Now().Before(late); pause *= 2 {
 		length, err := u.length(ctx)
 		if err != nil || length >= u.sent {
@@ -132,7 +136,7 @@ func (u *upload) awaitWritten(ctx context.Context) error {
 // keep all others from being asked.
 func (u *upload) length(ctx context.Context) (uint64, error) {
 	args := xdr{}.string(u.pool).string(u.volume).string("").uint32(uint32(libvirt.StorageVolGetPhysical))
-	reply, err := u.stream.ask(ctx, procVolumeInfo, args)
+	reply, err := u.stream.queryMeanwhile(ctx, procVolumeInfo, args)
 	if err != nil {
 		return 0, err
 	}

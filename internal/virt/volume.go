@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
-	"libvirt.org/go/libvirtxml"
 )
 
 // Volume is a file in a pool. What a new volume leaves empty is left to libvirt.
@@ -36,7 +35,7 @@ type Backing struct {
 
 // CreateVolume makes a volume that is not there yet; otherwise it returns ErrExists.
 func (h *Host) CreateVolume(ctx context.Context, v Volume) error {
-	return h.newVolume(ctx, v, func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error {
+	return h.newVolume(ctx, v, "virStorageVolCreateXML", func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error {
 		_, err := l.StorageVolCreateXML(pool, text, v.createFlags())
 		return err
 	})
@@ -47,7 +46,7 @@ func (h *Host) CreateVolume(ctx context.Context, v Volume) error {
 // one, which takes no time.
 func (h *Host) CloneVolume(ctx context.Context, v Volume, from string) error {
 	source := libvirt.StorageVol{Pool: v.Pool, Name: from}
-	return h.newVolume(ctx, v, func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error {
+	return h.newVolume(ctx, v, "virStorageVolCreateXMLFrom", func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error {
 		if v.Format == "raw" && v.Preallocation != "falloc" {
 			_, err := l.StorageVolCreateXMLFrom(pool, text, source, libvirt.StorageVolCreateReflink)
 			// The file system cannot, or the other one is not raw.
@@ -64,13 +63,13 @@ type volumeMaker func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string)
 
 // newVolume makes a volume, and finds out whether a refusal means that the name is taken: libvirt
 // says so with a code of its own only for files in its list.
-func (h *Host) newVolume(ctx context.Context, v Volume, create volumeMaker) error {
+func (h *Host) newVolume(ctx context.Context, v Volume, operation string, create volumeMaker) error {
 	text, err := volumeXML(v).Marshal()
 	if err != nil {
 		return err
 	}
 	attempt := func() error {
-		return do(ctx, h, func(l *libvirt.Libvirt) error {
+		return change(ctx, h, operation, func(l *libvirt.Libvirt) error {
 			pool, err := l.StoragePoolLookupByName(v.Pool)
 			if err != nil {
 				return err
@@ -89,7 +88,7 @@ func (h *Host) newVolume(ctx context.Context, v Volume, create volumeMaker) erro
 	if !refusedWith(err, libvirt.ErrOperationInvalid) && !refusedWith(err, libvirt.ErrInternalError) {
 		return err
 	}
-	return taken(err, func() error {
+	return existsIfFound(err, func() error {
 		if err := h.refreshPool(ctx, v.Pool); err != nil {
 			return err
 		}
@@ -111,7 +110,7 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 	if capacity < v.Capacity { // libvirt refuses this too, QEMU does not
 		return fmt.Errorf("%d bytes are less than the %d that it has", capacity, v.Capacity)
 	}
-	return do(ctx, h, func(l *libvirt.Libvirt) error {
+	return change(ctx, h, "resize volume", func(l *libvirt.Libvirt) error {
 		guest, disk, err := h.diskAt(l, v.Path)
 		switch {
 		case err != nil:
@@ -139,13 +138,13 @@ func (h *Host) diskAt(l *libvirt.Libvirt, path string) (guest libvirt.Domain, di
 		if err != nil {
 			return libvirt.Domain{}, "", err
 		}
-		var doc libvirtxml.Domain
-		if err := doc.Unmarshal(text); err != nil {
+		root, err := parseXML(text)
+		if err != nil {
 			return libvirt.Domain{}, "", err
 		}
-		for _, d := range doc.Devices.Disks {
-			if isDisk(d) && diskPath(d) == path {
-				return guest, d.Target.Dev, nil
+		for _, disk := range diskElements(root.SelectElement("devices").NotNil()) {
+			if diskPath(disk) == path {
+				return guest, attr(disk.SelectElement("target"), "dev"), nil
 			}
 		}
 	}
@@ -154,7 +153,7 @@ func (h *Host) diskAt(l *libvirt.Libvirt, path string) (guest libvirt.Domain, di
 
 // DeleteVolume removes a volume and its file.
 func (h *Host) DeleteVolume(ctx context.Context, pool, name string) error {
-	return do(ctx, h, func(l *libvirt.Libvirt) error {
+	return change(ctx, h, "virStorageVolDelete", func(l *libvirt.Libvirt) error {
 		return l.StorageVolDelete(libvirt.StorageVol{Pool: pool, Name: name}, 0)
 	})
 }
@@ -164,7 +163,7 @@ func (h *Host) VolumeNames(ctx context.Context, pool string) ([]string, error) {
 	if err := h.refreshPool(ctx, pool); err != nil {
 		return nil, err
 	}
-	return read(ctx, h, func(l *libvirt.Libvirt) ([]string, error) {
+	return query(ctx, h, "virStoragePoolListAllVolumes", func(l *libvirt.Libvirt) ([]string, error) {
 		handle, err := l.StoragePoolLookupByName(pool)
 		if err != nil {
 			return nil, err

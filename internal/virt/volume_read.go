@@ -11,12 +11,12 @@ import (
 // Volume reads a volume. ErrNotFound also says that its file is gone; that the pool is.
 func (h *Host) Volume(ctx context.Context, pool, name string) (Volume, error) {
 	one := func() (Volume, error) {
-		return read(ctx, h, func(l *libvirt.Libvirt) (Volume, error) {
+		return query(ctx, h, "virStorageVolGetXMLDesc", func(l *libvirt.Libvirt) (Volume, error) {
 			return readVolume(l, libvirt.StorageVol{Pool: pool, Name: name})
 		})
 	}
 	all := func() map[string]Volume {
-		found, _ := read(ctx, h, func(l *libvirt.Libvirt) (map[string]Volume, error) { return readVolumes(l, pool) })
+		found, _ := query(ctx, h, "read all volumes", func(l *libvirt.Libvirt) (map[string]Volume, error) { return readVolumes(l, pool) })
 		return found
 	}
 	return h.volumes.of(h, pool).look(ctx, name, one, all)
@@ -35,7 +35,7 @@ func (v *volumesAhead) of(h *Host, pool string) *readAhead[Volume] {
 		v.byPool = map[string]*readAhead[Volume]{}
 	}
 	if v.byPool[pool] == nil {
-		v.byPool[pool] = newReadAhead[Volume](&h.changes, false)
+		v.byPool[pool] = newReadAhead[Volume](h, false)
 	}
 	return v.byPool[pool]
 }
@@ -67,10 +67,10 @@ func readVolumes(l *libvirt.Libvirt, pool string) (map[string]Volume, error) {
 // VolumeAt names the volume whose file is at path.
 func (h *Host) VolumeAt(ctx context.Context, path string) (pool, name string, err error) {
 	one := func() (libvirt.StorageVol, error) {
-		return read(ctx, h, func(l *libvirt.Libvirt) (libvirt.StorageVol, error) { return l.StorageVolLookupByPath(path) })
+		return query(ctx, h, "virStorageVolLookupByPath", func(l *libvirt.Libvirt) (libvirt.StorageVol, error) { return l.StorageVolLookupByPath(path) })
 	}
 	all := func() map[string]libvirt.StorageVol {
-		found, _ := read(ctx, h, volumesByKey)
+		found, _ := query(ctx, h, "list all volumes", volumesByKey)
 		return found
 	}
 	volume, err := h.paths.look(ctx, path, one, all)

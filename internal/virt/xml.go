@@ -4,9 +4,13 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/beevik/etree"
 )
+
+// Domains and networks are read and changed as trees, because they hold much that is not modelled and must stay.
+// Pools, volumes and capabilities are only read, or written anew as a whole, so libvirt's own types (libvirtxml) do.
 
 // parseXML reads what libvirt has written, comments and unknown elements included.
 func parseXML(text string) (*etree.Element, error) {
@@ -114,6 +118,16 @@ func setAttr(element *etree.Element, key, value string) {
 
 func attr(element *etree.Element, key string) string {
 	return element.NotNil().SelectAttrValue(key, "")
+}
+
+// childText is the text of the first child of a name, "" where there is none.
+func childText(parent *etree.Element, name string) string {
+	return parent.SelectElement(name).NotNil().Text()
+}
+
+// parseText reads an element's text as a number.
+func parseText(element *etree.Element) (uint64, error) {
+	return strconv.ParseUint(strings.TrimSpace(element.Text()), 10, 64)
 }
 
 // number is a number as an attribute; none is empty.
