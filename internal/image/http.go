@@ -13,20 +13,8 @@ import (
 	"time"
 )
 
-const (
-	maxRedirects  = 10
-	maxRetryAfter = time.Minute // a server that wants a longer pause is reported, not waited for
-)
-
-var defaultHTTP = &http.Client{
-	Transport: &transport{proxy: http.ProxyFromEnvironment, proxied: http.DefaultTransport},
-	CheckRedirect: func(_ *http.Request, via []*http.Request) error {
-		if len(via) >= maxRedirects {
-			return fmt.Errorf("stopped after %d redirects: the server redirects in a loop", maxRedirects)
-		}
-		return nil
-	},
-}
+// maxRetryAfter is the longest pause that a server may ask for; a longer one is reported, not waited for.
+const maxRetryAfter = time.Minute
 
 // download is a body that survives broken connections: it asks for the rest where the server can
 // give it, and never passes off a part as the whole. What it reads is a file, or a section of one.
@@ -116,7 +104,7 @@ func (d *download) Read(p []byte) (int, error) {
 		d.offset += int64(n)
 		switch {
 		case d.end >= 0 && d.offset > d.end:
-			return 0, d.failed(fmt.Errorf("%w of %d bytes", errSurplus, d.end-d.start))
+			return 0, d.failed(fmt.Errorf("the server sends more than the promised %d bytes", d.end-d.start))
 		case n > 0:
 			d.failures = 0
 			return n, nil // an error comes again with the next Read
