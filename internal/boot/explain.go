@@ -2,7 +2,6 @@ package boot
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -26,7 +25,7 @@ func Explain(console string) []Explanation {
 
 // rule explains a line. The tables of rules are sorted by significance.
 type rule struct {
-	pattern *regexp.Regexp
+	pattern *pattern
 	kind    kind
 	since   Stage // the line means this only from this stage on
 	meaning string

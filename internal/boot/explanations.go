@@ -1,10 +1,5 @@
 package boot
 
-import "regexp"
-
-// expression keeps the tables readable.
-var expression = regexp.MustCompile
-
 // What the firmware prints when it can do no more with a device is givesUp, when it stops
 // givesUpForGood. Up to QEMU 9.1, pc-bios/s390-ccw/netmain.c main() stops with "Failed to load OS from
 // network"; later netmain() says the same with a full stop, and the next device follows. But after a

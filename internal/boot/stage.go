@@ -2,8 +2,6 @@
 // and what the messages on the way mean.
 package boot
 
-import "regexp"
-
 // Stage is how far a boot got, told by what the console showed.
 type Stage int
 
@@ -28,46 +26,46 @@ func (s Stage) String() string { return stageNames[s] }
 
 // firmwareStart is what the firmware prints first at each reset: QEMU pc-bios/s390-ccw/main.c
 // menu_setup() and boot_setup(), also for each device that it tries; SLOF on ppc64le; SeaBIOS on a PC.
-var firmwareStart = regexp.MustCompile(`^(LOADPARM=\[|SLOF \*{10}|SeaBIOS \(version )`)
+var firmwareStart = expression(`^(LOADPARM=\[|SLOF \*{10}|SeaBIOS \(version )`)
 
 // landmarks are the lines that show a stage. The first part is QEMU pc-bios/s390-ccw/netmain.c:
 // main(), net_init(), load_kernel_with_initrd() and main() again. SLOF, whose code that is from, shows
 // some of it too. Then come iPXE, UEFI (EDK2), PXELINUX and GRUB.
 var landmarks = []struct {
-	pattern *regexp.Regexp
+	pattern *pattern
 	stage   Stage
 }{
 	{firmwareStart, StageFirmware},
-	{regexp.MustCompile(`^Network boot (device detected|starting)`), StageFirmware},
-	{regexp.MustCompile(`^ *Using IPv[46] address: `), StageDHCP},
+	{expression(`^Network boot (device detected|starting)`), StageFirmware},
+	{expression(`^ *Using IPv[46] address: `), StageDHCP},
 	{loadedConfig, StageConfig},
-	{regexp.MustCompile(`^Loading pxelinux\.cfg entry '`), StageConfig},
-	{regexp.MustCompile(`^Network loading done, starting kernel`), StageStarted},
+	{expression(`^Loading pxelinux\.cfg entry '`), StageConfig},
+	{expression(`^Network loading done, starting kernel`), StageStarted},
 
-	{regexp.MustCompile(`^iPXE initialising devices|-- Open Source Network Boot Firmware --|^>>Start PXE over IPv|^BdsDxe: `), StageFirmware},
-	{regexp.MustCompile(`^net\d+: \d+\.\d+\.\d+\.\d+/|^ *Station IP address is `), StageDHCP},
+	{expression(`^iPXE initialising devices|-- Open Source Network Boot Firmware --|^>>Start PXE over IPv|^BdsDxe: `), StageFirmware},
+	{expression(`^net\d+: \d+\.\d+\.\d+\.\d+/|^ *Station IP address is `), StageDHCP},
 	{pxelinuxLoads, StageConfig},
-	{regexp.MustCompile(`^Probing EDD`), StageStarted},
+	{expression(`^Probing EDD`), StageStarted},
 
 	{linuxStart, StageLinux},
-	{regexp.MustCompile(`Run /\S+ as init process`), StageUserspace},
-	{regexp.MustCompile(`\bsystemd\[1\]: `), StageUserspace},
-	{regexp.MustCompile(`\blogin: ?$`), StageUserspace},
+	{expression(`Run /\S+ as init process`), StageUserspace},
+	{expression(`\bsystemd\[1\]: `), StageUserspace},
+	{expression(`\blogin: ?$`), StageUserspace},
 }
 
-var linuxStart = regexp.MustCompile(`Linux version \d`)
+var linuxStart = expression(`Linux version \d`)
 
 // loadedConfig names a pxelinux.cfg file: SLOF lib/libnet/pxelinux.c pxelinux_tftp_load() counts "bytes".
-var loadedConfig = regexp.MustCompile(`^ *TFTP: Received (.*) \(\d+ bytes\)$`)
+var loadedConfig = expression(`^ *TFTP: Received (.*) \(\d+ bytes\)$`)
 
 // received is a kernel, an initrd, or a bootfile: netmain.c tftp_load() counts "KBytes" or "Bytes".
-var received = regexp.MustCompile(`^ *TFTP: Received .* \(\d+ K?Bytes\)$`)
+var received = expression(`^ *TFTP: Received .* \(\d+ K?Bytes\)$`)
 
 // pxelinuxLoads is PXELINUX with a kernel or an initrd, which a configuration has named. It prints all
 // twice where it writes to a serial line beside a screen that is one.
 var (
-	pxelinuxLoads  = regexp.MustCompile(`^Loading \S+\.\.\.`)
-	pxelinuxLoaded = regexp.MustCompile(`^Loading \S+\.\.\. ?(Loading \S+\.\.\. ?)?ok`)
+	pxelinuxLoads  = expression(`^Loading \S+\.\.\.`)
+	pxelinuxLoaded = expression(`^Loading \S+\.\.\. ?(Loading \S+\.\.\. ?)?ok`)
 )
 
 // after returns the stage that a line shows for a boot that has come to s, which is s itself for

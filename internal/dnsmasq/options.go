@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // reserved is how the tags of this package begin.
@@ -80,11 +81,17 @@ func readRule(options []string) (rule Rule, lines int) {
 	return rule, lines
 }
 
+// whenUsed gives the expression to whoever uses it, and compiles it for the first of them: the provider
+// starts several times in a run of Terraform, also where there is no network in it.
+func whenUsed(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
+
 // guestsLine is the first line of a rule, as far as it is needed to write it again.
-var guestsLine = regexp.MustCompile(`^dhcp-(?:match=set:` + reserved + `([^,]*),|mac=set:` + reserved + `[^,]*,(.*)$)`)
+var guestsLine = whenUsed(`^dhcp-(?:match=set:` + reserved + `([^,]*),|mac=set:` + reserved + `[^,]*,(.*)$)`)
 
 func readGuests(option string) Rule {
-	found := guestsLine.FindStringSubmatch(option)
+	found := guestsLine().FindStringSubmatch(option)
 	if found == nil {
 		return Rule{}
 	}
@@ -121,7 +128,7 @@ func (r *Rule) readBoot(value string) {
 
 // plain is a text that dnsmasq reads as it is, and in an option as a text: without a digit in front and
 // a colon, src/option.c parse_dhcp_opt() finds neither a number nor an address nor bytes in it.
-var plain = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9._/-]+$`)
+var plain = whenUsed(`^[A-Za-z/][A-Za-z0-9._/-]+$`)
 
 // Inside of quotes, a quote and the backslash are written behind a backslash, and everything else means
 // itself: src/option.c read_file() and hide_meta(), which also hides commas, dots, colons and digits from
@@ -131,7 +138,7 @@ var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 var unescapes = strings.NewReplacer(`\\`, `\`, `\"`, `"`)
 
 func quote(value string) string {
-	if plain.MatchString(value) {
+	if plain().MatchString(value) {
 		return value
 	}
 	return `"` + escapes.Replace(value) + `"`

@@ -1,9 +1,6 @@
 package dnsmasq
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // bootingNames are options that tell a guest what to boot, whether it is answered at all, or where its
 // files are; and those that read more options from a place which cannot be seen here, or run a program.
@@ -67,14 +64,14 @@ func setsBootingOption(value string) bool {
 
 // reservedTags finds tags by the word before them, which is optional where old versions had none:
 // src/option.c is_tag_prefix() and set_prefix().
-var reservedTags = regexp.MustCompile(`(?m)` +
+var reservedTags = whenUsed(`(?m)` +
 	`[=,]\s*(set|tag|net):[!#]?` + reserved +
 	`|^\s*dhcp-(option|option-force|option-pxe|match|mac|vendorclass|userclass|circuitid|remoteid|subscrid|name-match)\s*=\s*[!#]?` + reserved)
 
 // UsesOurTags tells whether a raw option sets or asks for a tag of the form "netboot-…", which only
 // Options may: it would change whom a rule is for, or overrule it.
 func UsesOurTags(option string) bool {
-	return reservedTags.MatchString(unquoted(option))
+	return reservedTags().MatchString(unquoted(option))
 }
 
 // unquoted is an option without quotes, which may stand anywhere in it.

@@ -13,20 +13,8 @@ import (
 	"time"
 )
 
-const (
-	maxRedirects  = 10
-	maxRetryAfter = time.Minute // a server that wants a longer pause is reported, not waited for
-)
-
-var defaultHTTP = &http.Client{
-	Transport: &transport{proxy: http.ProxyFromEnvironment, proxied: http.DefaultTransport},
-	CheckRedirect: func(_ *http.Request, via []*http.Request) error {
-		if len(via) >= maxRedirects {
-			return fmt.Errorf("stopped after %d redirects: the server redirects in a loop", maxRedirects)
-		}
-		return nil
-	},
-}
+// maxRetryAfter is the longest pause that a server may ask for; a longer one is reported, not waited for.
+const maxRetryAfter = time.Minute
 
 // download is a body that survives broken connections: it asks for the rest where the server can
 // give it, and never passes off a part as the whole. What it reads is a file, or a section of one.
@@ -48,6 +36,7 @@ type download struct {
 	version       version
 	answered      *url.URL // behind all redirects of the last request
 	failures      int      // since the last byte
+	observed      *observation
 }
 
 func (c Client) openHTTP(ctx context.Context, u *url.URL) (*Stream, error) {
@@ -73,7 +62,7 @@ func (c Client) download(ctx context.Context, u *url.URL) *download {
 	if c.Idle == 0 {
 		c.Idle = 30 * time.Second
 	}
-	return &download{client: c, ctx: ctx, url: u, source: shownURL(u), end: -1, version: version{size: -1}}
+	return &download{client: c, ctx: ctx, url: u, source: shownURL(u), end: -1, version: version{size: -1}, observed: c.observe(ctx, u)}
 }
 
 // stream undoes a Content-Encoding that the server applied although it was asked not to.
@@ -90,13 +79,11 @@ func (d *download) stream() (*Stream, error) {
 	case "gzip":
 		unpacked, err := gzip.NewReader(d)
 		if err != nil {
-			d.Close()
-			return nil, d.failed(fmt.Errorf("the server announces gzip but does not send it: %w", err))
+			return nil, errors.Join(d.failed(fmt.Errorf("the server announces gzip but does not send it: %w", err)), d.Close())
 		}
 		return &Stream{ReadCloser: &decoded{unpacked, d}, Source: plain.Source, Size: -1}, nil
 	}
-	d.Close()
-	return nil, d.failed(d.encodingError())
+	return nil, errors.Join(d.failed(d.encodingError()), d.Close())
 }
 
 func (d *download) encodingError() error {
@@ -116,15 +103,17 @@ func (d *download) Read(p []byte) (int, error) {
 		d.offset += int64(n)
 		switch {
 		case d.end >= 0 && d.offset > d.end:
-			return 0, d.failed(fmt.Errorf("%w of %d bytes", errSurplus, d.end-d.start))
+			return 0, d.failed(fmt.Errorf("the server sends more than the promised %d bytes", d.end-d.start))
 		case n > 0:
 			d.failures = 0
 			return n, nil // an error comes again with the next Read
 		case err == nil:
 			return 0, nil
 		case err == io.EOF && (d.end < 0 || d.offset == d.end):
+			d.observed.end(nil)
 			return 0, io.EOF
 		case d.requestCtx.Err() != nil:
+			d.endIfWhole()
 			return 0, d.failed(context.Cause(d.requestCtx))
 		case d.offset == d.end:
 			return 0, d.failed(err)
@@ -140,18 +129,34 @@ func (d *download) Read(p []byte) (int, error) {
 func (d *download) read(p []byte) (int, error) {
 	d.idle.Reset(d.client.Idle)
 	defer d.idle.Stop()
-	return d.body.Read(p)
+	d.observed.waits()
+	n, err := d.body.Read(p)
+	d.observed.got(n)
+	return n, err
 }
 
 // Close implements io.Closer.
 func (d *download) Close() error {
+	d.endIfWhole()
+	d.observed.end(errClosed)
+	return d.disconnect()
+}
+
+// endIfWhole ends the download where all came, and whoever reads it has not waited for the io.EOF.
+func (d *download) endIfWhole() {
+	if d.offset == d.end {
+		d.observed.end(nil)
+	}
+}
+
+func (d *download) disconnect() error {
 	defer d.cancel(nil)
 	return d.body.Close()
 }
 
 // resume connects again after the body broke with cause.
 func (d *download) resume(cause error) error {
-	d.Close()
+	_ = d.disconnect() // it is broken already
 	broken := &brokenError{offset: d.offset - d.start, size: -1, cause: cause}
 	if d.end >= 0 {
 		broken.size = d.end - d.start
@@ -192,6 +197,7 @@ func (d *download) pause(failure error) error {
 		}
 		wait = max(wait, status.retryAfter)
 	}
+	d.observed.retries(failure, wait)
 	select {
 	case <-d.ctx.Done():
 		return context.Cause(d.ctx)
@@ -206,7 +212,10 @@ func (d *download) attempt() error {
 	idle := time.AfterFunc(d.client.Idle, func() {
 		cancel(fmt.Errorf("the server sent nothing for %s", d.client.Idle))
 	})
+	d.observed.asks(d.offset)
+	d.observed.waits()
 	resp, err := d.send(ctx)
+	d.observed.got(0)
 	idle.Stop()
 	if err == nil {
 		if err = d.accept(resp); err == nil {
@@ -264,8 +273,9 @@ func (d *download) learn(resp *http.Response, size int64) {
 	d.encoding = resp.Header.Get("Content-Encoding")
 }
 
-// failed names the source before the cause.
+// failed ends the download, and names the source before the cause.
 func (d *download) failed(err error) error {
+	d.observed.end(err)
 	return fmt.Errorf("unable to download %s: %w", d.source, err)
 }
 

@@ -1,17 +1,29 @@
 package image
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
 )
 
+// TestHTTPTooLong holds that what comes after the promised end is dropped, and is no part of the next answer
+// or of the log.
 func TestHTTPTooLong(t *testing.T) {
-	for name, tail := range map[string]string{"by a byte": "x", "by much": strings.Repeat("surplus", 100_000)} {
+	var logged bytes.Buffer
+	log.SetOutput(&logged)
+	defer log.SetOutput(os.Stderr)
+	for name, tail := range map[string]string{
+		"by a byte":    "x",
+		"by much":      strings.Repeat("surplus", 100_000),
+		"by an answer": "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfalse",
+	} {
 		t.Run(name, func(t *testing.T) {
 			source := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				conn, _, err := http.NewResponseController(w).Hijack()
@@ -23,10 +35,23 @@ func TestHTTPTooLong(t *testing.T) {
 				send(conn, boot)
 				send(conn, []byte(tail))
 			})
-			_, err := fetch(t.Context(), quick, source)
-			expectError(t, err, "unable to download "+source+": the server sends more than the promised Content-Length")
+			for range 2 {
+				content, err := fetch(t.Context(), quick, source)
+				expectBoot(t, content, err)
+			}
 		})
 	}
+	if logged.Len() > 0 {
+		t.Errorf("logged %.200q", logged.String())
+	}
+}
+
+func TestHTTPHugeHeader(t *testing.T) {
+	source := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Much", strings.Repeat("x", 2*maxHeader))
+	})
+	_, err := fetch(t.Context(), quick, source)
+	expectError(t, err, "unable to download")
 }
 
 func TestHTTPLingeringServer(t *testing.T) {

@@ -235,6 +235,9 @@ func TestHTTPRedirects(t *testing.T) {
 			serveBoot(w, r)
 		case "/ftp":
 			http.Redirect(w, r, "ftp://server/kernel", http.StatusFound)
+		case "/nowhere":
+			w.Header().Set("Location", "http://user:secret/@%zz/")
+			w.WriteHeader(http.StatusFound)
 		default:
 			http.Redirect(w, r, r.URL.Path, http.StatusMovedPermanently)
 		}
@@ -247,6 +250,12 @@ func TestHTTPRedirects(t *testing.T) {
 
 	_, err = fetch(t.Context(), quick, strings.Replace(source, "/kernel", "/ftp", 1))
 	expectError(t, err, `a redirect leads to the scheme "ftp"`)
+
+	_, err = fetch(t.Context(), quick, strings.Replace(source, "/kernel", "/nowhere", 1))
+	expectError(t, err, "/nowhere: the server redirects to what is no URL")
+	if strings.Contains(err.Error(), "secret") {
+		t.Errorf("a password is in %v", err)
+	}
 }
 
 func TestHTTPWithoutLength(t *testing.T) {

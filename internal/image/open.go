@@ -29,6 +29,10 @@ type Client struct {
 	Backoff   time.Duration  // wait before the first retry, doubled for each further one; 0: 500 ms
 	Idle      time.Duration  // how long a server may send nothing; 0: 30 s
 	Together  *Downloads     // nil: each download is made by itself
+
+	// Observe is called with each event of a download, where it is set; with the context of Open, which may
+	// have ended. It is called by many goroutines at once, and holds up what the event is about.
+	Observe func(context.Context, Event)
 }
 
 // Stream is the content of a source. A Read that fails with anything but io.EOF means that what was

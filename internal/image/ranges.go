@@ -42,8 +42,7 @@ func (c Client) openRemote(ctx context.Context, u *url.URL) (*remoteFile, error)
 	case !d.section:
 		f.whole, err = d.stream()
 	case d.encoding != "" && d.encoding != "identity":
-		d.Close()
-		err = d.failed(d.encodingError())
+		err = errors.Join(d.failed(d.encodingError()), d.Close())
 	default:
 		f.blocks[0], err = readBlock(d)
 		err = errors.Join(err, d.Close())

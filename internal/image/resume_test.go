@@ -167,5 +167,5 @@ func TestResumeTooLong(t *testing.T) {
 		send(w, boot)
 	}))
 	_, err := fetch(t.Context(), quick, source)
-	expectError(t, err, "the server sends more than the promised Content-Length of 1048576 bytes")
+	expectError(t, err, "the server sends more than the promised 1048576 bytes")
 }

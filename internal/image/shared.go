@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -73,6 +74,7 @@ type sharedDownload struct {
 	opened chan struct{} // closed when stream or err is there
 	stream *Stream
 	source *download // behind stream, where that unpacks nothing; only run uses it
+	joined atomic.Int32
 
 	moved   *sync.Cond // something came, was read, or ended; its lock is for what follows
 	window  []byte     // the last that came, each byte where its offset modulo the length says
@@ -91,6 +93,7 @@ func (s *sharedDownload) join(ctx context.Context, c Client, u *url.URL) *shared
 	if s.end > int64(len(s.window)) || s.err != nil {
 		return nil
 	}
+	s.joined.Add(1)
 	r := &sharedReader{from: s, ctx: ctx}
 	r.forget = context.AfterFunc(ctx, s.wake)
 	s.readers = append(s.readers, r)
@@ -122,6 +125,7 @@ func (s *sharedDownload) run(ctx context.Context) {
 // begin opens the source, and makes a window no larger than that.
 func (s *sharedDownload) begin(ctx context.Context) error {
 	source := s.client.download(ctx, s.url)
+	source.observed.share(&s.joined)
 	err := source.connect(nil)
 	if err != nil {
 		err = source.failed(err)
@@ -246,6 +250,14 @@ func (r *sharedReader) readShared(p []byte) (n int, alone *download, err error) 
 // Close implements io.Closer. The last one ends the download.
 func (r *sharedReader) Close() error {
 	r.forget()
+	if alone := r.leave(); alone != nil && alone.body != nil {
+		return alone.Close()
+	}
+	return nil
+}
+
+// leave ends the reader's part in the download, and returns what it reads instead.
+func (r *sharedReader) leave() (alone *download) {
 	s := r.from
 	s.moved.L.Lock()
 	defer s.moved.L.Unlock()
@@ -257,8 +269,5 @@ func (r *sharedReader) Close() error {
 		}
 	}
 	s.moved.Broadcast()
-	if r.alone == nil || r.alone.body == nil {
-		return nil
-	}
-	return r.alone.Close()
+	return r.alone
 }

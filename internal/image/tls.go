@@ -28,13 +28,7 @@ func (c Client) client() *http.Client {
 	if c.CAs == nil && !c.Insecure {
 		return defaultHTTP
 	}
-	config := &tls.Config{RootCAs: c.CAs, InsecureSkipVerify: c.Insecure}
-	// A connection is not kept: nothing would use it again.
-	proxied := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: config, DisableKeepAlives: true}
-	return &http.Client{
-		Transport:     &transport{proxy: http.ProxyFromEnvironment, proxied: proxied, tls: config},
-		CheckRedirect: defaultHTTP.CheckRedirect,
-	}
+	return newHTTPClient(&tls.Config{RootCAs: c.CAs, InsecureSkipVerify: c.Insecure})
 }
 
 // withTrust says what to do about a certificate that is not trusted.

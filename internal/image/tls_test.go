@@ -6,6 +6,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -18,6 +19,9 @@ func TestClientTrust(t *testing.T) {
 
 	_, err := fetch(t.Context(), quick, server.URL)
 	expectError(t, err, "certificate signed by unknown authority: give the certificate of the server's CA")
+	if strings.Contains(err.Error(), "retries") {
+		t.Errorf("a wrong certificate is tried again: %v", err)
+	}
 
 	insecure := quick
 	insecure.Insecure = true

@@ -5,6 +5,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // directory is where the firmware looks for configurations, below the TFTP root.
@@ -92,10 +93,12 @@ func (s Search) names() ([]string, error) {
 
 // foreignLoaders are the usual names of boot loaders of other machines: SYSLINUX, iPXE, GRUB and
 // EFI programs.
-var foreignLoaders = regexp.MustCompile(`(?i)^([lg]?pxelinux\.0|.*\.(efi|k{0,3}pxe|lkrn|elf)|(pxe)?grub.*|undionly.*)$`)
+var foreignLoaders = sync.OnceValue(func() *regexp.Regexp { // when first asked for, and not at each start
+	return regexp.MustCompile(`(?i)^([lg]?pxelinux\.0|.*\.(efi|k{0,3}pxe|lkrn|elf)|(pxe)?grub.*|undionly.*)$`)
+})
 
 // IsForeignLoader tells by a bootfile's name whether it is a boot loader of machines other than
 // s390x. The firmware would take it for a kernel, jump into it and stop without a word.
 func IsForeignLoader(bootFile string) bool {
-	return foreignLoaders.MatchString(path.Base(bootFile)) && !strings.HasSuffix(bootFile, "/")
+	return foreignLoaders().MatchString(path.Base(bootFile)) && !strings.HasSuffix(bootFile, "/")
 }

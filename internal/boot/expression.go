@@ -1,0 +1,33 @@
+package boot
+
+import (
+	"regexp"
+	"sync"
+)
+
+// pattern is a regular expression that is compiled when a line is first held against it. The provider
+// starts several times in a run of Terraform, and all of them together take 8 ms and 1 MB at a start
+// that watches no console.
+type pattern struct {
+	text string
+	once sync.Once
+	made *regexp.Regexp
+}
+
+// expression keeps the tables readable.
+func expression(text string) *pattern { return &pattern{text: text} }
+
+func (p *pattern) compiled() *regexp.Regexp {
+	p.once.Do(func() { p.made = regexp.MustCompile(p.text) })
+	return p.made
+}
+
+func (p *pattern) String() string { return p.text }
+
+func (p *pattern) MatchString(line string) bool { return p.compiled().MatchString(line) }
+
+func (p *pattern) FindString(line string) string { return p.compiled().FindString(line) }
+
+func (p *pattern) FindStringSubmatch(line string) []string {
+	return p.compiled().FindStringSubmatch(line)
+}

@@ -1,0 +1,220 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// observed is a client that writes down its events, and holds each to what all have in common.
+func observed(t *testing.T, c Client) (Client, func() []Event) {
+	var mu sync.Mutex
+	var events []Event
+	c.Observe = func(ctx context.Context, e Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		if ctx == nil || e.Attempt < 1 || e.Readers < 1 || e.Duration < e.Waited || e.Waited < 0 {
+			t.Errorf("event %+v", e)
+		}
+		events = append(events, e)
+	}
+	return c, func() []Event {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(events)
+	}
+}
+
+// summary is what of an event does not depend on the time, a line each.
+func summary(events []Event) string {
+	var lines strings.Builder
+	for _, e := range events {
+		fmt.Fprintf(&lines, "%s %d: %d bytes, last from %d: %v\n", e.Kind, e.Attempt, e.Bytes, e.Offset, e.Err)
+	}
+	return lines.String()
+}
+
+func expectEvents(t *testing.T, events []Event, want ...string) {
+	t.Helper()
+	if got := summary(events); got != strings.Join(want, "\n")+"\n" {
+		t.Errorf("events:\n%swant:\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+func TestObserve(t *testing.T) {
+	whole := "download 1: 1048576 bytes, last from 0: <nil>"
+	for name, test := range map[string]struct {
+		handler http.HandlerFunc
+		events  []string
+	}{
+		"a good server": {serveBoot, []string{whole}},
+		"without a length": {func(w http.ResponseWriter, _ *http.Request) {
+			flush(w)
+			send(w, boot)
+		}, []string{whole}},
+		"a broken connection": {breaking(1, 524288, serveBoot), []string{
+			"retry 1: 524288 bytes, last from 0: the connection broke after 524288 of 1048576 bytes: unexpected EOF",
+			"download 2: 1048576 bytes, last from 524288: <nil>",
+		}},
+		"no file": {http.NotFound, []string{
+			`download 1: 0 bytes, last from 0: the server answered "404 Not Found": check the URL; distributions move files of old releases to an archive server`,
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, events := observed(t, quick)
+			_, _ = fetch(t.Context(), client, serve(t, test.handler))
+			expectEvents(t, events(), test.events...)
+		})
+	}
+}
+
+// TestObserveClose holds that a download tells once how it has ended, and what whoever reads it left of it.
+func TestObserveClose(t *testing.T) {
+	client, events := observed(t, quick)
+	source := serve(t, serveBoot)
+	for _, size := range []int{len(boot), 1000, 0} {
+		stream, err := client.Open(t.Context(), source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(stream, make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+		stream.Close()
+	}
+	all := events()
+	if len(all) != 3 || all[0].Err != nil || all[0].Bytes != int64(len(boot)) || !errors.Is(all[1].Err, errClosed) || !errors.Is(all[2].Err, errClosed) {
+		t.Errorf("events:\n%s", summary(all))
+	}
+}
+
+// TestObserveWait has a server that is silent for a while, before its answer and in the middle of it.
+func TestObserveWait(t *testing.T) {
+	bubble(t, func(req *http.Request) (*http.Response, error) {
+		time.Sleep(12 * time.Second)
+		resp := answer(req, http.StatusOK)
+		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(boot[:1000]), &pausing{25 * time.Second}, bytes.NewReader(boot[1000:])))
+		return resp, nil
+	}, func(t *testing.T, client Client) {
+		client, events := observed(t, client)
+		content, err := fetch(t.Context(), client, "http://server/kernel")
+		expectBoot(t, content, err)
+		all := events()
+		expectEvents(t, all,
+			"wait 1: 0 bytes, last from 0: <nil>",
+			"wait 1: 0 bytes, last from 0: <nil>",
+			"wait 1: 1000 bytes, last from 0: <nil>",
+			"wait 1: 1000 bytes, last from 0: <nil>",
+			"wait 1: 1000 bytes, last from 0: <nil>",
+			"download 1: 1048576 bytes, last from 0: <nil>")
+		for i, want := range []time.Duration{5, 10, 17, 22, 32, 37} {
+			if e := all[i]; e.Duration != want*time.Second || e.Waited != e.Duration {
+				t.Errorf("event %d comes after %s, %s of which it waited", i, e.Duration, e.Waited)
+			}
+		}
+	})
+}
+
+// pausing has nothing to read, after a while.
+type pausing struct{ pause time.Duration }
+
+func (p *pausing) Read([]byte) (int, error) {
+	time.Sleep(p.pause)
+	return 0, io.EOF
+}
+
+// TestObserveShared holds that a shared download is one, with those who share it, and that whoever holds
+// it up has one of its own.
+func TestObserveShared(t *testing.T) {
+	var requests atomic.Int64
+	url := serveLarge(t, &requests)
+	client, events := observed(t, together())
+	still, err := client.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	readWhole(t, client, url)
+	if _, err := io.Copy(io.Discard, still); err != nil {
+		t.Fatal(err)
+	}
+	still.Close()
+	all := events()
+	expectEvents(t, all,
+		"download 1: 12582912 bytes, last from 0: <nil>",
+		"download 1: 12582912 bytes, last from 0: <nil>")
+	if all[0].Readers != 2 || all[1].Readers != 1 {
+		t.Errorf("read by %d and %d", all[0].Readers, all[1].Readers)
+	}
+}
+
+// TestObserveISO holds that each section of an image is a download.
+func TestObserveISO(t *testing.T) {
+	client, events := observed(t, quick)
+	medium := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"1"`)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(boot))
+	})
+	_, err := client.OpenInISO(t.Context(), medium, "boot/kernel")
+	expectError(t, err, "ISO")
+	expectEvents(t, events(), "download 1: 131072 bytes, last from 0: <nil>")
+}
+
+// TestObserveSecrets holds that no event has what gives access to a source.
+func TestObserveSecrets(t *testing.T) {
+	const secret = "hunter2"
+	source := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/kernel":
+			breaking(1, 524288, serveBoot)(w, r)
+		case "/busy":
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case "/loop":
+			http.Redirect(w, r, "/loop?token="+secret, http.StatusFound)
+		case "/ftp":
+			http.Redirect(w, r, "ftp://"+secret+":"+secret+"@host/?token="+secret, http.StatusFound)
+		case "/nowhere":
+			w.Header().Set("Location", "http://user:"+secret+"/@%zz/")
+			w.WriteHeader(http.StatusFound)
+		}
+	})
+	dead := "http://127.0.0.1:1/kernel"
+	client, events := observed(t, quick)
+	for _, plain := range []string{source, source[:len(source)-len("kernel")] + "busy", strings.Replace(source, "kernel", "loop", 1), strings.Replace(source, "kernel", "ftp", 1), strings.Replace(source, "kernel", "nowhere", 1), dead} {
+		before := len(events())
+		_, _ = fetch(t.Context(), client, strings.Replace(plain, "://", "://"+secret+":"+secret+"@", 1)+"?token="+secret)
+		all := events()[before:]
+		if len(all) == 0 || all[0].Source != plain {
+			t.Errorf("%s: events %+v", plain, all)
+		}
+		if text := fmt.Sprintf("%+v", all); strings.Contains(text, secret) || strings.Contains(summary(all), secret) {
+			t.Errorf("a secret is in %s", text)
+		}
+	}
+}
+
+// TestObserveNothing holds that a download without a hook pays nothing for it.
+func TestObserveNothing(t *testing.T) {
+	if allocations := testing.AllocsPerRun(10, func() {
+		o := Client{}.observe(context.Background(), nil)
+		o.share(nil)
+		o.asks(0)
+		o.waits()
+		o.got(1)
+		o.retries(io.EOF, time.Second)
+		o.end(nil)
+		if o != nil {
+			t.Fatal("there is an observation")
+		}
+	}); allocations > 0 {
+		t.Errorf("%v allocations", allocations)
+	}
+}
