@@ -16,6 +16,7 @@ var programs = []struct{ name, debianPackage string }{
 	{"virtlogd", "libvirt-daemon-system"},
 	{"virsh", "libvirt-clients"},
 	{"qemu-system-s390x", "qemu-system-misc"},
+	{"qemu-system-x86_64", "qemu-system-x86"}, // without which libvirt 9.0 knows no QEMU of a PC
 	{"qemu-img", "qemu-utils"},
 	{"dnsmasq", "dnsmasq-base"},
 	{"ip", "iproute2"},

@@ -120,12 +120,16 @@ func TestAccHostDataSource(t *testing.T) {
 		return statecheck.ExpectKnownValue("data.netboot_host.test", tfjsonpath.New(attribute), value)
 	}
 	want := released[lab.Shared(t).Generation]
+	var hypervisor knownvalue.Check = knownvalue.StringRegexp(regexp.MustCompile(want.hypervisor))
+	if _, err := lab.Shared(t).Exec(t.Context(), "virsh", "version"); err != nil { // libvirt 9.0 without QEMU for this machine's own architecture
+		hypervisor = knownvalue.Null()
+	}
 	acceptance(t, resource.TestStep{
 		Config: `data "netboot_host" "test" {}`,
 		ConfigStateChecks: []statecheck.StateCheck{
 			has("missing", knownvalue.ListSizeExact(0)),
 			has("firmware", knownvalue.StringExact(want.firmware)),
-			has("hypervisor_version", knownvalue.StringRegexp(regexp.MustCompile(want.hypervisor))),
+			has("hypervisor_version", hypervisor),
 			has("libvirt_version", knownvalue.StringRegexp(regexp.MustCompile(want.libvirt))),
 		},
 	})

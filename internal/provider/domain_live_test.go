@@ -313,7 +313,7 @@ resource "netboot_image" "pc" {
 // TestAccDomainOfTheHost defines a guest of the machine's own architecture, which has nothing of s390x.
 func TestAccDomainOfTheHost(t *testing.T) {
 	steps := []resource.TestStep{{
-		Config: labNetwork + domain("arch = \"x86_64\"\n accelerator = \"tcg\"\n guest_agent = true\n"+onLabNetwork),
+		Config: labNetwork + domain("arch = \"x86_64\"\n guest_agent = true\n"+onLabNetwork),
 		Check: resource.ComposeTestCheckFunc(
 			virshPrints(t, "domstate acc", "running"),
 			virshPrints(t, "dumpxml acc", "<type arch='x86_64'", "<acpi/>", "<target type='serial' port='0'/>", "not sclp", "not ccw")),

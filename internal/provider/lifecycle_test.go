@@ -138,6 +138,26 @@ func TestLifecycleNetwork(t *testing.T) {
 	c.must(changed)
 }
 
+// TestLifecycleAccelerator holds that a guest whose accelerator is written otherwise after an import, which cannot know how
+// it is written, does not start again for it.
+func TestLifecycleAccelerator(t *testing.T) {
+	h := newGuestHost(t)
+	c := newCore(t, h, "netboot_domain")
+	written := strings.Replace(memoryDomain, "{", `{"accelerator": "tcg", `, 1)
+	c.must(written)
+	c.imports("guest")
+	if said := c.plan(written).problems.String(); strings.Contains(said, "restarted") {
+		t.Errorf("the plan says %s", said)
+	}
+	stops := h.Calls("ShutDownDomain")
+	c.must(written)
+	c.mustBeDone(written)
+	if h.Calls("ShutDownDomain") != stops {
+		t.Error("the guest was stopped")
+	}
+	destroys(t, c)
+}
+
 func TestLifecycleDomain(t *testing.T) {
 	h := newGuestHost(t)
 	c := newCore(t, h, "netboot_domain")

@@ -12,7 +12,7 @@ import (
 type Info struct {
 	Hostname   string
 	Libvirt    string // version of libvirtd, such as 9.0.0
-	Hypervisor string // version of the host's own QEMU
+	Hypervisor string // version of the host's own QEMU; empty where libvirt knows none
 }
 
 // Info asks a host what it is.
@@ -26,11 +26,13 @@ func (h *Host) Info(ctx context.Context) (Info, error) {
 		if err != nil {
 			return Info{}, err
 		}
+		info := Info{Hostname: hostname, Libvirt: version(library)}
 		hypervisor, err := l.ConnectGetVersion()
-		if err != nil {
-			return Info{}, err
+		if isCode(err, libvirt.ErrInternalError) { // libvirt 9.0, where QEMU for the host's own architecture is missing: "Cannot find suitable emulator"
+			return info, nil
 		}
-		return Info{hostname, version(library), version(hypervisor)}, nil
+		info.Hypervisor = version(hypervisor)
+		return info, err
 	})
 }
 

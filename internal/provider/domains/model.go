@@ -127,6 +127,24 @@ func (r *domainResource) fromAccelerator(ctx context.Context, m *domainModel, d 
 	return nil
 }
 
+// keepAccelerator makes a state say auto, or what auto chooses, as the plan does, where both are the same on the host: an
+// import cannot know which of them the configuration says, and the guest need not start again for it.
+func (r *domainResource) keepAccelerator(ctx context.Context, plan domainModel, state *domainModel) {
+	if state == nil || plan.Accelerator.IsUnknown() || plan.Accelerator.Equal(state.Accelerator) {
+		return
+	}
+	capabilities, err := r.Host.Capabilities(ctx)
+	if err != nil {
+		return
+	}
+	arch := state.Arch.ValueString()
+	planned, plannedErr := capabilities.Accelerator(arch, plan.Accelerator.ValueString())
+	now, nowErr := capabilities.Accelerator(arch, state.Accelerator.ValueString())
+	if plannedErr == nil && nowErr == nil && planned == now {
+		state.Accelerator = plan.Accelerator
+	}
+}
+
 // fromBoot takes over the boot order. A class without a device leaves no trace in the definition,
 // so the user's order stays where the host has the rest of it.
 func (m *domainModel) fromBoot(ctx context.Context, d virt.Domain, diags *diag.Diagnostics) {

@@ -118,6 +118,7 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		return
 	}
 	r.planKernel(ctx, &plan, &resp.Diagnostics)
+	r.keepAccelerator(ctx, plan, state)
 	again := failed != nil || diverged.restarts()
 	plan.fillPlan(ctx, config, state, again, &resp.Diagnostics)
 	plan.fixDivergence(ctx, state, diverged, &resp.Diagnostics)
@@ -213,6 +214,7 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Update, framework.TransferTimeout+plan.installPatience(ctx, &state), &resp.Diagnostics)
 	defer cancel()
 
+	r.keepAccelerator(ctx, plan, &state)
 	diverged := framework.LoadPrivate[divergence](ctx, req.Private, divergedKey, &resp.Diagnostics)
 	installs := plan.installs(&state)
 	restarts := plan.BootResult.IsUnknown() || plan.restarts(ctx, state) || diverged.restarts() || installs

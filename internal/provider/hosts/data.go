@@ -52,7 +52,7 @@ func (d *hostDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, r
 			"hostname":           framework.DataString("Its name."),
 			"arch":               framework.DataString("Its own architecture, such as `x86_64`."),
 			"libvirt_version":    framework.DataString("Version of its libvirtd."),
-			"hypervisor_version": framework.DataString("Version of its QEMU."),
+			"hypervisor_version": framework.DataString("Version of its QEMU. Null where libvirt does not tell, as libvirt 9.0 where QEMU for the host's own architecture is missing."),
 			"security_models":    framework.DataStrings("Security drivers that confine guests, such as `apparmor`, `selinux` and `dac`."),
 			"guests": framework.DataObjects("Architectures that it runs guests of.", map[string]schema.Attribute{
 				"arch":         framework.DataString("Architecture, as `arch` of a `netboot_domain` has it."),
@@ -90,7 +90,7 @@ func (d *hostDataSource) Read(ctx context.Context, req datasource.ReadRequest, r
 		Hostname:          types.StringValue(info.Hostname),
 		Arch:              types.StringValue(offers.Arch),
 		LibvirtVersion:    types.StringValue(info.Libvirt),
-		HypervisorVersion: types.StringValue(info.Hypervisor),
+		HypervisorVersion: framework.Optional(info.Hypervisor),
 		SecurityModels:    append([]string{}, offers.SecurityModels...),
 		Guests:            guestArchs(offers),
 		Firmware:          framework.Optional(generations[firmware]),

@@ -30,8 +30,8 @@ var domainChecks = []check{
 		info, err := s.Info(t.Context())
 		done(t, "Info", err)
 		dotted := regexp.MustCompile(`^\d+\.\d+\.\d+$`)
-		if info.Hostname == "" || !dotted.MatchString(info.Libvirt) || !dotted.MatchString(info.Hypervisor) {
-			t.Errorf("Info returned %+v, want a name and two versions", info)
+		if info.Hostname == "" || !dotted.MatchString(info.Libvirt) || info.Hypervisor != "" && !dotted.MatchString(info.Hypervisor) {
+			t.Errorf("Info returned %+v, want a name and a version or two", info)
 		}
 	}},
 	{"a host lists what it has", func(t *testing.T, s Subject) {
