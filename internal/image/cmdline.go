@@ -155,9 +155,9 @@ func (h *Head) Write(p []byte) (int, error) {
 
 // Arch is the architecture of the kernel; "" where it is none of Architectures.
 func (h *Head) Arch() string {
-	for _, arch := range Architectures {
-		if CheckKernelOf(arch, h.kept) == nil {
-			return arch
+	for _, name := range Architectures {
+		if CheckKernelOf(name, h.kept) == nil {
+			return name
 		}
 	}
 	return ""
