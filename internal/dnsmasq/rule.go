@@ -76,13 +76,13 @@ func inOrder(rules []Rule) []Rule {
 // A Bootfile comes with the server of its own rule, for both are of one dhcp-boot line; the other fields
 // come from whichever rule has them.
 func Offer(rules []Rule, architecture, mac string) Rule {
-	var told Rule
+	var offer Rule
 	for _, r := range inOrder(rules) {
 		if r.Arch != "" && r.Arch == architecture || r.MAC != "" && r.MAC == mac {
-			told = told.with(r)
+			offer = offer.with(r)
 		}
 	}
-	return told
+	return offer
 }
 
 // with is the rule, overruled by a later one.

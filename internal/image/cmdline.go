@@ -70,8 +70,8 @@ func relative(from, to int) uint16 { return uint16((to - from) / 2) }
 func CheckCommandLine(cmdline string) error {
 	// A byte above 0x7f makes the kernel take the whole line for EBCDIC:
 	// Linux arch/s390/boot/ipl_parm.c, has_ebcdic_char().
-	strange := func(r rune) bool { return r < ' ' || r > '~' }
-	if at := strings.IndexFunc(cmdline, strange); at >= 0 {
+	unprintable := func(r rune) bool { return r < ' ' || r > '~' }
+	if at := strings.IndexFunc(cmdline, unprintable); at >= 0 {
 		return fmt.Errorf("the command line has %q at byte %d; it can have printable ASCII characters only, in one line", []rune(cmdline[at:])[0], at)
 	}
 	return nil

@@ -32,8 +32,8 @@ func Sniff(content io.Reader, check func(head []byte) error) (io.Reader, error) 
 	return reader, nil
 }
 
-// foreign is a format that is no s390x kernel.
-type foreign struct {
+// foreignFormat is what a file may be that is not what it is given for.
+type foreignFormat struct {
 	offset int
 	magic  string
 	what   string
@@ -45,8 +45,8 @@ const (
 	remedyArch   = "give the kernel of the s390x port"
 )
 
-// foreigners are in the order of asking: an x86 or arm64 kernel is a PE file too.
-var foreigners = slices.Concat([]foreign{
+// foreignFormats are in the order of asking: an x86 or arm64 kernel is a PE file too.
+var foreignFormats = slices.Concat([]foreignFormat{
 	{0, "\x1f\x8b", "a gzip file", remedyPacked},
 	{0, "\xfd7zXZ\x00", "an xz file", remedyPacked},
 	{0, "\x28\xb5\x2f\xfd", "a zstd file", remedyPacked},
@@ -55,17 +55,17 @@ var foreigners = slices.Concat([]foreign{
 	{0, "\x02\x21\x4c\x18", "an lz4 file", remedyPacked},
 	{0, "\x7fELF", "an ELF file", "the firmware does not read ELF, so give the raw image (bzImage, kernel.img, kernel.ubuntu), not vmlinux"},
 	{0, "07070", "a cpio archive", "this is an initrd; check that kernel and initrd are not swapped"},
-}, foreignKernels(), []foreign{
+}, foreignKernels(), []foreignFormat{
 	{0, "MZ", "a PE (EFI) program", remedyArch},
 	{isoOffset, isoMagic, "an ISO image", "give the kernel that is in it"},
 })
 
 // foreignKernels are those of other architectures.
-func foreignKernels() []foreign {
-	var kernels []foreign
+func foreignKernels() []foreignFormat {
+	var kernels []foreignFormat
 	for _, a := range arch.All {
 		if a.Name != arch.S390X {
-			kernels = append(kernels, foreign{a.Kernel.Offset, a.Kernel.Magic, a.Kernel.Foreign, remedyArch})
+			kernels = append(kernels, foreignFormat{a.Kernel.Offset, a.Kernel.Magic, a.Kernel.Foreign, remedyArch})
 		}
 	}
 	return kernels
@@ -84,7 +84,7 @@ func CheckKernel(head []byte) error {
 		return fmt.Errorf("not an s390x kernel: %w", err)
 	}
 	mark := arch.Of(arch.S390X).Kernel
-	for _, f := range foreigners {
+	for _, f := range foreignFormats {
 		if hasAt(head, f.offset, f.magic) {
 			return fmt.Errorf("not an s390x kernel: it is %s; %s", f.what, f.remedy)
 		}

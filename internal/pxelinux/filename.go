@@ -19,20 +19,20 @@ const nibble = 4
 
 // FileName returns the name below pxelinux.cfg/ of the file for a MAC address, a UUID, an IPv4
 // address or prefix, or "default".
-func FileName(who string) (string, error) {
-	if who == DefaultFileName {
+func FileName(guest string) (string, error) {
+	if guest == DefaultFileName {
 		return DefaultFileName, nil
 	}
-	if name, err := MACFileName(who); err == nil {
+	if name, err := MACFileName(guest); err == nil {
 		return name, nil
 	}
-	if name, err := UUIDFileName(who); err == nil || errors.Is(err, errZeroUUID) {
+	if name, err := UUIDFileName(guest); err == nil || errors.Is(err, errZeroUUID) {
 		return name, err
 	}
-	if strings.Count(who, ".") == 3 {
-		return IPv4FileName(who)
+	if strings.Count(guest, ".") == 3 {
+		return IPv4FileName(guest)
 	}
-	return "", fmt.Errorf("%q is neither a MAC address, a UUID, an IPv4 address or prefix, nor %q", who, DefaultFileName)
+	return "", fmt.Errorf("%q is neither a MAC address, a UUID, an IPv4 address or prefix, nor %q", guest, DefaultFileName)
 }
 
 // MACFileName returns the name for an Ethernet address in any usual notation.
