@@ -49,13 +49,16 @@ func MACFileName(mac string) (string, error) {
 
 var errZeroUUID = errors.New("the firmware takes a UUID of zeros for none and never asks for its file")
 
+// uuidSize is the length of a UUID with dashes, the longest name of a configuration but one by option 209.
+const uuidSize = 36
+
 // UUIDFileName returns the name for the UUID of a guest, which may be written without dashes.
 //
 // QEMU pc-bios/s390-ccw/netmain.c get_uuid(): "%02x" in groups of 8-4-4-4-12; a UUID of zeros
 // counts as none.
 func UUIDFileName(uuid string) (string, error) {
 	digits := uuid
-	if len(uuid) == 36 && uuid[8] == '-' && uuid[13] == '-' && uuid[18] == '-' && uuid[23] == '-' {
+	if len(uuid) == uuidSize && uuid[8] == '-' && uuid[13] == '-' && uuid[18] == '-' && uuid[23] == '-' {
 		digits = uuid[:8] + uuid[9:13] + uuid[14:18] + uuid[19:23] + uuid[24:]
 	}
 	raw, err := hex.DecodeString(digits)
