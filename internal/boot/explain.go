@@ -38,9 +38,9 @@ type kind int
 const (
 	// cause is the reason why the boot stays where it is.
 	cause kind = iota
-	// lasting is a cause that matters even where the boot goes on, such as an entry that the
+	// persistent is a cause that matters even where the boot goes on, such as an entry that the
 	// firmware has half understood.
-	lasting
+	persistent
 	// symptom shows where a boot stays that gives no reason.
 	symptom
 )
@@ -87,7 +87,7 @@ func (d *diagnosis) observe(line string) {
 		d.farthest = max(d.farthest, stage)
 		d.gaveUp = false
 		d.findings = slices.DeleteFunc(d.findings, func(f finding) bool {
-			return f.stage < stage && f.kind != lasting
+			return f.stage < stage && f.kind != persistent
 		})
 	}
 	// Once Linux runs, the words of the firmware are no longer the firmware's.
@@ -161,7 +161,7 @@ func (d *diagnosis) explanations() []Explanation {
 		switch {
 		case f.kind == symptom:
 			symptoms = append(symptoms, e)
-		case f.kind == lasting && f.stage < d.stage:
+		case f.kind == persistent && f.stage < d.stage:
 			past = append(past, e)
 		default:
 			causes = append(causes, e)

@@ -54,8 +54,8 @@ func long(length int) string { return strings.Repeat("long/", length/5) }
 
 func nextServer(address string) []string { return []string{"dhcp-boot=,," + address} }
 
-// inHurry is for guests whose firmware waits for an answer that nobody gives.
-func inHurry(m *lab.Machine) { m.Hurry = 8 }
+// fast is for guests whose firmware waits for an answer that nobody gives.
+func fast(m *lab.Machine) { m.Hurry = 8 }
 
 var provoked = []provokedCase{
 	// The firmware starts.
@@ -69,7 +69,7 @@ var provoked = []provokedCase{
 		stage: boot.StageConfig, message: "loadparm is set to an entry", meaning: "loadparm asks for an entry"},
 
 	// DHCP.
-	{name: "no DHCP", noDHCP: true, machine: inHurry,
+	{name: "no DHCP", noDHCP: true, machine: fast,
 		stage: boot.StageFirmware, message: "Giving up after 10 DHCP requests", meaning: "no DHCP server gave the guest an address"},
 	{name: "no TFTP server", dhcp: []string{"dhcp-option=option:server-ip-address,0.0.0.0"},
 		stage: boot.StageFirmware, message: "Could not get IP address", meaning: "named no TFTP server"},
@@ -81,11 +81,11 @@ var provoked = []provokedCase{
 		stage: boot.StageDHCP, message: "bootfile string is too long", meaning: "longer than the firmware's memory"},
 
 	// The TFTP server.
-	{name: "nothing listens", dhcp: nextServer(noServer), machine: inHurry,
+	{name: "nothing listens", dhcp: nextServer(noServer), machine: fast,
 		stage: boot.StageDHCP, message: "port unreachable", meaning: "nothing listens for TFTP"},
-	{name: "no way to the server", dhcp: nextServer(routerKnowsNot), machine: inHurry,
+	{name: "no way to the server", dhcp: nextServer(routerKnowsNot), machine: fast,
 		stage: boot.StageDHCP, message: "host unreachable", meaning: "no way to the TFTP server"},
-	{name: "a firewall rejects", dhcp: nextServer(routerProhibits), machine: inHurry,
+	{name: "a firewall rejects", dhcp: nextServer(routerProhibits), machine: fast,
 		stage: boot.StageDHCP, message: "Receiving data:", meaning: "firewalld"},
 	{name: "a firewall drops", dhcp: nextServer(routerIsSilent), machine: func(m *lab.Machine) { m.Hurry, m.GiveUpAt = 8, "Repeating TFTP read request" },
 		stage: boot.StageDHCP, message: "Repeating TFTP read request", meaning: "does not answer: a firewall"},

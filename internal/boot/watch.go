@@ -30,9 +30,9 @@ type Result struct {
 const (
 	// promptPause is how long a console must be quiet until a line without an end is matched as it is.
 	promptPause = 200 * time.Millisecond
-	// panicPatience is how long a watch goes on behind a panic: what Linux then prints is worth having,
+	// panicDelay is how long a watch goes on behind a panic: what Linux then prints is worth having,
 	// and a kernel for crashes may start.
-	panicPatience = 1500 * time.Millisecond
+	panicDelay = 1500 * time.Millisecond
 )
 
 // Watch reads a console until every Expect pattern was seen and returns nil, or returns a *Failure
@@ -82,7 +82,7 @@ func (w *watcher) watch(ctx context.Context, console io.Reader) (Result, error) 
 			case !w.diagnosis.panicked:
 				panicked = nil
 			case panicked == nil:
-				panicked = time.After(panicPatience)
+				panicked = time.After(panicDelay)
 			}
 		case <-pause.C:
 			w.prompt(w.lines.unfinished())

@@ -60,7 +60,7 @@ func TestWatchPanic(t *testing.T) {
 		fails bool
 		after time.Duration
 	}{
-		{"stays", []string{"Call Trace:\n"}, true, panicPatience},
+		{"stays", []string{"Call Trace:\n"}, true, panicDelay},
 		{"reboots", []string{"LOADPARM=[        ]\n"}, true, time.Second},
 		{"says what is expected", []string{"[ 2.0] ---[ end Kernel panic, ready\n"}, false, time.Second},
 		{"has a kernel for crashes", []string{"Linux version 6\n", "x\n", "ready\n"}, false, 3 * time.Second},

@@ -136,7 +136,7 @@ type answer struct {
 }
 
 // told is the answer as a rule.
-func (a answer) told() dnsmasq.Rule {
+func (a answer) rule() dnsmasq.Rule {
 	return dnsmasq.Rule{
 		Bootfile:   a.file + string(a.options[67]),
 		NextServer: net.IP(a.next).String() + string(a.options[66]),
@@ -150,9 +150,9 @@ func (c *client) ask(t *testing.T, kind byte, mac string, options ...[]byte) ans
 	t.Helper()
 	c.last++
 	packet := dhcpPacket(c.last, mac, append(options, dhcpOption(optionType, kind), requests))
-	everybody := unix.SockaddrLinklayer{Protocol: etherTypeIPv4, Ifindex: c.card, Halen: 6, Addr: [8]byte{255, 255, 255, 255, 255, 255}}
+	broadcast := unix.SockaddrLinklayer{Protocol: etherTypeIPv4, Ifindex: c.card, Halen: 6, Addr: [8]byte{255, 255, 255, 255, 255, 255}}
 	for range 10 {
-		if err := unix.Sendto(c.socket, packet, 0, &everybody); err != nil {
+		if err := unix.Sendto(c.socket, packet, 0, &broadcast); err != nil {
 			t.Fatal(err)
 		}
 		if answer, ok := c.receive(c.last); ok {

@@ -157,18 +157,18 @@ func TestConformance(t *testing.T) {
 
 // expected is what Offer says, completed by what the network says to all.
 func expected(rules []dnsmasq.Rule, arch, mac string) dnsmasq.Rule {
-	told := dnsmasq.Offer(rules, arch, mac)
-	told.Bootfile = cmp.Or(told.Bootfile, networkBootfile)
-	told.NextServer = cmp.Or(told.NextServer, networkServer)
-	return told
+	offer := dnsmasq.Offer(rules, arch, mac)
+	offer.Bootfile = cmp.Or(offer.Bootfile, networkBootfile)
+	offer.NextServer = cmp.Or(offer.NextServer, networkServer)
+	return offer
 }
 
 func (c *client) offer(t *testing.T, mac string, number int) dnsmasq.Rule {
 	t.Helper()
 	if number == silent {
-		return c.ask(t, discover, mac).told()
+		return c.ask(t, discover, mac).rule()
 	}
-	return c.ask(t, discover, mac, dhcpArch(uint16(number))).told()
+	return c.ask(t, discover, mac, dhcpArch(uint16(number))).rule()
 }
 
 // TestConformanceRequest asks as s390x firmware does, which tells its architecture with the address that
@@ -177,11 +177,11 @@ func TestConformanceRequest(t *testing.T) {
 	const mac = "52:54:00:03:00:01"
 	c := startNetwork(t, dnsmasq.Options(byArchitecture))
 	offer := c.ask(t, discover, mac)
-	if got, want := offer.told(), expected(byArchitecture, "", mac); got != want {
+	if got, want := offer.rule(), expected(byArchitecture, "", mac); got != want {
 		t.Errorf("is offered %+v, want %+v", got, want)
 	}
 	ack := c.ask(t, request, mac, dhcpOption(optionAddress, offer.address...), dhcpOption(optionServer, offer.options[optionServer]...), dhcpArch(31))
-	if got, want := ack.told(), expected(byArchitecture, "s390x", mac); got != want {
+	if got, want := ack.rule(), expected(byArchitecture, "s390x", mac); got != want {
 		t.Errorf("gets %+v, want %+v", got, want)
 	}
 }

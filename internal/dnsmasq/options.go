@@ -72,7 +72,7 @@ func Rules(options []string) (rules []Rule, rest []string) {
 func readRule(options []string) (rule Rule, lines int) {
 	rule = readGuests(options[0])
 	lines = max(1, len(rule.numbers()))
-	for lines < len(options) && rule.readTold(options[lines]) {
+	for lines < len(options) && rule.readOption(options[lines]) {
 		lines++
 	}
 	if rule.Validate() != nil || !slices.Equal(rule.options(), options[:min(lines, len(options))]) {
@@ -81,14 +81,14 @@ func readRule(options []string) (rule Rule, lines int) {
 	return rule, lines
 }
 
-// whenUsed gives the expression to whoever uses it, and compiles it for the first of them: the provider
+// lazyRegexp gives the expression to whoever uses it, and compiles it for the first of them: the provider
 // starts several times in a run of Terraform, also where there is no network in it.
-func whenUsed(expression string) func() *regexp.Regexp {
+func lazyRegexp(expression string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }
 
 // guestsLine is the first line of a rule, as far as it is needed to write it again.
-var guestsLine = whenUsed(`^dhcp-(?:match=set:` + reserved + `([^,]*),|mac=set:` + reserved + `[^,]*,(.*)$)`)
+var guestsLine = lazyRegexp(`^dhcp-(?:match=set:` + reserved + `([^,]*),|mac=set:` + reserved + `[^,]*,(.*)$)`)
 
 func readGuests(option string) Rule {
 	found := guestsLine().FindStringSubmatch(option)
@@ -98,8 +98,8 @@ func readGuests(option string) Rule {
 	return Rule{Arch: found[1], MAC: found[2]}
 }
 
-// readTold reads a line that is about the guests of the rule.
-func (r *Rule) readTold(option string) bool {
+// readOption reads a line that is about the guests of the rule.
+func (r *Rule) readOption(option string) bool {
 	name, value, found := strings.Cut(option, "=tag:"+r.tag()+",")
 	if !found {
 		return false
@@ -128,7 +128,7 @@ func (r *Rule) readBoot(value string) {
 
 // plain is a text that dnsmasq reads as it is, and in an option as a text: without a digit in front and
 // a colon, src/option.c parse_dhcp_opt() finds neither a number nor an address nor bytes in it.
-var plain = whenUsed(`^[A-Za-z/][A-Za-z0-9._/-]+$`)
+var plain = lazyRegexp(`^[A-Za-z/][A-Za-z0-9._/-]+$`)
 
 // Inside of quotes, a quote and the backslash are written behind a backslash, and everything else means
 // itself: src/option.c read_file() and hide_meta(), which also hides commas, dots, colons and digits from

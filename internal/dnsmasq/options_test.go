@@ -126,7 +126,7 @@ func FuzzRules(f *testing.F) {
 	f.Add(uint8(1), "", "é", "10.0.0.1", "0a:0b", "10.0.0.1", "dhcp-boot=tag:netboot-ppc64le,\"a\",,10.0.0.1")
 	f.Fuzz(func(t *testing.T, arch uint8, mac, bootfile, server, config, prefix, foreign string) {
 		all := []Rule{
-			{Arch: Architectures()[int(arch)%len(architectures)], Bootfile: bootfile, NextServer: server, ConfigFile: config, PathPrefix: prefix},
+			{Arch: Architectures()[int(arch)%len(Architectures())], Bootfile: bootfile, NextServer: server, ConfigFile: config, PathPrefix: prefix},
 			{MAC: mac, Bootfile: config, NextServer: server, ConfigFile: prefix, PathPrefix: bootfile},
 		}
 		var rules []Rule

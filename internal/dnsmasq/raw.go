@@ -31,14 +31,14 @@ var bootingOptions = map[string]bool{
 func SpeaksOfBooting(options []string) bool {
 	// An option is written into dnsmasq's file as it is: a line break begins another one.
 	for line := range strings.Lines(strings.Join(options, "\n")) {
-		if speaksOfBooting(line) || UsesOurTags(line) {
+		if affectsBooting(line) || UsesOurTags(line) {
 			return true
 		}
 	}
 	return false
 }
 
-func speaksOfBooting(line string) bool {
+func affectsBooting(line string) bool {
 	name, value, _ := strings.Cut(unquoted(line), "=")
 	name = strings.TrimSpace(name)
 	if strings.HasPrefix(name, "dhcp-option") {
@@ -64,7 +64,7 @@ func setsBootingOption(value string) bool {
 
 // reservedTags finds tags by the word before them, which is optional where old versions had none:
 // src/option.c is_tag_prefix() and set_prefix().
-var reservedTags = whenUsed(`(?m)` +
+var reservedTags = lazyRegexp(`(?m)` +
 	`[=,]\s*(set|tag|net):[!#]?` + reserved +
 	`|^\s*dhcp-(option|option-force|option-pxe|match|mac|vendorclass|userclass|circuitid|remoteid|subscrid|name-match)\s*=\s*[!#]?` + reserved)
 

@@ -18,6 +18,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 )
 
 // Rule is what guests of an architecture, or one guest, are told to boot. What one by MAC address leaves
@@ -33,40 +35,21 @@ type Rule struct {
 	PathPrefix string // DHCP option 210
 }
 
-// architecture is what a guest says in DHCP option 93 when it boots.
-type architecture struct {
-	name    string
-	numbers []int
-}
-
-// The numbers are IANA's "Processor Architecture Types". RFC 4578 section 2.1 has 9 for x86-64, but EDK II
-// and what followed it say 7.
-//
-// QEMU's s390x firmware says 31 in its DHCPREQUEST and nothing in the DHCPDISCOVER before; what it boots
-// it takes from the answer to the former.
-var architectures = []architecture{
-	{"s390x", []int{31}},
-	{"ppc64le", []int{12}},
-	{"x86_64", []int{0}},
-	{"x86_64-efi", []int{7, 9}},
-	{"aarch64-efi", []int{11}},
-}
-
 // Architectures are those that a rule can be for: s390x, ppc64le, x86_64, x86_64-efi and aarch64-efi, in
 // this order, which is also that of their rules.
 func Architectures() []string {
 	var names []string
-	for _, a := range architectures {
-		names = append(names, a.name)
+	for _, client := range arch.Clients() {
+		names = append(names, client.Name)
 	}
 	return names
 }
 
 // numbers are what guests of the rule's architecture say in option 93; none for a rule by MAC address.
 func (r Rule) numbers() []int {
-	for _, a := range architectures {
-		if a.name == r.Arch {
-			return a.numbers
+	for _, client := range arch.Clients() {
+		if client.Name == r.Arch {
+			return client.Numbers
 		}
 	}
 	return nil
@@ -92,14 +75,14 @@ func inOrder(rules []Rule) []Rule {
 //
 // A Bootfile comes with the server of its own rule, for both are of one dhcp-boot line; the other fields
 // come from whichever rule has them.
-func Offer(rules []Rule, arch, mac string) Rule {
-	var told Rule
+func Offer(rules []Rule, architecture, mac string) Rule {
+	var offer Rule
 	for _, r := range inOrder(rules) {
-		if r.Arch != "" && r.Arch == arch || r.MAC != "" && r.MAC == mac {
-			told = told.with(r)
+		if r.Arch != "" && r.Arch == architecture || r.MAC != "" && r.MAC == mac {
+			offer = offer.with(r)
 		}
 	}
-	return told
+	return offer
 }
 
 // with is the rule, overruled by a later one.

@@ -70,8 +70,8 @@ func relative(from, to int) uint16 { return uint16((to - from) / 2) }
 func CheckCommandLine(cmdline string) error {
 	// A byte above 0x7f makes the kernel take the whole line for EBCDIC:
 	// Linux arch/s390/boot/ipl_parm.c, has_ebcdic_char().
-	strange := func(r rune) bool { return r < ' ' || r > '~' }
-	if at := strings.IndexFunc(cmdline, strange); at >= 0 {
+	unprintable := func(r rune) bool { return r < ' ' || r > '~' }
+	if at := strings.IndexFunc(cmdline, unprintable); at >= 0 {
 		return fmt.Errorf("the command line has %q at byte %d; it can have printable ASCII characters only, in one line", []rune(cmdline[at:])[0], at)
 	}
 	return nil
@@ -155,9 +155,9 @@ func (h *Head) Write(p []byte) (int, error) {
 
 // Arch is the architecture of the kernel; "" where it is none of Architectures.
 func (h *Head) Arch() string {
-	for _, arch := range Architectures {
-		if CheckKernelOf(arch, h.kept) == nil {
-			return arch
+	for _, name := range Architectures {
+		if CheckKernelOf(name, h.kept) == nil {
+			return name
 		}
 	}
 	return ""

@@ -44,19 +44,19 @@ var packings = []packing{
 
 func openGzip(_ context.Context, r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) }
 
-// xzTurn holds who unpacks an xz file: one at a time, so that there is one dictionary, however many
+// xzSlot holds who unpacks an xz file: one at a time, so that there is one dictionary, however many
 // volumes are made side by side.
-var xzTurn = make(chan struct{}, 1)
+var xzSlot = make(chan struct{}, 1)
 
 func openXZ(ctx context.Context, r io.Reader) (io.ReadCloser, error) {
 	select {
-	case xzTurn <- struct{}{}:
+	case xzSlot <- struct{}{}:
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
 	decoder, err := xz.NewReader(r, maxXZDictionary)
 	if err != nil {
-		<-xzTurn
+		<-xzSlot
 		return nil, err
 	}
 	return &xzReader{decoder}, nil
@@ -69,7 +69,7 @@ type xzReader struct{ *xz.Reader }
 func (r *xzReader) Close() error {
 	r.Reader = nil
 	runtime.GC() // else the next dictionary would be made beside this one
-	<-xzTurn
+	<-xzSlot
 	return nil
 }
 

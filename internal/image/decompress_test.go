@@ -275,13 +275,13 @@ func TestDecompressInTurn(t *testing.T) {
 		if err := <-second; err != nil {
 			t.Errorf("%s: the second one: %v", name, err)
 		}
-		if len(xzTurn) != 0 {
+		if len(xzSlot) != 0 {
 			t.Errorf("%s: it is still somebody's turn", name)
 		}
 	}
 	for _, bad := range [][]byte{packed[:8], packed[:40], readTestdata(t, "packed/dictionary.xz")} {
-		if _, _, err := unpack(bytes.NewReader(bad), noLimit); err == nil || len(xzTurn) != 0 {
-			t.Errorf("%d bytes: %v, and it is still somebody's turn: %t", len(bad), err, len(xzTurn) != 0)
+		if _, _, err := unpack(bytes.NewReader(bad), noLimit); err == nil || len(xzSlot) != 0 {
+			t.Errorf("%d bytes: %v, and it is still somebody's turn: %t", len(bad), err, len(xzSlot) != 0)
 		}
 	}
 }

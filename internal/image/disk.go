@@ -109,7 +109,7 @@ func (d *Disk) identify(head []byte) error {
 	return err
 }
 
-var diskFormats = []foreign{
+var diskFormats = []foreignFormat{
 	{offset: 0, magic: "KDMV", what: "a VMDK image"},
 	{offset: 0, magic: "COWD", what: "a VMDK image"},
 	{offset: 0, magic: "# Disk DescriptorFile", what: "the description of a VMDK image"},

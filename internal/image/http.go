@@ -62,7 +62,7 @@ func (c Client) download(ctx context.Context, u *url.URL) *download {
 	if c.Idle == 0 {
 		c.Idle = 30 * time.Second
 	}
-	return &download{client: c, ctx: ctx, url: u, source: shownURL(u), end: -1, version: version{size: -1}, observed: c.observe(ctx, u)}
+	return &download{client: c, ctx: ctx, url: u, source: redactedURL(u), end: -1, version: version{size: -1}, observed: c.observe(ctx, u)}
 }
 
 // stream undoes a Content-Encoding that the server applied although it was asked not to.
@@ -177,7 +177,7 @@ func (d *download) connect(cause error) error {
 				return err
 			}
 		}
-		if cause = d.attempt(); cause == nil || !mayPass(cause) {
+		if cause = d.attempt(); cause == nil || !isTemporary(cause) {
 			return cause
 		}
 	}
@@ -241,7 +241,7 @@ func (d *download) send(ctx context.Context) (*http.Response, error) {
 	// Otherwise net/http asks for gzip and unpacks it, which hides the length.
 	req.Header.Set("Accept-Encoding", "identity")
 	if d.wantsRange() {
-		req.Header.Set("Range", d.wanted())
+		req.Header.Set("Range", d.rangeHeader())
 		if d.version.validator != "" {
 			req.Header.Set("If-Range", d.version.validator)
 		}
@@ -279,8 +279,8 @@ func (d *download) failed(err error) error {
 	return fmt.Errorf("unable to download %s: %w", d.source, err)
 }
 
-// mayPass says whether a failure may be gone at the next attempt.
-func mayPass(err error) bool {
+// isTemporary says whether a failure may be gone at the next attempt.
+func isTemporary(err error) bool {
 	var status *statusError
 	if errors.As(err, &status) {
 		return status.code == http.StatusTooManyRequests || status.code >= 500

@@ -13,8 +13,8 @@ var errChanged = errors.New("the file has changed while it was read: try again")
 
 func (d *download) wantsRange() bool { return d.section || d.offset > 0 }
 
-// wanted is what is still to be read: https://www.rfc-editor.org/rfc/rfc9110#section-14.1.2
-func (d *download) wanted() string {
+// rangeHeader asks for what is still to be read: https://www.rfc-editor.org/rfc/rfc9110#section-14.1.2
+func (d *download) rangeHeader() string {
 	if d.end < 0 {
 		return fmt.Sprintf("bytes=%d-", d.offset)
 	}
@@ -28,8 +28,8 @@ func (d *download) acceptRange(resp *http.Response) error {
 	}
 	text := resp.Header.Get("Content-Range")
 	got, ok := parseContentRange(text)
-	if !ok || !d.wants(got) {
-		return fmt.Errorf("the server answers a request for the range %q with Content-Range %q", d.wanted(), text)
+	if !ok || !d.matches(got) {
+		return fmt.Errorf("the server answers a request for the range %q with Content-Range %q", d.rangeHeader(), text)
 	}
 	if d.section && d.version.size < 0 {
 		d.learn(resp, got.size)
@@ -38,9 +38,9 @@ func (d *download) acceptRange(resp *http.Response) error {
 	return nil
 }
 
-// wants says whether a range is all that is wanted and the file has. What is read in sections has to
+// matches says whether a range is all that is wanted and the file has. What is read in sections has to
 // have a size, so that one state of it can be told from another.
-func (d *download) wants(got contentRange) bool {
+func (d *download) matches(got contentRange) bool {
 	switch {
 	case got.first != d.offset:
 		return false

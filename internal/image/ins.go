@@ -27,8 +27,8 @@ type INSFile struct {
 // address at 8 and its size at 16, 8 bytes each, and the command line is at 0x10480.
 const (
 	kernelAddress     = 0
-	initrdPlace       = 0x10408
-	initrdPlaceEnd    = 0x10418
+	initrdFields      = 0x10408
+	initrdFieldsEnd   = 0x10418
 	parametersAddress = 0x10480
 )
 
@@ -181,7 +181,7 @@ func (i INS) Parameters() string { return i.at(parametersAddress) }
 func (i INS) Initrd() string {
 	var initrd string
 	for _, file := range i.Files {
-		if file.Address == kernelAddress || file.Address == parametersAddress || initrdPlace <= file.Address && file.Address < initrdPlaceEnd {
+		if file.Address == kernelAddress || file.Address == parametersAddress || initrdFields <= file.Address && file.Address < initrdFieldsEnd {
 			continue
 		}
 		if initrd != "" {

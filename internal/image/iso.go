@@ -44,7 +44,7 @@ func (c Client) openISO(ctx context.Context, source string) (file isoFile, shown
 	}
 	if u != nil {
 		file, err = c.openRemote(ctx, u)
-		return file, shownURL(u), err
+		return file, redactedURL(u), err
 	}
 	local, info, err := openLocal(path)
 	return localFile{local, info}, path, err

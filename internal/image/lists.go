@@ -182,11 +182,11 @@ func (l List) Find(listURL, fileURL string) (Checksum, error) {
 			wanted = fmt.Sprintf("%q or %s", below, wanted)
 		}
 		return Checksum{}, fmt.Errorf("the checksum list %s has no entry for %s among its %d: check that it belongs to this file",
-			shown(listURL), wanted, len(l.entries))
+			redacted(listURL), wanted, len(l.entries))
 	}
 	sum, err := choose(matches)
 	if err != nil {
-		return Checksum{}, fmt.Errorf("the checksum list %s %w", shown(listURL), err)
+		return Checksum{}, fmt.Errorf("the checksum list %s %w", redacted(listURL), err)
 	}
 	return sum, nil
 }
@@ -264,10 +264,10 @@ func (l location) below(list location) (string, bool) {
 	return rest, found && l.host == list.host
 }
 
-// shown is a source as messages may show it.
-func shown(source string) string {
+// redacted is a source as messages may show it.
+func redacted(source string) string {
 	if u, err := url.Parse(source); err == nil && u.Host != "" {
-		return shownURL(u)
+		return redactedURL(u)
 	}
 	return source
 }

@@ -177,8 +177,8 @@ func FuzzParseList(f *testing.F) {
 			if entry.name = strings.Trim(entry.name, " \t\v\f\u0085\u00a0"); !ok && entry.name != "" || ok && again.sum != entry.sum {
 				t.Errorf("%q reads as %+v, %v; want %+v", line, again, ok, entry)
 			}
-			alone := List{[]listEntry{entry}}
-			if sum, err := alone.Find("/list/SHA256SUMS", "/list/"+entry.name); err == nil && sum != entry.sum {
+			single := List{[]listEntry{entry}}
+			if sum, err := single.Find("/list/SHA256SUMS", "/list/"+entry.name); err == nil && sum != entry.sum {
 				t.Errorf("%+v: found %v", entry, sum)
 			}
 		}

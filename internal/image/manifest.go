@@ -57,9 +57,9 @@ func (c Client) ReadINS(ctx context.Context, at Location) (Manifest, error) {
 // String is the location as messages may show it.
 func (l Location) String() string {
 	if l.ISOPath == "" {
-		return shown(l.Source)
+		return redacted(l.Source)
 	}
-	return l.ISOPath + " in " + shown(l.Source)
+	return l.ISOPath + " in " + redacted(l.Source)
 }
 
 // beside is the file of this path from the directory where l is.

@@ -116,8 +116,8 @@ func TestObserveWait(t *testing.T) {
 			"wait 1: 1000 bytes, last from 0: <nil>",
 			"wait 1: 1000 bytes, last from 0: <nil>",
 			"download 1: 1048576 bytes, last from 0: <nil>")
-		for i, want := range []time.Duration{5, 10, 17, 22, 32, 37} {
-			if e := all[i]; e.Duration != want*time.Second || e.Waited != e.Duration {
+		for i, want := range []int{5, 10, 17, 22, 32, 37} {
+			if e := all[i]; e.Duration != time.Duration(want)*time.Second || e.Waited != e.Duration {
 				t.Errorf("event %d comes after %s, %s of which it waited", i, e.Duration, e.Waited)
 			}
 		}

@@ -76,16 +76,16 @@ func parseSource(source string) (path string, u *url.URL, err error) {
 	switch u.Scheme {
 	case "http", "https":
 		if u.Host == "" {
-			return "", nil, fmt.Errorf("source %q names no server", shownURL(u))
+			return "", nil, fmt.Errorf("source %q names no server", redactedURL(u))
 		}
 		return "", u, nil
 	case "file":
 		if u.Host != "" && u.Host != "localhost" {
-			return "", nil, fmt.Errorf("source %q names the host %q: a file URL has three slashes, as in file:///srv/kernel", shownURL(u), u.Host)
+			return "", nil, fmt.Errorf("source %q names the host %q: a file URL has three slashes, as in file:///srv/kernel", redactedURL(u), u.Host)
 		}
 		return u.Path, nil, nil
 	}
-	return "", nil, fmt.Errorf("source %q has the scheme %q: use http, https, file or a local path", shownURL(u), scheme)
+	return "", nil, fmt.Errorf("source %q has the scheme %q: use http, https, file or a local path", redactedURL(u), scheme)
 }
 
 func openLocal(path string) (*os.File, fs.FileInfo, error) {
@@ -119,8 +119,8 @@ func localError(path string, err error) error {
 	return fmt.Errorf("unable to read %q on the machine that runs Terraform (not on the libvirt host): %w", path, err)
 }
 
-// shownURL is a URL as messages may show it: without a password, and without its query, where tokens are.
-func shownURL(u *url.URL) string {
+// redactedURL is a URL as messages may show it: without a password, and without its query, where tokens are.
+func redactedURL(u *url.URL) string {
 	shown := *u
 	if u.RawQuery != "" {
 		shown.RawQuery = "…"

@@ -50,12 +50,12 @@ func (c Client) Checksum(ctx context.Context, reference, source string, signing 
 	}
 	if signing != nil {
 		if text, err = c.verifyList(ctx, text, *signing); err != nil {
-			return Checksum{}, fmt.Errorf("the checksum list %s: %w", shown(list), err)
+			return Checksum{}, fmt.Errorf("the checksum list %s: %w", redacted(list), err)
 		}
 	}
 	entries, err := ParseList(text)
 	if err != nil {
-		return Checksum{}, fmt.Errorf("the checksum list %s: %w", shown(list), err)
+		return Checksum{}, fmt.Errorf("the checksum list %s: %w", redacted(list), err)
 	}
 	return entries.Find(list, source)
 }
@@ -82,7 +82,7 @@ func (c Client) KeyRing(ctx context.Context, source string) (KeyRing, error) {
 	}
 	ring, err := ParseKeyRing(data)
 	if err != nil {
-		return KeyRing{}, fmt.Errorf("%s: %w", shown(source), err)
+		return KeyRing{}, fmt.Errorf("%s: %w", redacted(source), err)
 	}
 	return ring, nil
 }

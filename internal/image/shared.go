@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	sharedWindow   = 4 << 20     // bytes that are kept for who reads more slowly, or comes later
-	sharedPatience = time.Second // for who reads nothing while others wait
+	sharedWindow = 4 << 20     // bytes that are kept for who reads more slowly, or comes later
+	stallTimeout = time.Second // for who reads nothing while others wait
 )
 
 // Downloads makes one download of those of the same file that are asked for at about the same time, as for
@@ -95,7 +95,7 @@ func (s *sharedDownload) join(ctx context.Context, c Client, u *url.URL) *shared
 	}
 	s.joined.Add(1)
 	r := &sharedReader{from: s, ctx: ctx}
-	r.forget = context.AfterFunc(ctx, s.wake)
+	r.stop = context.AfterFunc(ctx, s.wake)
 	s.readers = append(s.readers, r)
 	return r
 }
@@ -151,12 +151,12 @@ func (s *sharedDownload) begin(ctx context.Context) error {
 
 // put keeps what came, as soon as there is room for it.
 func (s *sharedDownload) put(p []byte, err error) {
-	impatient := time.AfterFunc(sharedPatience, s.wake)
-	defer impatient.Stop()
+	timer := time.AfterFunc(stallTimeout, s.wake)
+	defer timer.Stop()
 	s.moved.L.Lock()
 	defer s.moved.L.Unlock()
 	for began := time.Now(); s.end+int64(len(p))-s.slowest() > int64(len(s.window)); {
-		if time.Since(began) < sharedPatience || !s.leaveBehind() {
+		if time.Since(began) < stallTimeout || !s.detachSlowest() {
 			s.moved.Wait()
 		}
 	}
@@ -178,12 +178,12 @@ func (s *sharedDownload) slowest() int64 {
 	return read
 }
 
-// leaveBehind lets go of the slowest, where it can go on by itself and another one waits.
-func (s *sharedDownload) leaveBehind() bool {
+// detachSlowest lets go of the slowest, where it can go on by itself and another one waits.
+func (s *sharedDownload) detachSlowest() bool {
 	slowest, before := s.slowest(), len(s.readers)
 	waits := slices.ContainsFunc(s.readers, func(r *sharedReader) bool { return r.offset == s.end })
 	s.readers = slices.DeleteFunc(s.readers, func(r *sharedReader) bool {
-		return waits && r.offset == slowest && r.offset < s.end && r.goAlone()
+		return waits && r.offset == slowest && r.offset < s.end && r.detach()
 	})
 	return len(s.readers) < before
 }
@@ -192,46 +192,46 @@ func (s *sharedDownload) leaveBehind() bool {
 type sharedReader struct {
 	from   *sharedDownload
 	ctx    context.Context // of Open: reading has no context of its own
-	forget func() bool     // undoes what ctx wakes
+	stop   func() bool     // undoes what ctx wakes
 	offset int64
-	alone  *download // what it reads since it was left behind
+	own    *download // what it reads since it was left behind
 }
 
-// goAlone prepares a download of the rest, if the server can give that.
-func (r *sharedReader) goAlone() bool {
+// detach prepares a download of the rest, if the server can give that.
+func (r *sharedReader) detach() bool {
 	s := r.from
 	if s.source == nil || r.offset > 0 && s.source.version.validator == "" {
 		return false
 	}
-	alone := s.client.download(r.ctx, s.url)
-	alone.offset, alone.end, alone.version = r.offset, s.source.end, s.source.version
-	r.alone = alone
+	own := s.client.download(r.ctx, s.url)
+	own.offset, own.end, own.version = r.offset, s.source.end, s.source.version
+	r.own = own
 	return true
 }
 
 // Read implements io.Reader.
 func (r *sharedReader) Read(p []byte) (int, error) {
-	n, alone, err := r.readShared(p)
-	if alone == nil {
+	n, own, err := r.readShared(p)
+	if own == nil {
 		return n, err
 	}
-	if alone.body == nil {
-		if err := alone.connect(nil); err != nil {
-			return 0, alone.failed(err)
+	if own.body == nil {
+		if err := own.connect(nil); err != nil {
+			return 0, own.failed(err)
 		}
 	}
-	return alone.Read(p)
+	return own.Read(p)
 }
 
-// readShared reads what came, or tells that the reader is alone.
-func (r *sharedReader) readShared(p []byte) (n int, alone *download, err error) {
+// readShared reads what came, or returns the download of its own instead.
+func (r *sharedReader) readShared(p []byte) (n int, own *download, err error) {
 	s := r.from
 	s.moved.L.Lock()
 	defer s.moved.L.Unlock()
 	for {
 		switch {
-		case r.alone != nil:
-			return 0, r.alone, nil
+		case r.own != nil:
+			return 0, r.own, nil
 		case r.ctx.Err() != nil:
 			return 0, nil, context.Cause(r.ctx)
 		case r.offset < s.end:
@@ -249,15 +249,15 @@ func (r *sharedReader) readShared(p []byte) (n int, alone *download, err error) 
 
 // Close implements io.Closer. The last one ends the download.
 func (r *sharedReader) Close() error {
-	r.forget()
-	if alone := r.leave(); alone != nil && alone.body != nil {
-		return alone.Close()
+	r.stop()
+	if own := r.leave(); own != nil && own.body != nil {
+		return own.Close()
 	}
 	return nil
 }
 
 // leave ends the reader's part in the download, and returns what it reads instead.
-func (r *sharedReader) leave() (alone *download) {
+func (r *sharedReader) leave() (own *download) {
 	s := r.from
 	s.moved.L.Lock()
 	defer s.moved.L.Unlock()
@@ -269,5 +269,5 @@ func (r *sharedReader) leave() (alone *download) {
 		}
 	}
 	s.moved.Broadcast()
-	return r.alone
+	return r.own
 }

@@ -113,7 +113,7 @@ func readWhole(t *testing.T, client Client, url string) []byte {
 func TestOneGivesUp(t *testing.T) {
 	var requests atomic.Int64
 	url, client := serveLarge(t, &requests), together()
-	enough := errors.New("enough")
+	stopped := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	first, err := client.Open(ctx, url)
 	if err != nil {
@@ -123,8 +123,8 @@ func TestOneGivesUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cancel(enough)
-	if _, err := io.ReadAll(first); !errors.Is(err, enough) {
+	cancel(stopped)
+	if _, err := io.ReadAll(first); !errors.Is(err, stopped) {
 		t.Errorf("who gave up read until %v", err)
 	}
 	first.Close()

@@ -199,11 +199,11 @@ func (k KeyRing) verifyPacket(text []byte, raw *packet.OpaquePacket) error {
 	if !slices.Contains(trustedHashes, signature.Hash) {
 		return fmt.Errorf("the signature by the key %016X is made with %s, which can be forged: ask the distributor for a newer one", signer, signature.Hash)
 	}
-	var alone bytes.Buffer
-	if err := raw.Serialize(&alone); err != nil {
+	var packet bytes.Buffer
+	if err := raw.Serialize(&packet); err != nil {
 		return err
 	}
-	_, err = openpgp.CheckDetachedSignature(k.keys, bytes.NewReader(text), &alone, nil)
+	_, err = openpgp.CheckDetachedSignature(k.keys, bytes.NewReader(text), &packet, nil)
 	if err != nil {
 		return fmt.Errorf("the signature by the key %016X does not hold: %w", signer, signatureCause(err))
 	}

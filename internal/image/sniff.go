@@ -7,17 +7,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 )
 
-const (
-	// headSize is how many bytes of a file the checks see, and the least that a kernel has: up to
-	// the end of the field at 0x10430 that holds the kernel's own maximum command line.
-	headSize = 0x10438
-
-	magicOffset = 0x10008
-	magic       = "S390EP"
-)
+// headSize is how many bytes of a file the checks see, and the least that a kernel has: up to the end of
+// the field at 0x10430 that holds the kernel's own maximum command line.
+const headSize = 0x10438
 
 // Sniff runs check on the first bytes of content before it passes any of them on. The reader that
 // it returns gives the whole content. It belongs before Verify, as "a web page" says more than "a
@@ -34,8 +32,8 @@ func Sniff(content io.Reader, check func(head []byte) error) (io.Reader, error) 
 	return reader, nil
 }
 
-// foreign is a format that is no s390x kernel.
-type foreign struct {
+// foreignFormat is what a file may be that is not what it is given for.
+type foreignFormat struct {
 	offset int
 	magic  string
 	what   string
@@ -47,8 +45,8 @@ const (
 	remedyArch   = "give the kernel of the s390x port"
 )
 
-// foreigners are in the order of asking: an x86 or arm64 kernel is a PE file too.
-var foreigners = []foreign{
+// foreignFormats are in the order of asking: an x86 or arm64 kernel is a PE file too.
+var foreignFormats = slices.Concat([]foreignFormat{
 	{0, "\x1f\x8b", "a gzip file", remedyPacked},
 	{0, "\xfd7zXZ\x00", "an xz file", remedyPacked},
 	{0, "\x28\xb5\x2f\xfd", "a zstd file", remedyPacked},
@@ -57,10 +55,20 @@ var foreigners = []foreign{
 	{0, "\x02\x21\x4c\x18", "an lz4 file", remedyPacked},
 	{0, "\x7fELF", "an ELF file", "the firmware does not read ELF, so give the raw image (bzImage, kernel.img, kernel.ubuntu), not vmlinux"},
 	{0, "07070", "a cpio archive", "this is an initrd; check that kernel and initrd are not swapped"},
-	{0x202, "HdrS", "an x86 kernel", remedyArch},
-	{0x38, "ARM\x64", "an arm64 kernel", remedyArch},
+}, foreignKernels(), []foreignFormat{
 	{0, "MZ", "a PE (EFI) program", remedyArch},
 	{isoOffset, isoMagic, "an ISO image", "give the kernel that is in it"},
+})
+
+// foreignKernels are those of other architectures.
+func foreignKernels() []foreignFormat {
+	var kernels []foreignFormat
+	for _, a := range arch.All {
+		if a.Name != arch.S390X {
+			kernels = append(kernels, foreignFormat{a.Kernel.Offset, a.Kernel.Magic, a.Kernel.Foreign, remedyArch})
+		}
+	}
+	return kernels
 }
 
 // The volume descriptor, ECMA-119 8.1.2: sector 16, after a type byte.
@@ -71,14 +79,12 @@ const (
 
 // CheckKernel refuses a file whose first bytes, or all that it has, are not those of a raw s390x
 // kernel image. The firmware checks nothing: it jumps into whatever it loaded.
-//
-// "S390EP" at 0x10008 is the mark by which it finds the entry point, in jump_to_low_kernel() of
-// https://gitlab.com/qemu-project/qemu/-/blob/master/pc-bios/s390-ccw/jump2ipl.c
 func CheckKernel(head []byte) error {
 	if err := checkContent(head); err != nil {
 		return fmt.Errorf("not an s390x kernel: %w", err)
 	}
-	for _, f := range foreigners {
+	mark := arch.Of(arch.S390X).Kernel
+	for _, f := range foreignFormats {
 		if hasAt(head, f.offset, f.magic) {
 			return fmt.Errorf("not an s390x kernel: it is %s; %s", f.what, f.remedy)
 		}
@@ -88,38 +94,30 @@ func CheckKernel(head []byte) error {
 		return errors.New("not an s390x kernel: it is a text file; check the source")
 	case len(head) < headSize:
 		return fmt.Errorf("not an s390x kernel: it has only %d bytes, a kernel has at least %d; check that the source is complete", len(head), headSize)
-	case !hasAt(head, magicOffset, magic):
-		return fmt.Errorf("not an s390x kernel: there is no %q at offset %#x; check that the source is a raw kernel of the s390x port", magic, magicOffset)
+	case !mark.In(head):
+		return fmt.Errorf("not an s390x kernel: there is no %q at offset %#x; check that the source is a raw kernel of the s390x port", mark.Magic, mark.Offset)
 	}
 	return nil
 }
 
-// kernelMarks are what kernels of other architectures than s390x have where, as QEMU loads them: Linux
-// Documentation/arch/x86/boot.rst, "header", and Documentation/arch/arm64/booting.rst, "magic".
-var kernelMarks = map[string]foreign{
-	"x86_64":  {offset: 0x202, magic: "HdrS", what: "bzImage"},
-	"aarch64": {offset: 0x38, magic: "ARM\x64", what: "Image"},
-	"ppc64le": {offset: 0, magic: "\x7fELF", what: "vmlinux, an ELF file"},
-}
-
 // CheckKernelOf is CheckKernel for a kernel of any architecture in Architectures. Those of others than
 // s390x are for QEMU alone, which boots them directly.
-func CheckKernelOf(arch string, head []byte) error {
-	mark, other := kernelMarks[arch]
-	if !other {
+func CheckKernelOf(name string, head []byte) error {
+	mark := arch.Of(name).Kernel
+	if name == arch.S390X || mark.Magic == "" {
 		return CheckKernel(head)
 	}
 	if err := checkContent(head); err != nil {
-		return fmt.Errorf("not a kernel for %s: %w", arch, err)
+		return fmt.Errorf("not a kernel for %s: %w", name, err)
 	}
-	if !hasAt(head, mark.offset, mark.magic) {
-		return fmt.Errorf("not a kernel for %s: there is no %q at offset %#x; give the unpacked %s", arch, mark.magic, mark.offset, mark.what)
+	if !mark.In(head) {
+		return fmt.Errorf("not a kernel for %s: there is no %q at offset %#x; give the unpacked %s", name, mark.Magic, mark.Offset, mark.Format)
 	}
 	return nil
 }
 
 // Architectures are those of CheckKernelOf.
-var Architectures = []string{"s390x", "x86_64", "aarch64", "ppc64le"}
+var Architectures = arch.Names()
 
 // CheckInitrd refuses what certainly is no initrd by its first bytes. Anything else is accepted,
 // for the booting kernel decides: it knows cpio, its own set of compressions, and images of file systems.
@@ -127,7 +125,7 @@ func CheckInitrd(head []byte) error {
 	err := checkContent(head)
 	switch {
 	case err != nil:
-	case hasAt(head, magicOffset, magic):
+	case arch.Of(arch.S390X).Kernel.In(head):
 		err = errors.New("it is an s390x kernel; check that kernel and initrd are not swapped")
 	case hasAt(head, isoOffset, isoMagic):
 		err = errors.New("it is an ISO image; give the initrd that is in it")

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 )
 
 // fake returns size bytes with text at offset, as a file of some format begins.
@@ -16,9 +18,12 @@ func fake(size, offset int, text string) []byte {
 	return head
 }
 
+// mark is that of an s390x kernel.
+var mark = arch.Of(arch.S390X).Kernel
+
 // kernel returns what CheckKernel takes for a kernel of size bytes.
 func kernel(size int) []byte {
-	content := fake(size, magicOffset, magic)
+	content := fake(size, mark.Offset, mark.Magic)
 	copy(content, "\x00\x08\x00\x00\x80\x01\x00\x00") // the PSW to start with
 	return content
 }
@@ -141,7 +146,7 @@ func FuzzCheckKernel(f *testing.F) {
 		if CheckKernel(head) != nil {
 			return
 		}
-		if len(head) < headSize || !bytes.Equal(head[magicOffset:magicOffset+6], []byte(magic)) {
+		if len(head) < headSize || !bytes.HasPrefix(head[mark.Offset:], []byte(mark.Magic)) {
 			t.Errorf("accepted %d bytes without the mark", len(head))
 		}
 		if CheckInitrd(head) == nil {
@@ -163,24 +168,22 @@ func FuzzCheckInitrd(f *testing.F) {
 
 func TestCheckKernelOf(t *testing.T) {
 	heads := map[string][]byte{}
-	for arch, mark := range kernelMarks {
-		heads[arch] = make([]byte, headSize)
-		copy(heads[arch][mark.offset:], mark.magic)
+	for _, a := range arch.All {
+		heads[a.Name] = make([]byte, headSize)
+		copy(heads[a.Name][a.Kernel.Offset:], a.Kernel.Magic)
 	}
-	heads["s390x"] = make([]byte, headSize)
-	copy(heads["s390x"][magicOffset:], magic)
-	for _, arch := range Architectures {
+	for _, name := range Architectures {
 		for of, head := range heads {
-			if err := CheckKernelOf(arch, head); (err == nil) != (of == arch) {
-				t.Errorf("a kernel of %s for %s: %v", of, arch, err)
+			if err := CheckKernelOf(name, head); (err == nil) != (of == name) {
+				t.Errorf("a kernel of %s for %s: %v", of, name, err)
 			}
 		}
 		var head Head
-		if _, err := head.Write(heads[arch]); err != nil || head.Arch() != arch {
-			t.Errorf("the kernel of %s is one of %q (%v)", arch, head.Arch(), err)
+		if _, err := head.Write(heads[name]); err != nil || head.Arch() != name {
+			t.Errorf("the kernel of %s is one of %q (%v)", name, head.Arch(), err)
 		}
-		if err := CheckKernelOf(arch, []byte("<!doctype html><html>")); err == nil {
-			t.Errorf("a web page is a kernel of %s", arch)
+		if err := CheckKernelOf(name, []byte("<!doctype html><html>")); err == nil {
+			t.Errorf("a web page is a kernel of %s", name)
 		}
 	}
 }

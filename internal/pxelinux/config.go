@@ -32,6 +32,10 @@ const (
 	// SLOF lib/libnet/tftp.c send_rrq() builds its request in "packet[BUFFER_LEN]" of 256 bytes
 	// without looking; over IPv4, 50 of them are headers and options.
 	MaxPathSize = 206
+
+	// MaxPrefixSize is the most bytes of what DHCP puts before "pxelinux.cfg/", the directory of the
+	// bootfile, so that the longest name there, a UUID, stays within MaxPathSize.
+	MaxPrefixSize = MaxPathSize - len(directory) - uuidSize
 )
 
 // The five keywords of the firmware, which also name the fields of a Config and an Entry.

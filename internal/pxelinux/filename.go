@@ -19,20 +19,20 @@ const nibble = 4
 
 // FileName returns the name below pxelinux.cfg/ of the file for a MAC address, a UUID, an IPv4
 // address or prefix, or "default".
-func FileName(who string) (string, error) {
-	if who == DefaultFileName {
+func FileName(guest string) (string, error) {
+	if guest == DefaultFileName {
 		return DefaultFileName, nil
 	}
-	if name, err := MACFileName(who); err == nil {
+	if name, err := MACFileName(guest); err == nil {
 		return name, nil
 	}
-	if name, err := UUIDFileName(who); err == nil || errors.Is(err, errZeroUUID) {
+	if name, err := UUIDFileName(guest); err == nil || errors.Is(err, errZeroUUID) {
 		return name, err
 	}
-	if strings.Count(who, ".") == 3 {
-		return IPv4FileName(who)
+	if strings.Count(guest, ".") == 3 {
+		return IPv4FileName(guest)
 	}
-	return "", fmt.Errorf("%q is neither a MAC address, a UUID, an IPv4 address or prefix, nor %q", who, DefaultFileName)
+	return "", fmt.Errorf("%q is neither a MAC address, a UUID, an IPv4 address or prefix, nor %q", guest, DefaultFileName)
 }
 
 // MACFileName returns the name for an Ethernet address in any usual notation.
@@ -49,13 +49,16 @@ func MACFileName(mac string) (string, error) {
 
 var errZeroUUID = errors.New("the firmware takes a UUID of zeros for none and never asks for its file")
 
+// uuidSize is the length of a UUID with dashes, the longest name of a configuration but one by option 209.
+const uuidSize = 36
+
 // UUIDFileName returns the name for the UUID of a guest, which may be written without dashes.
 //
 // QEMU pc-bios/s390-ccw/netmain.c get_uuid(): "%02x" in groups of 8-4-4-4-12; a UUID of zeros
 // counts as none.
 func UUIDFileName(uuid string) (string, error) {
 	digits := uuid
-	if len(uuid) == 36 && uuid[8] == '-' && uuid[13] == '-' && uuid[18] == '-' && uuid[23] == '-' {
+	if len(uuid) == uuidSize && uuid[8] == '-' && uuid[13] == '-' && uuid[18] == '-' && uuid[23] == '-' {
 		digits = uuid[:8] + uuid[9:13] + uuid[14:18] + uuid[19:23] + uuid[24:]
 	}
 	raw, err := hex.DecodeString(digits)

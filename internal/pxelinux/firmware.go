@@ -59,6 +59,12 @@ const (
 	mostEntries   = 30
 )
 
+// EntryLimits says, for documentation, how many entries of a file the generations can use: "15 entries, and
+// 30 with the firmware of QEMU 10.1 and later".
+func EntryLimits() string {
+	return fmt.Sprintf("%d entries, and %d with %s", Merged.MaxEntries(), Menu.MaxEntries(), Menu)
+}
+
 // MaxEntries is the number of entries of a file that the firmware can use.
 func (f Firmware) MaxEntries() int {
 	if f == SeparateLoader || f == Merged {

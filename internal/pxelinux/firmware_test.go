@@ -29,6 +29,12 @@ func TestIdentifyFirmware(t *testing.T) {
 	}
 }
 
+func TestEntryLimits(t *testing.T) {
+	if got := EntryLimits(); got != "15 entries, and 30 with the firmware of QEMU 10.1 and later" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestCheckSize(t *testing.T) {
 	const (
 		loader  = 0x7800000               // whatever the memory

@@ -201,13 +201,13 @@ func (r *reader) addEntry(label string, at position) (more bool) {
 
 // set gives the last entry a value, in place of one that it may have.
 func (r *reader) set(field string, to *string, value string, at position) {
-	here := place{len(r.config.Entries) - 1, field}
-	if before, repeated := r.places[here]; repeated {
-		r.report(Error, here.entry, field, at, fmt.Sprintf("the firmware takes this %s and drops the one in line %d", field, before.line),
+	key := place{len(r.config.Entries) - 1, field}
+	if before, repeated := r.places[key]; repeated {
+		r.report(Error, key.entry, field, at, fmt.Sprintf("the firmware takes this %s and drops the one in line %d", field, before.line),
 			"keep one of the two lines")
 	}
 	*to = value
-	r.places[here] = at
+	r.places[key] = at
 }
 
 // finish settles what only the end of the file shows.

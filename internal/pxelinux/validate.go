@@ -34,7 +34,7 @@ func validateValues(c Config) []Problem {
 	}
 	problems = append(problems, validateDefault(c)...)
 	for i, e := range c.Entries {
-		problems = append(problems, breaches(i, keywordLabel, e.Label, labelRules)...)
+		problems = append(problems, violations(i, keywordLabel, e.Label, labelRules)...)
 		if slices.ContainsFunc(c.Entries[:i], func(other Entry) bool { return other.Label == e.Label }) {
 			problems = append(problems, Problem{
 				Severity: Error, Entry: i, Field: keywordLabel,
@@ -42,9 +42,9 @@ func validateValues(c Config) []Problem {
 				Remedy:  "give every entry its own label",
 			})
 		}
-		problems = append(problems, breaches(i, keywordKernel, e.Kernel, kernelRules)...)
-		problems = append(problems, breaches(i, keywordInitrd, e.Initrd, initrdRules)...)
-		problems = append(problems, breaches(i, keywordAppend, e.Append, appendRules)...)
+		problems = append(problems, violations(i, keywordKernel, e.Kernel, kernelRules)...)
+		problems = append(problems, violations(i, keywordInitrd, e.Initrd, initrdRules)...)
+		problems = append(problems, violations(i, keywordAppend, e.Append, appendRules)...)
 		if e.Append == e.placeholder() {
 			problems = append(problems, Problem{
 				Severity: Error, Entry: i, Field: keywordAppend,
@@ -187,8 +187,8 @@ var (
 	}, valueRules...)
 )
 
-// breaches returns a problem for each rule that the value of a field breaks.
-func breaches(entry int, field, value string, rules []rule) []Problem {
+// violations returns a problem for each rule that the value of a field breaks.
+func violations(entry int, field, value string, rules []rule) []Problem {
 	subject := field
 	if value != "" {
 		subject += " " + quote(value)

@@ -47,14 +47,14 @@ func PublishByContent(ctx context.Context, dir Directory, part string, name func
 	if err == nil {
 		return file, nil
 	}
-	left := File{}
+	leftover := File{}
 	err = abandon(ctx, dir, err, part)
 	if made {
 		if failure := abandon(ctx, dir, nil, final); failure != nil {
-			left.Name, err = final, errors.Join(err, failure)
+			leftover.Name, err = final, errors.Join(err, failure)
 		}
 	}
-	return left, fmt.Errorf("publish %s: %w", final, err)
+	return leftover, fmt.Errorf("publish %s: %w", final, err)
 }
 
 // stage writes content to the file part. The result has no ModTime.

@@ -180,7 +180,7 @@ func TestPublishByContentRefusesIncompleteContent(t *testing.T) {
 	}
 	t.Run("not read to the end", func(t *testing.T) {
 		dir := newMemory(nil)
-		_, err := publish(t.Context(), hasty{dir}, strings.NewReader(content))
+		_, err := publish(t.Context(), truncating{dir}, strings.NewReader(content))
 		if err == nil || !strings.Contains(err.Error(), "not read to its end") {
 			t.Errorf("got %v", err)
 		}
@@ -188,10 +188,10 @@ func TestPublishByContentRefusesIncompleteContent(t *testing.T) {
 	})
 }
 
-// hasty is a Directory that believes the first bytes to be all.
-type hasty struct{ *memory }
+// truncating is a Directory that believes the first bytes to be all.
+type truncating struct{ *memory }
 
-func (h hasty) Write(ctx context.Context, name string, content io.Reader) error {
+func (h truncating) Write(ctx context.Context, name string, content io.Reader) error {
 	return h.memory.Write(ctx, name, strings.NewReader(first(content)))
 }
 

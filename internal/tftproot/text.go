@@ -77,7 +77,7 @@ func ReplaceText(ctx context.Context, dir Directory, name, content string) (File
 	if err != nil {
 		return File{}, fmt.Errorf("replace %s: %w", name, err)
 	}
-	ctx, cancel := outlive(ctx)
+	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
 	size := info.Size()
 	if !Readable(info) { // no guest boots from it, so none misses it

@@ -84,7 +84,7 @@ func examine(ctx context.Context, dir Directory, name string, content io.Writer)
 // abandon removes what a failed operation would leave behind, also when ctx is done, and returns why
 // the operation failed.
 func abandon(ctx context.Context, dir Directory, failure error, names ...string) error {
-	ctx, cancel := outlive(ctx)
+	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
 	for _, name := range names {
 		if err := remove(ctx, dir, name); err != nil {
@@ -102,8 +102,8 @@ func remove(ctx context.Context, dir Directory, name string) error {
 	return nil
 }
 
-// outlive returns a context that goes on, for a bounded time, after ctx is done.
-func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+// cleanupContext returns a context that goes on, for a bounded time, after ctx is done.
+func cleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 }
 

@@ -1,0 +1,156 @@
+// Package arch is the table of what a guest's architecture decides. An architecture is added by an entry
+// of All, and whoever asks for one finds it there.
+package arch
+
+import (
+	"bytes"
+	"slices"
+)
+
+// S390X is the name of the architecture whose firmware internal/pxelinux is about.
+const S390X = "s390x"
+
+// Arch is what an architecture decides.
+type Arch struct {
+	Name string // libvirt's, in a domain's definition and in a host's capabilities
+
+	Kernel   Kernel    // how its kernels are known
+	Clients  []Client  // as what its firmware asks for a bootfile by DHCP, in the order of dnsmasq's rules
+	Consoles []Console // that a guest can have; the first is the one that firmware and kernel write to
+
+	Machine  string   // to be given, as libvirt's own default has nothing to boot with; "" where that is right
+	Features []string // elements of the definition's <features> that a guest needs
+	Loadparm bool     // the device that it boots from has a load parameter
+	Firmware string   // name of QEMU's file by which pxelinux.IdentifyFirmware tells its generation; "" where none is read
+	Packages string   // that have QEMU's emulator, by distribution
+}
+
+// Kernel is the mark of a kernel's file, as boot loaders and QEMU look for it.
+type Kernel struct {
+	Offset  int    // of Magic in the file
+	Magic   string // bytes
+	Format  string // what such a file is called, for whoever needs one
+	Foreign string // what it is, for whoever needs another: "an x86 kernel"
+}
+
+// In tells whether a file that begins so has the mark.
+func (k Kernel) In(head []byte) bool {
+	return k.Magic != "" && len(head) >= k.Offset && bytes.HasPrefix(head[k.Offset:], []byte(k.Magic))
+}
+
+// Client is a kind of firmware, as DHCP option 93 tells it. Its numbers are IANA's "Processor Architecture
+// Types", https://www.iana.org/assignments/dhcpv6-parameters.
+type Client struct {
+	Name    string // of a rule: "x86_64-efi"
+	Numbers []int
+}
+
+// Console is a type of console, https://libvirt.org/formatdomain.html#console.
+type Console struct {
+	Type  string
+	First bool // a guest can have it as its first console
+	Many  bool // a guest can have several
+}
+
+// All are the architectures, in the order in which dnsmasq's rules for their clients are written: a change
+// of it changes what is on hosts.
+var All = []Arch{
+	{
+		Name: S390X,
+		// QEMU pc-bios/s390-ccw/jump2ipl.c jump_to_low_kernel() finds the entry by it.
+		Kernel: Kernel{0x10008, "S390EP", "raw image", "an s390x kernel"},
+		// In the DHCPREQUEST; the DHCPDISCOVER before has no option 93. What QEMU's firmware boots it takes
+		// from the answer to the former.
+		Clients: []Client{{"s390x", []int{31}}},
+		// Linux calls sclp ttysclp0.
+		Consoles: []Console{{Type: "sclp", First: true}, {Type: "sclplm", First: true}, {Type: "virtio", First: true, Many: true}},
+		// libvirt refuses ACPI here.
+		Loadparm: true,
+		Firmware: "s390-ccw.img",
+		Packages: "Debian and Ubuntu: qemu-system-misc or qemu-system-s390x; Fedora: qemu-system-s390x-core",
+	},
+	{
+		// libvirt has ppc64 for the same machines: who boots them chooses the byte order.
+		Name:     "ppc64le",
+		Kernel:   Kernel{0, "\x7fELF", "vmlinux, an ELF file", "an ELF file"},
+		Clients:  []Client{{"ppc64le", []int{12}}},
+		Consoles: usualConsoles,
+		Packages: "Debian and Ubuntu: qemu-system-ppc; Fedora: qemu-system-ppc-core",
+	},
+	{
+		Name: "x86_64",
+		// Linux Documentation/arch/x86/boot.rst, "header"
+		Kernel: Kernel{0x202, "HdrS", "bzImage", "an x86 kernel"},
+		// RFC 4578 section 2.1 has 9 for EFI, but EDK II and what followed it say 7.
+		Clients:  []Client{{"x86_64", []int{0}}, {"x86_64-efi", []int{7, 9}}},
+		Consoles: usualConsoles,
+		Features: []string{"acpi", "apic"}, // to hear that it shall shut down
+		Packages: "Debian and Ubuntu: qemu-system-x86; Fedora: qemu-system-x86-core",
+	},
+	{
+		Name: "aarch64",
+		// Linux Documentation/arch/arm64/booting.rst, "magic"
+		Kernel:   Kernel{0x38, "ARM\x64", "Image", "an arm64 kernel"},
+		Clients:  []Client{{"aarch64-efi", []int{11}}},
+		Consoles: usualConsoles,
+		Machine:  "virt", // libvirt's default is integratorcp, a board without PCI
+		Packages: "Debian and Ubuntu: qemu-system-arm; Fedora: qemu-system-aarch64-core",
+	},
+}
+
+// usualConsoles are those of machines with a serial line, which libvirt makes the first console.
+var usualConsoles = []Console{{Type: "serial", First: true}, {Type: "virtio", Many: true}}
+
+// Names are those of All.
+func Names() []string {
+	var names []string
+	for _, a := range All {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+// Clients are those of all architectures.
+func Clients() []Client {
+	var clients []Client
+	for _, a := range All {
+		clients = append(clients, a.Clients...)
+	}
+	return clients
+}
+
+// Of is the architecture of this name. One that libvirt may know and All does not is a machine with a
+// serial line, of which nothing else is known.
+func Of(name string) Arch {
+	for _, a := range All {
+		if a.Name == name {
+			return a
+		}
+	}
+	return Arch{Name: name, Consoles: usualConsoles}
+}
+
+// DefaultConsole is the type of the console that firmware and kernel write to.
+func (a Arch) DefaultConsole() string { return a.Consoles[0].Type }
+
+// Console is the console of this type, if the architecture has it.
+func (a Arch) Console(kind string) (console Console, found bool) {
+	at := slices.IndexFunc(a.Consoles, func(c Console) bool { return c.Type == kind })
+	if at < 0 {
+		return Console{}, false
+	}
+	return a.Consoles[at], true
+}
+
+// ConsoleTypes are those that any architecture has, each once.
+func ConsoleTypes() []string {
+	var types []string
+	for _, a := range All {
+		for _, c := range a.Consoles {
+			if !slices.Contains(types, c.Type) {
+				types = append(types, c.Type)
+			}
+		}
+	}
+	return types
+}
