@@ -2,7 +2,6 @@ package lab
 
 import (
 	"bytes"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -124,19 +123,6 @@ func CutAfter(n int) Fault {
 	return func(r Request) bool {
 		r.send(n)
 		panic(http.ErrAbortHandler) // the way to close one connection, which net/http does not log
-	}
-}
-
-// Surplus promises one byte less than it sends.
-func Surplus() Fault {
-	return func(r Request) bool {
-		conn, _, err := http.NewResponseController(r.ResponseWriter).Hijack() // for net/http itself would not do it
-		if err != nil {
-			panic(err)
-		}
-		defer func() { _ = conn.Close() }()
-		_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(r.Content)-1, r.Content)
-		return true
 	}
 }
 

@@ -24,7 +24,6 @@ func TestServer(t *testing.T) {
 		"not found": {[]Fault{Status(404)}, 404, []byte("Not Found\n"), 10, nil},
 		"no length": {[]Fault{NoLength()}, 200, content, -1, nil},
 		"cut":       {[]Fault{CutAfter(1234)}, 200, content[:1234], 10000, io.ErrUnexpectedEOF},
-		"surplus":   {[]Fault{Surplus()}, 200, content[:9999], 9999, nil},
 		"stalled":   {[]Fault{StallAfter(1234)}, 200, content[:1234], 10000, context.DeadlineExceeded},
 		"slow":      {[]Fault{Slow(time.Millisecond)}, 200, content, 10000, nil},
 		"altered":   {[]Fault{Altered()}, 200, append(bytes.Clone(content[:9999]), '8'), 10000, nil},

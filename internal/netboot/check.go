@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
@@ -58,7 +59,7 @@ func (c *check) searches(ctx context.Context) (searches []pxelinux.Search, known
 		}
 		search := pxelinux.Search{UUID: c.guest.UUID, MAC: nic.MAC}
 		if network, planned, found := c.network(ctx, nic.Network); found {
-			offer, known := network.Offer(S390X, nic.MAC)
+			offer, known := network.Offer(arch.S390X, nic.MAC)
 			if !known {
 				return nil, false
 			}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
@@ -55,7 +56,7 @@ func (f *facts) networks(ctx context.Context) {
 		if !known || network.Server == "" {
 			return
 		}
-		offer, known := network.Offer(S390X, nic.MAC)
+		offer, known := network.Offer(arch.S390X, nic.MAC)
 		if !known {
 			return
 		}

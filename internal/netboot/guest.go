@@ -12,9 +12,6 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
 
-// S390X is the architecture whose firmware the checks are about.
-const S390X = "s390x"
-
 // Guest is an s390x guest, as far as its boot from the network depends on it.
 type Guest struct {
 	UUID       string // empty while it is not known

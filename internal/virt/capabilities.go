@@ -7,6 +7,8 @@ import (
 
 	"github.com/digitalocean/go-libvirt"
 	"libvirt.org/go/libvirtxml"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 )
 
 // Capabilities is what a host can run.
@@ -66,11 +68,14 @@ var accelerators = map[string]string{"kvm": "kvm", "qemu": "tcg"}
 
 // Accelerator chooses how to run a guest: as wanted, or for "auto" with kvm where the host has it
 // for that architecture and by emulation elsewhere. The error says what the host lacks.
-func (c Capabilities) Accelerator(arch, wanted string) (string, error) {
-	at := slices.IndexFunc(c.Guests, func(g Guest) bool { return g.Arch == arch })
+func (c Capabilities) Accelerator(of, wanted string) (string, error) {
+	at := slices.IndexFunc(c.Guests, func(g Guest) bool { return g.Arch == of })
 	if at < 0 {
-		return "", fmt.Errorf("the host has no emulator for %s guests; install it there "+
-			"(Debian and Ubuntu: qemu-system-misc or qemu-system-s390x; Fedora: qemu-system-s390x-core) and restart libvirtd", arch)
+		packages := arch.Of(of).Packages
+		if packages != "" {
+			packages = " (" + packages + ")"
+		}
+		return "", fmt.Errorf("the host has no emulator for %s guests; install it there%s and restart libvirtd", of, packages)
 	}
 	offered := c.Guests[at].Accelerators
 	switch {
@@ -81,6 +86,6 @@ func (c Capabilities) Accelerator(arch, wanted string) (string, error) {
 	case slices.Contains(offered, wanted):
 		return wanted, nil
 	default:
-		return "", fmt.Errorf("the host (%s) cannot run %s guests with %s, only with %v; use accelerator = \"auto\"", c.Arch, arch, wanted, offered)
+		return "", fmt.Errorf("the host (%s) cannot run %s guests with %s, only with %v; use accelerator = \"auto\"", c.Arch, of, wanted, offered)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"github.com/beevik/etree"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 )
 
 // A domain's definition is read and changed in the XML that libvirt has, element by element, so that whatever
@@ -19,27 +21,20 @@ import (
 func (d Domain) newXML() *etree.Element {
 	root := etree.NewElement("domain")
 	root.CreateElement("name").SetText(d.Name)
-	if d.Arch == "x86_64" { // needs them to hear that it shall shut down; libvirt refuses ACPI for s390x
+	machine := arch.Of(d.Arch)
+	if len(machine.Features) > 0 {
 		features := root.CreateElement("features")
-		features.CreateElement("acpi")
-		features.CreateElement("apic")
+		for _, feature := range machine.Features {
+			features.CreateElement(feature)
+		}
 	}
 	root.CreateElement("on_poweroff").SetText("destroy")
 	root.CreateElement("on_reboot").SetText("restart")
 	root.CreateElement("on_crash").SetText("destroy")
-	console := DefaultConsole(d.Arch)
+	console := machine.DefaultConsole()
 	editConsole(root.CreateElement("devices").CreateElement("console"), console)
 	d.edit(root, Domain{Consoles: []string{console}})
 	return root
-}
-
-// DefaultConsole is the console that the architecture's firmware writes to. On s390x that is SCLP,
-// which Linux calls ttysclp0; https://libvirt.org/formatdomain.html#console.
-func DefaultConsole(arch string) string {
-	if arch == "s390x" {
-		return "sclp"
-	}
-	return "serial"
 }
 
 // domainTypes are libvirt's names for accelerators.

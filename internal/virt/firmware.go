@@ -10,15 +10,15 @@ import (
 	"strings"
 
 	"github.com/digitalocean/go-libvirt"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 )
 
-const (
-	// firmwareFile is the boot firmware of s390x guests, in a directory of QEMU's.
-	firmwareFile = "s390-ccw.img"
+// firmwareFile is the boot firmware of s390x guests, in a directory of QEMU's.
+var firmwareFile = arch.Of(arch.S390X).Firmware
 
-	// maxFirmware bounds what is downloaded for it. The largest known has 100 KiB.
-	maxFirmware = 4 << 20
-)
+// maxFirmware bounds what is downloaded for it. The largest known has 100 KiB.
+const maxFirmware = 4 << 20
 
 // Firmware returns the boot firmware that s390x guests of the host are started with, the content of
 // QEMU's s390-ccw.img. The error is ErrNotFound where the host has none, or has it elsewhere.
@@ -58,7 +58,7 @@ func isAbsent(err error) bool {
 func (c Capabilities) firmwareDirectories() []string {
 	var directories []string
 	for _, guest := range c.Guests {
-		if guest.Arch == "s390x" {
+		if guest.Arch == arch.S390X {
 			directories = append(directories, path.Join(path.Dir(path.Dir(guest.Emulator)), "share", "qemu"))
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
@@ -19,7 +20,7 @@ import (
 
 // checkNetboot checks an s390x guest that boots from the network.
 func (r *domainResource) checkNetboot(ctx context.Context, m domainModel, starts bool, diags *diag.Diagnostics) {
-	if m.Arch.ValueString() != netboot.S390X || m.Boot.IsUnknown() || !m.bootsFrom(ctx, virt.BootNetwork) || !m.Kernel.IsNull() ||
+	if m.Arch.ValueString() != arch.S390X || m.Boot.IsUnknown() || !m.bootsFrom(ctx, virt.BootNetwork) || !m.Kernel.IsNull() ||
 		m.Interfaces.IsUnknown() || framework.HasUnknownElement(m.Interfaces) {
 		return
 	}

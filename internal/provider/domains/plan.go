@@ -9,9 +9,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
 // fillPlan makes known at plan what follows from the configuration and the state. The guest starts again
@@ -77,7 +77,7 @@ func (m *domainModel) fillConsoles(ctx context.Context, config domainModel, stat
 	case state != nil && !m.replaces(*state):
 		m.Consoles = state.Consoles
 	case !m.Arch.IsUnknown():
-		m.Consoles = framework.ListFrom(ctx, types.StringType, []string{virt.DefaultConsole(m.Arch.ValueString())}, diags)
+		m.Consoles = framework.ListFrom(ctx, types.StringType, []string{arch.Of(m.Arch.ValueString()).DefaultConsole()}, diags)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -39,7 +40,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				MarkdownDescription: "Architecture of the guest. Default: `s390x`. A change replaces the domain.",
 				Optional:            true,
 				Computed:            true,
-				Default:             stringdefault.StaticString(netboot.S390X),
+				Default:             stringdefault.StaticString(arch.S390X),
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				Validators:          []validator.String{qemuName},
 			},
@@ -165,7 +166,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 				Validators: []validator.List{
 					listvalidator.SizeAtLeast(1),
-					listvalidator.ValueStringsAre(stringvalidator.OneOf("sclp", "sclplm", "virtio", "serial")),
+					listvalidator.ValueStringsAre(stringvalidator.OneOf(arch.ConsoleTypes()...)),
 				},
 			},
 			"guest_agent": schema.BoolAttribute{

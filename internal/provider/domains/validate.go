@@ -1,6 +1,7 @@
 package domains
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -10,7 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
@@ -70,22 +71,23 @@ func (m domainModel) validateConsoles(ctx context.Context, diags *diag.Diagnosti
 	}
 	var consoles []string
 	diags.Append(m.Consoles.ElementsAs(ctx, &consoles, false)...)
+	machine := m.machine()
 	for i, kind := range consoles {
-		onlyS390X := kind == "sclp" || kind == "sclplm"
+		console, has := machine.Console(kind)
 		switch at := path.Root("consoles").AtListIndex(i); {
-		case kind != "virtio" && onlyS390X != m.isS390X():
+		case !has:
 			diags.AddAttributeError(at, "Invalid console", fmt.Sprintf("A guest of this architecture has no console of the type %q.", kind))
-		case kind != "virtio" && slices.Index(consoles, kind) < i:
+		case !console.Many && slices.Index(consoles, kind) < i:
 			diags.AddAttributeError(at, "Invalid console", fmt.Sprintf("A guest has only one console of the type %q.", kind))
-		case i == 0 && kind == "virtio" && !m.isS390X():
-			diags.AddAttributeError(at, "Invalid console", "The first console of a guest of this architecture is of the type serial.")
+		case i == 0 && !console.First:
+			diags.AddAttributeError(at, "Invalid console", fmt.Sprintf("The first console of a guest of this architecture is of the type %s.", machine.DefaultConsole()))
 		}
 	}
 }
 
 // validateExtras checks what needs another attribute, or excludes one.
 func (m domainModel) validateExtras(diags *diag.Diagnostics) {
-	if !m.Loadparm.IsNull() && !m.Arch.IsUnknown() && !m.isS390X() {
+	if !m.Loadparm.IsNull() && !m.Arch.IsUnknown() && !m.machine().Loadparm {
 		diags.AddAttributeError(path.Root("loadparm"), "Invalid loadparm", "Only s390x guests have a load parameter.")
 	}
 	if m.AddressesFrom.ValueString() == string(virt.FromAgent) && !m.GuestAgent.IsUnknown() && !m.GuestAgent.ValueBool() {
@@ -96,8 +98,8 @@ func (m domainModel) validateExtras(diags *diag.Diagnostics) {
 	}
 }
 
-// isS390X tells whether the guest is one, as it is where no architecture is given.
-func (m domainModel) isS390X() bool { return m.Arch.IsNull() || m.Arch.ValueString() == netboot.S390X }
+// machine is the guest's architecture, s390x where none is given.
+func (m domainModel) machine() arch.Arch { return arch.Of(cmp.Or(m.Arch.ValueString(), arch.S390X)) }
 
 // validateBoot checks that there is a device to boot from.
 func (m domainModel) validateBoot(ctx context.Context, diags *diag.Diagnostics) {

@@ -32,12 +32,12 @@ func checkPattern(value string) error {
 	return nil
 }
 
-var qemuNames = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}$`)
+var qemuNames = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]*$`)
 
 // checkQEMUName accepts what QEMU calls machines, CPUs, adapters and architectures by. libvirt puts some of it
 // into QEMU's options, where a comma begins another one.
 func checkQEMUName(value string) error {
-	if !qemuNames.MatchString(value) {
+	if len(value) > 100 || !qemuNames.MatchString(value) {
 		return fmt.Errorf("%q is not a name of letters, digits, dots, hyphens, underscores and plus signs", value)
 	}
 	return nil

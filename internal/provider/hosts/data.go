@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
@@ -116,7 +117,7 @@ func guestArchs(offers virt.Capabilities) []guestArchModel {
 // missing is what keeps s390x guests from booting on the host.
 func missing(offers virt.Capabilities, firmware pxelinux.Firmware) []string {
 	lacks := []string{}
-	if _, err := offers.Accelerator(netboot.S390X, "auto"); err != nil {
+	if _, err := offers.Accelerator(arch.S390X, "auto"); err != nil {
 		lacks = append(lacks, framework.Sentence(err))
 	}
 	if firmware == pxelinux.UnknownFirmware {

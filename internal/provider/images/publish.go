@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
@@ -181,7 +182,7 @@ func (r *imageResource) findCommandLine(ctx context.Context, m *imageModel, kern
 	if err := r.directory(*m).Read(ctx, kernel.Name, &head); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	m.Arch = types.StringValue(cmp.Or(head.Arch(), netboot.S390X))
+	m.Arch = types.StringValue(cmp.Or(head.Arch(), arch.S390X))
 	if cmdline, found := head.CommandLine(); found {
 		file := newBootFile()
 		file.Cmdline = types.StringValue(cmdline)

@@ -15,9 +15,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
@@ -117,7 +117,7 @@ func (r *imageResource) ValidateConfig(ctx context.Context, req resource.Validat
 
 // isS390X tells whether firmware loads the image, or may: of other architectures it is for QEMU alone.
 func (m imageModel) isS390X() bool {
-	return m.Arch.IsNull() || m.Arch.IsUnknown() || m.Arch.ValueString() == netboot.S390X
+	return m.Arch.IsNull() || m.Arch.IsUnknown() || m.Arch.ValueString() == arch.S390X
 }
 
 func (r *imageResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {

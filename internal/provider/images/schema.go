@@ -10,8 +10,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 )
 
@@ -19,7 +19,7 @@ var imageArchAttribute = schema.StringAttribute{
 	MarkdownDescription: "Architecture that the kernel is for: `s390x`, `x86_64` (a bzImage), `aarch64` (an Image) or `ppc64le` (an ELF file). Others than s390x are for guests that boot it directly, by `kernel` of a `netboot_domain`. Default: `s390x`. A change replaces the image.",
 	Optional:            true,
 	Computed:            true,
-	Default:             stringdefault.StaticString(netboot.S390X),
+	Default:             stringdefault.StaticString(arch.S390X),
 	Validators:          []validator.String{stringvalidator.OneOf(image.Architectures...)},
 	PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -194,7 +194,7 @@ func (r *networkResource) warn(ctx context.Context, c networkChange, diags *diag
 
 // warnOfForeignLoader warns of a bootfile that s390x guests on the network cannot boot.
 func warnOfForeignLoader(n virt.Network, diags *diag.Diagnostics) {
-	offer, known := framework.NetworkOf(n).Offer(netboot.S390X, "")
+	offer, known := framework.NetworkOf(n).Offer(arch.S390X, "")
 	if !known || !pxelinux.IsForeignLoader(offer.Bootfile) {
 		return
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -140,7 +140,7 @@ func validateBoot(ip *virt.IP, rules []dnsmasq.Rule, diags *diag.Diagnostics) {
 	for i, rule := range rules {
 		at := at.AtName("boot").AtListIndex(i)
 		err := rule.Validate()
-		if err == nil && (rule.Arch == netboot.S390X || rule.MAC != "") {
+		if err == nil && (rule.Arch == arch.S390X || rule.MAC != "") {
 			err = checkSearch(pxelinux.Search{BootFile: rule.Bootfile, ConfigFile: rule.ConfigFile, PathPrefix: rule.PathPrefix})
 		}
 		if first, taken := seen[rule.Arch+rule.MAC]; taken {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -79,7 +80,7 @@ func (h *Host) complete(d *virt.Domain) error {
 	}
 	d.MaxVCPUs, d.MaxMemory = max(d.MaxVCPUs, d.VCPUs), max(d.MaxMemory, d.Memory)
 	if len(d.Consoles) == 0 {
-		d.Consoles = []string{virt.DefaultConsole(d.Arch)}
+		d.Consoles = []string{arch.Of(d.Arch).DefaultConsole()}
 	}
 	d.Disks, d.Interfaces = clone(d.Disks), clone(d.Interfaces)
 	for i := range d.Interfaces {
