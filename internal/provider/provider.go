@@ -39,7 +39,19 @@ const defaultURI = "qemu:///system"
 
 // New makes the provider that main serves.
 func New(version string) func() provider.Provider {
-	return newWith(version, func(uri string) (host, error) { return virt.Open(uri) })
+	return newWith(version, openHost)
+}
+
+// openHost opens a libvirt host, whose calls are logged where there is a log.
+func openHost(uri string) (host, error) {
+	h, err := virt.Open(uri)
+	if err != nil {
+		return nil, err
+	}
+	if framework.Logs() {
+		h.Observe(framework.LogHost)
+	}
+	return h, nil
 }
 
 // newWith makes a provider whose hosts open makes; tests give it hosts in memory.

@@ -56,11 +56,15 @@ type tlsModel struct {
 
 // Trust makes a client that trusts the servers which the model trusts.
 func Trust(ctx context.Context, object types.Object, diags *diag.Diagnostics) image.Client {
+	var client image.Client
+	if Logs() {
+		client.Observe = LogDownload
+	}
 	settings := As[tlsModel](ctx, object, diags)
 	if settings == nil {
-		return image.Client{}
+		return client
 	}
-	client := image.Client{Insecure: settings.Insecure.ValueBool()}
+	client.Insecure = settings.Insecure.ValueBool()
 	if file := settings.CAFile.ValueString(); file != "" {
 		pem, err := os.ReadFile(file)
 		if err == nil {
