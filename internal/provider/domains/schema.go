@@ -2,6 +2,7 @@ package domains
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
@@ -20,6 +21,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -143,7 +145,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Validators:          []validator.String{loadparm},
 			},
 			"kernel": schema.SingleNestedAttribute{
-				MarkdownDescription: "A kernel that the guest boots directly, without its firmware and its limits, so that the command line may be longer than 896 bytes. `boot` then says nothing.",
+				MarkdownDescription: fmt.Sprintf("A kernel that the guest boots directly, without its firmware and its limits, so that the command line may be longer than %d bytes. `boot` then says nothing.", pxelinux.MaxAppendSize),
 				Optional:            true,
 				Attributes:          directKernelAttributes(),
 			},

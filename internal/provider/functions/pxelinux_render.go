@@ -37,10 +37,11 @@ func (pxelinuxRenderFunction) Definition(_ context.Context, _ function.Definitio
 			"  - `label` (String) Name of the entry.\n" +
 			"  - `kernel` (String) Path of the kernel, relative to the TFTP root.\n" +
 			"  - `initrd` (String) Path of the initrd, relative to the TFTP root. The firmware cannot do without.\n" +
-			"  - `append` (List of String, optional) Arguments of the kernel, together at most 895 bytes.\n\n" +
+			fmt.Sprintf("  - `append` (List of String, optional) Arguments of the kernel, together at most %d bytes.\n\n", pxelinux.MaxAppendSize) +
 			"What is optional may be null or left out. What `pxelinux_parse` returns is such an object.\n\n" +
 			"What the firmware would cut, ignore, misread or stop at is an error that says the limit, the value and what to write instead. " +
-			"A limit that only some versions of the firmware have is no error: a file has up to 30 entries, of which firmware before QEMU 10.1 uses 15.",
+			fmt.Sprintf("A limit that only some versions of the firmware have is no error: a file has up to %d entries, of which firmware before QEMU 10.1 uses %d.",
+				pxelinux.UnknownFirmware.MaxEntries(), pxelinux.Merged.MaxEntries()),
 		Parameters: []function.Parameter{function.DynamicParameter{
 			Name:                "config",
 			MarkdownDescription: "The configuration: an object with `default` and `entries`, or a list of entries.",

@@ -1,6 +1,8 @@
 package images
 
 import (
+	"fmt"
+
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -13,6 +15,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
 
 var imageArchAttribute = schema.StringAttribute{
@@ -27,7 +30,7 @@ var imageArchAttribute = schema.StringAttribute{
 var kernelAttribute = func() schema.SingleNestedAttribute {
 	attributes := sourceAttributes("kernel")
 	attributes["cmdline"] = schema.StringAttribute{
-		MarkdownDescription: "Command line that is written into the published kernel itself, for one that is longer than the 895 bytes which `append` of a pxelinux entry can have: " +
+		MarkdownDescription: fmt.Sprintf("Command line that is written into the published kernel itself, for one that is longer than the %d bytes which `append` of a pxelinux entry can have: ", pxelinux.MaxAppendSize) +
 			"up to what the kernel takes, which usually is 4095 bytes. An entry that boots this kernel needs no `append`; what it has is not used. " +
 			"Then `checksum` is that of the source, but `path`, `sha256` and `size_bytes` are those of the published kernel. " +
 			"Linux panics when more than some 30 words have a name that it does not know, unless there is a dot in it. Anyone on the network can read the command line.",

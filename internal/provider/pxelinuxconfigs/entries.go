@@ -42,7 +42,7 @@ func entryAttributes() map[string]schema.Attribute {
 			Optional:            true,
 		},
 		"append": schema.ListAttribute{
-			MarkdownDescription: "Arguments of the kernel, together at most 895 bytes; for more, see `kernel.cmdline` of `netboot_image`. Anyone on the network can read them.",
+			MarkdownDescription: fmt.Sprintf("Arguments of the kernel, together at most %d bytes; for more, see `kernel.cmdline` of `netboot_image`. Anyone on the network can read them.", pxelinux.MaxAppendSize),
 			ElementType:         types.StringType,
 			Optional:            true,
 		},

@@ -92,7 +92,7 @@ func (r *pxelinuxConfigResource) Schema(ctx context.Context, _ resource.SchemaRe
 				Computed:            true,
 			},
 			"entries": schema.ListNestedAttribute{
-				MarkdownDescription: "What can be booted, at most 15 entries. With `content`, what that says.",
+				MarkdownDescription: fmt.Sprintf("What can be booted: at most %s. With `content`, what that says.", pxelinux.EntryLimits()),
 				Optional:            true,
 				Computed:            true,
 				Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
