@@ -14,7 +14,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
@@ -62,13 +61,12 @@ const bootFailedKey = "boot_failed"
 // boot starts the guest; its error says that it did not start. With a boot check it also watches the
 // console until the check is passed, or failed, which it adds to diags.
 func (r *domainResource) boot(ctx context.Context, m *domainModel, private framework.PrivateWriter, diags *diag.Diagnostics) error {
-	if m.BootCheck.IsNull() {
+	check := framework.As[bootCheckModel](ctx, m.BootCheck, diags)
+	if check == nil {
 		return r.Host.StartDomain(ctx, m.Name.ValueString())
 	}
-	var check bootCheckModel
-	diags.Append(m.BootCheck.As(ctx, &check, basetypes.ObjectAsOptions{})...)
 	m.BootResult = types.ObjectNull(bootResultTypes)
-	result, err := r.watch(ctx, *m, check)
+	result, err := r.watch(ctx, *m, *check)
 	var failure *boot.Failure
 	switch {
 	case errors.As(err, &failure):

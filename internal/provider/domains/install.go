@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
@@ -58,9 +57,7 @@ func (r *domainResource) nextPhase(ctx context.Context, plan, state domainModel)
 // guest is off then.
 func (r *domainResource) install(ctx context.Context, m *domainModel, diags *diag.Diagnostics) error {
 	m.Installed = types.BoolValue(false)
-	var install installModel
-	diags.Append(m.Install.As(ctx, &install, basetypes.ObjectAsOptions{})...)
-	err := r.awaitInstallation(ctx, m, install, diags)
+	err := r.awaitInstallation(ctx, m, *framework.As[installModel](ctx, m.Install, diags), diags)
 	if err == nil {
 		m.phase, m.Installed, m.logGoesOn = netboot.PhaseNone, types.BoolValue(true), true
 		err = r.saveNote(ctx, *m, diags)

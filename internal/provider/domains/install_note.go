@@ -6,9 +6,9 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -21,11 +21,11 @@ type installNote struct {
 }
 
 func (m domainModel) installNote(ctx context.Context, diags *diag.Diagnostics) *installNote {
-	if m.Install.IsNull() {
+	install := framework.As[installModel](ctx, m.Install, diags)
+	if install == nil {
 		return nil
 	}
-	n := &installNote{Reinstall: m.Reinstall.ValueStringPointer(), Phase: m.phase}
-	diags.Append(m.Install.As(ctx, &n.installModel, basetypes.ObjectAsOptions{})...)
+	n := &installNote{installModel: *install, Reinstall: m.Reinstall.ValueStringPointer(), Phase: m.phase}
 	diags.Append(m.Boot.ElementsAs(ctx, &n.Boot, false)...)
 	return n
 }

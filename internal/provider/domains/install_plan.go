@@ -10,8 +10,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -32,8 +32,7 @@ func (m domainModel) installPatience(ctx context.Context, state *domainModel) ti
 	if !m.installs(state) {
 		return 0
 	}
-	var install installModel
-	m.Install.As(ctx, &install, basetypes.ObjectAsOptions{})
+	install := framework.As[installModel](ctx, m.Install, &diag.Diagnostics{})
 	timeout, _ := time.ParseDuration(install.Timeout) // validated
 	return timeout
 }

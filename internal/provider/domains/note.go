@@ -6,7 +6,6 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -34,11 +33,9 @@ func (m domainModel) note(ctx context.Context, diags *diag.Diagnostics) (string,
 	if from := m.AddressesFrom.ValueString(); from != string(virt.FromLeases) {
 		n.AddressesFrom = from
 	}
-	if !m.BootCheck.IsNull() {
-		diags.Append(m.BootCheck.As(ctx, &n.BootCheck, basetypes.ObjectAsOptions{})...)
-	}
-	if !m.BootResult.IsNull() && !m.BootResult.IsUnknown() {
-		diags.Append(m.BootResult.As(ctx, &n.BootResult, basetypes.ObjectAsOptions{})...)
+	n.BootCheck = framework.As[bootCheckModel](ctx, m.BootCheck, diags)
+	if !m.BootResult.IsUnknown() {
+		n.BootResult = framework.As[bootResultModel](ctx, m.BootResult, diags)
 	}
 	if n == (note{}) {
 		return "", nil
