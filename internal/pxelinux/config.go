@@ -13,31 +13,6 @@ import (
 	"strings"
 )
 
-const (
-	// MaxFileSize is the most bytes of a file that the firmware takes; it passes over a longer
-	// file and tries the next name.
-	//
-	// QEMU pc-bios/s390-ccw/netmain.c: "static char cfgbuf[2048]", and SLOF lib/libnet/pxelinux.c
-	// pxelinux_load_parse_cfg() keeps one byte of it for the closing NUL.
-	MaxFileSize = 2047
-
-	// MaxAppendSize is the most bytes of an append line that reach the kernel; the rest is cut.
-	//
-	// QEMU pc-bios/s390-ccw/netmain.c load_kernel_with_initrd(): "strncpy((char *)0x10480,
-	// entry->append, ARCH_COMMAND_LINE_SIZE)" with a size of 896, which a NUL must share.
-	MaxAppendSize = 895
-
-	// MaxPathSize is the most bytes of a file's path; a longer one overwrites firmware memory.
-	//
-	// SLOF lib/libnet/tftp.c send_rrq() builds its request in "packet[BUFFER_LEN]" of 256 bytes
-	// without looking; over IPv4, 50 of them are headers and options.
-	MaxPathSize = 206
-
-	// MaxPrefixSize is the most bytes of what DHCP puts before "pxelinux.cfg/", the directory of the
-	// bootfile, so that the longest name there, a UUID, stays within MaxPathSize.
-	MaxPrefixSize = MaxPathSize - len(directory) - uuidSize
-)
-
 // The five keywords of the firmware, which also name the fields of a Config and an Entry.
 const (
 	keywordDefault = "default"

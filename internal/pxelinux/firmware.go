@@ -50,29 +50,6 @@ func IdentifyFirmware(s390ccw []byte) (Firmware, error) {
 	}
 }
 
-// The entries of a file that the firmware can use.
-//
-// QEMU pc-bios/s390-ccw/netmain.c: "#define MAX_PXELINUX_ENTRIES 16", in 10.1 "MAX_BOOT_ENTRIES" of
-// 31; SLOF lib/libnet/pxelinux.c pxelinux_parse_cfg() stops at the last label, before its keywords.
-const (
-	fewestEntries = 15
-	mostEntries   = 30
-)
-
-// EntryLimits says, for documentation, how many entries of a file the generations can use: "15 entries, and
-// 30 with the firmware of QEMU 10.1 and later".
-func EntryLimits() string {
-	return fmt.Sprintf("%d entries, and %d with %s", Merged.MaxEntries(), Menu.MaxEntries(), Menu)
-}
-
-// MaxEntries is the number of entries of a file that the firmware can use.
-func (f Firmware) MaxEntries() int {
-	if f == SeparateLoader || f == Merged {
-		return fewestEntries
-	}
-	return mostEntries
-}
-
 const (
 	mebibyte = 1 << 20
 

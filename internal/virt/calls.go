@@ -2,7 +2,6 @@ package virt
 
 import (
 	"context"
-	"time"
 
 	"github.com/digitalocean/go-libvirt"
 	"golang.org/x/sync/errgroup"
@@ -89,36 +88,6 @@ func (r *request[T]) callOnce(ctx context.Context, h *Host, again bool) (T, erro
 	err = h.callError(err)
 	call.endUnlessBusy(err, again)
 	return result, err
-}
-
-// replyGrace is how long a reply is waited for after the end of a context. libvirt mostly answers
-// within milliseconds, and who interrupts an apply waits for it at most five seconds.
-const replyGrace = 3 * time.Second
-
-// awaitReply runs f, which knows no context, and stops waiting for it some time after ctx ends. f goes
-// on until its reply comes or its connection ends.
-func awaitReply[T any](ctx context.Context, f func() (T, error)) (T, error) {
-	type outcome struct {
-		value T
-		err   error
-	}
-	done := make(chan outcome, 1)
-	go func() {
-		value, err := f()
-		done <- outcome{value, err}
-	}()
-	select {
-	case o := <-done:
-		return o.value, o.err
-	case <-ctx.Done():
-	}
-	select {
-	case o := <-done:
-		return o.value, o.err
-	case <-time.After(replyGrace):
-		var none T
-		return none, context.Cause(ctx)
-	}
 }
 
 // concurrently makes calls side by side, which take the time of one where the host is far away. All of them
