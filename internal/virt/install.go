@@ -12,7 +12,7 @@ import (
 )
 
 // Installation is a run of a guest that boots from the network alone, whatever its definition says,
-// and that ends where the guest would boot again.
+// and that ends where the guest would boot again. HAZARDS.md, "Installations", says why it is a run of its own.
 type Installation struct {
 	Console io.ReadCloser // from the firmware's first byte, or from where it was joined
 	Ended   <-chan Ending // brings one value

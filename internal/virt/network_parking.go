@@ -15,7 +15,7 @@ import (
 // A network that stops takes its bridge away, and the taps of running guests stay behind without one.
 // libvirt plugs a tap in again when its interface goes to another network and back
 // (libvirt src/qemu/qemu_hotplug.c, qemuDomainChangeNetBridge). So guests are parked on a transient
-// network while theirs restarts.
+// network while theirs restarts. HAZARDS.md, "Networks", has what else a restart has to survive.
 
 // place is what an interface can be plugged into: a network, or its bridge.
 type place struct{ network, bridge string }

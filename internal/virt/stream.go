@@ -44,6 +44,7 @@ var streamCalls = map[uint32]string{
 // stream is a connection to libvirtd that carries one libvirt stream and nothing else: it may be
 // as slow as it likes, and it ends at once by closing. go-libvirt's own streams share the control
 // connection, take no context, and hang when the connection is lost in an upload.
+// HAZARDS.md, "Streams", has what libvirtd makes of streams that fail.
 type stream struct {
 	host    *Host
 	conn    net.Conn

@@ -16,7 +16,8 @@ import (
 // since 10.1 at the latest, and in 11.3, it sends its refusal and then the same message again, which it has
 // freed meanwhile (src/remote/remote_daemon_stream.c, daemonStreamHandleWrite). Without a packet to take, it
 // says nothing of a write that failed, for it looks at the stream only then (daemonStreamUpdateEvents).
-// Nor does libvirtd bound what it queues for a disk that is slower than the network.
+// Nor does libvirtd bound what it queues for a disk that is slower than the network. What else uploads survive is in
+// HAZARDS.md, "Streams".
 type upload struct {
 	host         *Host
 	pool, volume string
