@@ -8,16 +8,17 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
 // kernelName is the name of a kernel that is named by its content, as File.name makes it.
-var kernelName = regexp.MustCompile(`^(.+)-kernel-[0-9a-f]{12}$`)
+var kernelName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(.+)-kernel-[0-9a-f]{12}$`) })
 
 // ImageOf is the name of the image whose kernel has that file name; empty for any other file.
 func ImageOf(fileName string) string {
-	if match := kernelName.FindStringSubmatch(fileName); match != nil {
+	if match := kernelName().FindStringSubmatch(fileName); match != nil {
 		return match[1]
 	}
 	return ""

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
@@ -32,12 +33,12 @@ func checkPattern(value string) error {
 	return nil
 }
 
-var qemuNames = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]*$`)
+var qemuNames = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]*$`) })
 
 // checkQEMUName accepts what QEMU calls machines, CPUs, adapters and architectures by. libvirt puts some of it
 // into QEMU's options, where a comma begins another one.
 func checkQEMUName(value string) error {
-	if len(value) > 100 || !qemuNames.MatchString(value) {
+	if len(value) > 100 || !qemuNames().MatchString(value) {
 		return fmt.Errorf("%q is not a name of letters, digits, dots, hyphens, underscores and plus signs", value)
 	}
 	return nil
@@ -52,11 +53,11 @@ func checkSerial(value string) error {
 	return nil
 }
 
-var loadparmPattern = regexp.MustCompile(`^[A-Z0-9. ]{1,8}$`)
+var loadparmPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z0-9. ]{1,8}$`) })
 
 // checkLoadparm accepts what libvirt keeps as it is written: it makes capitals of small letters.
 func checkLoadparm(value string) error {
-	if !loadparmPattern.MatchString(value) {
+	if !loadparmPattern().MatchString(value) {
 		return fmt.Errorf("%q is not a load parameter: up to 8 of A-Z, 0-9, the dot and the blank, in capitals", value)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/big"
 	"regexp"
+	"sync"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/attr/xattr"
@@ -126,11 +127,11 @@ var units = []unit{
 	{"PB", 1e15}, {"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"KB", 1e3}, {"B", 1}, {"", 1},
 }
 
-var sizePattern = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)$`)
+var sizePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)$`) })
 
 // parseSize reads a size in bytes.
 func parseSize(text string) (uint64, error) {
-	match := sizePattern.FindStringSubmatch(text)
+	match := sizePattern().FindStringSubmatch(text)
 	if match == nil {
 		return 0, fmt.Errorf("%q is not a size; write a number with a unit, such as 8GiB or 512MiB, or plain bytes", text)
 	}

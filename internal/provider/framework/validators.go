@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -57,13 +58,13 @@ func checkAbsolutePath(value string) error {
 
 // checkHostName accepts what can stand before a colon in an id.
 func checkHostName(value string) error {
-	if !hostNames.MatchString(value) {
+	if !hostNames().MatchString(value) {
 		return fmt.Errorf("%q is not a name of letters, digits, hyphens and underscores", value)
 	}
 	return nil
 }
 
-var hostNames = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+var hostNames = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]+$`) })
 
 // maxNameLength leaves some of the 255 bytes that a file's name may have for what is put behind.
 const maxNameLength = 200
