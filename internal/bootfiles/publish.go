@@ -52,14 +52,14 @@ func (p Publisher) Publish(ctx context.Context, orders []Order) []Result {
 	for _, order := range orders {
 		all.Go(func() {
 			published, err := p.publish(ctx, order)
-			if err != nil {
-				cancel()
-			}
 			result := Result{Kind: order.Kind, Err: err}
 			if published.Name != "" {
 				result.Published = &published
 			}
-			ended <- result
+			ended <- result // before those that this one ends
+			if err != nil {
+				cancel()
+			}
 		})
 	}
 	all.Wait()
