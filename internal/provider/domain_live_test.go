@@ -318,5 +318,8 @@ func TestAccDomainOfTheHost(t *testing.T) {
 			virshPrints(t, "domstate acc", "running"),
 			virshPrints(t, "dumpxml acc", "<type arch='x86_64'", "<acpi/>", "<target type='serial' port='0'/>", "not sclp", "not ccw")),
 	}}
+	steps = append(steps, importsByUUID(testDomain), resource.TestStep{
+		ResourceName: testDomain, ImportState: true, ImportStateId: "0a1b2c3d-0000-4000-8000-0000000000c2", ExpectError: says("Cannot import non-existent remote object"),
+	})
 	acceptance(t, append(steps, imports(testDomain, "acc")...)...)
 }

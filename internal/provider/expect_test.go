@@ -64,6 +64,16 @@ func imports(address, id string) []resource.TestStep {
 	}
 }
 
+// importsByUUID imports a resource by the UUID that its state has.
+func importsByUUID(address string) resource.TestStep {
+	return resource.TestStep{
+		ResourceName: address, ImportState: true, ImportStateVerify: true, ImportStateVerifyIgnore: []string{"timeouts"},
+		ImportStateIdFunc: func(s *terraform.State) (string, error) {
+			return s.RootModule().Resources[address].Primary.Attributes["uuid"], nil
+		},
+	}
+}
+
 // actions checks what a plan does with a resource.
 func actions(address string, action plancheck.ResourceActionType, more ...plancheck.PlanCheck) resource.ConfigPlanChecks {
 	return resource.ConfigPlanChecks{PreApply: append(more, plancheck.ExpectResourceAction(address, action))}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt/virttest"
@@ -136,6 +138,26 @@ func TestLifecycleNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.must(changed)
+}
+
+// TestImportByUUID imports what has a UUID by that, on the default host and on one with a name.
+func TestImportByUUID(t *testing.T) {
+	h := newGuestHost(t)
+	newCore(t, h, "netboot_domain").must(memoryDomain)
+	n, err := h.Network(t.Context(), "lab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, id := range map[string]string{"netboot_domain": runningGuest(t, h).UUID, "netboot_network": n.UUID} {
+		c := newCore(t, h, kind)
+		c.imports(id)
+		c.mustBeDone(map[string]string{"netboot_domain": memoryDomain, "netboot_network": memoryNetwork}[kind])
+		h.Fail(map[string]string{"netboot_domain": "DomainName", "netboot_network": "NetworkName"}[kind], errors.New("the host refuses"))
+		resp, err := c.server.ImportResourceState(c.ctx, &tfprotov6.ImportResourceStateRequest{TypeName: kind, ID: id})
+		if err != nil || !strings.Contains(problems(resp.Diagnostics).String(), "The host refuses") {
+			t.Errorf("%s: where the look-up fails: %v, %v", kind, err, problems(resp.Diagnostics))
+		}
+	}
 }
 
 // TestLifecycleAccelerator holds that a guest whose accelerator is written otherwise after an import, which cannot know how

@@ -98,12 +98,7 @@ func TestAccNetwork(t *testing.T) {
 	}}
 	steps = append(steps, imports(testNetwork, "acc")...)
 	steps = append(steps,
-		resource.TestStep{
-			ResourceName: testNetwork, ImportState: true, ImportStateVerify: true,
-			ImportStateIdFunc: func(s *terraform.State) (string, error) {
-				return s.RootModule().Resources[testNetwork].Primary.Attributes["uuid"], nil
-			},
-		},
+		importsByUUID(testNetwork),
 		resource.TestStep{ResourceName: testNetwork, ImportState: true, ImportStateId: "0a1b2c3d-0000-4000-8000-00000000002a", ExpectError: says("Cannot import non-existent remote object")},
 		resource.TestStep{ResourceName: testNetwork, ImportState: true, ImportStateId: "nobody", ExpectError: says("Cannot import non-existent remote object")},
 		resource.TestStep{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/beevik/etree"
 	"github.com/digitalocean/go-libvirt"
+	"github.com/google/uuid"
 )
 
 // Domain is a guest.
@@ -328,6 +329,18 @@ func (h *Host) DeleteDomain(ctx context.Context, name string) error {
 			return err
 		}
 		return l.DomainUndefineFlags(domain, everything)
+	})
+}
+
+// DomainName is the name of the domain with a UUID; ErrNotFound where there is none.
+func (h *Host) DomainName(ctx context.Context, id string) (string, error) {
+	wanted, err := uuid.Parse(id)
+	if err != nil {
+		return "", err
+	}
+	return query(ctx, h, "virDomainLookupByUUID", func(l *libvirt.Libvirt) (string, error) {
+		domain, err := l.DomainLookupByUUID(libvirt.UUID(wanted))
+		return domain.Name, err
 	})
 }
 

@@ -94,8 +94,9 @@ func (r *domainResource) ValidateConfig(ctx context.Context, req resource.Valida
 	config.validate(ctx, &resp.Diagnostics)
 }
 
+// ImportState imports by name, by identity, or by UUID.
 func (r *domainResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	domainIdentity.Import(ctx, r.Sites, req, resp)
+	framework.ImportByUUID(ctx, domainIdentity, r.Scope, Host.DomainName, req, resp)
 }
 
 // ModifyPlan makes known at plan what follows from the configuration, and says what a change does

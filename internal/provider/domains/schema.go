@@ -207,7 +207,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 			},
 			"uuid": schema.StringAttribute{
-				MarkdownDescription: "UUID of the domain.",
+				MarkdownDescription: "UUID of the domain, which imports it too.",
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 			},

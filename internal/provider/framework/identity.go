@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -56,6 +57,33 @@ func (i Identity) Import(ctx context.Context, sites map[string]*Site, req resour
 	}
 }
 
+// ImportByUUID is Import of what has a UUID, which may stand in place of the name: find returns the name of what has it on
+// a host. virsh and other providers name things by their UUIDs.
+func ImportByUUID[H Connection](ctx context.Context, i Identity, s Scope[H], find func(H, context.Context, string) (string, error),
+	req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	p, id := placed(req.ID, s.Sites)
+	if uuid.Validate(id) == nil {
+		ctx, cancel := context.WithTimeout(ctx, CallTimeout)
+		defer cancel()
+		switch name, err := find(s.On(p, &resp.Diagnostics).Host, ctx, id); {
+		case err == nil:
+			req.ID = p.Qualified(name)
+		case !IsNotFound(err): // what is not there may have a name that looks like a UUID
+			Fail(&resp.Diagnostics, path.Empty(), "import", Subject{Kind: "UUID", ID: req.ID}, err)
+			return
+		}
+	}
+	i.Import(ctx, s.Sites, req, resp)
+}
+
+// placed splits an id that a user gives into the host that it names and what something is called there.
+func placed(id string, sites map[string]*Site) (p Placement, local string) {
+	if host, rest, isQualified := strings.Cut(id, separator); isQualified && sites[host] != nil {
+		return Placement{Host: types.StringValue(host)}, rest
+	}
+	return Placement{}, id
+}
+
 // Begin writes a state that has no more than what identifies the resource.
 func (i Identity) Begin(ctx context.Context, state *tfsdk.State, p Placement, values []string) diag.Diagnostics {
 	diags := state.SetAttribute(ctx, path.Root("host"), p.Host)
@@ -73,10 +101,8 @@ func (i Identity) Begin(ctx context.Context, state *tfsdk.State, p Placement, va
 // imported reads the host and the values from the string or the identity that the user gave.
 func (i Identity) imported(ctx context.Context, sites map[string]*Site, req resource.ImportStateRequest) (p Placement, values []string, diags diag.Diagnostics) {
 	if req.ID != "" {
-		rest := req.ID
-		if host, local, isQualified := strings.Cut(req.ID, separator); isQualified && sites[host] != nil {
-			p.Host, rest = types.StringValue(host), local
-		}
+		var rest string
+		p, rest = placed(req.ID, sites)
 		values = strings.SplitN(rest, "/", len(i))
 		if len(values) != len(i) || slices.Contains(values, "") {
 			diags.AddError("Invalid import id", fmt.Sprintf("%q is not of the form %s.", req.ID, strings.Join(i, "/")))

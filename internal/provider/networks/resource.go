@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
@@ -128,7 +127,7 @@ func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 			"dns":             dnsAttribute,
 			"dnsmasq_options": dnsmasqOptionsAttribute,
 			"uuid": schema.StringAttribute{
-				MarkdownDescription: "UUID of the network.",
+				MarkdownDescription: "UUID of the network, which imports it too.",
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 			},
@@ -148,12 +147,7 @@ func (r *networkResource) ValidateConfig(ctx context.Context, req resource.Valid
 
 // ImportState imports by name, by identity, or by UUID.
 func (r *networkResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	if uuid.Validate(req.ID) == nil {
-		if name, err := r.Host.NetworkName(ctx, req.ID); err == nil {
-			req.ID = name
-		}
-	}
-	networkIdentity.Import(ctx, r.Sites, req, resp)
+	framework.ImportByUUID(ctx, networkIdentity, r.Scope, Host.NetworkName, req, resp)
 }
 
 func (r *networkResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {

@@ -46,6 +46,7 @@ type API interface {
 	Firmware(ctx context.Context) ([]byte, error)
 	Domain(ctx context.Context, name string) (virt.Domain, error)
 	DomainNames(ctx context.Context) ([]string, error)
+	DomainName(ctx context.Context, uuid string) (string, error)
 	Addresses(ctx context.Context, name string, from virt.AddressSource) ([]netip.Addr, error)
 	CreateDomain(ctx context.Context, d virt.Domain) error
 	RedefineDomain(ctx context.Context, d virt.Domain) error

@@ -34,6 +34,16 @@ var domainChecks = []check{
 			t.Errorf("Info returned %+v, want a name and a version or two", info)
 		}
 	}},
+	{"a domain is found by its UUID", func(t *testing.T, s Subject) {
+		givenDomain(t, s, bareDomain())
+		d, err := s.Domain(t.Context(), domainName)
+		done(t, "Domain", err)
+		if name, err := s.DomainName(t.Context(), d.UUID); err != nil || name != domainName {
+			t.Errorf("DomainName returned %q, %v", name, err)
+		}
+		_, err = s.DomainName(t.Context(), "00000000-0000-0000-0000-00000000c0de")
+		refused(t, "DomainName", err, virt.ErrNotFound)
+	}},
 	{"a host lists what it has", func(t *testing.T, s Subject) {
 		lists := []struct {
 			name string

@@ -112,6 +112,18 @@ func (h *Host) DomainNames(ctx context.Context) ([]string, error) {
 	return call(ctx, h, "DomainNames", func() ([]string, error) { return slices.Sorted(maps.Keys(h.domains)), nil })
 }
 
+// DomainName is the name of the domain with a UUID.
+func (h *Host) DomainName(ctx context.Context, id string) (string, error) {
+	return call(ctx, h, "DomainName", func() (string, error) {
+		for name, d := range h.domains {
+			if d.UUID == id {
+				return name, nil
+			}
+		}
+		return "", notFound("domain", id)
+	})
+}
+
 // Capabilities is what the host can run.
 func (h *Host) Capabilities(ctx context.Context) (virt.Capabilities, error) {
 	return call(ctx, h, "Capabilities", func() (virt.Capabilities, error) { return h.offers, nil })
