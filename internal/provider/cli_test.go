@@ -55,12 +55,18 @@ func newCLI(t *testing.T, uri, config string) *cli {
 	return wholeCLI(t, onHost(uri)+config)
 }
 
-// wholeCLI is a CLI with a configuration that says all.
-func wholeCLI(t *testing.T, config string) *cli {
+// needsCLI skips a test that drives a CLI, where none is to be driven.
+func needsCLI(t *testing.T) {
 	t.Helper()
 	if os.Getenv(resource.EnvTfAcc) == "" {
 		t.Skipf("acceptance tests run only with %s set", resource.EnvTfAcc)
 	}
+}
+
+// wholeCLI is a CLI with a configuration that says all.
+func wholeCLI(t *testing.T, config string) *cli {
+	t.Helper()
+	needsCLI(t)
 	c := &cli{t: t, dir: t.TempDir()}
 	settings := filepath.Join(c.dir, "cli.tfrc")
 	c.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+settings, "CHECKPOINT_DISABLE=1")

@@ -12,9 +12,18 @@ func (d Domain) editConsoles(devices *etree.Element, now Domain) {
 	if len(d.Consoles) == 0 || slices.Equal(d.Consoles, now.Consoles) {
 		return
 	}
+	for _, console := range devices.SelectElements("console") {
+		if kind := consoleType(devices, console); isSerial(console) && kind != "serial" && kind != d.Consoles[0] {
+			devices.RemoveChild(sclpSerial(devices)) // which is the same device, and can only be the first
+		}
+	}
 	replaceAll(devices, "console", d.Consoles, func(old *etree.Element, kind string) bool {
-		return attr(old.SelectElement("target"), "type") == kind
-	}, editConsole)
+		return consoleType(devices, old) == kind
+	}, func(element *etree.Element, kind string) {
+		if consoleType(devices, element) != kind {
+			editConsole(element, kind)
+		}
+	})
 }
 
 func editConsole(element *etree.Element, kind string) {
@@ -29,9 +38,38 @@ func editConsole(element *etree.Element, kind string) {
 func consoleTypes(devices *etree.Element) []string {
 	var types []string
 	for _, console := range devices.SelectElements("console") {
-		types = append(types, attr(console.SelectElement("target"), "type"))
+		types = append(types, consoleType(devices, console))
 	}
 	return types
+}
+
+// sclpModels are the consoles of s390x that libvirt also has as serial devices, by the models of these: it makes one of
+// <console> without a target, and virt-install asks for one. The <console> then is an alias of the first <serial>.
+// https://libvirt.org/formatdomain.html#console
+var sclpModels = map[string]string{"sclpconsole": "sclp", "sclplmconsole": "sclplm"}
+
+// consoleType is the type of a console, also of one that is the alias of a serial device.
+func consoleType(devices, console *etree.Element) string {
+	if isSerial(console) {
+		if serial := sclpSerial(devices); serial != nil {
+			return sclpModels[attr(serial.SelectElement("target").SelectElement("model"), "name")]
+		}
+	}
+	return attr(console.SelectElement("target"), "type")
+}
+
+func isSerial(console *etree.Element) bool {
+	return attr(console.SelectElement("target"), "type") == "serial"
+}
+
+// sclpSerial is the first serial device, where that is a console of s390x; else nil.
+func sclpSerial(devices *etree.Element) *etree.Element {
+	serial := devices.SelectElement("serial")
+	target := serial.NotNil().SelectElement("target").NotNil()
+	if _, known := sclpModels[attr(target.SelectElement("model"), "name")]; !known || attr(target, "type") != "sclp-serial" {
+		return nil
+	}
+	return serial
 }
 
 // guestAgent is the channel's name that QEMU's guest agent looks for.

@@ -65,7 +65,7 @@ func (d Domain) edit(root *etree.Element, now Domain) {
 	devices := child(root, "devices")
 	d.editDisks(devices, now)
 	d.editInterfaces(devices, now)
-	d.editBootOrder(devices, now)
+	d.editBoot(root, now)
 	d.editConsoles(devices, now)
 	d.editGuestAgent(devices, now)
 }
@@ -99,9 +99,6 @@ func (d Domain) editVCPUs(root *etree.Element, now Domain) {
 
 func (d Domain) editOS(root *etree.Element) {
 	os := child(root, "os")
-	if len(d.Boot) > 0 { // "per-device boot elements cannot be used together with os/boot elements" (libvirt)
-		removeAll(os, "boot")
-	}
 	kind := child(os, "type")
 	kind.SetText("hvm")
 	setAttr(kind, "arch", d.Arch)
@@ -194,10 +191,10 @@ func parseDomainElement(root *etree.Element) (Domain, error) {
 		GuestAgent:  slices.ContainsFunc(devices.SelectElements("channel"), isGuestAgent),
 		Note:        parseNote(root.SelectElement("metadata")),
 	}
-	d.Boot, d.Loadparm = parseBootOrder(devices)
+	d.Boot, d.Loadparm = parseBoot(root)
 	for _, element := range diskElements(devices) {
 		disk := parseDisk(element)
-		disk.NoBoot = element.SelectElement("boot") == nil && slices.Contains(d.Boot, BootDisk)
+		disk.NoBoot = leavesOut(element, BootDisk)
 		d.Disks = append(d.Disks, disk)
 	}
 	if err := errors.Join(d.parseMemory(memory, root.SelectElement("currentMemory")), d.parseVCPUs(vcpu), d.parseTopology(cpu), d.parseInterfaces(devices)); err != nil {
@@ -243,7 +240,7 @@ func (d *Domain) parseInterfaces(devices *etree.Element) error {
 		if err != nil {
 			return err
 		}
-		nic.NoBoot = element.SelectElement("boot") == nil && slices.Contains(d.Boot, BootNetwork)
+		nic.NoBoot = leavesOut(element, BootNetwork)
 		d.Interfaces = append(d.Interfaces, nic)
 	}
 	return nil
