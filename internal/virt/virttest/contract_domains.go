@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net/netip"
 	"path"
 	"reflect"
 	"regexp"
@@ -16,6 +17,28 @@ import (
 )
 
 const domainName = "contract"
+
+// domainHost is what the cases of domains ask of a host.
+type domainHost interface {
+	Info(ctx context.Context) (virt.Info, error)
+	Capabilities(ctx context.Context) (virt.Capabilities, error)
+	Firmware(ctx context.Context) ([]byte, error)
+	Domain(ctx context.Context, name string) (virt.Domain, error)
+	DomainNames(ctx context.Context) ([]string, error)
+	Addresses(ctx context.Context, name string, from virt.AddressSource) ([]netip.Addr, error)
+	CreateDomain(ctx context.Context, d virt.Domain) error
+	RedefineDomain(ctx context.Context, d virt.Domain) error
+	UpdateRunningDomain(ctx context.Context, d virt.Domain) error
+	SetNote(ctx context.Context, name, note string) error
+	StartDomain(ctx context.Context, name string) error
+	BootDomain(ctx context.Context, name string) (io.ReadCloser, error)
+	OpenConsole(ctx context.Context, name string) (io.ReadCloser, error)
+	RebootDomain(ctx context.Context, name string) error
+	ResetDomain(ctx context.Context, name string) error
+	ShutDownDomain(ctx context.Context, name string, patience time.Duration) error
+	KillDomain(ctx context.Context, name string) error
+	DeleteDomain(ctx context.Context, name string) error
+}
 
 var domainChecks = []check{
 	{"a host says what it can run", func(t *testing.T, s Subject) {
