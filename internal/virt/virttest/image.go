@@ -51,7 +51,11 @@ func (i image) compat() string {
 // header is the beginning of an image without content, but for zeros. The backing file's format follows
 // its name here; QEMU has it in an extension of the header.
 func (i image) header() []byte {
-	header := make([]byte, headerSize)
+	var backing string
+	if i.backing != nil {
+		backing = i.backing.Path + i.backing.Format
+	}
+	header := make([]byte, headerSize+len(backing))
 	copy(header, imageMagic)
 	header[imageVersion] = i.version
 	header[clusterBits] = i.clusterBits
@@ -59,7 +63,7 @@ func (i image) header() []byte {
 	if i.backing != nil {
 		binary.BigEndian.PutUint64(header[backingOffset:], headerSize)
 		binary.BigEndian.PutUint32(header[backingSize:], uint32(len(i.backing.Path)))
-		header = append(header, i.backing.Path+i.backing.Format...)
+		copy(header[headerSize:], backing)
 	}
 	return header
 }
