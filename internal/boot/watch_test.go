@@ -275,7 +275,7 @@ func (e *endless) Read(p []byte) (int, error) {
 }
 
 func TestWatchBounds(t *testing.T) {
-	result, err := Watch(t.Context(), &endless{8 << 20}, Expectation{Expect: patterns("y")})
+	result, err := Watch(t.Context(), &endless{8 * maxLine}, Expectation{Expect: patterns("y")})
 	if err == nil || len(result.Tail) > tailBytes {
 		t.Errorf("tail of %d bytes, %v", len(result.Tail), err)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // large is more than the window of a shared download.
-var large = bytes.Repeat(boot, 3*sharedWindow/len(boot))
+var large = bytes.Repeat(boot, 3*sharedWindow/2/len(boot))
 
 // serveLarge counts the requests and serves large by ranges.
 func serveLarge(t *testing.T, requests *atomic.Int64) string {

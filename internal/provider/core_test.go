@@ -23,6 +23,7 @@ type core struct {
 	server   tfprotov6.ProviderServer
 	kind     string
 	schema   *tfprotov6.Schema
+	typed    tftypes.Type // the schema's, which takes long to tell
 	state    tftypes.Value
 	identity *tfprotov6.ResourceIdentityData
 	private  []byte
@@ -51,6 +52,7 @@ func newRun(t *testing.T, on host) run {
 // run has what follows done in a run, until the context ends.
 func (c *core) run(ctx context.Context, in run) {
 	c.ctx, c.server, c.schema = ctx, in.server, in.schemas[c.kind]
+	c.typed = c.schema.ValueType()
 	if c.state.Type() == nil {
 		c.state = c.none()
 	}
@@ -125,7 +127,7 @@ func dynamicOf(t *testing.T, schema *tfprotov6.Schema, config string) *tfprotov6
 }
 
 // none is the state of a resource that is not there.
-func (c *core) none() tftypes.Value { return tftypes.NewValue(c.schema.ValueType(), nil) }
+func (c *core) none() tftypes.Value { return tftypes.NewValue(c.typed, nil) }
 
 func dynamic(t *testing.T, v tftypes.Value) *tfprotov6.DynamicValue {
 	t.Helper()
@@ -138,7 +140,7 @@ func dynamic(t *testing.T, v tftypes.Value) *tfprotov6.DynamicValue {
 
 func (c *core) value(d *tfprotov6.DynamicValue) tftypes.Value {
 	c.t.Helper()
-	v, err := d.Unmarshal(c.schema.ValueType())
+	v, err := d.Unmarshal(c.typed)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -183,8 +185,9 @@ func (c *core) planRefreshed(config string) planned {
 func (c *core) planFrom(prior tftypes.Value, private []byte, config string) planned {
 	c.t.Helper()
 	plan := planned{config: c.value(&tfprotov6.DynamicValue{JSON: []byte(config)})}
+	sent := dynamic(c.t, plan.config)
 	valid, err := c.server.ValidateResourceConfig(c.ctx, &tfprotov6.ValidateResourceConfigRequest{
-		TypeName: c.kind, Config: dynamic(c.t, plan.config),
+		TypeName: c.kind, Config: sent,
 		ClientCapabilities: &tfprotov6.ValidateResourceConfigClientCapabilities{WriteOnlyAttributesAllowed: true},
 	})
 	if err != nil {
@@ -196,7 +199,7 @@ func (c *core) planFrom(prior tftypes.Value, private []byte, config string) plan
 	}
 	plan.PlanResourceChangeResponse, err = c.server.PlanResourceChange(c.ctx, &tfprotov6.PlanResourceChangeRequest{
 		TypeName: c.kind, PriorState: dynamic(c.t, prior), PriorPrivate: private, PriorIdentity: c.identity,
-		Config: dynamic(c.t, plan.config), ProposedNewState: dynamic(c.t, proposed(c.t, c.schema.Block.Attributes, prior, plan.config)),
+		Config: sent, ProposedNewState: dynamic(c.t, proposed(c.t, c.schema.Block.Attributes, prior, plan.config)),
 	})
 	if err != nil {
 		c.t.Fatal(err)

@@ -97,7 +97,7 @@ func TestInstallDrift(t *testing.T) {
 	h := newInstallHost(t)
 	c := newCore(t, h, "netboot_domain")
 	c.must(memoryInstall)
-	for _, order := range [][]string{{virt.BootNetwork, virt.BootDisk}, {virt.BootNetwork}, nil} {
+	for _, order := range [][]string{{virt.BootNetwork, virt.BootDisk}, {virt.BootNetwork}} {
 		d := runningGuest(t, h)
 		d.Boot = order
 		if err := h.RedefineDomain(t.Context(), d); err != nil {

@@ -38,7 +38,8 @@ func TestHostileResources(t *testing.T) {
 			t.Parallel()
 			on := &recorder{}
 			server, schemas := configuredServer(t, on, `{"uri": "memory:///", "hosts": {"far": {"uri": "memory:///"}}}`)
-			c := &core{t: t, ctx: t.Context(), server: server, kind: kind, schema: schemas.ResourceSchemas[kind]}
+			c := &core{t: t, kind: kind}
+			c.run(t.Context(), run{server, schemas.ResourceSchemas})
 			covered := map[string]bool{}
 			for _, config := range configs {
 				trySample(t, c, on, config, covered)

@@ -261,8 +261,8 @@ func TestLifecycleVolumeOfHost(t *testing.T) {
 	h := newGuestHost(t)
 	server, schemas := configuredServer(t, h, `{"hosts": {"far": {"uri": "memory:///"}}}`)
 	of := func(kind string) *core {
-		c := &core{t: t, ctx: t.Context(), server: server, kind: kind, schema: schemas.ResourceSchemas[kind]}
-		c.state = c.none()
+		c := &core{t: t, kind: kind}
+		c.run(t.Context(), run{server, schemas.ResourceSchemas})
 		return c
 	}
 	of("netboot_volume").must(`{"host": "far", "name": "overlay", "backing": {"volume": "default/disk"}}`)

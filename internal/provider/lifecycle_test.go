@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 
@@ -36,13 +37,44 @@ func newMemoryHost(t *testing.T) *virttest.Host {
 	return h
 }
 
-// newGuestHost also has the network and the volume of memoryDomain.
+// newGuestHost also has what memoryVolume and memoryNetwork say, for memoryDomain: made without the provider,
+// as so many tests begin with it.
 func newGuestHost(t *testing.T) *virttest.Host {
 	t.Helper()
 	h := newMemoryHost(t)
-	newCore(t, h, "netboot_volume").must(memoryVolume)
-	newCore(t, h, "netboot_network").must(memoryNetwork)
+	_, _, errPool := h.CreatePool(t.Context(), "default", "/var/lib/libvirt/images")
+	errVolume := h.CreateVolume(t.Context(), virt.Volume{Pool: "default", Name: "disk", Format: "qcow2", Compat: "1.1", Capacity: 1 << 30})
+	errNetwork := h.CreateNetwork(t.Context(), virt.Network{
+		Name: "lab", Mode: virt.ModeNAT, TFTPRoot: "/srv/tftp", Autostart: true, Active: true,
+		IPv4: &virt.IP{
+			Address: netip.MustParsePrefix("192.168.150.1/24"),
+			DHCP:    &virt.DHCP{Ranges: []virt.Range{{Start: "192.168.150.10", End: "192.168.150.20"}}},
+		},
+	})
+	if err := errors.Join(errPool, errVolume, errNetwork); err != nil {
+		t.Fatal(err)
+	}
 	return h
+}
+
+// TestGuestHost holds that newGuestHost is what the provider would make of its configurations.
+func TestGuestHost(t *testing.T) {
+	h, made := newGuestHost(t), newMemoryHost(t)
+	newCore(t, made, "netboot_volume").must(memoryVolume)
+	newCore(t, made, "netboot_network").must(memoryNetwork)
+	look := func(h *virttest.Host) string {
+		pool, errPool := h.Pool(t.Context(), "default")
+		volume, errVolume := h.Volume(t.Context(), "default", "disk")
+		network, errNetwork := h.Network(t.Context(), "lab")
+		if err := errors.Join(errPool, errVolume, errNetwork); err != nil {
+			t.Fatal(err)
+		}
+		pool.UUID, volume.ModTime, network.UUID = "", time.Time{}, ""
+		return toJSON(t, []any{pool, volume, network})
+	}
+	if got, want := look(h), look(made); got != want {
+		t.Errorf("it has %s\nand the provider makes %s", got, want)
+	}
 }
 
 func TestLifecycleVolume(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -111,29 +112,37 @@ func TestPopulateFails(t *testing.T) {
 		"another pool's name": {virt.Volume{Pool: "none", Name: "disk", Format: "raw"}, contentOf("raw", "x"), "not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := populatedHost(t)
-			err := virt.Populate(t.Context(), h, test.volume, test.content)
-			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("error %v, want %q in it", err, test.want)
-			}
-			wantVolumes(t, h)
+			synctest.Test(t, func(t *testing.T) {
+				h := populatedHost(t)
+				err := virt.Populate(t.Context(), h, test.volume, test.content)
+				if err == nil || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("error %v, want %q in it", err, test.want)
+				}
+				wantVolumes(t, h)
+			})
 		})
 	}
-	for _, method := range []string{"CreateVolume", "Volume", "Fill", "VolumeNames", "DeleteVolume", "CloneVolume", "ResizeVolume"} {
-		for spare := range 4 {
-			h := populatedHost(t)
-			h.FailAfter(method, spare, errors.New("connection lost"))
-			err := virt.Populate(t.Context(), h, newDisk("qcow2", 2<<20), contentOf("raw", strings.Repeat("x", 1<<20)))
-			h.Fail(method, nil)
-			if err == nil {
-				continue
-			}
-			names, _ := h.VolumeNames(t.Context(), populated)
-			if slices.Contains(names, "disk") && !slices.Contains(names, "disk.netboot-part") && spare > 0 {
-				t.Errorf("%s fails after %d calls, and left is %q", method, spare, names)
+}
+
+// TestPopulateFailsAtEachCall holds that what is left where nothing can be removed is not taken for a volume.
+func TestPopulateFailsAtEachCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, method := range []string{"CreateVolume", "Volume", "Fill", "VolumeNames", "DeleteVolume", "CloneVolume", "ResizeVolume"} {
+			for spare := range 4 {
+				h := populatedHost(t)
+				h.FailAfter(method, spare, errors.New("connection lost"))
+				err := virt.Populate(t.Context(), h, newDisk("qcow2", 2<<20), contentOf("raw", strings.Repeat("x", 1<<20)))
+				h.Fail(method, nil)
+				if err == nil {
+					continue
+				}
+				names, _ := h.VolumeNames(t.Context(), populated)
+				if slices.Contains(names, "disk") && !slices.Contains(names, "disk.netboot-part") && spare > 0 {
+					t.Errorf("%s fails after %d calls, and left is %q", method, spare, names)
+				}
 			}
 		}
-	}
+	})
 }
 
 // TestPopulateUnanswered loses the answer to the call that makes the volume, which leaves no sign yet that it
@@ -148,17 +157,18 @@ func TestPopulateUnanswered(t *testing.T) {
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
-			t.Parallel()
-			h := populatedHost(t)
-			err := virt.Populate(t.Context(), unanswered{h, func() error { spoil(h); return lost }}, newDisk("raw", 0), contentOf("raw", "content"))
-			if !errors.Is(err, lost) {
-				t.Errorf("error %v", err)
-			}
-			if what == "another run makes it at the moment" {
-				wantVolumes(t, h, "disk", "disk.netboot-part")
-			} else {
-				wantVolumes(t, h)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				h := populatedHost(t)
+				err := virt.Populate(t.Context(), unanswered{h, func() error { spoil(h); return lost }}, newDisk("raw", 0), contentOf("raw", "content"))
+				if !errors.Is(err, lost) {
+					t.Errorf("error %v", err)
+				}
+				if what == "another run makes it at the moment" {
+					wantVolumes(t, h, "disk", "disk.netboot-part")
+				} else {
+					wantVolumes(t, h)
+				}
+			})
 		})
 	}
 }
@@ -223,28 +233,30 @@ func TestPopulateTakesNothingOver(t *testing.T) {
 
 // TestPopulateAfterKill holds that a run that was killed is in nobody's way, and one that goes on is.
 func TestPopulateAfterKill(t *testing.T) {
-	h := populatedHost(t)
-	for _, name := range []string{"disk", "disk.netboot-part", "disk.netboot-stage"} {
-		v := newDisk("raw", 512)
-		v.Name = name
-		if err := h.CreateVolume(t.Context(), v); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		h := populatedHost(t)
+		for _, name := range []string{"disk", "disk.netboot-part", "disk.netboot-stage"} {
+			v := newDisk("raw", 512)
+			v.Name = name
+			if err := h.CreateVolume(t.Context(), v); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	goesOn, stop := context.WithCancel(t.Context())
-	written := make(chan error)
-	go func() { written <- h.Fill(goesOn, populated, "disk", endless{}) }()
-	err := virt.Populate(t.Context(), h, newDisk("raw", 0), contentOf("raw", "new"))
-	if err == nil || !strings.Contains(err.Error(), "another run is making volume populated/disk") {
-		t.Errorf("error %v", err)
-	}
-	wantVolumes(t, h, "disk", "disk.netboot-part", "disk.netboot-stage")
-	stop()
-	<-written
-	if err := virt.Populate(t.Context(), h, newDisk("raw", 0), contentOf("raw", "new")); err != nil {
-		t.Error(err)
-	}
-	wantVolumes(t, h, "disk")
+		goesOn, stop := context.WithCancel(t.Context())
+		written := make(chan error)
+		go func() { written <- h.Fill(goesOn, populated, "disk", endless{}) }()
+		err := virt.Populate(t.Context(), h, newDisk("raw", 0), contentOf("raw", "new"))
+		if err == nil || !strings.Contains(err.Error(), "another run is making volume populated/disk") {
+			t.Errorf("error %v", err)
+		}
+		wantVolumes(t, h, "disk", "disk.netboot-part", "disk.netboot-stage")
+		stop()
+		<-written
+		if err := virt.Populate(t.Context(), h, newDisk("raw", 0), contentOf("raw", "new")); err != nil {
+			t.Error(err)
+		}
+		wantVolumes(t, h, "disk")
+	})
 }
 
 // endless is content that comes slowly.
@@ -258,21 +270,23 @@ func (endless) Read(p []byte) (int, error) {
 // TestPopulateOvertaken holds that a run whose volume another one took for a leftover does no harm to
 // what that one made.
 func TestPopulateOvertaken(t *testing.T) {
-	h := populatedHost(t)
-	overtake := readerFunc(func([]byte) (int, error) {
-		if err := virt.Populate(t.Context(), h, newDisk("raw", 0), contentOf("raw", "theirs")); err != nil {
-			t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		h := populatedHost(t)
+		overtake := readerFunc(func([]byte) (int, error) {
+			if err := virt.Populate(t.Context(), h, newDisk("raw", 0), contentOf("raw", "theirs")); err != nil {
+				t.Error(err)
+			}
+			return 0, io.EOF
+		})
+		err := virt.Populate(t.Context(), h, newDisk("raw", 0), virt.Content{Reader: overtake, Format: "raw"})
+		if err == nil || !strings.Contains(err.Error(), "another run took the volume for a leftover") {
+			t.Errorf("error %v", err)
 		}
-		return 0, io.EOF
+		wantVolumes(t, h, "disk")
+		if v, err := h.Volume(t.Context(), populated, "disk"); err != nil || v.Capacity != 6 {
+			t.Errorf("the volume is %+v (%v)", v, err)
+		}
 	})
-	err := virt.Populate(t.Context(), h, newDisk("raw", 0), virt.Content{Reader: overtake, Format: "raw"})
-	if err == nil || !strings.Contains(err.Error(), "another run took the volume for a leftover") {
-		t.Errorf("error %v", err)
-	}
-	wantVolumes(t, h, "disk")
-	if v, err := h.Volume(t.Context(), populated, "disk"); err != nil || v.Capacity != 6 {
-		t.Errorf("the volume is %+v (%v)", v, err)
-	}
 }
 
 type readerFunc func(p []byte) (int, error)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net/netip"
 	"path"
 	"reflect"
 	"regexp"
@@ -16,6 +17,29 @@ import (
 )
 
 const domainName = "contract"
+
+// domainHost is what the cases of domains ask of a host.
+type domainHost interface {
+	Info(ctx context.Context) (virt.Info, error)
+	Capabilities(ctx context.Context) (virt.Capabilities, error)
+	Firmware(ctx context.Context) ([]byte, error)
+	Domain(ctx context.Context, name string) (virt.Domain, error)
+	DomainNames(ctx context.Context) ([]string, error)
+	DomainName(ctx context.Context, uuid string) (string, error)
+	Addresses(ctx context.Context, name string, from virt.AddressSource) ([]netip.Addr, error)
+	CreateDomain(ctx context.Context, d virt.Domain) error
+	RedefineDomain(ctx context.Context, d virt.Domain) error
+	UpdateRunningDomain(ctx context.Context, d virt.Domain) error
+	SetNote(ctx context.Context, name, note string) error
+	StartDomain(ctx context.Context, name string) error
+	BootDomain(ctx context.Context, name string) (io.ReadCloser, error)
+	OpenConsole(ctx context.Context, name string) (io.ReadCloser, error)
+	RebootDomain(ctx context.Context, name string) error
+	ResetDomain(ctx context.Context, name string) error
+	ShutDownDomain(ctx context.Context, name string, patience time.Duration) error
+	KillDomain(ctx context.Context, name string) error
+	DeleteDomain(ctx context.Context, name string) error
+}
 
 var domainChecks = []check{
 	{"a host says what it can run", func(t *testing.T, s Subject) {
@@ -148,6 +172,19 @@ var domainChecks = []check{
 				t.Fatal("that was: " + what)
 			}
 		}
+	}},
+	{"a domain without a boot order boots from its disks", func(t *testing.T, s Subject) {
+		d := fullDomain(t, s)
+		givenDomain(t, s, d)
+		d.Boot = nil
+		done(t, "RedefineDomain", s.RedefineDomain(t.Context(), d))
+		d.Boot = []string{virt.BootDisk} // as libvirt makes it
+		wantDomain(t, s, d)
+		done(t, "RedefineDomain", s.RedefineDomain(t.Context(), d)) // which keeps libvirt's own form
+		wantDomain(t, s, d)
+		d.Boot = []string{virt.BootNetwork, virt.BootDisk}
+		done(t, "RedefineDomain", s.RedefineDomain(t.Context(), d))
+		wantDomain(t, s, d)
 	}},
 	{"a note is kept as it is written", func(t *testing.T, s Subject) {
 		d := bareDomain()
@@ -316,7 +353,6 @@ var domainChanges = map[string]func(d *virt.Domain){
 	"memory":          func(d *virt.Domain) { d.Memory = 768 << 20 },
 	"boot from disk":  func(d *virt.Domain) { d.Boot = []string{virt.BootDisk} },
 	"boot from both":  func(d *virt.Domain) { d.Boot = []string{virt.BootDisk, virt.BootNetwork} },
-	"boot not at all": func(d *virt.Domain) { d.Boot = nil },
 	"more VCPUs":      func(d *virt.Domain) { d.MaxVCPUs = 8 },
 	"more memory":     func(d *virt.Domain) { d.MaxMemory = 1 << 30 },
 	"topology":        func(d *virt.Domain) { d.Topology = virt.Topology{Sockets: 1, Cores: 2, Threads: 1} },

@@ -9,6 +9,13 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
+// installHost is what the cases of installations ask of a host.
+type installHost interface {
+	InstallDomain(ctx context.Context, d virt.Domain) (*virt.Installation, error)
+	JoinInstallation(ctx context.Context, name string) (*virt.Installation, error)
+	Installing(ctx context.Context, name string) (bool, error)
+}
+
 var installChecks = []check{
 	{"an installation is a run beside the definition", func(t *testing.T, s Subject) {
 		d := givenWaitingDomain(t, s)

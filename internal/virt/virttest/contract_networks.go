@@ -14,6 +14,17 @@ import (
 
 const networkName = "contract"
 
+// networkHost is what the cases of networks ask of a host.
+type networkHost interface {
+	Network(ctx context.Context, name string) (virt.Network, error)
+	NetworkNames(ctx context.Context) ([]string, error)
+	NetworkName(ctx context.Context, uuid string) (string, error)
+	NetworkGuests(ctx context.Context, name string) ([]string, error)
+	CreateNetwork(ctx context.Context, n virt.Network) error
+	UpdateNetwork(ctx context.Context, n virt.Network) error
+	DeleteNetwork(ctx context.Context, name string) error
+}
+
 var networkChecks = []check{
 	{"a network is made", func(t *testing.T, s Subject) {
 		n := fullNetwork(t, s)

@@ -16,6 +16,16 @@ const (
 	poolPath = "/srv/contract/tftp"
 )
 
+// poolHost is what the cases of pools ask of a host.
+type poolHost interface {
+	Pool(ctx context.Context, name string) (virt.Pool, error)
+	PoolNames(ctx context.Context) ([]string, error)
+	PoolAt(ctx context.Context, path string) (virt.Pool, error)
+	CreatePool(ctx context.Context, name, path string) (pool virt.Pool, madeDirectory bool, err error)
+	StartPool(ctx context.Context, name string) error
+	DeletePool(ctx context.Context, name string, removeDirectory bool) error
+}
+
 var poolChecks = []check{
 	{"a pool makes its missing directory", func(t *testing.T, s Subject) {
 		pool := givenPool(t, s, true)

@@ -18,6 +18,20 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
+// volumeHost is what the cases of volumes ask of a host.
+type volumeHost interface {
+	Volume(ctx context.Context, pool, name string) (virt.Volume, error)
+	VolumeAt(ctx context.Context, path string) (pool, name string, err error)
+	VolumeNames(ctx context.Context, pool string) ([]string, error)
+	CreateVolume(ctx context.Context, v virt.Volume) error
+	CloneVolume(ctx context.Context, v virt.Volume, from string) error
+	ResizeVolume(ctx context.Context, pool, name string, capacity uint64, shrink bool) error
+	DeleteVolume(ctx context.Context, pool, name string) error
+	Upload(ctx context.Context, pool, name string, content io.Reader) error
+	Fill(ctx context.Context, pool, name string, content io.Reader) error
+	Download(ctx context.Context, pool, name string, to io.Writer) error
+}
+
 var volumeChecks = []check{
 	{"a volume is made", func(t *testing.T, s Subject) {
 		givenPool(t, s, true)

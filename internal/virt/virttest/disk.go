@@ -1,10 +1,10 @@
 package virttest
 
 import (
+	"bytes"
 	"io/fs"
 	"maps"
 	"path"
-	"slices"
 	"strings"
 	"time"
 )
@@ -15,16 +15,20 @@ func (h *Host) Disk() FileSystem { return disk{h} }
 
 type disk struct{ host *Host }
 
-// file is a file, or a directory where its mode says so. What lies between data and size is a hole.
+// file is a file, or a directory where its mode says so.
 type file struct {
 	name         string
 	owner, group string
 	mode         fs.FileMode
 	modTime      time.Time
-	data         []byte
+	blocks       map[int64][]byte // by their numbers, those that are not all zeros
 	size         int64
 	reserved     uint64 // bytes of the disk that it has at least
 }
+
+const blockSize = 4096
+
+var zeros [blockSize]byte
 
 // Stat returns a file's size, mode and modification time.
 func (d disk) Stat(path string) (fs.FileInfo, error) {
@@ -45,9 +49,7 @@ func (d disk) ReadFile(path string) ([]byte, error) {
 	if !found {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	}
-	content := make([]byte, f.size)
-	copy(content, f.data)
-	return content, nil
+	return f.bytes(0, f.size), nil
 }
 
 // WriteFile makes a file, and the directories that it is in.
@@ -117,28 +119,72 @@ func (h *Host) isEmpty(directory string) bool {
 
 // write puts content at an offset; a file gets longer by it, never shorter.
 func (f *file) write(offset int64, content []byte) {
-	end := offset + int64(len(content))
-	if missing := end - int64(len(f.data)); missing > 0 {
-		f.data = append(f.data, make([]byte, missing)...)
-	}
-	copy(f.data[offset:], content)
-	f.size = max(f.size, end)
+	f.size = max(f.size, offset+int64(len(content)))
 	f.modTime = time.Now().UTC()
+	for len(content) > 0 {
+		number, at := offset/blockSize, offset%blockSize
+		part := content[:min(int64(len(content)), blockSize-at)]
+		f.writeBlock(number, at, part)
+		offset, content = offset+int64(len(part)), content[len(part):]
+	}
+}
+
+func (f *file) writeBlock(number, at int64, part []byte) {
+	block, onlyZeros := f.blocks[number], isZero(part)
+	if block == nil {
+		if onlyZeros {
+			return
+		}
+		block = make([]byte, blockSize)
+		if f.blocks == nil {
+			f.blocks = map[int64][]byte{}
+		}
+		f.blocks[number] = block
+	}
+	copy(block[at:], part)
+	if onlyZeros && isZero(block) {
+		delete(f.blocks, number)
+	}
+}
+
+// isZero tells whether what fits into a block is zeros: in one comparison, for the race detector's sake.
+func isZero(part []byte) bool { return bytes.Equal(part, zeros[:len(part)]) }
+
+// bytes are those from one place to another, as far as there are any.
+func (f *file) bytes(from, to int64) []byte {
+	content := make([]byte, max(0, min(to, f.size)-from))
+	f.read(from, content)
+	return content
+}
+
+// read fills zeros with what is at an offset.
+func (f *file) read(offset int64, into []byte) {
+	for len(into) > 0 {
+		number, at := offset/blockSize, offset%blockSize
+		part := into[:min(int64(len(into)), blockSize-at)]
+		if block := f.blocks[number]; block != nil {
+			copy(part, block[at:])
+		}
+		offset, into = offset+int64(len(part)), into[len(part):]
+	}
+}
+
+// copyOf makes the content what that of another file is now.
+func (f *file) copyOf(other *file) {
+	f.size, f.blocks = other.size, make(map[int64][]byte, len(other.blocks))
+	for number, block := range other.blocks {
+		f.blocks[number] = bytes.Clone(block)
+	}
 }
 
 // allocated is how many bytes a file takes on a disk that keeps no zeros, but for those reserved.
-func (f *file) allocated() (bytes uint64) {
-	const blockSize = 4096
-	for block := range slices.Chunk(f.data, blockSize) {
-		if slices.ContainsFunc(block, func(b byte) bool { return b != 0 }) {
-			bytes += blockSize
-		}
-	}
-	return max(bytes, f.reserved)
-}
+func (f *file) allocated() uint64 { return max(uint64(len(f.blocks))*blockSize, f.reserved) }
 
 func (f *file) truncate(size int64) {
-	f.data = f.data[:min(size, int64(len(f.data)))]
+	if last := size / blockSize; f.blocks[last] != nil && size < f.size {
+		f.writeBlock(last, size%blockSize, zeros[size%blockSize:])
+	}
+	maps.DeleteFunc(f.blocks, func(number int64, _ []byte) bool { return number*blockSize >= size })
 	f.size = size
 	f.modTime = time.Now().UTC()
 }

@@ -83,6 +83,9 @@ func (h *Host) complete(d *virt.Domain) error {
 		d.Consoles = []string{arch.Of(d.Arch).DefaultConsole()}
 	}
 	d.Disks, d.Interfaces = clone(d.Disks), clone(d.Interfaces)
+	if len(d.Boot) == 0 && len(d.Disks) > 0 && d.Kernel.Path == "" {
+		d.Boot = []string{virt.BootDisk} // libvirt src/conf/domain_conf.c, virDomainDefBootPostParse()
+	}
 	for i := range d.Interfaces {
 		d.Interfaces[i].Model = cmp.Or(d.Interfaces[i].Model, "virtio")
 		d.Interfaces[i].NoBoot = d.Interfaces[i].NoBoot && slices.Contains(d.Boot, virt.BootNetwork)

@@ -26,6 +26,7 @@ const (
 	imageSize     = 24
 	headerSize    = 104
 	imageFileSize = 193 << 10 // an empty image has its tables, too
+	maxFormat     = 16        // bytes of a format's name, and what ends it
 )
 
 // newImage is an image as libvirt has qemu-img make it, of the older version where nobody says.
@@ -47,10 +48,14 @@ func (i image) compat() string {
 	return "1.1"
 }
 
-// header is the beginning of an image without content. The backing file's format follows its name
-// here; QEMU has it in an extension of the header.
+// header is the beginning of an image without content, but for zeros. The backing file's format follows
+// its name here; QEMU has it in an extension of the header.
 func (i image) header() []byte {
-	header := make([]byte, imageFileSize)
+	var backing string
+	if i.backing != nil {
+		backing = i.backing.Path + i.backing.Format
+	}
+	header := make([]byte, headerSize+len(backing))
 	copy(header, imageMagic)
 	header[imageVersion] = i.version
 	header[clusterBits] = i.clusterBits
@@ -58,25 +63,26 @@ func (i image) header() []byte {
 	if i.backing != nil {
 		binary.BigEndian.PutUint64(header[backingOffset:], headerSize)
 		binary.BigEndian.PutUint32(header[backingSize:], uint32(len(i.backing.Path)))
-		copy(header[headerSize:], i.backing.Path+i.backing.Format)
+		copy(header[headerSize:], backing)
 	}
 	return header
 }
 
-// readImage tells whether content is an image, and what its header says.
-func readImage(content []byte) (i image, isImage bool) {
-	if len(content) < headerSize || !bytes.HasPrefix(content, []byte(imageMagic)) {
+// readImage tells whether a file is an image, and what its header says.
+func readImage(f *file) (i image, isImage bool) {
+	header := f.bytes(0, headerSize)
+	if len(header) < headerSize || !bytes.HasPrefix(header, []byte(imageMagic)) {
 		return image{}, false
 	}
-	i.version, i.clusterBits = content[imageVersion], content[clusterBits]
-	i.capacity = binary.BigEndian.Uint64(content[imageSize:])
-	offset := binary.BigEndian.Uint64(content[backingOffset:])
-	size := uint64(binary.BigEndian.Uint32(content[backingSize:]))
-	if offset == 0 || offset > uint64(len(content)) || size > uint64(len(content))-offset {
+	i.version, i.clusterBits = header[imageVersion], header[clusterBits]
+	i.capacity = binary.BigEndian.Uint64(header[imageSize:])
+	offset := binary.BigEndian.Uint64(header[backingOffset:])
+	size := uint64(binary.BigEndian.Uint32(header[backingSize:]))
+	if offset == 0 || offset > uint64(f.size) || size > uint64(f.size)-offset {
 		return i, true
 	}
-	name, rest := content[offset:offset+size], content[offset+size:]
-	format, _, _ := bytes.Cut(rest, []byte{0})
-	i.backing = &virt.Backing{Path: string(name), Format: string(format)}
+	content := f.bytes(int64(offset), int64(offset+size)+maxFormat)
+	format, _, _ := bytes.Cut(content[size:], []byte{0})
+	i.backing = &virt.Backing{Path: string(content[:size]), Format: string(format)}
 	return i, true
 }

@@ -1,7 +1,6 @@
 package virttest
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -34,7 +33,7 @@ func (f *file) volume(pool, where string) virt.Volume {
 		Pool: pool, Name: f.name, Path: where, Owner: f.owner, Group: f.group, Mode: fmt.Sprintf("%04o", f.mode.Perm()), ModTime: f.modTime,
 		Format: "raw", Capacity: uint64(f.size), Allocation: f.allocated(), Preallocation: "off",
 	}
-	if i, isImage := readImage(f.data); isImage {
+	if i, isImage := readImage(f); isImage {
 		v.Format, v.Compat, v.ClusterSize = "qcow2", i.compat(), 1<<i.clusterBits
 		v.Capacity, v.Backing = i.capacity, i.backing
 	}
@@ -91,7 +90,7 @@ func (h *Host) CloneVolume(ctx context.Context, v virt.Volume, from string) erro
 		if err != nil {
 			return err
 		}
-		i, isImage := readImage(source.data)
+		i, isImage := readImage(source)
 		v.Capacity = max(i.capacity, uint64(source.size))
 		if isImage {
 			v.Capacity = i.capacity
@@ -101,7 +100,7 @@ func (h *Host) CloneVolume(ctx context.Context, v virt.Volume, from string) erro
 			return err
 		}
 		if isImage == (v.Format == "qcow2") {
-			clone.data, clone.size = bytes.Clone(source.data), source.size
+			clone.copyOf(source)
 		}
 		return nil
 	})
@@ -129,6 +128,7 @@ func (h *Host) newVolume(v virt.Volume) (*file, error) {
 		f.size = int64(v.Capacity)
 	} else {
 		f.write(0, newImage(v).header())
+		f.size = imageFileSize
 	}
 	if v.Format == "qcow2" && (v.Preallocation == "metadata" || v.Preallocation == "falloc") {
 		f.size = max(f.size, int64(v.Capacity))
@@ -146,7 +146,7 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 		if err != nil {
 			return err
 		}
-		i, isImage := readImage(f.data)
+		i, isImage := readImage(f)
 		switch {
 		case shrink && (isImage || capacity == 0):
 			return errors.New("only a raw volume can be cut, and not to nothing")
@@ -228,19 +228,19 @@ func (h *Host) Download(ctx context.Context, pool, name string, to io.Writer) er
 	h.mu.Lock()
 	fault := h.enter(ctx, "Download")
 	f, _, err := h.lookupVolume(pool, name)
-	var content []byte
+	var content file
 	if err == nil {
-		content = append(bytes.Clone(f.data), make([]byte, f.size-int64(len(f.data)))...)
+		content.copyOf(f)
 	}
 	h.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	for chunk := range slices.Chunk(content, 32<<10) {
+	for offset := int64(0); offset < content.size; offset += 32 << 10 {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if _, err := to.Write(chunk); err != nil {
+		if _, err := to.Write(content.bytes(offset, offset+32<<10)); err != nil {
 			return err
 		}
 		if fault != nil {
