@@ -34,7 +34,7 @@ resource "netboot_volume" "disk" {
 		},
 		resource.TestStep{
 			// Nobody answers the firmware's DHCP requests.
-			Config:           disk + domain(onLabNetwork+"\n boot_check = { expect = [\"login:\"], timeout = \"2s\" }"),
+			Config:           disk + domain(onLabNetwork+"\n boot_check = { expect = [\"login:\"], timeout = \"5s\" }"),
 			ConfigPlanChecks: replaces,
 			ExpectError: says(`Unable to boot domain "acc"`, "boot_check =", "the time for the boot was over", `stage "firmware"`, "no DHCP server has answered yet",
 				"Requesting information via DHCP", "raise boot_check.timeout"),
@@ -56,14 +56,14 @@ resource "netboot_volume" "disk" {
 		},
 		resource.TestStep{
 			PreConfig:        func() { virsh(t, "destroy", "acc") },
-			Config:           disk + domain(onLabNetwork+"\n boot_check = { expect = [\"login:\"], timeout = \"1s\" }"),
+			Config:           disk + domain(onLabNetwork+"\n boot_check = { expect = [\"login:\"], timeout = \"5s\" }"),
 			ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionUpdate),
 			ExpectError:      says(`Unable to boot domain "acc"`, "the time for the boot was over"),
 		},
 		resource.TestStep{
 			// The failed boot is not forgotten, although the guest runs. (Paused, it does not wait to be shut down.)
 			PreConfig:        func() { virsh(t, "destroy", "acc"); virsh(t, "start", "acc", "--paused") },
-			Config:           disk + domain(onLabNetwork+"\n boot_check = { expect = [\"Network boot device detected\"], timeout = \"1s\" }"),
+			Config:           disk + domain(onLabNetwork+"\n boot_check = { expect = [\"Network boot device detected\"], timeout = \"30s\" }"),
 			ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionUpdate),
 			Check:            resource.TestCheckResourceAttr(testDomain, "boot_result.stage", "firmware"),
 		},

@@ -51,7 +51,7 @@ var guideGuestChanges = []struct{ attributes, old, with string }{
 	{"`loadparm`", `"loadparm": "1"`, `"loadparm": "2"`},
 	{"`kernel`", `"loadparm": "1"`, `"loadparm": "1", "kernel": {"image": "guide/linux"}`},
 	{"`machine`", `virtio-7.2`, `virtio-7.1`},
-	{"`accelerator`", `"auto"`, `"tcg"`},
+	{"`accelerator`: from `auto` to what it chooses on the host", `"auto"`, `"tcg"`},
 	{"`cpu`", `"qemu"`, `"max"`},
 	{"`cpu_topology`", `"cpu": "qemu"`, `"cpu": "qemu", "cpu_topology": {"cores": 4}`},
 	{"`consoles`", `["sclp"]`, `["sclp", "virtio"]`},
