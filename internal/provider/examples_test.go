@@ -29,9 +29,7 @@ const examplesDir = "../../examples"
 // for. A folder without a provider block gets that of examples/provider, as it has for readers. Only
 // variables differ from what readers run: they name the lab's kernel and initrd.
 func TestAccExample(t *testing.T) {
-	if os.Getenv(resource.EnvTfAcc) == "" {
-		t.Skip("TF_ACC is not set")
-	}
+	needsCLI(t)
 	t.Setenv("LIBVIRT_DEFAULT_URI", lab.Shared(t).URI)
 	variables := exampleVariables(t)
 	for _, example := range examples(t) {
