@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,9 +11,9 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 )
 
-// TestAccDomainsOfOthers takes over guests that others have made: configuration that a CLI generates is valid and plans
-// nothing, and a change of something else leaves all the rest of the definition as it was. A new case is a new file. Each
-// is a guest "acc" of 512 MiB on the network "acc", with the disk /srv/acc/disk.qcow2, if it has one.
+// TestAccDomainsOfOthers takes over guests that others have made, all in one run: configuration that a CLI generates is
+// valid and plans nothing, and a change of memory leaves all the rest of a definition as it was. A new case is a new file.
+// Each is a guest "acc"; there are a network "acc", and a pool "acc" at /srv/acc with the volume disk.qcow2.
 func TestAccDomainsOfOthers(t *testing.T) {
 	files, err := filepath.Glob("testdata/domains/*.xml")
 	if err != nil || len(files) == 0 {
@@ -27,53 +28,53 @@ func TestAccDomainsOfOthers(t *testing.T) {
 	t.Cleanup(func() { virsh(t, "pool-destroy", "acc") })
 	virsh(t, "vol-create-as", "acc", "disk.qcow2", "1M", "--format", "qcow2")
 	t.Cleanup(func() { virsh(t, "vol-delete", "disk.qcow2", "--pool", "acc") })
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".xml"), func(t *testing.T) {
-			definition, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			takesOver(t, string(definition))
-		})
-	}
-}
 
-// takesOver imports a guest, and changes its memory.
-func takesOver(t *testing.T, definition string) {
-	t.Helper()
-	virsh(t, "define", writeFile(t, definition))
-	t.Cleanup(func() { virsh(t, "undefine", "acc", "--nvram") })
-	before := virsh(t, "dumpxml", "acc", "--inactive")
-	c := newCLI(t, lab.Shared(t).URI, `
-import {
-  to = netboot_domain.acc
-  id = "acc"
-}
-`)
+	before := map[string]string{}
+	var imports strings.Builder
+	for _, file := range files {
+		name := "acc-" + strings.TrimSuffix(filepath.Base(file), ".xml")
+		definition, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		virsh(t, "define", writeFile(t, strings.Replace(string(definition), "<name>acc</name>", "<name>"+name+"</name>", 1)))
+		t.Cleanup(func() { virsh(t, "undefine", name, "--nvram") })
+		before[name] = virsh(t, "dumpxml", name, "--inactive")
+		fmt.Fprintf(&imports, "import {\n  to = netboot_domain.%s\n  id = %q\n}\n", name, name)
+	}
+	c := newCLI(t, lab.Shared(t).URI, imports.String())
 	c.must("plan", "-generate-config-out=generated.tf")
-	if said := c.must("apply", "-auto-approve"); !strings.Contains(said, "1 imported, 0 added, 0 changed, 0 destroyed") {
-		t.Errorf("what was generated changes the guest:\n%s", said)
+	if said := c.must("apply", "-auto-approve"); !strings.Contains(said, fmt.Sprintf("%d imported, 0 added, 0 changed, 0 destroyed", len(files))) {
+		t.Errorf("what was generated changes a guest:\n%s", said)
 	}
 	c.must("plan", "-detailed-exitcode")
-	if now := virsh(t, "dumpxml", "acc", "--inactive"); !sameButForNote(now, before) {
-		t.Errorf("the import has made of the guest\n%s\nof\n%s", now, before)
+	for name, definition := range before {
+		if now := virsh(t, "dumpxml", name, "--inactive"); !sameButForNote(now, definition) {
+			t.Errorf("the import has made of the guest\n%s\nof\n%s", now, definition)
+		}
 	}
 	text, err := os.ReadFile(filepath.Join(c.dir, "generated.tf"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.write("generated.tf", strings.ReplaceAll(string(text), `"512MiB"`, `"1GiB"`))
+	c.write("generated.tf", generatedMemory.ReplaceAllString(string(text), `${1}"768MiB"`))
 	c.must("apply", "-auto-approve")
 	c.must("plan", "-detailed-exitcode")
-	want := strings.NewReplacer(`<memory unit='KiB'>524288</memory>`, `<memory unit='KiB'>1048576</memory>`,
-		`<currentMemory unit='KiB'>524288</currentMemory>`, `<currentMemory unit='KiB'>1048576</currentMemory>`).Replace(before)
-	if now := virsh(t, "dumpxml", "acc", "--inactive"); now == before || !sameButForNote(now, want) {
-		t.Errorf("a change of memory has made of the guest\n%s\nof\n%s", now, before)
+	for name, definition := range before {
+		want := memoryElement.ReplaceAllString(definition, "${1}786432<")
+		if now := virsh(t, "dumpxml", name, "--inactive"); now == definition || !sameButForNote(now, want) {
+			t.Errorf("a change of memory has made of the guest\n%s\nof\n%s", now, definition)
+		}
 	}
 }
 
+var (
+	generatedMemory = regexp.MustCompile(`(?m)^(  (?:max_)?memory +=) .*$`)
+	memoryElement   = regexp.MustCompile(`(<(?:currentM|m)emory unit='KiB'>)\d+<`)
+)
+
 // ourNote is the metadata in which we keep a note, and what libvirt keeps of it where it has nothing else.
-var ourNote = regexp.MustCompile(`(?s)\s*<metadata>.*?</metadata>|\s*<metadata/>`)
+var ourNote = regexp.MustCompile(`(?s)\s*<metadata>\s*<netboot:note.*?</netboot:note>\s*</metadata>|\s*<netboot:note.*?</netboot:note>|\s*<metadata/>`)
 
 func sameButForNote(a, b string) bool {
 	return ourNote.ReplaceAllString(a, "") == ourNote.ReplaceAllString(b, "")

@@ -36,6 +36,7 @@ var guideGuestChanges = []struct{ attributes, old, with string }{
 	{"`disks`: added", guideDisk, guideDisk + `, {"volume": "guide/two"}`},
 	{"`disks`: removed", guideDisk, ``},
 	{"`disks`: another `volume`", `guide/one`, `guide/two`},
+	{"`disks`: `path` for `volume`, of the same file", `"volume": "guide/one"`, `"path": "/srv/guide-guests/one"`},
 	{"`disks`, `interfaces`: another order", guideFirstNIC + `, ` + guideNIC, guideNIC + `, ` + guideFirstNIC},
 	{"`disks`: `bus`", `"serial": "ONE"`, `"serial": "ONE", "bus": "scsi"`},
 	{"`disks`: `serial`", `"ONE"`, `"TWO"`},

@@ -34,6 +34,7 @@ type Domain struct {
 	GuestAgent  bool     // has the channel of QEMU's guest agent
 	Note        string   // what this program keeps with the domain; in its metadata
 	Autostart   bool
+	Others      []string // what else it has, for people to read; it stays as it is
 	State       State
 	Reason      Reason  // why it does not run, where it does not
 	Running     *Domain // as it runs now, where it does; the rest is as it is defined
@@ -51,9 +52,13 @@ const (
 	BootDisk    = "disk"
 )
 
-// Disk is a guest's disk: a file on the host.
+// Disk is a guest's disk. It has a Path, a Volume or a URL; with both of the first, the definition may name either.
 type Disk struct {
-	Path     string
+	Path     string // of a file or a block device on the host
+	Block    bool   // Path is a block device
+	Volume   string // pool/name
+	URL      string // of network storage: protocol://user@host:port/name
+	Secret   string // UUID or usage of libvirt's secret for the URL; "" is none
 	Format   string
 	Bus      string
 	Serial   string
@@ -64,10 +69,13 @@ type Disk struct {
 	NoBoot   bool // is not booted from although the class of disks is
 }
 
-// Interface is a guest's network interface, on a libvirt network or on a bridge of the host.
+// Interface is a guest's network interface: on a libvirt network, on a bridge or a device of the host, or a PCI device of it.
 type Interface struct {
 	Network string
 	Bridge  string
+	Device  string // which the host shares with the guest, by macvtap
+	Mode    string // of macvtap: bridge, private, vepa, passthrough
+	PCI     string // address of what the host gives to the guest: 0000:01:00.1
 	MAC     string
 	Model   string // "" lets libvirt choose
 	MTU     uint   // 0 is the network's

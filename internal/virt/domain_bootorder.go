@@ -23,7 +23,7 @@ func parseBoot(root *etree.Element) (classes []string, loadparm string) {
 	if len(classes) > 0 || os.SelectElement("kernel") != nil {
 		return classes, loadparm
 	}
-	present := map[string]bool{BootDisk: len(diskElements(devices)) > 0, BootNetwork: devices.SelectElement("interface") != nil}
+	present := map[string]bool{BootDisk: len(diskElements(devices)) > 0, BootNetwork: len(interfaceElements(devices)) > 0}
 	for _, boot := range os.SelectElements("boot") {
 		if class := osClasses[attr(boot, "dev")]; present[class] && !slices.Contains(classes, class) {
 			classes = append(classes, class)
@@ -75,7 +75,7 @@ func keepBootOf(drive string, devices *etree.Element) {
 // editBootOrder numbers the devices of each class of d.Boot in turn. Devices of other kinds that boot,
 // such as a CD-ROM drive, do so behind them, unless nothing changes.
 func (d Domain) editBootOrder(devices *etree.Element, now Domain) {
-	modelled := slices.Concat(diskElements(devices), devices.SelectElements("interface"))
+	modelled := slices.Concat(diskElements(devices), interfaceElements(devices))
 	wanted := d.bootDevices(devices)
 	var ours, others []*etree.Element
 	for _, device := range devices.ChildElements() {
@@ -114,7 +114,7 @@ func (d Domain) bootDevices(devices *etree.Element) []*etree.Element {
 			bootable[BootDisk] = append(bootable[BootDisk], element)
 		}
 	}
-	for i, element := range devices.SelectElements("interface") {
+	for i, element := range interfaceElements(devices) {
 		if i >= len(d.Interfaces) || !d.Interfaces[i].NoBoot {
 			bootable[BootNetwork] = append(bootable[BootNetwork], element)
 		}
@@ -152,7 +152,7 @@ func parseBootOrder(devices *etree.Element) (classes []string, loadparm string) 
 		}
 	}
 	add(BootDisk, diskElements(devices))
-	add(BootNetwork, devices.SelectElements("interface"))
+	add(BootNetwork, interfaceElements(devices))
 	slices.SortStableFunc(found, func(a, b bootable) int { return byBootOrder(a.boot.Parent(), b.boot.Parent()) })
 	for _, b := range found {
 		if !slices.Contains(classes, b.class) {

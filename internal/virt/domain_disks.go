@@ -1,6 +1,7 @@
 package virt
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/beevik/etree"
@@ -27,21 +28,25 @@ func (d Domain) editDisks(devices *etree.Element, now Domain) {
 // diskElements are the elements of Domain.Disks, in their order.
 func diskElements(devices *etree.Element) []*etree.Element {
 	return slices.DeleteFunc(devices.SelectElements("disk"), func(e *etree.Element) bool {
-		return e.SelectAttrValue("device", "disk") != "disk"
+		return e.SelectAttrValue("device", "disk") != "disk" || !hasSource(e)
 	})
 }
 
 // isSame tells whether the other is this disk, changed perhaps.
-func (disk Disk) isSame(other Disk) bool { return disk.Path == other.Path }
+func (disk Disk) isSame(other Disk) bool {
+	return disk.Path != "" && disk.Path == other.Path || disk.Volume != "" && disk.Volume == other.Volume || disk.URL != "" && disk.URL == other.URL
+}
+
+// Where is what tells a disk from the others of its guest.
+func (disk Disk) Where() string { return cmp.Or(disk.Path, disk.Volume, disk.URL) }
 
 // edit writes all but the disk's name.
 func (disk Disk) edit(element *etree.Element) {
-	// type='file' with a path and not type='volume': AppArmor's virt-aa-helper denies the latter.
-	if source := child(element, "source"); attr(source, "file") != disk.Path {
-		element.CreateAttr("type", "file")
-		element.CreateAttr("device", "disk")
-		source.CreateAttr("file", disk.Path)
+	now := parseDisk(element)
+	if !disk.isSame(now) {
+		disk.editSource(element)
 	}
+	disk.editSecret(element, now.Secret)
 	driver := child(element, "driver")
 	driver.CreateAttr("name", "qemu")
 	setAttr(driver, "type", disk.Format)
@@ -118,24 +123,17 @@ func diskName(bus string, index int) string {
 	return prefix + letters
 }
 
-// diskPath is the file that a disk is, "" where it is none.
-func diskPath(disk *etree.Element) string {
-	if disk.SelectAttrValue("type", "file") != "file" {
-		return ""
-	}
-	return attr(disk.SelectElement("source"), "file")
-}
-
-func parseDisk(disk *etree.Element) Disk {
-	driver := disk.SelectElement("driver")
-	return Disk{
-		Path:     diskPath(disk),
+func parseDisk(element *etree.Element) Disk {
+	driver := element.SelectElement("driver")
+	disk := Disk{
 		Format:   attr(driver, "type"),
-		Bus:      attr(disk.SelectElement("target"), "bus"),
-		Serial:   childText(disk, "serial"),
-		ReadOnly: disk.SelectElement("readonly") != nil,
+		Bus:      attr(element.SelectElement("target"), "bus"),
+		Serial:   childText(element, "serial"),
+		ReadOnly: element.SelectElement("readonly") != nil,
 		Cache:    attr(driver, "cache"),
 		Discard:  attr(driver, "discard"),
 		IO:       attr(driver, "io"),
 	}
+	disk.parseSource(element)
+	return disk
 }

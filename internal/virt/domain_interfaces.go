@@ -1,7 +1,9 @@
 package virt
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -10,7 +12,7 @@ import (
 // editInterfaces makes the domain's interfaces those of d, in their order. One that stays, by its MAC,
 // keeps what d does not model.
 func (d Domain) editInterfaces(devices *etree.Element, now Domain) {
-	old := devices.SelectElements("interface")
+	old := interfaceElements(devices)
 	var wanted []*etree.Element
 	for _, nic := range d.Interfaces {
 		element, before := etree.NewElement("interface"), Interface{}
@@ -23,15 +25,29 @@ func (d Domain) editInterfaces(devices *etree.Element, now Domain) {
 	arrange(devices, old, wanted)
 }
 
+// interfaceElements are the elements of Domain.Interfaces, in their order.
+func interfaceElements(devices *etree.Element) []*etree.Element {
+	return slices.DeleteFunc(devices.SelectElements("interface"), func(e *etree.Element) bool { return !hasPlace(e) })
+}
+
 // isSame tells whether the other is this interface, changed perhaps.
 func (nic Interface) isSame(other Interface) bool { return strings.EqualFold(nic.MAC, other.MAC) }
+
+// isAt tells whether the interface is where the other is.
+func (nic Interface) isAt(other Interface) bool { return nic.at(other) == nic }
+
+// at is the interface where the other is.
+func (nic Interface) at(other Interface) Interface {
+	nic.Network, nic.Bridge, nic.Device, nic.Mode, nic.PCI = other.Network, other.Bridge, other.Device, other.Mode, other.PCI
+	return nic
+}
 
 // edit writes what nic models into an element that says now.
 func (nic Interface) edit(element *etree.Element, now Interface) {
 	if !nic.isSame(now) {
 		child(element, "mac").CreateAttr("address", nic.MAC)
 	}
-	if nic.Model != "" {
+	if nic.Model != "" && nic.PCI == "" { // a device of the host is what it is
 		editNamed(element, "model", "type", nic.Model)
 	}
 	editNamed(element, "mtu", "size", number(nic.MTU))
@@ -44,18 +60,98 @@ func (nic Interface) edit(element *etree.Element, now Interface) {
 	if now.Down != nic.Down {
 		editNamed(element, "link", "state", linkState(nic.Down))
 	}
-	if now.Network == nic.Network && now.Bridge == nic.Bridge {
+	if now.isAt(nic) {
 		return
 	}
-	removeAll(element, "source") // with what belongs to the network or bridge that it was
+	if (now.PCI == "") != (nic.PCI == "") { // a device of the host has another place in the guest, and no model
+		removeAll(element, "address")
+		removeAll(element, "driver")
+		editNamed(element, "model", "type", map[bool]string{true: nic.Model}[nic.PCI == ""])
+	}
+	nic.editPlace(element)
+}
+
+// hasPlace tells whether Interface can say where an interface is. https://libvirt.org/formatdomain.html#network-interfaces
+func hasPlace(element *etree.Element) bool {
+	nic := Interface{}
+	nic.parsePlace(element)
+	return nic != Interface{}
+}
+
+// editPlace writes where the interface is, without what belongs to where it was.
+func (nic Interface) editPlace(element *etree.Element) {
+	removeAll(element, "source")
 	source := element.CreateElement("source")
-	if nic.Network != "" {
+	switch {
+	case nic.Network != "":
 		element.CreateAttr("type", "network")
 		source.CreateAttr("network", nic.Network)
-	} else {
+	case nic.Bridge != "":
 		element.CreateAttr("type", "bridge")
 		source.CreateAttr("bridge", nic.Bridge)
+	case nic.Device != "":
+		element.CreateAttr("type", "direct")
+		source.CreateAttr("dev", nic.Device)
+		setAttr(source, "mode", nic.Mode)
+	default:
+		element.CreateAttr("type", "hostdev")
+		element.CreateAttr("managed", "yes")
+		editPCI(source.CreateElement("address"), nic.PCI)
 	}
+}
+
+// parsePlace reads where an interface is.
+func (nic *Interface) parsePlace(element *etree.Element) {
+	source := element.SelectElement("source").NotNil()
+	switch attr(element, "type") {
+	case "network":
+		nic.Network = attr(source, "network")
+	case "bridge":
+		nic.Bridge = attr(source, "bridge")
+	case "direct":
+		nic.Device, nic.Mode = attr(source, "dev"), source.SelectAttrValue("mode", "vepa") // libvirt's default
+	case "hostdev":
+		nic.PCI = parsePCI(source.SelectElement("address"))
+	}
+}
+
+// editPCI writes an address, 0000:01:00.1.
+func editPCI(address *etree.Element, text string) {
+	address.CreateAttr("type", "pci")
+	domain, rest, _ := strings.Cut(text, ":")
+	bus, rest, _ := strings.Cut(rest, ":")
+	slot, function, _ := strings.Cut(rest, ".")
+	for i, key := range pciParts {
+		address.CreateAttr(key, "0x"+[]string{domain, bus, slot, function}[i])
+	}
+}
+
+var pciParts = []string{"domain", "bus", "slot", "function"}
+
+// IsPCI tells whether a text is the address of a PCI function, in the form that Interface.PCI has.
+func IsPCI(text string) bool {
+	address := etree.NewElement("address")
+	if strings.Count(text, ":") != 2 || strings.Count(text, ".") != 1 {
+		return false
+	}
+	editPCI(address, text)
+	return parsePCI(address) == text
+}
+
+// parsePCI reads an address as lspci writes it, "" where it is none.
+func parsePCI(address *etree.Element) string {
+	if attr(address, "type") != "pci" {
+		return ""
+	}
+	var parts []any
+	for _, key := range pciParts {
+		part, err := strconv.ParseUint(address.SelectAttrValue(key, "0"), 0, 32)
+		if err != nil {
+			return ""
+		}
+		parts = append(parts, part)
+	}
+	return fmt.Sprintf("%04x:%02x:%02x.%x", parts...)
 }
 
 func linkState(down bool) string {
@@ -84,12 +180,6 @@ func parseInterface(element *etree.Element) (Interface, error) {
 	if len(tags) == 1 && attr(vlan, "trunk") == "" {
 		nic.VLAN = tags[0]
 	}
-	source := element.SelectElement("source")
-	switch attr(element, "type") {
-	case "network":
-		nic.Network = attr(source, "network")
-	case "bridge":
-		nic.Bridge = attr(source, "bridge")
-	}
+	nic.parsePlace(element)
 	return nic, nil
 }

@@ -83,14 +83,14 @@ func (l liveDomain) read(ctx context.Context) (Domain, *etree.Element, error) {
 func (l liveDomain) detachMissing(ctx context.Context, now Domain, devices *etree.Element, d Domain) error {
 	missing := map[string]string{} // what it is, by libvirt's name
 	alias := func(device *etree.Element) string { return attr(device.SelectElement("alias"), "name") }
-	for i, element := range devices.SelectElements("interface") {
+	for i, element := range interfaceElements(devices) {
 		if !slices.ContainsFunc(d.Interfaces, now.Interfaces[i].isSame) {
 			missing[alias(element)] = "interface " + now.Interfaces[i].MAC
 		}
 	}
 	for i, element := range diskElements(devices) {
 		if !slices.ContainsFunc(d.Disks, now.Disks[i].isSame) {
-			missing[alias(element)] = "disk " + now.Disks[i].Path
+			missing[alias(element)] = "disk " + now.Disks[i].Where()
 		}
 	}
 	if len(missing) == 0 {
@@ -173,7 +173,7 @@ func (l liveDomain) attachDisks(ctx context.Context, now Domain, devices *etree.
 		element := etree.NewElement("disk")
 		disk.edit(element)
 		names.give(element, i)
-		if err := l.attach(ctx, "disk "+disk.Path, element); err != nil {
+		if err := l.attach(ctx, "disk "+disk.Where(), element); err != nil {
 			return err
 		}
 	}
@@ -181,7 +181,7 @@ func (l liveDomain) attachDisks(ctx context.Context, now Domain, devices *etree.
 }
 
 func (l liveDomain) setInterfaces(ctx context.Context, now Domain, devices *etree.Element, wanted []Interface) error {
-	elements := devices.SelectElements("interface")
+	elements := interfaceElements(devices)
 	for _, nic := range wanted {
 		at := slices.IndexFunc(now.Interfaces, nic.isSame)
 		if at < 0 {
@@ -208,7 +208,7 @@ func (l liveDomain) setInterface(ctx context.Context, element *etree.Element, be
 	after := before
 	after.Down = nic.Down
 	if !plugged {
-		after.Network, after.Bridge = nic.Network, nic.Bridge
+		after = after.at(nic)
 	}
 	after.edit(element, before)
 	text, err := formatXML(element)
@@ -224,17 +224,29 @@ func (l liveDomain) setInterface(ctx context.Context, element *etree.Element, be
 	return nil
 }
 
-// isPlugged tells whether a running guest's interface is where it is wanted. Of a network that is a
-// bridge of the host's, libvirt shows the bridge.
+// isPlugged tells whether a running guest's interface is where it is wanted. Of a network that is a bridge of the host's,
+// or shares devices of it, libvirt shows the bridge or the device.
 func (l liveDomain) isPlugged(ctx context.Context, now, wanted Interface) (bool, error) {
-	if now.Network == wanted.Network && now.Bridge == wanted.Bridge {
+	if now.isAt(wanted) {
 		return true, nil
 	}
 	if now.Network != "" || wanted.Network == "" {
 		return false, nil
 	}
 	network, err := l.host.networkXML(ctx, wanted.Network)
-	return err == nil && network.place().bridge == now.Bridge, err
+	return err == nil && network.plugs(now), err
+}
+
+// plugs tells whether a running guest's interface can be one that is on the network.
+func (x networkXML) plugs(nic Interface) bool {
+	if nic.Bridge != "" {
+		return x.place().bridge == nic.Bridge
+	}
+	forward := x.defined.NotNil().SelectElement("forward").NotNil()
+	if nic.PCI != "" {
+		return attr(forward, "mode") == "hostdev"
+	}
+	return slices.ContainsFunc(append(forward.SelectElements("interface"), forward), func(e *etree.Element) bool { return attr(e, "dev") == nic.Device })
 }
 
 // resize gives processors, and lets a balloon give or take memory, which it does where the guest has

@@ -60,7 +60,7 @@ func (d Domain) edit(root *etree.Element, now Domain) {
 	d.editNote(root)
 	d.editMemory(root, now)
 	d.editVCPUs(root, now)
-	d.editOS(root)
+	d.editOS(root, now)
 	d.editCPU(root, now)
 	devices := child(root, "devices")
 	d.editDisks(devices, now)
@@ -97,15 +97,17 @@ func (d Domain) editVCPUs(root *etree.Element, now Domain) {
 	}
 }
 
-func (d Domain) editOS(root *etree.Element) {
+func (d Domain) editOS(root *etree.Element, now Domain) {
 	os := child(root, "os")
 	kind := child(os, "type")
 	kind.SetText("hvm")
 	setAttr(kind, "arch", d.Arch)
 	setAttr(kind, "machine", d.Machine)
-	editText(os, "kernel", d.Kernel.Path)
-	editText(os, "initrd", d.Kernel.Initrd)
-	editText(os, "cmdline", d.Kernel.Cmdline)
+	if d.Kernel != now.Kernel {
+		editText(os, "kernel", d.Kernel.Path)
+		editText(os, "initrd", d.Kernel.Initrd)
+		editText(os, "cmdline", d.Kernel.Cmdline)
+	}
 }
 
 // cpuModes are the values of Domain.CPU that are a mode and not a model's name.
@@ -189,6 +191,7 @@ func parseDomainElement(root *etree.Element) (Domain, error) {
 		Kernel:      Kernel{childText(os, "kernel"), childText(os, "initrd"), childText(os, "cmdline")},
 		Consoles:    consoleTypes(devices),
 		GuestAgent:  slices.ContainsFunc(devices.SelectElements("channel"), isGuestAgent),
+		Others:      parseOthers(root, devices),
 		Note:        parseNote(root.SelectElement("metadata")),
 	}
 	d.Boot, d.Loadparm = parseBoot(root)
@@ -235,7 +238,7 @@ func (d *Domain) parseTopology(cpu *etree.Element) error {
 }
 
 func (d *Domain) parseInterfaces(devices *etree.Element) error {
-	for _, element := range devices.SelectElements("interface") {
+	for _, element := range interfaceElements(devices) {
 		nic, err := parseInterface(element)
 		if err != nil {
 			return err

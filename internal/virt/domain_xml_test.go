@@ -65,12 +65,14 @@ func TestParseDomainOfAnyForm(t *testing.T) {
 		<disk type='network'><source protocol='rbd' name='pool/image'/><target dev='vdb' bus='virtio'/></disk>
 		<disk type='file' device='floppy'><target dev='fda' bus='fdc'/></disk>
 		<interface type='direct'><mac address='52:54:00:AA:00:01'/><source dev='eth0' mode='bridge'/></interface><interface/>
-		<serial type='pty'/><console type='pty'/><channel type='spicevmc'/></devices></domain>`
+		<serial type='pty'/><console type='pty'/><channel type='spicevmc'/><hostdev mode='subsystem' type='mdev' model='vfio-ap'/></devices>
+		<launchSecurity type='s390-pv'/></domain>`
 	want := Domain{
 		Name: "guest", Arch: "s390x", Accelerator: "kvm", CPU: "host-model", VCPUs: 1, MaxVCPUs: 2, Memory: 1 << 20, MaxMemory: 1 << 20,
 		Topology: Topology{1, 1, 1}, Consoles: []string{""},
-		Disks:      []Disk{{Format: "raw", Bus: "virtio"}, {Bus: "virtio"}},
-		Interfaces: []Interface{{MAC: "52:54:00:aa:00:01"}, {}},
+		Disks:      []Disk{{Path: "/dev/dasda", Block: true, Format: "raw", Bus: "virtio"}, {URL: "rbd:///pool/image", Bus: "virtio"}},
+		Interfaces: []Interface{{Device: "eth0", Mode: "bridge", MAC: "52:54:00:aa:00:01"}},
+		Others:     []string{"floppy fda (file)", "interface", "channel (spicevmc)", "hostdev (mdev)", "launchSecurity"},
 	}
 	if got, err := parseDomain(text); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("it was read as\n%+v, %v, want\n%+v", got, err, want)
@@ -80,8 +82,8 @@ func TestParseDomainOfAnyForm(t *testing.T) {
 func TestBootOrder(t *testing.T) {
 	d := Domain{Loadparm: "2", Disks: make([]Disk, 2), Interfaces: []Interface{{NoBoot: true}, {}}}
 	for _, boot := range [][]string{nil, {BootNetwork}, {BootDisk}, {BootNetwork, BootDisk}, {BootDisk, BootNetwork}} {
-		devices := parsed(t, `<devices><disk/><disk device='disk'/><disk device='cdrom'><boot order='1'/></disk>
-			<interface type='user'><boot order='7'/></interface><interface type='user'/><hostdev mode='subsystem' type='usb'><boot order='2' loadparm='3'/></hostdev></devices>`)
+		devices := parsed(t, `<devices><disk><source file='/a'/></disk><disk type='block' device='disk'><source dev='/dev/b'/></disk><disk device='cdrom'><boot order='1'/></disk>
+			<interface type='bridge'><source bridge='a'/><boot order='7'/></interface><interface type='bridge'><source bridge='b'/></interface><hostdev mode='subsystem' type='usb'><boot order='2' loadparm='3'/></hostdev></devices>`)
 		d.Boot = boot
 		d.editBootOrder(devices, Domain{})
 		var domain libvirtxml.Domain
@@ -105,7 +107,7 @@ func TestBootOrder(t *testing.T) {
 
 // TestBootOrderStays holds that what is not modelled goes on booting first where nothing changes.
 func TestBootOrderStays(t *testing.T) {
-	const text = `<devices><disk device="cdrom"><boot order="1"/></disk><interface><boot order="2" loadparm="4"/></interface></devices>`
+	const text = `<devices><disk device="cdrom"><boot order="1"/></disk><interface type="bridge"><source bridge="a"/><boot order="2" loadparm="4"/></interface></devices>`
 	d := Domain{Boot: []string{BootNetwork}, Loadparm: "4", Interfaces: make([]Interface, 1)}
 	devices := parsed(t, text)
 	d.editBootOrder(devices, d)

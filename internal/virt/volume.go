@@ -111,7 +111,7 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 		return fmt.Errorf("%d bytes are less than the %d that it has", capacity, v.Capacity)
 	}
 	return change(ctx, h, "resize volume", func(l *libvirt.Libvirt) error {
-		guest, disk, err := h.diskAt(l, v.Path)
+		guest, disk, err := h.diskAt(l, Disk{Path: v.Path, Volume: v.Pool + "/" + v.Name})
 		switch {
 		case err != nil:
 			return err
@@ -123,9 +123,9 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 	})
 }
 
-// diskAt finds the running guest that has the file at path for a disk, and the disk's name; "" where
-// there is none. QEMU locks such a file, and has to grow it itself.
-func (h *Host) diskAt(l *libvirt.Libvirt, path string) (guest libvirt.Domain, disk string, err error) {
+// diskAt finds the running guest that has a disk, and the disk's name; "" where there is none. QEMU locks such a
+// file, and has to grow it itself.
+func (h *Host) diskAt(l *libvirt.Libvirt, wanted Disk) (guest libvirt.Domain, disk string, err error) {
 	running, _, err := l.ConnectListAllDomains(1, libvirt.ConnectListDomainsActive)
 	if err != nil {
 		return libvirt.Domain{}, "", err
@@ -143,7 +143,7 @@ func (h *Host) diskAt(l *libvirt.Libvirt, path string) (guest libvirt.Domain, di
 			return libvirt.Domain{}, "", err
 		}
 		for _, disk := range diskElements(root.SelectElement("devices").NotNil()) {
-			if diskPath(disk) == path {
+			if wanted.isSame(parseDisk(disk)) {
 				return guest, attr(disk.SelectElement("target"), "dev"), nil
 			}
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains/devices"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
@@ -105,7 +106,7 @@ func (r *domainResource) beginInstallation(ctx context.Context, m *domainModel, 
 	if m.phase == netboot.PhaseInstalling {
 		return r.Host.JoinInstallation(ctx, name)
 	}
-	run, err := r.Host.InstallDomain(ctx, virt.Domain{Name: name, Interfaces: m.interfaces(ctx, diags), Loadparm: m.Loadparm.ValueString()})
+	run, err := r.Host.InstallDomain(ctx, virt.Domain{Name: name, Interfaces: devices.Interfaces(ctx, m.Interfaces, diags), Loadparm: m.Loadparm.ValueString()})
 	if err != nil {
 		return nil, explainStart(err, name)
 	}

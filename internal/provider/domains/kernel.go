@@ -16,9 +16,11 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// directKernelModel is a kernel that the guest boots without its firmware.
+// directKernelModel is a kernel that the guest boots without its firmware: of an image, or any file of the host.
 type directKernelModel struct {
 	Image      types.String `tfsdk:"image"`
+	File       types.String `tfsdk:"file"`
+	InitrdFile types.String `tfsdk:"initrd_file"`
 	Cmdline    types.String `tfsdk:"cmdline"`
 	Path       types.String `tfsdk:"path"`
 	InitrdPath types.String `tfsdk:"initrd_path"`
@@ -26,6 +28,8 @@ type directKernelModel struct {
 
 var directKernelTypes = map[string]attr.Type{
 	"image":       types.StringType,
+	"file":        types.StringType,
+	"initrd_file": types.StringType,
 	"cmdline":     types.StringType,
 	"path":        types.StringType,
 	"initrd_path": types.StringType,
@@ -38,6 +42,11 @@ func (r *domainResource) planKernel(ctx context.Context, m *domainModel, diags *
 	}
 	kernel := framework.As[directKernelModel](ctx, m.Kernel, diags)
 	if kernel == nil {
+		return
+	}
+	if kernel.Image.IsNull() {
+		kernel.Path, kernel.InitrdPath = kernel.File, kernel.InitrdFile
+		m.Kernel = framework.ObjectFrom(ctx, directKernelTypes, kernel, diags)
 		return
 	}
 	kernel.Path, kernel.InitrdPath = types.StringUnknown(), types.StringUnknown()
@@ -102,40 +111,45 @@ func (r *domainResource) kernel(ctx context.Context, m domainModel, diags *diag.
 	if kernel == nil {
 		return virt.Kernel{}, nil
 	}
-	if kernel.Path.IsUnknown() || kernel.InitrdPath.IsUnknown() {
+	if !kernel.Image.IsNull() && (kernel.Path.IsUnknown() || kernel.InitrdPath.IsUnknown()) {
 		if err := r.findKernel(ctx, m.Placement, kernel); err != nil {
 			return virt.Kernel{}, err
 		}
 	}
+	if kernel.Image.IsNull() { // which may have been unknown at plan
+		kernel.Path, kernel.InitrdPath = kernel.File, kernel.InitrdFile
+	}
 	return virt.Kernel{Path: kernel.Path.ValueString(), Initrd: kernel.InitrdPath.ValueString(), Cmdline: kernel.Cmdline.ValueString()}, nil
 }
 
-// fromKernel takes over what the guest boots directly, with the image that the state has or that its
-// file is of.
+// fromKernel takes over what the guest boots directly, with the image that the state has or that its file is of. Files of
+// no image are those of file and initrd_file.
 func (r *domainResource) fromKernel(ctx context.Context, m *domainModel, found virt.Kernel, diags *diag.Diagnostics) error {
 	before := m.Kernel
 	m.Kernel = types.ObjectNull(directKernelTypes)
-	if found == (virt.Kernel{}) {
+	if found.Path == "" {
 		return nil
 	}
+	kernel := directKernelModel{Cmdline: framework.Optional(found.Cmdline), Path: types.StringValue(found.Path), InitrdPath: framework.Optional(found.Initrd)}
 	image := framework.Member(before, "image")
-	if image == "" {
+	if image == "" && framework.Member(before, "file") == "" {
 		var err error
 		if image, err = r.imageOf(ctx, m.Placement, found.Path); err != nil {
 			return err
 		}
 	}
-	m.Kernel = framework.ObjectFrom(ctx, directKernelTypes, directKernelModel{
-		types.StringValue(image), framework.Optional(found.Cmdline), types.StringValue(found.Path), framework.Optional(found.Initrd),
-	}, diags)
+	if kernel.Image = framework.Optional(image); image == "" {
+		kernel.File, kernel.InitrdFile = kernel.Path, kernel.InitrdPath
+	}
+	m.Kernel = framework.ObjectFrom(ctx, directKernelTypes, kernel, diags)
 	return nil
 }
 
-// imageOf is the id of the image that has published a kernel, or the kernel's path where none has.
+// imageOf is the id of the image that has published a kernel, "" where none has.
 func (r *domainResource) imageOf(ctx context.Context, p framework.Placement, file string) (string, error) {
 	pool, name, err := r.Host.VolumeAt(ctx, file)
 	if framework.IsNotFound(err) {
-		return file, nil
+		return "", nil
 	}
 	if err != nil {
 		return "", err
@@ -143,7 +157,7 @@ func (r *domainResource) imageOf(ctx context.Context, p framework.Placement, fil
 	if image := bootfiles.ImageOf(name); image != "" {
 		return p.Qualified(pool + "/" + image), nil
 	}
-	return file, nil
+	return "", nil
 }
 
 // forgetUnknownKernel makes null what could not be read of a kernel.

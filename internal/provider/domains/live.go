@@ -3,32 +3,22 @@ package domains
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains/devices"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
-)
-
-// change is what a change of an attribute asks of a running guest.
-type change int
-
-const (
-	unchanged    change = iota
-	madeLive            // it is made while the guest runs
-	needsRestart        // the guest has to start again
 )
 
 // domainPart is an attribute that a running guest has.
 type domainPart struct {
 	name   string
-	change func(ctx context.Context, plan, state domainModel) change
+	change func(ctx context.Context, plan, state domainModel) devices.Change
 	advice string // what a live change needs of the guest
 }
 
@@ -44,97 +34,69 @@ var domainParts = []domainPart{
 	restarting("boot", func(m domainModel) attr.Value { return m.Boot }),
 	restarting("loadparm", func(m domainModel) attr.Value { return m.Loadparm }),
 	restarting("kernel", func(m domainModel) attr.Value { return m.Kernel }),
-	{"disks", changeOfDisks,
+	{"disks", func(ctx context.Context, plan, state domainModel) devices.Change {
+		return devices.ChangeOfDisks(ctx, plan.Placement, state.Disks, plan.Disks)
+	},
 		"A disk that goes must not be in use in the guest: unmount it first."},
-	{"interfaces", changeOfInterfaces, ""},
+	{"interfaces", func(ctx context.Context, plan, state domainModel) devices.Change {
+		return devices.ChangeOfInterfaces(ctx, state.Interfaces, plan.Interfaces)
+	}, ""},
 	restarting("consoles", func(m domainModel) attr.Value { return m.Consoles }),
 	restarting("guest_agent", func(m domainModel) attr.Value { return m.GuestAgent }),
 }
 
 // restarting is an attribute of which every change needs a new start.
 func restarting(name string, value func(domainModel) attr.Value) domainPart {
-	return domainPart{name: name, change: func(_ context.Context, plan, state domainModel) change {
+	return domainPart{name: name, change: func(_ context.Context, plan, state domainModel) devices.Change {
 		if value(plan).Equal(value(state)) {
-			return unchanged
+			return devices.Unchanged
 		}
-		return needsRestart
+		return devices.NeedsRestart
 	}}
 }
 
 // changeOfVCPUs: processors come while the guest runs. QEMU takes none back on s390x ("CPU hot unplug
 // not supported on this machine"), and elsewhere only with the guest's consent.
-func changeOfVCPUs(_ context.Context, plan, state domainModel) change {
+func changeOfVCPUs(_ context.Context, plan, state domainModel) devices.Change {
 	switch {
 	case plan.VCPUs.Equal(state.VCPUs):
-		return unchanged
+		return devices.Unchanged
 	case plan.MaxVCPUs.Equal(state.MaxVCPUs) && plan.VCPUs.ValueInt64() > state.VCPUs.ValueInt64():
-		return madeLive
+		return devices.MadeLive
 	default:
-		return needsRestart
+		return devices.NeedsRestart
 	}
 }
 
 // changeOfMaxVCPUs: where it follows vcpus, that is what changes.
-func changeOfMaxVCPUs(_ context.Context, plan, state domainModel) change {
+func changeOfMaxVCPUs(_ context.Context, plan, state domainModel) devices.Change {
 	if plan.MaxVCPUs.Equal(state.MaxVCPUs) || !plan.VCPUs.Equal(state.VCPUs) && plan.MaxVCPUs.Equal(plan.VCPUs) {
-		return unchanged
+		return devices.Unchanged
 	}
-	return needsRestart
+	return devices.NeedsRestart
 }
 
-func changeOfMemory(_ context.Context, plan, state domainModel) change {
+func changeOfMemory(_ context.Context, plan, state domainModel) devices.Change {
 	switch {
 	case plan.MemoryBytes.Equal(state.MemoryBytes):
-		return unchanged
+		return devices.Unchanged
 	case plan.MaxMemoryBytes.Equal(state.MaxMemoryBytes):
-		return madeLive
+		return devices.MadeLive
 	default:
-		return needsRestart
+		return devices.NeedsRestart
 	}
 }
 
-func changeOfMaxMemory(_ context.Context, plan, state domainModel) change {
+func changeOfMaxMemory(_ context.Context, plan, state domainModel) devices.Change {
 	if plan.MaxMemoryBytes.Equal(state.MaxMemoryBytes) || !plan.MemoryBytes.Equal(state.MemoryBytes) && plan.MaxMemoryBytes.Equal(plan.MemoryBytes) {
-		return unchanged
+		return devices.Unchanged
 	}
-	return needsRestart
-}
-
-// changeOfDevices is how a list of devices gets to be another one. compare tells whether two are the same
-// device, and what it takes to make the one the other. Devices that stay keep their order.
-func changeOfDevices[T any](ctx context.Context, from, to types.List, compare func(from, to T) (same bool, how change)) change {
-	if from.Equal(to) {
-		return unchanged
-	}
-	if to.IsUnknown() || framework.HasUnknownElement(to) {
-		return needsRestart
-	}
-	var before, after []T
-	if from.ElementsAs(ctx, &before, false).HasError() || to.ElementsAs(ctx, &after, false).HasError() {
-		return needsRestart
-	}
-	result, last := unchanged, -1
-	if len(before) != len(after) {
-		result = madeLive
-	}
-	for _, device := range after {
-		at := slices.IndexFunc(before, func(b T) bool { same, _ := compare(b, device); return same })
-		switch {
-		case at < 0:
-			result = max(result, madeLive)
-		case at < last:
-			return needsRestart
-		default:
-			_, how := compare(before[at], device)
-			result, last = max(result, how), at
-		}
-	}
-	return result
+	return devices.NeedsRestart
 }
 
 // changes are the parts that change, by what that asks of a running guest.
-func (m domainModel) changes(ctx context.Context, state domainModel) map[change][]domainPart {
-	parts := map[change][]domainPart{}
+func (m domainModel) changes(ctx context.Context, state domainModel) map[devices.Change][]domainPart {
+	parts := map[devices.Change][]domainPart{}
 	for _, part := range domainParts {
 		how := part.change(ctx, m, state)
 		parts[how] = append(parts[how], part)
@@ -144,13 +106,13 @@ func (m domainModel) changes(ctx context.Context, state domainModel) map[change]
 
 // restarts tells whether a running guest has to start again to get from the state to the plan.
 func (m domainModel) restarts(ctx context.Context, state domainModel) bool {
-	return len(m.changes(ctx, state)[needsRestart]) > 0
+	return len(m.changes(ctx, state)[devices.NeedsRestart]) > 0
 }
 
 // announce says what a change does to a running guest.
 func (m domainModel) announce(ctx context.Context, state domainModel, diags *diag.Diagnostics) {
 	parts := m.changes(ctx, state)
-	live, restart := parts[madeLive], parts[needsRestart]
+	live, restart := parts[devices.MadeLive], parts[devices.NeedsRestart]
 	switch {
 	case len(restart) > 0:
 		diags.AddWarning(fmt.Sprintf("Domain %q will be restarted", m.Name.ValueString()),
@@ -182,7 +144,7 @@ func (m domainModel) patience() time.Duration {
 // changeLive makes the changes of the definition in the running guest. Where that fails, the old
 // definition is put back; what was changed in the guest by then, the next plan finds.
 func (r *domainResource) changeLive(ctx context.Context, domain virt.Domain, plan, state domainModel, diverged *divergence, diags *diag.Diagnostics) (path.Path, error) {
-	live := append(framework.Each(plan.changes(ctx, state)[madeLive], partName), diverged.live()...)
+	live := append(framework.Each(plan.changes(ctx, state)[devices.MadeLive], partName), diverged.live()...)
 	if len(live) == 0 || !state.Running.ValueBool() {
 		return path.Empty(), nil
 	}

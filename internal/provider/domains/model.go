@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains/devices"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
@@ -41,7 +42,7 @@ func (r *domainResource) domain(ctx context.Context, m domainModel, diags *diag.
 		Topology:  m.topology(ctx, diags),
 		Loadparm:  m.Loadparm.ValueString(),
 
-		Interfaces: m.interfaces(ctx, diags),
+		Interfaces: devices.Interfaces(ctx, m.Interfaces, diags),
 		GuestAgent: m.GuestAgent.ValueBool(),
 		Autostart:  m.Autostart.ValueBool(),
 	}
@@ -65,7 +66,7 @@ func (r *domainResource) domain(ctx context.Context, m domainModel, diags *diag.
 		return d, path.Root("accelerator"), err
 	}
 	var at path.Path
-	if d.Disks, at, err = r.disks(ctx, m, diags); err != nil {
+	if d.Disks, at, err = devices.Disks(ctx, r.Host, m.Placement, m.Disks, diags); err != nil {
 		return d, at, err
 	}
 	if d.Kernel, err = r.kernel(ctx, m, diags); err != nil {
@@ -95,14 +96,16 @@ func (r *domainResource) fromDomain(ctx context.Context, m *domainModel, d virt.
 	m.Running = types.BoolValue(d.State == virt.Running)
 	m.UUID = types.StringValue(d.UUID)
 	m.fromBoot(ctx, d, diags)
-	m.fromInterfaces(ctx, d, diags)
+	m.Interfaces = devices.FromInterfaces(ctx, m.Interfaces, d, bootsNothing(d), diags)
 	if err := r.fromAccelerator(ctx, m, d); err != nil {
 		return err
 	}
 	if err := r.fromKernel(ctx, m, d.Kernel, diags); err != nil {
 		return err
 	}
-	return r.fromDisks(ctx, m, d, diags)
+	var err error
+	m.Disks, err = devices.FromDisks(ctx, r.Host, m.Placement, m.Disks, d, diags)
+	return err
 }
 
 // isMachine tells whether a machine is what the user wrote: libvirt replaces the name of a family,
@@ -156,8 +159,7 @@ func (m *domainModel) fromBoot(ctx context.Context, d virt.Domain, diags *diag.D
 	if !m.Boot.IsNull() && !m.Boot.IsUnknown() {
 		diags.Append(m.Boot.ElementsAs(ctx, &written, false)...)
 	}
-	imported := len(written) == 0
-	if imported && (len(d.Interfaces) == 0 || bootsNothing(d)) {
+	if m.Boot.IsNull() && bootsNothing(d) {
 		written = []string{virt.BootNetwork} // the default
 	}
 	present := slices.DeleteFunc(slices.Clone(written), func(class string) bool {

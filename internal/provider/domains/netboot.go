@@ -13,6 +13,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains/devices"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -47,7 +48,7 @@ func (m domainModel) guest(ctx context.Context, diags *diag.Diagnostics) netboot
 	if !m.Memory.IsUnknown() {
 		guest.Memory = max(m.Memory.Bytes(), m.MaxMemory.Bytes()) // a balloon takes none of it before a kernel runs
 	}
-	var interfaces []interfaceModel
+	var interfaces []devices.Interface
 	diags.Append(m.Interfaces.ElementsAs(ctx, &interfaces, false)...)
 	for _, nic := range interfaces {
 		guest.Interfaces = append(guest.Interfaces, netboot.Interface{

@@ -11,6 +11,7 @@ import (
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains/devices"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 )
 
@@ -28,7 +29,7 @@ func (m *domainModel) fillPlan(ctx context.Context, config domainModel, state *d
 	if state != nil {
 		m.keepWords(*state)
 	}
-	m.fillMACs(ctx, config, state, diags)
+	m.fillInterfaces(ctx, config, state, diags)
 	starts := m.starts(ctx, state, again)
 	if state != nil && !starts && m.Running.Equal(state.Running) && m.AddressesFrom.Equal(state.AddressesFrom) {
 		m.Addresses = state.Addresses
@@ -94,38 +95,49 @@ func (m *domainModel) keepWords(state domainModel) {
 	}
 }
 
-// fillMACs derives the MAC addresses that the user does not give. An interface that is there keeps
-// the one it has.
-func (m *domainModel) fillMACs(ctx context.Context, config domainModel, state *domainModel, diags *diag.Diagnostics) {
+// fillInterfaces derives the MAC addresses that the user does not give, and what follows from where an interface is. One
+// that is there keeps the address it has.
+func (m *domainModel) fillInterfaces(ctx context.Context, config domainModel, state *domainModel, diags *diag.Diagnostics) {
 	if m.Interfaces.IsNull() || m.Interfaces.IsUnknown() || framework.HasUnknownElement(m.Interfaces) || m.Name.IsUnknown() {
 		return
 	}
-	var planned, given, old []interfaceModel
+	var planned, given, old []devices.Interface
 	diags.Append(m.Interfaces.ElementsAs(ctx, &planned, false)...)
 	diags.Append(config.Interfaces.ElementsAs(ctx, &given, false)...)
 	if state != nil {
 		diags.Append(state.Interfaces.ElementsAs(ctx, &old, false)...)
 	}
 	takes := func(mac hwtypes.MACAddress) bool { // because the user gives it to another one
-		return slices.ContainsFunc(given, func(g interfaceModel) bool { return sameMAC(g.MAC, mac) })
+		return slices.ContainsFunc(given, func(g devices.Interface) bool { return devices.SameMAC(g.MAC, mac) })
 	}
 	for i := range planned {
 		mac := given[i].MAC
 		switch {
-		case i < len(old) && (mac.IsNull() && !takes(old[i].MAC) || !mac.IsNull() && sameMAC(mac, old[i].MAC)):
+		case i < len(old) && (mac.IsNull() && !takes(old[i].MAC) || !mac.IsNull() && devices.SameMAC(mac, old[i].MAC)):
 			planned[i].MAC = old[i].MAC
 		case mac.IsNull():
 			planned[i].MAC = hwtypes.NewMACAddressValue(netboot.DerivedMAC(m.Name.ValueString(), i))
 		}
+		var before devices.Interface
+		if at := slices.IndexFunc(old, func(o devices.Interface) bool { return devices.SameMAC(o.MAC, planned[i].MAC) }); at >= 0 {
+			before = old[at]
+		}
+		planned[i].Complete(given[i], before)
 	}
-	list, problems := types.ListValueFrom(ctx, interfaceType, planned)
+	list, problems := types.ListValueFrom(ctx, devices.InterfaceType, planned)
 	diags.Append(problems...)
 	m.Interfaces = list
 }
 
-// sameMAC tells whether two are one address, however written.
-func sameMAC(a, b hwtypes.MACAddress) bool {
-	return netboot.CanonicalMAC(a.ValueString()) == netboot.CanonicalMAC(b.ValueString())
+// checkOrder refuses to take the boot order from a guest with disks: libvirt would have it boot from these.
+// libvirt src/conf/domain_postparse.c, virDomainDefBootPostParse.
+func (m domainModel) checkOrder(state *domainModel, diags *diag.Diagnostics) {
+	empty := func(list types.List) bool { return !list.IsUnknown() && len(list.Elements()) == 0 }
+	if m.Boot.IsNull() || !empty(m.Boot) || empty(m.Disks) || !m.Kernel.IsNull() || !m.Install.IsNull() || state != nil && empty(state.Boot) {
+		return
+	}
+	diags.AddAttributeError(path.Root("boot"), "Nothing to boot from",
+		"Only an imported guest, which boots from a device that this resource does not model, can have an empty boot. Set boot = [\"disk\"] or boot = [\"network\"].")
 }
 
 // starts tells whether the apply starts the guest.
@@ -143,12 +155,5 @@ func (m domainModel) replaces(state domainModel) bool {
 func (r *domainResource) checkReferences(ctx context.Context, m domainModel, diags *diag.Diagnostics) {
 	r.CheckReference(m.Placement, m.PxelinuxConfig, path.Root("pxelinux_config"), diags)
 	r.CheckReference(m.Placement, types.StringValue(framework.Member(m.Kernel, "image")), path.Root("kernel").AtName("image"), diags)
-	if m.Disks.IsUnknown() || framework.HasUnknownElement(m.Disks) {
-		return
-	}
-	var disks []diskModel
-	diags.Append(m.Disks.ElementsAs(ctx, &disks, false)...)
-	for i, disk := range disks {
-		r.CheckReference(m.Placement, disk.Volume, path.Root("disks").AtListIndex(i).AtName("volume"), diags)
-	}
+	devices.References(ctx, m.Disks, func(id types.String, at path.Path) { r.CheckReference(m.Placement, id, at, diags) }, diags)
 }

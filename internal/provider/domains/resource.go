@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -122,6 +123,7 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	r.keepAccelerator(ctx, plan, state)
 	again := failed != nil || diverged.restarts()
 	plan.fillPlan(ctx, config, state, again, &resp.Diagnostics)
+	plan.checkOrder(state, &resp.Diagnostics)
 	plan.fixDivergence(ctx, state, diverged, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 	r.checkNetboot(ctx, plan.netboot(state), plan.starts(ctx, state, again) || plan.installs(state), &resp.Diagnostics)
@@ -315,12 +317,22 @@ func (r *domainResource) read(ctx context.Context, m *domainModel, diags *diag.D
 	imported := m.Memory.IsNull()
 	if imported {
 		m.fromNote(ctx, domain.Note, diags)
+		m.tellOthers(domain, diags)
 	}
 	if err := r.fromDomain(ctx, m, domain, diags); err != nil {
 		return domain, err
 	}
 	m.fromInstallNote(ctx, domain, imported, diags)
 	return domain, r.readAddresses(ctx, m, domain.State, diags)
+}
+
+// tellOthers says once, at the import, what the guest has beside what the resource models.
+func (m domainModel) tellOthers(domain virt.Domain, diags *diag.Diagnostics) {
+	if len(domain.Others) == 0 {
+		return
+	}
+	diags.AddWarning(fmt.Sprintf("Domain %q has more than this resource models", domain.Name),
+		fmt.Sprintf("It also has: %s. This stays as it is, whatever the resource changes. Change it with virsh edit.", strings.Join(domain.Others, ", ")))
 }
 
 // refresh fills in what is known once the domain is there.

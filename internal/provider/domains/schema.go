@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
@@ -20,12 +21,11 @@ import (
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains/devices"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
-
-const defaultBus = "virtio"
 
 func domainSchema(ctx context.Context) schema.Schema {
 	return schema.Schema{
@@ -44,14 +44,14 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 				Default:             stringdefault.StaticString(arch.S390X),
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
-				Validators:          []validator.String{qemuName},
+				Validators:          []validator.String{framework.QEMUName},
 			},
 			"machine": schema.StringAttribute{
 				MarkdownDescription: "QEMU's machine type. Default: the host's newest for the architecture, `s390-ccw-virtio-…`, which the guest keeps.",
 				Optional:            true,
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
-				Validators:          []validator.String{qemuName},
+				Validators:          []validator.String{framework.QEMUName},
 			},
 			"accelerator": schema.StringAttribute{
 				MarkdownDescription: "`kvm`, `tcg` (emulation) or `auto`: KVM where the host has it for the architecture. Default: `auto`.",
@@ -65,7 +65,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Optional:            true,
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
-				Validators:          []validator.String{qemuName},
+				Validators:          []validator.String{framework.QEMUName},
 			},
 			"cpu_topology": schema.SingleNestedAttribute{
 				MarkdownDescription: "How the virtual CPUs are made up; together they are `max_vcpus`. Default: one socket for each.",
@@ -128,13 +128,12 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Validators:          []validator.String{duration},
 			},
 			"boot": schema.ListAttribute{
-				MarkdownDescription: "Classes of devices to boot from, in order: `network`, `disk`. Default: `[\"network\"]`. s390x firmware before QEMU 9.2 tries the first device only, so `boot = false` in the others' `interfaces` and `disks` says which.",
+				MarkdownDescription: "Classes of devices to boot from, in order: `network`, `disk`. Default: `[\"network\"]`. s390x firmware before QEMU 9.2 tries the first device only, so `boot = false` in the others' `interfaces` and `disks` says which. An imported guest that boots from neither, such as from a CD-ROM, has `[]`.",
 				ElementType:         types.StringType,
 				Optional:            true,
 				Computed:            true,
 				Default:             listdefault.StaticValue(types.ListValueMust(types.StringType, []attr.Value{types.StringValue(virt.BootNetwork)})),
 				Validators: []validator.List{
-					listvalidator.SizeAtLeast(1),
 					listvalidator.UniqueValues(),
 					listvalidator.ValueStringsAre(stringvalidator.OneOf(virt.BootNetwork, virt.BootDisk)),
 				},
@@ -153,13 +152,13 @@ func domainSchema(ctx context.Context) schema.Schema {
 				MarkdownDescription: "Disks, in order. They come and go while the guest runs; what else changes of one restarts it.",
 				Optional:            true,
 				Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
-				NestedObject:        schema.NestedAttributeObject{Attributes: diskAttributes()},
+				NestedObject:        schema.NestedAttributeObject{Attributes: devices.DiskAttributes()},
 			},
 			"interfaces": schema.ListNestedAttribute{
 				MarkdownDescription: "Network interfaces, in order. They come and go while the guest runs, and are plugged elsewhere; what else changes of one restarts it.",
 				Optional:            true,
 				Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
-				NestedObject:        schema.NestedAttributeObject{Attributes: interfaceAttributes()},
+				NestedObject:        schema.NestedAttributeObject{Attributes: devices.InterfaceAttributes()},
 			},
 			"consoles": schema.ListAttribute{
 				MarkdownDescription: "Types of the guest's consoles: `sclp`, `sclplm` (both s390x), `virtio` or `serial` (not s390x). The first is the one that is watched and that `virsh console` opens. Default: `[\"sclp\"]` on s390x, `[\"serial\"]` elsewhere, and what an imported guest has.",
@@ -241,8 +240,21 @@ func topologyAttribute(what string) schema.Int64Attribute {
 func directKernelAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"image": schema.StringAttribute{
-			MarkdownDescription: "The `id` of a `netboot_image`.",
-			Required:            true,
+			MarkdownDescription: "The `id` of a `netboot_image`. A kernel is one of `image` and `file`.",
+			Optional:            true,
+		},
+		"file": schema.StringAttribute{
+			MarkdownDescription: "Path of a kernel on the host that is no `netboot_image`.",
+			Optional:            true,
+			Validators: []validator.String{
+				framework.AbsolutePath,
+				stringvalidator.ExactlyOneOf(path.MatchRelative().AtParent().AtName("image"), path.MatchRelative().AtParent().AtName("file")),
+			},
+		},
+		"initrd_file": schema.StringAttribute{
+			MarkdownDescription: "Path of the initrd that belongs to `file`.",
+			Optional:            true,
+			Validators:          []validator.String{framework.AbsolutePath, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("file"))},
 		},
 		"cmdline": schema.StringAttribute{
 			MarkdownDescription: "Command line of the kernel.",
@@ -250,7 +262,7 @@ func directKernelAttributes() map[string]schema.Attribute {
 			Validators:          []validator.String{kernelCommandLine},
 		},
 		"path":        framework.ComputedString("Path of the kernel on the host."),
-		"initrd_path": framework.ComputedString("Path of the initrd on the host, where the image has one."),
+		"initrd_path": framework.ComputedString("Path of the initrd on the host, where there is one."),
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains/devices"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
@@ -23,8 +24,8 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 		diags.AddAttributeError(path.Root("memory"), "Invalid memory", fmt.Sprintf("%s is not a number of whole KiB above zero.", m.Memory.ValueString()))
 	}
 	m.validateMost(diags)
-	m.validateDisks(ctx, diags)
-	m.validateInterfaces(ctx, diags)
+	devices.ValidateDisks(ctx, m.Disks, diags)
+	devices.ValidateInterfaces(ctx, m.Interfaces, diags)
 	m.validateConsoles(ctx, diags)
 	m.validateExtras(diags)
 	m.validateInstall(ctx, diags)
@@ -126,40 +127,4 @@ func hasBootable(devices types.List) bool {
 		boot, isBool := object.Attributes()["boot"].(types.Bool)
 		return !isBool || boot.IsNull() || boot.IsUnknown() || boot.ValueBool()
 	})
-}
-
-func (m domainModel) validateDisks(ctx context.Context, diags *diag.Diagnostics) {
-	if m.Disks.IsUnknown() || framework.HasUnknownElement(m.Disks) {
-		return
-	}
-	var disks []diskModel
-	diags.Append(m.Disks.ElementsAs(ctx, &disks, false)...)
-	for i, disk := range disks {
-		at := path.Root("disks").AtListIndex(i)
-		same := func(o diskModel) bool { return o.Volume.Equal(disk.Volume) }
-		if disk.Volume.ValueString() != "" && slices.IndexFunc(disks, same) < i {
-			diags.AddAttributeError(at.AtName("volume"), "Invalid disk", fmt.Sprintf("Another disk of this guest is the volume %q.", disk.Volume.ValueString()))
-		}
-		// "io='native' needs either no disk cache or directsync cache mode" (libvirt)
-		if cache := disk.Cache.ValueString(); disk.IO.ValueString() == "native" && !disk.Cache.IsUnknown() && cache != "none" && cache != "directsync" {
-			diags.AddAttributeError(at.AtName("io"), "Invalid io", "native needs cache = \"none\" or cache = \"directsync\".")
-		}
-	}
-}
-
-func (m domainModel) validateInterfaces(ctx context.Context, diags *diag.Diagnostics) {
-	if m.Interfaces.IsUnknown() || framework.HasUnknownElement(m.Interfaces) {
-		return
-	}
-	var interfaces []interfaceModel
-	diags.Append(m.Interfaces.ElementsAs(ctx, &interfaces, false)...)
-	for i, nic := range interfaces {
-		same := func(o interfaceModel) bool { return sameMAC(o.MAC, nic.MAC) }
-		if nic.MAC.ValueString() != "" && slices.IndexFunc(interfaces, same) < i {
-			diags.AddAttributeError(path.Root("interfaces").AtListIndex(i).AtName("mac"), "Invalid interface", fmt.Sprintf("Another interface of this guest has the MAC address %q.", nic.MAC.ValueString()))
-		}
-		if !nic.Network.IsUnknown() && !nic.Bridge.IsUnknown() && nic.Network.IsNull() == nic.Bridge.IsNull() {
-			diags.AddAttributeError(path.Root("interfaces").AtListIndex(i), "Invalid interface", "An interface is on a libvirt network or on a bridge of the host: set one of network and bridge.")
-		}
-	}
 }

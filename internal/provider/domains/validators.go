@@ -3,7 +3,6 @@ package domains
 import (
 	"fmt"
 	"regexp"
-	"strings"
 	"sync"
 	"time"
 
@@ -13,8 +12,6 @@ import (
 var (
 	duration          = framework.Rule{What: "duration", Check: checkDuration}
 	pattern           = framework.Rule{What: "pattern", Check: checkPattern}
-	qemuName          = framework.Rule{What: "name", Check: checkQEMUName}
-	serial            = framework.Rule{What: "serial number", Check: checkSerial}
 	loadparm          = framework.Rule{What: "loadparm", Check: checkLoadparm}
 	kernelCommandLine = framework.Rule{What: "command line", Check: checkKernelCommandLine}
 )
@@ -29,26 +26,6 @@ func checkDuration(value string) error {
 func checkPattern(value string) error {
 	if _, err := regexp.Compile(value); err != nil {
 		return fmt.Errorf("%w; patterns are RE2, https://github.com/google/re2/wiki/Syntax", err)
-	}
-	return nil
-}
-
-var qemuNames = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]*$`) })
-
-// checkQEMUName accepts what QEMU calls machines, CPUs, adapters and architectures by. libvirt puts some of it
-// into QEMU's options, where a comma begins another one.
-func checkQEMUName(value string) error {
-	if len(value) > 100 || !qemuNames().MatchString(value) {
-		return fmt.Errorf("%q is not a name of letters, digits, dots, hyphens, underscores and plus signs", value)
-	}
-	return nil
-}
-
-// checkSerial accepts the serial numbers that libvirt takes for a disk of every kind: src/qemu/qemu_validate.c,
-// QEMU_SERIAL_PARAM_ACCEPTED_CHARS.
-func checkSerial(value string) error {
-	if value == "" || len(value) > 20 || strings.Trim(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ .+-") != "" {
-		return fmt.Errorf("%q is not a serial number, which has at most 20 letters, digits, blanks, dots, hyphens, underscores and plus signs", value)
 	}
 	return nil
 }

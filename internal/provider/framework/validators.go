@@ -45,6 +45,7 @@ var (
 	ObjectName   = Rule{What: "name", Check: CheckObjectName}
 	Checksum     = Rule{What: "checksum", Check: image.CheckReference}
 	HostName     = Rule{What: "name of a host", Check: checkHostName}
+	QEMUName     = Rule{What: "name", Check: checkQEMUName}
 	OctalMode    = Rule{What: "mode", Check: checkOctalMode}
 )
 
@@ -95,6 +96,17 @@ func HasInvisible(s string) bool {
 func checkOctalMode(value string) error {
 	if mode, err := strconv.ParseUint(value, 8, 32); err != nil || mode > 0o7777 {
 		return fmt.Errorf("%q is not a mode in octal digits, such as \"0644\" or \"0755\"", value)
+	}
+	return nil
+}
+
+var qemuNames = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]*$`) })
+
+// checkQEMUName accepts what QEMU calls machines, CPUs, adapters and architectures by. libvirt puts some of it
+// into QEMU's options, where a comma begins another one.
+func checkQEMUName(value string) error {
+	if len(value) > 100 || !qemuNames().MatchString(value) {
+		return fmt.Errorf("%q is not a name of letters, digits, dots, hyphens, underscores and plus signs", value)
 	}
 	return nil
 }

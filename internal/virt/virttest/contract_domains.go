@@ -371,23 +371,31 @@ var domainChanges = map[string]func(d *virt.Domain){
 	"link":            func(d *virt.Domain) { d.Interfaces[0].Down = true },
 	"interface boot":  func(d *virt.Domain) { d.Interfaces[0].NoBoot = true },
 	"disk path":       func(d *virt.Domain) { d.Disks[0].Path = path.Join(poolPath, "other") },
-	"disk format":     func(d *virt.Domain) { d.Disks[0].Format = "qcow2" },
-	"disk bus":        func(d *virt.Domain) { d.Disks[1].Bus = "scsi" },
-	"disk serial":     func(d *virt.Domain) { d.Disks[0].Serial = "" },
-	"disk read-only":  func(d *virt.Domain) { d.Disks[0].ReadOnly, d.Disks[1].ReadOnly = true, false },
-	"disks swapped":   func(d *virt.Domain) { d.Disks[0], d.Disks[1] = d.Disks[1], d.Disks[0] },
-	"fewer disks":     func(d *virt.Domain) { d.Disks = d.Disks[1:] },
-	"no disks":        func(d *virt.Domain) { d.Disks, d.Boot = nil, []string{virt.BootNetwork} },
-	"network":         func(d *virt.Domain) { d.Interfaces[0].Network = "other" },
-	"MAC":             func(d *virt.Domain) { d.Interfaces[0].MAC = "52:54:00:00:01:03" },
-	"bridge":          func(d *virt.Domain) { d.Interfaces[1].Bridge = "br1" },
+	"disk device":     func(d *virt.Domain) { d.Disks[0].Path, d.Disks[0].Block = "/dev/disk/by-path/ccw-0.0.0100", true },
+	"disk of network": func(d *virt.Domain) {
+		d.Disks[0] = virt.Disk{URL: "rbd://me@192.0.2.1:6789,192.0.2.2/pool/image", Secret: "ceph-me", Format: "raw", Bus: "virtio"}
+	},
+	"disk format":    func(d *virt.Domain) { d.Disks[0].Format = "qcow2" },
+	"disk bus":       func(d *virt.Domain) { d.Disks[1].Bus = "scsi" },
+	"disk serial":    func(d *virt.Domain) { d.Disks[0].Serial = "" },
+	"disk read-only": func(d *virt.Domain) { d.Disks[0].ReadOnly, d.Disks[1].ReadOnly = true, false },
+	"disks swapped":  func(d *virt.Domain) { d.Disks[0], d.Disks[1] = d.Disks[1], d.Disks[0] },
+	"fewer disks":    func(d *virt.Domain) { d.Disks = d.Disks[1:] },
+	"no disks":       func(d *virt.Domain) { d.Disks, d.Boot = nil, []string{virt.BootNetwork} },
+	"network":        func(d *virt.Domain) { d.Interfaces[0].Network = "other" },
+	"MAC":            func(d *virt.Domain) { d.Interfaces[0].MAC = "52:54:00:00:01:03" },
+	"bridge":         func(d *virt.Domain) { d.Interfaces[1].Bridge = "br1" },
 	"network for bridge": func(d *virt.Domain) {
 		d.Interfaces[0] = virt.Interface{Bridge: "br0", MAC: d.Interfaces[0].MAC, Model: "virtio"}
 	},
-	"fewer interfaces": func(d *virt.Domain) { d.Interfaces = d.Interfaces[1:] },
-	"no interfaces":    func(d *virt.Domain) { d.Interfaces, d.Boot = nil, []string{virt.BootDisk} },
-	"note":             func(d *virt.Domain) { d.Note = "<other>" },
-	"autostart":        func(d *virt.Domain) { d.Autostart = false },
+	"macvtap": func(d *virt.Domain) {
+		d.Interfaces[1] = virt.Interface{Device: "eth0", Mode: "private", MAC: d.Interfaces[1].MAC, Model: "virtio"}
+	},
+	"device for bridge": func(d *virt.Domain) { d.Interfaces[1] = virt.Interface{PCI: "0000:01:00.1", MAC: d.Interfaces[1].MAC} },
+	"fewer interfaces":  func(d *virt.Domain) { d.Interfaces = d.Interfaces[1:] },
+	"no interfaces":     func(d *virt.Domain) { d.Interfaces, d.Boot = nil, []string{virt.BootDisk} },
+	"note":              func(d *virt.Domain) { d.Note = "<other>" },
+	"autostart":         func(d *virt.Domain) { d.Autostart = false },
 }
 
 // bareDomain has nothing to boot from: its firmware gives up at once.

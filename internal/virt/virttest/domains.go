@@ -87,7 +87,9 @@ func (h *Host) complete(d *virt.Domain) error {
 		d.Boot = []string{virt.BootDisk} // libvirt src/conf/domain_conf.c, virDomainDefBootPostParse()
 	}
 	for i := range d.Interfaces {
-		d.Interfaces[i].Model = cmp.Or(d.Interfaces[i].Model, "virtio")
+		if d.Interfaces[i].PCI == "" {
+			d.Interfaces[i].Model = cmp.Or(d.Interfaces[i].Model, "virtio")
+		}
 		d.Interfaces[i].NoBoot = d.Interfaces[i].NoBoot && slices.Contains(d.Boot, virt.BootNetwork)
 	}
 	for i := range d.Disks {

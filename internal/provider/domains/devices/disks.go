@@ -1,0 +1,326 @@
+package devices
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// Disk is an element of the attribute disks.
+type Disk struct {
+	Volume   types.String `tfsdk:"volume"`
+	Path     types.String `tfsdk:"path"`
+	URL      types.String `tfsdk:"url"`
+	Secret   types.String `tfsdk:"secret"`
+	Format   types.String `tfsdk:"format"`
+	Bus      types.String `tfsdk:"bus"`
+	Serial   types.String `tfsdk:"serial"`
+	ReadOnly types.Bool   `tfsdk:"readonly"`
+	Cache    types.String `tfsdk:"cache"`
+	Discard  types.String `tfsdk:"discard"`
+	IO       types.String `tfsdk:"io"`
+	Boot     types.Bool   `tfsdk:"boot"`
+}
+
+var diskType = types.ObjectType{AttrTypes: framework.TypesOf(DiskAttributes())}
+
+// defaultFormat is that of what has none of its own, such as a block device.
+const defaultFormat = "raw"
+
+func bootsAttribute(what string) schema.BoolAttribute {
+	return schema.BoolAttribute{
+		MarkdownDescription: what + " Default: `true`.",
+		Optional:            true,
+		Computed:            true,
+		Default:             booldefault.StaticBool(true),
+	}
+}
+
+// DiskAttributes are those of a disk.
+func DiskAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"volume": schema.StringAttribute{
+			MarkdownDescription: "The `id` of a volume, `<pool>/<name>`. A disk has one of `volume`, `path` and `url`.",
+			Optional:            true,
+		},
+		"path": schema.StringAttribute{
+			MarkdownDescription: "Path on the host of a block device, which is below `/dev` (a DASD, a SCSI LUN, a logical volume), or of a file that is in no pool. A name that stays is that below `/dev/disk/by-path` or `/dev/disk/by-id`.",
+			Optional:            true,
+			Validators:          []validator.String{framework.AbsolutePath},
+		},
+		"url": schema.StringAttribute{
+			MarkdownDescription: "Storage of the network that QEMU itself reads and writes, `protocol://user@server:port/name`: `rbd://server1:6789,server2:6789/pool/image`, `iscsi://server/iqn.2026-11.com.example:disks/1`, `nbd://server:10809/export`. " +
+				"A socket of the host is `nbd+unix:///export?socket=/run/nbd.sock`.",
+			Optional:   true,
+			Validators: []validator.String{remoteURL},
+		},
+		"secret": schema.StringAttribute{
+			MarkdownDescription: "UUID or usage of the libvirt secret with the password for `url`, whose user is in `url`.",
+			Optional:            true,
+			Validators:          []validator.String{framework.ObjectName, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("url"))},
+		},
+		"format": schema.StringAttribute{
+			MarkdownDescription: "Format as which QEMU reads it, such as `qcow2`. Default: the volume's; `raw` for `path` and `url`.",
+			Optional:            true,
+			Validators:          []validator.String{framework.QEMUName},
+		},
+		"bus": schema.StringAttribute{
+			MarkdownDescription: "`virtio`, `scsi`, or on other architectures than s390x also `sata`, `ide`, `usb` and `sd`. Default: `virtio`.",
+			Optional:            true,
+			Computed:            true,
+			Default:             stringdefault.StaticString("virtio"),
+			Validators:          []validator.String{stringvalidator.OneOf("virtio", "scsi", "sata", "ide", "usb", "sd")},
+		},
+		"serial": schema.StringAttribute{
+			MarkdownDescription: "Serial number that the guest sees; of a longer one it sees the first 20 characters where `bus` is `virtio`.",
+			Optional:            true,
+			Validators:          []validator.String{serial},
+		},
+		"readonly": schema.BoolAttribute{
+			MarkdownDescription: "Whether the guest can only read it. Default: `false`.",
+			Optional:            true,
+			Computed:            true,
+			Default:             booldefault.StaticBool(false),
+		},
+		"cache": schema.StringAttribute{
+			MarkdownDescription: "How the host caches it: `none`, `writeback`, `writethrough`, `directsync` or `unsafe`. Default: QEMU's, `writeback`.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.OneOf("none", "writeback", "writethrough", "directsync", "unsafe")},
+		},
+		"discard": schema.StringAttribute{
+			MarkdownDescription: "Whether what the guest discards is given back to the host's file system: `unmap` or `ignore`. Default: QEMU's, `ignore`.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.OneOf("unmap", "ignore")},
+		},
+		"io": schema.StringAttribute{
+			MarkdownDescription: "How QEMU reads and writes it: `threads`, `native` (which needs `cache` `none` or `directsync`) or `io_uring`. Default: QEMU's, `threads`.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.OneOf("threads", "native", "io_uring")},
+		},
+		"boot": bootsAttribute("Whether the guest boots from it where `boot` has `disk`; of several, from the first."),
+	}
+}
+
+// Disks are disks as libvirt's layer takes them, with what the host knows of their volumes. With an error it says which
+// attribute that is about.
+func Disks(ctx context.Context, host Host, at framework.Placement, list types.List, diags *diag.Diagnostics) ([]virt.Disk, path.Path, error) {
+	var models []Disk
+	diags.Append(list.ElementsAs(ctx, &models, false)...)
+	var disks []virt.Disk
+	for i, model := range models {
+		disk := virt.Disk{
+			Path:     model.Path.ValueString(),
+			URL:      model.URL.ValueString(),
+			Secret:   model.Secret.ValueString(),
+			Format:   cmp.Or(model.Format.ValueString(), defaultFormat),
+			Bus:      model.Bus.ValueString(),
+			Serial:   model.Serial.ValueString(),
+			ReadOnly: model.ReadOnly.ValueBool(),
+			Cache:    model.Cache.ValueString(),
+			Discard:  model.Discard.ValueString(),
+			IO:       model.IO.ValueString(),
+			NoBoot:   !model.Boot.ValueBool(),
+		}
+		if !model.Volume.IsNull() {
+			v, err := volume(ctx, host, at.Local(model.Volume))
+			if err != nil {
+				return nil, path.Root("disks").AtListIndex(i).AtName("volume"), err
+			}
+			disk.Path, disk.Volume = v.Path, at.Local(model.Volume)
+			disk.Format = cmp.Or(model.Format.ValueString(), formatOf(v))
+		}
+		disk.Block = isDevice(disk.Path)
+		disks = append(disks, disk)
+	}
+	return disks, path.Empty(), nil
+}
+
+// isDevice tells whether a path is that of a block device.
+func isDevice(path string) bool { return strings.HasPrefix(path, "/dev/") }
+
+// formatOf is the format that a disk on a volume has. libvirt says of a block device's what partitions it may have.
+func formatOf(v virt.Volume) string {
+	if isDevice(v.Path) {
+		return defaultFormat
+	}
+	return v.Format
+}
+
+// volume looks up the volume of an id.
+func volume(ctx context.Context, host Host, id string) (virt.Volume, error) {
+	pool, name, ok := strings.Cut(id, "/")
+	if !ok || pool == "" {
+		return virt.Volume{}, fmt.Errorf("%q is not the id of a volume, which has the form pool/name; a path on the host is that of the attribute path", id)
+	}
+	v, err := host.Volume(ctx, pool, name)
+	if err != nil {
+		return virt.Volume{}, fmt.Errorf("volume %s: %w", id, err)
+	}
+	if !strings.HasPrefix(v.Path, "/") {
+		return virt.Volume{}, fmt.Errorf("volume %s is no file or device of the host; set url instead of volume", id)
+	}
+	return v, nil
+}
+
+// FromDisks are the disks of a guest, in the words of before where they say the same. Whether one boots shows only
+// where disks do.
+func FromDisks(ctx context.Context, host Host, at framework.Placement, before types.List, d virt.Domain, diags *diag.Diagnostics) (types.List, error) {
+	var old []Disk
+	diags.Append(before.ElementsAs(ctx, &old, false)...)
+	disks := make([]Disk, len(d.Disks))
+	for i, disk := range d.Disks {
+		read := Disk{
+			URL: framework.Optional(disk.URL), Secret: framework.Optional(disk.Secret),
+			Bus: types.StringValue(disk.Bus), Serial: framework.Optional(disk.Serial), ReadOnly: types.BoolValue(disk.ReadOnly),
+			Cache: framework.Optional(disk.Cache), Discard: framework.Optional(disk.Discard), IO: framework.Optional(disk.IO), Boot: types.BoolValue(!disk.NoBoot),
+		}
+		if err := read.locate(ctx, host, at, disk, old); err != nil {
+			return types.ListNull(diskType), err
+		}
+		known := slices.IndexFunc(old, func(o Disk) bool { return o.isSame(at, read) })
+		if known < 0 {
+			if err := read.fromFormat(ctx, host, at, disk.Format); err != nil {
+				return types.ListNull(diskType), err
+			}
+		} else {
+			read.keep(old[known], disk, slices.Contains(d.Boot, virt.BootDisk))
+		}
+		disks[i] = read
+	}
+	return framework.ListFrom(ctx, diskType, disks, diags), nil
+}
+
+// locate says where a disk is: by a path that the state has, by the volume that is there, or else by its path.
+func (m *Disk) locate(ctx context.Context, host Host, at framework.Placement, disk virt.Disk, old []Disk) error {
+	switch {
+	case disk.Path == "" && disk.Volume != "":
+		m.Volume = types.StringValue(at.Qualified(disk.Volume))
+	case disk.Path == "":
+	case slices.ContainsFunc(old, func(o Disk) bool { return o.Path.ValueString() == disk.Path }):
+		m.Path = types.StringValue(disk.Path)
+	default:
+		pool, name, err := host.VolumeAt(ctx, disk.Path)
+		switch {
+		case framework.IsNotFound(err):
+			m.Path = types.StringValue(disk.Path)
+		case err != nil:
+			return err
+		default:
+			m.Volume = types.StringValue(at.Qualified(pool + "/" + name))
+		}
+	}
+	return nil
+}
+
+// isSame tells whether two are the same disk, changed perhaps, however the volume's host is said.
+func (m Disk) isSame(at framework.Placement, other Disk) bool {
+	return at.Local(m.Volume) == at.Local(other.Volume) && m.Path.Equal(other.Path) && m.URL.Equal(other.URL)
+}
+
+// keep takes over the words of the state for what the host has.
+func (m *Disk) keep(old Disk, disk virt.Disk, showsBoot bool) {
+	m.Volume = old.Volume // with the host's name or without
+	if !old.Format.IsNull() {
+		m.Format = types.StringValue(disk.Format)
+	}
+	if !showsBoot {
+		m.Boot = old.Boot
+	}
+}
+
+// fromFormat takes over the format of a disk that others made, where it is not what it would have been by default.
+func (m *Disk) fromFormat(ctx context.Context, host Host, at framework.Placement, format string) error {
+	usual := defaultFormat
+	if !m.Volume.IsNull() {
+		v, err := volume(ctx, host, at.Local(m.Volume))
+		if err != nil && !framework.IsNotFound(err) {
+			return err
+		}
+		usual = formatOf(v)
+	}
+	if format != usual {
+		m.Format = framework.Optional(format)
+	}
+	return nil
+}
+
+// ChangeOfDisks is how disks get from one list to another: they come and go while the guest runs, and those that stay do
+// not change.
+func ChangeOfDisks(ctx context.Context, at framework.Placement, from, to types.List) Change {
+	return changeOf(ctx, from, to, func(from, to Disk) (same bool, how Change) {
+		if !from.isSame(at, to) {
+			return false, 0
+		}
+		from.Volume = to.Volume // with the host's name or without
+		if from == to {
+			return true, Unchanged
+		}
+		return true, NeedsRestart
+	})
+}
+
+// ValidateDisks checks what libvirt would refuse later.
+func ValidateDisks(ctx context.Context, list types.List, diags *diag.Diagnostics) {
+	if list.IsUnknown() || framework.HasUnknownElement(list) {
+		return
+	}
+	var disks []Disk
+	diags.Append(list.ElementsAs(ctx, &disks, false)...)
+	for i, disk := range disks {
+		at := path.Root("disks").AtListIndex(i)
+		attribute, where, count := disk.where()
+		if count != 1 && count != unknown {
+			diags.AddAttributeError(at, "Invalid disk", "A disk is a volume, a path on the host, or storage of the network: set one of volume, path and url.")
+		}
+		same := func(o Disk) bool { a, w, _ := o.where(); return a == attribute && w == where }
+		if where != "" && slices.IndexFunc(disks, same) < i {
+			diags.AddAttributeError(at.AtName(attribute), "Invalid disk", fmt.Sprintf("Another disk of this guest is the %s %q.", attribute, where))
+		}
+		// "io='native' needs either no disk cache or directsync cache mode" (libvirt)
+		if cache := disk.Cache.ValueString(); disk.IO.ValueString() == "native" && !disk.Cache.IsUnknown() && cache != "none" && cache != "directsync" {
+			diags.AddAttributeError(at.AtName("io"), "Invalid io", "native needs cache = \"none\" or cache = \"directsync\".")
+		}
+	}
+}
+
+// unknown is how many attributes say where a device is, if that shows only after apply.
+const unknown = -1
+
+// where is the attribute that says where a disk is, its value, and how many there are.
+func (m Disk) where() (attribute, value string, count int) {
+	for name, v := range map[string]types.String{"volume": m.Volume, "path": m.Path, "url": m.URL} {
+		if v.IsUnknown() {
+			return "", "", unknown
+		}
+		if !v.IsNull() {
+			attribute, value, count = name, v.ValueString(), count+1
+		}
+	}
+	return attribute, value, count
+}
+
+// References are the ids of volumes that disks are on, by where they stand.
+func References(ctx context.Context, list types.List, check func(id types.String, at path.Path), diags *diag.Diagnostics) {
+	if list.IsUnknown() || framework.HasUnknownElement(list) {
+		return
+	}
+	var disks []Disk
+	diags.Append(list.ElementsAs(ctx, &disks, false)...)
+	for i, disk := range disks {
+		check(disk.Volume, path.Root("disks").AtListIndex(i).AtName("volume"))
+	}
+}

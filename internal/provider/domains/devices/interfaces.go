@@ -1,0 +1,232 @@
+package devices
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework-nettypes/hwtypes"
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// Interface is an element of the attribute interfaces.
+type Interface struct {
+	Network types.String       `tfsdk:"network"`
+	Bridge  types.String       `tfsdk:"bridge"`
+	Device  types.String       `tfsdk:"device"`
+	Macvtap types.String       `tfsdk:"macvtap"`
+	PCI     types.String       `tfsdk:"pci"`
+	MAC     hwtypes.MACAddress `tfsdk:"mac"`
+	Model   types.String       `tfsdk:"model"`
+	MTU     types.Int64        `tfsdk:"mtu"`
+	VLAN    types.Int64        `tfsdk:"vlan"`
+	Link    types.String       `tfsdk:"link"`
+	Boot    types.Bool         `tfsdk:"boot"`
+}
+
+// InterfaceType is that of an element of the attribute interfaces.
+var InterfaceType = types.ObjectType{AttrTypes: framework.TypesOf(InterfaceAttributes())}
+
+const (
+	linkUp   = "up"
+	linkDown = "down"
+)
+
+const defaultModel = "virtio"
+
+// macvtapBridge lets guests that share a device talk to each other. libvirt's own default, vepa, needs a switch that
+// sends back what comes from it.
+const macvtapBridge = "bridge"
+
+// InterfaceAttributes are those of an interface.
+func InterfaceAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"network": schema.StringAttribute{
+			MarkdownDescription: "Name of the libvirt network that it is on. An interface has one of `network`, `bridge`, `device` and `pci`.",
+			Optional:            true,
+			Validators:          []validator.String{framework.ObjectName},
+		},
+		"bridge": schema.StringAttribute{
+			MarkdownDescription: "Name of the host's bridge that it is on.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.LengthBetween(1, 15), framework.ObjectName},
+		},
+		"device": schema.StringAttribute{
+			MarkdownDescription: "Name of the host's network device that the guest shares by macvtap, such as `encbdf0` or `eth0`. The guest and the host itself do not reach each other through it.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.LengthBetween(1, 15), framework.ObjectName},
+		},
+		"macvtap": schema.StringAttribute{
+			MarkdownDescription: "How guests share `device`: `bridge` (they reach each other), `private` (they do not), `vepa` (by a switch that sends back what comes from it) or `passthrough` (one guest has all of it). Default: `bridge`.",
+			Optional:            true,
+			Computed:            true,
+			Validators: []validator.String{
+				stringvalidator.OneOf(macvtapBridge, "private", "vepa", "passthrough"),
+				stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("device")),
+			},
+		},
+		"pci": schema.StringAttribute{
+			MarkdownDescription: "Address of the host's PCI function that is given to the guest, as `lspci -D` writes it: `0000:01:00.1`, such as a virtual function of a RoCE adapter. s390x firmware does not boot from it.",
+			Optional:            true,
+			Validators:          []validator.String{pciAddress},
+		},
+		"mac": schema.StringAttribute{
+			MarkdownDescription: "MAC address. Default: one that follows from the domain's name, known at plan and always the same.",
+			CustomType:          hwtypes.MACAddressType{},
+			Optional:            true,
+			Computed:            true,
+		},
+		"model": schema.StringAttribute{
+			MarkdownDescription: "Model of the adapter. Default: `virtio`, which is what s390x guests can have; none with `pci`.",
+			Optional:            true,
+			Computed:            true,
+			Default:             stringdefault.StaticString(defaultModel),
+			Validators:          []validator.String{framework.QEMUName},
+		},
+		"mtu": schema.Int64Attribute{
+			MarkdownDescription: "MTU that the guest is told. Default: the network's.",
+			Optional:            true,
+			Validators:          []validator.Int64{int64validator.Between(68, 65535)},
+		},
+		"vlan": schema.Int64Attribute{
+			MarkdownDescription: "Tag of the VLAN that it is in. libvirt takes it on a network or bridge of Open vSwitch, with `pci`, and with `macvtap` `passthrough`.",
+			Optional:            true,
+			Validators:          []validator.Int64{int64validator.Between(1, 4094)},
+		},
+		"link": schema.StringAttribute{
+			MarkdownDescription: "Whether its cable is plugged in: `up` or `down`. Default: `up`.",
+			Optional:            true,
+			Computed:            true,
+			Default:             stringdefault.StaticString(linkUp),
+			Validators:          []validator.String{stringvalidator.OneOf(linkUp, linkDown)},
+		},
+		"boot": bootsAttribute("Whether the guest boots from it where `boot` has `network`; of several, from the first."),
+	}
+}
+
+// Interfaces are interfaces as libvirt's layer takes them.
+func Interfaces(ctx context.Context, list types.List, diags *diag.Diagnostics) []virt.Interface {
+	var models []Interface
+	diags.Append(list.ElementsAs(ctx, &models, false)...)
+	return framework.Each(models, func(i Interface) virt.Interface {
+		return virt.Interface{
+			Network: i.Network.ValueString(),
+			Bridge:  i.Bridge.ValueString(),
+			Device:  i.Device.ValueString(),
+			Mode:    i.Macvtap.ValueString(),
+			PCI:     i.PCI.ValueString(),
+			MAC:     netboot.CanonicalMAC(i.MAC.ValueString()),
+			Model:   i.Model.ValueString(),
+			MTU:     uint(i.MTU.ValueInt64()),
+			VLAN:    uint(i.VLAN.ValueInt64()),
+			Down:    i.Link.ValueString() == linkDown,
+			NoBoot:  !i.Boot.ValueBool(),
+		}
+	})
+}
+
+// FromInterfaces are the interfaces of a guest. Whether one boots shows only where interfaces do; bootsNothing tells that
+// the guest boots from no device.
+func FromInterfaces(ctx context.Context, before types.List, d virt.Domain, bootsNothing bool, diags *diag.Diagnostics) types.List {
+	var old []Interface
+	diags.Append(before.ElementsAs(ctx, &old, false)...)
+	return framework.ListFrom(ctx, InterfaceType, framework.Each(d.Interfaces, func(nic virt.Interface) Interface {
+		read := Interface{
+			framework.Optional(nic.Network), framework.Optional(nic.Bridge), framework.Optional(nic.Device), framework.Optional(nic.Mode), framework.Optional(nic.PCI),
+			hwtypes.NewMACAddressValue(nic.MAC), framework.Optional(nic.Model),
+			framework.OptionalNumber(nic.MTU), framework.OptionalNumber(nic.VLAN), types.StringValue(linkUp), types.BoolValue(!nic.NoBoot && !bootsNothing),
+		}
+		if nic.Down {
+			read.Link = types.StringValue(linkDown)
+		}
+		at := slices.IndexFunc(old, func(o Interface) bool { return netboot.CanonicalMAC(o.MAC.ValueString()) == nic.MAC })
+		if at >= 0 && !slices.Contains(d.Boot, virt.BootNetwork) {
+			read.Boot = old[at].Boot
+		}
+		return read
+	}), diags)
+}
+
+// Complete plans what the user leaves out of an interface and its place decides; before is the interface that is there, or
+// the zero one.
+func (m *Interface) Complete(config, before Interface) {
+	if config.Macvtap.IsNull() {
+		m.Macvtap = types.StringNull()
+		switch {
+		case m.Device.IsUnknown():
+			m.Macvtap = types.StringUnknown()
+		case !m.Device.IsNull():
+			m.Macvtap = types.StringValue(macvtapBridge)
+		}
+	}
+	if config.Model.IsNull() && (!m.PCI.IsNull() || !before.MAC.IsNull() && before.Model.IsNull()) {
+		m.Model = types.StringNull()
+	}
+}
+
+// ChangeOfInterfaces is how interfaces get from one list to another: they come and go while the guest runs, are plugged
+// elsewhere, and their links go up and down.
+func ChangeOfInterfaces(ctx context.Context, from, to types.List) Change {
+	return changeOf(ctx, from, to, func(from, to Interface) (same bool, how Change) {
+		if netboot.CanonicalMAC(from.MAC.ValueString()) != netboot.CanonicalMAC(to.MAC.ValueString()) {
+			return false, 0
+		}
+		from.MAC = to.MAC
+		if from == to {
+			return true, Unchanged
+		}
+		from.Network, from.Bridge, from.Link = to.Network, to.Bridge, to.Link
+		if from == to && to.Device.IsNull() && to.PCI.IsNull() {
+			return true, MadeLive
+		}
+		return true, NeedsRestart
+	})
+}
+
+// ValidateInterfaces checks what libvirt would refuse later.
+func ValidateInterfaces(ctx context.Context, list types.List, diags *diag.Diagnostics) {
+	if list.IsUnknown() || framework.HasUnknownElement(list) {
+		return
+	}
+	var interfaces []Interface
+	diags.Append(list.ElementsAs(ctx, &interfaces, false)...)
+	for i, nic := range interfaces {
+		at := path.Root("interfaces").AtListIndex(i)
+		same := func(o Interface) bool { return SameMAC(o.MAC, nic.MAC) }
+		if nic.MAC.ValueString() != "" && slices.IndexFunc(interfaces, same) < i {
+			diags.AddAttributeError(at.AtName("mac"), "Invalid interface", fmt.Sprintf("Another interface of this guest has the MAC address %q.", nic.MAC.ValueString()))
+		}
+		if count := nic.places(); count != 1 && count != unknown {
+			diags.AddAttributeError(at, "Invalid interface", "An interface is on a libvirt network, on a bridge or a device of the host, or is a PCI function of it: set one of network, bridge, device and pci.")
+		}
+	}
+}
+
+// places is how many attributes say where the interface is.
+func (m Interface) places() (count int) {
+	for _, v := range []types.String{m.Network, m.Bridge, m.Device, m.PCI} {
+		if v.IsUnknown() {
+			return unknown
+		}
+		if !v.IsNull() {
+			count++
+		}
+	}
+	return count
+}
+
+// SameMAC tells whether two are one address, however written.
+func SameMAC(a, b hwtypes.MACAddress) bool {
+	return netboot.CanonicalMAC(a.ValueString()) == netboot.CanonicalMAC(b.ValueString())
+}

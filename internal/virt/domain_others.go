@@ -1,0 +1,53 @@
+package virt
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/beevik/etree"
+)
+
+// What libvirt has in every definition, or Domain models, is not worth a word. The rest is told by Domain.Others.
+var (
+	plainElements = []string{
+		"name", "uuid", "genid", "title", "description", "metadata", "memory", "maxMemory", "currentMemory", "vcpu", "vcpus", "resource", "os",
+		"features", "cpu", "clock", "on_poweroff", "on_reboot", "on_crash", "pm", "seclabel", "devices",
+	}
+	plainDevices = []string{"emulator", "controller", "input", "audio", "memballoon", "panic", "console", "serial"}
+)
+
+// parseOthers names what a definition has that Domain does not model, for people to read.
+func parseOthers(root, devices *etree.Element) []string {
+	var others []string
+	modelled := slices.Concat(diskElements(devices), interfaceElements(devices))
+	for _, device := range devices.ChildElements() {
+		if !slices.Contains(plainDevices, device.Tag) && !slices.Contains(modelled, device) && !isGuestAgent(device) {
+			others = append(others, describeDevice(device))
+		}
+	}
+	for _, element := range root.ChildElements() {
+		if !slices.Contains(plainElements, element.Tag) {
+			others = append(others, element.FullTag())
+		}
+	}
+	return others
+}
+
+// describeDevice is a device in a few words, such as "disk vdb (nvme)" or "hostdev (mdev)".
+func describeDevice(device *etree.Element) string {
+	kind := device.Tag
+	if kind == "disk" {
+		kind = device.SelectAttrValue("device", "disk")
+	}
+	name := cmp.Or(attr(device.SelectElement("mac"), "address"), attr(device.SelectElement("target"), "dev"), attr(device.SelectElement("target"), "name"))
+	if name != "" {
+		kind += " " + name
+	}
+	model := device.SelectElement("model")
+	sort := cmp.Or(attr(device, "type"), attr(device, "model"), attr(model, "type"), attr(model, "name"))
+	if sort != "" && (kind == device.Tag || device.Tag == "disk" || device.Tag == "interface") {
+		kind += fmt.Sprintf(" (%s)", sort)
+	}
+	return kind
+}
