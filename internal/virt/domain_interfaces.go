@@ -81,6 +81,7 @@ func hasPlace(element *etree.Element) bool {
 // editPlace writes where the interface is, without what belongs to where it was.
 func (nic Interface) editPlace(element *etree.Element) {
 	removeAll(element, "source")
+	element.RemoveAttr("managed")
 	source := element.CreateElement("source")
 	switch {
 	case nic.Network != "":
