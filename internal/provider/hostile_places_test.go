@@ -121,7 +121,7 @@ func leaves(attributes []*tfprotov6.SchemaAttribute, config map[string]any, with
 	return found
 }
 
-// plainLeaves are those of a string, or of a list of strings.
+// plainLeaves are those of a string, or of a list or a map of strings.
 func plainLeaves(value any, at place) (found []place) {
 	switch value := value.(type) {
 	case string:
@@ -134,6 +134,14 @@ func plainLeaves(value any, at place) (found []place) {
 				inner.name, inner.value = at.name, text
 				found = append(found, inner)
 			}
+		}
+	case map[string]any:
+		for key, element := range value {
+			inner := at.in("", key, true)
+			inner.name, inner.value = at.name, asserted[string](element)
+			found = append(found, inner)
+			inner.name, inner.value, inner.isKey = at.name+"{}", key, true
+			found = append(found, inner)
 		}
 	}
 	return found
@@ -152,6 +160,8 @@ func stringsOf(attributes []*tfprotov6.SchemaAttribute, within string) (names []
 			}
 		case a.Type.Is(tftypes.String), a.Type.Equal(tftypes.List{ElementType: tftypes.String}):
 			names = append(names, name)
+		case a.Type.Equal(tftypes.Map{ElementType: tftypes.String}):
+			names = append(names, name, name+"{}")
 		case a.Type.Is(tftypes.Number), a.Type.Is(tftypes.Bool), a.Type.Equal(tftypes.List{ElementType: tftypes.Number}):
 		default:
 			panic(fmt.Sprintf("%s is of a type that this test does not know: %s", name, a.Type))

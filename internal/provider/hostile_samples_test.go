@@ -72,6 +72,7 @@ var hostileGuests = []string{
 	`{"name": "guest", "memory": "512MiB", "running": false, "interfaces": [{"bridge": "br0", "mac": "52:54:00:00:00:01"}]}`,
 	`{"name": "guest", "memory": "512MiB", "running": false, "kernel": {"file": "/srv/boot/linux", "initrd_file": "/srv/boot/initrd"}, "disks": [
 	  {"path": "/dev/disk/by-path/ccw-0.0.0100", "format": "raw"}, {"url": "rbd://me@server:6789/pool/image", "secret": "ceph-me"}],
+	  "devices_xml": {"entropy": "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"},
 	  "interfaces": [{"device": "eth0", "macvtap": "bridge", "mac": "52:54:00:00:00:01"}, {"pci": "0000:01:00.1", "mac": "52:54:00:00:00:02"}]}`,
 	`{"name": "guest", "memory": "512MiB", "running": false, "kernel": {"image": "srv-tftp/linux", "cmdline": "quiet"}}`,
 	`{"name": "guest", "memory": "512MiB", "running": false, "boot": ["network", "disk"], "disks": [{"volume": "default/disk"}],

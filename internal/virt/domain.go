@@ -34,6 +34,7 @@ type Domain struct {
 	GuestAgent  bool     // has the channel of QEMU's guest agent
 	Note        string   // what this program keeps with the domain; in its metadata
 	Autostart   bool
+	Devices     map[string]string // XML of devices that are said nowhere else, by their names; nil leaves them as they are
 	Others      []string // what else it has, for people to read; it stays as it is
 	State       State
 	Reason      Reason  // why it does not run, where it does not
@@ -86,7 +87,11 @@ type Interface struct {
 
 // CreateDomain defines a domain, which does not start. When the name is taken, it returns ErrExists.
 func (h *Host) CreateDomain(ctx context.Context, d Domain) error {
-	domain, err := h.defineDomain(ctx, d.newXML())
+	definition, err := d.newXML()
+	if err != nil {
+		return err
+	}
+	domain, err := h.defineDomain(ctx, definition)
 	if refusedWith(err, libvirt.ErrOperationFailed) {
 		return existsIfFound(err, func() error { _, err := h.lookupDomain(ctx, d.Name); return err })
 	}

@@ -27,9 +27,11 @@ func (d Domain) editDisks(devices *etree.Element, now Domain) {
 
 // diskElements are the elements of Domain.Disks, in their order.
 func diskElements(devices *etree.Element) []*etree.Element {
-	return slices.DeleteFunc(devices.SelectElements("disk"), func(e *etree.Element) bool {
-		return e.SelectAttrValue("device", "disk") != "disk" || !hasSource(e)
-	})
+	return slices.DeleteFunc(devices.SelectElements("disk"), func(e *etree.Element) bool { return !isDisk(e) })
+}
+
+func isDisk(element *etree.Element) bool {
+	return element.SelectAttrValue("device", "disk") == "disk" && hasSource(element)
 }
 
 // isSame tells whether the other is this disk, changed perhaps.

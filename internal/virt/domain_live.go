@@ -60,6 +60,9 @@ func (l liveDomain) update(ctx context.Context, d Domain) error {
 	if err := l.setInterfaces(ctx, now, devices, d.Interfaces); err != nil {
 		return err
 	}
+	if err := l.attachDevices(ctx, now, d.Devices); err != nil {
+		return err
+	}
 	return l.resize(ctx, now, d)
 }
 
@@ -86,6 +89,11 @@ func (l liveDomain) detachMissing(ctx context.Context, now Domain, devices *etre
 	for i, element := range interfaceElements(devices) {
 		if !slices.ContainsFunc(d.Interfaces, now.Interfaces[i].isSame) {
 			missing[alias(element)] = "interface " + now.Interfaces[i].MAC
+		}
+	}
+	for name, element := range namedDevices(devices) {
+		if _, wanted := d.Devices[name]; !wanted && d.Devices != nil {
+			missing[alias(element)] = "device " + name
 		}
 	}
 	for i, element := range diskElements(devices) {
@@ -174,6 +182,23 @@ func (l liveDomain) attachDisks(ctx context.Context, now Domain, devices *etree.
 		disk.edit(element)
 		names.give(element, i)
 		if err := l.attach(ctx, "disk "+disk.Where(), element); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attachDevices gives the guest the named devices that it does not have.
+func (l liveDomain) attachDevices(ctx context.Context, now Domain, wanted map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		if _, has := now.Devices[name]; has {
+			continue
+		}
+		device, err := namedDevice(name, wanted[name])
+		if err != nil {
+			return err
+		}
+		if err := l.attach(ctx, "device "+name, device); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package virt
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/beevik/etree"
@@ -20,9 +21,9 @@ var (
 // parseOthers names what a definition has that Domain does not model, for people to read.
 func parseOthers(root, devices *etree.Element) []string {
 	var others []string
-	modelled := slices.Concat(diskElements(devices), interfaceElements(devices))
+	named := slices.Collect(maps.Values(namedDevices(devices)))
 	for _, device := range devices.ChildElements() {
-		if !slices.Contains(plainDevices, device.Tag) && !slices.Contains(modelled, device) && !isGuestAgent(device) {
+		if !slices.Contains(plainDevices, device.Tag) && !isModelled(device) && !slices.Contains(named, device) {
 			others = append(others, describeDevice(device))
 		}
 	}

@@ -18,7 +18,7 @@ import (
 
 // newXML is the definition of a domain that is not there yet: a guest with one console, right for its
 // architecture, and with what d says.
-func (d Domain) newXML() *etree.Element {
+func (d Domain) newXML() (*etree.Element, error) {
 	root := etree.NewElement("domain")
 	root.CreateElement("name").SetText(d.Name)
 	machine := arch.Of(d.Arch)
@@ -33,8 +33,7 @@ func (d Domain) newXML() *etree.Element {
 	root.CreateElement("on_crash").SetText("destroy")
 	console := machine.DefaultConsole()
 	editConsole(root.CreateElement("devices").CreateElement("console"), console)
-	d.edit(root, Domain{Consoles: []string{console}})
-	return root
+	return root, d.edit(root, Domain{Consoles: []string{console}})
 }
 
 // domainTypes are libvirt's names for accelerators.
@@ -50,12 +49,11 @@ func (d Domain) redefinition(text string) (*etree.Element, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.edit(root, now)
-	return root, nil
+	return root, d.edit(root, now)
 }
 
 // edit writes what d models into a definition, which says now, and leaves the rest of it as it is.
-func (d Domain) edit(root *etree.Element, now Domain) {
+func (d Domain) edit(root *etree.Element, now Domain) error {
 	setAttr(root, "type", domainTypes[d.Accelerator])
 	d.editNote(root)
 	d.editMemory(root, now)
@@ -68,6 +66,7 @@ func (d Domain) edit(root *etree.Element, now Domain) {
 	d.editBoot(root, now)
 	d.editConsoles(devices, now)
 	d.editGuestAgent(devices, now)
+	return d.editDevices(devices)
 }
 
 func (d Domain) editMemory(root *etree.Element, now Domain) {
@@ -195,12 +194,14 @@ func parseDomainElement(root *etree.Element) (Domain, error) {
 		Note:        parseNote(root.SelectElement("metadata")),
 	}
 	d.Boot, d.Loadparm = parseBoot(root)
+	var problem error
+	d.Devices, problem = parseDevices(devices)
 	for _, element := range diskElements(devices) {
 		disk := parseDisk(element)
 		disk.NoBoot = leavesOut(element, BootDisk)
 		d.Disks = append(d.Disks, disk)
 	}
-	if err := errors.Join(d.parseMemory(memory, root.SelectElement("currentMemory")), d.parseVCPUs(vcpu), d.parseTopology(cpu), d.parseInterfaces(devices)); err != nil {
+	if err := errors.Join(problem, d.parseMemory(memory, root.SelectElement("currentMemory")), d.parseVCPUs(vcpu), d.parseTopology(cpu), d.parseInterfaces(devices)); err != nil {
 		return Domain{}, fmt.Errorf("domain XML: %w", err)
 	}
 	return d, nil

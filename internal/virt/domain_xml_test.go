@@ -25,13 +25,17 @@ func fullDomain() Domain {
 			{Network: "lab", MAC: "52:54:00:00:00:01", Model: "virtio", NoBoot: true},
 			{Bridge: "br0", MAC: "52:54:00:00:00:02", Model: "virtio", MTU: 1400, VLAN: 42, Down: true},
 		},
-		Note: `{"<a>": "b & c"}`,
+		Devices: map[string]string{"entropy": "<rng model=\"virtio\">\n  <backend model=\"random\">/dev/urandom</backend>\n</rng>"},
+		Note:    `{"<a>": "b & c"}`,
 	}
 }
 
 func TestDomainXML(t *testing.T) {
 	d := fullDomain()
-	root := d.newXML()
+	root, err := d.newXML()
+	if err != nil {
+		t.Fatal(err)
+	}
 	doc := etree.NewDocumentWithRoot(root)
 	doc.Indent(2)
 	text, err := formatXML(root)

@@ -25,6 +25,9 @@ var ErrTFTPRoot = errors.New("TFTP root that dnsmasq cannot read")
 // ErrNoMemory says that the host does not have the memory that a guest is to start with.
 var ErrNoMemory = errors.New("not enough memory on the libvirt host")
 
+// ErrXML says that libvirt refuses a definition for what stands in it.
+var ErrXML = errors.New("definition that libvirt refuses")
+
 // ConnectError says that a host could not be reached.
 type ConnectError struct {
 	URI string
@@ -134,6 +137,8 @@ func (r *refusal) Is(target error) bool {
 		return strings.Contains(r.message, "cannot set up guest memory")
 	}
 	switch r.code {
+	case libvirt.ErrXMLError, libvirt.ErrXMLInvalidSchema, libvirt.ErrConfigUnsupported:
+		return target == ErrXML
 	case libvirt.ErrNoDomain, libvirt.ErrNoNetwork, libvirt.ErrNoStoragePool, libvirt.ErrNoStorageVol:
 		return target == ErrNotFound || target == fs.ErrNotExist
 	case libvirt.ErrStorageVolExist, libvirt.ErrDomExist, libvirt.ErrNetworkExist:

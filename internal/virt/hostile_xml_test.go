@@ -40,7 +40,13 @@ func TestHostileXML(t *testing.T) {
 		n.edit(root)
 		return formatXML(root)
 	}
-	holdsShape(t, "a new domain", fullDomain(), func(d Domain) (string, error) { return formatXML(d.newXML()) })
+	holdsShape(t, "a new domain", fullDomain(), func(d Domain) (string, error) {
+		root, err := d.newXML()
+		if err != nil {
+			return "", err
+		}
+		return formatXML(root)
+	})
 	holdsShape(t, "a changed domain", fullDomain(), redefined)
 	holdsShape(t, "a new network", manyTexts(), func(n Network) (string, error) { return formatXML(n.newXML()) })
 	holdsShape(t, "a changed network", manyTexts(), edited)

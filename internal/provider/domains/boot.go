@@ -186,6 +186,14 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 func (discard) Close() error { return nil }
 
+// blamedForDefinition is the attribute because of which libvirt refuses a definition: what users write of it in XML.
+func (m domainModel) blamedForDefinition(err error) path.Path {
+	if errors.Is(err, virt.ErrXML) && len(m.DevicesXML.Elements()) > 0 {
+		return path.Root("devices_xml")
+	}
+	return path.Empty()
+}
+
 // blamedForStart is the attribute because of which a guest does not start.
 func blamedForStart(err error) path.Path {
 	if errors.Is(err, virt.ErrNoMemory) {

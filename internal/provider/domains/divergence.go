@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains/devices"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -46,11 +47,17 @@ func divergenceOf(d virt.Domain) *divergence {
 	if d.Running.MaxMemory != d.MaxMemory {
 		found.Restart = append(found.Restart, "memory")
 	}
-	if !maps.Equal(diskPaths(d.Disks), diskPaths(d.Running.Disks)) {
+	if !maps.Equal(diskPlaces(d.Disks), diskPlaces(d.Running.Disks)) {
 		found.Live = append(found.Live, "disks")
 	}
 	if !maps.Equal(links(d.Interfaces), links(d.Running.Interfaces)) {
 		found.Live = append(found.Live, "interfaces")
+	}
+	switch devices.ChangeBetween(d.Running.Devices, d.Devices) {
+	case devices.MadeLive:
+		found.Live = append(found.Live, "devices_xml")
+	case devices.NeedsRestart:
+		found.Restart = append(found.Restart, "devices_xml")
 	}
 	if len(found.Live)+len(found.Restart) == 0 {
 		return nil
@@ -58,12 +65,12 @@ func divergenceOf(d virt.Domain) *divergence {
 	return &found
 }
 
-func diskPaths(disks []virt.Disk) map[string]bool {
-	paths := map[string]bool{}
+func diskPlaces(disks []virt.Disk) map[string]bool {
+	places := map[string]bool{}
 	for _, disk := range disks {
-		paths[disk.Path] = true
+		places[disk.Where()] = true
 	}
-	return paths
+	return places
 }
 
 // links are the states of links, by MAC address.

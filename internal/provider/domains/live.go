@@ -42,6 +42,9 @@ var domainParts = []domainPart{
 		return devices.ChangeOfInterfaces(ctx, state.Interfaces, plan.Interfaces)
 	}, ""},
 	restarting("consoles", func(m domainModel) attr.Value { return m.Consoles }),
+	{"devices_xml", func(ctx context.Context, plan, state domainModel) devices.Change {
+		return devices.ChangeOfNamed(ctx, state.DevicesXML, plan.DevicesXML)
+	}, "A device that goes must not be in use in the guest."},
 	restarting("guest_agent", func(m domainModel) attr.Value { return m.GuestAgent }),
 }
 

@@ -44,6 +44,7 @@ func (r *domainResource) domain(ctx context.Context, m domainModel, diags *diag.
 
 		Interfaces: devices.Interfaces(ctx, m.Interfaces, diags),
 		GuestAgent: m.GuestAgent.ValueBool(),
+		Devices:    devices.Named(ctx, m.DevicesXML, diags),
 		Autostart:  m.Autostart.ValueBool(),
 	}
 	diags.Append(m.Boot.ElementsAs(ctx, &d.Boot, false)...)
@@ -92,6 +93,7 @@ func (r *domainResource) fromDomain(ctx context.Context, m *domainModel, d virt.
 	m.Loadparm = framework.Optional(d.Loadparm)
 	m.Consoles = framework.ListFrom(ctx, types.StringType, d.Consoles, diags)
 	m.GuestAgent = types.BoolValue(d.GuestAgent)
+	m.DevicesXML = devices.FromNamed(ctx, m.DevicesXML, d.Devices, &m.made, diags)
 	m.Autostart = types.BoolValue(d.Autostart)
 	m.Running = types.BoolValue(d.State == virt.Running)
 	m.UUID = types.StringValue(d.UUID)
@@ -219,6 +221,9 @@ func (m *domainModel) forgetUnknown() {
 	}
 	if m.BootResult.IsUnknown() {
 		m.BootResult = types.ObjectNull(bootResultTypes)
+	}
+	if m.DevicesXML.IsUnknown() {
+		m.DevicesXML = types.MapNull(types.StringType)
 	}
 	m.forgetUnknownKernel()
 }

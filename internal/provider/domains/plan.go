@@ -29,6 +29,7 @@ func (m *domainModel) fillPlan(ctx context.Context, config domainModel, state *d
 	if state != nil {
 		m.keepWords(*state)
 	}
+	m.fillDevices(config, state)
 	m.fillInterfaces(ctx, config, state, diags)
 	starts := m.starts(ctx, state, again)
 	if state != nil && !starts && m.Running.Equal(state.Running) && m.AddressesFrom.Equal(state.AddressesFrom) {
@@ -79,6 +80,17 @@ func (m *domainModel) fillConsoles(ctx context.Context, config domainModel, stat
 		m.Consoles = state.Consoles
 	case !m.Arch.IsUnknown():
 		m.Consoles = framework.ListFrom(ctx, types.StringType, []string{arch.Of(m.Arch.ValueString()).DefaultConsole()}, diags)
+	}
+}
+
+// fillDevices plans the named devices that the guest has, where the user says none.
+func (m *domainModel) fillDevices(config domainModel, state *domainModel) {
+	if !config.DevicesXML.IsNull() {
+		return
+	}
+	m.DevicesXML = types.MapNull(types.StringType)
+	if state != nil && !m.replaces(*state) {
+		m.DevicesXML = state.DevicesXML
 	}
 }
 

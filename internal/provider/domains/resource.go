@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains/devices"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
@@ -53,6 +54,7 @@ type domainModel struct {
 	Interfaces      types.List     `tfsdk:"interfaces"`
 	Consoles        types.List     `tfsdk:"consoles"`
 	GuestAgent      types.Bool     `tfsdk:"guest_agent"`
+	DevicesXML      types.Map      `tfsdk:"devices_xml"`
 	PxelinuxConfig  types.String   `tfsdk:"pxelinux_config"`
 	BootCheck       types.Object   `tfsdk:"boot_check"`
 	BootResult      types.Object   `tfsdk:"boot_result"`
@@ -65,6 +67,7 @@ type domainModel struct {
 	Timeouts        timeouts.Value `tfsdk:"timeouts"`
 
 	phase     netboot.Phase // of the installation, as the note has it
+	made      devices.Made  // of what is written of devices
 	logGoesOn bool          // the console's log, from the installation to the boot from disk
 }
 
@@ -157,6 +160,9 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 	if errors.Is(err, virt.ErrExists) {
 		at = path.Root("name")
 	}
+	if err != nil && at.Equal(path.Empty()) {
+		at = plan.blamedForDefinition(err)
+	}
 	if err != nil {
 		framework.Fail(&resp.Diagnostics, at, "create", plan.subject(), err)
 		return
@@ -172,6 +178,7 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 		}
 	}
 	r.refresh(context.WithoutCancel(ctx), &plan, &resp.Diagnostics)
+	framework.SavePrivate(ctx, resp.Private, devices.MadeKey, &plan.made, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(context.WithoutCancel(ctx), plan)...)
 	resp.Diagnostics.Append(domainIdentity.Set(context.WithoutCancel(ctx), resp.Identity, plan.Placement, plan.Name)...)
 }
@@ -187,6 +194,9 @@ func (r *domainResource) Read(ctx context.Context, req resource.ReadRequest, res
 	defer cancel()
 
 	before := state
+	if made := framework.LoadPrivate[devices.Made](ctx, req.Private, devices.MadeKey, &resp.Diagnostics); made != nil {
+		state.made = *made
+	}
 	domain, err := r.read(ctx, &state, &resp.Diagnostics)
 	if framework.IsNotFound(err) {
 		resp.State.RemoveResource(ctx)
@@ -243,6 +253,7 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 		}
 	}
 	r.refresh(context.WithoutCancel(ctx), now, &resp.Diagnostics)
+	framework.SavePrivate(ctx, resp.Private, devices.MadeKey, &now.made, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(context.WithoutCancel(ctx), now)...)
 	resp.Diagnostics.Append(domainIdentity.Set(context.WithoutCancel(ctx), resp.Identity, plan.Placement, plan.Name)...)
 }
@@ -281,7 +292,7 @@ func (r *domainResource) change(ctx context.Context, plan *domainModel, state do
 		return at, err
 	}
 	if err := r.Host.RedefineDomain(ctx, domain); err != nil {
-		return path.Empty(), err
+		return plan.blamedForDefinition(err), err
 	}
 	if plan.phase == netboot.PhaseInstalling {
 		return path.Empty(), nil
@@ -340,6 +351,7 @@ func (r *domainResource) refresh(ctx context.Context, m *domainModel, diags *dia
 	ctx, cancel := context.WithTimeout(ctx, framework.CallTimeout)
 	defer cancel()
 	addresses, running := m.Addresses, m.Running
+	m.made.JustNow = true
 	domain, err := r.read(ctx, m, diags)
 	if err != nil {
 		framework.Fail(diags, path.Empty(), "read", m.subject(), err)

@@ -176,6 +176,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 				Default:             booldefault.StaticBool(false),
 			},
+			"devices_xml": devices.NamedAttribute(),
 			"pxelinux_config": schema.StringAttribute{
 				MarkdownDescription: "The `id` of the `netboot_pxelinux_config` that the guest boots by. It orders the guest after its configuration, and lets the plan find out whether the guest would boot: whether its firmware asks for that file, its network serves it, and kernel and initrd fit.",
 				Optional:            true,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -68,6 +69,9 @@ func (h *Host) RedefineDomain(ctx context.Context, d virt.Domain) error {
 		if err := h.complete(&d); err != nil {
 			return err
 		}
+		if d.Devices == nil {
+			d.Devices = old.Devices
+		}
 		old.Domain = cloneDomain(d)
 		return nil
 	})
@@ -122,6 +126,9 @@ func (h *Host) UpdateRunningDomain(ctx context.Context, wanted virt.Domain) erro
 		}
 		now := &d.running
 		now.Disks, now.Interfaces, now.Memory = clone(wanted.Disks), clone(wanted.Interfaces), wanted.Memory
+		if wanted.Devices != nil {
+			now.Devices = maps.Clone(wanted.Devices)
+		}
 		now.VCPUs = max(now.VCPUs, wanted.VCPUs)
 		return nil
 	})
@@ -355,6 +362,10 @@ func (h *Host) lookupDomain(name string) (*domain, error) {
 }
 
 func cloneDomain(d virt.Domain) virt.Domain {
+	d.Devices = maps.Clone(d.Devices)
+	if len(d.Devices) == 0 {
+		d.Devices = nil
+	}
 	d.Boot, d.Disks, d.Interfaces, d.Consoles = clone(d.Boot), clone(d.Disks), clone(d.Interfaces), clone(d.Consoles)
 	return d
 }
