@@ -31,11 +31,16 @@ type Domain struct {
 	Disks       []Disk
 	Interfaces  []Interface
 	Consoles    []string // types; the first is the one that BootDomain gives; none is as it is
-	GuestAgent  bool     // has the channel of QEMU's guest agent
-	Note        string   // what this program keeps with the domain; in its metadata
+	Hostdevs    []Hostdev
+	IOThreads   uint
+	RNG         bool   // has a random number generator that nobody has named
+	NoBalloon   bool   // has no balloon, which gives and takes memory
+	Secure      bool   // is an IBM Secure Execution guest
+	GuestAgent  bool   // has the channel of QEMU's guest agent
+	Note        string // what this program keeps with the domain; in its metadata
 	Autostart   bool
 	Devices     map[string]string // XML of devices that are said nowhere else, by their names; nil leaves them as they are
-	Others      []string // what else it has, for people to read; it stays as it is
+	Others      []string          // what else it has, for people to read; it stays as it is
 	State       State
 	Reason      Reason  // why it does not run, where it does not
 	Running     *Domain // as it runs now, where it does; the rest is as it is defined
@@ -67,22 +72,29 @@ type Disk struct {
 	Cache    string // "" lets QEMU choose, as with the next two
 	Discard  string
 	IO       string
-	NoBoot   bool // is not booted from although the class of disks is
+	IOThread uint   // number of the domain's I/O thread that serves it; 0 is none
+	Queues   uint   // 0 leaves them to QEMU
+	OnError  string // what the guest does when the host cannot read or write: report, stop, ignore, enospace
+	Shared   bool   // other guests have it too
+	NoBoot   bool   // is not booted from although the class of disks is
 }
 
 // Interface is a guest's network interface: on a libvirt network, on a bridge or a device of the host, or a PCI device of it.
 type Interface struct {
-	Network string
-	Bridge  string
-	Device  string // which the host shares with the guest, by macvtap
-	Mode    string // of macvtap: bridge, private, vepa, passthrough
-	PCI     string // address of what the host gives to the guest: 0000:01:00.1
-	MAC     string
-	Model   string // "" lets libvirt choose
-	MTU     uint   // 0 is the network's
-	VLAN    uint   // 0 is none
-	Down    bool   // its link is down
-	NoBoot  bool   // is not booted from although the class of interfaces is
+	Network   string
+	PortGroup string // of the network
+	Bridge    string
+	Device    string // which the host shares with the guest, by macvtap
+	Mode      string // of macvtap: bridge, private, vepa, passthrough
+	PCI       string // address of what the host gives to the guest: 0000:01:00.1
+	MAC       string
+	Model     string // "" lets libvirt choose
+	MTU       uint   // 0 is the network's
+	VLAN      uint   // 0 is none
+	Queues    uint   // of the adapter; 0 leaves it to QEMU
+	TrustRx   bool   // the host follows the guest in what the guest's adapter receives
+	Down      bool   // its link is down
+	NoBoot    bool   // is not booted from although the class of interfaces is
 }
 
 // CreateDomain defines a domain, which does not start. When the name is taken, it returns ErrExists.

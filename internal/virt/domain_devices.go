@@ -18,7 +18,12 @@ const userAlias = "ua-"
 // modelledDevices are elements of devices that Domain says by itself, whatever is in them.
 var modelledDevices = []string{"emulator", "console", "memballoon"}
 
-// isModelled tells whether Domain says a device by itself, other than in Devices.
+// isNamed tells whether a user has given a device a name.
+func isNamed(device *etree.Element) bool {
+	return strings.HasPrefix(attr(device.SelectElement("alias"), "name"), userAlias)
+}
+
+// isModelled tells whether Domain says a device by itself, whether it has a name or not.
 func isModelled(device *etree.Element) bool {
 	switch device.Tag {
 	case "disk":

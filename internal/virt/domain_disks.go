@@ -55,16 +55,14 @@ func (disk Disk) edit(element *etree.Element) {
 	setAttr(driver, "cache", disk.Cache)
 	setAttr(driver, "discard", disk.Discard)
 	setAttr(driver, "io", disk.IO)
+	setAttr(driver, "iothread", number(disk.IOThread))
+	setAttr(driver, "queues", number(disk.Queues))
+	setAttr(driver, "error_policy", disk.OnError)
 	editText(element, "serial", disk.Serial)
-	if !disk.ReadOnly {
-		removeAll(element, "readonly")
-	} else {
-		child(element, "readonly")
-	}
+	editFlag(element, "readonly", disk.ReadOnly)
+	editFlag(element, "shareable", disk.Shared)
 	if attr(element.SelectElement("target"), "bus") != disk.Bus { // with what belongs to the bus that it was on
 		removeAll(element, "target")
-		driver.RemoveAttr("iothread")
-		driver.RemoveAttr("queues")
 		child(element, "target").CreateAttr("bus", disk.Bus)
 	}
 }
@@ -135,7 +133,11 @@ func parseDisk(element *etree.Element) Disk {
 		Cache:    attr(driver, "cache"),
 		Discard:  attr(driver, "discard"),
 		IO:       attr(driver, "io"),
+		OnError:  attr(driver, "error_policy"),
+		Shared:   element.SelectElement("shareable") != nil,
 	}
+	disk.IOThread, _ = parseNumber(driver, "iothread") // libvirt writes nothing else than numbers
+	disk.Queues, _ = parseNumber(driver, "queues")
 	disk.parseSource(element)
 	return disk
 }

@@ -38,7 +38,7 @@ func (nic Interface) isAt(other Interface) bool { return nic.at(other) == nic }
 
 // at is the interface where the other is.
 func (nic Interface) at(other Interface) Interface {
-	nic.Network, nic.Bridge, nic.Device, nic.Mode, nic.PCI = other.Network, other.Bridge, other.Device, other.Mode, other.PCI
+	nic.Network, nic.PortGroup, nic.Bridge, nic.Device, nic.Mode, nic.PCI = other.Network, other.PortGroup, other.Bridge, other.Device, other.Mode, other.PCI
 	return nic
 }
 
@@ -56,6 +56,12 @@ func (nic Interface) edit(element *etree.Element, now Interface) {
 		if nic.VLAN != 0 {
 			element.CreateElement("vlan").CreateElement("tag").CreateAttr("id", number(nic.VLAN))
 		}
+	}
+	if now.Queues != nic.Queues {
+		editDriver(element, "queues", number(nic.Queues))
+	}
+	if now.TrustRx != nic.TrustRx {
+		setAttr(element, "trustGuestRxFilters", map[bool]string{true: "yes"}[nic.TrustRx])
 	}
 	if now.Down != nic.Down {
 		editNamed(element, "link", "state", linkState(nic.Down))
@@ -87,6 +93,7 @@ func (nic Interface) editPlace(element *etree.Element) {
 	case nic.Network != "":
 		element.CreateAttr("type", "network")
 		source.CreateAttr("network", nic.Network)
+		setAttr(source, "portgroup", nic.PortGroup)
 	case nic.Bridge != "":
 		element.CreateAttr("type", "bridge")
 		source.CreateAttr("bridge", nic.Bridge)
@@ -106,7 +113,7 @@ func (nic *Interface) parsePlace(element *etree.Element) {
 	source := element.SelectElement("source").NotNil()
 	switch attr(element, "type") {
 	case "network":
-		nic.Network = attr(source, "network")
+		nic.Network, nic.PortGroup = attr(source, "network"), attr(source, "portgroup")
 	case "bridge":
 		nic.Bridge = attr(source, "bridge")
 	case "direct":
@@ -144,6 +151,13 @@ func parsePCI(address *etree.Element) string {
 	if attr(address, "type") != "pci" {
 		return ""
 	}
+	return parsePCIParts(address)
+}
+
+func parsePCIParts(address *etree.Element) string {
+	if address == nil {
+		return ""
+	}
 	var parts []any
 	for _, key := range pciParts {
 		part, err := strconv.ParseUint(address.SelectAttrValue(key, "0"), 0, 32)
@@ -153,6 +167,15 @@ func parsePCI(address *etree.Element) string {
 		parts = append(parts, part)
 	}
 	return fmt.Sprintf("%04x:%02x:%02x.%x", parts...)
+}
+
+// editDriver gives the driver of a device an attribute, or takes it away, and the driver where nothing is left of it.
+func editDriver(device *etree.Element, key, value string) {
+	driver := child(device, "driver")
+	setAttr(driver, key, value)
+	if len(driver.Attr)+len(driver.ChildElements()) == 0 {
+		device.RemoveChild(driver)
+	}
 }
 
 func linkState(down bool) string {
@@ -167,6 +190,10 @@ func parseInterface(element *etree.Element) (Interface, error) {
 	if err != nil {
 		return Interface{}, err
 	}
+	queues, err := parseNumber(element.SelectElement("driver"), "queues")
+	if err != nil {
+		return Interface{}, err
+	}
 	vlan := element.SelectElement("vlan").NotNil()
 	tags, err := parseVLANs(vlan)
 	if err != nil {
@@ -177,6 +204,9 @@ func parseInterface(element *etree.Element) (Interface, error) {
 		Model: attr(element.SelectElement("model"), "type"),
 		MTU:   mtu,
 		Down:  attr(element.SelectElement("link"), "state") == "down",
+
+		Queues:  queues,
+		TrustRx: attr(element, "trustGuestRxFilters") == "yes",
 	}
 	if len(tags) == 1 && attr(vlan, "trunk") == "" {
 		nic.VLAN = tags[0]

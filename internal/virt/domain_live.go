@@ -63,6 +63,9 @@ func (l liveDomain) update(ctx context.Context, d Domain) error {
 	if err := l.attachDevices(ctx, now, d.Devices); err != nil {
 		return err
 	}
+	if err := l.attachHostdevs(ctx, now, d.Hostdevs); err != nil {
+		return err
+	}
 	return l.resize(ctx, now, d)
 }
 
@@ -86,6 +89,11 @@ func (l liveDomain) read(ctx context.Context) (Domain, *etree.Element, error) {
 func (l liveDomain) detachMissing(ctx context.Context, now Domain, devices *etree.Element, d Domain) error {
 	missing := map[string]string{} // what it is, by libvirt's name
 	alias := func(device *etree.Element) string { return attr(device.SelectElement("alias"), "name") }
+	for i, element := range hostdevElements(devices) {
+		if !slices.ContainsFunc(d.Hostdevs, now.Hostdevs[i].isSame) {
+			missing[alias(element)] = "device of the host " + now.Hostdevs[i].Where()
+		}
+	}
 	for i, element := range interfaceElements(devices) {
 		if !slices.ContainsFunc(d.Interfaces, now.Interfaces[i].isSame) {
 			missing[alias(element)] = "interface " + now.Interfaces[i].MAC
@@ -199,6 +207,21 @@ func (l liveDomain) attachDevices(ctx context.Context, now Domain, wanted map[st
 			return err
 		}
 		if err := l.attach(ctx, "device "+name, device); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l liveDomain) attachHostdevs(ctx context.Context, now Domain, wanted []Hostdev) error {
+	for _, dev := range wanted {
+		if slices.ContainsFunc(now.Hostdevs, dev.isSame) {
+			continue
+		}
+		element := etree.NewElement("hostdev")
+		dev.editNew(element)
+		setAttr(element, "model", dev.Model)
+		if err := l.attach(ctx, "device of the host "+dev.Where(), element); err != nil {
 			return err
 		}
 	}

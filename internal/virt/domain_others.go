@@ -12,23 +12,23 @@ import (
 // What libvirt has in every definition, or Domain models, is not worth a word. The rest is told by Domain.Others.
 var (
 	plainElements = []string{
-		"name", "uuid", "genid", "title", "description", "metadata", "memory", "maxMemory", "currentMemory", "vcpu", "vcpus", "resource", "os",
+		"name", "uuid", "genid", "title", "description", "metadata", "memory", "maxMemory", "currentMemory", "vcpu", "vcpus", "iothreads", "resource", "os",
 		"features", "cpu", "clock", "on_poweroff", "on_reboot", "on_crash", "pm", "seclabel", "devices",
 	}
-	plainDevices = []string{"emulator", "controller", "input", "audio", "memballoon", "panic", "console", "serial"}
+	plainDevices = []string{"emulator", "controller", "input", "audio", "memballoon", "rng", "panic", "console", "serial"}
 )
 
 // parseOthers names what a definition has that Domain does not model, for people to read.
 func parseOthers(root, devices *etree.Element) []string {
 	var others []string
-	named := slices.Collect(maps.Values(namedDevices(devices)))
+	said := append(slices.Collect(maps.Values(namedDevices(devices))), hostdevElements(devices)...)
 	for _, device := range devices.ChildElements() {
-		if !slices.Contains(plainDevices, device.Tag) && !isModelled(device) && !slices.Contains(named, device) {
+		if !slices.Contains(plainDevices, device.Tag) && !isModelled(device) && !slices.Contains(said, device) {
 			others = append(others, describeDevice(device))
 		}
 	}
 	for _, element := range root.ChildElements() {
-		if !slices.Contains(plainElements, element.Tag) {
+		if !slices.Contains(plainElements, element.Tag) && !isSecure(element) {
 			others = append(others, element.FullTag())
 		}
 	}

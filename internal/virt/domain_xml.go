@@ -66,6 +66,11 @@ func (d Domain) edit(root *etree.Element, now Domain) error {
 	d.editBoot(root, now)
 	d.editConsoles(devices, now)
 	d.editGuestAgent(devices, now)
+	d.editHostdevs(devices, now)
+	d.editRNG(devices, now)
+	d.editBalloon(devices, now)
+	d.editIOThreads(root, now)
+	d.editSecure(root, now)
 	return d.editDevices(devices)
 }
 
@@ -190,18 +195,25 @@ func parseDomainElement(root *etree.Element) (Domain, error) {
 		Kernel:      Kernel{childText(os, "kernel"), childText(os, "initrd"), childText(os, "cmdline")},
 		Consoles:    consoleTypes(devices),
 		GuestAgent:  slices.ContainsFunc(devices.SelectElements("channel"), isGuestAgent),
+		RNG:         slices.ContainsFunc(devices.SelectElements("rng"), isUnnamed),
+		NoBalloon:   attr(devices.SelectElement("memballoon"), "model") == "none",
+		Secure:      slices.ContainsFunc(root.SelectElements("launchSecurity"), isSecure),
 		Others:      parseOthers(root, devices),
 		Note:        parseNote(root.SelectElement("metadata")),
 	}
 	d.Boot, d.Loadparm = parseBoot(root)
-	var problem error
-	d.Devices, problem = parseDevices(devices)
+	var problems [2]error
+	d.Devices, problems[0] = parseDevices(devices)
+	d.IOThreads, problems[1] = parseIOThreads(root)
+	for _, element := range hostdevElements(devices) {
+		d.Hostdevs = append(d.Hostdevs, parseHostdev(element))
+	}
 	for _, element := range diskElements(devices) {
 		disk := parseDisk(element)
 		disk.NoBoot = leavesOut(element, BootDisk)
 		d.Disks = append(d.Disks, disk)
 	}
-	if err := errors.Join(problem, d.parseMemory(memory, root.SelectElement("currentMemory")), d.parseVCPUs(vcpu), d.parseTopology(cpu), d.parseInterfaces(devices)); err != nil {
+	if err := errors.Join(problems[0], problems[1], d.parseMemory(memory, root.SelectElement("currentMemory")), d.parseVCPUs(vcpu), d.parseTopology(cpu), d.parseInterfaces(devices)); err != nil {
 		return Domain{}, fmt.Errorf("domain XML: %w", err)
 	}
 	return d, nil
@@ -232,6 +244,11 @@ func (d *Domain) parseVCPUs(vcpu *etree.Element) error {
 func (d *Domain) parseTopology(cpu *etree.Element) error {
 	topology := cpu.NotNil().SelectElement("topology")
 	var problems [3]error
+	for _, level := range []string{"dies", "clusters"} { // which Topology cannot say
+		if count, err := parseNumber(topology, level); err == nil && count > 1 {
+			return nil
+		}
+	}
 	d.Topology.Sockets, problems[0] = parseNumber(topology, "sockets")
 	d.Topology.Cores, problems[1] = parseNumber(topology, "cores")
 	d.Topology.Threads, problems[2] = parseNumber(topology, "threads")

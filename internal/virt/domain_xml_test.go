@@ -19,12 +19,13 @@ func fullDomain() Domain {
 		Boot:   []string{BootNetwork, BootDisk},
 		Disks: []Disk{
 			{Path: "/images/one.qcow2", Format: "qcow2", Bus: "virtio", Serial: "disk-1"},
-			{Path: "/images/two.img", Format: "raw", Bus: "scsi", ReadOnly: true, Cache: "none", Discard: "unmap", IO: "native", NoBoot: true},
+			{Path: "/images/two.img", Format: "raw", Bus: "scsi", ReadOnly: true, Cache: "none", Discard: "unmap", IO: "native", IOThread: 1, Queues: 2, OnError: "stop", Shared: true, NoBoot: true},
 		},
 		Interfaces: []Interface{
-			{Network: "lab", MAC: "52:54:00:00:00:01", Model: "virtio", NoBoot: true},
-			{Bridge: "br0", MAC: "52:54:00:00:00:02", Model: "virtio", MTU: 1400, VLAN: 42, Down: true},
+			{Network: "lab", PortGroup: "slow", MAC: "52:54:00:00:00:01", Model: "virtio", NoBoot: true},
+			{Bridge: "br0", MAC: "52:54:00:00:00:02", Model: "virtio", MTU: 1400, VLAN: 42, Queues: 4, TrustRx: true, Down: true},
 		},
+		Hostdevs: []Hostdev{{Mdev: "0a1b2c3d-0000-4000-8000-0000000000c2", Model: "vfio-ccw"}, {PCI: "0000:01:00.1"}}, IOThreads: 2, RNG: true, NoBalloon: true, Secure: true,
 		Devices: map[string]string{"entropy": "<rng model=\"virtio\">\n  <backend model=\"random\">/dev/urandom</backend>\n</rng>"},
 		Note:    `{"<a>": "b & c"}`,
 	}
@@ -69,14 +70,15 @@ func TestParseDomainOfAnyForm(t *testing.T) {
 		<disk type='network'><source protocol='rbd' name='pool/image'/><target dev='vdb' bus='virtio'/></disk>
 		<disk type='file' device='floppy'><target dev='fda' bus='fdc'/></disk>
 		<interface type='direct'><mac address='52:54:00:AA:00:01'/><source dev='eth0' mode='bridge'/></interface><interface/>
-		<serial type='pty'/><console type='pty'/><channel type='spicevmc'/><hostdev mode='subsystem' type='mdev' model='vfio-ap'/></devices>
-		<launchSecurity type='s390-pv'/></domain>`
+		<serial type='pty'/><console type='pty'/><channel type='spicevmc'/><hostdev mode='subsystem' type='usb'/>
+		<hostdev mode='subsystem' type='mdev' model='vfio-ap'><source><address uuid='0a1b2c3d-0000-4000-8000-0000000000c2'/></source></hostdev></devices>
+		<launchSecurity type='s390-pv'/><cputune/></domain>`
 	want := Domain{
 		Name: "guest", Arch: "s390x", Accelerator: "kvm", CPU: "host-model", VCPUs: 1, MaxVCPUs: 2, Memory: 1 << 20, MaxMemory: 1 << 20,
-		Topology: Topology{1, 1, 1}, Consoles: []string{""},
+		Consoles: []string{""}, Hostdevs: []Hostdev{{Mdev: "0a1b2c3d-0000-4000-8000-0000000000c2", Model: "vfio-ap"}}, Secure: true,
 		Disks:      []Disk{{Path: "/dev/dasda", Block: true, Format: "raw", Bus: "virtio"}, {URL: "rbd:///pool/image", Bus: "virtio"}},
 		Interfaces: []Interface{{Device: "eth0", Mode: "bridge", MAC: "52:54:00:aa:00:01"}},
-		Others:     []string{"floppy fda (file)", "interface", "channel (spicevmc)", "hostdev (mdev)", "launchSecurity"},
+		Others:     []string{"floppy fda (file)", "interface", "channel (spicevmc)", "hostdev (usb)", "cputune"},
 	}
 	if got, err := parseDomain(text); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("it was read as\n%+v, %v, want\n%+v", got, err, want)

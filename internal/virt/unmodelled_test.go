@@ -83,7 +83,7 @@ var changesOfKept = map[string]struct {
 	"no boot":    {func(d *virt.Domain) { d.Boot = nil }, []string{"<boot order="}},
 	"path":       {func(d *virt.Domain) { d.Disks[1].Path = "/srv/kept/new" }, []string{"/srv/kept/other", "<driver name='qemu' type='qcow2'", "<wwn>", "<target dev='sdb'", "<address type='drive'"}},
 	"format":     {func(d *virt.Domain) { d.Disks[0].Format = "qcow2" }, []string{"type='raw'"}},
-	"bus":        {func(d *virt.Domain) { d.Disks[0].Bus = "scsi" }, []string{"<target dev='vdc'", "devno='0x0042'", "iothread='1'", "<target dev='sdb'", "unit='1'"}},
+	"bus":        {func(d *virt.Domain) { d.Disks[0].Bus, d.Disks[0].IOThread = "scsi", 0 }, []string{"<target dev='vdc'", "devno='0x0042'", "iothread='1'", "<target dev='sdb'", "unit='1'"}},
 	"serial":     {func(d *virt.Domain) { d.Disks[0].Serial = "" }, []string{"<serial>"}},
 	"readonly":   {func(d *virt.Domain) { d.Disks[0].ReadOnly = true }, nil},
 	"cache":      {func(d *virt.Domain) { d.Disks[0].Cache = "directsync" }, []string{"cache='none'"}},

@@ -107,6 +107,15 @@ func editText(parent *etree.Element, name, text string) {
 	child(parent, name).SetText(text)
 }
 
+// editFlag has a child of a name without content where on, or none.
+func editFlag(parent *etree.Element, name string, on bool) {
+	if !on {
+		removeAll(parent, name)
+		return
+	}
+	child(parent, name)
+}
+
 // setAttr sets an attribute, or removes it where the value is empty.
 func setAttr(element *etree.Element, key, value string) {
 	if value == "" {

@@ -53,6 +53,9 @@ func divergenceOf(d virt.Domain) *divergence {
 	if !maps.Equal(links(d.Interfaces), links(d.Running.Interfaces)) {
 		found.Live = append(found.Live, "interfaces")
 	}
+	if !sameHostdevs(d.Hostdevs, d.Running.Hostdevs) {
+		found.Live = append(found.Live, "hostdevs")
+	}
 	switch devices.ChangeBetween(d.Running.Devices, d.Devices) {
 	case devices.MadeLive:
 		found.Live = append(found.Live, "devices_xml")
@@ -71,6 +74,10 @@ func diskPlaces(disks []virt.Disk) map[string]bool {
 		places[disk.Where()] = true
 	}
 	return places
+}
+
+func sameHostdevs(a, b []virt.Hostdev) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(dev virt.Hostdev) bool { return !slices.Contains(b, dev) })
 }
 
 // links are the states of links, by MAC address.

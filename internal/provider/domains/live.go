@@ -42,6 +42,13 @@ var domainParts = []domainPart{
 		return devices.ChangeOfInterfaces(ctx, state.Interfaces, plan.Interfaces)
 	}, ""},
 	restarting("consoles", func(m domainModel) attr.Value { return m.Consoles }),
+	restarting("iothreads", func(m domainModel) attr.Value { return m.IOThreads }),
+	restarting("rng", func(m domainModel) attr.Value { return m.RNG }),
+	restarting("memory_balloon", func(m domainModel) attr.Value { return m.MemoryBalloon }),
+	restarting("launch_security", func(m domainModel) attr.Value { return m.LaunchSecurity }),
+	{"hostdevs", func(ctx context.Context, plan, state domainModel) devices.Change {
+		return devices.ChangeOfHostdevs(ctx, state.Hostdevs, plan.Hostdevs)
+	}, "A device that goes must not be in use in the guest."},
 	{"devices_xml", func(ctx context.Context, plan, state domainModel) devices.Change {
 		return devices.ChangeOfNamed(ctx, state.DevicesXML, plan.DevicesXML)
 	}, "A device that goes must not be in use in the guest."},

@@ -43,6 +43,11 @@ func (r *domainResource) domain(ctx context.Context, m domainModel, diags *diag.
 		Loadparm:  m.Loadparm.ValueString(),
 
 		Interfaces: devices.Interfaces(ctx, m.Interfaces, diags),
+		Hostdevs:   devices.Hostdevs(ctx, m.Hostdevs, diags),
+		IOThreads:  uint(m.IOThreads.ValueInt64()),
+		RNG:        m.RNG.ValueBool(),
+		NoBalloon:  !m.MemoryBalloon.ValueBool(),
+		Secure:     m.LaunchSecurity.ValueString() == secureExecution,
 		GuestAgent: m.GuestAgent.ValueBool(),
 		Devices:    devices.Named(ctx, m.DevicesXML, diags),
 		Autostart:  m.Autostart.ValueBool(),
@@ -93,6 +98,13 @@ func (r *domainResource) fromDomain(ctx context.Context, m *domainModel, d virt.
 	m.Loadparm = framework.Optional(d.Loadparm)
 	m.Consoles = framework.ListFrom(ctx, types.StringType, d.Consoles, diags)
 	m.GuestAgent = types.BoolValue(d.GuestAgent)
+	m.Hostdevs = devices.FromHostdevs(ctx, m.Hostdevs, d.Hostdevs, diags)
+	m.IOThreads = types.Int64Value(int64(d.IOThreads))
+	m.RNG, m.MemoryBalloon = types.BoolValue(d.RNG), types.BoolValue(!d.NoBalloon)
+	m.LaunchSecurity = types.StringValue(secureNone)
+	if d.Secure {
+		m.LaunchSecurity = types.StringValue(secureExecution)
+	}
 	m.DevicesXML = devices.FromNamed(ctx, m.DevicesXML, d.Devices, &m.made, diags)
 	m.Autostart = types.BoolValue(d.Autostart)
 	m.Running = types.BoolValue(d.State == virt.Running)

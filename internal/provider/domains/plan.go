@@ -83,15 +83,25 @@ func (m *domainModel) fillConsoles(ctx context.Context, config domainModel, stat
 	}
 }
 
-// fillDevices plans the named devices that the guest has, where the user says none.
+// fillDevices plans what the guest has, or what a new one has, where the user does not say.
 func (m *domainModel) fillDevices(config domainModel, state *domainModel) {
-	if !config.DevicesXML.IsNull() {
-		return
+	secure := config.LaunchSecurity.ValueString() == secureExecution
+	before := domainModel{
+		Hostdevs: devices.NoHostdevs(), IOThreads: types.Int64Value(0), RNG: types.BoolValue(false), MemoryBalloon: types.BoolValue(!secure),
+		LaunchSecurity: types.StringValue(secureNone), DevicesXML: types.MapNull(types.StringType),
 	}
-	m.DevicesXML = types.MapNull(types.StringType)
 	if state != nil && !m.replaces(*state) {
-		m.DevicesXML = state.DevicesXML
+		before = *state
+		if secure {
+			before.MemoryBalloon = types.BoolValue(false)
+		}
 	}
+	framework.Fill(&m.Hostdevs, config.Hostdevs, before.Hostdevs)
+	framework.Fill(&m.IOThreads, config.IOThreads, before.IOThreads)
+	framework.Fill(&m.RNG, config.RNG, before.RNG)
+	framework.Fill(&m.MemoryBalloon, config.MemoryBalloon, before.MemoryBalloon)
+	framework.Fill(&m.LaunchSecurity, config.LaunchSecurity, before.LaunchSecurity)
+	framework.Fill(&m.DevicesXML, config.DevicesXML, before.DevicesXML)
 }
 
 // keepWords keeps the state's words where the plan says the same in others.

@@ -53,6 +53,11 @@ type domainModel struct {
 	Disks           types.List     `tfsdk:"disks"`
 	Interfaces      types.List     `tfsdk:"interfaces"`
 	Consoles        types.List     `tfsdk:"consoles"`
+	Hostdevs        types.List     `tfsdk:"hostdevs"`
+	IOThreads       types.Int64    `tfsdk:"iothreads"`
+	RNG             types.Bool     `tfsdk:"rng"`
+	MemoryBalloon   types.Bool     `tfsdk:"memory_balloon"`
+	LaunchSecurity  types.String   `tfsdk:"launch_security"`
 	GuestAgent      types.Bool     `tfsdk:"guest_agent"`
 	DevicesXML      types.Map      `tfsdk:"devices_xml"`
 	PxelinuxConfig  types.String   `tfsdk:"pxelinux_config"`

@@ -27,6 +27,12 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
+// Values of launch_security.
+const (
+	secureNone      = "none"
+	secureExecution = "s390-pv"
+)
+
 func domainSchema(ctx context.Context) schema.Schema {
 	return schema.Schema{
 		MarkdownDescription: "A guest that boots from the network.\n\n" +
@@ -175,6 +181,30 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Optional:            true,
 				Computed:            true,
 				Default:             booldefault.StaticBool(false),
+			},
+			"hostdevs": devices.HostdevsAttribute(),
+			"iothreads": schema.Int64Attribute{
+				MarkdownDescription: "Number of I/O threads, which serve disks beside the virtual CPUs. Default: 0, and what an imported guest has.",
+				Optional:            true,
+				Computed:            true,
+				Validators:          []validator.Int64{int64validator.Between(0, 1000)},
+			},
+			"rng": schema.BoolAttribute{
+				MarkdownDescription: "Whether the guest has a random number generator, which takes its numbers from the host's `/dev/urandom`. Default: `false`, and what an imported guest has.",
+				Optional:            true,
+				Computed:            true,
+			},
+			"memory_balloon": schema.BoolAttribute{
+				MarkdownDescription: "Whether the guest has a memory balloon, which gives and takes memory up to `max_memory`. Default: `true`, what an imported guest has, and `false` with `launch_security`.",
+				Optional:            true,
+				Computed:            true,
+			},
+			"launch_security": schema.StringAttribute{
+				MarkdownDescription: "`s390-pv` makes an s390x guest one of IBM Secure Execution, whose memory the host cannot read; `none` does not. " +
+					"The host needs `prot_virt=1` in its kernel's command line (the data source `netboot_host` tells). The guest boots an encrypted image from disk, or directly by `kernel`; it cannot boot from the network. Its kernel needs room for what it shares with the host: `swiotlb=262144`. Default: `none`, and what an imported guest has.",
+				Optional:   true,
+				Computed:   true,
+				Validators: []validator.String{stringvalidator.OneOf(secureNone, secureExecution)},
 			},
 			"devices_xml": devices.NamedAttribute(),
 			"pxelinux_config": schema.StringAttribute{

@@ -28,6 +28,7 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	devices.ValidateInterfaces(ctx, m.Interfaces, diags)
 	m.validateConsoles(ctx, diags)
 	m.validateExtras(diags)
+	m.validateSecure(ctx, diags)
 	m.validateInstall(ctx, diags)
 	if !m.Kernel.IsNull() {
 		return // which boots without a device
@@ -96,6 +97,24 @@ func (m domainModel) validateExtras(diags *diag.Diagnostics) {
 	}
 	if !m.Kernel.IsNull() && !m.PxelinuxConfig.IsNull() {
 		diags.AddAttributeError(path.Root("pxelinux_config"), "Invalid pxelinux_config", "The guest boots its kernel directly and reads no configuration: set one of kernel and pxelinux_config.")
+	}
+}
+
+// validateSecure checks what a guest of Secure Execution cannot have. QEMU docs/system/s390x/protvirt.rst; firmware has no
+// key for what it would load from the network.
+func (m domainModel) validateSecure(ctx context.Context, diags *diag.Diagnostics) {
+	if m.LaunchSecurity.ValueString() != secureExecution {
+		return
+	}
+	if !m.Arch.IsUnknown() && m.machine().Name != arch.S390X {
+		diags.AddAttributeError(path.Root("launch_security"), "Invalid launch_security", "Only s390x guests are guests of IBM Secure Execution.")
+	}
+	if m.MemoryBalloon.ValueBool() {
+		diags.AddAttributeError(path.Root("memory_balloon"), "Invalid memory_balloon", "The host cannot take memory from a guest of IBM Secure Execution. Set memory_balloon = false, or leave it out.")
+	}
+	if !m.Install.IsNull() || m.Kernel.IsNull() && !m.Boot.IsUnknown() && m.bootsFrom(ctx, virt.BootNetwork) {
+		diags.AddAttributeError(path.Root("boot"), "Guest would not boot",
+			"A guest of IBM Secure Execution boots an encrypted image, which firmware loads from a disk, or which kernel names; it does not boot from the network. Set boot = [\"disk\"] or kernel, without install.")
 	}
 }
 

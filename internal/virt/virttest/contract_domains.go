@@ -393,6 +393,17 @@ var domainChanges = map[string]func(d *virt.Domain){
 		d.Interfaces[1] = virt.Interface{Device: "eth0", Mode: "private", MAC: d.Interfaces[1].MAC, Model: "virtio"}
 	},
 	"device for bridge": func(d *virt.Domain) { d.Interfaces[1] = virt.Interface{PCI: "0000:01:00.1", MAC: d.Interfaces[1].MAC} },
+	"portgroup":         func(d *virt.Domain) { d.Interfaces[0].PortGroup = "slow" },
+	"queues":            func(d *virt.Domain) { d.Interfaces[0].Queues, d.Disks[0].Queues = 4, 2 },
+	"trust":             func(d *virt.Domain) { d.Interfaces[0].TrustRx = true },
+	"I/O thread":        func(d *virt.Domain) { d.IOThreads, d.Disks[0].IOThread = 2, 2 },
+	"errors":            func(d *virt.Domain) { d.Disks[0].OnError = "stop" },
+	"shared":            func(d *virt.Domain) { d.Disks[0].Shared, d.Disks[0].Cache = true, "none" },
+	"RNG":               func(d *virt.Domain) { d.RNG = true },
+	"balloon":           func(d *virt.Domain) { d.NoBalloon = true },
+	"device of the host": func(d *virt.Domain) {
+		d.Hostdevs = []virt.Hostdev{{Mdev: "0a1b2c3d-0000-4000-8000-0000000000c2", Model: "vfio-ccw"}, {PCI: "0000:01:00.1"}}
+	},
 	"device": func(d *virt.Domain) {
 		d.Devices = map[string]string{"entropy": `<rng model="virtio"><backend model="random">/dev/urandom</backend></rng>`}
 	},

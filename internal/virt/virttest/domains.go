@@ -366,6 +366,7 @@ func cloneDomain(d virt.Domain) virt.Domain {
 	if len(d.Devices) == 0 {
 		d.Devices = nil
 	}
+	d.Hostdevs = clone(d.Hostdevs)
 	d.Boot, d.Disks, d.Interfaces, d.Consoles = clone(d.Boot), clone(d.Disks), clone(d.Interfaces), clone(d.Consoles)
 	return d
 }

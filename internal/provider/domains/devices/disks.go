@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -33,6 +34,10 @@ type Disk struct {
 	Cache    types.String `tfsdk:"cache"`
 	Discard  types.String `tfsdk:"discard"`
 	IO       types.String `tfsdk:"io"`
+	IOThread types.Int64  `tfsdk:"iothread"`
+	Queues   types.Int64  `tfsdk:"queues"`
+	OnError  types.String `tfsdk:"error_policy"`
+	Shared   types.Bool   `tfsdk:"shareable"`
 	Boot     types.Bool   `tfsdk:"boot"`
 }
 
@@ -111,6 +116,27 @@ func DiskAttributes() map[string]schema.Attribute {
 			Optional:            true,
 			Validators:          []validator.String{stringvalidator.OneOf("threads", "native", "io_uring")},
 		},
+		"iothread": schema.Int64Attribute{
+			MarkdownDescription: "Number of the I/O thread that serves it, from 1 to `iothreads`. Only where `bus` is `virtio`. Default: none.",
+			Optional:            true,
+			Validators:          []validator.Int64{int64validator.AtLeast(1)},
+		},
+		"queues": schema.Int64Attribute{
+			MarkdownDescription: "Number of its queues. Only where `bus` is `virtio`. Default: QEMU's, one for each virtual CPU.",
+			Optional:            true,
+			Validators:          []validator.Int64{int64validator.Between(1, 1024)},
+		},
+		"error_policy": schema.StringAttribute{
+			MarkdownDescription: "What happens when the host cannot read or write it: `report` (to the guest), `stop` (the guest pauses), `ignore` or `enospace` (stop where there is no space left). Default: QEMU's, `report` when reading and `enospace` when writing.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.OneOf("report", "stop", "ignore", "enospace")},
+		},
+		"shareable": schema.BoolAttribute{
+			MarkdownDescription: "Whether other guests have it at the same time, which a cluster's file system can deal with. Default: `false`.",
+			Optional:            true,
+			Computed:            true,
+			Default:             booldefault.StaticBool(false),
+		},
 		"boot": bootsAttribute("Whether the guest boots from it where `boot` has `disk`; of several, from the first."),
 	}
 }
@@ -133,6 +159,10 @@ func Disks(ctx context.Context, host Host, at framework.Placement, list types.Li
 			Cache:    model.Cache.ValueString(),
 			Discard:  model.Discard.ValueString(),
 			IO:       model.IO.ValueString(),
+			IOThread: uint(model.IOThread.ValueInt64()),
+			Queues:   uint(model.Queues.ValueInt64()),
+			OnError:  model.OnError.ValueString(),
+			Shared:   model.Shared.ValueBool(),
 			NoBoot:   !model.Boot.ValueBool(),
 		}
 		if !model.Volume.IsNull() {
@@ -183,11 +213,7 @@ func FromDisks(ctx context.Context, host Host, at framework.Placement, before ty
 	diags.Append(before.ElementsAs(ctx, &old, false)...)
 	disks := make([]Disk, len(d.Disks))
 	for i, disk := range d.Disks {
-		read := Disk{
-			URL: framework.Optional(disk.URL), Secret: framework.Optional(disk.Secret),
-			Bus: types.StringValue(disk.Bus), Serial: framework.Optional(disk.Serial), ReadOnly: types.BoolValue(disk.ReadOnly),
-			Cache: framework.Optional(disk.Cache), Discard: framework.Optional(disk.Discard), IO: framework.Optional(disk.IO), Boot: types.BoolValue(!disk.NoBoot),
-		}
+		read := fromDisk(disk)
 		if err := read.locate(ctx, host, at, disk, old); err != nil {
 			return types.ListNull(diskType), err
 		}
@@ -202,6 +228,25 @@ func FromDisks(ctx context.Context, host Host, at framework.Placement, before ty
 		disks[i] = read
 	}
 	return framework.ListFrom(ctx, diskType, disks, diags), nil
+}
+
+// fromDisk is all of a disk but where it is.
+func fromDisk(disk virt.Disk) Disk {
+	return Disk{
+		URL:      framework.Optional(disk.URL),
+		Secret:   framework.Optional(disk.Secret),
+		Bus:      types.StringValue(disk.Bus),
+		Serial:   framework.Optional(disk.Serial),
+		ReadOnly: types.BoolValue(disk.ReadOnly),
+		Cache:    framework.Optional(disk.Cache),
+		Discard:  framework.Optional(disk.Discard),
+		IO:       framework.Optional(disk.IO),
+		IOThread: framework.OptionalNumber(disk.IOThread),
+		Queues:   framework.OptionalNumber(disk.Queues),
+		OnError:  framework.Optional(disk.OnError),
+		Shared:   types.BoolValue(disk.Shared),
+		Boot:     types.BoolValue(!disk.NoBoot),
+	}
 }
 
 // locate says where a disk is: by a path that the state has, by the volume that is there, or else by its path.

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -22,17 +23,20 @@ import (
 
 // Interface is an element of the attribute interfaces.
 type Interface struct {
-	Network types.String       `tfsdk:"network"`
-	Bridge  types.String       `tfsdk:"bridge"`
-	Device  types.String       `tfsdk:"device"`
-	Macvtap types.String       `tfsdk:"macvtap"`
-	PCI     types.String       `tfsdk:"pci"`
-	MAC     hwtypes.MACAddress `tfsdk:"mac"`
-	Model   types.String       `tfsdk:"model"`
-	MTU     types.Int64        `tfsdk:"mtu"`
-	VLAN    types.Int64        `tfsdk:"vlan"`
-	Link    types.String       `tfsdk:"link"`
-	Boot    types.Bool         `tfsdk:"boot"`
+	Network   types.String       `tfsdk:"network"`
+	PortGroup types.String       `tfsdk:"portgroup"`
+	Bridge    types.String       `tfsdk:"bridge"`
+	Device    types.String       `tfsdk:"device"`
+	Macvtap   types.String       `tfsdk:"macvtap"`
+	PCI       types.String       `tfsdk:"pci"`
+	MAC       hwtypes.MACAddress `tfsdk:"mac"`
+	Model     types.String       `tfsdk:"model"`
+	MTU       types.Int64        `tfsdk:"mtu"`
+	VLAN      types.Int64        `tfsdk:"vlan"`
+	Queues    types.Int64        `tfsdk:"queues"`
+	TrustRx   types.Bool         `tfsdk:"trust_guest_rx_filters"`
+	Link      types.String       `tfsdk:"link"`
+	Boot      types.Bool         `tfsdk:"boot"`
 }
 
 // InterfaceType is that of an element of the attribute interfaces.
@@ -56,6 +60,11 @@ func InterfaceAttributes() map[string]schema.Attribute {
 			MarkdownDescription: "Name of the libvirt network that it is on. An interface has one of `network`, `bridge`, `device` and `pci`.",
 			Optional:            true,
 			Validators:          []validator.String{framework.ObjectName},
+		},
+		"portgroup": schema.StringAttribute{
+			MarkdownDescription: "Name of the port group of `network` that it is in.",
+			Optional:            true,
+			Validators:          []validator.String{framework.ObjectName, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("network"))},
 		},
 		"bridge": schema.StringAttribute{
 			MarkdownDescription: "Name of the host's bridge that it is on.",
@@ -104,6 +113,17 @@ func InterfaceAttributes() map[string]schema.Attribute {
 			Optional:            true,
 			Validators:          []validator.Int64{int64validator.Between(1, 4094)},
 		},
+		"queues": schema.Int64Attribute{
+			MarkdownDescription: "Number of the adapter's pairs of queues. Default: QEMU's, 1.",
+			Optional:            true,
+			Validators:          []validator.Int64{int64validator.Between(1, 256)},
+		},
+		"trust_guest_rx_filters": schema.BoolAttribute{
+			MarkdownDescription: "Whether the host follows the guest when that changes its MAC address or joins a multicast group, which `device` needs for it. Default: `false`.",
+			Optional:            true,
+			Computed:            true,
+			Default:             booldefault.StaticBool(false),
+		},
 		"link": schema.StringAttribute{
 			MarkdownDescription: "Whether its cable is plugged in: `up` or `down`. Default: `up`.",
 			Optional:            true,
@@ -121,17 +141,20 @@ func Interfaces(ctx context.Context, list types.List, diags *diag.Diagnostics) [
 	diags.Append(list.ElementsAs(ctx, &models, false)...)
 	return framework.Each(models, func(i Interface) virt.Interface {
 		return virt.Interface{
-			Network: i.Network.ValueString(),
-			Bridge:  i.Bridge.ValueString(),
-			Device:  i.Device.ValueString(),
-			Mode:    i.Macvtap.ValueString(),
-			PCI:     i.PCI.ValueString(),
-			MAC:     netboot.CanonicalMAC(i.MAC.ValueString()),
-			Model:   i.Model.ValueString(),
-			MTU:     uint(i.MTU.ValueInt64()),
-			VLAN:    uint(i.VLAN.ValueInt64()),
-			Down:    i.Link.ValueString() == linkDown,
-			NoBoot:  !i.Boot.ValueBool(),
+			Network:   i.Network.ValueString(),
+			PortGroup: i.PortGroup.ValueString(),
+			Queues:    uint(i.Queues.ValueInt64()),
+			TrustRx:   i.TrustRx.ValueBool(),
+			Bridge:    i.Bridge.ValueString(),
+			Device:    i.Device.ValueString(),
+			Mode:      i.Macvtap.ValueString(),
+			PCI:       i.PCI.ValueString(),
+			MAC:       netboot.CanonicalMAC(i.MAC.ValueString()),
+			Model:     i.Model.ValueString(),
+			MTU:       uint(i.MTU.ValueInt64()),
+			VLAN:      uint(i.VLAN.ValueInt64()),
+			Down:      i.Link.ValueString() == linkDown,
+			NoBoot:    !i.Boot.ValueBool(),
 		}
 	})
 }
@@ -143,9 +166,20 @@ func FromInterfaces(ctx context.Context, before types.List, d virt.Domain, boots
 	diags.Append(before.ElementsAs(ctx, &old, false)...)
 	return framework.ListFrom(ctx, InterfaceType, framework.Each(d.Interfaces, func(nic virt.Interface) Interface {
 		read := Interface{
-			framework.Optional(nic.Network), framework.Optional(nic.Bridge), framework.Optional(nic.Device), framework.Optional(nic.Mode), framework.Optional(nic.PCI),
-			hwtypes.NewMACAddressValue(nic.MAC), framework.Optional(nic.Model),
-			framework.OptionalNumber(nic.MTU), framework.OptionalNumber(nic.VLAN), types.StringValue(linkUp), types.BoolValue(!nic.NoBoot && !bootsNothing),
+			Network:   framework.Optional(nic.Network),
+			PortGroup: framework.Optional(nic.PortGroup),
+			Bridge:    framework.Optional(nic.Bridge),
+			Device:    framework.Optional(nic.Device),
+			Macvtap:   framework.Optional(nic.Mode),
+			PCI:       framework.Optional(nic.PCI),
+			MAC:       hwtypes.NewMACAddressValue(nic.MAC),
+			Model:     framework.Optional(nic.Model),
+			MTU:       framework.OptionalNumber(nic.MTU),
+			VLAN:      framework.OptionalNumber(nic.VLAN),
+			Queues:    framework.OptionalNumber(nic.Queues),
+			TrustRx:   types.BoolValue(nic.TrustRx),
+			Link:      types.StringValue(linkUp),
+			Boot:      types.BoolValue(!nic.NoBoot && !bootsNothing),
 		}
 		if nic.Down {
 			read.Link = types.StringValue(linkDown)

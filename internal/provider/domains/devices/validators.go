@@ -12,6 +12,7 @@ import (
 var (
 	serial     = framework.Rule{What: "serial number", Check: checkSerial}
 	remoteURL  = framework.Rule{What: "url", Check: checkURL}
+	mdevUUID   = framework.Rule{What: "UUID", Check: checkUUID}
 	pciAddress = framework.Rule{What: "address of a PCI device", Check: checkPCI}
 )
 

@@ -1,0 +1,113 @@
+package devices
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// Hostdev is an element of the attribute hostdevs.
+type Hostdev struct {
+	Mdev  types.String `tfsdk:"mdev"`
+	Model types.String `tfsdk:"model"`
+	PCI   types.String `tfsdk:"pci"`
+}
+
+var hostdevType = types.ObjectType{AttrTypes: framework.TypesOf(hostdevAttributes())}
+
+func hostdevAttributes() map[string]schema.Attribute {
+	mdev := path.MatchRelative().AtParent().AtName("mdev")
+	return map[string]schema.Attribute{
+		"mdev": schema.StringAttribute{
+			MarkdownDescription: "UUID of a mediated device that is there: `mdevctl list`.",
+			Optional:            true,
+			Validators:          []validator.String{mdevUUID, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("model"))},
+		},
+		"model": schema.StringAttribute{
+			MarkdownDescription: "Model of `mdev`: `vfio-ccw` (a DASD), `vfio-ap` (crypto) or `vfio-pci`.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.OneOf("vfio-ccw", "vfio-ap", "vfio-pci"), stringvalidator.AlsoRequires(mdev)},
+		},
+		"pci": schema.StringAttribute{
+			MarkdownDescription: "Address of a PCI function, as `lspci -D` writes it: `0000:01:00.1`. libvirt takes it from the host's driver, and gives it back. A network adapter is better one of `interfaces`.",
+			Optional:            true,
+			Validators:          []validator.String{pciAddress, stringvalidator.ExactlyOneOf(mdev, path.MatchRelative().AtParent().AtName("pci"))},
+		},
+	}
+}
+
+// HostdevsAttribute is for devices of the host.
+func HostdevsAttribute() schema.ListNestedAttribute {
+	return schema.ListNestedAttribute{
+		MarkdownDescription: "Devices of the host that the guest has for itself. They come and go while the guest runs. `[]` takes all of them away. Default: none, and what an imported guest has. USB and SCSI devices are said in `devices_xml`.",
+		Optional:            true,
+		Computed:            true,
+		NestedObject:        schema.NestedAttributeObject{Attributes: hostdevAttributes()},
+	}
+}
+
+// Hostdevs are devices of the host as libvirt's layer takes them.
+func Hostdevs(ctx context.Context, list types.List, diags *diag.Diagnostics) []virt.Hostdev {
+	var models []Hostdev
+	diags.Append(list.ElementsAs(ctx, &models, false)...)
+	return framework.Each(models, func(m Hostdev) virt.Hostdev {
+		return virt.Hostdev{Mdev: strings.ToLower(m.Mdev.ValueString()), Model: m.Model.ValueString(), PCI: m.PCI.ValueString()}
+	})
+}
+
+// FromHostdevs are the devices of the host that a guest has, in the words of before where they say the same.
+func FromHostdevs(ctx context.Context, before types.List, found []virt.Hostdev, diags *diag.Diagnostics) types.List {
+	var old []Hostdev
+	diags.Append(before.ElementsAs(ctx, &old, false)...)
+	models := framework.Each(found, func(dev virt.Hostdev) Hostdev {
+		read := Hostdev{framework.Optional(dev.Mdev), framework.Optional(dev.Model), framework.Optional(dev.PCI)}
+		if at := slices.IndexFunc(old, read.isSame); at >= 0 {
+			read.Mdev = old[at].Mdev // in capitals or not
+		}
+		return read
+	})
+	if len(models) == 0 && framework.IsKnown(before) && len(old) == 0 {
+		return before
+	}
+	return framework.ListFrom(ctx, hostdevType, models, diags)
+}
+
+func (m Hostdev) isSame(other Hostdev) bool {
+	return strings.EqualFold(m.Mdev.ValueString(), other.Mdev.ValueString()) && m.PCI.Equal(other.PCI)
+}
+
+// ChangeOfHostdevs is how devices of the host get to be others: they come and go while the guest runs.
+func ChangeOfHostdevs(ctx context.Context, from, to types.List) Change {
+	return changeOf(ctx, from, to, func(from, to Hostdev) (same bool, how Change) {
+		switch {
+		case !from.isSame(to):
+			return false, 0
+		case from.Model.Equal(to.Model):
+			return true, Unchanged
+		default:
+			return true, NeedsRestart
+		}
+	})
+}
+
+// NoHostdevs are none.
+func NoHostdevs() types.List { return types.ListNull(hostdevType) }
+
+func checkUUID(value string) error {
+	if _, err := uuid.Parse(value); err != nil || len(value) != 36 {
+		return fmt.Errorf("%q is not a UUID, such as 0a1b2c3d-0000-4000-8000-0000000000c2", value)
+	}
+	return nil
+}

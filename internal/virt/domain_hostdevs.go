@@ -1,0 +1,74 @@
+package virt
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/beevik/etree"
+)
+
+// Hostdev is a device of the host that is given to a guest: a mediated one (a DASD by vfio-ccw, crypto by vfio-ap, a part of a
+// PCI device), or a PCI function. https://libvirt.org/formatdomain.html#usb-pci-scsi-devices
+type Hostdev struct {
+	Mdev  string // UUID
+	Model string // of Mdev: vfio-ccw, vfio-ap, vfio-pci
+	PCI   string // address: 0000:01:00.1
+}
+
+// Where is what tells a device from the others of its guest.
+func (dev Hostdev) Where() string { return cmp.Or(dev.Mdev, dev.PCI) }
+
+func (dev Hostdev) isSame(other Hostdev) bool { return strings.EqualFold(dev.Where(), other.Where()) }
+
+// editHostdevs makes the domain's devices of the host those of d, in their order. One that stays keeps what d does not model.
+func (d Domain) editHostdevs(devices *etree.Element, now Domain) {
+	old := hostdevElements(devices)
+	var wanted []*etree.Element
+	for _, dev := range d.Hostdevs {
+		element := etree.NewElement("hostdev")
+		if at := slices.IndexFunc(now.Hostdevs, dev.isSame); at >= 0 {
+			element = old[at]
+		}
+		if !dev.isSame(parseHostdev(element)) {
+			dev.editNew(element)
+		}
+		setAttr(element, "model", dev.Model)
+		wanted = append(wanted, element)
+	}
+	arrange(devices, old, wanted)
+}
+
+func (dev Hostdev) editNew(element *etree.Element) {
+	element.CreateAttr("mode", "subsystem")
+	address := element.CreateElement("source").CreateElement("address")
+	if dev.Mdev != "" {
+		element.CreateAttr("type", "mdev")
+		address.CreateAttr("uuid", dev.Mdev)
+		return
+	}
+	element.CreateAttr("type", "pci")
+	element.CreateAttr("managed", "yes") // libvirt takes it from the host's driver and gives it back
+	editPCI(address, dev.PCI)
+	address.RemoveAttr("type")
+}
+
+// hostdevElements are the elements of Domain.Hostdevs, in their order. One that a user has named is of Domain.Devices.
+func hostdevElements(devices *etree.Element) []*etree.Element {
+	return slices.DeleteFunc(devices.SelectElements("hostdev"), func(e *etree.Element) bool {
+		return isNamed(e) || parseHostdev(e).Where() == ""
+	})
+}
+
+// parseHostdev reads a device of the host; it is the zero one where Hostdev cannot say it.
+func parseHostdev(element *etree.Element) Hostdev {
+	address := element.SelectElement("source").NotNil().SelectElement("address")
+	switch attr(element, "type") {
+	case "mdev":
+		return Hostdev{Mdev: attr(address, "uuid"), Model: attr(element, "model")}
+	case "pci":
+		return Hostdev{PCI: parsePCIParts(address)}
+	default:
+		return Hostdev{}
+	}
+}
