@@ -98,7 +98,9 @@ func loopDevice(t *testing.T) string {
 	if err != nil {
 		t.Skipf("this machine gives no loop device: %s", device)
 	}
-	t.Cleanup(func() { _ = exec.CommandContext(context.Background(), "losetup", "--detach", strings.TrimSpace(string(device))).Run() })
+	t.Cleanup(func() {
+		_ = exec.CommandContext(context.Background(), "losetup", "--detach", strings.TrimSpace(string(device))).Run()
+	})
 	return strings.TrimSpace(string(device))
 }
 

@@ -29,6 +29,7 @@ type Domain struct {
 	Loadparm    string // what s390x firmware is told with the device that it boots from
 	Boot        []string
 	Disks       []Disk
+	CDROMs      []Disk // drives, of which one without a place is empty; only where, bus and boot are said; nil leaves them as they are
 	Interfaces  []Interface
 	Consoles    []string // types; the first is the one that BootDomain gives; none is as it is
 	Hostdevs    []Hostdev
@@ -56,6 +57,7 @@ type Kernel struct{ Path, Initrd, Cmdline string }
 const (
 	BootNetwork = "network"
 	BootDisk    = "disk"
+	BootCDROM   = "cdrom"
 )
 
 // Disk is a guest's disk. It has a Path, a Volume or a URL; with both of the first, the definition may name either.

@@ -9,10 +9,24 @@ import (
 )
 
 // osClasses are libvirt's names in <os> of the classes that a domain boots from.
-var osClasses = map[string]string{"hd": BootDisk, "network": BootNetwork}
+var osClasses = map[string]string{"hd": BootDisk, "network": BootNetwork, "cdrom": BootCDROM}
 
-// drives are libvirt's names in <os> of what else a domain may boot from, as disks' devices.
-var drives = map[string]string{"cdrom": "cdrom", "fd": "floppy"}
+// classElements find the devices of each class.
+var classElements = map[string]func(devices *etree.Element) []*etree.Element{
+	BootDisk: diskElements, BootNetwork: interfaceElements, BootCDROM: cdromElements,
+}
+
+// noBoot tells whether the i-th device of a class is left out of the order.
+func (d Domain) noBoot(class string, i int) bool {
+	switch class {
+	case BootDisk:
+		return i >= len(d.Disks) || d.Disks[i].NoBoot
+	case BootCDROM:
+		return i < len(d.CDROMs) && d.CDROMs[i].NoBoot
+	default:
+		return i < len(d.Interfaces) && d.Interfaces[i].NoBoot
+	}
+}
 
 // parseBoot reads the classes of the devices that boot, in order, each once, and what the first of them tells the firmware.
 // A definition has an order of its devices, or, as virt-install and virt-manager write it, of classes in <os>; libvirt adds
@@ -23,19 +37,31 @@ func parseBoot(root *etree.Element) (classes []string, loadparm string) {
 	if len(classes) > 0 || os.SelectElement("kernel") != nil {
 		return classes, loadparm
 	}
-	present := map[string]bool{BootDisk: len(diskElements(devices)) > 0, BootNetwork: len(interfaceElements(devices)) > 0}
 	for _, boot := range os.SelectElements("boot") {
-		if class := osClasses[attr(boot, "dev")]; present[class] && !slices.Contains(classes, class) {
+		class := osClasses[attr(boot, "dev")]
+		if elements := classElements[class]; elements != nil && len(elements(devices)) > 0 && !slices.Contains(classes, class) {
 			classes = append(classes, class)
 		}
 	}
 	return classes, ""
 }
 
-// leavesOut tells whether a device has no place in an order of devices, although others of its class have.
-func leavesOut(device *etree.Element, class string) bool {
-	byDevice, _ := parseBootOrder(device.Parent())
-	return slices.Contains(byDevice, class) && device.SelectElement("boot") == nil
+// parseNoBoot finds the devices without a place in an order of devices, of classes of which others have one.
+func (d *Domain) parseNoBoot(devices *etree.Element) {
+	ordered, _ := parseBootOrder(devices)
+	for _, class := range ordered {
+		for i, device := range classElements[class](devices) {
+			without := device.SelectElement("boot") == nil
+			switch class {
+			case BootDisk:
+				d.Disks[i].NoBoot = without
+			case BootCDROM:
+				d.CDROMs[i].NoBoot = without
+			default:
+				d.Interfaces[i].NoBoot = without
+			}
+		}
+	}
 }
 
 // editBoot makes the order that of d. One of classes in <os> stays where it says the same: "per-device boot elements cannot
@@ -48,8 +74,8 @@ func (d Domain) editBoot(root *etree.Element, now Domain) {
 	}
 	for _, class := range classes {
 		os.RemoveChild(class)
-		if drive := drives[attr(class, "dev")]; drive != "" {
-			keepBootOf(drive, devices)
+		if attr(class, "dev") == "fd" {
+			keepBootOfFloppy(devices)
 		}
 	}
 	d.editBootOrder(devices, now)
@@ -58,14 +84,14 @@ func (d Domain) editBoot(root *etree.Element, now Domain) {
 // bootsAs tells whether d boots as a domain whose order is one of classes, and so from all devices of each.
 func (d Domain) bootsAs(now Domain) bool {
 	return slices.Equal(d.Boot, now.Boot) && d.Loadparm == now.Loadparm &&
-		!slices.ContainsFunc(d.Disks, func(disk Disk) bool { return disk.NoBoot }) &&
+		!slices.ContainsFunc(slices.Concat(d.Disks, d.CDROMs), func(disk Disk) bool { return disk.NoBoot }) &&
 		!slices.ContainsFunc(d.Interfaces, func(nic Interface) bool { return nic.NoBoot })
 }
 
-// keepBootOf has the first drive of a kind boot, after the devices that Domain models.
-func keepBootOf(drive string, devices *etree.Element) {
+// keepBootOfFloppy has the first floppy drive boot, after the devices that Domain models.
+func keepBootOfFloppy(devices *etree.Element) {
 	for _, disk := range devices.SelectElements("disk") {
-		if attr(disk, "device") == drive {
+		if attr(disk, "device") == "floppy" {
 			child(disk, "boot")
 			return
 		}
@@ -73,9 +99,9 @@ func keepBootOf(drive string, devices *etree.Element) {
 }
 
 // editBootOrder numbers the devices of each class of d.Boot in turn. Devices of other kinds that boot,
-// such as a CD-ROM drive, do so behind them, unless nothing changes.
+// such as a floppy drive, do so behind them, unless nothing changes.
 func (d Domain) editBootOrder(devices *etree.Element, now Domain) {
-	modelled := slices.Concat(diskElements(devices), interfaceElements(devices))
+	modelled := slices.Concat(diskElements(devices), interfaceElements(devices), cdromElements(devices))
 	wanted := d.bootDevices(devices)
 	var ours, others []*etree.Element
 	for _, device := range devices.ChildElements() {
@@ -108,21 +134,16 @@ func (d Domain) editBootOrder(devices *etree.Element, now Domain) {
 
 // bootDevices are the devices that d boots from, in their order.
 func (d Domain) bootDevices(devices *etree.Element) []*etree.Element {
-	bootable := map[string][]*etree.Element{}
-	for i, element := range diskElements(devices) {
-		if i < len(d.Disks) && !d.Disks[i].NoBoot {
-			bootable[BootDisk] = append(bootable[BootDisk], element)
-		}
-	}
-	for i, element := range interfaceElements(devices) {
-		if i >= len(d.Interfaces) || !d.Interfaces[i].NoBoot {
-			bootable[BootNetwork] = append(bootable[BootNetwork], element)
-		}
-	}
 	var all []*etree.Element
-	for _, class := range d.Boot {
-		all = append(all, bootable[class]...)
-		delete(bootable, class)
+	for i, class := range d.Boot {
+		if slices.Index(d.Boot, class) < i || classElements[class] == nil {
+			continue
+		}
+		for at, element := range classElements[class](devices) {
+			if !d.noBoot(class, at) {
+				all = append(all, element)
+			}
+		}
 	}
 	return all
 }
@@ -151,8 +172,9 @@ func parseBootOrder(devices *etree.Element) (classes []string, loadparm string) 
 			}
 		}
 	}
-	add(BootDisk, diskElements(devices))
-	add(BootNetwork, interfaceElements(devices))
+	for _, class := range []string{BootDisk, BootNetwork, BootCDROM} {
+		add(class, classElements[class](devices))
+	}
 	slices.SortStableFunc(found, func(a, b bootable) int { return byBootOrder(a.boot.Parent(), b.boot.Parent()) })
 	for _, b := range found {
 		if !slices.Contains(classes, b.class) {

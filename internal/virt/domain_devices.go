@@ -27,7 +27,7 @@ func isNamed(device *etree.Element) bool {
 func isModelled(device *etree.Element) bool {
 	switch device.Tag {
 	case "disk":
-		return isDisk(device)
+		return isDisk(device) || isCDROM(device)
 	case "interface":
 		return hasPlace(device)
 	case "channel":

@@ -56,7 +56,6 @@ func (disk Disk) editSource(element *etree.Element) {
 		kind = "block"
 	}
 	element.CreateAttr("type", kind)
-	element.CreateAttr("device", "disk")
 	source := element.CreateElement("source")
 	switch kind {
 	case "network":

@@ -8,13 +8,13 @@ import (
 )
 
 // editDisks makes the domain's disks those of d, in their order. A disk that stays keeps what d does not
-// model; drives of other kinds (CD-ROM, floppy) stay as they are.
+// model; drives of other kinds stay as they are.
 func (d Domain) editDisks(devices *etree.Element, now Domain) {
 	old := diskElements(devices)
 	names := newDiskNames(slices.DeleteFunc(devices.SelectElements("disk"), func(e *etree.Element) bool { return slices.Contains(old, e) }))
 	var wanted []*etree.Element
 	for i, disk := range d.Disks {
-		element := etree.NewElement("disk")
+		element := newDisk("disk")
 		if at := slices.IndexFunc(now.Disks, disk.isSame); at >= 0 {
 			element = old[at]
 		}
@@ -28,6 +28,12 @@ func (d Domain) editDisks(devices *etree.Element, now Domain) {
 // diskElements are the elements of Domain.Disks, in their order.
 func diskElements(devices *etree.Element) []*etree.Element {
 	return slices.DeleteFunc(devices.SelectElements("disk"), func(e *etree.Element) bool { return !isDisk(e) })
+}
+
+func newDisk(device string) *etree.Element {
+	element := etree.NewElement("disk")
+	element.CreateAttr("device", device)
+	return element
 }
 
 func isDisk(element *etree.Element) bool {
@@ -113,8 +119,11 @@ func diskIndex(name string) int {
 // diskName is the name of the index-th disk of a bus, as libvirt asks for it: vda, vdb, … vdz, vdaa.
 func diskName(bus string, index int) string {
 	prefix := "sd"
-	if bus == "virtio" {
+	switch bus {
+	case "virtio":
 		prefix = "vd"
+	case "ide":
+		prefix = "hd"
 	}
 	letters := ""
 	for i := index; i >= 0; i = i/26 - 1 {

@@ -26,7 +26,7 @@ func TestBootOfClasses(t *testing.T) {
 	}{
 		{`<boot dev="hd"/>`, formDisk + formNIC, []string{BootDisk}},
 		{`<boot dev="network"/><boot dev="hd"/>`, formDisk + formNIC, []string{BootNetwork, BootDisk}},
-		{`<boot dev="cdrom"/><boot dev="hd"/>`, formCDROM + formDisk, []string{BootDisk}},
+		{`<boot dev="cdrom"/><boot dev="hd"/>`, formCDROM + formDisk, []string{BootCDROM, BootDisk}},
 		{`<boot dev="hd"/>`, formNIC, nil}, // which libvirt adds where nothing boots
 		{`<boot dev="hd"/>`, formCDROM, nil},
 		{`<kernel>/k</kernel><boot dev="hd"/>`, formDisk, nil},
@@ -51,7 +51,7 @@ func TestEditOfClasses(t *testing.T) {
 	}{
 		"other memory":  {func(d *Domain) { d.Memory, d.MaxMemory = 1<<30, 1<<30 }, []string{`<boot dev="cdrom"/><boot dev="hd"/>`}, []string{"order="}},
 		"one more disk": {func(d *Domain) { d.Disks = append(d.Disks, Disk{Path: "/b", Bus: "virtio"}) }, []string{`<boot dev="hd"/>`}, []string{"order="}},
-		"network first": {func(d *Domain) { d.Boot = []string{BootNetwork, BootDisk} },
+		"network first": {func(d *Domain) { d.Boot = []string{BootNetwork, BootDisk, BootCDROM} },
 			[]string{`<source network="default"/><boot order="1"/>`, `<driver name="qemu"/><boot order="2"/>`, `bus="scsi"/><boot order="3"/>`}, []string{"boot dev="}},
 		"a disk that does not boot": {func(d *Domain) { d.Disks[0].NoBoot = true }, nil, []string{"boot dev="}},
 		"a load parameter":          {func(d *Domain) { d.Loadparm = "2" }, []string{`<boot order="1" loadparm="2"/>`}, []string{"boot dev="}},

@@ -57,6 +57,9 @@ func (l liveDomain) update(ctx context.Context, d Domain) error {
 	if err := l.attachDisks(ctx, now, devices, d.Disks); err != nil {
 		return err
 	}
+	if err := l.changeMedia(ctx, now, devices, d.CDROMs); err != nil {
+		return err
+	}
 	if err := l.setInterfaces(ctx, now, devices, d.Interfaces); err != nil {
 		return err
 	}
@@ -186,7 +189,7 @@ func (l liveDomain) attachDisks(ctx context.Context, now Domain, devices *etree.
 		if slices.ContainsFunc(now.Disks, disk.isSame) {
 			continue
 		}
-		element := etree.NewElement("disk")
+		element := newDisk("disk")
 		disk.edit(element)
 		names.give(element, i)
 		if err := l.attach(ctx, "disk "+disk.Where(), element); err != nil {
@@ -194,6 +197,31 @@ func (l liveDomain) attachDisks(ctx context.Context, now Domain, devices *etree.
 		}
 	}
 	return nil
+}
+
+// changeMedia changes what is in the guest's drives, as far as it has them.
+func (l liveDomain) changeMedia(ctx context.Context, now Domain, devices *etree.Element, wanted []Disk) error {
+	for i, element := range cdromElements(devices) {
+		if i >= len(wanted) || wanted[i].sameMedium(now.CDROMs[i]) {
+			continue
+		}
+		wanted[i].editMedium(element)
+		err := l.updateDevice(ctx, element)
+		if err != nil {
+			return fmt.Errorf("unable to change the medium of %s in the running guest: %w", attr(element.SelectElement("target"), "dev"), err)
+		}
+	}
+	return nil
+}
+
+func (l liveDomain) updateDevice(ctx context.Context, device *etree.Element) error {
+	text, err := formatXML(device)
+	if err != nil {
+		return err
+	}
+	return change(ctx, l.host, "virDomainUpdateDeviceFlags", func(c *libvirt.Libvirt) error {
+		return c.DomainUpdateDeviceFlags(l.domain, text, libvirt.DomainDeviceModifyLive)
+	})
 }
 
 // attachDevices gives the guest the named devices that it does not have.
@@ -259,14 +287,7 @@ func (l liveDomain) setInterface(ctx context.Context, element *etree.Element, be
 		after = after.at(nic)
 	}
 	after.edit(element, before)
-	text, err := formatXML(element)
-	if err != nil {
-		return err
-	}
-	err = change(ctx, l.host, "virDomainUpdateDeviceFlags", func(c *libvirt.Libvirt) error {
-		return c.DomainUpdateDeviceFlags(l.domain, text, libvirt.DomainDeviceModifyLive)
-	})
-	if err != nil {
+	if err := l.updateDevice(ctx, element); err != nil {
 		return fmt.Errorf("unable to change interface %s of the running guest: %w", nic.MAC, err)
 	}
 	return nil

@@ -8,21 +8,21 @@ import (
 func TestDiskSources(t *testing.T) {
 	const uuid = "0a1b2c3d-0000-4000-8000-0000000000c2"
 	for text, disk := range map[string]Disk{
-		`<disk type="file" device="disk"><source file="/srv/a"/>`:                                                                                               {Path: "/srv/a"},
-		`<disk type="file" device="disk"><source file="/srv/v"/>`:                                                                                               {Path: "/srv/v", Volume: "pool/v"},
-		`<disk type="block" device="disk"><source dev="/dev/disk/by-path/ccw-0.0.0100"/>`:                                                                       {Path: "/dev/disk/by-path/ccw-0.0.0100", Block: true},
-		`<disk type="volume" device="disk"><source pool="p" volume="a/b"/>`:                                                                                     {Volume: "p/a/b"},
-		`<disk type="network" device="disk"><source protocol="rbd" name="pool/image"/>`:                                                                         {URL: "rbd:///pool/image"},
-		`<disk type="network" device="disk"><source protocol="nbd"><host name="192.0.2.1" port="10809"/></source>`:                                              {URL: "nbd://192.0.2.1:10809/"},
-		`<disk type="network" device="disk"><source protocol="nbd" name="x"><host transport="unix" socket="/run/n.sock"/></source>`:                             {URL: "nbd+unix:///x?socket=/run/n.sock"},
-		`<disk type="network" device="disk"><source protocol="iscsi" name="iqn.2026-11.test:a/1"><host name="2001:db8::1"/></source>`:                           {URL: "iscsi://[2001:db8::1]/iqn.2026-11.test:a/1"},
-		`<disk type="network" device="disk"><source protocol="gluster" name="v/i"><host name="h" transport="rdma"/></source>`:                                   {URL: "gluster+rdma://h/v/i"},
-		`<disk type="network" device="disk"><source protocol="rbd" name="p/i"><host name="a" port="6789"/><host name="b"/></source>`:                            {URL: "rbd://a:6789,b/p/i"},
-		`<disk type="network" device="disk"><source protocol="https" name="x"><host name="2001:db8::1" port="443"/></source>`:                                   {URL: "https://[2001:db8::1]:443/x"},
-		`<disk type="network" device="disk"><source protocol="rbd" name="p/i"><auth username="me"><secret type="ceph" usage="u"/></auth></source>`:              {URL: "rbd://me@/p/i", Secret: "u"},
-		`<disk type="network" device="disk"><source protocol="iscsi" name="t/1"><auth username="me"><secret type="iscsi" uuid="` + uuid + `"/></auth></source>`: {URL: "iscsi://me@/t/1", Secret: uuid},
+		`<disk device="disk" type="file"><source file="/srv/a"/>`:                                                                                               {Path: "/srv/a"},
+		`<disk device="disk" type="file"><source file="/srv/v"/>`:                                                                                               {Path: "/srv/v", Volume: "pool/v"},
+		`<disk device="disk" type="block"><source dev="/dev/disk/by-path/ccw-0.0.0100"/>`:                                                                       {Path: "/dev/disk/by-path/ccw-0.0.0100", Block: true},
+		`<disk device="disk" type="volume"><source pool="p" volume="a/b"/>`:                                                                                     {Volume: "p/a/b"},
+		`<disk device="disk" type="network"><source protocol="rbd" name="pool/image"/>`:                                                                         {URL: "rbd:///pool/image"},
+		`<disk device="disk" type="network"><source protocol="nbd"><host name="192.0.2.1" port="10809"/></source>`:                                              {URL: "nbd://192.0.2.1:10809/"},
+		`<disk device="disk" type="network"><source protocol="nbd" name="x"><host transport="unix" socket="/run/n.sock"/></source>`:                             {URL: "nbd+unix:///x?socket=/run/n.sock"},
+		`<disk device="disk" type="network"><source protocol="iscsi" name="iqn.2026-11.test:a/1"><host name="2001:db8::1"/></source>`:                           {URL: "iscsi://[2001:db8::1]/iqn.2026-11.test:a/1"},
+		`<disk device="disk" type="network"><source protocol="gluster" name="v/i"><host name="h" transport="rdma"/></source>`:                                   {URL: "gluster+rdma://h/v/i"},
+		`<disk device="disk" type="network"><source protocol="rbd" name="p/i"><host name="a" port="6789"/><host name="b"/></source>`:                            {URL: "rbd://a:6789,b/p/i"},
+		`<disk device="disk" type="network"><source protocol="https" name="x"><host name="2001:db8::1" port="443"/></source>`:                                   {URL: "https://[2001:db8::1]:443/x"},
+		`<disk device="disk" type="network"><source protocol="rbd" name="p/i"><auth username="me"><secret type="ceph" usage="u"/></auth></source>`:              {URL: "rbd://me@/p/i", Secret: "u"},
+		`<disk device="disk" type="network"><source protocol="iscsi" name="t/1"><auth username="me"><secret type="iscsi" uuid="` + uuid + `"/></auth></source>`: {URL: "iscsi://me@/t/1", Secret: uuid},
 	} {
-		element := parsed(t, `<disk/>`)
+		element := parsed(t, `<disk device="disk"/>`)
 		disk.Format, disk.Bus = "raw", "virtio"
 		disk.edit(element)
 		if got := formatted(t, element); got != text+`<driver name="qemu" type="raw"/><target bus="virtio"/></disk>` {

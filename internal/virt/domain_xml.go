@@ -62,6 +62,7 @@ func (d Domain) edit(root *etree.Element, now Domain) error {
 	d.editCPU(root, now)
 	devices := child(root, "devices")
 	d.editDisks(devices, now)
+	d.editCDROMs(devices, now)
 	d.editInterfaces(devices, now)
 	d.editBoot(root, now)
 	d.editConsoles(devices, now)
@@ -205,17 +206,19 @@ func parseDomainElement(root *etree.Element) (Domain, error) {
 	var problems [2]error
 	d.Devices, problems[0] = parseDevices(devices)
 	d.IOThreads, problems[1] = parseIOThreads(root)
+	for _, element := range cdromElements(devices) {
+		d.CDROMs = append(d.CDROMs, parseCDROM(element))
+	}
 	for _, element := range hostdevElements(devices) {
 		d.Hostdevs = append(d.Hostdevs, parseHostdev(element))
 	}
 	for _, element := range diskElements(devices) {
-		disk := parseDisk(element)
-		disk.NoBoot = leavesOut(element, BootDisk)
-		d.Disks = append(d.Disks, disk)
+		d.Disks = append(d.Disks, parseDisk(element))
 	}
 	if err := errors.Join(problems[0], problems[1], d.parseMemory(memory, root.SelectElement("currentMemory")), d.parseVCPUs(vcpu), d.parseTopology(cpu), d.parseInterfaces(devices)); err != nil {
 		return Domain{}, fmt.Errorf("domain XML: %w", err)
 	}
+	d.parseNoBoot(devices)
 	return d, nil
 }
 
@@ -261,7 +264,6 @@ func (d *Domain) parseInterfaces(devices *etree.Element) error {
 		if err != nil {
 			return err
 		}
-		nic.NoBoot = leavesOut(element, BootNetwork)
 		d.Interfaces = append(d.Interfaces, nic)
 	}
 	return nil

@@ -88,7 +88,7 @@ func TestParseDomainOfAnyForm(t *testing.T) {
 func TestBootOrder(t *testing.T) {
 	d := Domain{Loadparm: "2", Disks: make([]Disk, 2), Interfaces: []Interface{{NoBoot: true}, {}}}
 	for _, boot := range [][]string{nil, {BootNetwork}, {BootDisk}, {BootNetwork, BootDisk}, {BootDisk, BootNetwork}} {
-		devices := parsed(t, `<devices><disk><source file='/a'/></disk><disk type='block' device='disk'><source dev='/dev/b'/></disk><disk device='cdrom'><boot order='1'/></disk>
+		devices := parsed(t, `<devices><disk><source file='/a'/></disk><disk type='block' device='disk'><source dev='/dev/b'/></disk><disk device='floppy'><boot order='1'/></disk>
 			<interface type='bridge'><source bridge='a'/><boot order='7'/></interface><interface type='bridge'><source bridge='b'/></interface><hostdev mode='subsystem' type='usb'><boot order='2' loadparm='3'/></hostdev></devices>`)
 		d.Boot = boot
 		d.editBootOrder(devices, Domain{})
@@ -113,7 +113,7 @@ func TestBootOrder(t *testing.T) {
 
 // TestBootOrderStays holds that what is not modelled goes on booting first where nothing changes.
 func TestBootOrderStays(t *testing.T) {
-	const text = `<devices><disk device="cdrom"><boot order="1"/></disk><interface type="bridge"><source bridge="a"/><boot order="2" loadparm="4"/></interface></devices>`
+	const text = `<devices><disk device="floppy"><boot order="1"/></disk><interface type="bridge"><source bridge="a"/><boot order="2" loadparm="4"/></interface></devices>`
 	d := Domain{Boot: []string{BootNetwork}, Loadparm: "4", Interfaces: make([]Interface, 1)}
 	devices := parsed(t, text)
 	d.editBootOrder(devices, d)

@@ -3,6 +3,7 @@ package domains
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +47,9 @@ var domainParts = []domainPart{
 	restarting("rng", func(m domainModel) attr.Value { return m.RNG }),
 	restarting("memory_balloon", func(m domainModel) attr.Value { return m.MemoryBalloon }),
 	restarting("launch_security", func(m domainModel) attr.Value { return m.LaunchSecurity }),
+	{"cdroms", func(ctx context.Context, plan, state domainModel) devices.Change {
+		return devices.ChangeOfCDROMs(ctx, plan.Placement, state.CDROMs, plan.CDROMs)
+	}, ""},
 	{"hostdevs", func(ctx context.Context, plan, state domainModel) devices.Change {
 		return devices.ChangeOfHostdevs(ctx, state.Hostdevs, plan.Hostdevs)
 	}, "A device that goes must not be in use in the guest."},
@@ -157,6 +161,9 @@ func (r *domainResource) changeLive(ctx context.Context, domain virt.Domain, pla
 	live := append(framework.Each(plan.changes(ctx, state)[devices.MadeLive], partName), diverged.live()...)
 	if len(live) == 0 || !state.Running.ValueBool() {
 		return path.Empty(), nil
+	}
+	if !slices.Contains(live, "cdroms") {
+		domain.CDROMs = nil // what the guest has ejected meanwhile is not put in again
 	}
 	if err := r.Host.UpdateRunningDomain(ctx, domain); err != nil {
 		return path.Root(live[0]), r.takeBack(ctx, state, err, diags)

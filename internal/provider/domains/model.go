@@ -75,6 +75,9 @@ func (r *domainResource) domain(ctx context.Context, m domainModel, diags *diag.
 	if d.Disks, at, err = devices.Disks(ctx, r.Host, m.Placement, m.Disks, diags); err != nil {
 		return d, at, err
 	}
+	if d.CDROMs, at, err = devices.CDROMs(ctx, r.Host, m.Placement, m.CDROMs, diags); err != nil {
+		return d, at, err
+	}
 	if d.Kernel, err = r.kernel(ctx, m, diags); err != nil {
 		return d, path.Root("kernel").AtName("image"), err
 	}
@@ -118,7 +121,10 @@ func (r *domainResource) fromDomain(ctx context.Context, m *domainModel, d virt.
 		return err
 	}
 	var err error
-	m.Disks, err = devices.FromDisks(ctx, r.Host, m.Placement, m.Disks, d, diags)
+	if m.Disks, err = devices.FromDisks(ctx, r.Host, m.Placement, m.Disks, d, diags); err != nil {
+		return err
+	}
+	m.CDROMs, err = devices.FromCDROMs(ctx, r.Host, m.Placement, m.CDROMs, d, diags)
 	return err
 }
 
@@ -178,6 +184,7 @@ func (m *domainModel) fromBoot(ctx context.Context, d virt.Domain, diags *diag.D
 	}
 	present := slices.DeleteFunc(slices.Clone(written), func(class string) bool {
 		return class == virt.BootDisk && (len(d.Disks) == 0 || !hasBootable(m.Disks)) ||
+			class == virt.BootCDROM && (len(d.CDROMs) == 0 || !hasBootable(m.CDROMs)) ||
 			class == virt.BootNetwork && (len(d.Interfaces) == 0 || !hasBootable(m.Interfaces))
 	})
 	if !slices.Equal(present, d.Boot) {

@@ -87,7 +87,7 @@ func (m *domainModel) fillConsoles(ctx context.Context, config domainModel, stat
 func (m *domainModel) fillDevices(config domainModel, state *domainModel) {
 	secure := config.LaunchSecurity.ValueString() == secureExecution
 	before := domainModel{
-		Hostdevs: devices.NoHostdevs(), IOThreads: types.Int64Value(0), RNG: types.BoolValue(false), MemoryBalloon: types.BoolValue(!secure),
+		CDROMs: devices.NoCDROMs(), Hostdevs: devices.NoHostdevs(), IOThreads: types.Int64Value(0), RNG: types.BoolValue(false), MemoryBalloon: types.BoolValue(!secure),
 		LaunchSecurity: types.StringValue(secureNone), DevicesXML: types.MapNull(types.StringType),
 	}
 	if state != nil && !m.replaces(*state) {
@@ -96,6 +96,7 @@ func (m *domainModel) fillDevices(config domainModel, state *domainModel) {
 			before.MemoryBalloon = types.BoolValue(false)
 		}
 	}
+	framework.Fill(&m.CDROMs, config.CDROMs, before.CDROMs)
 	framework.Fill(&m.Hostdevs, config.Hostdevs, before.Hostdevs)
 	framework.Fill(&m.IOThreads, config.IOThreads, before.IOThreads)
 	framework.Fill(&m.RNG, config.RNG, before.RNG)

@@ -53,6 +53,7 @@ type domainModel struct {
 	Disks           types.List     `tfsdk:"disks"`
 	Interfaces      types.List     `tfsdk:"interfaces"`
 	Consoles        types.List     `tfsdk:"consoles"`
+	CDROMs          types.List     `tfsdk:"cdroms"`
 	Hostdevs        types.List     `tfsdk:"hostdevs"`
 	IOThreads       types.Int64    `tfsdk:"iothreads"`
 	RNG             types.Bool     `tfsdk:"rng"`

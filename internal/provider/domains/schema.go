@@ -134,14 +134,14 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Validators:          []validator.String{duration},
 			},
 			"boot": schema.ListAttribute{
-				MarkdownDescription: "Classes of devices to boot from, in order: `network`, `disk`. Default: `[\"network\"]`. s390x firmware before QEMU 9.2 tries the first device only, so `boot = false` in the others' `interfaces` and `disks` says which. An imported guest that boots from neither, such as from a CD-ROM, has `[]`.",
+				MarkdownDescription: "Classes of devices to boot from, in order: `network`, `disk`, `cdrom`. Default: `[\"network\"]`. s390x firmware before QEMU 9.2 tries the first device only, so `boot = false` in the others' `interfaces` and `disks` says which. An imported guest that boots from neither, such as a floppy drive, has `[]`.",
 				ElementType:         types.StringType,
 				Optional:            true,
 				Computed:            true,
 				Default:             listdefault.StaticValue(types.ListValueMust(types.StringType, []attr.Value{types.StringValue(virt.BootNetwork)})),
 				Validators: []validator.List{
 					listvalidator.UniqueValues(),
-					listvalidator.ValueStringsAre(stringvalidator.OneOf(virt.BootNetwork, virt.BootDisk)),
+					listvalidator.ValueStringsAre(stringvalidator.OneOf(virt.BootNetwork, virt.BootDisk, virt.BootCDROM)),
 				},
 			},
 			"loadparm": schema.StringAttribute{
@@ -182,6 +182,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 				Default:             booldefault.StaticBool(false),
 			},
+			"cdroms":   devices.CDROMsAttribute(),
 			"hostdevs": devices.HostdevsAttribute(),
 			"iothreads": schema.Int64Attribute{
 				MarkdownDescription: "Number of I/O threads, which serve disks beside the virtual CPUs. Default: 0, and what an imported guest has.",

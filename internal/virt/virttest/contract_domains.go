@@ -393,14 +393,19 @@ var domainChanges = map[string]func(d *virt.Domain){
 		d.Interfaces[1] = virt.Interface{Device: "eth0", Mode: "private", MAC: d.Interfaces[1].MAC, Model: "virtio"}
 	},
 	"device for bridge": func(d *virt.Domain) { d.Interfaces[1] = virt.Interface{PCI: "0000:01:00.1", MAC: d.Interfaces[1].MAC} },
-	"portgroup":         func(d *virt.Domain) { d.Interfaces[0].PortGroup = "slow" },
-	"queues":            func(d *virt.Domain) { d.Interfaces[0].Queues, d.Disks[0].Queues = 4, 2 },
-	"trust":             func(d *virt.Domain) { d.Interfaces[0].TrustRx = true },
-	"I/O thread":        func(d *virt.Domain) { d.IOThreads, d.Disks[0].IOThread = 2, 2 },
-	"errors":            func(d *virt.Domain) { d.Disks[0].OnError = "stop" },
-	"shared":            func(d *virt.Domain) { d.Disks[0].Shared, d.Disks[0].Cache = true, "none" },
-	"RNG":               func(d *virt.Domain) { d.RNG = true },
-	"balloon":           func(d *virt.Domain) { d.NoBalloon = true },
+	"CD-ROMs": func(d *virt.Domain) {
+		d.Boot = []string{virt.BootCDROM, virt.BootDisk}
+		d.CDROMs = []virt.Disk{{Bus: "scsi"}, {Path: path.Join(poolPath, "dvd.iso"), Bus: "scsi", NoBoot: true}}
+	},
+	"one CD-ROM": func(d *virt.Domain) { d.CDROMs = []virt.Disk{{Path: path.Join(poolPath, "cd.iso"), Bus: "scsi"}} },
+	"portgroup":  func(d *virt.Domain) { d.Interfaces[0].PortGroup = "slow" },
+	"queues":     func(d *virt.Domain) { d.Interfaces[0].Queues, d.Disks[0].Queues = 4, 2 },
+	"trust":      func(d *virt.Domain) { d.Interfaces[0].TrustRx = true },
+	"I/O thread": func(d *virt.Domain) { d.IOThreads, d.Disks[0].IOThread = 2, 2 },
+	"errors":     func(d *virt.Domain) { d.Disks[0].OnError = "stop" },
+	"shared":     func(d *virt.Domain) { d.Disks[0].Shared, d.Disks[0].Cache = true, "none" },
+	"RNG":        func(d *virt.Domain) { d.RNG = true },
+	"balloon":    func(d *virt.Domain) { d.NoBalloon = true },
 	"device of the host": func(d *virt.Domain) {
 		d.Hostdevs = []virt.Hostdev{{Mdev: "0a1b2c3d-0000-4000-8000-0000000000c2", Model: "vfio-ccw"}, {PCI: "0000:01:00.1"}}
 	},
@@ -443,7 +448,7 @@ func fullDomain(t *testing.T, s Subject) virt.Domain {
 		{Network: networkName, MAC: "52:54:00:00:01:01", Model: "virtio"},
 		{Bridge: "br0", MAC: "52:54:00:00:01:02", Model: "virtio"},
 	}
-	d.Devices = map[string]string{} // and no others
+	d.CDROMs, d.Devices = []virt.Disk{}, map[string]string{} // and no others
 	d.Note = `{"<a>": "b & c"}`
 	d.Autostart = true
 	return d
@@ -478,6 +483,9 @@ func wantDomain(t *testing.T, s Subject, want virt.Domain) virt.Domain {
 			want.Devices = maps.Clone(want.Devices)
 			want.Devices[name] = device
 		}
+	}
+	if len(want.CDROMs) == 0 {
+		want.CDROMs = nil
 	}
 	if len(want.Devices) == 0 {
 		want.Devices = nil

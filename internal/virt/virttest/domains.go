@@ -65,12 +65,15 @@ func (h *Host) RedefineDomain(ctx context.Context, d virt.Domain) error {
 		if err != nil {
 			return err
 		}
+		if d.Devices == nil {
+			d.Devices = old.Devices
+		}
+		if d.CDROMs == nil {
+			d.CDROMs = clone(old.CDROMs)
+		}
 		d.UUID, d.State, d.Reason, d.Running = old.UUID, old.State, old.Reason, nil
 		if err := h.complete(&d); err != nil {
 			return err
-		}
-		if d.Devices == nil {
-			d.Devices = old.Devices
 		}
 		old.Domain = cloneDomain(d)
 		return nil
@@ -95,6 +98,10 @@ func (h *Host) complete(d *virt.Domain) error {
 			d.Interfaces[i].Model = cmp.Or(d.Interfaces[i].Model, "virtio")
 		}
 		d.Interfaces[i].NoBoot = d.Interfaces[i].NoBoot && slices.Contains(d.Boot, virt.BootNetwork)
+	}
+	d.CDROMs = clone(d.CDROMs)
+	for i := range d.CDROMs {
+		d.CDROMs[i].NoBoot = d.CDROMs[i].NoBoot && slices.Contains(d.Boot, virt.BootCDROM)
 	}
 	for i := range d.Disks {
 		d.Disks[i].NoBoot = d.Disks[i].NoBoot && slices.Contains(d.Boot, virt.BootDisk)
@@ -126,6 +133,9 @@ func (h *Host) UpdateRunningDomain(ctx context.Context, wanted virt.Domain) erro
 		}
 		now := &d.running
 		now.Disks, now.Interfaces, now.Memory = clone(wanted.Disks), clone(wanted.Interfaces), wanted.Memory
+		for i := range min(len(now.CDROMs), len(wanted.CDROMs)) {
+			now.CDROMs[i] = wanted.CDROMs[i]
+		}
 		if wanted.Devices != nil {
 			now.Devices = maps.Clone(wanted.Devices)
 		}
@@ -366,7 +376,7 @@ func cloneDomain(d virt.Domain) virt.Domain {
 	if len(d.Devices) == 0 {
 		d.Devices = nil
 	}
-	d.Hostdevs = clone(d.Hostdevs)
+	d.CDROMs, d.Hostdevs = clone(d.CDROMs), clone(d.Hostdevs)
 	d.Boot, d.Disks, d.Interfaces, d.Consoles = clone(d.Boot), clone(d.Disks), clone(d.Interfaces), clone(d.Consoles)
 	return d
 }
