@@ -13,7 +13,7 @@ import (
 
 // TestAccDomainsOfOthers takes over guests that others have made, all in one run: configuration that a CLI generates is
 // valid and plans nothing, and a change of memory leaves all the rest of a definition as it was. A new case is a new file.
-// Each is a guest "acc"; there are a network "acc", and a pool "acc" at /srv/acc with the volume disk.qcow2.
+// Each is a guest "acc", and its file's name ends with its architecture; there are a network "acc", and a pool "acc" at /srv/acc with the volume disk.qcow2.
 func TestAccDomainsOfOthers(t *testing.T) {
 	files, err := filepath.Glob("testdata/domains/*.xml")
 	if err != nil || len(files) == 0 {
@@ -31,8 +31,14 @@ func TestAccDomainsOfOthers(t *testing.T) {
 
 	before := map[string]string{}
 	var imports strings.Builder
+	capabilities := virsh(t, "capabilities")
 	for _, file := range files {
-		name := "acc-" + strings.TrimSuffix(filepath.Base(file), ".xml")
+		base := strings.TrimSuffix(filepath.Base(file), ".xml")
+		if !strings.Contains(capabilities, "<arch name='"+base[strings.LastIndex(base, "-")+1:]+"'>") {
+			t.Logf("%s: this host has no emulator for it", base)
+			continue
+		}
+		name := "acc-" + base
 		definition, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -44,7 +50,7 @@ func TestAccDomainsOfOthers(t *testing.T) {
 	}
 	c := newCLI(t, lab.Shared(t).URI, imports.String())
 	c.must("plan", "-generate-config-out=generated.tf")
-	if said := c.must("apply", "-auto-approve"); !strings.Contains(said, fmt.Sprintf("%d imported, 0 added, 0 changed, 0 destroyed", len(files))) {
+	if said := c.must("apply", "-auto-approve"); !strings.Contains(said, fmt.Sprintf("%d imported, 0 added, 0 changed, 0 destroyed", len(before))) {
 		t.Errorf("what was generated changes a guest:\n%s", said)
 	}
 	c.must("plan", "-detailed-exitcode")
@@ -61,17 +67,19 @@ func TestAccDomainsOfOthers(t *testing.T) {
 	c.must("apply", "-auto-approve")
 	c.must("plan", "-detailed-exitcode")
 	for name, definition := range before {
-		want := memoryElement.ReplaceAllString(definition, "${1}786432<")
-		if now := virsh(t, "dumpxml", name, "--inactive"); now == definition || !sameButForNote(now, want) {
+		if now := virsh(t, "dumpxml", name, "--inactive"); !strings.Contains(now, "786432</memory>") || !sameButForNote(anyMemory(now), anyMemory(definition)) {
 			t.Errorf("a change of memory has made of the guest\n%s\nof\n%s", now, definition)
 		}
 	}
 }
 
-var (
-	generatedMemory = regexp.MustCompile(`(?m)^(  (?:max_)?memory +=) .*$`)
-	memoryElement   = regexp.MustCompile(`(<(?:currentM|m)emory unit='KiB'>)\d+<`)
-)
+// generatedMemory are the lines of what a CLI generates that say how much memory a guest has.
+var generatedMemory = regexp.MustCompile(`(?m)^(  (?:max_)?memory +=) .*$`)
+
+// memories are where a definition says how much memory there is.
+var memories = regexp.MustCompile(`(<(?:currentM|m)emory unit='KiB'>|<cell [^>]*memory=')\d+`)
+
+func anyMemory(definition string) string { return memories.ReplaceAllString(definition, "${1}?") }
 
 // ourNote is the metadata in which we keep a note, and what libvirt keeps of it where it has nothing else.
 var ourNote = regexp.MustCompile(`(?s)\s*<metadata>\s*<netboot:note.*?</netboot:note>\s*</metadata>|\s*<netboot:note.*?</netboot:note>|\s*<metadata/>`)

@@ -79,8 +79,34 @@ func (d Domain) editMemory(root *etree.Element, now Domain) {
 	if d.Memory == now.Memory && max(d.MaxMemory, d.Memory) == now.MaxMemory {
 		return
 	}
+	editCells(root, int64(max(d.MaxMemory, d.Memory)/1024)-int64(now.MaxMemory/1024))
 	editKiB(child(root, "memory"), max(d.MaxMemory, d.Memory))
 	editKiB(child(root, "currentMemory"), d.Memory)
+}
+
+// editCells gives NUMA cells so many KiB more, each its share: libvirt takes a guest's memory from them, whatever <memory>
+// says. https://libvirt.org/formatdomain.html#guest-numa-topology
+func editCells(root *etree.Element, more int64) {
+	cells := root.FindElements("cpu/numa/cell[@memory]")
+	sizes := make([]int64, len(cells))
+	var sum int64
+	for i, cell := range cells {
+		sizes[i], _ = strconv.ParseInt(attr(cell, "memory"), 10, 64) // which libvirt writes in KiB
+		sum += sizes[i]
+	}
+	if sum == 0 || sum+more <= 0 {
+		return
+	}
+	const step = 1024 // KiB; a page of any size is a multiple of it, or it of that
+	left := more
+	for i, cell := range cells {
+		share := more * sizes[i] / sum / step * step
+		if i == len(cells)-1 {
+			share = left
+		}
+		left -= share
+		cell.CreateAttr("memory", strconv.FormatInt(sizes[i]+share, 10))
+	}
 }
 
 func editKiB(element *etree.Element, bytes uint64) {
