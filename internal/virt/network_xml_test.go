@@ -37,9 +37,9 @@ func TestParseNetwork(t *testing.T) {
 			Network{Name: "n", Mode: "isolated", STP: true, IPv4: &IP{
 				Address: netip.MustParsePrefix("10.0.0.1/24"),
 				DHCP: &DHCP{
-					Ranges:       []Range{{"10.0.0.2", "10.0.0.9"}},
-					Reservations: []Reservation{{MAC: "52:54:00:00:00:01", IP: "10.0.0.10", Hostname: "one"}},
-					Bootfile:     "f", NextServer: "s", LeaseSeconds: 7200,
+					Ranges:       []Range{{"10.0.0.2", "10.0.0.9", 300}},
+					Reservations: []Reservation{{MAC: "52:54:00:00:00:01", IP: "10.0.0.10", Hostname: "one", Lease: 7200}},
+					Bootfile:     "f", NextServer: "s",
 				},
 			}},
 		},

@@ -17,5 +17,6 @@ type Host interface {
 	CreateNetwork(ctx context.Context, n virt.Network) error
 	UpdateNetwork(ctx context.Context, n virt.Network) error
 	DeleteNetwork(ctx context.Context, name string) error
+	CheckBridge(ctx context.Context, name string) error
 	Capabilities(ctx context.Context) (virt.Capabilities, error)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -27,7 +28,7 @@ func (m networkModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	if diags.HasError() {
 		return
 	}
-	if n.TFTPRoot != "" && n.Mode != virt.ModeBridge && (n.IPv4 == nil || n.IPv4.DHCP == nil || isEmpty(n.IPv4.DHCP)) {
+	if n.TFTPRoot != "" && virt.MakesBridge(usualMode(n.Mode)) && (n.IPv4 == nil || n.IPv4.DHCP == nil || isEmpty(n.IPv4.DHCP)) {
 		// libvirt src/network/bridge_driver.c networkDnsmasqConfContents() writes enable-tftp
 		// only for an IPv4 address with DHCP.
 		diags.AddAttributeError(path.Root("tftp_root"), "TFTP root without DHCP",
@@ -42,33 +43,64 @@ func (m networkModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	}
 }
 
-// validateMode checks that a mode has what it needs and nothing that it would ignore.
+// validateMode checks that a mode has nothing that it would ignore.
 func (m networkModel) validateMode(diags *diag.Diagnostics) {
-	if !m.VLANs.IsNull() && !m.OpenVSwitch.IsUnknown() && !m.OpenVSwitch.ValueBool() {
-		diags.AddAttributeError(path.Root("vlans"), "VLANs without Open vSwitch",
-			"libvirt tags the packets of guests on a bridge of Open vSwitch alone. Set openvswitch = true with mode = \"bridge\", or give a bridge that is on the VLAN already.")
-	}
 	if m.Mode.IsUnknown() {
 		return
 	}
-	if m.Mode.ValueString() != virt.ModeBridge {
-		if m.OpenVSwitch.ValueBool() {
-			diags.AddAttributeError(path.Root("openvswitch"), "Open vSwitch without its bridge",
-				"A bridge of Open vSwitch is one that the host has already. Set mode = \"bridge\" and bridge to its name.")
-		}
+	mode := usualMode(m.Mode.ValueString())
+	m.validateVLANs(mode, diags)
+	m.validatePlug(mode, diags)
+	if virt.MakesBridge(mode) {
 		return
 	}
-	if m.Bridge.IsNull() {
-		diags.AddAttributeError(path.Root("bridge"), "No bridge",
-			"In mode \"bridge\" guests are plugged into a bridge that the host has already. Set bridge to its name.")
-	}
 	for name, value := range map[string]attr.Value{
-		"ipv4": m.IPv4, "ipv6": m.IPv6, "dns": m.DNS, "tftp_root": m.TFTPRoot, "domain": m.Domain, "mtu": m.MTU, "stp": m.STP, "delay": m.Delay, "dnsmasq_options": m.DnsmasqOptions,
+		"ipv4": m.IPv4, "ipv6": m.IPv6, "dns": m.DNS, "routes": m.Routes, "tftp_root": m.TFTPRoot, "domain": m.Domain, "mtu": m.MTU, "stp": m.STP, "delay": m.Delay, "dnsmasq_options": m.DnsmasqOptions,
 	} {
 		if !value.IsNull() {
 			diags.AddAttributeError(path.Root(name), "Not for a bridge of the host's",
-				fmt.Sprintf("In mode \"bridge\" libvirt neither makes the bridge nor serves addresses, names or files on it; whoever made it does. Remove %s, or choose another mode.", name))
+				fmt.Sprintf("In mode %q libvirt neither makes a bridge nor serves addresses, names or files on what the host has; whoever made it does. Remove %s, or choose another mode.", mode, name))
 		}
+	}
+}
+
+// usualMode is the mode where a configuration names none.
+func usualMode(mode string) string {
+	if mode == "" {
+		return virt.ModeNAT
+	}
+	return mode
+}
+
+func (m networkModel) validateVLANs(mode string, diags *diag.Diagnostics) {
+	if m.OpenVSwitch.ValueBool() && mode != virt.ModeBridge {
+		diags.AddAttributeError(path.Root("openvswitch"), "Open vSwitch without its bridge",
+			"A bridge of Open vSwitch is one that the host has already. Set mode = \"bridge\" and bridge to its name.")
+	}
+	ofVirtualFunction := mode == virt.ModeHostdev || mode == virt.ModePassthrough // libvirt src/network/bridge_driver.c, networkValidate()
+	if !m.VLANs.IsNull() && !m.OpenVSwitch.IsUnknown() && !m.OpenVSwitch.ValueBool() && !ofVirtualFunction {
+		diags.AddAttributeError(path.Root("vlans"), "VLANs without Open vSwitch",
+			"libvirt tags the packets of guests on a bridge of Open vSwitch alone, and of virtual functions. Set openvswitch = true with mode = \"bridge\", or give a bridge or a device that is on the VLAN already.")
+	}
+}
+
+// validatePlug checks what guests are plugged into, which libvirt has of one kind.
+func (m networkModel) validatePlug(mode string, diags *diag.Diagnostics) {
+	refuse := func(name, why string) { diags.AddAttributeError(path.Root(name), "Not for this mode", why) }
+	devices := len(m.Devices.Elements())
+	switch {
+	case mode != virt.ModeBridge && !virt.MakesBridge(mode) && !m.Bridge.IsNull():
+		refuse("bridge", fmt.Sprintf("In mode %q guests are plugged into devices of the host's, and there is no bridge. Remove bridge, or set mode = \"bridge\".", mode))
+	case !m.Devices.IsNull() && !virt.MakesBridge(mode) && !(m.Bridge.IsNull() && m.PF.IsNull()):
+		refuse("forward_devices", "libvirt plugs the guests of a network into a bridge, into devices, or into virtual functions of one device. Give one of bridge, forward_devices and physical_function.")
+	case !m.PF.IsNull() && !m.Bridge.IsNull(), !m.PF.IsNull() && virt.MakesBridge(mode):
+		refuse("physical_function", "Guests get virtual functions in place of a bridge. Remove physical_function, or set mode = \"hostdev\" or one of macvtap, and remove bridge.")
+	case mode == virt.ModeHostdev && !m.Devices.IsNull():
+		refuse("forward_devices", "In mode \"hostdev\" guests are handed virtual functions. Set physical_function to the device that has them, or choose a mode of macvtap.")
+	case virt.MakesBridge(mode) && !forwardsByDevice(mode) && !m.Devices.IsNull():
+		refuse("forward_devices", fmt.Sprintf("In mode %q the host does not forward by one device: %q and %q do. Guests are plugged into devices in mode \"bridge\".", mode, virt.ModeNAT, virt.ModeRoute))
+	case forwardsByDevice(mode) && devices > 1:
+		refuse("forward_devices", fmt.Sprintf("In mode %q the host forwards by one device. Give one.", mode))
 	}
 }
 
@@ -106,17 +138,35 @@ func validateDHCP(at path.Path, d virt.DHCP, address netip.Prefix, diags *diag.D
 	validateReservations(at.AtName("reservations"), d.Reservations, address, diags)
 }
 
-// validateReservations checks what libvirt refuses to define, or to change live.
 func validateReservations(at path.Path, reservations []virt.Reservation, address netip.Prefix, diags *diag.Diagnostics) {
-	seen := map[string]int{}
 	for i, r := range reservations {
 		if ip, err := netip.ParseAddr(r.IP); err == nil && !address.Contains(ip) { // else the framework says so
 			diags.AddAttributeError(at.AtListIndex(i).AtName("ip"), "Invalid reservation",
 				fmt.Sprintf("%s is not in %s.", r.IP, address.Masked()))
 		}
+	}
+}
+
+// checkReservations refuses what libvirt does not take live, and no guest gets. A network of others may have it, and
+// keeps it.
+func (c networkChange) checkReservations(diags *diag.Diagnostics) {
+	if !c.known {
+		return
+	}
+	for _, family := range []struct {
+		name        string
+		now, before *virt.IP
+	}{{"ipv4", c.now.IPv4, c.before.IPv4}, {"ipv6", c.now.IPv6, c.before.IPv6}} {
+		checkTwice(path.Root(family.name).AtName("dhcp").AtName("reservations"), reservationsOf(family.now), reservationsOf(family.before), diags)
+	}
+}
+
+func checkTwice(at path.Path, reservations, before []virt.Reservation, diags *diag.Diagnostics) {
+	seen := map[string]int{}
+	for i, r := range reservations {
 		for _, key := range []string{r.IP, r.MAC, r.DUID, r.Hostname} {
 			first, taken := seen[key]
-			if taken {
+			if taken && !(slices.Contains(before, r) && slices.Contains(before, reservations[first])) {
 				diags.AddAttributeError(at.AtListIndex(i), "Reserved twice",
 					fmt.Sprintf("%q is in reservations %d and %d. A guest has one address, and an address one guest.", key, first, i))
 			}
@@ -125,6 +175,13 @@ func validateReservations(at path.Path, reservations []virt.Reservation, address
 			}
 		}
 	}
+}
+
+func reservationsOf(ip *virt.IP) []virt.Reservation {
+	if ip == nil || ip.DHCP == nil {
+		return nil
+	}
+	return ip.DHCP.Reservations
 }
 
 // validateBoot checks what guests are told to boot.
@@ -182,7 +239,7 @@ func checkSearch(search pxelinux.Search) error {
 // addresses that this resource does not model.
 func (m networkModel) validateNew(diags *diag.Diagnostics) {
 	mode := m.Mode.ValueString()
-	if m.IPv4.IsNull() && m.IPv6.IsNull() && !m.Mode.IsUnknown() && mode != virt.ModeIsolated && mode != virt.ModeBridge {
+	if m.IPv4.IsNull() && m.IPv6.IsNull() && !m.Mode.IsUnknown() && mode != virt.ModeIsolated && virt.MakesBridge(mode) {
 		diags.AddAttributeError(path.Root("mode"), "Network without an address",
 			fmt.Sprintf("In mode %q the host forwards the guests' packets, and needs an address on the network for it. Add ipv4, or set mode = \"isolated\".", mode))
 	}

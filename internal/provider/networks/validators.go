@@ -17,14 +17,18 @@ var (
 	domainName    = framework.Rule{What: "domain", Check: checkHostname}
 	ipv4Address   = framework.Rule{What: "address", Check: checkIPv4Address}
 	duid          = framework.Rule{What: "DUID", Check: checkDUID}
+	networkPrefix = framework.Rule{What: "network", Check: checkNetworkPrefix}
 	dnsmasqOption = framework.Rule{What: "option of dnsmasq", Check: checkDnsmasqOption}
 )
 
 // checkLeaseTime accepts what dnsmasq does: two minutes and more (dnsmasq(8), --dhcp-range).
 func checkLeaseTime(value string) error {
+	if value == endless {
+		return nil
+	}
 	lease, err := time.ParseDuration(value)
 	if err != nil || lease < 2*time.Minute || lease%time.Second != 0 {
-		return fmt.Errorf("%q is not a duration of at least two minutes in whole seconds, such as \"2h\" or \"45m\"", value)
+		return fmt.Errorf("%q is not a duration of at least two minutes in whole seconds, such as \"2h\" or \"45m\", nor \"infinite\"", value)
 	}
 	return nil
 }
@@ -32,6 +36,15 @@ func checkLeaseTime(value string) error {
 func checkIPv4Address(value string) error {
 	if address, err := netip.ParseAddr(value); err != nil || !address.Is4() {
 		return fmt.Errorf("%q is not an IPv4 address, such as 192.168.150.2", value)
+	}
+	return nil
+}
+
+// checkNetworkPrefix accepts what libvirt has a route to: src/conf/virnetworkrouteconf.c.
+func checkNetworkPrefix(value string) error {
+	to, err := netip.ParsePrefix(value)
+	if err != nil || to != to.Masked() {
+		return fmt.Errorf("%q is not the address of a network with the length of its prefix, such as 198.51.100.0/24 or 2001:db8::/48", value)
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ type Host struct {
 	files    map[string]*file
 	pools    map[string]*pool
 	networks map[string]virt.Network
+	bridges  []string // nil is every one
 	domains  map[string]*domain
 	scripts  map[string]script
 	installs map[string]installScript

@@ -37,7 +37,7 @@ func (h *Host) CreateNetwork(ctx context.Context, n virt.Network) error {
 			return exists("network", n.Name)
 		}
 		n.UUID = uuid.NewString()
-		if n.Bridge == "" {
+		if n.Bridge == "" && n.MakesBridge() {
 			n.Bridge = h.freeBridge()
 		}
 		return h.putNetwork(n)
@@ -52,8 +52,11 @@ func (h *Host) UpdateNetwork(ctx context.Context, n virt.Network) error {
 			return err
 		}
 		n.UUID = old.UUID
-		if n.Bridge == "" {
+		if n.Bridge == "" && n.MakesBridge() {
 			n.Bridge = old.Bridge
+			if n.Bridge == "" || !old.MakesBridge() {
+				n.Bridge = h.freeBridge()
+			}
 		}
 		return h.putNetwork(n)
 	})
@@ -86,6 +89,23 @@ func (h *Host) NetworkGuests(ctx context.Context, name string) ([]string, error)
 	})
 }
 
+// Bridges are the bridges that the host has. Until it is told, it has every one.
+func (h *Host) Bridges(names ...string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.bridges = append([]string{}, names...)
+}
+
+// CheckBridge returns virt.ErrNoBridge where the host has no bridge of a name.
+func (h *Host) CheckBridge(ctx context.Context, name string) error {
+	return do(ctx, h, "CheckBridge", func() error {
+		if h.bridges != nil && !slices.Contains(h.bridges, name) {
+			return fmt.Errorf("%w, nor any other interface: %q", virt.ErrNoBridge, name)
+		}
+		return nil
+	})
+}
+
 func (h *Host) lookupNetwork(name string) (virt.Network, error) {
 	n, found := h.networks[name]
 	if !found {
@@ -96,7 +116,7 @@ func (h *Host) lookupNetwork(name string) (virt.Network, error) {
 
 // putNetwork keeps a network, unless libvirt would not define it or dnsmasq not start.
 func (h *Host) putNetwork(n virt.Network) error {
-	if n.IPv4 == nil && n.IPv6 == nil && n.Mode != virt.ModeIsolated && n.Mode != virt.ModeBridge {
+	if n.IPv4 == nil && n.IPv6 == nil && n.Mode != virt.ModeIsolated && n.MakesBridge() {
 		return fmt.Errorf("%s forwarding requested, but no IP address provided for network %q", n.Mode, n.Name)
 	}
 	for _, other := range h.networks {
@@ -142,6 +162,7 @@ func (h *Host) freeBridge() string {
 // cloneNetwork shares nothing with n. As in libvirt's XML, what says nothing is not there.
 func cloneNetwork(n virt.Network) virt.Network {
 	n.VLANs, n.Options = clone(n.VLANs), clone(n.Options)
+	n.Devices, n.Routes = clone(n.Devices), clone(n.Routes)
 	n.IPv4, n.IPv6 = cloneIP(n.IPv4), cloneIP(n.IPv6)
 	if n.DNS == nil {
 		return n
