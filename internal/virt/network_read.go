@@ -201,12 +201,12 @@ func parseDHCP(dhcp *etree.Element) (*DHCP, error) {
 	return d, errors.Join(problems...)
 }
 
-// parseReservation reads a host's. The id of an IPv4 host means nothing to libvirt, and stays:
+// parseReservation reads a host's, in small letters. The id of an IPv4 host means nothing to libvirt, and stays:
 // src/util/virdnsmasq.c, hostsfileAdd().
 func parseReservation(host *etree.Element, lease Lease) Reservation {
-	r := Reservation{MAC: attr(host, "mac"), IP: attr(host, "ip"), Hostname: attr(host, "name"), Lease: lease}
+	r := Reservation{MAC: strings.ToLower(attr(host, "mac")), IP: attr(host, "ip"), Hostname: attr(host, "name"), Lease: lease}
 	if r.isIPv6() {
-		r.DUID = attr(host, "id")
+		r.DUID = strings.ToLower(attr(host, "id"))
 	}
 	return r
 }

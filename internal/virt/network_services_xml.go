@@ -29,7 +29,7 @@ func (d *DHCP) edit(dhcp *etree.Element) {
 // isOf tells whether two reservations are of one guest, which is known by its MAC address or its DUID, or else by its name.
 func (r Reservation) isOf(other Reservation) bool {
 	if r.MAC != "" || r.DUID != "" {
-		return strings.EqualFold(r.MAC, other.MAC) && strings.EqualFold(r.DUID, other.DUID)
+		return r.MAC == other.MAC && r.DUID == other.DUID
 	}
 	return other.MAC == "" && other.DUID == "" && r.Hostname == other.Hostname
 }

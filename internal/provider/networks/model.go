@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/hwtypes"
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/iptypes"
@@ -235,7 +236,7 @@ func reservations(list types.List, general types.String) []virt.Reservation {
 	return framework.Each(list.Elements(), func(element attr.Value) virt.Reservation {
 		return virt.Reservation{
 			MAC:      canonicalMAC(framework.Member(element, "mac")),
-			DUID:     framework.Member(element, "duid"),
+			DUID:     strings.ToLower(framework.Member(element, "duid")),
 			IP:       canonicalIP(framework.Member(element, "ip")),
 			Hostname: framework.Member(element, "hostname"),
 			Lease:    lease(framework.Member(element, "lease_time"), general),
