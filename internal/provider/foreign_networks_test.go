@@ -48,10 +48,10 @@ var (
 	ipv4OfDHCP    = regexp.MustCompile(`<ip (?:family='ipv4' )?address='([0-9]+\.[0-9]+\.[0-9]+)\.1'[^>]*[^/]>\s*<dhcp>`)
 )
 
-// canRun tells whether it needs what the host of a test may not have: virtual functions, and a kernel that filters VLANs
-// or shapes traffic.
+// canRun tells whether it needs what the host of a test may not have: virtual functions, firewalld, and a kernel that
+// filters VLANs or shapes traffic.
 func (n foreignNetwork) canRun() bool {
-	return !slices.ContainsFunc([]string{"<pf ", "macTableManager", "\n  <bandwidth>"}, func(text string) bool { return strings.Contains(n.definition, text) })
+	return !slices.ContainsFunc([]string{"<pf ", "macTableManager", " zone=", "\n  <bandwidth>"}, func(text string) bool { return strings.Contains(n.definition, text) })
 }
 
 // reserved is a further reservation, in XML and as configuration; empty without DHCP.

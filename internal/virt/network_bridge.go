@@ -39,11 +39,14 @@ func (h *Host) checkBridge(ctx context.Context, n Network, before ...Network) er
 	return fmt.Errorf("%w: %q", ErrInterfaceExists, n.Bridge)
 }
 
-// ErrNoBridge says that the host has no bridge of a name.
-var ErrNoBridge = errors.New("the host has no bridge of that name")
+// What a name is on the host that is not a bridge's.
+var (
+	ErrNoBridge  = errors.New("the host has no bridge of that name, nor any other interface")
+	ErrNotBridge = errors.New("the host's interface of that name is no bridge")
+)
 
-// CheckBridge returns ErrNoBridge where the host has no bridge of a name, by which it says what the name is instead. A
-// host that does not let itself be looked at has every bridge, and one of Open vSwitch is not known to be one.
+// CheckBridge returns ErrNoBridge or ErrNotBridge where the host has no bridge of a name. A host that does not let itself
+// be looked at has every bridge, and one of Open vSwitch is none to the kernel.
 func (h *Host) CheckBridge(ctx context.Context, name string) error {
 	// Linux keeps the interfaces that are plugged into a bridge there: net/bridge/br_sysfs_br.c, SYSFS_BRIDGE_PORT_SUBDIR.
 	err := h.withTransientPool(ctx, path.Join(hostInterfaces, name, "brif"), func(string) error { return nil })
@@ -57,9 +60,9 @@ func (h *Host) CheckBridge(ctx context.Context, name string) error {
 	case err != nil:
 		return err
 	case slices.Contains(names, name):
-		return fmt.Errorf("%w: %q is another interface", ErrNoBridge, name)
+		return fmt.Errorf("%w: %q", ErrNotBridge, name)
 	default:
-		return fmt.Errorf("%w, nor any other interface: %q", ErrNoBridge, name)
+		return fmt.Errorf("%w: %q", ErrNoBridge, name)
 	}
 }
 

@@ -70,7 +70,8 @@ func (c networkChange) checkPlug(diags *diag.Diagnostics) {
 }
 
 // checkBridge asks the host for the bridge that guests are to be plugged into, where that is new: without it no guest
-// starts. A bridge of Open vSwitch is none to the kernel, and one that this run makes is not there yet.
+// starts. A name that is not there may be that of a bridge which something else in this run makes. A bridge of Open
+// vSwitch is none to the kernel.
 func (r *networkResource) checkBridge(ctx context.Context, c networkChange, diags *diag.Diagnostics) {
 	plan, name := c.plan, c.plan.Bridge.ValueString()
 	if plan.Mode.ValueString() != virt.ModeBridge || name == "" || plan.OpenVSwitch.IsUnknown() || plan.OpenVSwitch.ValueBool() {
@@ -82,10 +83,14 @@ func (r *networkResource) checkBridge(ctx context.Context, c networkChange, diag
 	if _, planned := r.Plans.Bridges.Find(name); planned {
 		return
 	}
-	// Whatever else is wrong, a create or an update says in full.
-	if err := r.Host.CheckBridge(ctx, name); errors.Is(err, virt.ErrNoBridge) {
-		diags.AddAttributeError(path.Root("bridge"), "No such bridge",
-			framework.Sentence(fmt.Errorf("%w; no guest on the network could start. Give the name of a bridge (on the host: ip link show type bridge), or make it first. "+
-				"To plug guests into a network device such as eth0, set forward_devices in place of bridge. For a bridge of Open vSwitch set openvswitch = true", err)))
+	switch err := r.Host.CheckBridge(ctx, name); {
+	case errors.Is(err, virt.ErrNotBridge):
+		diags.AddAttributeError(path.Root("bridge"), "Not a bridge", framework.Sentence(fmt.Errorf("%w, so no guest on the network could start. "+
+			"To plug guests into a network device, set forward_devices in place of bridge. To plug them into a bridge, give its name; \"ip link show type bridge\" on the host shows all. "+
+			"For one of Open vSwitch set openvswitch = true", err)))
+	case errors.Is(err, virt.ErrNoBridge):
+		diags.AddAttributeWarning(path.Root("bridge"), "No such bridge", framework.Sentence(fmt.Errorf("%w. Unless something makes it, no guest on the network starts. "+
+			"\"ip link show type bridge\" on the host shows the bridges that are there. For one of Open vSwitch set openvswitch = true", err)))
 	}
+	// Whatever else is wrong, a create or an update says in full.
 }

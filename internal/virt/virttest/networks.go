@@ -89,20 +89,25 @@ func (h *Host) NetworkGuests(ctx context.Context, name string) ([]string, error)
 	})
 }
 
-// Bridges are the bridges that the host has. Until it is told, it has every one.
-func (h *Host) Bridges(names ...string) {
+// Interfaces are those that the host has, each with whether it is a bridge. Until it is told, it has every bridge.
+func (h *Host) Interfaces(isBridge map[string]bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.bridges = append([]string{}, names...)
+	h.interfaces = isBridge
 }
 
-// CheckBridge returns virt.ErrNoBridge where the host has no bridge of a name.
+// CheckBridge returns virt.ErrNoBridge or virt.ErrNotBridge where the host has no bridge of a name.
 func (h *Host) CheckBridge(ctx context.Context, name string) error {
 	return do(ctx, h, "CheckBridge", func() error {
-		if h.bridges != nil && !slices.Contains(h.bridges, name) {
-			return fmt.Errorf("%w, nor any other interface: %q", virt.ErrNoBridge, name)
+		isBridge, found := h.interfaces[name]
+		switch {
+		case isBridge || h.interfaces == nil:
+			return nil
+		case found:
+			return fmt.Errorf("%w: %q", virt.ErrNotBridge, name)
+		default:
+			return fmt.Errorf("%w: %q", virt.ErrNoBridge, name)
 		}
-		return nil
 	})
 }
 
