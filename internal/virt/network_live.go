@@ -58,7 +58,7 @@ func (ip *IP) liveUpdates(wanted *IP, family func(*etree.Element) bool) (updates
 	from, to := ip.DHCP.orEmpty(), wanted.DHCP.orEmpty()
 	first, last := from.rangeUpdates(to)
 	hosts := from.reservationUpdates(to)
-	if len(hosts) > 0 && !(areOfOneEach(from.Reservations) && areOfOneEach(to.Reservations)) {
+	if len(hosts) > 0 && (!areOfOneEach(from.Reservations) || !areOfOneEach(to.Reservations)) {
 		return nil, false // libvirt takes the first that is alike for the one that is meant
 	}
 	updates = slices.Concat(first, hosts, last)

@@ -85,11 +85,12 @@ type leases struct {
 }
 
 func (l leases) complete(plan types.Object) types.Object {
-	said, now := member(l.config, "dhcp"), member(plan, "dhcp")
+	said, had := member(l.config, "dhcp"), member(l.before, "dhcp")
+	now, _ := member(plan, "dhcp").(types.Object)
 	if !isObject(said) || !isObject(now) {
 		return plan
 	}
-	dhcp, had := maps.Clone(now.(types.Object).Attributes()), member(l.before, "dhcp")
+	dhcp := maps.Clone(now.Attributes())
 	general := member(said, "lease_time")
 	if general.IsNull() {
 		dhcp["lease_time"] = l.kept(member(had, "lease_time"), generalKey(l.family))
@@ -97,7 +98,7 @@ func (l leases) complete(plan types.Object) types.Object {
 	for _, name := range leasedLists {
 		dhcp[name] = l.completeList(dhcp[name], member(said, name), l.ofBefore(member(had, name), general))
 	}
-	return withMember(plan, "dhcp", withMembers(now.(types.Object), dhcp))
+	return withMember(plan, "dhcp", withMembers(now, dhcp))
 }
 
 // ofBefore are the lease times that ranges or reservations had of their own, by what they are known by. Where the
@@ -128,7 +129,8 @@ func (l leases) completeList(plan, said attr.Value, own map[string]attr.Value) a
 	if len(all) == 0 || len(words) != len(all) {
 		return plan
 	}
-	for i, element := range all {
+	for i := range all {
+		element, _ := all[i].(types.Object)
 		if !isObject(element) || !isObject(words[i]) || !member(words[i], "lease_time").IsNull() {
 			continue
 		}
@@ -136,7 +138,7 @@ func (l leases) completeList(plan, said attr.Value, own map[string]attr.Value) a
 		if !known {
 			kept = types.StringNull()
 		}
-		all[i] = withMember(element.(types.Object), "lease_time", kept)
+		all[i] = withMember(element, "lease_time", kept)
 	}
 	return types.ListValueMust(list.ElementType(context.Background()), all)
 }

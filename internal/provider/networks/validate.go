@@ -91,7 +91,7 @@ func (m networkModel) validatePlug(mode string, diags *diag.Diagnostics) {
 	switch {
 	case mode != virt.ModeBridge && !virt.MakesBridge(mode) && !m.Bridge.IsNull():
 		refuse("bridge", fmt.Sprintf("In mode %q guests are plugged into devices of the host's, and there is no bridge. Remove bridge, or set mode = \"bridge\".", mode))
-	case !m.Devices.IsNull() && !virt.MakesBridge(mode) && !(m.Bridge.IsNull() && m.PF.IsNull()):
+	case !m.Devices.IsNull() && !virt.MakesBridge(mode) && (!m.Bridge.IsNull() || !m.PF.IsNull()):
 		refuse("forward_devices", "libvirt plugs the guests of a network into a bridge, into devices, or into virtual functions of one device. Give one of bridge, forward_devices and physical_function.")
 	case !m.PF.IsNull() && !m.Bridge.IsNull(), !m.PF.IsNull() && virt.MakesBridge(mode):
 		refuse("physical_function", "Guests get virtual functions in place of a bridge. Remove physical_function, or set mode = \"hostdev\" or one of macvtap, and remove bridge.")
@@ -166,7 +166,7 @@ func checkTwice(at path.Path, reservations, before []virt.Reservation, diags *di
 	for i, r := range reservations {
 		for _, key := range []string{r.IP, r.MAC, r.DUID, r.Hostname} {
 			first, taken := seen[key]
-			if taken && !(slices.Contains(before, r) && slices.Contains(before, reservations[first])) {
+			if taken && (!slices.Contains(before, r) || !slices.Contains(before, reservations[first])) {
 				diags.AddAttributeError(at.AtListIndex(i), "Reserved twice",
 					fmt.Sprintf("%q is in reservations %d and %d. A guest has one address, and an address one guest.", key, first, i))
 			}
