@@ -2,6 +2,7 @@ package provider
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -56,6 +57,7 @@ func TestNetworkPlugsOfOthers(t *testing.T) {
 		{Mode: virt.ModeBridge, PF: "eth0"},
 		{Mode: virt.ModeBridge, Bridge: "br0"},
 		{Mode: virt.ModeBridge},
+		{Mode: virt.ModeIsolated, IPv4: &virt.IP{Address: netip.MustParsePrefix("192.168.150.0/24")}}, // of the network itself
 		{Mode: virt.ModeVEPA, Devices: []string{"eth0", "eth1"}},
 		{Mode: virt.ModePrivate},
 		{Mode: virt.ModePassthrough, Devices: []string{"eth0"}},
@@ -70,12 +72,27 @@ func TestNetworkPlugsOfOthers(t *testing.T) {
 		before := plugOf(t, h)
 		c := newCore(t, h, "netboot_network")
 		c.imports("lab")
-		c.mustBeDone(plugged(fmt.Sprintf(`"mode": %q, "running": false, "autostart": false`, n.Mode)))
-		c.must(plugged(fmt.Sprintf(`"mode": %q, "running": false`, n.Mode)))
+		config := fmt.Sprintf(`"mode": %q, "running": false`, n.Mode)
+		if n.IPv4 != nil {
+			config += `, "ipv4": {"address": "192.168.150.0/24"}`
+		}
+		c.mustBeDone(plugged(config + `, "autostart": false`))
+		c.must(plugged(config))
 		if now := plugOf(t, h); now != before {
 			t.Errorf("guests were plugged into %s and are into %s", before, now)
 		}
 	}
+}
+
+// TestNetworkVLANsOfOthers holds that VLANs on a bridge which libvirt has them on stay.
+func TestNetworkVLANsOfOthers(t *testing.T) {
+	h := virttest.New()
+	if err := h.CreateNetwork(t.Context(), virt.Network{Name: "lab", Mode: virt.ModeBridge, Bridge: "br0", VLANs: []uint{42}}); err != nil {
+		t.Fatal(err)
+	}
+	c := newCore(t, h, "netboot_network")
+	c.imports("lab")
+	c.must(plugged(`"mode": "bridge", "bridge": "br0", "vlans": [42], "running": false`))
 }
 
 // TestNetworkPlugRefused holds that a mode has what it needs, and nothing else.
@@ -92,6 +109,7 @@ func TestNetworkPlugRefused(t *testing.T) {
 		`"mode": "bridge", "bridge": "br0", "physical_function": "eth0"`:                             "Remove physical_function",
 		`"mode": "vepa", "bridge": "br0", "forward_devices": ["eth0"]`:                               "there is no bridge",
 		`"mode": "vepa", "forward_devices": ["eth0"], ` + address:                                    "Remove ipv4",
+		`"mode": "bridge", "bridge": "br0", "vlans": [3]`:                                            "VLANs without Open vSwitch", // by libvirt 9
 		`"mode": "vepa", "forward_devices": ["eth0"], "vlans": [3]`:                                  "VLANs without Open vSwitch",
 		`"mode": "vepa", "forward_devices": ["eth0"], "openvswitch": true`:                           "Open vSwitch without its bridge",
 		`"mode": "isolated", "forward_devices": ["eth0"]`:                                            "does not forward by one device",

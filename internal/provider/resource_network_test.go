@@ -578,7 +578,7 @@ func TestAccNetworkInvalid(t *testing.T) {
 		{ipv4(`ranges = [{ start = "192.168.151", end = "192.168.151.9" }]`), []string{"Invalid IPv4 Address", "192.168.151"}},
 		{network(`mode = "bridge"`), []string{"No bridge", "that the host has already"}},
 		{network("mode = \"bridge\"\n bridge = \"br0\"\n tftp_root = \"/srv/tftp\""), []string{"Not for a bridge of the host's", "tftp_root =", "Remove tftp_root"}},
-		{network("mode = \"bridge\"\n bridge = \"br0\"\n vlans = [42]"), []string{"VLANs without Open vSwitch", "vlans ="}},
+		{network("mode = \"vepa\"\n forward_devices = [\"lo\"]\n vlans = [42]"), []string{"VLANs without Open vSwitch", "vlans ="}},
 		{network("mode = \"bridge\"\n bridge = \"br0\"\n openvswitch = true\n vlans = [4095]"), []string{"vlans =", "between 1 and 4094"}},
 		{network("mode = \"isolated\"\n openvswitch = true"), []string{"Open vSwitch without its bridge", "openvswitch ="}},
 		{network("mode = \"isolated\"\n delay = 31"), []string{"delay =", "between 0 and 30"}},

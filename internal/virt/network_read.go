@@ -147,12 +147,13 @@ func parsePrefix(element *etree.Element) (netip.Prefix, error) {
 
 // usualBits are those of the class that an address had before there were prefixes.
 func usualBits(address netip.Addr) uint {
+	if address.IsUnspecified() {
+		return 0
+	}
 	if address.Is6() {
 		return 64
 	}
 	switch first := address.As4()[0]; {
-	case address.IsUnspecified():
-		return 0
 	case first < 0x80:
 		return 8
 	case first < 0xc0:
@@ -204,11 +205,22 @@ func parseDHCP(dhcp *etree.Element) (*DHCP, error) {
 // parseReservation reads a host's, in small letters. The id of an IPv4 host means nothing to libvirt, and stays:
 // src/util/virdnsmasq.c, hostsfileAdd().
 func parseReservation(host *etree.Element, lease Lease) Reservation {
-	r := Reservation{MAC: strings.ToLower(attr(host, "mac")), IP: attr(host, "ip"), Hostname: attr(host, "name"), Lease: lease}
+	r := Reservation{MAC: canonicalMAC(attr(host, "mac")), IP: attr(host, "ip"), Hostname: attr(host, "name"), Lease: lease}
 	if r.isIPv6() {
 		r.DUID = strings.ToLower(attr(host, "id"))
 	}
 	return r
+}
+
+// canonicalMAC has two small digits in each octet, where libvirt takes one too: src/util/virmacaddr.c, virMacAddrParse().
+func canonicalMAC(text string) string {
+	octets := strings.Split(strings.ToLower(text), ":")
+	for i, octet := range octets {
+		if len(octet) == 1 {
+			octets[i] = "0" + octet
+		}
+	}
+	return strings.Join(octets, ":")
 }
 
 func (r Reservation) isIPv6() bool { return strings.Contains(r.IP, ":") }

@@ -41,7 +41,7 @@ func editRange(element *etree.Element, r Range) {
 }
 
 func editHost(element *etree.Element, r Reservation) {
-	if !strings.EqualFold(attr(element, "mac"), r.MAC) {
+	if canonicalMAC(attr(element, "mac")) != r.MAC {
 		setAttr(element, "mac", r.MAC)
 	}
 	if r.isIPv6() && !strings.EqualFold(attr(element, "id"), r.DUID) {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -165,6 +167,32 @@ func TestEditKeeps(t *testing.T) {
 		if after, _ := formatXML(root); after != before {
 			t.Errorf("%s was\n%s\nand is\n%s", file, before, after)
 		}
+	}
+}
+
+// TestEditKeepsPCI holds that virtual functions by their PCI addresses, which are not modelled, stay until a mode or a
+// device takes their place.
+func TestEditKeepsPCI(t *testing.T) {
+	root, err := parseXML(`<network><name>n</name><forward mode='hostdev' managed='yes'><driver name='vfio'/><address type='pci' domain='0x0000' bus='0x03' slot='0x00' function='0x1'/></forward></network>`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _ := formatXML(root)
+	n, err := parseNetwork(root)
+	if err != nil || n.Mode != ModeHostdev || n.Bridge != "" || n.PF != "" || !slices.Contains(n.Unmodelled, "<address>") {
+		t.Errorf("it is read as %+v, %v", n, err)
+	}
+	n.VLANs = []uint{42}
+	n.edit(root)
+	n.VLANs = nil
+	n.edit(root)
+	if after, _ := formatXML(root); after != before {
+		t.Errorf("it was\n%s\nand is\n%s", before, after)
+	}
+	n.PF = "eth0"
+	n.edit(root)
+	if after, _ := formatXML(root); strings.Contains(after, "<address") || !strings.Contains(after, `<pf dev="eth0"/>`) || !strings.Contains(after, "managed") {
+		t.Errorf("with a device it is\n%s", after)
 	}
 }
 

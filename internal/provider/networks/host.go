@@ -10,6 +10,7 @@ import (
 // Host is what networks ask of a host.
 type Host interface {
 	framework.Connection
+	Info(ctx context.Context) (virt.Info, error)
 	Network(ctx context.Context, name string) (virt.Network, error)
 	NetworkNames(ctx context.Context) ([]string, error)
 	NetworkName(ctx context.Context, uuid string) (string, error)

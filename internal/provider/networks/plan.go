@@ -49,7 +49,6 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		plan.complete(config, state.without(wasSet), wasSet)
 	}
 	change := networkChange{plan: plan, state: state, known: plan.isKnown(ctx)}
-	change.checkPlug(&resp.Diagnostics)
 	if change.known {
 		change.now = plan.definition(ctx, &resp.Diagnostics)
 		r.note(change.now.Network)
@@ -58,8 +57,9 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		change.before = state.definition(ctx, &resp.Diagnostics)
 		change.keepWords()
 	}
-	change.checkReservations(&resp.Diagnostics)
+	change.check(&resp.Diagnostics)
 	r.checkBridge(ctx, change, &resp.Diagnostics)
+	r.checkVLANs(ctx, change, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}

@@ -89,7 +89,7 @@ func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 				Default:             booldefault.StaticBool(false),
 			},
 			"vlans": schema.ListAttribute{
-				MarkdownDescription: "VLAN that guests are on, with `openvswitch`, or in the modes `hostdev` and `passthrough`. Several make a trunk.",
+				MarkdownDescription: "VLAN that guests are on, with `openvswitch`, in the modes `hostdev` and `passthrough`, or with libvirt 11 or newer on any `bridge`. Several make a trunk.",
 				ElementType:         types.Int64Type,
 				Optional:            true,
 				// IEEE 802.1Q: 0 and 4095 are no VLANs.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -18,7 +17,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// validate checks what libvirt and dnsmasq would refuse in other words, or drop without a word.
+// validate checks what libvirt and dnsmasq would refuse in other words, or drop without a word. What a network of others
+// may have all the same, networkChange.check refuses where it is new.
 func (m networkModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	m.validateMode(diags)
 	if !m.isKnown(ctx) {
@@ -28,14 +28,8 @@ func (m networkModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	if diags.HasError() {
 		return
 	}
-	if n.TFTPRoot != "" && virt.MakesBridge(usualMode(n.Mode)) && (n.IPv4 == nil || n.IPv4.DHCP == nil || isEmpty(n.IPv4.DHCP)) {
-		// libvirt src/network/bridge_driver.c networkDnsmasqConfContents() writes enable-tftp
-		// only for an IPv4 address with DHCP.
-		diags.AddAttributeError(path.Root("tftp_root"), "TFTP root without DHCP",
-			"libvirt serves a TFTP root only on a network with an IPv4 address and a DHCP range or reservation, and drops it without a word otherwise. Add ipv4 with dhcp.ranges or dhcp.reservations.")
-	}
-	validateIP(path.Root("ipv4"), n.IPv4, diags)
-	validateIP(path.Root("ipv6"), n.IPv6, diags)
+	validateDHCP(path.Root("ipv4"), n.IPv4, diags)
+	validateDHCP(path.Root("ipv6"), n.IPv6, diags)
 	validateBoot(n.IPv4, n.boot, diags)
 	if n.DNS != nil && n.DNS.Disabled && len(n.DNS.Hosts)+len(n.DNS.Forwarders) > 0 {
 		diags.AddAttributeError(path.Root("dns"), "DNS server that is not there",
@@ -77,11 +71,18 @@ func (m networkModel) validateVLANs(mode string, diags *diag.Diagnostics) {
 		diags.AddAttributeError(path.Root("openvswitch"), "Open vSwitch without its bridge",
 			"A bridge of Open vSwitch is one that the host has already. Set mode = \"bridge\" and bridge to its name.")
 	}
-	ofVirtualFunction := mode == virt.ModeHostdev || mode == virt.ModePassthrough // libvirt src/network/bridge_driver.c, networkValidate()
-	if !m.VLANs.IsNull() && !m.OpenVSwitch.IsUnknown() && !m.OpenVSwitch.ValueBool() && !ofVirtualFunction {
-		diags.AddAttributeError(path.Root("vlans"), "VLANs without Open vSwitch",
-			"libvirt tags the packets of guests on a bridge of Open vSwitch alone, and of virtual functions. Set openvswitch = true with mode = \"bridge\", or give a bridge or a device that is on the VLAN already.")
+	if mode == virt.ModeBridge { // which is for the plan to say, as new releases of libvirt take them on any bridge
+		return
 	}
+	ofVirtualFunction := mode == virt.ModeHostdev || mode == virt.ModePassthrough // libvirt src/network/bridge_driver.c, networkValidate()
+	if !m.VLANs.IsNull() && !ofVirtualFunction {
+		refuseVLANs(diags)
+	}
+}
+
+func refuseVLANs(diags *diag.Diagnostics) {
+	diags.AddAttributeError(path.Root("vlans"), "VLANs without Open vSwitch",
+		"libvirt tags the packets of guests on a bridge of Open vSwitch and of virtual functions, and from version 11 on any bridge. Set openvswitch = true with mode = \"bridge\", or give a bridge or a device that is on the VLAN already.")
 }
 
 // validatePlug checks what guests are plugged into, which libvirt has of one kind.
@@ -106,82 +107,26 @@ func (m networkModel) validatePlug(mode string, diags *diag.Diagnostics) {
 
 func isEmpty(d *virt.DHCP) bool { return len(d.Ranges)+len(d.Reservations) == 0 }
 
-func validateIP(at path.Path, ip *virt.IP, diags *diag.Diagnostics) {
-	if ip == nil {
+func validateDHCP(at path.Path, ip *virt.IP, diags *diag.Diagnostics) {
+	if ip == nil || ip.DHCP == nil {
 		return
 	}
-	if bits := ip.Address.Addr().BitLen(); ip.Address == ip.Address.Masked() && ip.Address.Bits() < bits-1 {
-		diags.AddAttributeError(at.AtName("address"), "Invalid address",
-			fmt.Sprintf("%s is the address of the network itself; give the host's address in it, such as %s/%d.", ip.Address, ip.Address.Addr().Next(), ip.Address.Bits()))
-	}
-	if ip.DHCP != nil {
-		validateDHCP(at.AtName("dhcp"), *ip.DHCP, ip.Address, diags)
-	}
-}
-
-func validateDHCP(at path.Path, d virt.DHCP, address netip.Prefix, diags *diag.Diagnostics) {
-	if isEmpty(&d) {
+	at = at.AtName("dhcp")
+	if isEmpty(ip.DHCP) {
 		diags.AddAttributeError(at, "DHCP without addresses",
 			"libvirt starts no DHCP server that has nothing to hand out, and drops this without a word. Add ranges or reservations, or leave dhcp out.")
 	}
-	for i, r := range d.Ranges {
+	for i, r := range ip.DHCP.Ranges {
 		start, startErr := netip.ParseAddr(r.Start)
 		end, endErr := netip.ParseAddr(r.End)
 		if startErr != nil || endErr != nil {
 			continue // the framework says so, but only after this
 		}
-		if end.Less(start) || !address.Contains(start) || !address.Contains(end) {
+		if end.Less(start) || !ip.Address.Contains(start) || !ip.Address.Contains(end) {
 			diags.AddAttributeError(at.AtName("ranges").AtListIndex(i), "Invalid range",
-				fmt.Sprintf("%s to %s is not a range in %s.", start, end, address.Masked()))
+				fmt.Sprintf("%s to %s is not a range in %s.", start, end, ip.Address.Masked()))
 		}
 	}
-	validateReservations(at.AtName("reservations"), d.Reservations, address, diags)
-}
-
-func validateReservations(at path.Path, reservations []virt.Reservation, address netip.Prefix, diags *diag.Diagnostics) {
-	for i, r := range reservations {
-		if ip, err := netip.ParseAddr(r.IP); err == nil && !address.Contains(ip) { // else the framework says so
-			diags.AddAttributeError(at.AtListIndex(i).AtName("ip"), "Invalid reservation",
-				fmt.Sprintf("%s is not in %s.", r.IP, address.Masked()))
-		}
-	}
-}
-
-// checkReservations refuses what libvirt does not take live, and no guest gets. A network of others may have it, and
-// keeps it.
-func (c networkChange) checkReservations(diags *diag.Diagnostics) {
-	if !c.known {
-		return
-	}
-	for _, family := range []struct {
-		name        string
-		now, before *virt.IP
-	}{{"ipv4", c.now.IPv4, c.before.IPv4}, {"ipv6", c.now.IPv6, c.before.IPv6}} {
-		checkTwice(path.Root(family.name).AtName("dhcp").AtName("reservations"), reservationsOf(family.now), reservationsOf(family.before), diags)
-	}
-}
-
-func checkTwice(at path.Path, reservations, before []virt.Reservation, diags *diag.Diagnostics) {
-	seen := map[string]int{}
-	for i, r := range reservations {
-		for _, key := range []string{r.IP, r.MAC, r.DUID, r.Hostname} {
-			first, taken := seen[key]
-			if taken && (!slices.Contains(before, r) || !slices.Contains(before, reservations[first])) {
-				diags.AddAttributeError(at.AtListIndex(i), "Reserved twice",
-					fmt.Sprintf("%q is in reservations %d and %d. A guest has one address, and an address one guest.", key, first, i))
-			}
-			if key != "" {
-				seen[key] = i
-			}
-		}
-	}
-}
-
-func reservationsOf(ip *virt.IP) []virt.Reservation {
-	if ip == nil || ip.DHCP == nil {
-		return nil
-	}
-	return ip.DHCP.Reservations
 }
 
 // validateBoot checks what guests are told to boot.
@@ -190,9 +135,6 @@ func validateBoot(ip *virt.IP, rules []dnsmasq.Rule, diags *diag.Diagnostics) {
 		return
 	}
 	at := path.Root("ipv4").AtName("dhcp")
-	if err := checkBootfile(ip.DHCP.Bootfile); err != nil {
-		diags.AddAttributeError(at.AtName("bootfile"), "Invalid bootfile", framework.Sentence(framework.Within(at.AtName("bootfile"), err)))
-	}
 	seen := map[string]int{}
 	for i, rule := range rules {
 		at := at.AtName("boot").AtListIndex(i)

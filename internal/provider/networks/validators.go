@@ -59,12 +59,12 @@ func checkHostname(value string) error {
 	return nil
 }
 
-// checkDUID accepts a DUID as libvirt does: octets in hexadecimal with colons between
-// (libvirt src/util/virdnsmasq.c and RFC 8415 section 11, which allows 3 to 130 octets).
+// checkDUID accepts a DUID as libvirt does: octets in hexadecimal, a zero before a digit left out or not, with
+// colons between (libvirt src/util/virdnsmasq.c and RFC 8415 section 11, which allows 3 to 130 octets).
 func checkDUID(value string) error {
 	octets := strings.Split(value, ":")
 	for _, octet := range octets {
-		if len(octet) != 2 || strings.Trim(octet, "0123456789abcdefABCDEF") != "" {
+		if len(octet) == 0 || len(octet) > 2 || strings.Trim(octet, "0123456789abcdefABCDEF") != "" {
 			return fmt.Errorf("%q is not a DUID, octets in hexadecimal with colons between, such as 00:04:7d:0a", value)
 		}
 	}
