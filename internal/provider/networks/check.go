@@ -65,7 +65,8 @@ func checkReservations(at path.Path, now, before *virt.IP, diags *diag.Diagnosti
 	seen := map[string]int{}
 	for i, r := range reservations {
 		isOld := slices.Contains(old, r)
-		if ip, err := netip.ParseAddr(r.IP); err == nil && !now.Address.Contains(ip) && !(isOld && now.Address == before.Address) { // else the framework says so
+		ip, err := netip.ParseAddr(r.IP) // of which the framework says what is wrong
+		if err == nil && !now.Address.Contains(ip) && (!isOld || now.Address != before.Address) {
 			diags.AddAttributeError(at.AtListIndex(i).AtName("ip"), "Invalid reservation", fmt.Sprintf("%s is not in %s.", r.IP, now.Address.Masked()))
 		}
 		for _, key := range []string{r.IP, r.MAC, r.DUID, r.Hostname} {

@@ -102,15 +102,22 @@ func (l leases) complete(plan types.Object) types.Object {
 }
 
 // ofBefore are the lease times that ranges or reservations had of their own, by what they are known by. Where the
-// configuration says one for all, they count no more.
+// configuration says one for all, they count no more; where it may say one, they may.
 func (l leases) ofBefore(list, general attr.Value) map[string]attr.Value {
 	own := map[string]attr.Value{}
-	if !general.IsNull() {
+	if framework.IsKnown(general) {
 		return own
 	}
 	for _, element := range elements(list) {
 		key := leaseKey(l.family, element)
-		own[key] = l.kept(member(element, "lease_time"), key)
+		kept := l.kept(member(element, "lease_time"), key)
+		switch {
+		case kept.IsNull():
+		case general.IsUnknown():
+			own[key] = types.StringUnknown()
+		default:
+			own[key] = kept
+		}
 	}
 	return own
 }
@@ -135,7 +142,10 @@ func (l leases) completeList(plan, said attr.Value, own map[string]attr.Value) a
 			continue
 		}
 		kept, known := own[leaseKey(l.family, element)]
-		if !known {
+		switch {
+		case !known && len(own) > 0 && !hasKnownKey(element): // it may be one of them
+			kept = types.StringUnknown()
+		case !known:
 			kept = types.StringNull()
 		}
 		all[i] = withMember(element, "lease_time", kept)
@@ -158,6 +168,14 @@ func leaseKey(family string, element attr.Value) string {
 		return family + " " + id
 	}
 	return family + " " + text("hostname")
+}
+
+// hasKnownKey tells whether it is known what a range or a reservation is known by.
+func hasKnownKey(element types.Object) bool {
+	return !slices.ContainsFunc([]string{"start", "end", "mac", "duid", "hostname"}, func(name string) bool {
+		value := member(element, name)
+		return value != nil && value.IsUnknown()
+	})
 }
 
 // setLeases names the lease times that a configuration says.

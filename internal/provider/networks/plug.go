@@ -27,6 +27,8 @@ func (m *networkModel) completePlug(config, before networkModel) {
 		if forwardsByDevice(mode) && forwardsByDevice(before.Mode.ValueString()) {
 			devices = before.Devices
 		}
+	case before.isPluggedIn() && (config.Bridge.IsUnknown() || config.Devices.IsUnknown() || config.PF.IsUnknown()): // they may be null
+		bridge, devices, pf = types.StringUnknown(), types.ListUnknown(types.StringType), types.StringUnknown()
 	case !config.Bridge.IsNull() || !config.Devices.IsNull() || !config.PF.IsNull() || !before.isPluggedIn():
 	default:
 		devices, pf = before.Devices, before.PF
