@@ -95,3 +95,33 @@ func TestAccNetworkLeasesOfOthers(t *testing.T) {
 		})
 	}
 }
+
+// TestAccNetworkLeasesKnownLater has what a reservation is known by, a lease time for all, and a device known only after
+// apply, and being what they were: all stays.
+func TestAccNetworkLeasesKnownLater(t *testing.T) {
+	needsCLI(t)
+	define(t, "net-define", `<network><name>acc</name><forward dev='acc-eth0' mode='nat'/><ip address='192.168.151.1' netmask='255.255.255.0'><dhcp>
+<host mac='52:54:00:aa:bb:01' ip='192.168.151.201'><lease expiry='10'/></host></dhcp></ip></network>`, "net-undefine", "acc")
+	const mac, later = `"52:54:00:aa:bb:01"`, `terraform_data.later.id == "" ? `
+	c := wholeCLI(t, "")
+	before := virsh(t, "net-dumpxml", "acc", "--inactive")
+	for i, said := range []struct{ mac, general, devices string }{
+		{mac, "null", "null"},
+		{later + "null : " + mac, "null", "null"},
+		{mac, later + `"2h" : null`, later + `["acc-eth9"] : null`},
+	} {
+		// Each time the resource that the values depend on is made anew.
+		c.write("main.tf", onHost(lab.Shared(t).URI)+fmt.Sprintf("resource \"terraform_data\" \"later\" { triggers_replace = %d }\n", i)+takenOver(fmt.Sprintf(`
+  autostart       = false
+  forward_devices = %s
+  ipv4 = {
+    address = "192.168.151.1/24"
+    dhcp    = { lease_time = %s, reservations = [{ mac = %s, ip = "192.168.151.201" }] }
+  }`, said.devices, said.general, said.mac)))
+		c.must("apply", "-auto-approve")
+		c.must("plan", "-detailed-exitcode")
+		if now := virsh(t, "net-dumpxml", "acc", "--inactive"); now != before {
+			t.Errorf("the network is\n%s\nand was\n%s", now, before)
+		}
+	}
+}
