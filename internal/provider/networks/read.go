@@ -73,7 +73,7 @@ func warnOfUnmodelled(n virt.Network, diags *diag.Diagnostics) {
 		return
 	}
 	diags.AddWarning(fmt.Sprintf("Parts of network %q have no attribute", n.Name),
-		fmt.Sprintf("Its definition has %s, which this resource does not know. They stay as they are, whatever it changes. To change them, use \"virsh net-edit %s\" on the host; it takes effect when the network starts next, and is no drift.",
+		fmt.Sprintf("Its definition also has %s. This resource has no attribute for that, and leaves it as it is with every change. To change it, use \"virsh net-edit %s\" on the host; that is no drift, and takes effect when the network starts next.",
 			strings.Join(n.Unmodelled, ", "), n.Name))
 }
 
