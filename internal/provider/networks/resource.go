@@ -69,19 +69,8 @@ func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 				// IFNAMSIZ, linux/if.h
 				Validators: []validator.String{stringvalidator.LengthBetween(1, 15), framework.ObjectName},
 			},
-			"forward_devices": schema.ListAttribute{
-				MarkdownDescription: "Network devices of the host's, such as `eth0` or `enc1000`. In the modes `bridge`, `private`, `vepa` and `passthrough` guests are plugged into them by macvtap, each into the one that the fewest use; the host itself does not reach guests that way. In the modes `nat` and `route` the one by which the host forwards guests' packets; without it, by any." + asOnHost,
-				ElementType:         types.StringType,
-				Optional:            true,
-				Computed:            true,
-				Validators:          []validator.List{listvalidator.SizeAtLeast(1), listvalidator.UniqueValues(), listvalidator.ValueStringsAre(stringvalidator.LengthBetween(1, 15), framework.ObjectName)},
-			},
-			"physical_function": schema.StringAttribute{
-				MarkdownDescription: "Network device of the host's whose virtual functions (SR-IOV) guests get: as PCI devices in mode `hostdev`, by macvtap in the others. In place of `forward_devices`." + asOnHost,
-				Optional:            true,
-				Computed:            true,
-				Validators:          []validator.String{stringvalidator.LengthBetween(1, 15), framework.ObjectName},
-			},
+			"forward_devices":   forwardDevicesAttribute,
+			"physical_function": physicalFunctionAttribute,
 			"openvswitch": schema.BoolAttribute{
 				MarkdownDescription: "Whether the bridge is one of Open vSwitch, in mode `bridge`. Default: `false`.",
 				Optional:            true,

@@ -25,6 +25,21 @@ import (
 // asOnHost ends the description of an attribute that is computed until it is set.
 const asOnHost = " Default: as it is on the host, which is none for a new network. What was set once is taken away with the attribute."
 
+var forwardDevicesAttribute = schema.ListAttribute{
+	MarkdownDescription: "Network devices of the host's, such as `eth0` or `enc1000`. In the modes `bridge`, `private`, `vepa` and `passthrough` guests are plugged into them by macvtap, each into the one that the fewest use; the host itself does not reach guests that way. In the modes `nat` and `route` the one by which the host forwards guests' packets; without it, by any." + asOnHost,
+	ElementType:         types.StringType,
+	Optional:            true,
+	Computed:            true,
+	Validators:          []validator.List{listvalidator.SizeAtLeast(1), listvalidator.UniqueValues(), listvalidator.ValueStringsAre(stringvalidator.LengthBetween(1, 15), framework.ObjectName)},
+}
+
+var physicalFunctionAttribute = schema.StringAttribute{
+	MarkdownDescription: "Network device of the host's whose virtual functions (SR-IOV) guests get: as PCI devices in mode `hostdev`, by macvtap in the others. In place of `forward_devices`." + asOnHost,
+	Optional:            true,
+	Computed:            true,
+	Validators:          []validator.String{stringvalidator.LengthBetween(1, 15), framework.ObjectName},
+}
+
 var ipv4Attribute = schema.SingleNestedAttribute{
 	MarkdownDescription: "The host's IPv4 address on the network, and DHCP.",
 	Optional:            true,
