@@ -107,14 +107,16 @@ func (h *Host) stopNetwork(ctx context.Context, x networkXML) error {
 	return h.destroyTransientNetwork(ctx, changeName(x.network))
 }
 
-// NetworkGuests names the running guests that have an interface on a network or on its bridge, in
-// the alphabet's order. Those that are parked are among them.
+// NetworkGuests names the running guests that have an interface on a network, on its bridge or on a device that it gave
+// them, in the alphabet's order. Those that are parked are among them.
 func (h *Host) NetworkGuests(ctx context.Context, name string) ([]string, error) {
 	x, err := h.networkXML(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	nics, err := h.nicsOn(ctx, x.place(), place{network: changeName(x.network)})
+	nics, err := h.nicsWhere(ctx, func(n nic) bool {
+		return n.isOn(x.place()) || n.isOn(place{network: changeName(x.network)}) || n.hasDeviceOf(name)
+	})
 	return guestNames(nics), err
 }
 

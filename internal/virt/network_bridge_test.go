@@ -112,3 +112,35 @@ func TestNetworkKeepsGuestsOnDevices(t *testing.T) {
 		}
 	}
 }
+
+// TestNetworkOfMacvtap starts a guest on a network of macvtap, which it is on after the network has got another device and
+// has restarted.
+func TestNetworkOfMacvtap(t *testing.T) {
+	h := open(t, lab.Shared(t).URI)
+	onLab(t, "ip", "link", "add", "macvtap-a", "type", "veth", "peer", "name", "macvtap-b")
+	t.Cleanup(func() { _, _ = lab.Shared(t).Exec(context.Background(), "ip", "link", "delete", "macvtap-a") })
+	n := virt.Network{Name: "macvtap", Mode: virt.ModeBridge, Devices: []string{"macvtap-a"}, Active: true}
+	if err := h.CreateNetwork(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.DeleteNetwork(context.Background(), "macvtap") })
+	givenPausedGuest(t, "on-macvtap", `<interface type='network'><source network='macvtap'/><model type='virtio'/></interface>`)
+	plugged := func(what string) {
+		t.Helper()
+		if links, err := lab.Shared(t).Exec(t.Context(), "ip", "-o", "link", "show", "type", "macvtap"); err != nil || !strings.Contains(links, "@macvtap-a") {
+			t.Errorf("%s the guest is on %q, %v", what, links, err)
+		}
+		if guests, err := h.NetworkGuests(t.Context(), "macvtap"); err != nil || len(guests) != 1 {
+			t.Errorf("%s there are on the network %q, %v", what, guests, err)
+		}
+	}
+	plugged("at first")
+	n.Devices = []string{"macvtap-b", "macvtap-a"}
+	if err := h.UpdateNetwork(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	plugged("after a restart")
+	if read, err := h.Network(t.Context(), "macvtap"); err != nil || read.ChangeTo(n) != virt.NoChange || read.Running != nil {
+		t.Errorf("the network is %+v, %v", read, err)
+	}
+}
