@@ -15,6 +15,7 @@ type Plans struct {
 	Images   Book[Image]           // by id
 	Configs  Book[pxelinux.Config] // by id
 	Networks Book[Network]         // by name
+	Bridges  Book[string]          // names of the networks that make them, by name
 }
 
 // File is a file of an image.

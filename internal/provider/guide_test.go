@@ -21,7 +21,7 @@ const guideNetwork = `{"name": "guide", "mode": "open", "bridge": "guide0", "stp
 	"ipv6": {"address": "fd00:151::1/64", "dhcp": {
 		"ranges": [{"start": "fd00:151::10", "end": "fd00:151::20"}],
 		"reservations": [{"duid": "00:04:00:01", "ip": "fd00:151::5"}], "lease_time": "3h"}},
-	"dns": ` + guideDNS + `,
+	"dns": ` + guideDNS + `, "routes": [{"to": "198.51.100.0/24", "gateway": "192.168.151.7"}],
 	"dnsmasq_options": ["log-dhcp"]}`
 
 const guideDNS = `{"enabled": true, "hosts": [{"ip": "192.168.151.9", "hostnames": ["nine"]}], "forwarders": [{"address": "192.0.2.53"}]}`
@@ -29,12 +29,16 @@ const guideDNS = `{"enabled": true, "hosts": [{"ip": "192.168.151.9", "hostnames
 // guideBridge is a network whose bridge the host need not have.
 const guideBridge = `{"name": "guide", "mode": "bridge", "bridge": "guide0", "openvswitch": true, "vlans": [42]}`
 
+// guideDevices is a network whose devices the host need not have.
+const guideDevices = `{"name": "guide", "mode": "bridge", "forward_devices": ["guide7"]}`
+
 // guideChanges are changes of one attribute each: what is written in the network, and what then.
 var guideChanges = []struct{ network, attributes, old, with string }{
 	{guideNetwork, "`ipv4.dhcp.reservations`, `ipv6.dhcp.reservations`: added or removed", `"duid": "00:04:00:01"`, `"duid": "00:04:00:02"`},
 	{guideNetwork, "`ipv4.dhcp.reservations`, `ipv6.dhcp.reservations`: changed", `"ip": "192.168.151.5"`, `"ip": "192.168.151.6"`},
 	{guideNetwork, "`ipv4.dhcp.ranges`, `ipv6.dhcp.ranges`", `"192.168.151.20"`, `"192.168.151.30"`},
 	{guideNetwork, "`ipv4.dhcp.lease_time`, `ipv6.dhcp.lease_time`", `"lease_time": "1h"`, `"lease_time": "2h"`},
+	{guideNetwork, "`lease_time` of a range or of a reservation", `"end": "192.168.151.20"`, `"end": "192.168.151.20", "lease_time": "infinite"`},
 	{guideNetwork, "`dns.hosts`", `"nine"`, `"nine", "neuf"`},
 	{guideNetwork, "`autostart`", `"autostart": true`, `"autostart": false`},
 	{guideNetwork, "`tftp_root`", `guide-a`, `guide-b`},
@@ -45,10 +49,12 @@ var guideChanges = []struct{ network, attributes, old, with string }{
 	{guideNetwork, "`dns.enabled`", guideDNS, `{"enabled": false}`},
 	{guideNetwork, "`dns.forwarders`", `192.0.2.53`, `192.0.2.54`},
 	{guideNetwork, "`dnsmasq_options`", `log-dhcp`, `log-queries`},
+	{guideNetwork, "`routes`", `198.51.100.0/24`, `198.51.100.0/25`},
 	{guideNetwork, "`mode`", `"mode": "open"`, `"mode": "isolated"`},
 	{guideNetwork, "`bridge`", `guide0`, `guide1`},
 	{guideNetwork, "`stp`, `delay`", `"stp": false`, `"stp": true`},
 	{guideNetwork, "`mtu`", `"mtu": 1500`, `"mtu": 1600`},
+	{guideDevices, "`forward_devices`, `physical_function`", `guide7`, `guide8`},
 	{guideBridge, "`openvswitch`, `vlans`", `[42]`, `[43]`},
 	{guideNetwork, "`name`", `"name": "guide"`, `"name": "guide2"`},
 }

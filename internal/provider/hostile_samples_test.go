@@ -35,18 +35,20 @@ func hostileSamples(t *testing.T) map[string][]string {
 			`{"tftp_root": "srv-tftp", "ipv4": "192.168.150.0/24", "entries": [{"label": "linux", "kernel": "a-kernel"}]}`,
 		},
 		"netboot_network": {
-			`{"host": "far", "name": "net", "mode": "nat", "bridge": "netbr", "domain": "lab.test", "tftp_root": "/srv/tftp",
+			`{"host": "far", "name": "net", "mode": "nat", "bridge": "netbr", "forward_devices": ["eth7"], "domain": "lab.test", "tftp_root": "/srv/tftp",
 			  "ipv4": {"address": "192.168.151.1/24", "dhcp": {
-			    "ranges": [{"start": "192.168.151.10", "end": "192.168.151.20"}],
-			    "reservations": [{"mac": "52:54:00:00:00:01", "ip": "192.168.151.30", "hostname": "one"}],
+			    "ranges": [{"start": "192.168.151.10", "end": "192.168.151.20", "lease_time": "4h"}],
+			    "reservations": [{"mac": "52:54:00:00:00:01", "ip": "192.168.151.30", "hostname": "one", "lease_time": "5h"}],
 			    "bootfile": "boot/first", "next_server": "192.168.151.2", "lease_time": "2h"}}}`,
 			`{"name": "net", "tftp_root": "/srv/tftp", "ipv4": {"address": "192.168.151.1/24", "dhcp": {
 			    "ranges": [{"start": "192.168.151.10", "end": "192.168.151.20"}],
 			    "boot": [{"arch": "x86_64", "bootfile": "pc/lpxelinux", "next_server": "192.168.151.3", "config_file": "pc/config", "path_prefix": "pc/prefix"},
 			             {"mac": "52:54:00:00:00:02", "bootfile": "second"}]}}}`,
 			`{"name": "net", "ipv6": {"address": "fd00:151::1/64", "dhcp": {
-			    "ranges": [{"start": "fd00:151::10", "end": "fd00:151::20"}], "lease_time": "3h",
-			    "reservations": [{"duid": "00:04:aa:bb", "ip": "fd00:151::30", "hostname": "two"}]}}}`,
+			    "ranges": [{"start": "fd00:151::10", "end": "fd00:151::20", "lease_time": "4h"}], "lease_time": "3h",
+			    "reservations": [{"duid": "00:04:aa:bb", "ip": "fd00:151::30", "hostname": "two", "lease_time": "5h"}]}},
+			  "routes": [{"to": "2001:db8::/48", "gateway": "fd00:151::9"}]}`,
+			`{"name": "net", "mode": "hostdev", "physical_function": "eth8"}`,
 			`{"name": "net", "mode": "isolated", "dns": {"hosts": [{"ip": "192.168.151.40", "hostnames": ["three", "four"]}], "forwarders": [{"address": "192.0.2.53", "domain": "example.test"}]},
 			  "dnsmasq_options": ["log-dhcp"], ` + someTimeouts + `}`,
 		},

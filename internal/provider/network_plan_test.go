@@ -186,10 +186,10 @@ func TestNetworkConfinement(t *testing.T) {
 }
 
 func TestNetworkUnknownMode(t *testing.T) {
-	h := &halfChanged{newMemoryHost(t), func(n *virt.Network) { n.Mode = "hostdev" }}
+	h := &halfChanged{newMemoryHost(t), func(n *virt.Network) { n.Mode = "future" }}
 	c := newCore(t, h, "netboot_network")
 	c.apply(memoryNetwork)
-	if problems := c.refresh(); !strings.Contains(problems.String(), `It has the mode "hostdev"`) {
+	if problems := c.refresh(); !strings.Contains(problems.String(), `It has the mode "future"`) {
 		t.Errorf("refresh: %v", problems)
 	}
 }

@@ -61,8 +61,9 @@ func TestHostileXML(t *testing.T) {
 func manyTexts() Network {
 	return Network{
 		Name: "lab", Mode: ModeNAT, Bridge: "virbr1", Domain: "lab.test", TFTPRoot: "/srv/tftp", OpenVSwitch: true, VLANs: []uint{1, 2},
+		Devices: []string{"eth0", "eth1"}, PF: "eth2", Routes: []Route{{To: netip.MustParsePrefix("198.51.100.0/24"), Gateway: "192.168.150.9"}},
 		IPv4: &IP{netip.MustParsePrefix("192.168.150.1/24"), &DHCP{
-			Ranges:       []Range{{"192.168.150.10", "192.168.150.20"}},
+			Ranges:       []Range{{Start: "192.168.150.10", End: "192.168.150.20"}},
 			Reservations: []Reservation{{MAC: "52:54:00:00:00:01", IP: "192.168.150.30", Hostname: "one"}},
 			Bootfile:     "first", NextServer: "192.168.150.2",
 		}},

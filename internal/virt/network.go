@@ -4,88 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 
 	"github.com/beevik/etree"
 	"github.com/digitalocean/go-libvirt"
 	"github.com/google/uuid"
 )
-
-// Network is a libvirt network: a bridge with DHCP, DNS and TFTP by dnsmasq, or a bridge of the
-// host's that guests are plugged into.
-type Network struct {
-	Name        string
-	UUID        string
-	Mode        string // a Mode… constant
-	Bridge      string // "" lets libvirt choose
-	OpenVSwitch bool   // the bridge is one of Open vSwitch
-	VLANs       []uint // tags of the guests' packets on a bridge of Open vSwitch; several are a trunk
-	STP         bool
-	Delay       uint // seconds that a bridge with spanning tree waits before it forwards
-	MTU         uint // bytes; 0 leaves it to the kernel
-	Domain      string
-	TFTPRoot    string
-	IPv4, IPv6  *IP
-	DNS         *DNS
-	Options     []string // raw options of dnsmasq
-	Autostart   bool
-	Active      bool
-
-	// Running is what still runs where that is not what is defined: somebody has changed the
-	// definition alone, or a change was interrupted. It is never given to libvirt.
-	Running *Network
-
-	// Parked tells that a change was interrupted, so that guests may be plugged into another network.
-	// UpdateNetwork plugs them in again. It is never given to libvirt.
-	Parked bool
-}
-
-// Modes of Network.Mode.
-const (
-	ModeNAT      = "nat"
-	ModeRoute    = "route"
-	ModeOpen     = "open"     // routed, without firewall rules
-	ModeIsolated = "isolated" // no way to other networks
-	ModeBridge   = "bridge"   // a bridge that the host has already
-)
-
-// IP is the host's address on a network and what dnsmasq hands out there.
-type IP struct {
-	Address netip.Prefix
-	DHCP    *DHCP
-}
-
-// DHCP is what dnsmasq offers to guests.
-type DHCP struct {
-	Ranges       []Range
-	Reservations []Reservation
-	Bootfile     string // IPv4 only
-	NextServer   string // IPv4 only
-	LeaseSeconds uint   // 0 leaves it to dnsmasq, which takes an hour
-}
-
-// Range is a range of addresses, both ends included.
-type Range struct{ Start, End string }
-
-// Reservation gives a guest a fixed address: by its MAC in IPv4, by its DUID or its name in IPv6.
-type Reservation struct{ MAC, DUID, IP, Hostname string }
-
-// DNS is what dnsmasq answers to guests beside their own names.
-type DNS struct {
-	Disabled   bool
-	Hosts      []DNSHost
-	Forwarders []Forwarder
-}
-
-// DNSHost is an address with its names.
-type DNSHost struct {
-	IP    string
-	Names []string
-}
-
-// Forwarder is a DNS server that is asked, for all names or for those of a domain. Without an address
-// the names of the domain are left to the host's own servers.
-type Forwarder struct{ Domain, Address string }
 
 // Network looks a network up by name, as it is defined.
 func (h *Host) Network(ctx context.Context, name string) (Network, error) {
@@ -148,7 +71,7 @@ func (h *Host) CreateNetwork(ctx context.Context, n Network) error {
 
 // startNetwork starts a network that was just defined, where n is active, and marks it for the host's every boot.
 func (h *Host) startNetwork(ctx context.Context, network libvirt.Network, n Network) error {
-	if n.Bridge == "" {
+	if n.Bridge == "" && n.MakesBridge() {
 		if err := h.ownBridge(ctx, network); err != nil {
 			return err
 		}
@@ -184,14 +107,16 @@ func (h *Host) stopNetwork(ctx context.Context, x networkXML) error {
 	return h.destroyTransientNetwork(ctx, changeName(x.network))
 }
 
-// NetworkGuests names the running guests that have an interface on a network or on its bridge, in
-// the alphabet's order. Those that are parked are among them.
+// NetworkGuests names the running guests that have an interface on a network, on its bridge or on a device that it gave
+// them, in the alphabet's order. Those that are parked are among them.
 func (h *Host) NetworkGuests(ctx context.Context, name string) ([]string, error) {
 	x, err := h.networkXML(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	nics, err := h.nicsOn(ctx, x.place(), place{network: changeName(x.network)})
+	nics, err := h.nicsWhere(ctx, func(n nic) bool {
+		return n.isOn(x.place()) || n.isOn(place{network: changeName(x.network)}) || n.hasDeviceOf(name)
+	})
 	return guestNames(nics), err
 }
 
@@ -290,7 +215,7 @@ func (h *Host) checkConflicts(ctx context.Context, n, before Network) error {
 
 // Conflict says what two networks that run on one host cannot both have.
 func (n Network) Conflict(other Network) error {
-	if n.Mode != ModeBridge && n.Bridge != "" && n.Bridge == other.Bridge {
+	if n.MakesBridge() && n.Bridge != "" && n.Bridge == other.Bridge {
 		return fmt.Errorf("bridge %q is that of network %q, which runs on this host; choose another name, or leave bridge out", n.Bridge, other.Name)
 	}
 	for _, ours := range []*IP{n.IPv4, n.IPv6} {

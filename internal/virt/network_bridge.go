@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"sync/atomic"
 
@@ -21,15 +22,11 @@ const hostInterfaces = "/sys/class/net"
 // libvirt 11.3 takes that interface away when the network then does not start: src/network/bridge_driver.c,
 // networkStartNetwork. A host that does not let itself be looked at is left to libvirt.
 func (h *Host) checkBridge(ctx context.Context, n Network, before ...Network) error {
-	makesIt := func(other Network) bool { return other.Mode != ModeBridge && other.Bridge == n.Bridge }
+	makesIt := func(other Network) bool { return other.MakesBridge() && other.Bridge == n.Bridge }
 	if n.Bridge == "" || !makesIt(n) || slices.ContainsFunc(before, makesIt) {
 		return nil
 	}
-	var names []string
-	err := h.withTransientPool(ctx, hostInterfaces, func(pool string) (err error) {
-		names, err = h.VolumeNames(ctx, pool)
-		return err
-	})
+	names, err := h.hostInterfaceNames(ctx)
 	if isRefused(err) {
 		return nil
 	}
@@ -40,6 +37,41 @@ func (h *Host) checkBridge(ctx context.Context, n Network, before ...Network) er
 		return err
 	}
 	return fmt.Errorf("%w: %q", ErrInterfaceExists, n.Bridge)
+}
+
+// What a name is on the host that is not a bridge's.
+var (
+	ErrNoBridge  = errors.New("the host has no bridge of that name, nor any other interface")
+	ErrNotBridge = errors.New("the host's interface of that name is no bridge")
+)
+
+// CheckBridge returns ErrNoBridge or ErrNotBridge where the host has no bridge of a name. A host that does not let itself
+// be looked at has every bridge, and one of Open vSwitch is none to the kernel.
+func (h *Host) CheckBridge(ctx context.Context, name string) error {
+	// Linux keeps the interfaces that are plugged into a bridge there: net/bridge/br_sysfs_br.c, SYSFS_BRIDGE_PORT_SUBDIR.
+	err := h.withTransientPool(ctx, path.Join(hostInterfaces, name, "brif"), func(string) error { return nil })
+	if !isRefused(err) {
+		return err
+	}
+	names, err := h.hostInterfaceNames(ctx)
+	switch {
+	case isRefused(err):
+		return nil
+	case err != nil:
+		return err
+	case slices.Contains(names, name):
+		return fmt.Errorf("%w: %q", ErrNotBridge, name)
+	default:
+		return fmt.Errorf("%w: %q", ErrNoBridge, name)
+	}
+}
+
+func (h *Host) hostInterfaceNames(ctx context.Context) (names []string, err error) {
+	err = h.withTransientPool(ctx, hostInterfaces, func(pool string) (err error) {
+		names, err = h.VolumeNames(ctx, pool)
+		return err
+	})
+	return names, err
 }
 
 // maxBridgeChoices bounds how often libvirt may choose a bridge that another network has too. Each time it has a

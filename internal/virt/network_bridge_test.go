@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -69,5 +70,77 @@ func TestNetworkTakesNoInterface(t *testing.T) {
 		if err := h.DeleteNetwork(t.Context(), "taken"); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestCheckBridge holds what a host says of a name: that of a bridge, of another interface, and of none.
+func TestCheckBridge(t *testing.T) {
+	h := open(t, lab.Shared(t).URI)
+	onLab(t, "ip", "link", "add", "br-there", "type", "bridge")
+	t.Cleanup(func() { _, _ = lab.Shared(t).Exec(context.Background(), "ip", "link", "delete", "br-there") })
+	for name, want := range map[string]error{"br-there": nil, "lo": virt.ErrNotBridge, "br-none": virt.ErrNoBridge} {
+		if err := h.CheckBridge(t.Context(), name); !errors.Is(err, want) {
+			t.Errorf("of %s it says %v, want %v", name, err, want)
+		}
+	}
+}
+
+// TestNetworkKeepsGuestsOnDevices restarts a network of macvtap under a guest, which keeps its device, and refuses to take
+// a guest from a bridge to a device.
+func TestNetworkKeepsGuestsOnDevices(t *testing.T) {
+	h := open(t, lab.Shared(t).URI)
+	n := virt.Network{Name: "plugged", Mode: virt.ModeIsolated, Bridge: "plugged0", Active: true}
+	if err := h.CreateNetwork(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.DeleteNetwork(context.Background(), "plugged") })
+	taps := givenPausedGuest(t, "on-bridge", `<interface type='network'><source network='plugged'/><model type='virtio'/></interface>`)
+	onDevice := virt.Network{Name: "plugged", Mode: virt.ModeBridge, Devices: []string{"lo"}, Active: true}
+	if err := h.UpdateNetwork(t.Context(), onDevice); err == nil || !strings.Contains(err.Error(), "on-bridge; stop them first") {
+		t.Errorf("with a guest on its bridge UpdateNetwork returned %v", err)
+	}
+	wantOn(t, "plugged0", taps)
+	virsh(t, "destroy", "on-bridge")
+	changed := onDevice
+	changed.Devices = []string{"lo", "another"}
+	for _, to := range []virt.Network{onDevice, changed, n} {
+		if err := h.UpdateNetwork(t.Context(), to); err != nil {
+			t.Fatal(err)
+		}
+		if read, err := h.Network(t.Context(), "plugged"); err != nil || read.ChangeTo(to) != virt.NoChange || read.Running != nil {
+			t.Errorf("the network is %+v, %v, want %+v", read, err, to)
+		}
+	}
+}
+
+// TestNetworkOfMacvtap starts a guest on a network of macvtap, which it is on after the network has got another device and
+// has restarted.
+func TestNetworkOfMacvtap(t *testing.T) {
+	h := open(t, lab.Shared(t).URI)
+	onLab(t, "ip", "link", "add", "macvtap-a", "type", "veth", "peer", "name", "macvtap-b")
+	t.Cleanup(func() { _, _ = lab.Shared(t).Exec(context.Background(), "ip", "link", "delete", "macvtap-a") })
+	n := virt.Network{Name: "macvtap", Mode: virt.ModeBridge, Devices: []string{"macvtap-a"}, Active: true}
+	if err := h.CreateNetwork(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.DeleteNetwork(context.Background(), "macvtap") })
+	givenPausedGuest(t, "on-macvtap", `<interface type='network'><source network='macvtap'/><model type='virtio'/></interface>`)
+	plugged := func(what string) {
+		t.Helper()
+		if links, err := lab.Shared(t).Exec(t.Context(), "ip", "-o", "link", "show", "type", "macvtap"); err != nil || !strings.Contains(links, "@macvtap-a") {
+			t.Errorf("%s the guest is on %q, %v", what, links, err)
+		}
+		if guests, err := h.NetworkGuests(t.Context(), "macvtap"); err != nil || len(guests) != 1 {
+			t.Errorf("%s there are on the network %q, %v", what, guests, err)
+		}
+	}
+	plugged("at first")
+	n.Devices = []string{"macvtap-b", "macvtap-a"}
+	if err := h.UpdateNetwork(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	plugged("after a restart")
+	if read, err := h.Network(t.Context(), "macvtap"); err != nil || read.ChangeTo(n) != virt.NoChange || read.Running != nil {
+		t.Errorf("the network is %+v, %v", read, err)
 	}
 }

@@ -114,7 +114,7 @@ const firstParking = 4
 func TestLiveChangeOfNetworkThatStops(t *testing.T) {
 	h, n := givenServedNetwork(t)
 	taps := givenPausedGuest(t, "kept", sortsOfNIC[0])
-	n.IPv4.DHCP.LeaseSeconds = 600
+	n.IPv4.DHCP.Ranges[0].Lease = 600
 	p := newProxy(t, lab.Shared(t).URI)
 	p.failAt(1, func() { virsh(t, "net-destroy", "served") })
 	err := open(t, p.URI).UpdateNetwork(t.Context(), n)

@@ -57,7 +57,11 @@ func (ip *IP) liveUpdates(wanted *IP, family func(*etree.Element) bool) (updates
 	}
 	from, to := ip.DHCP.orEmpty(), wanted.DHCP.orEmpty()
 	first, last := from.rangeUpdates(to)
-	updates = slices.Concat(first, from.reservationUpdates(to), last)
+	hosts := from.reservationUpdates(to)
+	if len(hosts) > 0 && (!areOfOneEach(from.Reservations) || !areOfOneEach(to.Reservations)) {
+		return nil, false // libvirt takes the first that is alike for the one that is meant
+	}
+	updates = slices.Concat(first, hosts, last)
 	offers, boots := len(from.Ranges)+len(from.Reservations), from.Bootfile != "" || from.NextServer != ""
 	for i := range updates {
 		updates[i].family = family
@@ -77,27 +81,28 @@ func (ip *IP) liveUpdates(wanted *IP, family func(*etree.Element) bool) (updates
 // rangeUpdates are those that come first, and those that come when there is something else to offer.
 func (d DHCP) rangeUpdates(wanted DHCP) (first, last []liveUpdate) {
 	const section = libvirt.NetworkSectionIPDhcpRange
-	sameLease := d.LeaseSeconds == wanted.LeaseSeconds
 	remove := func(r Range) liveUpdate {
-		return liveUpdate{command: libvirt.NetworkUpdateCommandDelete, section: section, element: newElement("range", r, d.editRange)}
+		return liveUpdate{command: libvirt.NetworkUpdateCommandDelete, section: section, element: newElement("range", r, editRange)}
 	}
 	for _, r := range wanted.Ranges {
-		known := slices.Contains(d.Ranges, r)
-		if known && sameLease {
+		at := slices.IndexFunc(d.Ranges, r.hasEndsOf)
+		if at >= 0 && d.Ranges[at] == r {
 			continue
 		}
-		if known { // libvirt knows a range by its ends alone
-			first = append(first, remove(r))
+		if at >= 0 { // libvirt knows a range by its ends alone
+			first = append(first, remove(d.Ranges[at]))
 		}
-		first = append(first, liveUpdate{command: libvirt.NetworkUpdateCommandAddLast, section: section, element: newElement("range", r, wanted.editRange)})
+		first = append(first, liveUpdate{command: libvirt.NetworkUpdateCommandAddLast, section: section, element: newElement("range", r, editRange)})
 	}
 	for _, r := range d.Ranges {
-		if !slices.Contains(wanted.Ranges, r) {
+		if !slices.ContainsFunc(wanted.Ranges, r.hasEndsOf) {
 			last = append(last, remove(r))
 		}
 	}
 	return first, last
 }
+
+func (r Range) hasEndsOf(other Range) bool { return r.Start == other.Start && r.End == other.End }
 
 // reservationUpdates free addresses and names before somebody else gets them.
 func (d DHCP) reservationUpdates(wanted DHCP) []liveUpdate {
@@ -105,16 +110,18 @@ func (d DHCP) reservationUpdates(wanted DHCP) []liveUpdate {
 	var removed, changed, added []liveUpdate
 	for _, r := range d.Reservations {
 		if !slices.ContainsFunc(wanted.Reservations, r.canBecome) {
-			removed = append(removed, liveUpdate{command: libvirt.NetworkUpdateCommandDelete, section: section, element: newElement("host", r, d.editHost)})
+			removed = append(removed, liveUpdate{command: libvirt.NetworkUpdateCommandDelete, section: section, element: newElement("host", r, editHost)})
 		}
 	}
 	for _, r := range wanted.Reservations {
-		host := newElement("host", r, wanted.editHost)
+		if slices.Contains(d.Reservations, r) {
+			continue
+		}
+		host := newElement("host", r, editHost)
 		at := slices.IndexFunc(d.Reservations, r.canBecome)
-		switch {
-		case at < 0:
+		if at < 0 {
 			added = append(added, liveUpdate{command: libvirt.NetworkUpdateCommandAddLast, section: section, element: host})
-		case d.Reservations[at] != r || d.LeaseSeconds != wanted.LeaseSeconds:
+		} else {
 			changed = append(changed, liveUpdate{command: libvirt.NetworkUpdateCommandModify, section: section, element: host})
 		}
 	}
@@ -165,13 +172,24 @@ func (host DNSHost) equal(other DNSHost) bool {
 
 // areDistinct tells whether no address and no name is in two of the hosts.
 func areDistinct(hosts []DNSHost) bool {
+	return haveOneEach(hosts, func(host DNSHost) []string { return append([]string{host.IP}, host.Names...) })
+}
+
+// areOfOneEach tells whether no guest, no address and no name is in two of the reservations, which libvirt takes in a
+// definition.
+func areOfOneEach(reservations []Reservation) bool {
+	return haveOneEach(reservations, func(r Reservation) []string { return []string{r.MAC, r.DUID, r.IP, r.Hostname} })
+}
+
+// haveOneEach tells whether no two of the values have a key in common.
+func haveOneEach[T any](values []T, keys func(T) []string) bool {
 	seen := map[string]bool{}
-	for _, host := range hosts {
-		for _, key := range append([]string{host.IP}, host.Names...) {
+	for _, value := range values {
+		for _, key := range keys(value) {
 			if seen[key] {
 				return false
 			}
-			seen[key] = true
+			seen[key] = key != ""
 		}
 	}
 	return true

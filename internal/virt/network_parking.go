@@ -190,8 +190,12 @@ func hasEnded(l *libvirt.Libvirt, guest libvirt.Domain) bool {
 	return isCode(err, libvirt.ErrNoDomain) || err == nil && now.ID != guest.ID
 }
 
-// nicsOn are the interfaces of running guests in any of the places.
-func (h *Host) nicsOn(ctx context.Context, places ...place) ([]nic, error) {
+// nicsOn are the interfaces of running guests in a place.
+func (h *Host) nicsOn(ctx context.Context, where place) ([]nic, error) {
+	return h.nicsWhere(ctx, func(n nic) bool { return n.isOn(where) })
+}
+
+func (h *Host) nicsWhere(ctx context.Context, is func(nic) bool) ([]nic, error) {
 	running, err := query(ctx, h, "virConnectListAllDomains", func(l *libvirt.Libvirt) ([]libvirt.Domain, error) {
 		domains, _, err := l.ConnectListAllDomains(1, libvirt.ConnectListDomainsActive)
 		return domains, err
@@ -209,7 +213,7 @@ func (h *Host) nicsOn(ctx context.Context, places ...place) ([]nic, error) {
 		})
 	}
 	err = guests.Wait()
-	return slices.DeleteFunc(slices.Concat(found...), func(n nic) bool { return !slices.ContainsFunc(places, n.isOn) }), err
+	return slices.DeleteFunc(slices.Concat(found...), func(n nic) bool { return !is(n) }), err
 }
 
 // nicsOf are the interfaces of a running guest, none if it has ended.
@@ -246,6 +250,13 @@ func (n nic) isOn(p place) bool {
 	default:
 		return false
 	}
+}
+
+// hasDeviceOf tells whether the interface is a device that a network gave to its guest, which libvirt shows as such of a
+// guest that runs. It cannot be plugged elsewhere: src/qemu/qemu_hotplug.c, qemuDomainChangeNet().
+func (n nic) hasDeviceOf(network string) bool {
+	kind := attr(n.element, "type")
+	return (kind == "direct" || kind == "hostdev") && attr(n.element.SelectElement("source"), "network") == network
 }
 
 // guestNames are the names of the guests that have the interfaces, each once, sorted.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/beevik/etree"
 )
@@ -39,27 +40,55 @@ func parseNetwork(root *etree.Element) (Network, error) {
 		DNS:      parseDNS(root.SelectElement("dns")),
 	}
 	if forward := root.SelectElement("forward"); forward != nil {
-		n.Mode = forward.SelectAttrValue("mode", ModeNAT) // "If there is no mode attribute, nat is the default"
+		n.Mode = forwardMode(forward)
+		n.Devices, n.PF = forwardDevices(forward), attr(forward.SelectElement("pf"), "dev")
 	}
 	bridge := root.SelectElement("bridge").NotNil()
 	n.Bridge = attr(bridge, "name")
 	n.OpenVSwitch = attr(root.SelectElement("virtualport"), "type") == "openvswitch"
-	if n.Mode != ModeBridge {
+	if n.MakesBridge() {
 		n.STP = bridge.SelectAttrValue("stp", "on") == "on"
 	}
 	for _, option := range root.SelectElement(optionsElement).NotNil().SelectElements(optionElement) {
 		n.Options = append(n.Options, attr(option, "value"))
 	}
-	var problems [5]error
+	var problems [6]error
 	n.Delay, problems[0] = parseNumber(bridge, "delay")
 	n.MTU, problems[1] = parseNumber(root.SelectElement("mtu"), "size")
 	n.VLANs, problems[2] = parseVLANs(root.SelectElement("vlan").NotNil())
 	n.IPv4, problems[3] = parseIP(ipElement(root, isIPv4))
 	n.IPv6, problems[4] = parseIP(ipElement(root, isIPv6))
+	n.Routes, problems[5] = parseRoutes(root)
 	if err := errors.Join(problems[:]...); err != nil {
 		return Network{}, fmt.Errorf("network XML: %w", err)
 	}
+	n.Unmodelled = unmodelled(root)
 	return n, nil
+}
+
+func forwardMode(forward *etree.Element) string {
+	switch mode := forward.SelectAttrValue("mode", ModeNAT); mode { // "If there is no mode attribute, nat is the default"
+	case "none":
+		return ModeIsolated
+	default:
+		return mode
+	}
+}
+
+// forwardDevices are the host's devices. Those that libvirt found by a physical function, which it shows of a network
+// that runs, are not the definition's: libvirt src/network/bridge_driver.c, networkCreateInterfacePool().
+func forwardDevices(forward *etree.Element) []string {
+	if forward.SelectElement("pf") != nil {
+		return nil
+	}
+	var devices []string
+	for _, device := range forward.SelectElements("interface") {
+		devices = append(devices, attr(device, "dev"))
+	}
+	if first := attr(forward, "dev"); first != "" && devices == nil {
+		return []string{first}
+	}
+	return devices
 }
 
 func parseNumber(element *etree.Element, key string) (uint, error) {
@@ -87,57 +116,131 @@ func parseIP(element *etree.Element) (*IP, error) {
 	if element == nil {
 		return nil, nil
 	}
-	address, err := netip.ParseAddr(attr(element, "address"))
+	address, err := parsePrefix(element)
 	if err != nil {
 		return nil, err
 	}
-	bits, err := parseNumber(element, "prefix")
-	if err != nil {
-		return nil, err
-	}
-	if netmask := attr(element, "netmask"); netmask != "" {
-		if bits, err = maskBits(netmask); err != nil {
-			return nil, err
-		}
-	}
-	ip := &IP{Address: netip.PrefixFrom(address, int(bits))}
+	ip := &IP{Address: address}
 	if dhcp := element.SelectElement("dhcp"); dhcp != nil {
 		ip.DHCP, err = parseDHCP(dhcp)
 	}
 	return ip, err
 }
 
-func parseDHCP(dhcp *etree.Element) (*DHCP, error) {
-	bootp := dhcp.SelectElement("bootp")
-	d := &DHCP{Bootfile: attr(bootp, "file"), NextServer: attr(bootp, "server")}
-	for _, r := range dhcp.SelectElements("range") {
-		d.Ranges = append(d.Ranges, Range{Start: attr(r, "start"), End: attr(r, "end")})
+// parsePrefix reads an address with the length of its network's prefix, which may be written as a netmask, or be left
+// to libvirt: src/util/virsocketaddr.c, virSocketAddrGetIPPrefix().
+func parsePrefix(element *etree.Element) (netip.Prefix, error) {
+	address, err := netip.ParseAddr(attr(element, "address"))
+	if err != nil {
+		return netip.Prefix{}, err
 	}
-	for _, host := range dhcp.SelectElements("host") {
-		d.Reservations = append(d.Reservations, Reservation{
-			MAC: attr(host, "mac"), DUID: attr(host, "id"), IP: attr(host, "ip"), Hostname: attr(host, "name"),
-		})
+	bits, err := parseNumber(element, "prefix")
+	switch netmask := attr(element, "netmask"); {
+	case err != nil:
+	case netmask != "":
+		bits, err = maskBits(netmask)
+	case bits == 0:
+		bits = usualBits(address)
 	}
-	for _, lease := range dhcp.FindElements("*/lease") {
-		seconds, err := leaseSeconds(lease)
+	return netip.PrefixFrom(address, int(bits)), err
+}
+
+// usualBits are those of the class that an address had before there were prefixes.
+func usualBits(address netip.Addr) uint {
+	if address.IsUnspecified() {
+		return 0
+	}
+	if address.Is6() {
+		return 64
+	}
+	switch first := address.As4()[0]; {
+	case first < 0x80:
+		return 8
+	case first < 0xc0:
+		return 16
+	default:
+		return 24
+	}
+}
+
+func parseRoutes(root *etree.Element) ([]Route, error) {
+	var routes []Route
+	for _, element := range root.SelectElements("route") {
+		route, err := parseRoute(element)
 		if err != nil {
 			return nil, err
 		}
-		d.LeaseSeconds = max(d.LeaseSeconds, seconds)
+		routes = append(routes, route)
 	}
-	return d, nil
+	return routes, nil
 }
 
-// leaseSeconds reads a lease time; libvirt's unit is minutes unless it says otherwise.
-func leaseSeconds(lease *etree.Element) (uint, error) {
+func parseRoute(element *etree.Element) (Route, error) {
+	to, err := parsePrefix(element)
+	if err != nil {
+		return Route{}, err
+	}
+	metric, err := parseNumber(element, "metric")
+	return Route{to, attr(element, "gateway"), metric}, err
+}
+
+func parseDHCP(dhcp *etree.Element) (*DHCP, error) {
+	bootp := dhcp.SelectElement("bootp")
+	d := &DHCP{Bootfile: attr(bootp, "file"), NextServer: attr(bootp, "server")}
+	var problems []error
+	lease := func(of *etree.Element) Lease {
+		read, err := parseLease(of.SelectElement("lease"))
+		problems = append(problems, err)
+		return read
+	}
+	for _, r := range dhcp.SelectElements("range") {
+		d.Ranges = append(d.Ranges, Range{attr(r, "start"), attr(r, "end"), lease(r)})
+	}
+	for _, host := range dhcp.SelectElements("host") {
+		d.Reservations = append(d.Reservations, parseReservation(host, lease(host)))
+	}
+	return d, errors.Join(problems...)
+}
+
+// parseReservation reads a host's, in small letters. The id of an IPv4 host means nothing to libvirt, and stays:
+// src/util/virdnsmasq.c, hostsfileAdd().
+func parseReservation(host *etree.Element, lease Lease) Reservation {
+	r := Reservation{MAC: canonicalMAC(attr(host, "mac")), IP: attr(host, "ip"), Hostname: attr(host, "name"), Lease: lease}
+	if r.isIPv6() {
+		r.DUID = strings.ToLower(attr(host, "id"))
+	}
+	return r
+}
+
+// canonicalMAC has two small digits in each octet, where libvirt takes one too: src/util/virmacaddr.c, virMacAddrParse().
+func canonicalMAC(text string) string {
+	octets := strings.Split(strings.ToLower(text), ":")
+	for i, octet := range octets {
+		if len(octet) == 1 {
+			octets[i] = "0" + octet
+		}
+	}
+	return strings.Join(octets, ":")
+}
+
+func (r Reservation) isIPv6() bool { return strings.Contains(r.IP, ":") }
+
+// parseLease reads a lease time; libvirt's unit is minutes unless it says otherwise, and 0 of them never end.
+func parseLease(lease *etree.Element) (Lease, error) {
+	if lease == nil {
+		return 0, nil
+	}
 	expiry, err := parseNumber(lease, "expiry")
+	if expiry == 0 {
+		return Endless, err
+	}
 	switch lease.SelectAttrValue("unit", "minutes") {
 	case "seconds":
-		return expiry, err
+		return Lease(expiry), err
 	case "hours":
-		return expiry * 3600, err
+		return Lease(expiry) * 3600, err
 	default:
-		return expiry * 60, err
+		return Lease(expiry) * 60, err
 	}
 }
 

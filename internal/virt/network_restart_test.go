@@ -76,7 +76,7 @@ func TestLiveChangesRestartNothing(t *testing.T) {
 			n.IPv4.DHCP.Ranges = []virt.Range{{Start: "192.168.166.50", End: "192.168.166.99"}}
 		},
 		"reservations": func(n *virt.Network) { n.IPv4.DHCP.Reservations[0].IP = "192.168.166.9" },
-		"lease time":   func(n *virt.Network) { n.IPv4.DHCP.LeaseSeconds = 600 },
+		"lease time":   func(n *virt.Network) { n.IPv4.DHCP.Ranges[0].Lease = 600 },
 		"DNS hosts": func(n *virt.Network) {
 			n.DNS = &virt.DNS{Hosts: []virt.DNSHost{{IP: "192.168.166.4", Names: []string{"four"}}}}
 		},
@@ -216,9 +216,8 @@ func servedNetwork() virt.Network {
 	return virt.Network{
 		Name: "served", Mode: virt.ModeNAT, Bridge: "served0", Active: true, TFTPRoot: "/srv/served-a",
 		IPv4: &virt.IP{Address: netip.MustParsePrefix("192.168.166.1/24"), DHCP: &virt.DHCP{
-			Ranges:       []virt.Range{{Start: "192.168.166.10", End: "192.168.166.19"}},
-			Reservations: []virt.Reservation{{MAC: "52:54:00:00:00:01", IP: "192.168.166.5", Hostname: "five"}},
-			LeaseSeconds: 3600,
+			Ranges:       []virt.Range{{Start: "192.168.166.10", End: "192.168.166.19", Lease: 3600}},
+			Reservations: []virt.Reservation{{MAC: "52:54:00:00:00:01", IP: "192.168.166.5", Hostname: "five", Lease: 3600}},
 		}},
 	}
 }

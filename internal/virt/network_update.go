@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/beevik/etree"
@@ -28,13 +29,13 @@ func (h *Host) UpdateNetwork(ctx context.Context, n Network) error {
 	if err != nil {
 		return err
 	}
-	u := networkUpdate{h: h, networkXML: x, wanted: x.defined, anyBridge: n.Bridge == ""}
+	u := networkUpdate{h: h, networkXML: x, wanted: x.defined, anyBridge: n.Bridge == "" && n.MakesBridge()}
 	if x.running != nil {
 		if u.before, err = parseNetwork(x.running); err != nil {
 			return err
 		}
 	}
-	if u.anyBridge && defined.Mode != ModeBridge {
+	if u.anyBridge && defined.MakesBridge() {
 		n.Bridge = defined.Bridge // libvirt has chosen it
 	}
 	if err := h.checkBridge(ctx, n, defined, u.before); err != nil {
@@ -145,9 +146,10 @@ func (u networkUpdate) restart(ctx context.Context, n Network) error {
 	return putBack(err, u.goBack(ctx, n))
 }
 
-// losesBridge tells whether the bridge that guests are plugged into goes with a restart.
+// losesBridge tells whether the bridge that guests are plugged into goes with a restart. A device of the host's, which
+// guests are on by macvtap, stays.
 func (u networkUpdate) losesBridge(n Network) bool {
-	return n.Mode != ModeBridge || n.Bridge != u.place().bridge
+	return u.place().bridge != "" && (n.MakesBridge() || n.Bridge != u.place().bridge)
 }
 
 // plugIn plugs in those who wait, which a bridge of the host's own has none of.
@@ -208,10 +210,27 @@ func (u networkUpdate) check(ctx context.Context, n Network) error {
 	if err := u.h.checkConflicts(ctx, n, u.before); err != nil {
 		return err
 	}
+	if err := u.checkGuests(ctx, n); err != nil {
+		return err
+	}
 	if u.running == nil || n.TFTPRoot == "" || n.TFTPRoot == u.before.TFTPRoot {
 		return nil
 	}
 	return u.probeTFTPRoot(ctx, n.TFTPRoot)
+}
+
+// checkGuests refuses to take a bridge from running guests that libvirt cannot plug into a device of the host's:
+// src/qemu/qemu_hotplug.c, qemuDomainChangeNet(), changes no interface of a bridge into one of macvtap.
+func (u networkUpdate) checkGuests(ctx context.Context, n Network) error {
+	if u.running == nil || u.place().bridge == "" || n.HasBridge() {
+		return nil
+	}
+	nics, err := u.h.nicsOn(ctx, u.place())
+	if err != nil || len(nics) == 0 {
+		return err
+	}
+	return fmt.Errorf("running guests are on its bridge, and libvirt moves no running guest from a bridge to a device of the host's: %s; stop them first",
+		strings.Join(guestNames(nics), ", "))
 }
 
 // probeTFTPRoot finds out whether dnsmasq could serve a TFTP root, with the user, the rights and the
@@ -220,7 +239,7 @@ func (u networkUpdate) probeTFTPRoot(ctx context.Context, root string) error {
 	probe := Network{
 		Name: changeName(u.network), Mode: ModeIsolated, TFTPRoot: root,
 		// RFC 5737: no host has an address in TEST-NET-1.
-		IPv4: &IP{netip.MustParsePrefix("192.0.2.1/30"), &DHCP{Ranges: []Range{{"192.0.2.2", "192.0.2.2"}}}},
+		IPv4: &IP{netip.MustParsePrefix("192.0.2.1/30"), &DHCP{Ranges: []Range{{Start: "192.0.2.2", End: "192.0.2.2"}}}},
 	}
 	err := u.h.createTransientNetwork(ctx, probe)
 	if errors.Is(err, ErrTFTPRoot) {

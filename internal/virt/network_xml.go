@@ -2,6 +2,7 @@ package virt
 
 import (
 	"fmt"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strconv"
@@ -32,6 +33,7 @@ func (n Network) definition() Network {
 	n.VLANs, n.Options = sorted(n.VLANs), clone(n.Options)
 	n.IPv4, n.IPv6 = n.IPv4.definition(), n.IPv6.definition()
 	n.DNS = n.DNS.definition()
+	n.Devices, n.Routes, n.Unmodelled = clone(n.Devices), sorted(n.Routes), nil
 	return n
 }
 
@@ -89,6 +91,7 @@ func (n Network) edit(root *etree.Element) {
 	n.editIP(root, n.IPv4, isIPv4)
 	n.editIP(root, n.IPv6, isIPv6)
 	n.DNS.edit(root)
+	n.editRoutes(root)
 	n.editOptions(root)
 }
 
@@ -98,28 +101,61 @@ func (n Network) editForward(root *etree.Element) {
 		return
 	}
 	forward := child(root, "forward")
-	forward.CreateAttr("mode", n.Mode)
+	if forwardMode(forward) != n.Mode || attr(forward, "mode") == "" {
+		forward.CreateAttr("mode", n.Mode)
+	}
 	if n.Mode != ModeNAT {
 		removeAll(forward, "nat")
 	}
+	if n.Mode != ModeHostdev { // whose addresses of PCI are not modelled
+		forward.RemoveAttr("managed")
+		removeAll(forward, "driver")
+		removeAll(forward, "address")
+	}
+	if slices.Equal(forwardDevices(forward), n.Devices) && attr(forward.SelectElement("pf"), "dev") == n.PF {
+		return
+	}
+	removeAll(forward, "address")
+	editNamed(forward, "pf", "dev", n.PF)
+	forward.RemoveAttr("dev") // libvirt adds it
+	replaceAll(forward, "interface", n.Devices, func(old *etree.Element, device string) bool {
+		return attr(old, "dev") == device
+	}, func(element *etree.Element, device string) { element.CreateAttr("dev", device) })
 }
 
 func (n Network) editBridge(root *etree.Element) {
-	bridge := child(root, "bridge")
-	setAttr(bridge, "name", n.Bridge)
-	if n.Mode == ModeBridge { // libvirt does not make it, so neither its spanning tree nor its MAC is ours
-		bridge.RemoveAttr("stp")
-		bridge.RemoveAttr("delay")
-		removeAll(root, "mac")
-	} else {
+	switch {
+	case !n.HasBridge():
+		removeAll(root, "bridge")
+	case n.MakesBridge():
+		bridge := child(root, "bridge")
+		setAttr(bridge, "name", n.Bridge)
 		bridge.CreateAttr("stp", map[bool]string{true: "on", false: "off"}[n.STP])
 		bridge.CreateAttr("delay", strconv.FormatUint(uint64(n.Delay), 10))
+	default:
+		bridge := child(root, "bridge")
+		bridge.CreateAttr("name", n.Bridge)
+		bridge.RemoveAttr("stp")
+		bridge.RemoveAttr("delay")
 	}
-	editNamed(root, "virtualport", "type", map[bool]string{true: "openvswitch"}[n.OpenVSwitch])
+	if !n.MakesBridge() { // libvirt does not make it, so its MAC is not ours
+		removeAll(root, "mac")
+	}
+	if isOpenVSwitch(root) != n.OpenVSwitch {
+		editNamed(root, "virtualport", "type", map[bool]string{true: "openvswitch"}[n.OpenVSwitch])
+	}
 	n.editVLANs(root)
 }
 
+func isOpenVSwitch(root *etree.Element) bool {
+	return attr(root.SelectElement("virtualport"), "type") == "openvswitch"
+}
+
+// editVLANs leaves a trunk of one VLAN and a native one as they are.
 func (n Network) editVLANs(root *etree.Element) {
+	if before, err := parseVLANs(root.SelectElement("vlan").NotNil()); err == nil && slices.Equal(sorted(before), sorted(n.VLANs)) {
+		return
+	}
 	if len(n.VLANs) == 0 {
 		removeAll(root, "vlan")
 		return
@@ -129,6 +165,32 @@ func (n Network) editVLANs(root *etree.Element) {
 	replaceAll(vlan, "tag", n.VLANs, func(old *etree.Element, id uint) bool {
 		return attr(old, "id") == number(id)
 	}, func(tag *etree.Element, id uint) { tag.CreateAttr("id", number(id)) })
+}
+
+func (n Network) editRoutes(root *etree.Element) {
+	is := func(old *etree.Element, r Route) bool {
+		read, err := parseRoute(old)
+		return err == nil && read == r
+	}
+	replaceAll(root, "route", n.Routes, is, func(element *etree.Element, r Route) {
+		if is(element, r) { // it may be written in another way
+			return
+		}
+		setAttr(element, "family", map[bool]string{true: "ipv6"}[r.To.Addr().Is6()])
+		writePrefix(element, r.To)
+		element.CreateAttr("gateway", r.Gateway)
+		setAttr(element, "metric", number(r.Metric))
+	})
+}
+
+// writePrefix writes an address with the length of its network's prefix, where the element has another one.
+func writePrefix(element *etree.Element, p netip.Prefix) {
+	if before, err := parsePrefix(element); err == nil && before == p {
+		return
+	}
+	element.CreateAttr("address", p.Addr().String())
+	element.CreateAttr("prefix", strconv.Itoa(p.Bits()))
+	element.RemoveAttr("netmask")
 }
 
 func (n Network) editIP(root *etree.Element, ip *IP, family func(*etree.Element) bool) {
@@ -145,9 +207,7 @@ func (n Network) editIP(root *etree.Element, ip *IP, family func(*etree.Element)
 	if ip.Address.Addr().Is6() {
 		element.CreateAttr("family", "ipv6")
 	}
-	element.CreateAttr("address", ip.Address.Addr().String())
-	element.CreateAttr("prefix", strconv.Itoa(ip.Address.Bits()))
-	element.RemoveAttr("netmask")
+	writePrefix(element, ip.Address)
 	if ip.Address.Addr().Is4() {
 		editNamed(element, "tftp", "root", n.TFTPRoot)
 	}
@@ -155,87 +215,5 @@ func (n Network) editIP(root *etree.Element, ip *IP, family func(*etree.Element)
 		removeAll(element, "dhcp")
 	} else {
 		ip.DHCP.edit(child(element, "dhcp"))
-	}
-}
-
-func (d *DHCP) edit(dhcp *etree.Element) {
-	replaceAll(dhcp, "range", d.Ranges, func(old *etree.Element, r Range) bool {
-		return attr(old, "start") == r.Start && attr(old, "end") == r.End
-	}, d.editRange)
-	replaceAll(dhcp, "host", d.Reservations, func(old *etree.Element, r Reservation) bool {
-		return r.MAC != "" && strings.EqualFold(attr(old, "mac"), r.MAC) || r.DUID != "" && attr(old, "id") == r.DUID
-	}, d.editHost)
-	if d.Bootfile == "" && d.NextServer == "" {
-		removeAll(dhcp, "bootp")
-		return
-	}
-	bootp := child(dhcp, "bootp")
-	setAttr(bootp, "file", d.Bootfile)
-	setAttr(bootp, "server", d.NextServer)
-}
-
-func (d *DHCP) editRange(element *etree.Element, r Range) {
-	element.CreateAttr("start", r.Start)
-	element.CreateAttr("end", r.End)
-	d.editLease(element)
-}
-
-func (d *DHCP) editHost(element *etree.Element, r Reservation) {
-	setAttr(element, "mac", r.MAC)
-	setAttr(element, "id", r.DUID)
-	setAttr(element, "name", r.Hostname)
-	setAttr(element, "ip", r.IP)
-	d.editLease(element)
-}
-
-func (d *DHCP) editLease(element *etree.Element) {
-	if d.LeaseSeconds == 0 {
-		removeAll(element, "lease")
-		return
-	}
-	lease := child(element, "lease")
-	lease.CreateAttr("expiry", number(d.LeaseSeconds))
-	lease.CreateAttr("unit", "seconds")
-}
-
-// edit leaves alone what a DNS element may hold beside hosts and forwarders, also where d is nil.
-func (d *DNS) edit(root *etree.Element) {
-	if d == nil {
-		d = &DNS{}
-	}
-	dns := child(root, "dns")
-	setAttr(dns, "enable", map[bool]string{true: "no"}[d.Disabled])
-	replaceAll(dns, "forwarder", d.Forwarders, func(old *etree.Element, f Forwarder) bool {
-		return parseForwarder(old) == f
-	}, func(element *etree.Element, f Forwarder) {
-		setAttr(element, "domain", f.Domain)
-		setAttr(element, "addr", f.Address)
-	})
-	replaceAll(dns, "host", d.Hosts, func(old *etree.Element, host DNSHost) bool {
-		return reflect.DeepEqual(parseDNSHost(old), host)
-	}, editDNSHost)
-	if len(dns.Attr)+len(dns.ChildElements()) == 0 {
-		root.RemoveChild(dns)
-	}
-}
-
-func editDNSHost(element *etree.Element, host DNSHost) {
-	element.CreateAttr("ip", host.IP)
-	removeAll(element, "hostname")
-	for _, name := range host.Names {
-		element.CreateElement("hostname").SetText(name)
-	}
-}
-
-func (n Network) editOptions(root *etree.Element) {
-	if len(n.Options) == 0 {
-		removeAll(root, optionsElement)
-		return
-	}
-	root.CreateAttr("xmlns:dnsmasq", dnsmasqNamespace)
-	options := child(root, optionsElement)
-	removeAll(options, optionElement)
-	for _, option := range n.Options {
-		options.CreateElement(optionElement).CreateAttr("value", option)
 	}
 }

@@ -2,6 +2,7 @@ package virt_test
 
 import (
 	"context"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,28 +13,66 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// TestNetworkKeepsWhatIsNotModelled defines a network of everything that libvirt has, changes what
-// the package models and changes it back: nothing else may be missing.
+// changesOfKeptNetwork are changes of testdata/unmodelled_network.xml, one for each thing that a network models, and what
+// stands in the lines that each may take away.
+var changesOfKeptNetwork = map[string]struct {
+	change func(n *virt.Network)
+	lines  []string
+}{
+	"nothing":  {func(*virt.Network) {}, nil},
+	"mode":     {func(n *virt.Network) { n.Mode = virt.ModeRoute }, []string{"<forward ", "<nat>", "</nat>", "<port start", "</forward>"}},
+	"device":   {func(n *virt.Network) { n.Devices = []string{"eth0"} }, []string{"<forward "}},
+	"bridge":   {func(n *virt.Network) { n.Bridge = "kept1" }, []string{"<bridge "}},
+	"stp":      {func(n *virt.Network) { n.STP = true }, []string{"<bridge "}},
+	"domain":   {func(n *virt.Network) { n.Domain = "lab.test" }, nil},
+	"MTU":      {func(n *virt.Network) { n.MTU = 1400 }, nil},
+	"TFTP":     {func(n *virt.Network) { n.TFTPRoot = "/srv" }, nil},
+	"DNS":      {func(n *virt.Network) { n.DNS = nil }, []string{"<forwarder ", "<host ip='192.168.167.2'>", "<hostname>", "</host>"}},
+	"routes":   {func(n *virt.Network) { n.Routes = nil }, []string{"<route "}},
+	"options":  {func(n *virt.Network) { n.Options = []string{"log-dhcp"} }, []string{"<dnsmasq:option "}},
+	"address":  {func(n *virt.Network) { n.IPv4.Address = netip.MustParsePrefix("192.168.167.3/24") }, []string{"<ip address="}},
+	"bootfile": {func(n *virt.Network) { n.IPv4.DHCP.Bootfile = "kernel" }, nil},
+	"ranges": {func(n *virt.Network) {
+		n.IPv4.DHCP.Ranges = []virt.Range{{Start: "192.168.167.30", End: "192.168.167.39"}}
+	}, []string{"<range start='192.168.167"}},
+	"a lease time": {func(n *virt.Network) { n.IPv4.DHCP.Ranges[0].Lease = virt.Endless }, []string{"<range start='192.168.167.10'"}},
+	"the lease":    {func(n *virt.Network) { n.IPv4.DHCP.Reservations[0].Lease = 600 }, []string{"<lease "}},
+	"a reservation": {func(n *virt.Network) {
+		n.IPv4.DHCP.Reservations = append(n.IPv4.DHCP.Reservations, virt.Reservation{Hostname: "two", IP: "192.168.167.6"})
+	}, nil},
+	"no IPv6": {func(n *virt.Network) { n.IPv6 = nil }, []string{"family='ipv6'", "<dhcp>", "<range start='fd00", "</dhcp>", "</ip>"}},
+}
+
+// TestNetworkKeepsWhatIsNotModelled changes all that the package models, one after the other, of a network that has
+// everything that libvirt has, and back: nothing else may be missing, or stand in another order.
 func TestNetworkKeepsWhatIsNotModelled(t *testing.T) {
 	define(t, "net-define", "testdata/unmodelled_network.xml", "net-undefine")
 	h := open(t, lab.Shared(t).URI)
-	before := virsh(t, "net-dumpxml", "--inactive", "kept")
+	dump := func() string { return virsh(t, "net-dumpxml", "--inactive", "kept") }
+	before := dump()
 	n, err := h.Network(t.Context(), "kept")
 	if err != nil {
 		t.Fatal(err)
 	}
-	changed := n
-	changed.Domain, changed.MTU = "lab.test", 1400
-	changed.IPv4 = &virt.IP{Address: n.IPv4.Address, DHCP: &virt.DHCP{
-		Ranges:       []virt.Range{{Start: "192.168.167.30", End: "192.168.167.39"}},
-		Reservations: n.IPv4.DHCP.Reservations,
-		LeaseSeconds: n.IPv4.DHCP.LeaseSeconds,
-	}}
-	for _, n := range []virt.Network{changed, n} {
-		if err := h.UpdateNetwork(t.Context(), n); err != nil {
-			t.Fatal(err)
+	for name, c := range changesOfKeptNetwork {
+		changed := n
+		ipv4, dhcp := *n.IPv4, *n.IPv4.DHCP
+		dhcp.Ranges, dhcp.Reservations = slices.Clone(dhcp.Ranges), slices.Clone(dhcp.Reservations)
+		changed.IPv4, ipv4.DHCP = &ipv4, &dhcp
+		c.change(&changed)
+		if err := h.UpdateNetwork(t.Context(), changed); err != nil {
+			t.Fatalf("%s: %v", name, err)
 		}
-		wantLines(t, before, virsh(t, "net-dumpxml", "--inactive", "kept"), "<range start='192.168.167", "<ip address='192.168.167.1'", "<lease ")
+		after := dump()
+		if (after == before) != (name == "nothing") {
+			t.Errorf("%s: the definition became\n%s", name, after)
+		}
+		wantInOrder(t, name, before, after, c.lines)
+		if err := h.UpdateNetwork(t.Context(), n); err != nil {
+			t.Fatalf("%s, back: %v", name, err)
+		}
+		wantInOrder(t, name+", back", before, dump(), append(c.lines, "<ip address=")) // the netmask has become a prefix
+		virsh(t, "net-define", writeFile(t, before))
 	}
 }
 

@@ -14,7 +14,8 @@ resource "netboot_network" "lab" {
       ranges     = [{ start = "192.168.150.10", end = "192.168.150.200" }]
       lease_time = "2h"
       reservations = [
-        { mac = "52:54:00:12:34:56", ip = "192.168.150.5", hostname = "db1" },
+        { mac = "52:54:00:12:34:56", ip = "192.168.150.5", hostname = "db1", lease_time = "infinite" },
+        { hostname = "printer", ip = "192.168.150.6" }, # known by its name
       ]
     }
   }
@@ -58,4 +59,11 @@ resource "netboot_network" "house" {
   name   = "house"
   mode   = "bridge"
   bridge = "br0"
+}
+
+# Guests share a network device of the host's, by macvtap, as is usual on IBM Z.
+resource "netboot_network" "macvtap" {
+  name            = "macvtap"
+  mode            = "bridge"
+  forward_devices = ["enc1000"]
 }

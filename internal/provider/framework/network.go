@@ -26,6 +26,9 @@ func NetworkOf(n virt.Network) netboot.Network {
 	if dhcp := n.IPv4.DHCP; dhcp != nil {
 		network.DHCP, network.Bootfile, network.NextServer = true, dhcp.Bootfile, dhcp.NextServer
 		for _, reservation := range dhcp.Reservations {
+			if reservation.MAC == "" { // the guest is known by its name
+				continue
+			}
 			network.Reserved[netboot.CanonicalMAC(reservation.MAC)] = reservation.IP
 		}
 	}

@@ -23,6 +23,8 @@ type foundNetwork struct {
 	UUID      string       `tfsdk:"uuid"`
 	Mode      string       `tfsdk:"mode"`
 	Bridge    types.String `tfsdk:"bridge"`
+	Devices   []string     `tfsdk:"forward_devices"`
+	PF        types.String `tfsdk:"physical_function"`
 	Domain    types.String `tfsdk:"domain"`
 	MTU       types.Int64  `tfsdk:"mtu"`
 	Autostart bool         `tfsdk:"autostart"`
@@ -58,19 +60,21 @@ func (d *networkDataSource) Schema(_ context.Context, _ datasource.SchemaRequest
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A network of the libvirt host, whoever made it, such as `default`.",
 		Attributes: map[string]schema.Attribute{
-			"host":      framework.DataHost,
-			"name":      framework.DataKey("Name of the network.", framework.ObjectName),
-			"uuid":      framework.DataString("UUID of the network."),
-			"mode":      framework.DataString("How guests reach other networks: `nat`, `route`, `open`, `isolated` or `bridge`."),
-			"bridge":    framework.DataString("Name of its bridge on the host."),
-			"domain":    framework.DataString("DNS domain of its guests."),
-			"mtu":       framework.DataNumber("MTU of the bridge, in bytes; null leaves it to the kernel."),
-			"autostart": framework.DataBool("Whether the network starts with the host."),
-			"running":   framework.DataBool("Whether it runs."),
-			"tftp_root": framework.DataString("Directory on the host that it serves by TFTP."),
-			"ipv4":      foundAddressing("Its IPv4: the host's address, and what DHCP hands out."),
-			"ipv6":      foundAddressing("Its IPv6, likewise."),
-			"guests":    framework.DataStrings("Names of the running guests that are on it."),
+			"host":              framework.DataHost,
+			"name":              framework.DataKey("Name of the network.", framework.ObjectName),
+			"uuid":              framework.DataString("UUID of the network."),
+			"mode":              framework.DataString("How guests reach other networks: `nat`, `route`, `open`, `isolated`, `bridge`, `private`, `vepa`, `passthrough` or `hostdev`."),
+			"bridge":            framework.DataString("Name of its bridge on the host; null where guests are plugged into devices of the host's."),
+			"forward_devices":   framework.DataStrings("Network devices of the host's: those that guests are plugged into by macvtap, or the one that the host forwards by."),
+			"physical_function": framework.DataString("Network device of the host's whose virtual functions guests get."),
+			"domain":            framework.DataString("DNS domain of its guests."),
+			"mtu":               framework.DataNumber("MTU of the bridge, in bytes; null leaves it to the kernel."),
+			"autostart":         framework.DataBool("Whether the network starts with the host."),
+			"running":           framework.DataBool("Whether it runs."),
+			"tftp_root":         framework.DataString("Directory on the host that it serves by TFTP."),
+			"ipv4":              foundAddressing("Its IPv4: the host's address, and what DHCP hands out."),
+			"ipv6":              foundAddressing("Its IPv6, likewise."),
+			"guests":            framework.DataStrings("Names of the running guests that are on it."),
 		},
 	}
 }
@@ -126,6 +130,8 @@ func newFoundNetwork(n virt.Network) foundNetwork {
 		UUID:      n.UUID,
 		Mode:      n.Mode,
 		Bridge:    framework.Optional(n.Bridge),
+		Devices:   append([]string{}, n.Devices...),
+		PF:        framework.Optional(n.PF),
 		Domain:    framework.Optional(n.Domain),
 		Autostart: n.Autostart,
 		Running:   n.Active,

@@ -10,6 +10,7 @@ import (
 // Host is what networks ask of a host.
 type Host interface {
 	framework.Connection
+	Info(ctx context.Context) (virt.Info, error)
 	Network(ctx context.Context, name string) (virt.Network, error)
 	NetworkNames(ctx context.Context) ([]string, error)
 	NetworkName(ctx context.Context, uuid string) (string, error)
@@ -17,5 +18,6 @@ type Host interface {
 	CreateNetwork(ctx context.Context, n virt.Network) error
 	UpdateNetwork(ctx context.Context, n virt.Network) error
 	DeleteNetwork(ctx context.Context, name string) error
+	CheckBridge(ctx context.Context, name string) error
 	Capabilities(ctx context.Context) (virt.Capabilities, error)
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/hwtypes"
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/iptypes"
@@ -26,6 +26,8 @@ type networkModel struct {
 	Name           types.String   `tfsdk:"name"`
 	Mode           types.String   `tfsdk:"mode"`
 	Bridge         types.String   `tfsdk:"bridge"`
+	Devices        types.List     `tfsdk:"forward_devices"`
+	PF             types.String   `tfsdk:"physical_function"`
 	OpenVSwitch    types.Bool     `tfsdk:"openvswitch"`
 	VLANs          types.List     `tfsdk:"vlans"`
 	STP            types.Bool     `tfsdk:"stp"`
@@ -39,6 +41,7 @@ type networkModel struct {
 	IPv4           types.Object   `tfsdk:"ipv4"`
 	IPv6           types.Object   `tfsdk:"ipv6"`
 	DNS            types.Object   `tfsdk:"dns"`
+	Routes         types.List     `tfsdk:"routes"`
 	DnsmasqOptions types.List     `tfsdk:"dnsmasq_options"`
 	UUID           types.String   `tfsdk:"uuid"`
 	Timeouts       timeouts.Value `tfsdk:"timeouts"`
@@ -70,8 +73,15 @@ type dhcpv6Model struct {
 }
 
 type rangeModel struct {
-	Start string `tfsdk:"start"`
-	End   string `tfsdk:"end"`
+	Start     string       `tfsdk:"start"`
+	End       string       `tfsdk:"end"`
+	LeaseTime types.String `tfsdk:"lease_time"`
+}
+
+type routeModel struct {
+	To      string      `tfsdk:"to"`
+	Gateway string      `tfsdk:"gateway"`
+	Metric  types.Int64 `tfsdk:"metric"`
 }
 
 type bootModel struct {
@@ -105,6 +115,7 @@ var (
 	dnsTypes   = framework.TypesOf(dnsAttribute.Attributes)
 	byMACType  = types.ObjectType{AttrTypes: framework.TypesOf(byMAC)}
 	byDUIDType = types.ObjectType{AttrTypes: framework.TypesOf(byDUID)}
+	routeType  = types.ObjectType{AttrTypes: framework.TypesOf(routesAttribute.NestedObject.Attributes)}
 )
 
 func (m networkModel) subject() framework.Subject {
@@ -113,7 +124,7 @@ func (m networkModel) subject() framework.Subject {
 
 // isKnown tells whether all of the model is known that network needs.
 func (m networkModel) isKnown(ctx context.Context) bool {
-	parts := []attr.Value{m.Name, m.Mode, m.OpenVSwitch, m.VLANs, m.STP, m.Delay, m.MTU, m.Domain, m.TFTPRoot, m.IPv4, m.IPv6, m.DNS, m.DnsmasqOptions}
+	parts := []attr.Value{m.Name, m.Mode, m.Devices, m.PF, m.OpenVSwitch, m.VLANs, m.STP, m.Delay, m.MTU, m.Domain, m.TFTPRoot, m.IPv4, m.IPv6, m.DNS, m.Routes, m.DnsmasqOptions}
 	return !slices.ContainsFunc(parts, func(part attr.Value) bool {
 		value, err := part.ToTerraformValue(ctx)
 		return err != nil || !value.IsFullyKnown()
@@ -137,6 +148,7 @@ func (m networkModel) definition(ctx context.Context, diags *diag.Diagnostics) d
 		Name:        m.Name.ValueString(),
 		Mode:        m.Mode.ValueString(),
 		Bridge:      m.Bridge.ValueString(),
+		PF:          m.PF.ValueString(),
 		OpenVSwitch: m.OpenVSwitch.ValueBool(),
 		STP:         m.STP.ValueBool(),
 		Delay:       uint(m.Delay.ValueInt64()),
@@ -147,6 +159,12 @@ func (m networkModel) definition(ctx context.Context, diags *diag.Diagnostics) d
 		TFTPRoot:    m.TFTPRoot.ValueString(),
 	}
 	diags.Append(m.VLANs.ElementsAs(ctx, &n.VLANs, false)...)
+	diags.Append(m.Devices.ElementsAs(ctx, &n.Devices, false)...)
+	var routes []routeModel
+	diags.Append(m.Routes.ElementsAs(ctx, &routes, false)...)
+	for i, route := range routes {
+		n.Routes = append(n.Routes, route.virt(path.Root("routes").AtListIndex(i), diags))
+	}
 	diags.Append(m.DnsmasqOptions.ElementsAs(ctx, &n.Options, false)...)
 	var boot []dnsmasq.Rule
 	n.IPv4, boot = m.ipv4(ctx, diags)
@@ -160,17 +178,16 @@ func (m networkModel) ipv4(ctx context.Context, diags *diag.Diagnostics) (*virt.
 	if read == nil {
 		return nil, nil
 	}
-	ip := &virt.IP{Address: prefix(read.Address, path.Root("ipv4"), diags)}
+	ip := &virt.IP{Address: prefix(read.Address, path.Root("ipv4").AtName("address"), diags)}
 	d := read.DHCP
 	if d == nil {
 		return ip, nil
 	}
 	ip.DHCP = &virt.DHCP{
-		Ranges:       framework.Each(d.Ranges, rangeModel.virt),
-		Reservations: reservations(d.Reservations),
+		Ranges:       ranges(d.Ranges, d.LeaseTime),
+		Reservations: reservations(d.Reservations, d.LeaseTime),
 		Bootfile:     d.Bootfile.ValueString(),
 		NextServer:   d.NextServer.ValueString(),
-		LeaseSeconds: seconds(d.LeaseTime),
 	}
 	return ip, framework.Each(d.Boot, bootModel.rule)
 }
@@ -180,12 +197,11 @@ func (m networkModel) ipv6(ctx context.Context, diags *diag.Diagnostics) *virt.I
 	if read == nil {
 		return nil
 	}
-	ip := &virt.IP{Address: prefix(read.Address, path.Root("ipv6"), diags)}
+	ip := &virt.IP{Address: prefix(read.Address, path.Root("ipv6").AtName("address"), diags)}
 	if d := read.DHCP; d != nil {
 		ip.DHCP = &virt.DHCP{
-			Ranges:       framework.Each(d.Ranges, rangeModel.virt),
-			Reservations: reservations(d.Reservations),
-			LeaseSeconds: seconds(d.LeaseTime),
+			Ranges:       ranges(d.Ranges, d.LeaseTime),
+			Reservations: reservations(d.Reservations, d.LeaseTime),
 		}
 	}
 	return ip
@@ -203,19 +219,27 @@ func (m networkModel) dns(ctx context.Context, diags *diag.Diagnostics) *virt.DN
 	}
 }
 
-func (r rangeModel) virt() virt.Range {
-	return virt.Range{Start: canonicalIP(r.Start), End: canonicalIP(r.End)}
+// ranges are those of a DHCP whose lease time is that of each that has none of its own.
+func ranges(all []rangeModel, general types.String) []virt.Range {
+	return framework.Each(all, func(r rangeModel) virt.Range {
+		return virt.Range{Start: canonicalIP(r.Start), End: canonicalIP(r.End), Lease: lease(r.LeaseTime.ValueString(), general)}
+	})
+}
+
+func (r routeModel) virt(at path.Path, diags *diag.Diagnostics) virt.Route {
+	return virt.Route{To: prefix(r.To, at.AtName("to"), diags), Gateway: canonicalIP(r.Gateway), Metric: uint(r.Metric.ValueInt64())}
 }
 
 // reservations reads them element by element: there may be a thousand, and the framework's reflection
 // takes as long for them as for everything else together.
-func reservations(list types.List) []virt.Reservation {
+func reservations(list types.List, general types.String) []virt.Reservation {
 	return framework.Each(list.Elements(), func(element attr.Value) virt.Reservation {
 		return virt.Reservation{
-			MAC:      netboot.CanonicalMAC(framework.Member(element, "mac")),
-			DUID:     framework.Member(element, "duid"),
+			MAC:      canonicalMAC(framework.Member(element, "mac")),
+			DUID:     strings.ToLower(framework.Member(element, "duid")),
 			IP:       canonicalIP(framework.Member(element, "ip")),
 			Hostname: framework.Member(element, "hostname"),
+			Lease:    lease(framework.Member(element, "lease_time"), general),
 		}
 	})
 }
@@ -249,7 +273,7 @@ func (f forwarderModel) virt() virt.Forwarder {
 func prefix(text string, at path.Path, diags *diag.Diagnostics) netip.Prefix {
 	address, err := netip.ParsePrefix(text)
 	if err != nil {
-		diags.AddAttributeError(at.AtName("address"), "Invalid address", framework.Sentence(err))
+		diags.AddAttributeError(at, "Invalid address", framework.Sentence(err))
 	}
 	return address
 }
@@ -263,15 +287,10 @@ func canonicalIP(text string) string {
 	return address.String()
 }
 
-// seconds is a duration that the schema has checked; none is 0.
-func seconds(text types.String) uint {
-	d, _ := time.ParseDuration(text.ValueString())
-	return uint(d.Seconds())
-}
-
-func fromSeconds(n uint) types.String {
-	if n == 0 {
-		return types.StringNull()
+// canonicalMAC is an address as libvirt writes it, none where there is none.
+func canonicalMAC(text string) string {
+	if text == "" {
+		return ""
 	}
-	return types.StringValue((time.Duration(n) * time.Second).String())
+	return netboot.CanonicalMAC(text)
 }

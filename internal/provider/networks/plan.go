@@ -19,8 +19,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// heldAttributes are left as they are on the host until a configuration sets them.
-var heldAttributes = []string{"ipv6", "dns", "dnsmasq_options"}
+// heldAttributes are what a network serves that is left as they are on the host until a configuration sets them.
+var heldAttributes = []string{"ipv6", "dns", "routes", "dnsmasq_options"}
 
 // setKey is where a network keeps the names of those among them that the configuration had at the last
 // apply.
@@ -43,22 +43,36 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		return
 	}
 	if state == nil {
-		plan.complete(config, noNetwork())
+		plan.complete(config, noNetwork(), nil)
 		plan.validateNew(&resp.Diagnostics)
 	} else {
-		plan.complete(config, state.without(wasSet))
+		plan.complete(config, state.without(wasSet), wasSet)
 	}
 	change := networkChange{plan: plan, state: state, known: plan.isKnown(ctx)}
 	if change.known {
 		change.now = plan.definition(ctx, &resp.Diagnostics)
-		r.Plans.Networks.Add(change.now.Name, framework.NetworkOf(change.now.Network))
+		r.note(change.now.Network)
 	}
 	if state != nil {
 		change.before = state.definition(ctx, &resp.Diagnostics)
 		change.keepWords()
 	}
+	change.check(&resp.Diagnostics)
+	r.checkBridge(ctx, change, &resp.Diagnostics)
+	r.checkVLANs(ctx, change, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, change.plan)...)
 	r.warn(ctx, change, &resp.Diagnostics)
+}
+
+// note keeps what this run plans, for other resources to look at.
+func (r *networkResource) note(n virt.Network) {
+	r.Plans.Networks.Add(n.Name, framework.NetworkOf(n))
+	if n.MakesBridge() && n.Bridge != "" {
+		r.Plans.Bridges.Add(n.Bridge, n.Name)
+	}
 }
 
 // networkChange is what a plan makes of a network.
@@ -71,7 +85,10 @@ type networkChange struct {
 
 // noNetwork is what is there before a network is made.
 func noNetwork() networkModel {
-	return networkModel{IPv6: types.ObjectNull(ipv6Types), DNS: types.ObjectNull(dnsTypes), DnsmasqOptions: types.ListNull(types.StringType)}
+	return networkModel{
+		IPv6: types.ObjectNull(ipv6Types), DNS: types.ObjectNull(dnsTypes), Routes: types.ListNull(routeType), DnsmasqOptions: types.ListNull(types.StringType),
+		Devices: types.ListNull(types.StringType), PF: types.StringNull(),
+	}
 }
 
 // without is the model without the attributes of these names.
@@ -85,6 +102,12 @@ func (m networkModel) without(names []string) networkModel {
 			m.DNS = none.DNS
 		case "dnsmasq_options":
 			m.DnsmasqOptions = none.DnsmasqOptions
+		case "routes":
+			m.Routes = none.Routes
+		case "forward_devices":
+			m.Devices = none.Devices
+		case "physical_function":
+			m.PF = none.PF
 		}
 	}
 	return m
@@ -101,8 +124,10 @@ func loadSet(ctx context.Context, private framework.PrivateState, diags *diag.Di
 
 // saveSet keeps the names of those attributes that without takes away once they are no longer set.
 func (m networkModel) saveSet(ctx context.Context, private framework.PrivateWriter, diags *diag.Diagnostics) {
-	var names []string
-	for name, value := range map[string]attr.Value{"ipv6": m.IPv6, "dns": m.DNS, "dnsmasq_options": m.DnsmasqOptions} {
+	names := m.setLeases()
+	for name, value := range map[string]attr.Value{
+		"ipv6": m.IPv6, "dns": m.DNS, "routes": m.Routes, "dnsmasq_options": m.DnsmasqOptions, "forward_devices": m.Devices, "physical_function": m.PF,
+	} {
 		if !value.IsNull() {
 			names = append(names, name)
 		}
@@ -112,18 +137,20 @@ func (m networkModel) saveSet(ctx context.Context, private framework.PrivateWrit
 }
 
 // complete fills in what the configuration leaves out, from what was before.
-func (m *networkModel) complete(config, before networkModel) {
+func (m *networkModel) complete(config, before networkModel, wasSet []string) {
 	m.ID = m.QualifiedName(m.Name)
-	if m.Mode.ValueString() == virt.ModeBridge { // which serves nothing
+	m.completePlug(config, before)
+	if m.isPluggedIn() { // and so serves nothing
 		before = before.without(heldAttributes)
 	}
 	stp, delay := before.spanningTree(m.Mode)
 	framework.Fill(&m.STP, config.STP, stp)
 	framework.Fill(&m.Delay, config.Delay, delay)
-	framework.Fill(&m.Bridge, config.Bridge, before.bridgeOf(*m))
 	framework.Fill(&m.IPv6, config.IPv6, before.IPv6)
 	framework.Fill(&m.DNS, config.DNS, before.DNS)
+	framework.Fill(&m.Routes, config.Routes, before.Routes)
 	framework.Fill(&m.DnsmasqOptions, config.DnsmasqOptions, before.DnsmasqOptions)
+	m.completeLeases(config, before, wasSet)
 }
 
 // spanningTree is what a network in a mode has where the configuration does not say. A new one has no
@@ -132,7 +159,7 @@ func (m networkModel) spanningTree(mode types.String) (stp types.Bool, delay typ
 	switch {
 	case mode.IsUnknown():
 		return types.BoolUnknown(), types.Int64Unknown()
-	case mode.ValueString() == virt.ModeBridge:
+	case !virt.MakesBridge(mode.ValueString()):
 		return types.BoolNull(), types.Int64Null()
 	case m.STP.IsNull():
 		return types.BoolValue(false), types.Int64Value(0)
@@ -145,8 +172,7 @@ func (m networkModel) spanningTree(mode types.String) (stp types.Bool, delay typ
 // the network is started, for another may have that one by then.
 func (m networkModel) bridgeOf(plan networkModel) types.String {
 	starts := !m.Running.ValueBool() && !plan.Running.Equal(m.Running)
-	ofHost := m.Mode.ValueString() == virt.ModeBridge
-	if m.Bridge.IsNull() || starts || ofHost {
+	if m.Bridge.IsNull() || starts || m.isPluggedIn() {
 		return types.StringUnknown()
 	}
 	return m.Bridge
@@ -158,10 +184,10 @@ func (c *networkChange) keepWords() {
 	if !c.known {
 		return
 	}
-	if reflect.DeepEqual(c.now.IPv4, c.before.IPv4) && slices.Equal(c.now.boot, c.before.boot) {
+	if reflect.DeepEqual(c.now.IPv4, c.before.IPv4) && slices.Equal(c.now.boot, c.before.boot) && saysLeasesAlike(c.plan.IPv4, c.state.IPv4) {
 		c.plan.IPv4 = c.state.IPv4
 	}
-	if reflect.DeepEqual(c.now.IPv6, c.before.IPv6) {
+	if reflect.DeepEqual(c.now.IPv6, c.before.IPv6) && saysLeasesAlike(c.plan.IPv6, c.state.IPv6) {
 		c.plan.IPv6 = c.state.IPv6
 	}
 	if reflect.DeepEqual(c.now.DNS, c.before.DNS) {

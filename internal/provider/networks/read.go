@@ -2,6 +2,8 @@ package networks
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/hwtypes"
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/iptypes"
@@ -18,15 +20,16 @@ import (
 // or in another order, it keeps the model's.
 func (m *networkModel) fromNetwork(ctx context.Context, n virt.Network, diags *diag.Diagnostics) {
 	before := m.definition(ctx, diags)
+	m.fromPlug(ctx, n, diags)
 	rules, options := framework.BootRules(n)
 	if !same(
 		virt.Network{IPv4: before.IPv4, Options: dnsmasq.Options(before.boot)},
 		virt.Network{IPv4: n.IPv4, Options: dnsmasq.Options(rules)},
 	) {
-		m.IPv4 = fromIPv4(ctx, n.IPv4, rules, diags)
+		m.IPv4 = fromIPv4(ctx, n.IPv4, rules, saidLease(m.IPv4), diags)
 	}
 	if !same(virt.Network{IPv6: before.IPv6}, virt.Network{IPv6: n.IPv6}) {
-		m.IPv6 = fromIPv6(ctx, n.IPv6, diags)
+		m.IPv6 = fromIPv6(ctx, n.IPv6, saidLease(m.IPv6), diags)
 	}
 	if !same(virt.Network{DNS: before.DNS}, virt.Network{DNS: n.DNS}) {
 		m.DNS = fromDNS(ctx, n.DNS, diags)
@@ -34,16 +37,12 @@ func (m *networkModel) fromNetwork(ctx context.Context, n virt.Network, diags *d
 	if !same(virt.Network{VLANs: before.VLANs}, virt.Network{VLANs: n.VLANs}) {
 		m.VLANs = framework.ListFrom(ctx, types.Int64Type, n.VLANs, diags)
 	}
+	if !same(virt.Network{Routes: before.Routes}, virt.Network{Routes: n.Routes}) {
+		m.Routes = framework.ListFrom(ctx, routeType, framework.Each(n.Routes, fromRoute), diags)
+	}
 	m.DnsmasqOptions = framework.ListFrom(ctx, types.StringType, options, diags)
 	m.ID = types.StringValue(m.Qualified(n.Name))
 	m.Name = types.StringValue(n.Name)
-	m.Mode = types.StringValue(n.Mode)
-	m.Bridge = types.StringValue(n.Bridge)
-	m.OpenVSwitch = types.BoolValue(n.OpenVSwitch)
-	m.STP, m.Delay = types.BoolValue(n.STP), types.Int64Value(int64(n.Delay))
-	if n.Mode == virt.ModeBridge {
-		m.STP, m.Delay = types.BoolNull(), types.Int64Null()
-	}
 	m.MTU = types.Int64Null()
 	if n.MTU != 0 {
 		m.MTU = types.Int64Value(int64(n.MTU))
@@ -55,37 +54,62 @@ func (m *networkModel) fromNetwork(ctx context.Context, n virt.Network, diags *d
 	m.UUID = types.StringValue(n.UUID)
 }
 
+// fromPlug takes over what guests are plugged into.
+func (m *networkModel) fromPlug(ctx context.Context, n virt.Network, diags *diag.Diagnostics) {
+	m.Mode = types.StringValue(n.Mode)
+	m.Bridge = framework.Optional(n.Bridge)
+	m.Devices = framework.ListFrom(ctx, types.StringType, n.Devices, diags)
+	m.PF = framework.Optional(n.PF)
+	m.OpenVSwitch = types.BoolValue(n.OpenVSwitch)
+	m.STP, m.Delay = types.BoolNull(), types.Int64Null()
+	if n.MakesBridge() {
+		m.STP, m.Delay = types.BoolValue(n.STP), types.Int64Value(int64(n.Delay))
+	}
+}
+
+// warnOfUnmodelled says what of a network that is taken over has no attribute.
+func warnOfUnmodelled(n virt.Network, diags *diag.Diagnostics) {
+	if len(n.Unmodelled) == 0 {
+		return
+	}
+	diags.AddWarning(fmt.Sprintf("Parts of network %q have no attribute", n.Name),
+		fmt.Sprintf("Its definition also has %s. This resource has no attribute for that, and leaves it as it is with every change. To change it, use \"virsh net-edit %s\" on the host; that is no drift, and takes effect when the network starts next.",
+			strings.Join(n.Unmodelled, ", "), n.Name))
+}
+
 // same tells whether both are the same to libvirt, whatever the order.
 func same(a, b virt.Network) bool { return a.ChangeTo(b) == virt.NoChange }
 
-func fromIPv4(ctx context.Context, ip *virt.IP, rules []dnsmasq.Rule, diags *diag.Diagnostics) types.Object {
+func fromIPv4(ctx context.Context, ip *virt.IP, rules []dnsmasq.Rule, said types.String, diags *diag.Diagnostics) types.Object {
 	if ip == nil {
 		return types.ObjectNull(ipv4Types)
 	}
 	read := ipv4Model{Address: ip.Address.String()}
 	if d := ip.DHCP; d != nil {
+		general := generalLease(*d, said)
 		read.DHCP = &dhcpv4Model{
-			Ranges:       framework.Each(d.Ranges, fromRange),
-			Reservations: framework.ListFrom(ctx, byMACType, framework.Each(d.Reservations, fromReservationByMAC), diags),
+			Ranges:       fromRanges(d.Ranges, general),
+			Reservations: framework.ListFrom(ctx, byMACType, fromReservations(d.Reservations, general, byMACType), diags),
 			Bootfile:     framework.Optional(d.Bootfile),
 			NextServer:   framework.Optional(d.NextServer),
 			Boot:         framework.Each(rules, fromRule),
-			LeaseTime:    fromSeconds(d.LeaseSeconds),
+			LeaseTime:    leaseWord(general, 0),
 		}
 	}
 	return framework.ObjectFrom(ctx, ipv4Types, read, diags)
 }
 
-func fromIPv6(ctx context.Context, ip *virt.IP, diags *diag.Diagnostics) types.Object {
+func fromIPv6(ctx context.Context, ip *virt.IP, said types.String, diags *diag.Diagnostics) types.Object {
 	if ip == nil {
 		return types.ObjectNull(ipv6Types)
 	}
 	read := ipv6Model{Address: ip.Address.String()}
 	if d := ip.DHCP; d != nil {
+		general := generalLease(*d, said)
 		read.DHCP = &dhcpv6Model{
-			Ranges:       framework.Each(d.Ranges, fromRange),
-			Reservations: framework.ListFrom(ctx, byDUIDType, framework.Each(d.Reservations, fromReservationByDUID), diags),
-			LeaseTime:    fromSeconds(d.LeaseSeconds),
+			Ranges:       fromRanges(d.Ranges, general),
+			Reservations: framework.ListFrom(ctx, byDUIDType, fromReservations(d.Reservations, general, byDUIDType), diags),
+			LeaseTime:    leaseWord(general, 0),
 		}
 	}
 	return framework.ObjectFrom(ctx, ipv6Types, read, diags)
@@ -102,18 +126,25 @@ func fromDNS(ctx context.Context, dns *virt.DNS, diags *diag.Diagnostics) types.
 	}, diags)
 }
 
-func fromRange(r virt.Range) rangeModel { return rangeModel(r) }
+func fromRanges(all []virt.Range, general virt.Lease) []rangeModel {
+	return framework.Each(all, func(r virt.Range) rangeModel { return rangeModel{r.Start, r.End, leaseWord(r.Lease, general)} })
+}
 
-func fromReservationByMAC(r virt.Reservation) attr.Value {
-	return types.ObjectValueMust(byMACType.AttrTypes, map[string]attr.Value{
-		"mac": hwtypes.NewMACAddressValue(r.MAC), "ip": iptypes.NewIPv4AddressValue(r.IP), "hostname": framework.Optional(r.Hostname),
+// fromReservations makes objects of one of the two types, by MAC or by DUID.
+func fromReservations(all []virt.Reservation, general virt.Lease, of types.ObjectType) []attr.Value {
+	return framework.Each(all, func(r virt.Reservation) attr.Value {
+		values := map[string]attr.Value{"hostname": framework.Optional(r.Hostname), "lease_time": leaseWord(r.Lease, general)}
+		if _, byMAC := of.AttrTypes["mac"]; byMAC {
+			values["mac"], values["ip"] = hwtypes.MACAddress{StringValue: framework.Optional(r.MAC)}, iptypes.NewIPv4AddressValue(r.IP)
+		} else {
+			values["duid"], values["ip"] = framework.Optional(r.DUID), iptypes.NewIPv6AddressValue(r.IP)
+		}
+		return types.ObjectValueMust(of.AttrTypes, values)
 	})
 }
 
-func fromReservationByDUID(r virt.Reservation) attr.Value {
-	return types.ObjectValueMust(byDUIDType.AttrTypes, map[string]attr.Value{
-		"duid": framework.Optional(r.DUID), "ip": iptypes.NewIPv6AddressValue(r.IP), "hostname": framework.Optional(r.Hostname),
-	})
+func fromRoute(r virt.Route) routeModel {
+	return routeModel{r.To.String(), r.Gateway, framework.OptionalNumber(r.Metric)}
 }
 
 func fromRule(r dnsmasq.Rule) bootModel {

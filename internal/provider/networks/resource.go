@@ -33,7 +33,10 @@ func NewResource() resource.Resource { return &networkResource{} }
 
 var networkIdentity = framework.Identity{"name"}
 
-var networkModes = []string{virt.ModeNAT, virt.ModeRoute, virt.ModeOpen, virt.ModeIsolated, virt.ModeBridge}
+var networkModes = []string{
+	virt.ModeNAT, virt.ModeRoute, virt.ModeOpen, virt.ModeIsolated,
+	virt.ModeBridge, virt.ModePrivate, virt.ModeVEPA, virt.ModePassthrough, virt.ModeHostdev,
+}
 
 func (r *networkResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_network"
@@ -53,19 +56,21 @@ func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 			"host": framework.HostAttribute,
 			"name": framework.ReplacingString("Name of the network.", framework.ObjectName),
 			"mode": schema.StringAttribute{
-				MarkdownDescription: "How guests reach other networks: `nat`, `route`, `open` (routed without firewall rules), `isolated`, or `bridge`, by a bridge that the host has already and that others serve addresses and files on. Default: `nat`.",
+				MarkdownDescription: "How guests reach other networks: `nat`, `route`, `open` (routed without firewall rules), `isolated`, or by what the host has already and others serve addresses and files on. That is in mode `bridge` a bridge, or `forward_devices` by macvtap; in the modes `private`, `vepa` and `passthrough` devices by macvtap, which differ in how guests on one device reach each other: not at all, by a switch that returns their packets, or there is one guest for each. In mode `hostdev` guests are handed virtual functions of `physical_function`. Default: `nat`.",
 				Optional:            true,
 				Computed:            true,
 				Default:             stringdefault.StaticString(virt.ModeNAT),
 				Validators:          []validator.String{stringvalidator.OneOf(networkModes...)},
 			},
 			"bridge": schema.StringAttribute{
-				MarkdownDescription: "Name of the bridge on the host, at most 15 characters: of the one that libvirt makes, or in mode `bridge` of the one that is there. Default: the next free `virbr` that libvirt finds.",
+				MarkdownDescription: "Name of the bridge on the host, at most 15 characters: of the one that libvirt makes, or in mode `bridge` of the one that is there. Default: as it is on the host, which is the next free `virbr` that libvirt finds where it makes one.",
 				Optional:            true,
 				Computed:            true,
 				// IFNAMSIZ, linux/if.h
 				Validators: []validator.String{stringvalidator.LengthBetween(1, 15), framework.ObjectName},
 			},
+			"forward_devices":   forwardDevicesAttribute,
+			"physical_function": physicalFunctionAttribute,
 			"openvswitch": schema.BoolAttribute{
 				MarkdownDescription: "Whether the bridge is one of Open vSwitch, in mode `bridge`. Default: `false`.",
 				Optional:            true,
@@ -73,7 +78,7 @@ func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 				Default:             booldefault.StaticBool(false),
 			},
 			"vlans": schema.ListAttribute{
-				MarkdownDescription: "VLAN that guests are on, with `openvswitch`. Several make a trunk.",
+				MarkdownDescription: "VLAN that guests are on, with `openvswitch`, in the modes `hostdev` and `passthrough`, or with libvirt 11 or newer on any `bridge`. Several make a trunk.",
 				ElementType:         types.Int64Type,
 				Optional:            true,
 				// IEEE 802.1Q: 0 and 4095 are no VLANs.
@@ -125,6 +130,7 @@ func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 			"ipv4":            ipv4Attribute,
 			"ipv6":            ipv6Attribute,
 			"dns":             dnsAttribute,
+			"routes":          routesAttribute,
 			"dnsmasq_options": dnsmasqOptionsAttribute,
 			"uuid": schema.StringAttribute{
 				MarkdownDescription: "UUID of the network, which imports it too.",
@@ -195,6 +201,9 @@ func (r *networkResource) Read(ctx context.Context, req resource.ReadRequest, re
 			fmt.Sprintf("It has the mode %q; this resource knows %s. Guests can be plugged into it all the same, by its name.", network.Mode, strings.Join(networkModes, ", ")))
 		return
 	}
+	if state.UUID.IsNull() { // it was imported
+		warnOfUnmodelled(network, &resp.Diagnostics)
+	}
 	state.fromNetwork(ctx, state.shown(ctx, network, &resp.Diagnostics), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	resp.Diagnostics.Append(networkIdentity.Set(ctx, resp.Identity, state.Placement, state.Name)...)
@@ -259,7 +268,7 @@ func (r *networkResource) refresh(ctx context.Context, m *networkModel, diags *d
 		return
 	}
 	m.UUID = types.StringValue(network.UUID)
-	m.Bridge = types.StringValue(network.Bridge)
+	m.Bridge = framework.Optional(network.Bridge)
 }
 
 // shown is what a refresh shows of a network. Where somebody has changed what runs and not the

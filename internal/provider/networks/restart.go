@@ -34,9 +34,21 @@ func (c networkChange) announce() (summary, detail string) {
 	case virt.LiveChange:
 		return "changed while it runs", "The running guests on it keep their link: %s."
 	case virt.RestartChange:
-		return "restarted", fmt.Sprintf("libvirt cannot change %s while a network runs. The running guests on it go on, and are plugged in again within a second or two: %%s.", restartReason(before, now))
+		return "restarted", fmt.Sprintf("libvirt cannot change %s while a network runs. The running guests on it go on, and %s: %%s.", restartReason(before, now), fate(before, now))
 	default:
 		return "", ""
+	}
+}
+
+// fate is what a restart does to running guests. libvirt moves none between a bridge and a device of the host's.
+func fate(before, now virt.Network) string {
+	switch {
+	case before.HasBridge() && now.HasBridge():
+		return "are plugged in again within a second or two"
+	case before.HasBridge():
+		return "have to be stopped before the apply, as libvirt moves none from a bridge to a device of the host's"
+	default:
+		return "keep the devices that they are plugged into until they start anew"
 	}
 }
 
@@ -63,6 +75,8 @@ var networkParts = []struct {
 }{
 	{"mode", func(n *virt.Network, from virt.Network) { n.Mode = from.Mode }},
 	{"bridge", func(n *virt.Network, from virt.Network) { n.Bridge = from.Bridge }},
+	{"forward_devices", func(n *virt.Network, from virt.Network) { n.Devices = from.Devices }},
+	{"physical_function", func(n *virt.Network, from virt.Network) { n.PF = from.PF }},
 	{"openvswitch", func(n *virt.Network, from virt.Network) { n.OpenVSwitch = from.OpenVSwitch }},
 	{"vlans", func(n *virt.Network, from virt.Network) { n.VLANs = from.VLANs }},
 	{"stp", func(n *virt.Network, from virt.Network) { n.STP = from.STP }},
@@ -73,6 +87,7 @@ var networkParts = []struct {
 	{"ipv4", func(n *virt.Network, from virt.Network) { n.IPv4 = from.IPv4 }},
 	{"ipv6", func(n *virt.Network, from virt.Network) { n.IPv6 = from.IPv6 }},
 	{"dns", func(n *virt.Network, from virt.Network) { n.DNS = from.DNS }},
+	{"routes", func(n *virt.Network, from virt.Network) { n.Routes = from.Routes }},
 	{"ipv4.dhcp.boot", func(n *virt.Network, from virt.Network) {
 		_, options := framework.BootRules(*n)
 		rules, _ := framework.BootRules(from)

@@ -1,11 +1,14 @@
 package networks
 
 import (
+	"fmt"
+	"math"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/cidrtypes"
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/hwtypes"
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/iptypes"
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -22,6 +25,21 @@ import (
 // asOnHost ends the description of an attribute that is computed until it is set.
 const asOnHost = " Default: as it is on the host, which is none for a new network. What was set once is taken away with the attribute."
 
+var forwardDevicesAttribute = schema.ListAttribute{
+	MarkdownDescription: "Network devices of the host's, such as `eth0` or `enc1000`. In the modes `bridge`, `private`, `vepa` and `passthrough` guests are plugged into them by macvtap, each into the one that the fewest use; the host itself does not reach guests that way. In the modes `nat` and `route` the one by which the host forwards guests' packets; without it, by any." + asOnHost,
+	ElementType:         types.StringType,
+	Optional:            true,
+	Computed:            true,
+	Validators:          []validator.List{listvalidator.SizeAtLeast(1), listvalidator.UniqueValues(), listvalidator.ValueStringsAre(stringvalidator.LengthBetween(1, 15), framework.ObjectName)},
+}
+
+var physicalFunctionAttribute = schema.StringAttribute{
+	MarkdownDescription: "Network device of the host's whose virtual functions (SR-IOV) guests get: as PCI devices in mode `hostdev`, by macvtap in the others. In place of `forward_devices`." + asOnHost,
+	Optional:            true,
+	Computed:            true,
+	Validators:          []validator.String{stringvalidator.LengthBetween(1, 15), framework.ObjectName},
+}
+
 var ipv4Attribute = schema.SingleNestedAttribute{
 	MarkdownDescription: "The host's IPv4 address on the network, and DHCP.",
 	Optional:            true,
@@ -36,7 +54,7 @@ var ipv4Attribute = schema.SingleNestedAttribute{
 				"bootfile":     framework.OptionalString("File that DHCP tells guests to boot, unless a rule in `boot` tells them otherwise. s390x guests need none: without it their firmware looks for a pxelinux configuration."),
 				"next_server":  framework.OptionalString("TFTP server that DHCP names, with `bootfile`. Default: the host.", ipv4Address, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("bootfile"))),
 				"boot":         bootAttribute,
-				"lease_time":   leaseTimeAttribute,
+				"lease_time":   generalLeaseTime,
 			},
 		},
 	},
@@ -54,7 +72,7 @@ var ipv6Attribute = schema.SingleNestedAttribute{
 			Attributes: map[string]schema.Attribute{
 				"ranges":       rangesAttribute(iptypes.IPv6AddressType{}),
 				"reservations": reservationsAttribute(byDUID),
-				"lease_time":   leaseTimeAttribute,
+				"lease_time":   generalLeaseTime,
 			},
 		},
 	},
@@ -127,30 +145,68 @@ var bootAttribute = objects("What guests of an architecture, or one guest, are t
 	"path_prefix": framework.OptionalString("What the names of pxelinux configurations begin with (DHCP option 210)."),
 })
 
-var leaseTimeAttribute = schema.StringAttribute{
-	MarkdownDescription: "How long a lease lasts, such as `\"2h\"`, at least `\"2m\"`. Default: an hour.",
+var generalLeaseTime = leaseTimeAttribute("How long leases last, of each range and reservation that does not say its own: such as `\"2h\"`, at least `\"2m\"`, or `\"infinite\"`. " +
+	"Default: as it is on the host, which is libvirt's hour for what is new. What was set once is taken away with the attribute.")
+
+func ownLeaseTime(what string) schema.StringAttribute {
+	return leaseTimeAttribute(fmt.Sprintf("How long a lease of %s lasts, such as `\"2h\"`, at least `\"2m\"`, or `\"infinite\"`. Default: `lease_time` of `dhcp`, or else as it is on the host.", what))
+}
+
+func leaseTimeAttribute(description string) schema.StringAttribute {
+	return schema.StringAttribute{
+		MarkdownDescription: description,
+		Optional:            true,
+		Computed:            true,
+		Validators:          []validator.String{leaseTime},
+	}
+}
+
+var routesAttribute = schema.ListNestedAttribute{
+	MarkdownDescription: "Routes of the host's to other networks, by guests that forward to them." + asOnHost,
 	Optional:            true,
-	Validators:          []validator.String{leaseTime},
+	Computed:            true,
+	Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
+	NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+		"to": schema.StringAttribute{
+			MarkdownDescription: "The other network, such as `198.51.100.0/24`.",
+			Required:            true,
+			Validators:          []validator.String{networkPrefix},
+		},
+		"gateway": requiredAs("Address of the guest that forwards to it.", iptypes.IPAddressType{}),
+		"metric": schema.Int64Attribute{
+			MarkdownDescription: "Metric of the route. Default: libvirt's, which is `1`.",
+			Optional:            true,
+			Validators:          []validator.Int64{int64validator.Between(1, math.MaxInt32)},
+		},
+	}},
 }
 
 var (
 	byMAC = map[string]schema.Attribute{
-		"mac":      requiredAs("MAC address of the guest.", hwtypes.MACAddressType{}),
-		"ip":       requiredAs("Address that the guest gets.", iptypes.IPv4AddressType{}),
-		"hostname": framework.OptionalString("Name of the guest in DNS.", hostname),
+		"mac": schema.StringAttribute{
+			MarkdownDescription: "MAC address of the guest. Without it the guest is known by its `hostname`.",
+			CustomType:          hwtypes.MACAddressType{},
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.AtLeastOneOf(path.MatchRelative().AtParent().AtName("hostname"))},
+		},
+		"ip":         requiredAs("Address that the guest gets.", iptypes.IPv4AddressType{}),
+		"hostname":   framework.OptionalString("Name of the guest, in DNS and by which it asks for its address where it has no `mac`.", hostname),
+		"lease_time": ownLeaseTime("the address"),
 	}
 	byDUID = map[string]schema.Attribute{
 		"duid": framework.OptionalString("DUID of the guest, such as `00:04:…`: libvirt knows IPv6 guests by no MAC address.", duid,
 			stringvalidator.AtLeastOneOf(path.MatchRelative().AtParent().AtName("hostname"))),
-		"ip":       requiredAs("Address that the guest gets.", iptypes.IPv6AddressType{}),
-		"hostname": framework.OptionalString("Name of the guest, in DNS and by which it asks for its address where it has no `duid`.", hostname),
+		"ip":         requiredAs("Address that the guest gets.", iptypes.IPv6AddressType{}),
+		"hostname":   framework.OptionalString("Name of the guest, in DNS and by which it asks for its address where it has no `duid`.", hostname),
+		"lease_time": ownLeaseTime("the address"),
 	}
 )
 
 func rangesAttribute(address basetypes.StringTypable) schema.ListNestedAttribute {
 	return objects("Ranges of addresses for guests without a reservation.", map[string]schema.Attribute{
-		"start": requiredAs("First address of the range.", address),
-		"end":   requiredAs("Last address of the range.", address),
+		"start":      requiredAs("First address of the range.", address),
+		"end":        requiredAs("Last address of the range.", address),
+		"lease_time": ownLeaseTime("an address in the range"),
 	})
 }
 

@@ -17,14 +17,18 @@ var (
 	domainName    = framework.Rule{What: "domain", Check: checkHostname}
 	ipv4Address   = framework.Rule{What: "address", Check: checkIPv4Address}
 	duid          = framework.Rule{What: "DUID", Check: checkDUID}
+	networkPrefix = framework.Rule{What: "network", Check: checkNetworkPrefix}
 	dnsmasqOption = framework.Rule{What: "option of dnsmasq", Check: checkDnsmasqOption}
 )
 
 // checkLeaseTime accepts what dnsmasq does: two minutes and more (dnsmasq(8), --dhcp-range).
 func checkLeaseTime(value string) error {
+	if value == endless {
+		return nil
+	}
 	lease, err := time.ParseDuration(value)
 	if err != nil || lease < 2*time.Minute || lease%time.Second != 0 {
-		return fmt.Errorf("%q is not a duration of at least two minutes in whole seconds, such as \"2h\" or \"45m\"", value)
+		return fmt.Errorf("%q is not a duration of at least two minutes in whole seconds, such as \"2h\" or \"45m\", nor \"infinite\"", value)
 	}
 	return nil
 }
@@ -32,6 +36,15 @@ func checkLeaseTime(value string) error {
 func checkIPv4Address(value string) error {
 	if address, err := netip.ParseAddr(value); err != nil || !address.Is4() {
 		return fmt.Errorf("%q is not an IPv4 address, such as 192.168.150.2", value)
+	}
+	return nil
+}
+
+// checkNetworkPrefix accepts what libvirt has a route to: src/conf/virnetworkrouteconf.c.
+func checkNetworkPrefix(value string) error {
+	to, err := netip.ParsePrefix(value)
+	if err != nil || to != to.Masked() {
+		return fmt.Errorf("%q is not the address of a network with the length of its prefix, such as 198.51.100.0/24 or 2001:db8::/48", value)
 	}
 	return nil
 }
@@ -46,12 +59,12 @@ func checkHostname(value string) error {
 	return nil
 }
 
-// checkDUID accepts a DUID as libvirt does: octets in hexadecimal with colons between
-// (libvirt src/util/virdnsmasq.c and RFC 8415 section 11, which allows 3 to 130 octets).
+// checkDUID accepts a DUID as libvirt does: octets in hexadecimal, a zero before a digit left out or not, with
+// colons between (libvirt src/util/virdnsmasq.c and RFC 8415 section 11, which allows 3 to 130 octets).
 func checkDUID(value string) error {
 	octets := strings.Split(value, ":")
 	for _, octet := range octets {
-		if len(octet) != 2 || strings.Trim(octet, "0123456789abcdefABCDEF") != "" {
+		if len(octet) == 0 || len(octet) > 2 || strings.Trim(octet, "0123456789abcdefABCDEF") != "" {
 			return fmt.Errorf("%q is not a DUID, octets in hexadecimal with colons between, such as 00:04:7d:0a", value)
 		}
 	}

@@ -97,7 +97,7 @@ var networkChecks = []check{
 	}},
 	{"a network with DHCP that offers nothing has none", func(t *testing.T, s Subject) {
 		n := plainNetwork()
-		n.IPv4.DHCP = &virt.DHCP{LeaseSeconds: 3600}
+		n.IPv4.DHCP = &virt.DHCP{}
 		givenNetwork(t, s, n)
 		n.IPv4.DHCP = nil
 		wantNetwork(t, s, n)
@@ -145,11 +145,11 @@ var networkChecks = []check{
 	{"a network keeps its bootfile when all that it offers changes", func(t *testing.T, s Subject) {
 		n := plainNetwork()
 		n.IPv4.DHCP = &virt.DHCP{
-			Ranges:   []virt.Range{{Start: "192.168.166.10", End: "192.168.166.19"}},
-			Bootfile: "pxelinux", LeaseSeconds: 3600,
+			Ranges:   []virt.Range{{Start: "192.168.166.10", End: "192.168.166.19", Lease: 3600}},
+			Bootfile: "pxelinux",
 		}
 		givenNetwork(t, s, n)
-		n.IPv4.DHCP.LeaseSeconds = 7200
+		n.IPv4.DHCP.Ranges[0].Lease = 7200
 		done(t, "UpdateNetwork", s.UpdateNetwork(t.Context(), n))
 		wantNetwork(t, s, n)
 	}},
@@ -202,15 +202,15 @@ var networkChanges = map[string]func(n *virt.Network){
 		*n = virt.Network{Name: n.Name, Mode: virt.ModeBridge, Bridge: "contract9", OpenVSwitch: true, VLANs: []uint{42, 43}, Active: true}
 	},
 	"spanning tree": func(n *virt.Network) { n.STP, n.Delay = true, 2 },
-	"no IPv6":       func(n *virt.Network) { n.IPv6 = nil },
-	"IPv6 alone":    func(n *virt.Network) { n.IPv4, n.TFTPRoot = nil, "" },
+	"no IPv6":       func(n *virt.Network) { n.IPv6, n.Routes = nil, n.Routes[:1] },
+	"IPv6 alone":    func(n *virt.Network) { n.IPv4, n.TFTPRoot, n.Routes = nil, "", n.Routes[1:] },
 	"IPv6 address":  func(n *virt.Network) { n.IPv6.Address = netip.MustParsePrefix("fd00:166::ffff/64") },
 	"no IPv6 DHCP":  func(n *virt.Network) { n.IPv6.DHCP = nil },
 	"IPv6 ranges": func(n *virt.Network) {
 		n.IPv6.DHCP.Ranges = []virt.Range{{Start: "fd00:166::20", End: "fd00:166::ff"}}
 	},
 	"IPv6 reservations": func(n *virt.Network) {
-		n.IPv6.DHCP.Reservations[0].IP, n.IPv6.DHCP.Reservations[1].Hostname = "fd00:166::7", "three"
+		n.IPv6.DHCP.Reservations[0].IP, n.IPv6.DHCP.Reservations[1].Hostname = "fd00:166::7", "six"
 	},
 	"no DNS":       func(n *virt.Network) { n.DNS = nil },
 	"DNS disabled": func(n *virt.Network) { n.DNS = &virt.DNS{Disabled: true} },
@@ -227,15 +227,15 @@ var networkChanges = map[string]func(n *virt.Network){
 	"no TFTP root":   func(n *virt.Network) { n.TFTPRoot = "" },
 	"address":        func(n *virt.Network) { n.IPv4.Address = netip.MustParsePrefix("192.168.166.254/24") },
 	"prefix":         func(n *virt.Network) { n.IPv4.Address = netip.MustParsePrefix("192.168.166.1/23") },
-	"no address":     func(n *virt.Network) { n.Mode, n.IPv4, n.IPv6, n.TFTPRoot = "isolated", nil, nil, "" },
+	"no address":     func(n *virt.Network) { n.Mode, n.IPv4, n.IPv6, n.TFTPRoot, n.Routes = "isolated", nil, nil, "", nil },
 	"no DHCP":        func(n *virt.Network) { n.IPv4.DHCP = nil },
 	"ranges": func(n *virt.Network) {
 		n.IPv4.DHCP.Ranges = []virt.Range{{Start: "192.168.166.2", End: "192.168.166.9"}}
 	},
 	"no ranges":       func(n *virt.Network) { n.IPv4.DHCP.Ranges = nil },
-	"reserved IP":     func(n *virt.Network) { n.IPv4.DHCP.Reservations[0].IP = "192.168.166.7" },
+	"reserved IP":     func(n *virt.Network) { n.IPv4.DHCP.Reservations[0].IP = "192.168.166.8" },
 	"reserved MAC":    func(n *virt.Network) { n.IPv4.DHCP.Reservations[0].MAC = "52:54:00:00:00:ff" },
-	"reserved name":   func(n *virt.Network) { n.IPv4.DHCP.Reservations[1].Hostname = "three" },
+	"reserved name":   func(n *virt.Network) { n.IPv4.DHCP.Reservations[1].Hostname = "second" },
 	"reservations":    func(n *virt.Network) { n.IPv4.DHCP.Reservations = n.IPv4.DHCP.Reservations[1:] },
 	"no reservations": func(n *virt.Network) { n.IPv4.DHCP.Reservations = nil },
 	"reserved addresses, swapped": func(n *virt.Network) {
@@ -250,11 +250,37 @@ var networkChanges = map[string]func(n *virt.Network){
 		slices.Reverse(n.IPv4.DHCP.Reservations)
 		slices.Reverse(n.IPv4.DHCP.Ranges)
 	},
-	"bootfile":      func(n *virt.Network) { n.IPv4.DHCP.Bootfile = "other" },
-	"next server":   func(n *virt.Network) { n.IPv4.DHCP.NextServer = "" },
-	"no bootp":      func(n *virt.Network) { n.IPv4.DHCP.Bootfile, n.IPv4.DHCP.NextServer = "", "" },
-	"lease time":    func(n *virt.Network) { n.IPv4.DHCP.LeaseSeconds = 7200 },
-	"no lease time": func(n *virt.Network) { n.IPv4.DHCP.LeaseSeconds = 0 },
+	"bootfile":                 func(n *virt.Network) { n.IPv4.DHCP.Bootfile = "other" },
+	"next server":              func(n *virt.Network) { n.IPv4.DHCP.NextServer = "" },
+	"no bootp":                 func(n *virt.Network) { n.IPv4.DHCP.Bootfile, n.IPv4.DHCP.NextServer = "", "" },
+	"lease time":               func(n *virt.Network) { n.IPv4.DHCP.Ranges[0].Lease = 7200 },
+	"no lease time":            func(n *virt.Network) { n.IPv4.DHCP.Ranges[0].Lease = 0 },
+	"endless lease":            func(n *virt.Network) { n.IPv4.DHCP.Ranges[1].Lease = virt.Endless },
+	"reserved lease time":      func(n *virt.Network) { n.IPv4.DHCP.Reservations[0].Lease = 7200 },
+	"no reserved lease time":   func(n *virt.Network) { n.IPv4.DHCP.Reservations[0].Lease = 0 },
+	"endless reserved lease":   func(n *virt.Network) { n.IPv4.DHCP.Reservations[1].Lease = virt.Endless },
+	"reserved by name, leased": func(n *virt.Network) { n.IPv4.DHCP.Reservations[2].Lease = 600 },
+	"reserved by name":         func(n *virt.Network) { n.IPv4.DHCP.Reservations[2].IP = "192.168.166.9" },
+	"reserved by another name": func(n *virt.Network) { n.IPv4.DHCP.Reservations[2].Hostname = "four" },
+	"IPv6 lease times": func(n *virt.Network) {
+		n.IPv6.DHCP.Ranges[0].Lease, n.IPv6.DHCP.Reservations[0].Lease, n.IPv6.DHCP.Reservations[1].Lease = 0, virt.Endless, 0
+	},
+	"routes": func(n *virt.Network) {
+		n.Routes = []virt.Route{{To: netip.MustParsePrefix("198.51.100.0/25"), Gateway: "192.168.166.10"}}
+	},
+	"no routes": func(n *virt.Network) { n.Routes = nil },
+	"device":    func(n *virt.Network) { n.Devices = []string{"lo"} },
+	"devices": func(n *virt.Network) {
+		*n = virt.Network{Name: n.Name, Mode: virt.ModeBridge, Devices: []string{"lo", "contract9"}, Autostart: true, Active: true}
+	},
+	"mode private": func(n *virt.Network) {
+		*n = virt.Network{Name: n.Name, Mode: virt.ModePrivate, Devices: []string{"lo"}, Active: true}
+	},
+	"mode vepa":        func(n *virt.Network) { *n = virt.Network{Name: n.Name, Mode: virt.ModeVEPA, Devices: []string{"lo"}} },
+	"mode passthrough": func(n *virt.Network) { *n = virt.Network{Name: n.Name, Mode: virt.ModePassthrough, PF: "lo"} },
+	"mode hostdev": func(n *virt.Network) {
+		*n = virt.Network{Name: n.Name, Mode: virt.ModeHostdev, PF: "lo", VLANs: []uint{42}}
+	},
 }
 
 func plainNetwork() virt.Network {
@@ -280,31 +306,32 @@ func fullNetwork(t *testing.T, s Subject) virt.Network {
 			Address: netip.MustParsePrefix("192.168.166.1/24"),
 			DHCP: &virt.DHCP{
 				Ranges: []virt.Range{
-					{Start: "192.168.166.10", End: "192.168.166.19"},
+					{Start: "192.168.166.10", End: "192.168.166.19", Lease: 3600},
 					{Start: "192.168.166.30", End: "192.168.166.39"},
 				},
 				Reservations: []virt.Reservation{
-					{MAC: "52:54:00:00:00:01", IP: "192.168.166.5", Hostname: "one"},
+					{MAC: "52:54:00:00:00:01", IP: "192.168.166.5", Hostname: "one", Lease: 3600},
 					{MAC: "52:54:00:00:00:02", IP: "192.168.166.6"},
+					{Hostname: "three", IP: "192.168.166.7"},
 				},
-				Bootfile: "pxelinux", NextServer: "192.168.166.1", LeaseSeconds: 3600,
+				Bootfile: "pxelinux", NextServer: "192.168.166.1",
 			},
 		},
 		IPv6: &virt.IP{
 			Address: netip.MustParsePrefix("fd00:166::1/64"),
 			DHCP: &virt.DHCP{
-				Ranges: []virt.Range{{Start: "fd00:166::10", End: "fd00:166::ff"}},
+				Ranges: []virt.Range{{Start: "fd00:166::10", End: "fd00:166::ff", Lease: 7200}},
 				Reservations: []virt.Reservation{
-					{DUID: "00:03:00:01:52:54:00:00:00:01", IP: "fd00:166::5", Hostname: "one"},
-					{Hostname: "two", IP: "fd00:166::6"},
+					{DUID: "00:03:00:01:52:54:00:00:00:01", IP: "fd00:166::5", Hostname: "one", Lease: 7200},
+					{Hostname: "two", IP: "fd00:166::6", Lease: 7200},
 				},
-				LeaseSeconds: 7200,
 			},
 		},
 		DNS: &virt.DNS{
 			Hosts:      []virt.DNSHost{{IP: "192.168.166.3", Names: []string{"ns", "dns"}}, {IP: "fd00:166::3", Names: []string{"ns6"}}},
 			Forwarders: []virt.Forwarder{{Address: "192.0.2.53"}, {Domain: "example.test", Address: "192.0.2.54"}, {Domain: "local.test"}},
 		},
+		Routes:  []virt.Route{{To: netip.MustParsePrefix("198.51.100.0/24"), Gateway: "192.168.166.9", Metric: 2}, {To: netip.MustParsePrefix("2001:db8::/48"), Gateway: "fd00:166::9"}},
 		Options: []string{"dhcp-match=set:s390x,option:client-arch,31", "dhcp-boot=tag:bios,pxelinux.0"},
 	}
 }

@@ -15,17 +15,18 @@ import (
 // Host is a libvirt host in memory. It has virt.Host's methods and its errors, and like that it may
 // be used by many goroutines at once.
 type Host struct {
-	mu       sync.Mutex
-	offers   virt.Capabilities
-	firmware []byte
-	files    map[string]*file
-	pools    map[string]*pool
-	networks map[string]virt.Network
-	domains  map[string]*domain
-	scripts  map[string]script
-	installs map[string]installScript
-	calls    map[string]int
-	faults   map[string]fault
+	mu         sync.Mutex
+	offers     virt.Capabilities
+	firmware   []byte
+	files      map[string]*file
+	pools      map[string]*pool
+	networks   map[string]virt.Network
+	interfaces map[string]bool // whether each is a bridge; nil is every one
+	domains    map[string]*domain
+	scripts    map[string]script
+	installs   map[string]installScript
+	calls      map[string]int
+	faults     map[string]fault
 }
 
 // New is a host with nothing on it, which emulates s390x on x86_64, with the firmware of QEMU before 9.2.

@@ -37,7 +37,7 @@ func (h *Host) CreateNetwork(ctx context.Context, n virt.Network) error {
 			return exists("network", n.Name)
 		}
 		n.UUID = uuid.NewString()
-		if n.Bridge == "" {
+		if n.Bridge == "" && n.MakesBridge() {
 			n.Bridge = h.freeBridge()
 		}
 		return h.putNetwork(n)
@@ -52,8 +52,11 @@ func (h *Host) UpdateNetwork(ctx context.Context, n virt.Network) error {
 			return err
 		}
 		n.UUID = old.UUID
-		if n.Bridge == "" {
+		if n.Bridge == "" && n.MakesBridge() {
 			n.Bridge = old.Bridge
+			if n.Bridge == "" || !old.MakesBridge() {
+				n.Bridge = h.freeBridge()
+			}
 		}
 		return h.putNetwork(n)
 	})
@@ -86,6 +89,28 @@ func (h *Host) NetworkGuests(ctx context.Context, name string) ([]string, error)
 	})
 }
 
+// Interfaces are those that the host has, each with whether it is a bridge. Until it is told, it has every bridge.
+func (h *Host) Interfaces(isBridge map[string]bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.interfaces = isBridge
+}
+
+// CheckBridge returns virt.ErrNoBridge or virt.ErrNotBridge where the host has no bridge of a name.
+func (h *Host) CheckBridge(ctx context.Context, name string) error {
+	return do(ctx, h, "CheckBridge", func() error {
+		isBridge, found := h.interfaces[name]
+		switch {
+		case isBridge || h.interfaces == nil:
+			return nil
+		case found:
+			return fmt.Errorf("%w: %q", virt.ErrNotBridge, name)
+		default:
+			return fmt.Errorf("%w: %q", virt.ErrNoBridge, name)
+		}
+	})
+}
+
 func (h *Host) lookupNetwork(name string) (virt.Network, error) {
 	n, found := h.networks[name]
 	if !found {
@@ -96,7 +121,7 @@ func (h *Host) lookupNetwork(name string) (virt.Network, error) {
 
 // putNetwork keeps a network, unless libvirt would not define it or dnsmasq not start.
 func (h *Host) putNetwork(n virt.Network) error {
-	if n.IPv4 == nil && n.IPv6 == nil && n.Mode != virt.ModeIsolated && n.Mode != virt.ModeBridge {
+	if n.IPv4 == nil && n.IPv6 == nil && n.Mode != virt.ModeIsolated && n.MakesBridge() {
 		return fmt.Errorf("%s forwarding requested, but no IP address provided for network %q", n.Mode, n.Name)
 	}
 	for _, other := range h.networks {
@@ -142,6 +167,7 @@ func (h *Host) freeBridge() string {
 // cloneNetwork shares nothing with n. As in libvirt's XML, what says nothing is not there.
 func cloneNetwork(n virt.Network) virt.Network {
 	n.VLANs, n.Options = clone(n.VLANs), clone(n.Options)
+	n.Devices, n.Routes = clone(n.Devices), clone(n.Routes)
 	n.IPv4, n.IPv6 = cloneIP(n.IPv4), cloneIP(n.IPv6)
 	if n.DNS == nil {
 		return n
