@@ -28,8 +28,6 @@ if [ "$root" != / ]; then
 	done
 	cd merged
 	pivot_root . mnt
-	# The machine's group, without which libvirtd finds KVM unusable, and QEMU's answers outdated each time.
-	[ ! -e /dev/kvm ] || groupmod --non-unique --gid "$(stat --format=%g /dev/kvm)" kvm
 fi
 mount -t proc proc /proc
 [ "$root" = / ] || umount --lazy /mnt
@@ -45,6 +43,14 @@ mount --bind "$lab/lib" /var/lib/libvirt
 mount --bind "$lab/log" /var/log/libvirt
 mount --bind "$cache" /var/cache/libvirt
 mount --bind "$lab/srv" /srv
+
+# No KVM, whatever the machine has: guests are emulated everywhere. Where only libvirtd may use it, and QEMU may not, libvirtd
+# takes QEMU's answers for outdated, and asks it anew at each look-up (libvirt src/qemu/qemu_capabilities.c, virQEMUCapsIsValid).
+if [ -e /dev/kvm ]; then
+	touch "$lab/no-kvm"
+	chmod 0 "$lab/no-kvm"
+	mount --bind "$lab/no-kvm" /dev/kvm
+fi
 ip link set lo up
 echo ready
 
