@@ -17,6 +17,8 @@ var programs = []struct{ name, debianPackage string }{
 	{"virsh", "libvirt-clients"},
 	{"qemu-system-s390x", "qemu-system-misc"},
 	{"qemu-system-x86_64", "qemu-system-x86"}, // without which libvirt 9.0 knows no QEMU of a PC
+	{"qemu-system-aarch64", "qemu-system-arm"},
+	{"qemu-system-ppc64", "qemu-system-ppc"},
 	{"qemu-img", "qemu-utils"},
 	{"dnsmasq", "dnsmasq-base"},
 	{"ip", "iproute2"},

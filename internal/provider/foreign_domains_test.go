@@ -45,6 +45,7 @@ func TestAccDomainsOfOthers(t *testing.T) {
 		}
 		virsh(t, "define", writeFile(t, strings.Replace(string(definition), "<name>acc</name>", "<name>"+name+"</name>", 1)))
 		t.Cleanup(func() { virsh(t, "undefine", name, "--nvram") })
+		virsh(t, "define", writeFile(t, virsh(t, "dumpxml", name, "--inactive"))) // libvirt now sorts what it has added itself
 		before[name] = virsh(t, "dumpxml", name, "--inactive")
 		fmt.Fprintf(&imports, "import {\n  to = netboot_domain.%s\n  id = %q\n}\n", name, name)
 	}
