@@ -15,6 +15,18 @@ mount --make-rprivate /
 # libvirtd also finds the mounts that are hidden below the new one.
 umount --recursive --lazy /sys
 
+# The new /dev has no KVM, whatever the machine has: guests are emulated everywhere. Where libvirtd may use it and QEMU may
+# not, libvirtd takes QEMU's answers for outdated and asks anew at each look-up, which takes ten seconds for a guest (libvirt
+# src/qemu/qemu_capabilities.c, virQEMUCapsIsValid). It is no mount over /dev/kvm, which libvirtd could not move.
+mkdir "$lab/dev"
+mount -t tmpfs -o mode=0755 tmpfs "$lab/dev"
+cp --archive --one-file-system /dev/. "$lab/dev"
+rm -f "$lab/dev/kvm"
+for dir in pts shm; do mount --rbind "/dev/$dir" "$lab/dev/$dir"; done
+umount --recursive --lazy /dev # as /sys
+mount --rbind "$lab/dev" /dev
+umount --recursive --lazy "$lab/dev"
+
 if [ "$root" != / ]; then
 	# What is written goes to memory, so that labs share one root and leave it as it is.
 	mount -t tmpfs -o mode=0755 tmpfs "$lab/root"
@@ -43,14 +55,6 @@ mount --bind "$lab/lib" /var/lib/libvirt
 mount --bind "$lab/log" /var/log/libvirt
 mount --bind "$cache" /var/cache/libvirt
 mount --bind "$lab/srv" /srv
-
-# No KVM, whatever the machine has: guests are emulated everywhere. Where only libvirtd may use it, and QEMU may not, libvirtd
-# takes QEMU's answers for outdated, and asks it anew at each look-up (libvirt src/qemu/qemu_capabilities.c, virQEMUCapsIsValid).
-if [ -e /dev/kvm ]; then
-	touch "$lab/no-kvm"
-	chmod 0 "$lab/no-kvm"
-	mount --bind "$lab/no-kvm" /dev/kvm
-fi
 ip link set lo up
 echo ready
 
