@@ -99,8 +99,8 @@ func (r *pxelinuxConfigResource) Schema(ctx context.Context, _ resource.SchemaRe
 			"content": schema.StringAttribute{
 				MarkdownDescription: "The file's text. Set it instead of `entries` for a text that is ready; it is held to the same rules. " +
 					"A file that others wrote is imported as this. What s390x firmware does not read in it is said once, and is no error until it changes.",
-				Optional:            true,
-				Computed:            true,
+				Optional: true,
+				Computed: true,
 			},
 			"file_name": framework.ComputedString("Name of the file, such as `01-52-54-00-12-34-56`, `C0A89601` or `default`."),
 			"path":      framework.ComputedString("Path of the file relative to the TFTP root."),
