@@ -84,6 +84,10 @@ func (c *cli) changesForeign(t *testing.T, generated string) {
 		t.Errorf("%v; the file is\n%s", err, text)
 	}
 	c.must("plan", "-detailed-exitcode")
+	writeHostFile(t, "/srv/others/pxelinux.cfg/C0A896", []byte("label a\n  kernel k\n  initrd i\n  append x\n"))
+	if said := c.must("apply", "-auto-approve"); !strings.Contains(said, "0 added, 1 changed, 0 destroyed") { // back again
+		t.Errorf("it should change the file back:\n%s", said)
+	}
 	c.write("generated.tf", strings.Replace(generated, "ENDTEXT", "ENDTEXTS", 1))
 	c.mustFail([]string{"plan"}, "Invalid pxelinux configuration", "ENDTEXTS")
 	writeHostFile(t, "/srv/others/pxelinux.cfg/menu.inc", []byte("label a\n"))

@@ -148,3 +148,31 @@ func TestAccVolumeImportByPath(t *testing.T) {
 		c.mustFail([]string{"plan", "-generate-config-out=more-generated.tf"}, `Unable to import volume "`+id+`"`, text)
 	}
 }
+
+// TestAccSeedImportGenerated imports seeds that this provider has made from another folder: what is generated is valid and
+// replaces nothing.
+func TestAccSeedImportGenerated(t *testing.T) {
+	needsCLI(t)
+	accPool(t)
+	c := newCLI(t, lab.Shared(t).URI, `
+resource "netboot_volume" "s" {
+  pool       = "acc"
+  name       = "seed"
+  cloud_init = { user_data = "#cloud-config\nhostname: x\n" }
+}
+resource "netboot_volume" "i" {
+  pool     = "acc"
+  name     = "ign"
+  ignition = jsonencode({ ignition = { version = "3.4.0" } })
+}
+`)
+	c.must("apply", "-auto-approve")
+	_, said := takesOverVolumes(t, "acc/seed", "acc/ign")
+	for _, text := range []string{"Seed without its content", "is a seed for"} {
+		if !strings.Contains(said, text) {
+			t.Errorf("the plan does not say %q:\n%s", text, said)
+		}
+	}
+	c.must("plan", "-detailed-exitcode")
+	c.must("destroy", "-auto-approve")
+}

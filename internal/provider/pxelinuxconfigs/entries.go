@@ -112,9 +112,9 @@ func (m *pxelinuxConfigModel) setTarget() {
 }
 
 // fillContent works out the text from the entries, or the entries from the text, and refuses what
-// the firmware would read otherwise than it is meant, unless the file is so already. It returns what only some
+// the firmware would read otherwise than it is meant, unless an import found it so. It returns what only some
 // firmware would.
-func (m *pxelinuxConfigModel) fillContent(ctx context.Context, firmware pxelinux.Firmware, prior *pxelinuxConfigModel, diags *diag.Diagnostics) (risks []pxelinux.Problem) {
+func (m *pxelinuxConfigModel) fillContent(ctx context.Context, firmware pxelinux.Firmware, found *foreign, diags *diag.Diagnostics) (risks []pxelinux.Problem) {
 	m.SHA256 = types.StringUnknown()
 	switch {
 	case !m.Entries.IsNull() && !m.Entries.IsUnknown():
@@ -137,7 +137,7 @@ func (m *pxelinuxConfigModel) fillContent(ctx context.Context, firmware pxelinux
 			m.Default = types.StringNull()
 		}
 	case !m.Content.IsNull() && !m.Content.IsUnknown():
-		risks = m.refuseNew(pxelinux.ValidateText(m.Content.ValueString(), firmware), prior, diags)
+		risks = refuseNew(pxelinux.ValidateText(m.Content.ValueString(), firmware), found, diags)
 		if diags.HasError() {
 			return nil
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -15,20 +16,33 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
 
+// foreign is what an import has found that would be refused. It is no error later either, also after the file has changed
+// on the host: whoever wrote it knows guests that this provider does not.
+type foreign struct{ Problems []string }
+
+// foreignKey is where that is kept in the private state.
+const foreignKey = "foreign"
+
 // takeOver completes the state of an import: whom the file is for, and its text, in one of its two forms. A CLI that
 // generates configuration writes down every attribute that has a value, and both together are refused.
-func (m *pxelinuxConfigModel) takeOver(ctx context.Context, diags *diag.Diagnostics) {
+func (m *pxelinuxConfigModel) takeOver(ctx context.Context, diags *diag.Diagnostics) *foreign {
 	m.setTarget()
 	if err := m.checkName(); err != nil {
 		framework.Fail(diags, path.Empty(), "import", m.subject(), err)
-		return
+		return nil
 	}
 	if m.isOurs(ctx, diags) {
 		m.Content = types.StringNull()
-		return
+		return nil
 	}
 	m.Default, m.Entries = types.StringNull(), types.ListNull(framework.EntryType)
-	m.warnOfForeign(diags)
+	problems := pxelinux.ValidateText(m.Content.ValueString(), pxelinux.UnknownFirmware)
+	m.warnOfForeign(problems, diags)
+	found := &foreign{}
+	for _, p := range problems {
+		found.Problems = append(found.Problems, p.Message)
+	}
+	return found
 }
 
 // checkName refuses a file that no firmware looks for, such as one that others include.
@@ -69,8 +83,7 @@ func countErrors(problems []pxelinux.Problem) (count int) {
 const shownProblems = 5
 
 // warnOfForeign says once what guests of s390x make of a file that others wrote. It may be for guests that read more.
-func (m pxelinuxConfigModel) warnOfForeign(diags *diag.Diagnostics) {
-	problems := pxelinux.ValidateText(m.Content.ValueString(), pxelinux.UnknownFirmware)
+func (m pxelinuxConfigModel) warnOfForeign(problems []pxelinux.Problem, diags *diag.Diagnostics) {
 	if countErrors(problems) == 0 {
 		return
 	}
@@ -118,17 +131,10 @@ func (m *pxelinuxConfigModel) keepImported(config, prior pxelinuxConfigModel) {
 	}
 }
 
-// refuseNew reports the errors of a text, but only warns of those that the file on the host has already: whoever wrote
-// them knows guests that this provider does not.
-func (m pxelinuxConfigModel) refuseNew(problems []pxelinux.Problem, prior *pxelinuxConfigModel, diags *diag.Diagnostics) (warnings []pxelinux.Problem) {
-	old := map[string]bool{}
-	if prior != nil {
-		for _, p := range pxelinux.ValidateText(prior.Content.ValueString(), pxelinux.UnknownFirmware) {
-			old[p.Message] = true
-		}
-	}
+// refuseNew reports the errors of a text, but only warns of those that its import has found.
+func refuseNew(problems []pxelinux.Problem, found *foreign, diags *diag.Diagnostics) (warnings []pxelinux.Problem) {
 	for i := range problems {
-		if old[problems[i].Message] {
+		if found != nil && slices.Contains(found.Problems, problems[i].Message) {
 			problems[i].Severity = pxelinux.Warning
 		}
 	}

@@ -151,7 +151,8 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	}
 	plan.Default, plan.Entries, plan.Content = config.Default, config.Entries, config.Content
 	plan.fillFileName(&resp.Diagnostics)
-	risks := plan.fillContent(ctx, r.firmwareFor(ctx, plan), prior, &resp.Diagnostics)
+	found := framework.LoadPrivate[foreign](ctx, req.Private, foreignKey, &resp.Diagnostics)
+	risks := plan.fillContent(ctx, r.firmwareFor(ctx, plan), found, &resp.Diagnostics)
 	if prior == nil || !prior.SHA256.Equal(plan.SHA256) && !prior.Content.Equal(plan.Content) {
 		plan.warn(risks, &resp.Diagnostics)
 	}
@@ -235,7 +236,7 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 		return
 	}
 	if known == nil {
-		state.takeOver(ctx, &resp.Diagnostics)
+		framework.SavePrivate(ctx, resp.Private, foreignKey, state.takeOver(ctx, &resp.Diagnostics), &resp.Diagnostics)
 	}
 	framework.SavePrivate(ctx, resp.Private, configKey, &now, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
