@@ -56,9 +56,9 @@ func virshPrints(t *testing.T, command string, texts ...string) resource.TestChe
 
 // imports is the steps that import a resource of the step before, by its id and by its identity: what
 // is read is what was in the state, and a plan after it is empty.
-func imports(address, id string) []resource.TestStep {
+func imports(address, id string, leftOut ...string) []resource.TestStep {
 	return []resource.TestStep{
-		{ResourceName: address, ImportState: true, ImportStateId: id, ImportStateVerify: true, ImportStateVerifyIgnore: []string{"timeouts"}},
+		{ResourceName: address, ImportState: true, ImportStateId: id, ImportStateVerify: true, ImportStateVerifyIgnore: append(leftOut, "timeouts")},
 		{ResourceName: address, ImportState: true, ImportStateId: id, ImportStateKind: resource.ImportBlockWithID},
 		{ResourceName: address, ImportState: true, ImportStateKind: resource.ImportBlockWithResourceIdentity},
 	}

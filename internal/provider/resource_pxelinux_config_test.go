@@ -110,9 +110,9 @@ func TestAccPxelinuxConfigUpdate(t *testing.T) {
 		}
 	}
 	steps := []resource.TestStep{{Config: pxelinuxConfig(oneEntry), Check: guestReads(t, "default", oneEntryText)}, inPlace(twoEntries, twoEntryText)}
-	steps = append(steps, imports(testConfig, "srv-boot/default")...)
+	steps = append(steps, imports(testConfig, "srv-boot/default", "content")...)
 	steps = append(steps, inPlace(ready1, strings.ReplaceAll(readyText, "\t", "  ")))
-	steps = append(steps, imports(testConfig, "srv-boot/default")...)
+	steps = append(steps, imports(testConfig, "srv-boot/default", "default", "entries")...)
 	for id, error := range map[string]string{
 		"srv-boot/nobody": "Cannot import non-existent remote object",
 		"nobody/default":  "Cannot import non-existent remote object",

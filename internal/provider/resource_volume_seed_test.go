@@ -47,7 +47,7 @@ func TestAccVolumeSeed(t *testing.T) {
 			resource.TestCheckNoResourceAttr(testVolume, "ignition"),
 			resource.TestCheckNoResourceAttr(testVolume, "cloud_init.user_data"))}
 		steps = append(steps, config)
-		steps = append(steps, imports(testVolume, "acc/disk")...)
+		steps = append(steps, imports(testVolume, "acc/disk", "capacity", "preallocation")...)
 		steps = append(steps,
 			resource.TestStep{Config: make("/first"), ConfigPlanChecks: noChange},
 			resource.TestStep{Config: make("/second"), ConfigPlanChecks: replaces, Check: hasOnHost(t, "/second")},

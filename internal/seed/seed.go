@@ -124,11 +124,45 @@ const labelAt = 16*2048 + 40
 // Identify tells of which kind a volume is, by its content; "" is no seed.
 func Identify(content []byte) Kind {
 	switch {
-	case len(content) > labelAt+len(label) && string(content[labelAt:labelAt+len(label)]) == label:
+	case len(content) > labelAt+len(label) && strings.EqualFold(string(content[labelAt:labelAt+len(label)]), label):
 		return KindCloudInit
-	case CheckIgnition(string(content)) == nil:
+	case CheckIgnition(string(trimmed(content))) == nil:
 		return KindIgnition
 	default:
 		return ""
 	}
 }
+
+// MetaData is the name of cloud-init's meta data among the parts of a seed.
+const MetaData = "meta-data"
+
+// Parts is what a seed holds, whatever program made it: cloud-init's files by name, of which one that is missing is as one
+// that is empty, or Ignition's configuration without what fills up its last block. It is nil for what is no seed.
+func Parts(content []byte) map[string][]byte {
+	switch Identify(content) {
+	case KindIgnition:
+		return map[string][]byte{"ignition": trimmed(content)}
+	case KindCloudInit:
+		return filesOf(content, MetaData, "user-data", "network-config", "vendor-data")
+	default:
+		return nil
+	}
+}
+
+func filesOf(content []byte, names ...string) map[string][]byte {
+	image, err := iso9660.Open(bytes.NewReader(content), int64(len(content)))
+	if err != nil {
+		return nil
+	}
+	files := map[string][]byte{}
+	for _, name := range names {
+		files[name] = nil
+		if at, err := image.Find(name); err == nil && at.Offset+at.Size <= int64(len(content)) {
+			files[name] = content[at.Offset : at.Offset+at.Size]
+		}
+	}
+	return files
+}
+
+// trimmed is a configuration without what fills up a block: QEMU does it with zeros.
+func trimmed(content []byte) []byte { return bytes.TrimRight(content, "\x00\n\r\t ") }

@@ -115,3 +115,28 @@ func FuzzIdentify(f *testing.F) {
 		}
 	})
 }
+
+// TestParts holds that what a seed holds is told whatever fills it up, and that nothing else is a seed.
+func TestParts(t *testing.T) {
+	const config = `{"ignition":{"version":"3.4.0"}}`
+	for _, text := range []string{config, config + "\n", config + "\x00\x00\x00"} {
+		if parts := Parts([]byte(text)); len(parts) != 1 || string(parts["ignition"]) != config {
+			t.Errorf("%q: %q", text, parts)
+		}
+	}
+	image, err := CloudInit{UserData: "#cloud-config\n", NetworkConfig: "version: 2\n"}.Volume()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := Parts(image)
+	for name, want := range map[string]string{"user-data": "#cloud-config\n", "network-config": "version: 2\n", "vendor-data": ""} {
+		if string(parts[name]) != want {
+			t.Errorf("%s is %q", name, parts[name])
+		}
+	}
+	for _, none := range [][]byte{nil, []byte("{}"), image[:40000]} { // the last is cut
+		if parts := Parts(none); len(parts) != 0 {
+			t.Errorf("what is no whole seed has %q", parts)
+		}
+	}
+}

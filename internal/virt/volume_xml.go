@@ -76,13 +76,17 @@ func parseVolume(pool, text string) (Volume, error) {
 			v.Owner, v.Group, v.Mode = p.Owner, p.Group, p.Mode
 		}
 	}
-	v.Preallocation = v.preallocation(size(doc.Physical))
-	if b := doc.BackingStore; b != nil && b.Path != "" {
+	if doc.Type == "block" || doc.Type == "network" || v.Format == "" {
+		v.Format = "raw" // a partition's format is the number in its table, and other devices have none
+	}
+	// libvirt calls the origin of a snapshot in a volume group the same, but QEMU sees one device.
+	if b := doc.BackingStore; b != nil && b.Path != "" && v.Format != "raw" {
 		v.Backing = &Backing{Path: b.Path}
 		if b.Format != nil {
 			v.Backing.Format = b.Format.Type
 		}
 	}
+	v.Preallocation = v.preallocation(size(doc.Physical))
 	return v, nil
 }
 
@@ -111,6 +115,8 @@ func (v *Volume) parseFormat(target *libvirtxml.StorageVolumeTarget) {
 // that a guest has written to as a whole looks like one that was allocated.
 func (v *Volume) preallocation(length uint64) string {
 	switch {
+	case v.Backing != nil:
+		return "off" // it would hide what is beneath
 	case v.Capacity > 0 && v.Allocation >= v.Capacity:
 		return "falloc"
 	case v.Capacity > 0 && v.Format == "qcow2" && length >= v.Capacity:

@@ -112,8 +112,9 @@ func (m *pxelinuxConfigModel) setTarget() {
 }
 
 // fillContent works out the text from the entries, or the entries from the text, and refuses what
-// the firmware would read otherwise than it is meant. It returns what only some firmware would.
-func (m *pxelinuxConfigModel) fillContent(ctx context.Context, firmware pxelinux.Firmware, diags *diag.Diagnostics) (risks []pxelinux.Problem) {
+// the firmware would read otherwise than it is meant, unless an import found it so. It returns what only some
+// firmware would.
+func (m *pxelinuxConfigModel) fillContent(ctx context.Context, firmware pxelinux.Firmware, found *foreign, diags *diag.Diagnostics) (risks []pxelinux.Problem) {
 	m.SHA256 = types.StringUnknown()
 	switch {
 	case !m.Entries.IsNull() && !m.Entries.IsUnknown():
@@ -136,7 +137,7 @@ func (m *pxelinuxConfigModel) fillContent(ctx context.Context, firmware pxelinux
 			m.Default = types.StringNull()
 		}
 	case !m.Content.IsNull() && !m.Content.IsUnknown():
-		risks = refuse(pxelinux.ValidateText(m.Content.ValueString(), firmware), path.Root("content"), diags)
+		risks = refuseNew(pxelinux.ValidateText(m.Content.ValueString(), firmware), found, diags)
 		if diags.HasError() {
 			return nil
 		}

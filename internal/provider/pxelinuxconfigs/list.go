@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework/list"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
@@ -20,5 +21,12 @@ func NewList() list.ListResource {
 }
 
 func findConfigs(ctx context.Context, h Host, within string) ([][]string, error) {
-	return framework.ListBelow(ctx, h, within, tftproot.ConfigPool, func(file string) string { return file })
+	return framework.ListBelow(ctx, h, within, tftproot.ConfigPool, func(file string) string {
+		named := pxelinuxConfigModel{FileName: types.StringValue(file)}
+		named.setTarget()
+		if named.checkName() != nil {
+			return "" // what others include, and initrds
+		}
+		return file
+	})
 }

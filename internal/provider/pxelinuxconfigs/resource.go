@@ -12,14 +12,12 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/resourcevalidator"
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
@@ -99,9 +97,10 @@ func (r *pxelinuxConfigResource) Schema(ctx context.Context, _ resource.SchemaRe
 				NestedObject:        schema.NestedAttributeObject{Attributes: entryAttributes()},
 			},
 			"content": schema.StringAttribute{
-				MarkdownDescription: "The file's text. Set it instead of `entries` for a text that is ready; it is held to the same rules.",
-				Optional:            true,
-				Computed:            true,
+				MarkdownDescription: "The file's text. Set it instead of `entries` for a text that is ready; it is held to the same rules. " +
+					"A file that others wrote is imported as this. What s390x firmware does not read in it is said once, and is no error until it changes.",
+				Optional: true,
+				Computed: true,
 			},
 			"file_name": framework.ComputedString("Name of the file, such as `01-52-54-00-12-34-56`, `C0A89601` or `default`."),
 			"path":      framework.ComputedString("Path of the file relative to the TFTP root."),
@@ -126,7 +125,9 @@ func (r *pxelinuxConfigResource) ValidateConfig(ctx context.Context, req resourc
 		return
 	}
 	config.fillFileName(&resp.Diagnostics)
-	config.fillContent(ctx, pxelinux.UnknownFirmware, &resp.Diagnostics)
+	if config.Content.IsNull() { // a content may be what the host has, which only a plan knows
+		config.fillContent(ctx, pxelinux.UnknownFirmware, nil, &resp.Diagnostics)
+	}
 }
 
 func (r *pxelinuxConfigResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
@@ -150,8 +151,9 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	}
 	plan.Default, plan.Entries, plan.Content = config.Default, config.Entries, config.Content
 	plan.fillFileName(&resp.Diagnostics)
-	risks := plan.fillContent(ctx, r.firmwareFor(ctx, plan), &resp.Diagnostics)
-	if prior == nil || !prior.Content.Equal(plan.Content) {
+	found := framework.LoadPrivate[foreign](ctx, req.Private, foreignKey, &resp.Diagnostics)
+	risks := plan.fillContent(ctx, r.firmwareFor(ctx, plan), found, &resp.Diagnostics)
+	if prior == nil || !prior.SHA256.Equal(plan.SHA256) && !prior.Content.Equal(plan.Content) {
 		plan.warn(risks, &resp.Diagnostics)
 	}
 	if !config.Entries.IsNull() && !config.Entries.IsUnknown() {
@@ -163,6 +165,7 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	}
 	if prior != nil && prior.FileName.Equal(plan.FileName) {
 		plan.keepWriting(*prior)
+		plan.keepImported(config, *prior)
 	} else if prior != nil {
 		resp.RequiresReplace.Append(path.Root("file_name"))
 	}
@@ -207,6 +210,9 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 	ctx, cancel := framework.Bounded(ctx, state.Timeouts.Read, framework.CallTimeout, &resp.Diagnostics)
 	defer cancel()
 
+	if known != nil {
+		state.complete(ctx, &resp.Diagnostics)
+	}
 	now, text, err := r.readFile(ctx, state, known)
 	if errors.Is(err, fs.ErrNotExist) {
 		resp.State.RemoveResource(ctx)
@@ -230,7 +236,7 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 		return
 	}
 	if known == nil {
-		state.setTarget()
+		framework.SavePrivate(ctx, resp.Private, foreignKey, state.takeOver(ctx, &resp.Diagnostics), &resp.Diagnostics)
 	}
 	framework.SavePrivate(ctx, resp.Private, configKey, &now, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
@@ -297,44 +303,6 @@ func (r *pxelinuxConfigResource) firmwareFor(ctx context.Context, m pxelinuxConf
 		return pxelinux.UnknownFirmware
 	}
 	return netboot.FirmwareOf(ctx, r.Host)
-}
-
-// publishInitrd publishes the initrd of entries that have none, before the text names it.
-func (r *pxelinuxConfigResource) publishInitrd(ctx context.Context, m pxelinuxConfigModel, diags *diag.Diagnostics) error {
-	if !m.lacksInitrd(ctx, diags) {
-		return nil
-	}
-	_, err := tftproot.PublishText(ctx, r.directory(m), m.emptyInitrdName(), image.EmptyInitrd)
-	return err
-}
-
-// findInitrd looks for what publishInitrd publishes. One of another size is none, nor is one that
-// guests cannot read.
-func (r *pxelinuxConfigResource) findInitrd(ctx context.Context, m pxelinuxConfigModel, diags *diag.Diagnostics) error {
-	if !m.lacksInitrd(ctx, diags) {
-		return nil
-	}
-	info, err := r.directory(m).Stat(ctx, m.emptyInitrdName())
-	if err == nil && (info.Size() != int64(len(image.EmptyInitrd)) || !tftproot.Readable(info)) {
-		err = fs.ErrNotExist
-	}
-	return err
-}
-
-// removeInitrd removes what publishInitrd publishes for the same entries.
-func (r *pxelinuxConfigResource) removeInitrd(ctx context.Context, m pxelinuxConfigModel, diags *diag.Diagnostics) error {
-	if !m.lacksInitrd(ctx, diags) {
-		return nil
-	}
-	return r.remove(ctx, m, m.emptyInitrdName())
-}
-
-// remove removes a file; one that is gone already is passed over.
-func (r *pxelinuxConfigResource) remove(ctx context.Context, m pxelinuxConfigModel, name string) error {
-	if err := r.directory(m).Remove(ctx, name); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }
 
 // readFile reads the file where it changed since it was known, and takes its text from the state

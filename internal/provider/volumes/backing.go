@@ -42,9 +42,9 @@ func backingAttributes() map[string]schema.Attribute {
 			Validators:          []validator.String{framework.AbsolutePath},
 		},
 		"format": schema.StringAttribute{
-			MarkdownDescription: "Format of what is beneath, `qcow2` or `raw`. Default: a volume's own, `raw` for a `path`.",
+			MarkdownDescription: "Format of what is beneath, such as `qcow2` or `raw`. Default: a volume's own, `raw` for a `path`.",
 			Optional:            true,
-			Validators:          []validator.String{stringvalidator.OneOf("qcow2", "raw")},
+			Validators:          []validator.String{stringvalidator.OneOf(formats...)},
 		},
 	}
 }
@@ -92,6 +92,14 @@ func (r *volumeResource) readBacking(ctx context.Context, m *volumeModel, backin
 		m.Backing = types.ObjectNull(backingTypes)
 		return nil
 	}
+	if !strings.HasPrefix(backing.Path, "/") { // such as json: or nbd:
+		if m.isImported() {
+			diags.AddWarning("Backing that is not shown", fmt.Sprintf("%s is laid over %s, which is no file of the host's, and which backing cannot say. It stays so: leave backing out.",
+				m.subject(), framework.Printable(backing.Path)))
+		}
+		m.Backing = types.ObjectNull(backingTypes)
+		return nil
+	}
 	known := framework.As[backingModel](ctx, m.Backing, diags)
 	if known != nil && known.Path.ValueString() == backing.Path {
 		return nil
@@ -102,7 +110,7 @@ func (r *volumeResource) readBacking(ctx context.Context, m *volumeModel, backin
 		return err
 	}
 	if id == backing.Path {
-		read = backingModel{Path: types.StringValue(backing.Path), Format: types.StringValue(backing.Format)}
+		read = backingModel{Path: types.StringValue(backing.Path), Format: framework.Optional(backing.Format)}
 	}
 	m.Backing = framework.ObjectFrom(ctx, backingTypes, read, diags)
 	return nil

@@ -12,6 +12,7 @@ type Host interface {
 	framework.Connection
 	virt.PopulateHost
 	Pool(ctx context.Context, name string) (virt.Pool, error)
+	PoolAt(ctx context.Context, path string) (virt.Pool, error)
 	PoolNames(ctx context.Context) ([]string, error)
 	CreatePool(ctx context.Context, name, path string) (pool virt.Pool, madeDirectory bool, err error)
 	VolumeAt(ctx context.Context, path string) (pool, name string, err error)

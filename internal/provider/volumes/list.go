@@ -33,7 +33,13 @@ func findVolumes(ctx context.Context, h Host, within string) ([][]string, error)
 			return nil, err
 		}
 		for _, name := range slices.Sorted(slices.Values(names)) {
-			found = append(found, []string{pool, name})
+			v, err := h.Volume(ctx, pool, name)
+			if err != nil && !framework.IsNotFound(err) {
+				return nil, err
+			}
+			if err == nil && v.Format != "dir" { // libvirt lists directories too
+				found = append(found, []string{pool, name})
+			}
 		}
 	}
 	return found, nil

@@ -24,17 +24,24 @@ func (m volumeModel) validateOrigin(diags *diag.Diagnostics) {
 }
 
 func (m volumeModel) validateSizes(diags *diag.Diagnostics) {
-	// QEMU rounds up what does not end with a sector.
-	const sector = 512
-	if m.Capacity.Bytes()%sector != 0 {
-		diags.AddAttributeError(path.Root("capacity"), "Invalid capacity",
-			fmt.Sprintf("%s is not a whole number of sectors of %d bytes.", m.Capacity.ValueString(), sector))
-	}
 	// qemu block/qcow2.c, validate_cluster_size.
 	clusters := m.ClusterSize.Bytes()
 	if clusters > 0 && (bits.OnesCount64(clusters) != 1 || clusters < 512 || clusters > 2<<20) {
 		diags.AddAttributeError(path.Root("cluster_size"), "Invalid cluster size",
 			fmt.Sprintf("%s is not a power of two from 512 bytes to 2 MiB.", m.ClusterSize.ValueString()))
+	}
+}
+
+// checkNew refuses what cannot be made, but may be there already: QEMU rounds up what does not end with a sector.
+func (m volumeModel) checkNew(diags *diag.Diagnostics) {
+	const sector = 512
+	if m.Capacity.Bytes()%sector != 0 {
+		diags.AddAttributeError(path.Root("capacity"), "Invalid capacity",
+			fmt.Sprintf("%s is not a whole number of sectors of %d bytes.", m.Capacity.ValueString(), sector))
+	}
+	if format := m.Format.ValueString(); format != "" && format != "qcow2" && format != "raw" {
+		diags.AddAttributeError(path.Root("format"), "Invalid format",
+			fmt.Sprintf("A new volume is qcow2 or raw; %s is only for one that is there.", format))
 	}
 }
 

@@ -29,13 +29,16 @@ func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
 	}
-	otherSeed := r.planSeed(ctx, config, &plan, known, &resp.Diagnostics)
+	otherSeed := r.planSeed(ctx, config, &plan, state, known, &resp.Diagnostics)
 	plan.complete(config, state)
 	if state != nil && otherSeed {
 		plan.Path = types.StringUnknown() // it differs then, which what is write-only cannot
 		resp.RequiresReplace = append(resp.RequiresReplace, path.Root("path"))
 	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+	if state == nil || otherSeed || !plan.Format.Equal(state.Format) || !plan.CapacityBytes.Equal(state.CapacityBytes) {
+		plan.checkNew(&resp.Diagnostics)
+	}
 	if state == nil {
 		return
 	}
@@ -52,7 +55,10 @@ func (m *volumeModel) complete(config volumeModel, state *volumeModel) {
 	if !m.Name.IsUnknown() && !m.Pool.IsUnknown() {
 		m.ID = types.StringValue(m.id())
 	}
-	if m.Preallocation.IsUnknown() && config.Preallocation.IsNull() {
+	switch {
+	case config.Preallocation.IsNull() && state != nil && state.Preallocation.IsNull():
+		m.Preallocation = types.StringNull()
+	case config.Preallocation.IsNull() && m.Preallocation.IsUnknown():
 		m.Preallocation = types.StringValue("off")
 	}
 	if m.Format.ValueString() == "raw" {
@@ -95,7 +101,7 @@ func (m volumeModel) isOther(state volumeModel) bool {
 }
 
 func (m volumeModel) checkShrink(state volumeModel, diags *diag.Diagnostics) {
-	if m.Capacity.IsUnknown() || m.Capacity.Bytes() >= uint64(state.CapacityBytes.ValueInt64()) {
+	if m.Capacity.IsNull() || m.Capacity.IsUnknown() || m.Capacity.Bytes() >= uint64(state.CapacityBytes.ValueInt64()) {
 		return
 	}
 	diags.AddAttributeError(path.Root("capacity"), fmt.Sprintf("Unable to shrink %s", m.subject()),

@@ -3,6 +3,7 @@ package volumes
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -91,7 +92,7 @@ func (r *volumeResource) ValidateConfig(ctx context.Context, req resource.Valida
 }
 
 func (r *volumeResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	volumeIdentity.Import(ctx, r.Sites, req, resp)
+	framework.ImportByPath(ctx, volumeIdentity, r.Scope, findByPath, req, resp)
 }
 
 func (r *volumeResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
@@ -137,18 +138,22 @@ func (r *volumeResource) Read(ctx context.Context, req resource.ReadRequest, res
 		return
 	}
 	if err == nil && state.isImported() {
-		err = virt.CheckWhole(ctx, r.Host, v)
+		err = checkImported(ctx, r.Host, v)
 	}
 	var now *madeSeed
 	if err == nil {
 		now, err = r.readSeed(ctx, v, known, state.isImported())
 	}
-	if err == nil && now != nil && state.isImported() {
-		state.takeOver(ctx, *now, &resp.Diagnostics)
-	}
 	if err == nil {
-		state.fromVolume(v)
+		imported := state.isImported()
+		if now != nil && state.Preallocation.IsNull() {
+			state.Preallocation = types.StringValue("off") // a seed takes all of its room because it is written
+		}
 		err = r.readBacking(ctx, &state, v.Backing, &resp.Diagnostics)
+		state.fromVolume(v)
+		if imported && now != nil {
+			state.takeOver(ctx, *now, &resp.Diagnostics)
+		}
 	}
 	if err != nil {
 		framework.Fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
@@ -157,6 +162,14 @@ func (r *volumeResource) Read(ctx context.Context, req resource.ReadRequest, res
 	framework.SavePrivate(ctx, resp.Private, seedKey, now, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	resp.Diagnostics.Append(volumeIdentity.Set(ctx, resp.Identity, state.Placement, state.Pool, state.Name)...)
+}
+
+// checkImported refuses to take over what is no whole volume.
+func checkImported(ctx context.Context, h Host, v virt.Volume) error {
+	if v.Format == "dir" {
+		return errors.New("it is a directory, which libvirt lists among the volumes of its pool")
+	}
+	return virt.CheckWhole(ctx, h, v)
 }
 
 // Update grows the volume; other changes replace it, or have nothing to do on the host.

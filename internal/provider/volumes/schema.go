@@ -46,7 +46,9 @@ func volumeSchema(ctx context.Context) schema.Schema {
 	}
 	return schema.Schema{
 		MarkdownDescription: "A volume in a libvirt storage pool: a guest's disk, empty, laid over another one, or with the content of an image; or a seed, which tells a guest at its first boot what to become.\n\n" +
-			"It grows in place. It never shrinks, which would lose what lies behind the new end.",
+			"It grows in place. It never shrinks, which would lose what lies behind the new end.\n\n" +
+			"An import takes `<pool>/<name>`, or the path on the host, which is how other providers name a volume. " +
+			"It takes no seed's content over: that may be secret. The volume stays as it is until `cloud_init` or `ignition` says what it holds; the same content then changes nothing.",
 		Attributes: attributes,
 	}
 }
@@ -63,13 +65,16 @@ var volumeSizes = map[string]schema.Attribute{
 	"allocation_bytes": schema.Int64Attribute{MarkdownDescription: "Bytes that the volume takes on the host.", Computed: true},
 }
 
+// formats are those of volumes: libvirt src/conf/storage_source_conf.c, virStorageFileFormat. The first two can be made.
+var formats = []string{"qcow2", "raw", "bochs", "cloop", "cow", "dmg", "fat", "ploop", "qcow", "qed", "vdi", "vhd", "vmdk", "vpc"}
+
 var volumeLayout = map[string]schema.Attribute{
 	"format": schema.StringAttribute{
-		MarkdownDescription: "`qcow2` or `raw`. Default: `qcow2`; a seed is always `raw`. A change replaces the volume.",
+		MarkdownDescription: "`qcow2` or `raw`. Default: `qcow2`; a seed is always `raw`. A volume that is there may have another one that libvirt knows, such as `vmdk`. A change replaces the volume.",
 		Optional:            true,
 		Computed:            true,
 		PlanModifiers:       []planmodifier.String{defaultFormat{}, stringplanmodifier.RequiresReplace()},
-		Validators:          []validator.String{stringvalidator.OneOf("qcow2", "raw")},
+		Validators:          []validator.String{stringvalidator.OneOf(formats...)},
 	},
 	"preallocation": schema.StringAttribute{
 		MarkdownDescription: "How much of the volume gets its place on the host's disk when it is made: `off`, `metadata` (`qcow2` only: all of its tables) or `falloc` (all of it, without writing to it). Default: `off`. " +

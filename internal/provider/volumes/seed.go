@@ -57,9 +57,11 @@ func (m volumeModel) hasUnknownSeed(ctx context.Context) bool {
 
 // madeSeed is what a volume remembers of the seed that it holds, or of the one that is on the host.
 type madeSeed struct {
-	Kind    seed.Kind
-	SHA256  string
-	Written time.Time
+	Kind     seed.Kind
+	SHA256   string
+	Written  time.Time
+	Imported bool              // and so made by others, or in another run
+	Parts    map[string]string // of an imported one: what it holds, as digests
 }
 
 // seedKey is the key of the private state.
@@ -94,9 +96,12 @@ func (r *volumeResource) readSeed(ctx context.Context, v virt.Volume, known *mad
 	if err := r.Host.Download(ctx, v.Pool, v.Name, content); err != nil {
 		return nil, err
 	}
-	now := &madeSeed{seed.Identify(content.Bytes()), digest(content.Bytes()), v.ModTime}
+	now := &madeSeed{Kind: seed.Identify(content.Bytes()), SHA256: digest(content.Bytes()), Written: v.ModTime}
 	if now.Kind == "" && known == nil {
 		return nil, nil
+	}
+	if now.Imported = imported || known.Imported; now.Imported {
+		now.Parts = digests(seed.Parts(content.Bytes()))
 	}
 	return now, nil
 }
@@ -114,15 +119,6 @@ func (l *limited) Write(p []byte) (int, error) {
 	return l.Buffer.Write(p)
 }
 
-// takeOver notes in the state of an import that the volume has cloud-init's data, and that it takes all
-// of its room because it is written. Of Ignition's configuration a state has nothing.
-func (m *volumeModel) takeOver(ctx context.Context, found madeSeed, diags *diag.Diagnostics) {
-	m.Preallocation = types.StringValue("off")
-	if found.Kind == seed.KindCloudInit {
-		m.CloudInit = framework.ObjectFrom(ctx, cloudInitTypes, cloudInitModel{}, diags)
-	}
-}
-
 // seedPath is the attribute that makes the volume a seed.
 func (m volumeModel) seedPath() path.Path {
 	if m.Ignition.IsNull() {
@@ -133,14 +129,23 @@ func (m volumeModel) seedPath() path.Path {
 
 // planSeed tells whether the seed of a configuration is another one than the host has, so that the
 // volume must be replaced. It makes the size known where the seed is.
-func (r *volumeResource) planSeed(ctx context.Context, config volumeModel, plan *volumeModel, known *madeSeed, diags *diag.Diagnostics) (other bool) {
+func (r *volumeResource) planSeed(ctx context.Context, config volumeModel, plan, state *volumeModel, known *madeSeed, diags *diag.Diagnostics) (other bool) {
+	imported := known != nil && known.Imported && state != nil
 	if !config.isSeed() {
-		return known != nil
+		return known != nil && !imported
+	}
+	if imported && config.saysNoSeed(ctx, diags) {
+		plan.Capacity = framework.NewSize(uint64(state.CapacityBytes.ValueInt64()))
+		return false
 	}
 	content, err := config.seedVolume(ctx, diags)
 	if err != nil || content == nil { // validation has said why, or it is known only after apply
 		plan.Capacity, plan.CapacityBytes = framework.UnknownSize(), types.Int64Unknown()
 		return true
+	}
+	if imported && known.holds(ctx, config, content, diags) {
+		plan.Capacity = framework.NewSize(uint64(state.CapacityBytes.ValueInt64()))
+		return false
 	}
 	plan.Capacity = framework.NewSize(uint64(len(content)))
 	return known == nil || known.SHA256 != digest(content)

@@ -1,0 +1,142 @@
+package pxelinuxconfigs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+)
+
+// foreign is what an import has found that would be refused. It is no error later either, also after the file has changed
+// on the host: whoever wrote it knows guests that this provider does not.
+type foreign struct{ Problems []string }
+
+// foreignKey is where that is kept in the private state.
+const foreignKey = "foreign"
+
+// takeOver completes the state of an import: whom the file is for, and its text, in one of its two forms. A CLI that
+// generates configuration writes down every attribute that has a value, and both together are refused.
+func (m *pxelinuxConfigModel) takeOver(ctx context.Context, diags *diag.Diagnostics) *foreign {
+	m.setTarget()
+	if err := m.checkName(); err != nil {
+		framework.Fail(diags, path.Empty(), "import", m.subject(), err)
+		return nil
+	}
+	if m.isOurs(ctx, diags) {
+		m.Content = types.StringNull()
+		return nil
+	}
+	m.Default, m.Entries = types.StringNull(), types.ListNull(framework.EntryType)
+	problems := pxelinux.ValidateText(m.Content.ValueString(), pxelinux.UnknownFirmware)
+	m.warnOfForeign(problems, diags)
+	found := &foreign{}
+	for _, p := range problems {
+		found.Problems = append(found.Problems, p.Message)
+	}
+	return found
+}
+
+// checkName refuses a file that no firmware looks for, such as one that others include.
+func (m pxelinuxConfigModel) checkName() error {
+	named := m
+	var problems diag.Diagnostics
+	named.fillFileName(&problems)
+	if !problems.HasError() && named.FileName.Equal(m.FileName) {
+		return nil
+	}
+	return errors.New("no firmware looks for a file of this name, so it is for no guest; the names are default, 01- and a MAC address in lower case with dashes, " +
+		"a UUID in lower case, and an IPv4 address in hexadecimal upper case or its beginning")
+}
+
+// isOurs tells whether the entries say all that the text does, to the byte.
+func (m pxelinuxConfigModel) isOurs(ctx context.Context, diags *diag.Diagnostics) bool {
+	if len(m.Entries.Elements()) == 0 {
+		return false
+	}
+	config, known := m.config(ctx, diags)
+	if !known || countErrors(pxelinux.Validate(config, pxelinux.UnknownFirmware)) > 0 {
+		return false
+	}
+	text, err := pxelinux.Render(config, pxelinux.UnknownFirmware)
+	return err == nil && text == m.Content.ValueString()
+}
+
+func countErrors(problems []pxelinux.Problem) (count int) {
+	for _, p := range problems {
+		if p.Severity == pxelinux.Error {
+			count++
+		}
+	}
+	return count
+}
+
+// shownProblems is how many problems of an imported file are told one by one.
+const shownProblems = 5
+
+// warnOfForeign says once what guests of s390x make of a file that others wrote. It may be for guests that read more.
+func (m pxelinuxConfigModel) warnOfForeign(problems []pxelinux.Problem, diags *diag.Diagnostics) {
+	if countErrors(problems) == 0 {
+		return
+	}
+	var said strings.Builder
+	for i, p := range problems {
+		if i == shownProblems {
+			fmt.Fprintf(&said, "\n- and %d more", len(problems)-i)
+			break
+		}
+		said.WriteString("\n- " + framework.Printable(p.Error()))
+	}
+	diags.AddWarning("Risky pxelinux configuration", fmt.Sprintf("The firmware of s390x guests does not read all of %s as it is written. Real PXELINUX may. "+
+		"The file stays as it is, and what it has already is no error in a later change of content:%s", m.subject(), said.String()))
+}
+
+// complete fills in the form of the text that an import left out.
+func (m *pxelinuxConfigModel) complete(ctx context.Context, diags *diag.Diagnostics) {
+	switch {
+	case m.Content.IsNull() && !m.Entries.IsNull():
+		config, known := m.config(ctx, diags)
+		text, err := pxelinux.Render(config, pxelinux.UnknownFirmware)
+		if known && err == nil {
+			m.Content = types.StringValue(text)
+		}
+	case m.Entries.IsNull() && !m.Content.IsNull():
+		m.setEntries(ctx, diags)
+	}
+}
+
+// keepImported lets a plan that changes nothing be empty: it leaves out what an import left out. A text that cannot be
+// written in a configuration as it is on the host counts as that where the configuration has it as the import wrote it.
+func (m *pxelinuxConfigModel) keepImported(config, prior pxelinuxConfigModel) {
+	same := config.Content.Equal(prior.Content) && strings.ContainsRune(config.Content.ValueString(), utf8.RuneError)
+	if same && !prior.SHA256.IsNull() {
+		m.SHA256 = prior.SHA256
+	}
+	if !m.SHA256.Equal(prior.SHA256) {
+		return
+	}
+	if config.Content.IsNull() && prior.Content.IsNull() {
+		m.Content = types.StringNull()
+	}
+	if config.Entries.IsNull() && prior.Entries.IsNull() {
+		m.Default, m.Entries = types.StringNull(), types.ListNull(framework.EntryType)
+	}
+}
+
+// refuseNew reports the errors of a text, but only warns of those that its import has found.
+func refuseNew(problems []pxelinux.Problem, found *foreign, diags *diag.Diagnostics) (warnings []pxelinux.Problem) {
+	for i := range problems {
+		if found != nil && slices.Contains(found.Problems, problems[i].Message) {
+			problems[i].Severity = pxelinux.Warning
+		}
+	}
+	return refuse(problems, path.Root("content"), diags)
+}

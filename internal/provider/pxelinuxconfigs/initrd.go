@@ -1,0 +1,50 @@
+package pxelinuxconfigs
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
+)
+
+// publishInitrd publishes the initrd of entries that have none, before the text names it.
+func (r *pxelinuxConfigResource) publishInitrd(ctx context.Context, m pxelinuxConfigModel, diags *diag.Diagnostics) error {
+	if !m.lacksInitrd(ctx, diags) {
+		return nil
+	}
+	_, err := tftproot.PublishText(ctx, r.directory(m), m.emptyInitrdName(), image.EmptyInitrd)
+	return err
+}
+
+// findInitrd looks for what publishInitrd publishes. One of another size is none, nor is one that
+// guests cannot read.
+func (r *pxelinuxConfigResource) findInitrd(ctx context.Context, m pxelinuxConfigModel, diags *diag.Diagnostics) error {
+	if !m.lacksInitrd(ctx, diags) {
+		return nil
+	}
+	info, err := r.directory(m).Stat(ctx, m.emptyInitrdName())
+	if err == nil && (info.Size() != int64(len(image.EmptyInitrd)) || !tftproot.Readable(info)) {
+		err = fs.ErrNotExist
+	}
+	return err
+}
+
+// removeInitrd removes what publishInitrd publishes for the same entries.
+func (r *pxelinuxConfigResource) removeInitrd(ctx context.Context, m pxelinuxConfigModel, diags *diag.Diagnostics) error {
+	if !m.lacksInitrd(ctx, diags) {
+		return nil
+	}
+	return r.remove(ctx, m, m.emptyInitrdName())
+}
+
+// remove removes a file; one that is gone already is passed over.
+func (r *pxelinuxConfigResource) remove(ctx context.Context, m pxelinuxConfigModel, name string) error {
+	if err := r.directory(m).Remove(ctx, name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
