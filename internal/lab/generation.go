@@ -33,7 +33,8 @@ func ThisGeneration() (Generation, error) {
 // users that guests run as.
 var rootPackages = []string{
 	"libvirt-daemon-system", "libvirt-daemon-driver-network", "libvirt-daemon-driver-nwfilter",
-	"libvirt-daemon-driver-storage", "libvirt-daemon-log", "libvirt-clients", "qemu-system-s390x", "qemu-utils",
+	"libvirt-daemon-driver-storage", "libvirt-daemon-driver-storage-disk", "libvirt-daemon-log", "libvirt-clients", "qemu-utils",
+	"qemu-system-s390x", "qemu-system-x86", "qemu-system-modules-spice",
 	"dnsmasq-base", "iproute2", "iptables", "nftables", "e2fsprogs", "procps",
 	"openssh-server", "netcat-openbsd", // how libvirt is reached by ssh
 }

@@ -20,11 +20,12 @@ umount --recursive --lazy /sys
 # src/qemu/qemu_capabilities.c, virQEMUCapsIsValid). It is no mount over /dev/kvm, which libvirtd could not move.
 mkdir "$lab/dev"
 mount -t tmpfs -o mode=0755 tmpfs "$lab/dev"
-cp --archive --one-file-system /dev/. "$lab/dev"
-rm -f "$lab/dev/kvm"
-for dir in pts shm; do mount --rbind "/dev/$dir" "$lab/dev/$dir"; done
+mkdir "$lab/dev/upper" "$lab/dev/work" "$lab/dev/merged"
+mknod "$lab/dev/upper/kvm" c 0 0 # which hides it
+mount -t overlay -o "lowerdir=/dev,upperdir=$lab/dev/upper,workdir=$lab/dev/work" overlay "$lab/dev/merged"
+for dir in pts shm; do mount --rbind "/dev/$dir" "$lab/dev/merged/$dir"; done
 umount --recursive --lazy /dev # as /sys
-mount --rbind "$lab/dev" /dev
+mount --rbind "$lab/dev/merged" /dev
 umount --recursive --lazy "$lab/dev"
 
 if [ "$root" != / ]; then

@@ -21,6 +21,7 @@ var programs = []struct{ name, debianPackage string }{
 	{"qemu-system-ppc64", "qemu-system-ppc"},
 	{"qemu-img", "qemu-utils"},
 	{"dnsmasq", "dnsmasq-base"},
+	{"sfdisk", "fdisk"},
 	{"ip", "iproute2"},
 	{"iptables", "iptables"},
 	{"nsenter", "util-linux"},

@@ -45,7 +45,8 @@ resource "netboot_domain" "test" {
 func TestAccDomainDevices(t *testing.T) {
 	needsCLI(t)
 	leavesNothing(t)
-	config := strings.NewReplacer("DEVICE", loopDevice(t), "SOCKET", nbdServer(t)).Replace(guestWithDevices)
+	makeDir(t, "/srv/acc-devices", 0o755)
+	config := strings.NewReplacer("DEVICE", loopDevice(t, "/srv/acc-devices/disk", "1M"), "SOCKET", nbdServer(t)).Replace(guestWithDevices)
 	c := newCLI(t, lab.Shared(t).URI, config)
 	c.must("apply", "-auto-approve")
 	t.Cleanup(func() { c.must("destroy", "-auto-approve") })
@@ -85,23 +86,6 @@ func TestAccDomainDevices(t *testing.T) {
 
 	c.write("main.tf", onHost(lab.Shared(t).URI)+strings.Replace(config, "diag288", "no-such-dog", 1))
 	c.mustFail([]string{"apply", "-auto-approve"}, "devices_xml", "no-such-dog")
-}
-
-// loopDevice is a block device of 1 MiB.
-func loopDevice(t *testing.T) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "disk")
-	if err := os.WriteFile(file, make([]byte, 1<<20), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	device, err := exec.CommandContext(t.Context(), "losetup", "--find", "--show", file).CombinedOutput()
-	if err != nil {
-		t.Skipf("this machine gives no loop device: %s", device)
-	}
-	t.Cleanup(func() {
-		_ = exec.CommandContext(context.Background(), "losetup", "--detach", strings.TrimSpace(string(device))).Run()
-	})
-	return strings.TrimSpace(string(device))
 }
 
 // nbdServer is the socket of a server of a disk of 1 MiB.

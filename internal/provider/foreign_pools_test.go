@@ -70,9 +70,15 @@ func TestAccVolumesOfOtherPools(t *testing.T) {
 		takesOverVolumes(t, "other/root", "/dev/netboot-acc/thick")
 	})
 	t.Run("disk", func(t *testing.T) {
-		needsOnLab(t, "parted")
 		device := loopDevice(t, "/srv/pools/disk.img", "64M")
-		onLab(t, "parted", "--script", device, "mklabel", "msdos", "mkpart", "primary", "1MiB", "9MiB")
+		partition := exec.Command("sfdisk", "--quiet", device)
+		partition.Stdin = strings.NewReader("label: dos\nstart=1MiB, size=8MiB\n")
+		if out, err := partition.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if out, err := exec.Command("partx", "--update", device).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
 		virsh(t, "pool-create-as", "other", "disk", "--source-dev", device, "--source-format", "dos", "--target", "/dev")
 		t.Cleanup(func() { virsh(t, "pool-destroy", "other") })
 		volumes := strings.Fields(virsh(t, "vol-list", "other"))
