@@ -1,0 +1,41 @@
+terraform {
+  required_providers {
+    netboot = { source = "s390x-netboot/netboot" }
+  }
+}
+
+# A guest of IBM Z, with what such a host gives to one. It is defined only: start it where these devices are.
+resource "netboot_domain" "db2" {
+  name      = "db2"
+  memory    = "4GiB"
+  vcpus     = 2
+  iothreads = 1
+  rng       = true
+  running   = false
+  boot      = ["disk"]
+
+  disks = [
+    # a DASD, by a name that stays; the DASD itself does the caching
+    { path = "/dev/disk/by-path/ccw-0.0.0100", cache = "none", io = "native", iothread = 1 },
+    # a SCSI LUN that a second guest of a cluster has too
+    { path = "/dev/disk/by-id/scsi-36005076305ffc1ae0000000000002001", cache = "none", shareable = true },
+    # an image in Ceph; "virsh secret-define" has made the secret
+    { url = "rbd://libvirt@ceph1.example.com:6789,ceph2.example.com:6789/guests/db2", secret = "ceph client.libvirt" },
+  ]
+
+  # an OSA adapter, shared by macvtap, and a virtual function of a RoCE adapter
+  interfaces = [
+    { device = "encbdf0", trust_guest_rx_filters = true },
+    { pci = "0001:00:00.0", boot = false },
+  ]
+
+  # crypto: domains and adapters of a Crypto Express, as "mdevctl" has put them together
+  hostdevs = [{ mdev = "669d9b23-fe1b-4ecb-be08-a2fabca99b71", model = "vfio-ap" }]
+
+  # an installation medium, and an empty drive
+  cdroms = [{ url = "https://mirror.example.com:443/dvd1.iso" }, {}]
+
+  devices_xml = {
+    watchdog = "<watchdog model='diag288' action='reset'/>"
+  }
+}
