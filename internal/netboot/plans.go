@@ -16,6 +16,7 @@ type Plans struct {
 	Configs  Book[pxelinux.Config] // by id
 	Networks Book[Network]         // by name
 	Bridges  Book[string]          // names of the networks that make them, by name
+	Checked  Book[error]           // what is wrong with a bridge of the host, by name
 }
 
 // File is a file of an image.

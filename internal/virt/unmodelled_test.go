@@ -138,6 +138,16 @@ var changesOfKept = map[string]struct {
 	"more interfaces": {func(d *virt.Domain) {
 		d.Interfaces = append(d.Interfaces, virt.Interface{Network: "kept", MAC: "52:54:00:00:02:02", Model: "virtio", VLAN: 3, NoBoot: true})
 	}, nil},
+	"queues":      {func(d *virt.Domain) { d.Interfaces[0].Queues = 4 }, []string{"<driver queues='2'/>"}},
+	"portgroup":   {func(d *virt.Domain) { d.Interfaces[0].PortGroup = "" }, []string{"portgroup='slow'"}},
+	"I/O thread":  {func(d *virt.Domain) { d.Disks[0].IOThread = 0 }, []string{"iothread='1'"}},
+	"I/O threads": {func(d *virt.Domain) { d.IOThreads = 2 }, []string{"<iothreads>"}},
+	"RNG":         {func(d *virt.Domain) { d.RNG = false }, []string{"<rng ", "<backend ", "</rng>", "<address type='ccw'"}},
+	"balloon":     {func(d *virt.Domain) { d.NoBalloon = true }, []string{"<memballoon ", "<stats ", "</memballoon>", "<address type='ccw'"}},
+	"medium":      {func(d *virt.Domain) { d.CDROMs = []virt.Disk{{Path: "/srv/kept/cd.iso", Bus: "scsi"}} }, []string{"<disk type='file' device='cdrom'>", "<driver name='qemu' type='raw'/>"}},
+	"named": {func(d *virt.Domain) {
+		d.Devices = map[string]string{"cpu": "<controller type='scsi' index='5' model='virtio-scsi'/>"}
+	}, nil},
 	"consoles":    {func(d *virt.Domain) { d.Consoles = []string{"sclp", "virtio"} }, nil},
 	"guest agent": {func(d *virt.Domain) { d.GuestAgent = true }, nil},
 	"note":        {func(d *virt.Domain) { d.Note = "other" }, []string{">ours<"}},

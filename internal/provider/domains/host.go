@@ -20,6 +20,7 @@ type Host interface {
 	VolumeAt(ctx context.Context, path string) (pool, name string, err error)
 	VolumeNames(ctx context.Context, pool string) ([]string, error)
 	Network(ctx context.Context, name string) (virt.Network, error)
+	CheckBridge(ctx context.Context, name string) error
 	Domain(ctx context.Context, name string) (virt.Domain, error)
 	DomainNames(ctx context.Context) ([]string, error)
 	DomainName(ctx context.Context, uuid string) (string, error)

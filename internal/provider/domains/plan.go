@@ -2,6 +2,8 @@ package domains
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/hwtypes"
@@ -13,6 +15,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains/devices"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
 // fillPlan makes known at plan what follows from the configuration and the state. The guest starts again
@@ -172,6 +175,45 @@ func (m domainModel) starts(ctx context.Context, state *domainModel, again bool)
 // replaces tells whether the plan is for another domain than that of the state.
 func (m domainModel) replaces(state domainModel) bool {
 	return !m.Name.Equal(state.Name) || !m.Arch.Equal(state.Arch)
+}
+
+// checkBridges says that an interface comes onto a bridge which the host does not have.
+func (r *domainResource) checkBridges(ctx context.Context, m domainModel, state *domainModel, diags *diag.Diagnostics) {
+	if m.Interfaces.IsUnknown() || framework.HasUnknownElement(m.Interfaces) {
+		return
+	}
+	var interfaces, before []devices.Interface
+	diags.Append(m.Interfaces.ElementsAs(ctx, &interfaces, false)...)
+	if state != nil {
+		diags.Append(state.Interfaces.ElementsAs(ctx, &before, false)...)
+	}
+	for i, nic := range interfaces {
+		name := nic.Bridge.ValueString()
+		if name == "" || slices.ContainsFunc(before, func(b devices.Interface) bool { return b.Bridge.Equal(nic.Bridge) }) {
+			continue
+		}
+		at := path.Root("interfaces").AtListIndex(i).AtName("bridge")
+		switch err := r.checkBridge(ctx, name); {
+		case errors.Is(err, virt.ErrNotBridge):
+			diags.AddAttributeError(at, "Not a bridge", framework.Sentence(fmt.Errorf("%w, so the guest could not start. To share it with the guest, set device in place of bridge", err)))
+		case errors.Is(err, virt.ErrNoBridge):
+			diags.AddAttributeWarning(at, "No such bridge", framework.Sentence(fmt.Errorf("%w. Unless something makes it, the guest does not start. "+
+				"\"ip link show type bridge\" on the host shows the bridges that are there", err)))
+		}
+	}
+}
+
+// checkBridge asks the host once a run, unless a network of this run makes the bridge.
+func (r *domainResource) checkBridge(ctx context.Context, name string) error {
+	if _, planned := r.Plans.Bridges.Find(name); planned {
+		return nil
+	}
+	if err, known := r.Plans.Checked.Find(name); known {
+		return err
+	}
+	err := r.Host.CheckBridge(ctx, name)
+	r.Plans.Checked.Add(name, err)
+	return err
 }
 
 // checkReferences refuses what lies on another host than the guest.
