@@ -36,7 +36,9 @@ type foundDomain struct {
 }
 
 type foundDisk struct {
-	Path     string       `tfsdk:"path"`
+	Path     types.String `tfsdk:"path"`
+	Volume   types.String `tfsdk:"volume"`
+	URL      types.String `tfsdk:"url"`
 	Bus      string       `tfsdk:"bus"`
 	Serial   types.String `tfsdk:"serial"`
 	ReadOnly bool         `tfsdk:"readonly"`
@@ -45,6 +47,8 @@ type foundDisk struct {
 type foundInterface struct {
 	Network types.String `tfsdk:"network"`
 	Bridge  types.String `tfsdk:"bridge"`
+	Device  types.String `tfsdk:"device"`
+	PCI     types.String `tfsdk:"pci"`
 	MAC     string       `tfsdk:"mac"`
 }
 
@@ -68,8 +72,10 @@ func (d *domainDataSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 			"state":        framework.DataString("What the guest does: `running`, `paused`, `off` or `crashed`."),
 			"running":      framework.DataBool("Whether `state` is `running`."),
 			"boot":         framework.DataStrings("Classes of devices that it boots from, in order."),
-			"disks": framework.DataObjects("Its disks that are files, in order.", map[string]schema.Attribute{
-				"path":     framework.DataString("Path of the file on the host."),
+			"disks": framework.DataObjects("Its disks, in order.", map[string]schema.Attribute{
+				"path":     framework.DataString("Path of the file or the block device on the host."),
+				"volume":   framework.DataString("The volume, `<pool>/<name>`, where the definition names that instead of a path."),
+				"url":      framework.DataString("Storage of the network, instead of a path."),
 				"bus":      framework.DataString("Bus, such as `virtio`."),
 				"serial":   framework.DataString("Serial number that the guest sees."),
 				"readonly": framework.DataBool("Whether the guest can only read it."),
@@ -77,6 +83,8 @@ func (d *domainDataSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 			"interfaces": framework.DataObjects("Its network interfaces, in order.", map[string]schema.Attribute{
 				"network": framework.DataString("Name of the libvirt network that it is on."),
 				"bridge":  framework.DataString("Name of the host's bridge that it is on, instead of a network."),
+				"device":  framework.DataString("Name of the host's network device that it shares by macvtap."),
+				"pci":     framework.DataString("Address of the host's PCI function that it is."),
 				"mac":     framework.DataString("MAC address."),
 			}),
 			"addresses": framework.DataStrings("Addresses that libvirt's DHCP leased to the guest."),
@@ -138,10 +146,10 @@ func newFoundDomain(d virt.Domain) foundDomain {
 		Addresses:   []string{},
 	}
 	for _, disk := range d.Disks {
-		found.Disks = append(found.Disks, foundDisk{disk.Path, disk.Bus, framework.Optional(disk.Serial), disk.ReadOnly})
+		found.Disks = append(found.Disks, foundDisk{framework.Optional(disk.Path), framework.Optional(disk.Volume), framework.Optional(disk.URL), disk.Bus, framework.Optional(disk.Serial), disk.ReadOnly})
 	}
 	for _, nic := range d.Interfaces {
-		found.Interfaces = append(found.Interfaces, foundInterface{framework.Optional(nic.Network), framework.Optional(nic.Bridge), nic.MAC})
+		found.Interfaces = append(found.Interfaces, foundInterface{framework.Optional(nic.Network), framework.Optional(nic.Bridge), framework.Optional(nic.Device), framework.Optional(nic.PCI), nic.MAC})
 	}
 	return found
 }
