@@ -89,3 +89,26 @@ func (c Capabilities) Accelerator(of, wanted string) (string, error) {
 		return "", fmt.Errorf("the host (%s) cannot run %s guests with %s, only with %v; use accelerator = \"auto\"", c.Arch, of, wanted, offered)
 	}
 }
+
+// SecureExecution tells whether the host runs guests of IBM Secure Execution, which only KVM on a host does that was started
+// with prot_virt=1. https://libvirt.org/formatdomaincaps.html#s390-pv-capability
+func (h *Host) SecureExecution(ctx context.Context) (bool, error) {
+	text, err := query(ctx, h, "virConnectGetDomainCapabilities", func(l *libvirt.Libvirt) (string, error) {
+		return l.ConnectGetDomainCapabilities(nil, libvirt.OptString{arch.S390X}, nil, libvirt.OptString{"kvm"}, 0)
+	})
+	if isRefused(err) { // there is no KVM for it
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return hasSecureExecution(text)
+}
+
+func hasSecureExecution(text string) (bool, error) {
+	root, err := parseXML(text)
+	if err != nil {
+		return false, fmt.Errorf("domain capabilities: %w", err)
+	}
+	return attr(root.FindElement("features/s390-pv"), "supported") == "yes", nil
+}

@@ -41,3 +41,15 @@ func TestAccelerator(t *testing.T) {
 		}
 	}
 }
+
+func TestHasSecureExecution(t *testing.T) {
+	for text, want := range map[string]bool{
+		`<domainCapabilities><features><s390-pv supported='yes'/></features></domainCapabilities>`: true,
+		`<domainCapabilities><features><s390-pv supported='no'/></features></domainCapabilities>`:  false,
+		`<domainCapabilities><features><sev supported='yes'/></features></domainCapabilities>`:     false,
+	} {
+		if got, err := hasSecureExecution(text); err != nil || got != want {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -186,12 +187,19 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 func (discard) Close() error { return nil }
 
-// blamedForDefinition is the attribute because of which libvirt refuses a definition: what users write of it in XML.
+// blamedForDefinition is the attribute because of which libvirt refuses a definition: what users write of it in XML, or what
+// the host cannot do.
 func (m domainModel) blamedForDefinition(err error) path.Path {
-	if errors.Is(err, virt.ErrXML) && len(m.DevicesXML.Elements()) > 0 {
+	switch {
+	case !errors.Is(err, virt.ErrXML):
+		return path.Empty()
+	case m.LaunchSecurity.ValueString() == secureExecution && strings.Contains(err.Error(), "S390 PV"): // libvirt has no code for it
+		return path.Root("launch_security")
+	case len(m.DevicesXML.Elements()) > 0:
 		return path.Root("devices_xml")
+	default:
+		return path.Empty()
 	}
-	return path.Empty()
 }
 
 // blamedForStart is the attribute because of which a guest does not start.

@@ -31,6 +31,7 @@ type hostModel struct {
 	SecurityModels    []string         `tfsdk:"security_models"`
 	Guests            []guestArchModel `tfsdk:"guests"`
 	Firmware          types.String     `tfsdk:"firmware"`
+	SecureExecution   types.Bool       `tfsdk:"secure_execution"`
 	Missing           []string         `tfsdk:"missing"`
 }
 
@@ -60,8 +61,9 @@ func (d *hostDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, r
 				"emulator":     framework.DataString("Path of QEMU for it."),
 				"accelerators": framework.DataStrings("`kvm` and `tcg`, which is emulation."),
 			}),
-			"firmware": framework.DataString("Generation of the firmware that netboots s390x guests: `separate` (QEMU before 9.2), `merged` (from 9.2), `menu` (from 10.1). Null where libvirt does not show it."),
-			"missing":  framework.DataStrings("What the host lacks for the netboot of s390x guests, each with the remedy. Empty when it is ready, so that a precondition can ask for that."),
+			"firmware":         framework.DataString("Generation of the firmware that netboots s390x guests: `separate` (QEMU before 9.2), `merged` (from 9.2), `menu` (from 10.1). Null where libvirt does not show it."),
+			"secure_execution": framework.DataBool("Whether it runs guests of IBM Secure Execution, `launch_security = \"s390-pv\"`: it has KVM for s390x, and its kernel was started with `prot_virt=1`."),
+			"missing":          framework.DataStrings("What the host lacks for the netboot of s390x guests, each with the remedy. Empty when it is ready, so that a precondition can ask for that."),
 		},
 	}
 }
@@ -80,6 +82,10 @@ func (d *hostDataSource) Read(ctx context.Context, req datasource.ReadRequest, r
 	if err == nil {
 		offers, err = d.Host.Capabilities(ctx)
 	}
+	secure := false
+	if err == nil {
+		secure, err = d.Host.SecureExecution(ctx)
+	}
 	if err != nil {
 		framework.Fail(&resp.Diagnostics, path.Empty(), "read", framework.Subject{Kind: "host", ID: d.Host.URI()}, err)
 		return
@@ -95,6 +101,7 @@ func (d *hostDataSource) Read(ctx context.Context, req datasource.ReadRequest, r
 		SecurityModels:    append([]string{}, offers.SecurityModels...),
 		Guests:            guestArchs(offers),
 		Firmware:          framework.Optional(generations[firmware]),
+		SecureExecution:   types.BoolValue(secure),
 		Missing:           missing(offers, firmware),
 	})...)
 }

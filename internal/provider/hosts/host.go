@@ -12,5 +12,6 @@ type Host interface {
 	framework.Connection
 	Info(ctx context.Context) (virt.Info, error)
 	Capabilities(ctx context.Context) (virt.Capabilities, error)
+	SecureExecution(ctx context.Context) (bool, error)
 	Firmware(ctx context.Context) ([]byte, error)
 }

@@ -23,6 +23,7 @@ const domainName = "contract"
 type domainHost interface {
 	Info(ctx context.Context) (virt.Info, error)
 	Capabilities(ctx context.Context) (virt.Capabilities, error)
+	SecureExecution(ctx context.Context) (bool, error)
 	Firmware(ctx context.Context) ([]byte, error)
 	Domain(ctx context.Context, name string) (virt.Domain, error)
 	DomainNames(ctx context.Context) ([]string, error)
@@ -49,6 +50,9 @@ var domainChecks = []check{
 		at := slices.IndexFunc(can.Guests, func(g virt.Guest) bool { return g.Arch == "s390x" })
 		if at < 0 || !slices.Contains(can.Guests[at].Accelerators, "tcg") || can.Guests[at].Emulator == "" || can.Arch == "" {
 			t.Errorf("Capabilities returned %+v, want s390x by tcg among them", can)
+		}
+		if secure, err := s.SecureExecution(t.Context()); err != nil || secure {
+			t.Errorf("SecureExecution of a host without KVM for s390x returned %v, %v", secure, err)
 		}
 	}},
 	{"a host says what it is", func(t *testing.T, s Subject) {

@@ -130,6 +130,11 @@ func (h *Host) Capabilities(ctx context.Context) (virt.Capabilities, error) {
 	return call(ctx, h, "Capabilities", func() (virt.Capabilities, error) { return h.offers, nil })
 }
 
+// SecureExecution tells that the host runs no guests of IBM Secure Execution.
+func (h *Host) SecureExecution(ctx context.Context) (bool, error) {
+	return call(ctx, h, "SecureExecution", func() (bool, error) { return false, nil })
+}
+
 // SetFirmware sets the content of the boot firmware; "" is a host without.
 func (h *Host) SetFirmware(content string) {
 	h.mu.Lock()
