@@ -58,7 +58,7 @@ var guideGuestChanges = []struct{ attributes, old, with string }{
 	{"`cpu`", `"qemu"`, `"max"`},
 	{"`cpu_topology`", `"cpu": "qemu"`, `"cpu": "qemu", "cpu_topology": {"cores": 4}`},
 	{"`consoles`", `["sclp"]`, `["sclp", "virtio"]`},
-	{"`iothreads`, `rng`, `memory_balloon`, `launch_security`", `"rng": false`, `"rng": true`},
+	{"`filesystems`, `memory_backing`, `iothreads`, `rng`, `memory_balloon`, `launch_security`", `"rng": false`, `"rng": true`},
 	{"`devices_xml`: one added that libvirt can plug in", `"devices_xml": {}`, `"devices_xml": {"entropy": "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"}`},
 	{"`devices_xml`: another one added", `"devices_xml": {}`, `"devices_xml": {"scsi": "<controller type='scsi' index='5' model='virtio-scsi'/>"}`},
 	{"`guest_agent`", `"guest_agent": false`, `"guest_agent": true`},

@@ -75,6 +75,7 @@ var hostileGuests = []string{
 	`{"name": "guest", "memory": "512MiB", "running": false, "kernel": {"file": "/srv/boot/linux", "initrd_file": "/srv/boot/initrd"}, "disks": [
 	  {"path": "/dev/disk/by-path/ccw-0.0.0100", "format": "raw"}, {"url": "rbd://me@server:6789/pool/image", "secret": "ceph-me", "error_policy": "stop"}], "launch_security": "none",
 	  "cdroms": [{"volume": "default/disk", "bus": "scsi"}, {"path": "/srv/dvd.iso"}, {"url": "https://server:443/dvd.iso"}, {}],
+	  "filesystems": [{"source": "/srv/a", "target": "a", "driver": "virtiofs"}], "memory_backing": {"huge_pages": "1MiB", "source": "memfd", "shared": true},
 	  "hostdevs": [{"mdev": "0a1b2c3d-0000-4000-8000-0000000000c2", "model": "vfio-ccw"}, {"pci": "0000:02:00.0"}],
 	  "devices_xml": {"entropy": "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"},
 	  "interfaces": [{"network": "lab", "portgroup": "slow", "mac": "52:54:00:00:00:03"}, {"device": "eth0", "macvtap": "bridge", "mac": "52:54:00:00:00:01"}, {"pci": "0000:01:00.1", "mac": "52:54:00:00:00:02"}]}`,

@@ -334,7 +334,7 @@ func TestAccDomainInvalid(t *testing.T) {
 		{`boot = ["disk"]`, []string{"Nothing to boot from", "boot =", "Add disks"}},
 		{nic + `boot = ["floppy"]`, []string{"boot =", "value must be one of"}},
 		{nic + `boot = ["network", "network"]`, []string{"boot =", "duplicate"}},
-		{nic + `boot = []`, []string{"boot =", "at least 1"}},
+		{nic + `boot = []`, []string{"Nothing to boot from", "boot =", "Only an imported guest"}},
 		{nic + `vcpus = 0`, []string{"vcpus =", "between 1 and 248"}},
 		{nic + `vcpus = 900`, []string{"vcpus =", "between 1 and 248"}},
 		{nic + `accelerator = "hvf"`, []string{"accelerator =", "value must be one of"}},

@@ -14,37 +14,39 @@ import (
 
 // Domain is a guest.
 type Domain struct {
-	Name        string
-	UUID        string
-	Arch        string
-	Machine     string // "" lets libvirt choose
-	Accelerator string // kvm, tcg
-	CPU         string // model or mode; "" lets libvirt choose
-	VCPUs       uint
-	MaxVCPUs    uint   // as many as it can get while it runs, and no fewer than VCPUs
-	Memory      uint64 // bytes
-	MaxMemory   uint64 // bytes; as much as a balloon can give it, and no less than Memory
-	Topology    Topology
-	Kernel      Kernel
-	Loadparm    string // what s390x firmware is told with the device that it boots from
-	Boot        []string
-	Disks       []Disk
-	CDROMs      []Disk // drives, of which one without a place is empty; only where, bus and boot are said; nil leaves them as they are
-	Interfaces  []Interface
-	Consoles    []string // types; the first is the one that BootDomain gives; none is as it is
-	Hostdevs    []Hostdev
-	IOThreads   uint
-	RNG         bool   // has a random number generator that nobody has named
-	NoBalloon   bool   // has no balloon, which gives and takes memory
-	Secure      bool   // is an IBM Secure Execution guest
-	GuestAgent  bool   // has the channel of QEMU's guest agent
-	Note        string // what this program keeps with the domain; in its metadata
-	Autostart   bool
-	Devices     map[string]string // XML of devices that are said nowhere else, by their names; nil leaves them as they are
-	Others      []string          // what else it has, for people to read; it stays as it is
-	State       State
-	Reason      Reason  // why it does not run, where it does not
-	Running     *Domain // as it runs now, where it does; the rest is as it is defined
+	Name          string
+	UUID          string
+	Arch          string
+	Machine       string // "" lets libvirt choose
+	Accelerator   string // kvm, tcg
+	CPU           string // model or mode; "" lets libvirt choose
+	VCPUs         uint
+	MaxVCPUs      uint   // as many as it can get while it runs, and no fewer than VCPUs
+	Memory        uint64 // bytes
+	MaxMemory     uint64 // bytes; as much as a balloon can give it, and no less than Memory
+	Topology      Topology
+	Kernel        Kernel
+	Loadparm      string // what s390x firmware is told with the device that it boots from
+	Boot          []string
+	Disks         []Disk
+	CDROMs        []Disk // drives, of which one without a place is empty; only where, bus and boot are said; nil leaves them as they are
+	Interfaces    []Interface
+	Consoles      []string // types; the first is the one that BootDomain gives; none is as it is
+	Hostdevs      []Hostdev
+	Filesystems   []Filesystem // nil leaves them as they are
+	MemoryBacking MemoryBacking
+	IOThreads     uint
+	RNG           bool   // has a random number generator that nobody has named
+	NoBalloon     bool   // has no balloon, which gives and takes memory
+	Secure        bool   // is an IBM Secure Execution guest
+	GuestAgent    bool   // has the channel of QEMU's guest agent
+	Note          string // what this program keeps with the domain; in its metadata
+	Autostart     bool
+	Devices       map[string]string // XML of devices that are said nowhere else, by their names; nil leaves them as they are
+	Others        []string          // what else it has, for people to read; it stays as it is
+	State         State
+	Reason        Reason  // why it does not run, where it does not
+	Running       *Domain // as it runs now, where it does; the rest is as it is defined
 }
 
 // Topology is how processors are made up; all are zero where libvirt chooses.

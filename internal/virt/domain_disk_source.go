@@ -46,7 +46,7 @@ func diskAuth(disk *etree.Element) *etree.Element {
 // editSource writes where a new disk is. A volume is written by its path, because AppArmor's virt-aa-helper denies
 // type='volume'.
 func (disk Disk) editSource(element *etree.Element) {
-	kind, where := "file", disk.Path
+	kind := "file"
 	switch {
 	case disk.Path == "" && disk.URL != "":
 		kind = "network"
@@ -65,7 +65,7 @@ func (disk Disk) editSource(element *etree.Element) {
 		source.CreateAttr("pool", pool)
 		source.CreateAttr("volume", name)
 	default:
-		source.CreateAttr(sourceAttrs[kind], where)
+		source.CreateAttr(sourceAttrs[kind], disk.Path)
 	}
 }
 

@@ -21,18 +21,28 @@ var (
 // parseOthers names what a definition has that Domain does not model, for people to read.
 func parseOthers(root, devices *etree.Element) []string {
 	var others []string
-	said := append(slices.Collect(maps.Values(namedDevices(devices))), hostdevElements(devices)...)
+	said := append(slices.Collect(maps.Values(namedDevices(devices))), slices.Concat(hostdevElements(devices), filesystemElements(devices))...)
 	for _, device := range devices.ChildElements() {
 		if !slices.Contains(plainDevices, device.Tag) && !isModelled(device) && !slices.Contains(said, device) {
 			others = append(others, describeDevice(device))
 		}
 	}
 	for _, element := range root.ChildElements() {
-		if !slices.Contains(plainElements, element.Tag) && !isSecure(element) {
+		if !slices.Contains(plainElements, element.Tag) && !isSecure(element) && !isPlainBacking(element) {
 			others = append(others, element.FullTag())
 		}
 	}
 	return others
+}
+
+// isPlainBacking tells whether an element is a memory backing that MemoryBacking says as a whole.
+func isPlainBacking(element *etree.Element) bool {
+	if element.Tag != "memoryBacking" {
+		return false
+	}
+	root := etree.NewElement("domain")
+	Domain{MemoryBacking: parseMemoryBacking(element.Parent())}.editMemoryBacking(root, Domain{})
+	return includes(root.SelectElement("memoryBacking").NotNil(), element)
 }
 
 // describeDevice is a device in a few words, such as "disk vdb (nvme)" or "hostdev (mdev)".

@@ -68,6 +68,8 @@ func (d Domain) edit(root *etree.Element, now Domain) error {
 	d.editConsoles(devices, now)
 	d.editGuestAgent(devices, now)
 	d.editHostdevs(devices, now)
+	d.editFilesystems(devices, now)
+	d.editMemoryBacking(root, now)
 	d.editRNG(devices, now)
 	d.editBalloon(devices, now)
 	d.editIOThreads(root, now)
@@ -213,20 +215,21 @@ func parseDomainElement(root *etree.Element) (Domain, error) {
 		return Domain{}, errors.New("domain XML: os, memory, vcpu or devices are missing")
 	}
 	d := Domain{
-		Name:        childText(root, "name"),
-		UUID:        childText(root, "uuid"),
-		Arch:        attr(kind, "arch"),
-		Machine:     attr(kind, "machine"),
-		Accelerator: accelerators[attr(root, "type")],
-		CPU:         cpuOf(cpu),
-		Kernel:      Kernel{childText(os, "kernel"), childText(os, "initrd"), childText(os, "cmdline")},
-		Consoles:    consoleTypes(devices),
-		GuestAgent:  slices.ContainsFunc(devices.SelectElements("channel"), isGuestAgent),
-		RNG:         slices.ContainsFunc(devices.SelectElements("rng"), isUnnamed),
-		NoBalloon:   attr(devices.SelectElement("memballoon"), "model") == "none",
-		Secure:      slices.ContainsFunc(root.SelectElements("launchSecurity"), isSecure),
-		Others:      parseOthers(root, devices),
-		Note:        parseNote(root.SelectElement("metadata")),
+		Name:          childText(root, "name"),
+		UUID:          childText(root, "uuid"),
+		Arch:          attr(kind, "arch"),
+		Machine:       attr(kind, "machine"),
+		Accelerator:   accelerators[attr(root, "type")],
+		CPU:           cpuOf(cpu),
+		Kernel:        Kernel{childText(os, "kernel"), childText(os, "initrd"), childText(os, "cmdline")},
+		Consoles:      consoleTypes(devices),
+		GuestAgent:    slices.ContainsFunc(devices.SelectElements("channel"), isGuestAgent),
+		MemoryBacking: parseMemoryBacking(root),
+		RNG:           slices.ContainsFunc(devices.SelectElements("rng"), isUnnamed),
+		NoBalloon:     attr(devices.SelectElement("memballoon"), "model") == "none",
+		Secure:        slices.ContainsFunc(root.SelectElements("launchSecurity"), isSecure),
+		Others:        parseOthers(root, devices),
+		Note:          parseNote(root.SelectElement("metadata")),
 	}
 	d.Boot, d.Loadparm = parseBoot(root)
 	var problems [2]error
@@ -234,6 +237,9 @@ func parseDomainElement(root *etree.Element) (Domain, error) {
 	d.IOThreads, problems[1] = parseIOThreads(root)
 	for _, element := range cdromElements(devices) {
 		d.CDROMs = append(d.CDROMs, parseCDROM(element))
+	}
+	for _, element := range filesystemElements(devices) {
+		d.Filesystems = append(d.Filesystems, parseFilesystem(element))
 	}
 	for _, element := range hostdevElements(devices) {
 		d.Hostdevs = append(d.Hostdevs, parseHostdev(element))

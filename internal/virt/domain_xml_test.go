@@ -25,7 +25,9 @@ func fullDomain() Domain {
 			{Network: "lab", PortGroup: "slow", MAC: "52:54:00:00:00:01", Model: "virtio", NoBoot: true},
 			{Bridge: "br0", MAC: "52:54:00:00:00:02", Model: "virtio", MTU: 1400, VLAN: 42, Queues: 4, TrustRx: true, Down: true},
 		},
-		Hostdevs: []Hostdev{{Mdev: "0a1b2c3d-0000-4000-8000-0000000000c2", Model: "vfio-ccw"}, {PCI: "0000:01:00.1"}}, IOThreads: 2, RNG: true, NoBalloon: true, Secure: true,
+		Hostdevs: []Hostdev{{Mdev: "0a1b2c3d-0000-4000-8000-0000000000c2", Model: "vfio-ccw"}, {PCI: "0000:01:00.1"}}, IOThreads: 2, RNG: true,
+		Filesystems:   []Filesystem{{Source: "/srv/a", Target: "a", Driver: Virtiofs}, {Source: "/srv/b", Target: "b", Driver: Plan9, ReadOnly: true}},
+		MemoryBacking: MemoryBacking{HugePages: "1MiB", Source: "memfd", Shared: true}, NoBalloon: true, Secure: true,
 		Devices: map[string]string{"entropy": "<rng model=\"virtio\">\n  <backend model=\"random\">/dev/urandom</backend>\n</rng>"},
 		Note:    `{"<a>": "b & c"}`,
 	}

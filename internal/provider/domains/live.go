@@ -43,6 +43,8 @@ var domainParts = []domainPart{
 		return devices.ChangeOfInterfaces(ctx, state.Interfaces, plan.Interfaces)
 	}, ""},
 	restarting("consoles", func(m domainModel) attr.Value { return m.Consoles }),
+	restarting("filesystems", func(m domainModel) attr.Value { return m.Filesystems }),
+	restarting("memory_backing", func(m domainModel) attr.Value { return m.MemoryBacking }),
 	restarting("iothreads", func(m domainModel) attr.Value { return m.IOThreads }),
 	restarting("rng", func(m domainModel) attr.Value { return m.RNG }),
 	restarting("memory_balloon", func(m domainModel) attr.Value { return m.MemoryBalloon }),

@@ -42,15 +42,17 @@ func (r *domainResource) domain(ctx context.Context, m domainModel, diags *diag.
 		Topology:  m.topology(ctx, diags),
 		Loadparm:  m.Loadparm.ValueString(),
 
-		Interfaces: devices.Interfaces(ctx, m.Interfaces, diags),
-		Hostdevs:   devices.Hostdevs(ctx, m.Hostdevs, diags),
-		IOThreads:  uint(m.IOThreads.ValueInt64()),
-		RNG:        m.RNG.ValueBool(),
-		NoBalloon:  !m.MemoryBalloon.ValueBool(),
-		Secure:     m.LaunchSecurity.ValueString() == secureExecution,
-		GuestAgent: m.GuestAgent.ValueBool(),
-		Devices:    devices.Named(ctx, m.DevicesXML, diags),
-		Autostart:  m.Autostart.ValueBool(),
+		Interfaces:    devices.Interfaces(ctx, m.Interfaces, diags),
+		Hostdevs:      devices.Hostdevs(ctx, m.Hostdevs, diags),
+		Filesystems:   devices.Filesystems(ctx, m.Filesystems, diags),
+		MemoryBacking: m.memoryBacking(ctx, diags),
+		IOThreads:     uint(m.IOThreads.ValueInt64()),
+		RNG:           m.RNG.ValueBool(),
+		NoBalloon:     !m.MemoryBalloon.ValueBool(),
+		Secure:        m.LaunchSecurity.ValueString() == secureExecution,
+		GuestAgent:    m.GuestAgent.ValueBool(),
+		Devices:       devices.Named(ctx, m.DevicesXML, diags),
+		Autostart:     m.Autostart.ValueBool(),
 	}
 	diags.Append(m.Boot.ElementsAs(ctx, &d.Boot, false)...)
 	if !m.Install.IsNull() {
@@ -102,6 +104,8 @@ func (r *domainResource) fromDomain(ctx context.Context, m *domainModel, d virt.
 	m.Consoles = framework.ListFrom(ctx, types.StringType, d.Consoles, diags)
 	m.GuestAgent = types.BoolValue(d.GuestAgent)
 	m.Hostdevs = devices.FromHostdevs(ctx, m.Hostdevs, d.Hostdevs, diags)
+	m.Filesystems = devices.FromFilesystems(ctx, m.Filesystems, d.Filesystems, diags)
+	m.fromMemoryBacking(ctx, d.MemoryBacking, diags)
 	m.IOThreads = types.Int64Value(int64(d.IOThreads))
 	m.RNG, m.MemoryBalloon = types.BoolValue(d.RNG), types.BoolValue(!d.NoBalloon)
 	m.LaunchSecurity = types.StringValue(secureNone)
@@ -222,6 +226,34 @@ func (m *domainModel) fromTopology(ctx context.Context, t virt.Topology, diags *
 			types.Int64Value(int64(t.Sockets)), types.Int64Value(int64(t.Cores)), types.Int64Value(int64(t.Threads)),
 		}, diags)
 	}
+}
+
+// memoryBackingModel is where the host takes a guest's memory from.
+type memoryBackingModel struct {
+	HugePages types.String `tfsdk:"huge_pages"`
+	Source    types.String `tfsdk:"source"`
+	Shared    types.Bool   `tfsdk:"shared"`
+}
+
+var memoryBackingTypes = framework.TypesOf(memoryBackingAttributes())
+
+func (m domainModel) memoryBacking(ctx context.Context, diags *diag.Diagnostics) virt.MemoryBacking {
+	b := framework.As[memoryBackingModel](ctx, m.MemoryBacking, diags)
+	if b == nil {
+		return virt.MemoryBacking{}
+	}
+	return virt.MemoryBacking{HugePages: b.HugePages.ValueString(), Source: b.Source.ValueString(), Shared: b.Shared.ValueBool()}
+}
+
+// fromMemoryBacking takes over where memory comes from; what says nothing stays null, or empty.
+func (m *domainModel) fromMemoryBacking(ctx context.Context, b virt.MemoryBacking, diags *diag.Diagnostics) {
+	if b == (virt.MemoryBacking{}) && !framework.IsKnown(m.MemoryBacking) {
+		m.MemoryBacking = types.ObjectNull(memoryBackingTypes)
+		return
+	}
+	m.MemoryBacking = framework.ObjectFrom(ctx, memoryBackingTypes, memoryBackingModel{
+		framework.Optional(b.HugePages), framework.Optional(b.Source), types.BoolValue(b.Shared),
+	}, diags)
 }
 
 // forgetUnknown makes null what could not be read, so that the state can be saved.

@@ -90,7 +90,7 @@ func (m *domainModel) fillConsoles(ctx context.Context, config domainModel, stat
 func (m *domainModel) fillDevices(config domainModel, state *domainModel) {
 	secure := config.LaunchSecurity.ValueString() == secureExecution
 	before := domainModel{
-		CDROMs: devices.NoCDROMs(), Hostdevs: devices.NoHostdevs(), IOThreads: types.Int64Value(0), RNG: types.BoolValue(false), MemoryBalloon: types.BoolValue(!secure),
+		CDROMs: devices.NoCDROMs(), Filesystems: devices.NoFilesystems(), MemoryBacking: types.ObjectNull(memoryBackingTypes), Hostdevs: devices.NoHostdevs(), IOThreads: types.Int64Value(0), RNG: types.BoolValue(false), MemoryBalloon: types.BoolValue(!secure),
 		LaunchSecurity: types.StringValue(secureNone), DevicesXML: types.MapNull(types.StringType),
 	}
 	if state != nil && !m.replaces(*state) {
@@ -100,6 +100,8 @@ func (m *domainModel) fillDevices(config domainModel, state *domainModel) {
 		}
 	}
 	framework.Fill(&m.CDROMs, config.CDROMs, before.CDROMs)
+	framework.Fill(&m.Filesystems, config.Filesystems, before.Filesystems)
+	framework.Fill(&m.MemoryBacking, config.MemoryBacking, before.MemoryBacking)
 	framework.Fill(&m.Hostdevs, config.Hostdevs, before.Hostdevs)
 	framework.Fill(&m.IOThreads, config.IOThreads, before.IOThreads)
 	framework.Fill(&m.RNG, config.RNG, before.RNG)
@@ -155,11 +157,12 @@ func (m *domainModel) fillInterfaces(ctx context.Context, config domainModel, st
 	m.Interfaces = list
 }
 
-// checkOrder refuses to take the boot order from a guest with disks: libvirt would have it boot from these.
+// checkOrder refuses to take the boot order from a guest: libvirt would have it boot from its disks, and without any it would
+// not boot.
 // libvirt src/conf/domain_postparse.c, virDomainDefBootPostParse.
 func (m domainModel) checkOrder(state *domainModel, diags *diag.Diagnostics) {
 	empty := func(list types.List) bool { return !list.IsUnknown() && len(list.Elements()) == 0 }
-	if m.Boot.IsNull() || !empty(m.Boot) || empty(m.Disks) || !m.Kernel.IsNull() || !m.Install.IsNull() || state != nil && empty(state.Boot) {
+	if m.Boot.IsNull() || !empty(m.Boot) || !m.Kernel.IsNull() || !m.Install.IsNull() || state != nil && empty(state.Boot) {
 		return
 	}
 	diags.AddAttributeError(path.Root("boot"), "Nothing to boot from",

@@ -54,6 +54,8 @@ type domainModel struct {
 	Consoles        types.List     `tfsdk:"consoles"`
 	CDROMs          types.List     `tfsdk:"cdroms"`
 	Hostdevs        types.List     `tfsdk:"hostdevs"`
+	Filesystems     types.List     `tfsdk:"filesystems"`
+	MemoryBacking   types.Object   `tfsdk:"memory_backing"`
 	IOThreads       types.Int64    `tfsdk:"iothreads"`
 	RNG             types.Bool     `tfsdk:"rng"`
 	MemoryBalloon   types.Bool     `tfsdk:"memory_balloon"`

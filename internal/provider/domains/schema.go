@@ -182,8 +182,15 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 				Default:             booldefault.StaticBool(false),
 			},
-			"cdroms":   devices.CDROMsAttribute(),
-			"hostdevs": devices.HostdevsAttribute(),
+			"cdroms":      devices.CDROMsAttribute(),
+			"hostdevs":    devices.HostdevsAttribute(),
+			"filesystems": devices.FilesystemsAttribute(),
+			"memory_backing": schema.SingleNestedAttribute{
+				MarkdownDescription: "Where the host takes the guest's memory from. `{}` is libvirt's own way. Default: that, and what an imported guest has.",
+				Optional:            true,
+				Computed:            true,
+				Attributes:          memoryBackingAttributes(),
+			},
 			"iothreads": schema.Int64Attribute{
 				MarkdownDescription: "Number of I/O threads, which serve disks beside the virtual CPUs. Default: 0, and what an imported guest has.",
 				Optional:            true,
@@ -255,6 +262,27 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 			},
 			"timeouts": framework.TimeoutsAttribute(ctx),
+		},
+	}
+}
+
+func memoryBackingAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"huge_pages": schema.StringAttribute{
+			MarkdownDescription: "Size of huge pages that the host has set aside: `1MiB` on s390x, `2MiB` or `1GiB` on x86_64, or `default` for the host's own. Default: none.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.OneOf(virt.HugePages()...)},
+		},
+		"source": schema.StringAttribute{
+			MarkdownDescription: "`memfd`, `file` or `anonymous`. Default: libvirt's.",
+			Optional:            true,
+			Validators:          []validator.String{stringvalidator.OneOf("memfd", "file", "anonymous")},
+		},
+		"shared": schema.BoolAttribute{
+			MarkdownDescription: "Whether other processes of the host may map it, as `filesystems` with `virtiofs` need it. Default: `false`.",
+			Optional:            true,
+			Computed:            true,
+			Default:             booldefault.StaticBool(false),
 		},
 	}
 }

@@ -29,6 +29,7 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	m.validateConsoles(ctx, diags)
 	m.validateExtras(diags)
 	m.validateSecure(ctx, diags)
+	m.validateFilesystems(ctx, diags)
 	m.validateInstall(ctx, diags)
 	if !m.Kernel.IsNull() {
 		return // which boots without a device
@@ -97,6 +98,23 @@ func (m domainModel) validateExtras(diags *diag.Diagnostics) {
 	}
 	if !m.Kernel.IsNull() && !m.PxelinuxConfig.IsNull() {
 		diags.AddAttributeError(path.Root("pxelinux_config"), "Invalid pxelinux_config", "The guest boots its kernel directly and reads no configuration: set one of kernel and pxelinux_config.")
+	}
+}
+
+// validateFilesystems checks what virtiofs needs where the configuration says otherwise: an imported guest may share its
+// memory by its NUMA cells. https://libvirt.org/kbase/virtiofs.html
+func (m domainModel) validateFilesystems(ctx context.Context, diags *diag.Diagnostics) {
+	if m.Filesystems.IsUnknown() || m.MemoryBacking.IsUnknown() || m.MemoryBacking.IsNull() || m.memoryBacking(ctx, diags).Shared {
+		return
+	}
+	shared, isBool := m.MemoryBacking.Attributes()["shared"].(types.Bool)
+	if !isBool || shared.IsUnknown() {
+		return
+	}
+	for i, fs := range m.Filesystems.Elements() {
+		if driver := framework.Member(fs, "driver"); driver == virt.Virtiofs || driver == "" {
+			diags.AddAttributeError(path.Root("filesystems").AtListIndex(i).AtName("driver"), "Invalid filesystem", "virtiofs needs memory that it can map: set memory_backing = { source = \"memfd\", shared = true }.")
+		}
 	}
 }
 

@@ -402,14 +402,20 @@ var domainChanges = map[string]func(d *virt.Domain){
 		d.CDROMs = []virt.Disk{{Bus: "scsi"}, {Path: path.Join(poolPath, "dvd.iso"), Bus: "scsi", NoBoot: true}}
 	},
 	"one CD-ROM": func(d *virt.Domain) { d.CDROMs = []virt.Disk{{Path: path.Join(poolPath, "cd.iso"), Bus: "scsi"}} },
-	"portgroup":  func(d *virt.Domain) { d.Interfaces[0].PortGroup = "slow" },
-	"queues":     func(d *virt.Domain) { d.Interfaces[0].Queues, d.Disks[0].Queues = 4, 2 },
-	"trust":      func(d *virt.Domain) { d.Interfaces[0].TrustRx = true },
-	"I/O thread": func(d *virt.Domain) { d.IOThreads, d.Disks[0].IOThread = 2, 2 },
-	"errors":     func(d *virt.Domain) { d.Disks[0].OnError = "stop" },
-	"shared":     func(d *virt.Domain) { d.Disks[0].Shared, d.Disks[0].Cache = true, "none" },
-	"RNG":        func(d *virt.Domain) { d.RNG = true },
-	"balloon":    func(d *virt.Domain) { d.NoBalloon = true },
+	"filesystems": func(d *virt.Domain) {
+		d.Filesystems = []virt.Filesystem{{Source: "/srv/a", Target: "a", Driver: virt.Virtiofs}, {Source: "/srv/b", Target: "b", Driver: virt.Plan9, ReadOnly: true}}
+		d.MemoryBacking = virt.MemoryBacking{Source: "memfd", Shared: true}
+	},
+	"huge pages":    func(d *virt.Domain) { d.MemoryBacking = virt.MemoryBacking{HugePages: "1MiB"} },
+	"default pages": func(d *virt.Domain) { d.MemoryBacking = virt.MemoryBacking{HugePages: virt.HugePagesDefault} },
+	"portgroup":     func(d *virt.Domain) { d.Interfaces[0].PortGroup = "slow" },
+	"queues":        func(d *virt.Domain) { d.Interfaces[0].Queues, d.Disks[0].Queues = 4, 2 },
+	"trust":         func(d *virt.Domain) { d.Interfaces[0].TrustRx = true },
+	"I/O thread":    func(d *virt.Domain) { d.IOThreads, d.Disks[0].IOThread = 2, 2 },
+	"errors":        func(d *virt.Domain) { d.Disks[0].OnError = "stop" },
+	"shared":        func(d *virt.Domain) { d.Disks[0].Shared, d.Disks[0].Cache = true, "none" },
+	"RNG":           func(d *virt.Domain) { d.RNG = true },
+	"balloon":       func(d *virt.Domain) { d.NoBalloon = true },
 	"device of the host": func(d *virt.Domain) {
 		d.Hostdevs = []virt.Hostdev{{Mdev: "0a1b2c3d-0000-4000-8000-0000000000c2", Model: "vfio-ccw"}, {PCI: "0000:01:00.1"}}
 	},
@@ -452,7 +458,7 @@ func fullDomain(t *testing.T, s Subject) virt.Domain {
 		{Network: networkName, MAC: "52:54:00:00:01:01", Model: "virtio"},
 		{Bridge: "br0", MAC: "52:54:00:00:01:02", Model: "virtio"},
 	}
-	d.CDROMs, d.Devices = []virt.Disk{}, map[string]string{} // and no others
+	d.CDROMs, d.Filesystems, d.Devices = []virt.Disk{}, []virt.Filesystem{}, map[string]string{} // and no others
 	d.Note = `{"<a>": "b & c"}`
 	d.Autostart = true
 	return d
@@ -487,6 +493,9 @@ func wantDomain(t *testing.T, s Subject, want virt.Domain) virt.Domain {
 			want.Devices = maps.Clone(want.Devices)
 			want.Devices[name] = device
 		}
+	}
+	if len(want.Filesystems) == 0 {
+		want.Filesystems = nil
 	}
 	if len(want.CDROMs) == 0 {
 		want.CDROMs = nil

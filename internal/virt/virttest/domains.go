@@ -68,6 +68,9 @@ func (h *Host) RedefineDomain(ctx context.Context, d virt.Domain) error {
 		if d.Devices == nil {
 			d.Devices = old.Devices
 		}
+		if d.Filesystems == nil {
+			d.Filesystems = old.Filesystems
+		}
 		if d.CDROMs == nil {
 			d.CDROMs = clone(old.CDROMs)
 		}
@@ -376,7 +379,7 @@ func cloneDomain(d virt.Domain) virt.Domain {
 	if len(d.Devices) == 0 {
 		d.Devices = nil
 	}
-	d.CDROMs, d.Hostdevs = clone(d.CDROMs), clone(d.Hostdevs)
+	d.CDROMs, d.Hostdevs, d.Filesystems = clone(d.CDROMs), clone(d.Hostdevs), clone(d.Filesystems)
 	d.Boot, d.Disks, d.Interfaces, d.Consoles = clone(d.Boot), clone(d.Disks), clone(d.Interfaces), clone(d.Consoles)
 	return d
 }
