@@ -19,6 +19,7 @@ type Arch struct {
 	Consoles []Console // that a guest can have; the first is the one that firmware and kernel write to
 
 	Machine  string   // to be given, as libvirt's own default has nothing to boot with; "" where that is right
+	Buses    []string // that disks can be on; none is any that libvirt has
 	Features []string // elements of the definition's <features> that a guest needs
 	Loadparm bool     // the device that it boots from has a load parameter
 	Firmware string   // name of QEMU's file by which pxelinux.IdentifyFirmware tells its generation; "" where none is read
@@ -64,6 +65,7 @@ var All = []Arch{
 		Clients: []Client{{"s390x", []int{31}}},
 		// Linux calls sclp ttysclp0.
 		Consoles: []Console{{Type: "sclp", First: true}, {Type: "sclplm", First: true}, {Type: "virtio", First: true, Many: true}},
+		Buses:    []string{"virtio", "scsi"}, // a channel subsystem has no others
 		// libvirt refuses ACPI here.
 		Loadparm: true,
 		Firmware: "s390-ccw.img",

@@ -24,7 +24,7 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 		diags.AddAttributeError(path.Root("memory"), "Invalid memory", fmt.Sprintf("%s is not a number of whole KiB above zero.", m.Memory.ValueString()))
 	}
 	m.validateMost(diags)
-	devices.ValidateDisks(ctx, m.Disks, diags)
+	devices.ValidateDisks(ctx, m.Disks, m.buses(), diags)
 	devices.ValidateInterfaces(ctx, m.Interfaces, diags)
 	m.validateConsoles(ctx, diags)
 	m.validateExtras(diags)
@@ -134,6 +134,14 @@ func (m domainModel) validateSecure(ctx context.Context, diags *diag.Diagnostics
 		diags.AddAttributeError(path.Root("boot"), "Guest would not boot",
 			"A guest of IBM Secure Execution boots an encrypted image, which firmware loads from a disk, or which kernel names; it does not boot from the network. Set boot = [\"disk\"] or kernel, without install.")
 	}
+}
+
+// buses are those that the guest's disks can be on, none where that is not known.
+func (m domainModel) buses() []string {
+	if m.Arch.IsUnknown() {
+		return nil
+	}
+	return m.machine().Buses
 }
 
 // machine is the guest's architecture, s390x where none is given.

@@ -318,8 +318,8 @@ func ChangeOfDisks(ctx context.Context, at framework.Placement, from, to types.L
 	})
 }
 
-// ValidateDisks checks what libvirt would refuse later.
-func ValidateDisks(ctx context.Context, list types.List, diags *diag.Diagnostics) {
+// ValidateDisks checks what libvirt would refuse later. buses are those that the guest can have; none is any.
+func ValidateDisks(ctx context.Context, list types.List, buses []string, diags *diag.Diagnostics) {
 	if list.IsUnknown() || framework.HasUnknownElement(list) {
 		return
 	}
@@ -334,6 +334,9 @@ func ValidateDisks(ctx context.Context, list types.List, diags *diag.Diagnostics
 		same := func(o Disk) bool { a, w, _ := o.where(); return a == attribute && w == where }
 		if where != "" && slices.IndexFunc(disks, same) < i {
 			diags.AddAttributeError(at.AtName(attribute), "Invalid disk", fmt.Sprintf("Another disk of this guest is the %s %q.", attribute, where))
+		}
+		if bus := disk.Bus.ValueString(); bus != "" && len(buses) > 0 && !slices.Contains(buses, bus) {
+			diags.AddAttributeError(at.AtName("bus"), "Invalid bus", fmt.Sprintf("A guest of this architecture has no disks on %s, only on %s.", bus, strings.Join(buses, " or ")))
 		}
 		// "io='native' needs either no disk cache or directsync cache mode" (libvirt)
 		if cache := disk.Cache.ValueString(); disk.IO.ValueString() == "native" && !disk.Cache.IsUnknown() && cache != "none" && cache != "directsync" {
