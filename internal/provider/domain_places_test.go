@@ -56,7 +56,7 @@ func TestDomainPlacesAreChecked(t *testing.T) {
 		`"cdroms": [{"volume": "default/a", "path": "/a.iso"}]`:                                            "volume",
 		`"kernel": {"image": "srv/a", "file": "/a"}`:                                                       "file",
 		`"kernel": {"cmdline": "quiet"}`:                                                                   "file",
-		`"devices_xml": {"a b": "<rng/>"}`:                                                                 "is not a name of at most 60",
+		`"devices_xml": {"a b": "<rng/>"}`:                                                                 "is not a name of at most 127",
 		`"devices_xml": {"a": "<rng>"}`:                                                                    "syntax error",
 		`"devices_xml": {"a": "<rng/><rng/>"}`:                                                             "2 elements",
 		`"devices_xml": {"a": "<rng><alias name='ua-x'/></rng>"}`:                                          "leave it out",

@@ -115,6 +115,9 @@ func (d Domain) editBootOrder(devices *etree.Element, now Domain) {
 	}
 	slices.SortFunc(ours, byBootOrder)
 	slices.SortFunc(others, byBootOrder)
+	if d.keepsOrder(now) {
+		wanted = mergeOrder(ours, wanted)
+	}
 	if slices.Equal(ours, wanted) && d.Loadparm == now.Loadparm && !slices.ContainsFunc(others, isUnnumbered) {
 		return
 	}
@@ -130,6 +133,45 @@ func (d Domain) editBootOrder(devices *etree.Element, now Domain) {
 			setAttr(boot, "loadparm", d.Loadparm)
 		}
 	}
+}
+
+// keepsOrder tells whether d boots from the classes that a definition has, and has the devices of that in the same order,
+// whatever comes and goes among them.
+func (d Domain) keepsOrder(now Domain) bool {
+	return slices.Equal(d.Boot, now.Boot) && sameOrder(d.Disks, now.Disks, Disk.isSame) && sameOrder(d.Interfaces, now.Interfaces, Interface.isSame)
+}
+
+// sameOrder tells whether what two lists have in common is in one order.
+func sameOrder[T any](a, b []T, same func(T, T) bool) bool {
+	last := -1
+	for _, value := range a {
+		at := slices.IndexFunc(b, func(other T) bool { return same(value, other) })
+		if at >= 0 && at < last {
+			return false
+		}
+		last = max(last, at)
+	}
+	return true
+}
+
+// mergeOrder keeps the order that devices have, which may be another one than that of their lists, and puts each new one
+// after the last of its kind.
+func mergeOrder(ours, wanted []*etree.Element) []*etree.Element {
+	merged := slices.DeleteFunc(slices.Clone(ours), func(e *etree.Element) bool { return !slices.Contains(wanted, e) })
+	for _, device := range wanted {
+		if slices.Contains(merged, device) {
+			continue
+		}
+		kind := func(e *etree.Element) bool { return e.Tag == device.Tag && attr(e, "device") == attr(device, "device") }
+		at := len(merged)
+		for i, other := range merged {
+			if kind(other) {
+				at = i + 1
+			}
+		}
+		merged = slices.Insert(merged, at, device)
+	}
+	return merged
 }
 
 // bootDevices are the devices that d boots from, in their order.

@@ -2,6 +2,7 @@ package virt
 
 import (
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -14,6 +15,9 @@ var sourceAttrs = map[string]string{"file": "file", "block": "dev", "volume": "v
 
 // hasSource tells whether Disk can say where a disk is.
 func hasSource(disk *etree.Element) bool {
+	if diskType(disk) == "network" {
+		return slices.Contains(RemoteProtocols(), attr(disk.SelectElement("source"), "protocol"))
+	}
 	return attr(disk.SelectElement("source"), sourceAttrs[diskType(disk)]) != ""
 }
 
@@ -171,5 +175,5 @@ func editRemote(source *etree.Element, url string) {
 
 // RemoteProtocols are the protocols of URLs of disks.
 func RemoteProtocols() []string {
-	return []string{"rbd", "iscsi", "nbd", "http", "https", "ftp", "ftps", "ssh", "gluster", "nfs"}
+	return []string{"rbd", "iscsi", "nbd", "http", "https", "ftp", "ftps", "gluster"}
 }

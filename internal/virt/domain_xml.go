@@ -136,7 +136,7 @@ func (d Domain) editOS(root *etree.Element, now Domain) {
 	kind.SetText("hvm")
 	setAttr(kind, "arch", d.Arch)
 	setAttr(kind, "machine", d.Machine)
-	if d.Kernel != now.Kernel {
+	if d.Kernel != now.Kernel && d.Kernel.Path+now.Kernel.Path != "" {
 		editText(os, "kernel", d.Kernel.Path)
 		editText(os, "initrd", d.Kernel.Initrd)
 		editText(os, "cmdline", d.Kernel.Cmdline)

@@ -189,5 +189,11 @@ func (r *domainResource) redefine(ctx context.Context, m domainModel, diags *dia
 	if err != nil {
 		return err
 	}
+	// What the state says none of, the guest had none of.
+	domain.CDROMs = append([]virt.Disk{}, domain.CDROMs...)
+	domain.Filesystems = append([]virt.Filesystem{}, domain.Filesystems...)
+	if domain.Devices == nil {
+		domain.Devices = map[string]string{}
+	}
 	return r.Host.RedefineDomain(ctx, domain)
 }

@@ -91,7 +91,7 @@ func (m *domainModel) fillDevices(config domainModel, state *domainModel) {
 	secure := config.LaunchSecurity.ValueString() == secureExecution
 	before := domainModel{
 		CDROMs: devices.NoCDROMs(), Filesystems: devices.NoFilesystems(), MemoryBacking: types.ObjectNull(memoryBackingTypes), Hostdevs: devices.NoHostdevs(), IOThreads: types.Int64Value(0), RNG: types.BoolValue(false), MemoryBalloon: types.BoolValue(!secure),
-		LaunchSecurity: types.StringValue(secureNone), DevicesXML: types.MapNull(types.StringType),
+		GuestAgent: types.BoolValue(false), LaunchSecurity: types.StringValue(secureNone), DevicesXML: types.MapNull(types.StringType),
 	}
 	if state != nil && !m.replaces(*state) {
 		before = *state
@@ -104,6 +104,7 @@ func (m *domainModel) fillDevices(config domainModel, state *domainModel) {
 	framework.Fill(&m.MemoryBacking, config.MemoryBacking, before.MemoryBacking)
 	framework.Fill(&m.Hostdevs, config.Hostdevs, before.Hostdevs)
 	framework.Fill(&m.IOThreads, config.IOThreads, before.IOThreads)
+	framework.Fill(&m.GuestAgent, config.GuestAgent, before.GuestAgent)
 	framework.Fill(&m.RNG, config.RNG, before.RNG)
 	framework.Fill(&m.MemoryBalloon, config.MemoryBalloon, before.MemoryBalloon)
 	framework.Fill(&m.LaunchSecurity, config.LaunchSecurity, before.LaunchSecurity)

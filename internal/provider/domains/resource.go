@@ -305,6 +305,9 @@ func (r *domainResource) change(ctx context.Context, plan *domainModel, state do
 	if plan.phase == netboot.PhaseInstalling {
 		return path.Empty(), nil
 	}
+	if !plan.Running.ValueBool() && !state.Running.ValueBool() {
+		return path.Empty(), nil // one that is paused, or kept as it crashed, is so because somebody wants it
+	}
 	if plan.Running.ValueBool() && !restarts {
 		return r.changeLive(ctx, domain, *plan, state, diverged, diags)
 	}

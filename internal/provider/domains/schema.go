@@ -177,10 +177,9 @@ func domainSchema(ctx context.Context) schema.Schema {
 				},
 			},
 			"guest_agent": schema.BoolAttribute{
-				MarkdownDescription: "Whether the guest has the channel that QEMU's guest agent (`qemu-guest-agent`) uses. Default: `false`.",
+				MarkdownDescription: "Whether the guest has the channel that QEMU's guest agent (`qemu-guest-agent`) uses. Default: `false`, and what an imported guest has.",
 				Optional:            true,
 				Computed:            true,
-				Default:             booldefault.StaticBool(false),
 			},
 			"cdroms":      devices.CDROMsAttribute(),
 			"hostdevs":    devices.HostdevsAttribute(),
@@ -307,14 +306,14 @@ func directKernelAttributes() map[string]schema.Attribute {
 			MarkdownDescription: "Path of a kernel on the host that is no `netboot_image`.",
 			Optional:            true,
 			Validators: []validator.String{
-				framework.AbsolutePath,
+				framework.HostPath,
 				stringvalidator.ExactlyOneOf(path.MatchRelative().AtParent().AtName("image"), path.MatchRelative().AtParent().AtName("file")),
 			},
 		},
 		"initrd_file": schema.StringAttribute{
 			MarkdownDescription: "Path of the initrd that belongs to `file`.",
 			Optional:            true,
-			Validators:          []validator.String{framework.AbsolutePath, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("file"))},
+			Validators:          []validator.String{framework.HostPath, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("file"))},
 		},
 		"cmdline": schema.StringAttribute{
 			MarkdownDescription: "Command line of the kernel.",

@@ -42,6 +42,7 @@ func (r Rule) ValidateString(_ context.Context, req validator.StringRequest, res
 
 var (
 	AbsolutePath = Rule{What: "path", Check: checkAbsolutePath}
+	HostPath     = Rule{What: "path", Check: checkHostPath}
 	ObjectName   = Rule{What: "name", Check: CheckObjectName}
 	Checksum     = Rule{What: "checksum", Check: image.CheckReference}
 	HostName     = Rule{What: "name of a host", Check: checkHostName}
@@ -53,6 +54,14 @@ var (
 func checkAbsolutePath(value string) error {
 	if !strings.HasPrefix(value, "/") || value == "/" || filepath.Clean(value) != value || HasInvisible(value) {
 		return fmt.Errorf("%q is not an absolute path of the libvirt host, written without a trailing slash, \".\" and \"..\", such as /srv/tftp", value)
+	}
+	return nil
+}
+
+// checkHostPath accepts a path of a file that others named, and libvirt has as they wrote it.
+func checkHostPath(value string) error {
+	if !strings.HasPrefix(value, "/") || HasInvisible(value) {
+		return fmt.Errorf("%q is not an absolute path of the libvirt host, such as /srv/boot/linux", value)
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func cdromAttributes() map[string]schema.Attribute {
 		"path": schema.StringAttribute{
 			MarkdownDescription: "Path on the host of an ISO image that is in no pool, or of a drive.",
 			Optional:            true,
-			Validators:          []validator.String{framework.AbsolutePath, stringvalidator.ConflictsWith(path.MatchRelative().AtParent().AtName("volume"))},
+			Validators:          []validator.String{framework.HostPath, stringvalidator.ConflictsWith(path.MatchRelative().AtParent().AtName("volume"))},
 		},
 		"url": schema.StringAttribute{
 			MarkdownDescription: "An ISO image that QEMU itself reads from the network: `https://server:443/dvd.iso`.",

@@ -65,7 +65,7 @@ func DiskAttributes() map[string]schema.Attribute {
 		"path": schema.StringAttribute{
 			MarkdownDescription: "Path on the host of a block device, which is below `/dev` (a DASD, a SCSI LUN, a logical volume), or of a file that is in no pool. A name that stays is that below `/dev/disk/by-path` or `/dev/disk/by-id`.",
 			Optional:            true,
-			Validators:          []validator.String{framework.AbsolutePath},
+			Validators:          []validator.String{framework.HostPath},
 		},
 		"url": schema.StringAttribute{
 			MarkdownDescription: "Storage of the network that QEMU itself reads and writes, `protocol://user@server:port/name`: `rbd://server1:6789,server2:6789/pool/image`, `iscsi://server/iqn.2026-11.com.example:disks/1`, `nbd://server:10809/export`. " +
@@ -336,7 +336,7 @@ func ValidateDisks(ctx context.Context, list types.List, buses []string, diags *
 			diags.AddAttributeError(at.AtName(attribute), "Invalid disk", fmt.Sprintf("Another disk of this guest is the %s %q.", attribute, where))
 		}
 		if bus := disk.Bus.ValueString(); bus != "" && len(buses) > 0 && !slices.Contains(buses, bus) {
-			diags.AddAttributeError(at.AtName("bus"), "Invalid bus", fmt.Sprintf("A guest of this architecture has no disks on %s, only on %s.", bus, strings.Join(buses, " or ")))
+			diags.AddAttributeError(at.AtName("bus"), "Invalid bus", fmt.Sprintf("A guest of this architecture has no disks on %q, only on %s.", bus, strings.Join(buses, " or ")))
 		}
 		// "io='native' needs either no disk cache or directsync cache mode" (libvirt)
 		if cache := disk.Cache.ValueString(); disk.IO.ValueString() == "native" && !disk.Cache.IsUnknown() && cache != "none" && cache != "directsync" {

@@ -185,6 +185,9 @@ func FromInterfaces(ctx context.Context, before types.List, d virt.Domain, boots
 			read.Link = types.StringValue(linkDown)
 		}
 		at := slices.IndexFunc(old, func(o Interface) bool { return netboot.CanonicalMAC(o.MAC.ValueString()) == nic.MAC })
+		if at >= 0 && nic.Queues == 0 && old[at].Queues.ValueInt64() == 1 {
+			read.Queues = old[at].Queues // libvirt drops what is QEMU's own
+		}
 		if at >= 0 && !slices.Contains(d.Boot, virt.BootNetwork) {
 			read.Boot = old[at].Boot
 		}
@@ -220,8 +223,11 @@ func ChangeOfInterfaces(ctx context.Context, from, to types.List) Change {
 		if from == to {
 			return true, Unchanged
 		}
-		from.Network, from.Bridge, from.Link = to.Network, to.Bridge, to.Link
-		if from == to && to.Device.IsNull() && to.PCI.IsNull() {
+		from.Link = to.Link
+		if from != to && to.Device.IsNull() && to.PCI.IsNull() {
+			from.Network, from.Bridge = to.Network, to.Bridge
+		}
+		if from == to {
 			return true, MadeLive
 		}
 		return true, NeedsRestart

@@ -36,12 +36,12 @@ func NamedAttribute() schema.MapAttribute {
 	}
 }
 
-var deviceNames = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$`) })
+var deviceNames = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,126}$`) })
 
 // checkDeviceName accepts what libvirt keeps as an alias: src/conf/domain_conf.c, USER_ALIAS_CHARS.
 func checkDeviceName(value string) error {
 	if !deviceNames().MatchString(value) {
-		return fmt.Errorf("%q is not a name of at most 60 letters, digits, hyphens and underscores", value)
+		return fmt.Errorf("%q is not a name of at most 127 letters, digits, hyphens and underscores", value)
 	}
 	return nil
 }
@@ -87,8 +87,8 @@ func FromNamed(ctx context.Context, before types.Map, found map[string]string, m
 }
 
 // pluggable are the devices that libvirt gives to a guest that runs, and takes from it: src/qemu/qemu_driver.c,
-// qemuDomainAttachDeviceLive and qemuDomainDetachDeviceLive.
-var pluggable = []string{"hostdev", "interface", "rng", "watchdog", "vsock", "filesystem", "memory", "shmem", "redirdev", "channel", "input", "lease"}
+// qemuDomainAttachDeviceLive and qemuDomainDetachDeviceLive. Of watchdogs and filesystems it depends on the model.
+var pluggable = []string{"hostdev", "interface", "rng", "vsock", "memory", "shmem", "redirdev", "channel", "input", "lease"}
 
 // ChangeOfNamed is how named devices get to be others: they come and go while the guest runs, where libvirt can do that.
 func ChangeOfNamed(ctx context.Context, from, to types.Map) Change {
@@ -102,7 +102,7 @@ func ChangeOfNamed(ctx context.Context, from, to types.Map) Change {
 	}
 	how := ChangeBetween(before, after)
 	for name, device := range after {
-		if old, was := before[name]; was && old != device {
+		if old, was := before[name]; was && !virt.IncludesDevice(old, device) {
 			how = NeedsRestart
 		}
 	}
