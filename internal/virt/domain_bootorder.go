@@ -138,7 +138,7 @@ func (d Domain) editBootOrder(devices *etree.Element, now Domain) {
 // keepsOrder tells whether d boots from the classes that a definition has, and has the devices of that in the same order,
 // whatever comes and goes among them.
 func (d Domain) keepsOrder(now Domain) bool {
-	return slices.Equal(d.Boot, now.Boot) && sameOrder(d.Disks, now.Disks, Disk.isSame) && sameOrder(d.Interfaces, now.Interfaces, Interface.isSame)
+	return slices.Equal(d.Boot, now.Boot) && sameOrder(d.Disks, now.Disks, Disk.Is) && sameOrder(d.Interfaces, now.Interfaces, Interface.isSame)
 }
 
 // sameOrder tells whether what two lists have in common is in one order.

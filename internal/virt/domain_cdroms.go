@@ -29,7 +29,7 @@ func parseCDROM(element *etree.Element) Disk {
 
 // sameMedium tells whether two drives have the same medium, or both none.
 func (disk Disk) sameMedium(other Disk) bool {
-	return disk.isSame(other) || disk.Where() == "" && other.Where() == ""
+	return disk.Is(other) || disk.Where() == "" && other.Where() == ""
 }
 
 // editCDROMs makes the domain's drives those of d, each by its place among them, where d says any.

@@ -78,7 +78,7 @@ var secretTypes = map[string]string{"rbd": "ceph", "iscsi": "iscsi"}
 
 // editSecret writes which secret a disk of the network needs.
 func (disk Disk) editSecret(element *etree.Element, before string) {
-	if disk.URL == "" || disk.Secret == before {
+	if disk.URL == "" || strings.EqualFold(disk.Secret, before) {
 		return
 	}
 	removeAll(element, "auth")
@@ -138,7 +138,7 @@ func parseRemote(source *etree.Element, user string) string {
 		}
 		name, port := attr(host, "name"), attr(host, "port")
 		switch {
-		case port != "":
+		case port != "" && port != defaultPorts[attr(source, "protocol")]:
 			name = net.JoinHostPort(name, port)
 		case strings.Contains(name, ":"):
 			name = "[" + name + "]"
@@ -172,6 +172,26 @@ func editRemote(source *etree.Element, url string) {
 		setAttr(host, "transport", r.transport)
 	}
 }
+
+// defaultPorts are those that libvirt writes where none is said: src/storage_file/storage_source.c,
+// virStorageSourceNetworkDefaultPort.
+var defaultPorts = map[string]string{"http": "80", "https": "443", "ftp": "21", "ftps": "990", "nbd": "10809", "iscsi": "3260", "gluster": "24007", "rbd": ""}
+
+// SameURL tells whether two URLs are one storage: with or without the port that is the protocol's own.
+func SameURL(a, b string) bool { return plainURL(a) == plainURL(b) }
+
+// plainURL is how parseRemote writes a URL.
+func plainURL(url string) string {
+	if url == "" {
+		return ""
+	}
+	source := etree.NewElement("source")
+	editRemote(source, url)
+	return parseRemote(source, splitRemote(url).user)
+}
+
+// UserOf is the user that a URL names, "" where there is none.
+func UserOf(url string) string { return splitRemote(url).user }
 
 // RemoteProtocols are the protocols of URLs of disks.
 func RemoteProtocols() []string {

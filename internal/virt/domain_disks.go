@@ -15,7 +15,7 @@ func (d Domain) editDisks(devices *etree.Element, now Domain) {
 	var wanted []*etree.Element
 	for i, disk := range d.Disks {
 		element := newDisk("disk")
-		if at := slices.IndexFunc(now.Disks, disk.isSame); at >= 0 {
+		if at := slices.IndexFunc(now.Disks, disk.Is); at >= 0 {
 			element = old[at]
 		}
 		disk.edit(element)
@@ -40,9 +40,9 @@ func isDisk(element *etree.Element) bool {
 	return element.SelectAttrValue("device", "disk") == "disk" && hasSource(element)
 }
 
-// isSame tells whether the other is this disk, changed perhaps.
-func (disk Disk) isSame(other Disk) bool {
-	return disk.Path != "" && disk.Path == other.Path || disk.Volume != "" && disk.Volume == other.Volume || disk.URL != "" && disk.URL == other.URL
+// Is tells whether the other is this disk, changed perhaps.
+func (disk Disk) Is(other Disk) bool {
+	return disk.Path != "" && disk.Path == other.Path || disk.Volume != "" && disk.Volume == other.Volume || disk.URL != "" && SameURL(disk.URL, other.URL)
 }
 
 // Where is what tells a disk from the others of its guest.
@@ -51,7 +51,7 @@ func (disk Disk) Where() string { return cmp.Or(disk.Path, disk.Volume, disk.URL
 // edit writes all but the disk's name.
 func (disk Disk) edit(element *etree.Element) {
 	now := parseDisk(element)
-	if !disk.isSame(now) {
+	if !disk.Is(now) {
 		disk.editSource(element)
 	}
 	disk.editSecret(element, now.Secret)

@@ -108,7 +108,7 @@ func (l liveDomain) detachMissing(ctx context.Context, now Domain, devices *etre
 		}
 	}
 	for i, element := range diskElements(devices) {
-		if !slices.ContainsFunc(d.Disks, now.Disks[i].isSame) {
+		if !slices.ContainsFunc(d.Disks, now.Disks[i].Is) {
 			missing[alias(element)] = "disk " + now.Disks[i].Where()
 		}
 	}
@@ -186,7 +186,7 @@ func (l liveDomain) attach(ctx context.Context, what string, device *etree.Eleme
 func (l liveDomain) attachDisks(ctx context.Context, now Domain, devices *etree.Element, wanted []Disk) error {
 	names := newDiskNames(devices.SelectElements("disk"))
 	for i, disk := range wanted {
-		if slices.ContainsFunc(now.Disks, disk.isSame) {
+		if slices.ContainsFunc(now.Disks, disk.Is) {
 			continue
 		}
 		element := newDisk("disk")

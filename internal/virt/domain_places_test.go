@@ -29,7 +29,7 @@ func TestDiskSources(t *testing.T) {
 			t.Errorf("%+v became\n%s", disk, got)
 		}
 		read := parseDisk(element)
-		if !read.isSame(disk) || read.URL != disk.URL || read.Secret != disk.Secret || read.Block != disk.Block {
+		if !read.Is(disk) || !SameURL(read.URL, disk.URL) || read.Secret != disk.Secret || read.Block != disk.Block {
 			t.Errorf("%s was read as %+v", text, read)
 		}
 		before := formatted(t, element)

@@ -143,7 +143,7 @@ func (h *Host) diskAt(l *libvirt.Libvirt, wanted Disk) (guest libvirt.Domain, di
 			return libvirt.Domain{}, "", err
 		}
 		for _, disk := range diskElements(root.SelectElement("devices").NotNil()) {
-			if wanted.isSame(parseDisk(disk)) {
+			if wanted.Is(parseDisk(disk)) {
 				return guest, attr(disk.SelectElement("target"), "dev"), nil
 			}
 		}

@@ -167,6 +167,9 @@ func (r *domainResource) changeLive(ctx context.Context, domain virt.Domain, pla
 	if !slices.Contains(live, "cdroms") {
 		domain.CDROMs = nil // what the guest has ejected meanwhile is not put in again
 	}
+	if err := r.keepAdopted(ctx, &domain, plan, state, diags); err != nil {
+		return path.Root(live[0]), r.takeBack(ctx, state, err, diags)
+	}
 	if err := r.Host.UpdateRunningDomain(ctx, domain); err != nil {
 		return path.Root(live[0]), r.takeBack(ctx, state, err, diags)
 	}

@@ -75,6 +75,7 @@ type domainModel struct {
 
 	phase     netboot.Phase // of the installation, as the note has it
 	made      devices.Made  // of what is written of devices
+	adopted   *divergence   // from before the import
 	logGoesOn bool          // the console's log, from the installation to the boot from disk
 }
 
@@ -214,7 +215,16 @@ func (r *domainResource) Read(ctx context.Context, req resource.ReadRequest, res
 		framework.Fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
 		return
 	}
-	framework.SavePrivate(ctx, resp.Private, divergedKey, divergenceOf(domain), &resp.Diagnostics)
+	diverged := divergenceOf(domain)
+	if before.Memory.IsNull() {
+		state.tellDivergence(diverged, &resp.Diagnostics)
+		framework.SavePrivate(ctx, resp.Private, adoptedKey, diverged, &resp.Diagnostics)
+	}
+	if diverged == nil {
+		framework.SavePrivate[divergence](ctx, resp.Private, adoptedKey, nil, &resp.Diagnostics)
+	}
+	adopted := framework.LoadPrivate[divergence](ctx, req.Private, adoptedKey, &resp.Diagnostics)
+	framework.SavePrivate(ctx, resp.Private, divergedKey, diverged.without(adopted, before.Memory.IsNull()), &resp.Diagnostics)
 	if before.Running.ValueBool() && !state.Running.ValueBool() {
 		resp.Diagnostics.AddAttributeWarning(path.Root("running"), fmt.Sprintf("Domain %q does not run", state.Name.ValueString()),
 			fmt.Sprintf("The guest was running, and %s. The plan starts it again where running is true.", domain.Reason))
@@ -237,6 +247,7 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 
 	r.keepAccelerator(ctx, plan, &state)
 	diverged := framework.LoadPrivate[divergence](ctx, req.Private, divergedKey, &resp.Diagnostics)
+	plan.adopted = framework.LoadPrivate[divergence](ctx, req.Private, adoptedKey, &resp.Diagnostics)
 	installs := plan.installs(&state)
 	restarts := plan.BootResult.IsUnknown() || plan.restarts(ctx, state) || diverged.restarts() || installs
 	at, err := r.change(ctx, &plan, state, restarts, diverged, &resp.Diagnostics)
@@ -245,6 +256,9 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 		return
 	}
 	framework.SavePrivate[divergence](ctx, resp.Private, divergedKey, nil, &resp.Diagnostics)
+	if restarts {
+		framework.SavePrivate[divergence](ctx, resp.Private, adoptedKey, nil, &resp.Diagnostics)
+	}
 	if plan.phase != netboot.PhaseNone {
 		if err := r.install(ctx, &plan, &resp.Diagnostics); err != nil {
 			framework.Fail(&resp.Diagnostics, path.Root("install"), "install", plan.subject(), err)

@@ -70,7 +70,7 @@ var formats = []string{"qcow2", "raw", "bochs", "cloop", "cow", "dmg", "fat", "p
 
 var volumeLayout = map[string]schema.Attribute{
 	"format": schema.StringAttribute{
-		MarkdownDescription: "`qcow2` or `raw`. Default: `qcow2`; a seed is always `raw`. A volume that is there may have another one that libvirt knows, such as `vmdk`. A change replaces the volume.",
+		MarkdownDescription: "`qcow2` or `raw`. Default: `qcow2`, and what a volume that is there has; a seed is always `raw`. A volume that is there may have another one that libvirt knows, such as `vmdk`. A change replaces the volume.",
 		Optional:            true,
 		Computed:            true,
 		PlanModifiers:       []planmodifier.String{defaultFormat{}, stringplanmodifier.RequiresReplace()},
@@ -185,10 +185,12 @@ func secretText(what string, validators ...validator.String) schema.Attribute {
 // defaultFormat is the format where the configuration names none.
 type defaultFormat struct{}
 
-func (defaultFormat) Description(context.Context) string { return "qcow2, or raw for a seed" }
+func (defaultFormat) Description(context.Context) string {
+	return "qcow2, raw for a seed, or what is there"
+}
 
 func (defaultFormat) MarkdownDescription(context.Context) string {
-	return "`qcow2`, or `raw` for a seed"
+	return "`qcow2`, `raw` for a seed, or what is there"
 }
 
 func (defaultFormat) PlanModifyString(ctx context.Context, req planmodifier.StringRequest, resp *planmodifier.StringResponse) {
@@ -197,8 +199,12 @@ func (defaultFormat) PlanModifyString(ctx context.Context, req planmodifier.Stri
 	}
 	var config volumeModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	resp.PlanValue = types.StringValue("qcow2")
-	if config.isSeed() {
+	switch {
+	case config.isSeed():
 		resp.PlanValue = types.StringValue("raw")
+	case !req.StateValue.IsNull():
+		resp.PlanValue = req.StateValue // nobody's volume goes because a line is missing
+	default:
+		resp.PlanValue = types.StringValue("qcow2")
 	}
 }

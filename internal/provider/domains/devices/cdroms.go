@@ -105,7 +105,7 @@ func FromCDROMs(ctx context.Context, host Host, at framework.Placement, before t
 		}
 		read := CDROM{medium.Volume, medium.Path, medium.URL, types.StringValue(drive.Bus), types.BoolValue(!drive.NoBoot)}
 		if i < len(old) && oldDisks[i].isSame(at, medium) {
-			read.Volume = old[i].Volume // with the host's name or without
+			read.Volume, read.URL = old[i].Volume, old[i].URL // which may be said in other words
 		}
 		if i < len(old) && !slices.Contains(d.Boot, virt.BootCDROM) {
 			read.Boot = old[i].Boot

@@ -227,7 +227,23 @@ func FromDisks(ctx context.Context, host Host, at framework.Placement, before ty
 		}
 		disks[i] = read
 	}
-	return framework.ListFrom(ctx, diskType, disks, diags), nil
+	return framework.ListFrom(ctx, diskType, asWritten(disks, func(d Disk) int {
+		return slices.IndexFunc(old, func(o Disk) bool { return o.isSame(at, d) })
+	}), diags), nil
+}
+
+// asWritten puts disks into the order that the state has them in, where it is theirs but for that of other buses: libvirt
+// sorts disks by bus, src/conf/domain_conf.c, virDomainDiskInsert.
+func asWritten(disks []Disk, place func(Disk) int) []Disk {
+	last := map[string]int{}
+	for _, disk := range disks {
+		at, bus := place(disk), disk.Bus.ValueString()
+		if before, seen := last[bus]; at < 0 || seen && at < before {
+			return disks
+		}
+		last[bus] = at
+	}
+	return slices.SortedStableFunc(slices.Values(disks), func(a, b Disk) int { return cmp.Compare(place(a), place(b)) })
 }
 
 // fromDisk is all of a disk but where it is.
@@ -273,12 +289,16 @@ func (m *Disk) locate(ctx context.Context, host Host, at framework.Placement, di
 
 // isSame tells whether two are the same disk, changed perhaps, however the volume's host is said.
 func (m Disk) isSame(at framework.Placement, other Disk) bool {
-	return at.Local(m.Volume) == at.Local(other.Volume) && m.Path.Equal(other.Path) && m.URL.Equal(other.URL)
+	return at.Local(m.Volume) == at.Local(other.Volume) && m.Path.Equal(other.Path) && virt.SameURL(m.URL.ValueString(), other.URL.ValueString())
 }
 
 // keep takes over the words of the state for what the host has.
 func (m *Disk) keep(old Disk, disk virt.Disk, showsBoot bool) {
 	m.Volume = old.Volume // with the host's name or without
+	m.URL = old.URL       // with a port or without
+	if strings.EqualFold(m.Secret.ValueString(), old.Secret.ValueString()) {
+		m.Secret = old.Secret
+	}
 	if !old.Format.IsNull() {
 		m.Format = types.StringValue(disk.Format)
 	}
@@ -310,7 +330,7 @@ func ChangeOfDisks(ctx context.Context, at framework.Placement, from, to types.L
 		if !from.isSame(at, to) {
 			return false, 0
 		}
-		from.Volume = to.Volume // with the host's name or without
+		from.Volume, from.URL = to.Volume, to.URL // which may be said in other words
 		if from == to {
 			return true, Unchanged
 		}
@@ -330,6 +350,9 @@ func ValidateDisks(ctx context.Context, list types.List, buses []string, diags *
 		attribute, where, count := disk.where()
 		if count != 1 && count != unknown {
 			diags.AddAttributeError(at, "Invalid disk", "A disk is a volume, a path on the host, or storage of the network: set one of volume, path and url.")
+		}
+		if user := virt.UserOf(disk.URL.ValueString()); !disk.Secret.IsUnknown() && (user != "") == disk.Secret.IsNull() {
+			diags.AddAttributeError(at.AtName("secret"), "Invalid secret", "A user in url and a secret go together: libvirt keeps the password in a secret (virsh secret-define), never in a definition.")
 		}
 		same := func(o Disk) bool { a, w, _ := o.where(); return a == attribute && w == where }
 		if where != "" && slices.IndexFunc(disks, same) < i {

@@ -30,6 +30,8 @@ func checkURL(value string) error {
 	scheme, rest, found := strings.Cut(value, "://")
 	protocol, _, _ := strings.Cut(scheme, "+")
 	switch {
+	case strings.Contains(virt.UserOf(value), ":"):
+		return fmt.Errorf("the URL has a password, which would stand in the guest's definition: leave it out, and name a libvirt secret in secret")
 	case !found || !strings.Contains(rest, "/") || framework.HasInvisible(value):
 		return fmt.Errorf("%q is not a URL of network storage, such as nbd://server:10809/export", value)
 	case !slices.Contains(virt.RemoteProtocols(), protocol):
