@@ -31,7 +31,8 @@ resource "netboot_domain" "test" {
   disks = [
     { path = "DEVICE", cache = "none", io = "native", iothread = 1, queues = 1, error_policy = "stop" },
     # removed while it runs
-    { url = "nbd+unix:///?socket=SOCKET", shareable = true, cache = "none" },
+    { url = "nbd+unix:///?socket=SOCKET", bus = "scsi", shareable = true, cache = "none" },
+    { path = "/srv/acc-devices/last" }, # which libvirt puts before the one on another bus
   ]
   devices_xml = {
     # more while it runs
@@ -46,6 +47,7 @@ func TestAccDomainDevices(t *testing.T) {
 	needsCLI(t)
 	leavesNothing(t)
 	makeDir(t, "/srv/acc-devices", 0o755)
+	onLab(t, "truncate", "--size", "1M", "/srv/acc-devices/last")
 	config := strings.NewReplacer("DEVICE", loopDevice(t, "/srv/acc-devices/disk", "1M"), "SOCKET", nbdServer(t)).Replace(guestWithDevices)
 	c := newCLI(t, lab.Shared(t).URI, config)
 	c.must("apply", "-auto-approve")

@@ -1,6 +1,8 @@
 package virt
 
 import (
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -60,5 +62,55 @@ func TestInterfacePlaces(t *testing.T) {
 		if hasPlace(parsed(t, text)) {
 			t.Errorf("%s has a place", text)
 		}
+	}
+}
+
+func TestSameURL(t *testing.T) {
+	for _, same := range [][2]string{
+		{"nbd://server/export", "nbd://server:10809/export"},
+		{"iscsi://server/iqn.2026-11.test:a/1", "iscsi://server:3260/iqn.2026-11.test:a/1"},
+		{"https://[2001:db8::1]/x", "https://[2001:db8::1]:443/x"},
+		{"rbd://me@a:6789,b/p/i", "rbd://me@a:6789,b/p/i"},
+		{"", ""},
+	} {
+		if !SameURL(same[0], same[1]) {
+			t.Errorf("%q and %q are not the same", same[0], same[1])
+		}
+	}
+	for _, other := range [][2]string{{"nbd://server/a", "nbd://server/b"}, {"nbd://server:1/a", "nbd://server/a"}, {"rbd://me@/p/i", "rbd://you@/p/i"}, {"", "nbd:///"}} {
+		if SameURL(other[0], other[1]) {
+			t.Errorf("%q and %q are the same", other[0], other[1])
+		}
+	}
+}
+
+// TestBootOrderOfOthers holds that an order of devices which is not that of their lists stays, whatever else changes, and
+// that a new device boots after those of its kind.
+func TestBootOrderOfOthers(t *testing.T) {
+	text := formOf("", strings.Replace(formDisk, "</disk>", `<boot order="3"/></disk>`, 1)+
+		`<disk type="file" device="disk"><source file="/b"/><target dev="vdb" bus="virtio"/><boot order="1" loadparm="2"/></disk>`+
+		strings.Replace(formNIC, "</interface>", `<boot order="2"/></interface>`, 1))
+	d, err := parseDomain(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders := func(d Domain) (found []string) {
+		t.Helper()
+		root, err := d.redefinition(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, boot := range root.FindElements("devices/*/boot") {
+			found = append(found, attr(boot, "order")+attr(boot, "loadparm"))
+		}
+		return found
+	}
+	d.Memory = 1 << 30
+	if got := orders(d); !slices.Equal(got, []string{"3", "12", "2"}) {
+		t.Errorf("a change of memory has made of the order %q", got)
+	}
+	d.Disks[0], d.Disks[1] = d.Disks[1], d.Disks[0]
+	if got := orders(d); slices.Equal(got, []string{"12", "3", "2"}) {
+		t.Errorf("another order of disks is not another order of boot: %q", got)
 	}
 }

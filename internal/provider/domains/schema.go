@@ -305,10 +305,7 @@ func directKernelAttributes() map[string]schema.Attribute {
 		"file": schema.StringAttribute{
 			MarkdownDescription: "Path of a kernel on the host that is no `netboot_image`.",
 			Optional:            true,
-			Validators: []validator.String{
-				framework.HostPath,
-				stringvalidator.ExactlyOneOf(path.MatchRelative().AtParent().AtName("image"), path.MatchRelative().AtParent().AtName("file")),
-			},
+			Validators:          []validator.String{framework.HostPath},
 		},
 		"initrd_file": schema.StringAttribute{
 			MarkdownDescription: "Path of the initrd that belongs to `file`.",

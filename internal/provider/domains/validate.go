@@ -26,6 +26,7 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	m.validateMost(diags)
 	devices.ValidateDisks(ctx, m.Disks, m.buses(), diags)
 	devices.ValidateInterfaces(ctx, m.Interfaces, diags)
+	devices.ValidateHostdevs(ctx, m.Hostdevs, diags)
 	m.validateConsoles(ctx, diags)
 	m.validateExtras(diags)
 	m.validateSecure(ctx, diags)
@@ -95,6 +96,9 @@ func (m domainModel) validateExtras(diags *diag.Diagnostics) {
 	}
 	if m.AddressesFrom.ValueString() == string(virt.FromAgent) && !m.GuestAgent.IsUnknown() && !m.GuestAgent.ValueBool() {
 		diags.AddAttributeError(path.Root("addresses_from"), "Invalid addresses_from", "The guest agent needs its channel: set guest_agent = true.")
+	}
+	if image, file := m.Kernel.Attributes()["image"], m.Kernel.Attributes()["file"]; image != nil && !image.IsUnknown() && !file.IsUnknown() && image.IsNull() == file.IsNull() {
+		diags.AddAttributeError(path.Root("kernel"), "Invalid kernel", "A kernel is that of a netboot_image or a file of the host: set one of image and file.")
 	}
 	if !m.Kernel.IsNull() && !m.PxelinuxConfig.IsNull() {
 		diags.AddAttributeError(path.Root("pxelinux_config"), "Invalid pxelinux_config", "The guest boots its kernel directly and reads no configuration: set one of kernel and pxelinux_config.")

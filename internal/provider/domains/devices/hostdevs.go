@@ -43,7 +43,7 @@ func hostdevAttributes() map[string]schema.Attribute {
 		"pci": schema.StringAttribute{
 			MarkdownDescription: "Address of a PCI function, as `lspci -D` writes it: `0000:01:00.1`. libvirt takes it from the host's driver, and gives it back. A network adapter is better one of `interfaces`.",
 			Optional:            true,
-			Validators:          []validator.String{pciAddress, stringvalidator.ExactlyOneOf(mdev, path.MatchRelative().AtParent().AtName("pci"))},
+			Validators:          []validator.String{pciAddress},
 		},
 	}
 }
@@ -86,6 +86,25 @@ func FromHostdevs(ctx context.Context, before types.List, found []virt.Hostdev, 
 
 func (m Hostdev) isSame(other Hostdev) bool {
 	return strings.EqualFold(m.Mdev.ValueString(), other.Mdev.ValueString()) && m.PCI.Equal(other.PCI)
+}
+
+// ValidateHostdevs checks that each is one device, and no other's.
+func ValidateHostdevs(ctx context.Context, list types.List, diags *diag.Diagnostics) {
+	if list.IsUnknown() || framework.HasUnknownElement(list) {
+		return
+	}
+	var models []Hostdev
+	diags.Append(list.ElementsAs(ctx, &models, false)...)
+	for i, m := range models {
+		at := path.Root("hostdevs").AtListIndex(i)
+		switch {
+		case m.Mdev.IsUnknown() || m.PCI.IsUnknown():
+		case m.Mdev.IsNull() == m.PCI.IsNull():
+			diags.AddAttributeError(at, "Invalid hostdev", "A device of the host is a mediated one or a PCI function: set one of mdev and pci.")
+		case slices.IndexFunc(models, m.isSame) < i:
+			diags.AddAttributeError(at, "Invalid hostdev", "The guest has this device already.")
+		}
+	}
 }
 
 // ChangeOfHostdevs is how devices of the host get to be others: they come and go while the guest runs.
