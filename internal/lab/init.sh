@@ -15,18 +15,20 @@ mount --make-rprivate /
 # libvirtd also finds the mounts that are hidden below the new one.
 umount --recursive --lazy /sys
 
-# The new /dev has no KVM, whatever the machine has: guests are emulated everywhere. Where libvirtd may use it and QEMU may
-# not, libvirtd takes QEMU's answers for outdated and asks anew at each look-up, which takes ten seconds for a guest (libvirt
+# A new /dev without KVM: guests are emulated, whatever the machine has. Where libvirtd may use KVM and QEMU may not, libvirtd
+# takes QEMU's answers for outdated and asks anew at each look-up, which takes ten seconds for a guest (libvirt
 # src/qemu/qemu_capabilities.c, virQEMUCapsIsValid). It is no mount over /dev/kvm, which libvirtd could not move.
-mkdir "$lab/dev"
-mount -t tmpfs -o mode=0755 tmpfs "$lab/dev"
-mkdir "$lab/dev/upper" "$lab/dev/work" "$lab/dev/merged"
-mknod "$lab/dev/upper/kvm" c 0 0 # which hides it
-mount -t overlay -o "lowerdir=/dev,upperdir=$lab/dev/upper,workdir=$lab/dev/work" overlay "$lab/dev/merged"
-for dir in pts shm; do mount --rbind "/dev/$dir" "$lab/dev/merged/$dir"; done
-umount --recursive --lazy /dev # as /sys
-mount --rbind "$lab/dev/merged" /dev
-umount --recursive --lazy "$lab/dev"
+if [ -e /dev/kvm ]; then
+	mkdir "$lab/dev"
+	mount -t tmpfs -o mode=0755 tmpfs "$lab/dev"
+	mkdir "$lab/dev/upper" "$lab/dev/work" "$lab/dev/merged"
+	mknod "$lab/dev/upper/kvm" c 0 0 # which hides it
+	mount -t overlay -o "lowerdir=/dev,upperdir=$lab/dev/upper,workdir=$lab/dev/work" overlay "$lab/dev/merged"
+	for dir in pts shm; do mount --rbind "/dev/$dir" "$lab/dev/merged/$dir"; done
+	umount --recursive --lazy /dev # as /sys
+	mount --rbind "$lab/dev/merged" /dev
+	umount --recursive --lazy "$lab/dev"
+fi
 
 if [ "$root" != / ]; then
 	# What is written goes to memory, so that labs share one root and leave it as it is.

@@ -56,6 +56,7 @@ var guideGuestChanges = []struct{ attributes, old, with string }{
 	{"`machine`", `virtio-7.2`, `virtio-7.1`},
 	{"`accelerator`: from `auto` to what it chooses on the host", `"auto"`, `"tcg"`},
 	{"`cpu`", `"qemu"`, `"max"`},
+	{"`cpu_features`", `"cpu": "qemu"`, `"cpu": "qemu", "cpu_features": {"vx": "disable"}`},
 	{"`cpu_topology`", `"cpu": "qemu"`, `"cpu": "qemu", "cpu_topology": {"cores": 4}`},
 	{"`consoles`", `["sclp"]`, `["sclp", "virtio"]`},
 	{"`filesystems`, `memory_backing`, `iothreads`, `rng`, `memory_balloon`, `launch_security`", `"rng": false`, `"rng": true`},

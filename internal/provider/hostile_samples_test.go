@@ -65,7 +65,7 @@ func hostileSamples(t *testing.T) map[string][]string {
 }
 
 var hostileGuests = []string{
-	`{"host": "far", "name": "guest", "arch": "s390x", "machine": "s390-ccw-virtio-7.2", "accelerator": "tcg", "cpu": "qemu", "memory": "512MiB", "max_memory": "1GiB",
+	`{"host": "far", "name": "guest", "arch": "s390x", "machine": "s390-ccw-virtio-7.2", "accelerator": "tcg", "cpu": "qemu", "cpu_features": {"vx": "disable"}, "memory": "512MiB", "max_memory": "1GiB",
 	  "shutdown_timeout": "1m", "boot": ["network", "disk"], "loadparm": "LINUX", "running": false,
 	  "disks": [{"volume": "default/disk", "bus": "virtio", "serial": "one", "cache": "none", "discard": "unmap", "io": "native"}],
 	  "interfaces": [{"network": "lab", "mac": "52:54:00:00:00:01", "model": "virtio", "link": "up"}], "consoles": ["sclp"],

@@ -17,9 +17,10 @@ type Domain struct {
 	Name          string
 	UUID          string
 	Arch          string
-	Machine       string // "" lets libvirt choose
-	Accelerator   string // kvm, tcg
-	CPU           string // model or mode; "" lets libvirt choose
+	Machine       string            // "" lets libvirt choose
+	Accelerator   string            // kvm, tcg
+	CPU           string            // model or mode; "" lets libvirt choose
+	CPUFeatures   map[string]string // policies of features beside the model: force, require, optional, disable, forbid; nil leaves them as they are
 	VCPUs         uint
 	MaxVCPUs      uint   // as many as it can get while it runs, and no fewer than VCPUs
 	Memory        uint64 // bytes

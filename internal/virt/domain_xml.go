@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -156,6 +157,14 @@ func (d Domain) editCPU(root *etree.Element, now Domain) {
 	if d.CPU != now.CPU {
 		editModel(cpu, d.CPU)
 	}
+	if d.CPUFeatures != nil && !maps.Equal(d.CPUFeatures, now.CPUFeatures) {
+		removeAll(cpu, "feature")
+		for _, name := range slices.Sorted(maps.Keys(d.CPUFeatures)) {
+			feature := cpu.CreateElement("feature")
+			feature.CreateAttr("policy", d.CPUFeatures[name])
+			feature.CreateAttr("name", name)
+		}
+	}
 	if t := d.Topology; t != now.Topology {
 		removeAll(cpu, "topology")
 		if t != (Topology{}) {
@@ -200,6 +209,18 @@ func cpuOf(cpu *etree.Element) string {
 	return childText(cpu.NotNil(), "model")
 }
 
+// parseFeatures reads what a CPU has or lacks beside its model; of none it is nil.
+func parseFeatures(cpu *etree.Element) map[string]string {
+	var features map[string]string
+	for _, feature := range cpu.NotNil().SelectElements("feature") {
+		if features == nil {
+			features = map[string]string{}
+		}
+		features[attr(feature, "name")] = feature.SelectAttrValue("policy", "require") // libvirt's default
+	}
+	return features
+}
+
 func parseDomain(text string) (Domain, error) {
 	root, err := parseXML(text)
 	if err != nil {
@@ -221,6 +242,7 @@ func parseDomainElement(root *etree.Element) (Domain, error) {
 		Machine:       attr(kind, "machine"),
 		Accelerator:   accelerators[attr(root, "type")],
 		CPU:           cpuOf(cpu),
+		CPUFeatures:   parseFeatures(cpu),
 		Kernel:        Kernel{childText(os, "kernel"), childText(os, "initrd"), childText(os, "cmdline")},
 		Consoles:      consoleTypes(devices),
 		GuestAgent:    slices.ContainsFunc(devices.SelectElements("channel"), isGuestAgent),

@@ -13,7 +13,7 @@ import (
 
 func fullDomain() Domain {
 	return Domain{
-		Name: "guest", Arch: "s390x", Machine: "s390-ccw-virtio", Accelerator: "tcg", CPU: "max", VCPUs: 2, MaxVCPUs: 8, Memory: 2 << 30, MaxMemory: 4 << 30,
+		Name: "guest", Arch: "s390x", Machine: "s390-ccw-virtio", Accelerator: "tcg", CPU: "max", CPUFeatures: map[string]string{"vx": "disable", "apft": "require"}, VCPUs: 2, MaxVCPUs: 8, Memory: 2 << 30, MaxMemory: 4 << 30,
 		Topology: Topology{2, 4, 1}, Loadparm: "LINUX", Consoles: []string{"sclp", "virtio"}, GuestAgent: true,
 		Kernel: Kernel{"/srv/kernel", "/srv/initrd", "a <b> & 'c'"},
 		Boot:   []string{BootNetwork, BootDisk},

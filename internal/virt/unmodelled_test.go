@@ -112,6 +112,7 @@ var changesOfKept = map[string]struct {
 }{
 	"nothing":    {func(*virt.Domain) {}, nil},
 	"CPU":        {func(d *virt.Domain) { d.CPU = "max" }, []string{"<cpu ", "<model fallback="}},
+	"features":   {func(d *virt.Domain) { d.CPUFeatures = map[string]string{"vx": "disable", "te": "disable"} }, []string{"<feature "}},
 	"vcpus":      {func(d *virt.Domain) { d.VCPUs = 1 }, []string{"<vcpu "}},
 	"most vcpus": {func(d *virt.Domain) { d.MaxVCPUs = 4 }, []string{"<vcpu ", "<cell "}},
 	"topology":   {func(d *virt.Domain) { d.Topology = virt.Topology{Sockets: 1, Cores: 2, Threads: 1} }, nil},

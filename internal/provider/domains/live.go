@@ -27,6 +27,7 @@ var domainParts = []domainPart{
 	restarting("machine", func(m domainModel) attr.Value { return m.Machine }),
 	restarting("accelerator", func(m domainModel) attr.Value { return m.Accelerator }),
 	restarting("cpu", func(m domainModel) attr.Value { return m.CPU }),
+	restarting("cpu_features", func(m domainModel) attr.Value { return m.CPUFeatures }),
 	restarting("cpu_topology", func(m domainModel) attr.Value { return m.CPUTopology }),
 	{"vcpus", changeOfVCPUs, "Linux may leave new processors off until chcpu --enable."},
 	{"max_vcpus", changeOfMaxVCPUs, ""},
@@ -195,6 +196,9 @@ func (r *domainResource) redefine(ctx context.Context, m domainModel, diags *dia
 	// What the state says none of, the guest had none of.
 	domain.CDROMs = append([]virt.Disk{}, domain.CDROMs...)
 	domain.Filesystems = append([]virt.Filesystem{}, domain.Filesystems...)
+	if domain.CPUFeatures == nil {
+		domain.CPUFeatures = map[string]string{}
+	}
 	if domain.Devices == nil {
 		domain.Devices = map[string]string{}
 	}

@@ -43,6 +43,7 @@ func (r *domainResource) domain(ctx context.Context, m domainModel, diags *diag.
 		Loadparm:  m.Loadparm.ValueString(),
 
 		Interfaces:    devices.Interfaces(ctx, m.Interfaces, diags),
+		CPUFeatures:   devices.Named(ctx, m.CPUFeatures, diags),
 		Hostdevs:      devices.Hostdevs(ctx, m.Hostdevs, diags),
 		Filesystems:   devices.Filesystems(ctx, m.Filesystems, diags),
 		MemoryBacking: m.memoryBacking(ctx, diags),
@@ -95,6 +96,9 @@ func (r *domainResource) fromDomain(ctx context.Context, m *domainModel, d virt.
 		m.Machine = types.StringValue(d.Machine)
 	}
 	m.CPU = framework.Optional(d.CPU)
+	if len(d.CPUFeatures) > 0 || !framework.IsKnown(m.CPUFeatures) || len(m.CPUFeatures.Elements()) > 0 {
+		m.CPUFeatures = framework.MapFrom(ctx, types.StringType, d.CPUFeatures, diags)
+	}
 	m.VCPUs = types.Int64Value(int64(d.VCPUs))
 	m.MaxVCPUs = types.Int64Value(int64(d.MaxVCPUs))
 	m.Memory, m.MemoryBytes = m.Memory.As(d.Memory), types.Int64Value(int64(d.Memory))
@@ -272,6 +276,9 @@ func (m *domainModel) forgetUnknown() {
 	}
 	if m.BootResult.IsUnknown() {
 		m.BootResult = types.ObjectNull(bootResultTypes)
+	}
+	if m.CPUFeatures.IsUnknown() {
+		m.CPUFeatures = types.MapNull(types.StringType)
 	}
 	if m.DevicesXML.IsUnknown() {
 		m.DevicesXML = types.MapNull(types.StringType)

@@ -36,6 +36,7 @@ type domainModel struct {
 	Machine         types.String   `tfsdk:"machine"`
 	Accelerator     types.String   `tfsdk:"accelerator"`
 	CPU             types.String   `tfsdk:"cpu"`
+	CPUFeatures     types.Map      `tfsdk:"cpu_features"`
 	CPUTopology     types.Object   `tfsdk:"cpu_topology"`
 	VCPUs           types.Int64    `tfsdk:"vcpus"`
 	MaxVCPUs        types.Int64    `tfsdk:"max_vcpus"`

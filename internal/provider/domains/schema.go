@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -72,6 +73,16 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 				Validators:          []validator.String{framework.QEMUName},
+			},
+			"cpu_features": schema.MapAttribute{
+				MarkdownDescription: "Features that the CPU has or lacks beside its model, each with libvirt's policy: `require`, `disable`, `optional`, `force` or `forbid`. It needs `cpu`. `{}` is none. Default: none, and what an imported guest has.",
+				ElementType:         types.StringType,
+				Optional:            true,
+				Computed:            true,
+				Validators: []validator.Map{
+					mapvalidator.KeysAre(framework.QEMUName),
+					mapvalidator.ValueStringsAre(stringvalidator.OneOf("require", "disable", "optional", "force", "forbid")),
+				},
 			},
 			"cpu_topology": schema.SingleNestedAttribute{
 				MarkdownDescription: "How the virtual CPUs are made up; together they are `max_vcpus`. Default: one socket for each.",

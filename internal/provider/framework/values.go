@@ -72,6 +72,16 @@ func ListFrom[T any](ctx context.Context, element attr.Type, values []T, diags *
 	return list
 }
 
+// MapFrom is a map attribute that is null rather than empty.
+func MapFrom[T any](ctx context.Context, element attr.Type, values map[string]T, diags *diag.Diagnostics) types.Map {
+	if len(values) == 0 {
+		return types.MapNull(element)
+	}
+	value, problems := types.MapValueFrom(ctx, element, values)
+	diags.Append(problems...)
+	return value
+}
+
 // Optional is a string attribute that is null where libvirt has nothing.
 func Optional(value string) types.String {
 	if value == "" {

@@ -408,6 +408,7 @@ var domainChanges = map[string]func(d *virt.Domain){
 	},
 	"huge pages":    func(d *virt.Domain) { d.MemoryBacking = virt.MemoryBacking{HugePages: "1MiB"} },
 	"default pages": func(d *virt.Domain) { d.MemoryBacking = virt.MemoryBacking{HugePages: virt.HugePagesDefault} },
+	"CPU features":  func(d *virt.Domain) { d.CPU, d.CPUFeatures = "max", map[string]string{"vx": "disable"} },
 	"portgroup":     func(d *virt.Domain) { d.Interfaces[0].PortGroup = "slow" },
 	"queues":        func(d *virt.Domain) { d.Interfaces[0].Queues, d.Disks[0].Queues = 4, 2 },
 	"trust":         func(d *virt.Domain) { d.Interfaces[0].TrustRx = true },
@@ -459,6 +460,7 @@ func fullDomain(t *testing.T, s Subject) virt.Domain {
 		{Bridge: "br0", MAC: "52:54:00:00:01:02", Model: "virtio"},
 	}
 	d.CDROMs, d.Filesystems, d.Devices = []virt.Disk{}, []virt.Filesystem{}, map[string]string{} // and no others
+	d.CPUFeatures = map[string]string{}
 	d.Note = `{"<a>": "b & c"}`
 	d.Autostart = true
 	return d
@@ -493,6 +495,9 @@ func wantDomain(t *testing.T, s Subject, want virt.Domain) virt.Domain {
 			want.Devices = maps.Clone(want.Devices)
 			want.Devices[name] = device
 		}
+	}
+	if len(want.CPUFeatures) == 0 {
+		want.CPUFeatures = nil
 	}
 	if len(want.Filesystems) == 0 {
 		want.Filesystems = nil

@@ -68,6 +68,9 @@ func (h *Host) RedefineDomain(ctx context.Context, d virt.Domain) error {
 		if d.Devices == nil {
 			d.Devices = old.Devices
 		}
+		if d.CPUFeatures == nil {
+			d.CPUFeatures = old.CPUFeatures
+		}
 		if d.Filesystems == nil {
 			d.Filesystems = old.Filesystems
 		}
@@ -375,7 +378,10 @@ func (h *Host) lookupDomain(name string) (*domain, error) {
 }
 
 func cloneDomain(d virt.Domain) virt.Domain {
-	d.Devices = maps.Clone(d.Devices)
+	d.Devices, d.CPUFeatures = maps.Clone(d.Devices), maps.Clone(d.CPUFeatures)
+	if len(d.CPUFeatures) == 0 {
+		d.CPUFeatures = nil
+	}
 	if len(d.Devices) == 0 {
 		d.Devices = nil
 	}
