@@ -2,6 +2,7 @@ package provider
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
@@ -76,4 +77,50 @@ resource "netboot_domain" "disk" {
 		t.Errorf("a plan of %d objects took %d calls", objects, calls)
 	}
 	c.must("destroy", "-auto-approve")
+}
+
+// TestAccCallsOfOthers takes over all guests and networks of a host at once: an import costs no more calls for each than a
+// plan does.
+func TestAccCallsOfOthers(t *testing.T) {
+	const (
+		many   = 100 // of each kind
+		beside = 110
+	)
+	wire, err := lab.NewWire(lab.Shared(t), "others", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = wire.Close() })
+	leavesNothing(t)
+	makeDir(t, "/srv/acc", 0o755)
+	virsh(t, "pool-create-as", "acc", "dir", "--target", "/srv/acc")
+	t.Cleanup(func() { virsh(t, "pool-destroy", "acc") })
+	virsh(t, "vol-create-as", "acc", "disk.qcow2", "1M", "--format", "qcow2")
+	t.Cleanup(func() { virsh(t, "vol-delete", "disk.qcow2", "--pool", "acc") })
+	var imports strings.Builder
+	for i := range many {
+		name := fmt.Sprintf("others-%d", i)
+		virsh(t, "net-define", writeFile(t, fmt.Sprintf(`<network><name>%s</name><forward mode='bridge'/><bridge name='br0'/></network>`, name)))
+		t.Cleanup(func() { virsh(t, "net-undefine", name) })
+		virsh(t, "define", writeFile(t, fmt.Sprintf(`<domain type='qemu'><name>%s</name><memory unit='MiB'>512</memory><vcpu>1</vcpu>
+			<os><type arch='s390x' machine='s390-ccw-virtio'>hvm</type><boot dev='hd'/></os>
+			<devices><disk type='file'><driver name='qemu' type='qcow2'/><source file='/srv/acc/disk.qcow2'/><target dev='vda' bus='virtio'/></disk>
+			<interface type='network'><source network='%s'/><model type='virtio'/></interface></devices></domain>`, name, name)))
+		t.Cleanup(func() { virsh(t, "undefine", name) })
+		fmt.Fprintf(&imports, "import {\n  to = netboot_network.%s\n  id = %q\n}\nimport {\n  to = netboot_domain.%s\n  id = %q\n}\n", name, name, name, name)
+	}
+	c := newCLI(t, wire.URI, imports.String())
+	_ = wire.Calls()
+	c.must("plan", "-generate-config-out=generated.tf")
+	if calls := wire.Calls(); calls > 2*many+beside {
+		t.Errorf("an import of %d objects took %d calls", 2*many, calls)
+	}
+	if said := c.must("apply", "-auto-approve"); !strings.Contains(said, fmt.Sprintf("%d imported, 0 added, 0 changed, 0 destroyed", 2*many)) {
+		t.Errorf("the import changes something:\n%.2000s", said)
+	}
+	_ = wire.Calls()
+	c.must("plan", "-detailed-exitcode")
+	if calls := wire.Calls(); calls > 2*many+beside {
+		t.Errorf("a plan of %d objects took %d calls", 2*many, calls)
+	}
 }

@@ -298,15 +298,28 @@ func (c *core) refresh() problems {
 // imports takes over the resource of an id.
 func (c *core) imports(id string) {
 	c.t.Helper()
+	if problems := c.tryImport(id); problems.hasError() {
+		c.t.Fatalf("import: %v", problems)
+	}
+}
+
+// tryImport says why there is nothing to take over.
+func (c *core) tryImport(id string) problems {
+	c.t.Helper()
 	resp, err := c.server.ImportResourceState(c.ctx, &tfprotov6.ImportResourceStateRequest{TypeName: c.kind, ID: id})
 	if err != nil || len(resp.Diagnostics) > 0 {
 		c.t.Fatal(err, problems(resp.Diagnostics))
 	}
 	imported := resp.ImportedResources[0]
 	c.state, c.private, c.identity, c.tainted = c.value(imported.State), imported.Private, imported.Identity, false
-	if problems := c.refresh(); problems.hasError() || c.state.IsNull() {
-		c.t.Fatalf("import: %v", problems)
+	found := c.refresh()
+	switch {
+	case found.hasError():
+		c.state, c.private, c.identity = c.none(), nil, nil
+	case c.state.IsNull():
+		c.t.Fatalf("import: nothing was found as %s", id)
 	}
+	return found
 }
 
 // problems are diagnostics.
