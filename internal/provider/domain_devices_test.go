@@ -89,7 +89,7 @@ func TestAccDomainDevices(t *testing.T) {
 	c.write("main.tf", onHost(lab.Shared(t).URI)+strings.Replace(config, "diag288", "no-such-dog", 1))
 	c.mustFail([]string{"apply", "-auto-approve"}, "devices_xml", "no-such-dog")
 	c.write("main.tf", onHost(lab.Shared(t).URI)+strings.Replace(config, "rng ", "boot = [\"disk\"]\n  launch_security = \"s390-pv\"\n  rng ", 1))
-	c.mustFail([]string{"apply", "-auto-approve"}, "launch_security =", "S390 PV launch security is not supported")
+	c.mustFail([]string{"apply", "-auto-approve"}, "launch_security =", "launch security is not supported")
 }
 
 // nbdServer is the socket of a server of a disk of 1 MiB.

@@ -38,6 +38,7 @@ func foreignConfigs(t *testing.T) (blocks string, texts map[string]string) {
 // the entries but not both, and plans nothing. A new case is a new file.
 func TestAccPxelinuxConfigsOfOthers(t *testing.T) {
 	needsCLI(t)
+	makeDir(t, "/srv/others", 0o755)
 	makeDir(t, "/srv/others/pxelinux.cfg", 0o755)
 	for pool, path := range map[string]string{"others": "/srv/others", "others-pxelinux.cfg": "/srv/others/pxelinux.cfg"} {
 		virsh(t, "pool-create-as", pool, "dir", "--target", path)

@@ -51,10 +51,11 @@ type Host struct {
 	keepalive time.Duration // between two looks whether the host is there
 	streams   streams
 
-	changes atomic.Uint64 // that were asked for, at their beginning and at their end
-	domains *readAhead[Domain]
-	volumes volumesAhead
-	paths   *readAhead[libvirt.StorageVol]
+	changes  atomic.Uint64 // that were asked for, at their beginning and at their end
+	domains  *readAhead[Domain]
+	networks *readAhead[networkXML]
+	volumes  volumesAhead
+	paths    *readAhead[libvirt.StorageVol]
 }
 
 // Open describes the host at a libvirt URI such as qemu:///system. It does not connect; an error
@@ -89,6 +90,7 @@ func Open(uri string) (*Host, error) {
 		streams:      streams{connecting: make(semaphore, maxConnecting), transfers: make(semaphore, maxTransfers)},
 	}
 	h.domains = newReadAhead[Domain](h, false)
+	h.networks = newReadAhead[networkXML](h, false)
 	h.paths = newReadAhead[libvirt.StorageVol](h, true)
 	return h, nil
 }

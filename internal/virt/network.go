@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/beevik/etree"
 	"github.com/digitalocean/go-libvirt"
@@ -12,7 +13,12 @@ import (
 
 // Network looks a network up by name, as it is defined.
 func (h *Host) Network(ctx context.Context, name string) (Network, error) {
-	x, err := h.networkXML(ctx, name)
+	one := func() (networkXML, error) { return h.networkXML(ctx, name) }
+	all := func() map[string]networkXML {
+		found, _ := query(ctx, h, "read all networks", readNetworks)
+		return found
+	}
+	x, err := h.networks.look(ctx, name, one, all)
 	if err != nil {
 		return Network{}, err
 	}
@@ -175,6 +181,43 @@ func (h *Host) networkXML(ctx context.Context, name string) (networkXML, error) 
 }
 
 // describe reads a network's XML.
+// readNetworks reads all networks: those that run in two calls each, the others in one, and three more.
+func readNetworks(l *libvirt.Libvirt) (map[string]networkXML, error) {
+	lists := map[libvirt.ConnectListAllNetworksFlags][]libvirt.Network{0: nil, libvirt.ConnectListNetworksActive: nil, libvirt.ConnectListNetworksAutostart: nil}
+	for flags := range lists {
+		listed, _, err := l.ConnectListAllNetworks(1, flags)
+		if err != nil {
+			return nil, err
+		}
+		lists[flags] = listed
+	}
+	networks := lists[0]
+	if len(networks) > maxAhead {
+		return nil, nil
+	}
+	byName := map[string]libvirt.Network{}
+	for _, network := range networks {
+		byName[network.Name] = network
+	}
+	has := func(flags libvirt.ConnectListAllNetworksFlags, network libvirt.Network) bool {
+		return slices.ContainsFunc(lists[flags], func(other libvirt.Network) bool { return other.UUID == network.UUID })
+	}
+	return readAll(byName, func(network libvirt.Network) (networkXML, error) {
+		x := networkXML{network: network, autostart: has(libvirt.ConnectListNetworksAutostart, network)}
+		_, x.parked = byName[changeName(network)]
+		err := concurrently(func() (err error) {
+			x.defined, err = describe(l, network, libvirt.NetworkXMLInactive)
+			return err
+		}, func() (err error) {
+			if has(libvirt.ConnectListNetworksActive, network) {
+				x.running, err = describe(l, network, 0)
+			}
+			return err
+		})
+		return x, err
+	}), nil
+}
+
 func describe(l *libvirt.Libvirt, network libvirt.Network, flags libvirt.NetworkXMLFlags) (*etree.Element, error) {
 	text, err := l.NetworkGetXMLDesc(network, uint32(flags))
 	if err != nil {

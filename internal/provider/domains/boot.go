@@ -193,7 +193,7 @@ func (m domainModel) blamedForDefinition(err error) path.Path {
 	switch {
 	case !errors.Is(err, virt.ErrXML):
 		return path.Empty()
-	case m.LaunchSecurity.ValueString() == secureExecution && strings.Contains(err.Error(), "S390 PV"): // libvirt has no code for it
+	case m.LaunchSecurity.ValueString() == secureExecution && strings.Contains(err.Error(), "launch security"): // libvirt has no code for it
 		return path.Root("launch_security")
 	case len(m.DevicesXML.Elements()) > 0:
 		return path.Root("devices_xml")

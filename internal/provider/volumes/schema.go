@@ -202,7 +202,7 @@ func (defaultFormat) PlanModifyString(ctx context.Context, req planmodifier.Stri
 	switch {
 	case config.isSeed():
 		resp.PlanValue = types.StringValue("raw")
-	case !req.StateValue.IsNull():
+	case !req.StateValue.IsNull() && config.ClusterSize.IsNull() && config.Compat.IsNull() && config.Backing.IsNull():
 		resp.PlanValue = req.StateValue // nobody's volume goes because a line is missing
 	default:
 		resp.PlanValue = types.StringValue("qcow2")
