@@ -37,7 +37,7 @@ type Domain struct {
 	Filesystems   []Filesystem // nil leaves them as they are
 	MemoryBacking MemoryBacking
 	IOThreads     uint
-	RNG           bool   // has a random number generator that nobody has named
+	RNG           bool   // has a random number generator without a name
 	NoBalloon     bool   // has no balloon, which gives and takes memory
 	Secure        bool   // is an IBM Secure Execution guest
 	GuestAgent    bool   // has the channel of QEMU's guest agent

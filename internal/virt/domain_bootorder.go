@@ -138,7 +138,7 @@ func (d Domain) editBootOrder(devices *etree.Element, now Domain) {
 // keepsOrder tells whether d boots from the classes that a definition has, and has the devices of that in the same order,
 // whatever comes and goes among them.
 func (d Domain) keepsOrder(now Domain) bool {
-	return slices.Equal(d.Boot, now.Boot) && sameOrder(d.Disks, now.Disks, Disk.Is) && sameOrder(d.Interfaces, now.Interfaces, Interface.isSame)
+	return slices.Equal(d.Boot, now.Boot) && sameOrder(d.Disks, now.Disks, Disk.Is) && sameOrder(d.Interfaces, now.Interfaces, Interface.Is)
 }
 
 // sameOrder tells whether what two lists have in common is in one order.
@@ -154,7 +154,7 @@ func sameOrder[T any](a, b []T, same func(T, T) bool) bool {
 	return true
 }
 
-// mergeOrder keeps the order that devices have, which may be another one than that of their lists, and puts each new one
+// mergeOrder keeps the order that devices have, which may differ from that of their lists, and puts each new one
 // after the last of its kind.
 func mergeOrder(ours, wanted []*etree.Element) []*etree.Element {
 	merged := slices.DeleteFunc(slices.Clone(ours), func(e *etree.Element) bool { return !slices.Contains(wanted, e) })

@@ -180,7 +180,7 @@ func DeviceTag(text string) string {
 	return device.Tag
 }
 
-// includes tells whether an element has all attributes, elements and texts of another one.
+// includes tells whether an element has all attributes, elements and texts of another.
 func includes(has, wanted *etree.Element) bool {
 	if has.FullTag() != wanted.FullTag() || strings.TrimSpace(has.Text()) != strings.TrimSpace(wanted.Text()) {
 		return false

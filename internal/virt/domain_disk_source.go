@@ -175,7 +175,7 @@ func editRemote(source *etree.Element, url string) {
 
 // defaultPorts are those that libvirt writes where none is said: src/storage_file/storage_source.c,
 // virStorageSourceNetworkDefaultPort.
-var defaultPorts = map[string]string{"http": "80", "https": "443", "ftp": "21", "ftps": "990", "nbd": "10809", "iscsi": "3260", "gluster": "24007", "rbd": ""}
+var defaultPorts = map[string]string{"http": "80", "https": "443", "ftp": "21", "ftps": "990", "nbd": "10809", "iscsi": "3260", "gluster": "24007"}
 
 // SameURL tells whether two URLs are one storage: with or without the port that is the protocol's own.
 func SameURL(a, b string) bool { return plainURL(a) == plainURL(b) }

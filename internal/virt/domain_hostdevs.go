@@ -19,7 +19,8 @@ type Hostdev struct {
 // Where is what tells a device from the others of its guest.
 func (dev Hostdev) Where() string { return cmp.Or(dev.Mdev, dev.PCI) }
 
-func (dev Hostdev) isSame(other Hostdev) bool { return strings.EqualFold(dev.Where(), other.Where()) }
+// Is tells whether the other is this device.
+func (dev Hostdev) Is(other Hostdev) bool { return strings.EqualFold(dev.Where(), other.Where()) }
 
 // editHostdevs makes the domain's devices of the host those of d, in their order. One that stays keeps what d does not model.
 func (d Domain) editHostdevs(devices *etree.Element, now Domain) {
@@ -27,16 +28,20 @@ func (d Domain) editHostdevs(devices *etree.Element, now Domain) {
 	var wanted []*etree.Element
 	for _, dev := range d.Hostdevs {
 		element := etree.NewElement("hostdev")
-		if at := slices.IndexFunc(now.Hostdevs, dev.isSame); at >= 0 {
+		if at := slices.IndexFunc(now.Hostdevs, dev.Is); at >= 0 {
 			element = old[at]
 		}
-		if !dev.isSame(parseHostdev(element)) {
-			dev.editNew(element)
-		}
-		setAttr(element, "model", dev.Model)
+		dev.edit(element)
 		wanted = append(wanted, element)
 	}
 	arrange(devices, old, wanted)
+}
+
+func (dev Hostdev) edit(element *etree.Element) {
+	if !dev.Is(parseHostdev(element)) {
+		dev.editNew(element)
+	}
+	setAttr(element, "model", dev.Model)
 }
 
 func (dev Hostdev) editNew(element *etree.Element) {

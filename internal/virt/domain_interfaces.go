@@ -14,7 +14,7 @@ func (d Domain) editInterfaces(devices *etree.Element, now Domain) {
 	var wanted []*etree.Element
 	for _, nic := range d.Interfaces {
 		element, before := etree.NewElement("interface"), Interface{}
-		if at := slices.IndexFunc(now.Interfaces, nic.isSame); at >= 0 {
+		if at := slices.IndexFunc(now.Interfaces, nic.Is); at >= 0 {
 			element, before = old[at], now.Interfaces[at]
 		}
 		nic.edit(element, before)
@@ -28,8 +28,8 @@ func interfaceElements(devices *etree.Element) []*etree.Element {
 	return slices.DeleteFunc(devices.SelectElements("interface"), func(e *etree.Element) bool { return !hasPlace(e) })
 }
 
-// isSame tells whether the other is this interface, changed perhaps.
-func (nic Interface) isSame(other Interface) bool { return strings.EqualFold(nic.MAC, other.MAC) }
+// Is tells whether the other is this interface, changed perhaps.
+func (nic Interface) Is(other Interface) bool { return strings.EqualFold(nic.MAC, other.MAC) }
 
 // isAt tells whether the interface is where the other is.
 func (nic Interface) isAt(other Interface) bool { return nic.at(other) == nic }
@@ -42,7 +42,7 @@ func (nic Interface) at(other Interface) Interface {
 
 // edit writes what nic models into an element that says now.
 func (nic Interface) edit(element *etree.Element, now Interface) {
-	if !nic.isSame(now) {
+	if !nic.Is(now) {
 		child(element, "mac").CreateAttr("address", nic.MAC)
 	}
 	if nic.Model != "" && nic.PCI == "" { // a device of the host is what it is

@@ -93,12 +93,12 @@ func (l liveDomain) detachMissing(ctx context.Context, now Domain, devices *etre
 	missing := map[string]string{} // what it is, by libvirt's name
 	alias := func(device *etree.Element) string { return attr(device.SelectElement("alias"), "name") }
 	for i, element := range hostdevElements(devices) {
-		if !slices.ContainsFunc(d.Hostdevs, now.Hostdevs[i].isSame) {
+		if !slices.ContainsFunc(d.Hostdevs, now.Hostdevs[i].Is) {
 			missing[alias(element)] = "device of the host " + now.Hostdevs[i].Where()
 		}
 	}
 	for i, element := range interfaceElements(devices) {
-		if !slices.ContainsFunc(d.Interfaces, now.Interfaces[i].isSame) {
+		if !slices.ContainsFunc(d.Interfaces, now.Interfaces[i].Is) {
 			missing[alias(element)] = "interface " + now.Interfaces[i].MAC
 		}
 	}
@@ -243,12 +243,11 @@ func (l liveDomain) attachDevices(ctx context.Context, now Domain, wanted map[st
 
 func (l liveDomain) attachHostdevs(ctx context.Context, now Domain, wanted []Hostdev) error {
 	for _, dev := range wanted {
-		if slices.ContainsFunc(now.Hostdevs, dev.isSame) {
+		if slices.ContainsFunc(now.Hostdevs, dev.Is) {
 			continue
 		}
 		element := etree.NewElement("hostdev")
-		dev.editNew(element)
-		setAttr(element, "model", dev.Model)
+		dev.edit(element)
 		if err := l.attach(ctx, "device of the host "+dev.Where(), element); err != nil {
 			return err
 		}
@@ -259,7 +258,7 @@ func (l liveDomain) attachHostdevs(ctx context.Context, now Domain, wanted []Hos
 func (l liveDomain) setInterfaces(ctx context.Context, now Domain, devices *etree.Element, wanted []Interface) error {
 	elements := interfaceElements(devices)
 	for _, nic := range wanted {
-		at := slices.IndexFunc(now.Interfaces, nic.isSame)
+		at := slices.IndexFunc(now.Interfaces, nic.Is)
 		if at < 0 {
 			element := etree.NewElement("interface")
 			nic.edit(element, Interface{})

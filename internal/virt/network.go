@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/beevik/etree"
 	"github.com/digitalocean/go-libvirt"
@@ -183,39 +182,44 @@ func (h *Host) networkXML(ctx context.Context, name string) (networkXML, error) 
 // describe reads a network's XML.
 // readNetworks reads all networks: those that run in two calls each, the others in one, and three more.
 func readNetworks(l *libvirt.Libvirt) (map[string]networkXML, error) {
-	lists := map[libvirt.ConnectListAllNetworksFlags][]libvirt.Network{0: nil, libvirt.ConnectListNetworksActive: nil, libvirt.ConnectListNetworksAutostart: nil}
-	for flags := range lists {
-		listed, _, err := l.ConnectListAllNetworks(1, flags)
-		if err != nil {
-			return nil, err
+	var networks, running, starting []libvirt.Network
+	list := func(found *[]libvirt.Network, flags libvirt.ConnectListAllNetworksFlags) func() error {
+		return func() (err error) {
+			*found, _, err = l.ConnectListAllNetworks(1, flags)
+			return err
 		}
-		lists[flags] = listed
 	}
-	networks := lists[0]
-	if len(networks) > maxAhead {
-		return nil, nil
+	err := concurrently(list(&networks, 0), list(&running, libvirt.ConnectListNetworksActive), list(&starting, libvirt.ConnectListNetworksAutostart))
+	if err != nil || len(networks) > maxAhead {
+		return nil, err
 	}
 	byName := map[string]libvirt.Network{}
 	for _, network := range networks {
 		byName[network.Name] = network
 	}
-	has := func(flags libvirt.ConnectListAllNetworksFlags, network libvirt.Network) bool {
-		return slices.ContainsFunc(lists[flags], func(other libvirt.Network) bool { return other.UUID == network.UUID })
-	}
+	runs, starts := namesOf(running), namesOf(starting)
 	return readAll(byName, func(network libvirt.Network) (networkXML, error) {
-		x := networkXML{network: network, autostart: has(libvirt.ConnectListNetworksAutostart, network)}
+		x := networkXML{network: network, autostart: starts[network.Name]}
 		_, x.parked = byName[changeName(network)]
 		err := concurrently(func() (err error) {
 			x.defined, err = describe(l, network, libvirt.NetworkXMLInactive)
 			return err
 		}, func() (err error) {
-			if has(libvirt.ConnectListNetworksActive, network) {
+			if runs[network.Name] {
 				x.running, err = describe(l, network, 0)
 			}
 			return err
 		})
 		return x, err
 	}), nil
+}
+
+func namesOf(networks []libvirt.Network) map[string]bool {
+	names := map[string]bool{}
+	for _, network := range networks {
+		names[network.Name] = true
+	}
+	return names
 }
 
 func describe(l *libvirt.Libvirt, network libvirt.Network, flags libvirt.NetworkXMLFlags) (*etree.Element, error) {

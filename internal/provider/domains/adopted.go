@@ -51,8 +51,8 @@ func (r *domainResource) keepAdopted(ctx context.Context, wanted *virt.Domain, p
 	}
 	running := now.Running
 	wanted.Disks = kept(wanted.Disks, before.Disks, running.Disks, virt.Disk.Is)
-	wanted.Interfaces = kept(wanted.Interfaces, before.Interfaces, running.Interfaces, func(a, b virt.Interface) bool { return strings.EqualFold(a.MAC, b.MAC) })
-	wanted.Hostdevs = kept(wanted.Hostdevs, before.Hostdevs, running.Hostdevs, func(a, b virt.Hostdev) bool { return a.Where() == b.Where() })
+	wanted.Interfaces = kept(wanted.Interfaces, before.Interfaces, running.Interfaces, virt.Interface.Is)
+	wanted.Hostdevs = kept(wanted.Hostdevs, before.Hostdevs, running.Hostdevs, virt.Hostdev.Is)
 	if plan.DevicesXML.Equal(state.DevicesXML) {
 		wanted.Devices = nil
 	}

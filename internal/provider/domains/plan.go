@@ -90,7 +90,7 @@ func (m *domainModel) fillConsoles(ctx context.Context, config domainModel, stat
 func (m *domainModel) fillDevices(config domainModel, state *domainModel) {
 	secure := config.LaunchSecurity.ValueString() == secureExecution
 	before := domainModel{
-		CPUFeatures: types.MapNull(types.StringType), CDROMs: devices.NoCDROMs(), Filesystems: devices.NoFilesystems(), MemoryBacking: types.ObjectNull(memoryBackingTypes), Hostdevs: devices.NoHostdevs(), IOThreads: types.Int64Value(0), RNG: types.BoolValue(false), MemoryBalloon: types.BoolValue(!secure),
+		CPUFeatures: types.MapNull(types.StringType), CDROMs: types.ListNull(devices.CDROMType), Filesystems: types.ListNull(devices.FilesystemType), MemoryBacking: types.ObjectNull(memoryBackingTypes), Hostdevs: types.ListNull(devices.HostdevType), IOThreads: types.Int64Value(0), RNG: types.BoolValue(false), MemoryBalloon: types.BoolValue(!secure),
 		GuestAgent: types.BoolValue(false), LaunchSecurity: types.StringValue(secureNone), DevicesXML: types.MapNull(types.StringType),
 	}
 	if state != nil && !m.replaces(*state) {

@@ -72,6 +72,14 @@ func ListFrom[T any](ctx context.Context, element attr.Type, values []T, diags *
 	return list
 }
 
+// ListLike is ListFrom, but an empty list where there was one before: a configuration says none by it, or by nothing.
+func ListLike[T any](ctx context.Context, before types.List, element attr.Type, values []T, diags *diag.Diagnostics) types.List {
+	if len(values) == 0 && IsKnown(before) && len(before.Elements()) == 0 {
+		return before
+	}
+	return ListFrom(ctx, element, values, diags)
+}
+
 // MapFrom is a map attribute that is null rather than empty.
 func MapFrom[T any](ctx context.Context, element attr.Type, values map[string]T, diags *diag.Diagnostics) types.Map {
 	if len(values) == 0 {

@@ -70,7 +70,7 @@ var formats = []string{"qcow2", "raw", "bochs", "cloop", "cow", "dmg", "fat", "p
 
 var volumeLayout = map[string]schema.Attribute{
 	"format": schema.StringAttribute{
-		MarkdownDescription: "`qcow2` or `raw`. Default: `qcow2`, and what a volume that is there has; a seed is always `raw`. A volume that is there may have another one that libvirt knows, such as `vmdk`. A change replaces the volume.",
+		MarkdownDescription: "`qcow2` or `raw`. Default: `qcow2`, and what a volume that is there has; a seed is always `raw`. A volume that is there may have any that libvirt knows, such as `vmdk`. A change replaces the volume.",
 		Optional:            true,
 		Computed:            true,
 		PlanModifiers:       []planmodifier.String{defaultFormat{}, stringplanmodifier.RequiresReplace()},
@@ -203,7 +203,7 @@ func (defaultFormat) PlanModifyString(ctx context.Context, req planmodifier.Stri
 	case config.isSeed():
 		resp.PlanValue = types.StringValue("raw")
 	case !req.StateValue.IsNull() && config.ClusterSize.IsNull() && config.Compat.IsNull() && config.Backing.IsNull():
-		resp.PlanValue = req.StateValue // nobody's volume goes because a line is missing
+		resp.PlanValue = req.StateValue // a missing line replaces no volume
 	default:
 		resp.PlanValue = types.StringValue("qcow2")
 	}

@@ -25,7 +25,8 @@ type CDROM struct {
 	Boot   types.Bool   `tfsdk:"boot"`
 }
 
-var cdromType = types.ObjectType{AttrTypes: framework.TypesOf(cdromAttributes())}
+// CDROMType is that of an element of the attribute cdroms.
+var CDROMType = types.ObjectType{AttrTypes: framework.TypesOf(cdromAttributes())}
 
 func cdromAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
@@ -101,7 +102,7 @@ func FromCDROMs(ctx context.Context, host Host, at framework.Placement, before t
 	for i, drive := range d.CDROMs {
 		medium := Disk{URL: framework.Optional(drive.URL)}
 		if err := medium.locate(ctx, host, at, drive, oldDisks); err != nil {
-			return types.ListNull(cdromType), err
+			return types.ListNull(CDROMType), err
 		}
 		read := CDROM{medium.Volume, medium.Path, medium.URL, types.StringValue(drive.Bus), types.BoolValue(!drive.NoBoot)}
 		if i < len(old) && oldDisks[i].isSame(at, medium) {
@@ -112,10 +113,7 @@ func FromCDROMs(ctx context.Context, host Host, at framework.Placement, before t
 		}
 		drives = append(drives, read)
 	}
-	if len(drives) == 0 && framework.IsKnown(before) && len(old) == 0 {
-		return before, nil
-	}
-	return framework.ListFrom(ctx, cdromType, drives, diags), nil
+	return framework.ListLike(ctx, before, CDROMType, drives, diags), nil
 }
 
 // medium is what is in a drive.
@@ -141,6 +139,3 @@ func ChangeOfCDROMs(ctx context.Context, at framework.Placement, from, to types.
 	}
 	return how
 }
-
-// NoCDROMs are none.
-func NoCDROMs() types.List { return types.ListNull(cdromType) }

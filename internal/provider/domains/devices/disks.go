@@ -274,14 +274,14 @@ func (m *Disk) locate(ctx context.Context, host Host, at framework.Placement, di
 	case slices.ContainsFunc(old, func(o Disk) bool { return o.Path.ValueString() == disk.Path }):
 		m.Path = types.StringValue(disk.Path)
 	default:
-		pool, name, err := host.VolumeAt(ctx, disk.Path)
-		switch {
-		case framework.IsNotFound(err):
-			m.Path = types.StringValue(disk.Path)
-		case err != nil:
+		id, err := framework.VolumeID(ctx, host, at, disk.Path)
+		if err != nil {
 			return err
-		default:
-			m.Volume = types.StringValue(at.Qualified(pool + "/" + name))
+		}
+		if id == disk.Path { // it is in no pool
+			m.Path = types.StringValue(id)
+		} else {
+			m.Volume = types.StringValue(id)
 		}
 	}
 	return nil

@@ -24,7 +24,8 @@ type Filesystem struct {
 	ReadOnly types.Bool   `tfsdk:"readonly"`
 }
 
-var filesystemType = types.ObjectType{AttrTypes: framework.TypesOf(filesystemAttributes())}
+// FilesystemType is that of an element of the attribute filesystems.
+var FilesystemType = types.ObjectType{AttrTypes: framework.TypesOf(filesystemAttributes())}
 
 func filesystemAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
@@ -79,13 +80,7 @@ func Filesystems(ctx context.Context, list types.List, diags *diag.Diagnostics) 
 
 // FromFilesystems are the directories of the host that a guest has.
 func FromFilesystems(ctx context.Context, before types.List, found []virt.Filesystem, diags *diag.Diagnostics) types.List {
-	if len(found) == 0 && framework.IsKnown(before) && len(before.Elements()) == 0 {
-		return before
-	}
-	return framework.ListFrom(ctx, filesystemType, framework.Each(found, func(fs virt.Filesystem) Filesystem {
+	return framework.ListLike(ctx, before, FilesystemType, framework.Each(found, func(fs virt.Filesystem) Filesystem {
 		return Filesystem{types.StringValue(fs.Source), types.StringValue(fs.Target), types.StringValue(fs.Driver), types.BoolValue(fs.ReadOnly)}
 	}), diags)
 }
-
-// NoFilesystems are none.
-func NoFilesystems() types.List { return types.ListNull(filesystemType) }

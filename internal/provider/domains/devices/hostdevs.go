@@ -25,7 +25,8 @@ type Hostdev struct {
 	PCI   types.String `tfsdk:"pci"`
 }
 
-var hostdevType = types.ObjectType{AttrTypes: framework.TypesOf(hostdevAttributes())}
+// HostdevType is that of an element of the attribute hostdevs.
+var HostdevType = types.ObjectType{AttrTypes: framework.TypesOf(hostdevAttributes())}
 
 func hostdevAttributes() map[string]schema.Attribute {
 	mdev := path.MatchRelative().AtParent().AtName("mdev")
@@ -78,10 +79,7 @@ func FromHostdevs(ctx context.Context, before types.List, found []virt.Hostdev, 
 		}
 		return read
 	})
-	if len(models) == 0 && framework.IsKnown(before) && len(old) == 0 {
-		return before
-	}
-	return framework.ListFrom(ctx, hostdevType, models, diags)
+	return framework.ListLike(ctx, before, HostdevType, models, diags)
 }
 
 func (m Hostdev) isSame(other Hostdev) bool {
@@ -120,9 +118,6 @@ func ChangeOfHostdevs(ctx context.Context, from, to types.List) Change {
 		}
 	})
 }
-
-// NoHostdevs are none.
-func NoHostdevs() types.List { return types.ListNull(hostdevType) }
 
 func checkUUID(value string) error {
 	if _, err := uuid.Parse(value); err != nil || len(value) != 36 {

@@ -216,7 +216,7 @@ func (m *Interface) Complete(config, before Interface) {
 // elsewhere, and their links go up and down.
 func ChangeOfInterfaces(ctx context.Context, from, to types.List) Change {
 	return changeOf(ctx, from, to, func(from, to Interface) (same bool, how Change) {
-		if netboot.CanonicalMAC(from.MAC.ValueString()) != netboot.CanonicalMAC(to.MAC.ValueString()) {
+		if !SameMAC(from.MAC, to.MAC) {
 			return false, 0
 		}
 		from.MAC = to.MAC
