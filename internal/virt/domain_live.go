@@ -48,6 +48,11 @@ func (l liveDomain) update(ctx context.Context, d Domain) error {
 	if err != nil {
 		return err
 	}
+	if isOnChannel(devices) {
+		if err := l.attachFirst(ctx, now, devices, d); err != nil {
+			return err
+		}
+	}
 	if err := l.detachMissing(ctx, now, devices, d); err != nil {
 		return err
 	}
@@ -70,6 +75,24 @@ func (l liveDomain) update(ctx context.Context, d Domain) error {
 		return err
 	}
 	return l.resize(ctx, now, d)
+}
+
+// attachFirst gives a guest its new disks and interfaces before the old ones go. QEMU puts a device that comes after one
+// has gone at the same subchannel. A kernel that is busy has not seen the first go by then: its driver talks to the new
+// device, and hangs ("Failed to deregister indicators"). Nothing tells when the kernel has seen it.
+func (l liveDomain) attachFirst(ctx context.Context, now Domain, devices *etree.Element, d Domain) error {
+	if err := l.attachDisks(ctx, now, devices, d.Disks); err != nil {
+		return err
+	}
+	return l.setInterfaces(ctx, now, devices, d.Interfaces)
+}
+
+// isOnChannel tells whether a guest has a channel subsystem, as those of s390x do. Others may have no place for a device
+// more than they have, and let go of one themselves.
+func isOnChannel(devices *etree.Element) bool {
+	return slices.ContainsFunc(devices.ChildElements(), func(device *etree.Element) bool {
+		return attr(device.SelectElement("address"), "type") == "ccw"
+	})
 }
 
 // read is the domain as it runs, and its devices, in the same order.

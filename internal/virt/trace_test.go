@@ -145,6 +145,28 @@ func TestEventsOfWaits(t *testing.T) {
 	wantNothingOf(t, e, shown.String())
 }
 
+// TestDeviceComesBeforeOneGoes holds the order in which devices of a running s390x guest are exchanged.
+func TestDeviceComesBeforeOneGoes(t *testing.T) {
+	h := givenGuest(t, "", waiting, "destroy")
+	if err := h.StartDomain(t.Context(), "kept"); err != nil {
+		t.Fatal(err)
+	}
+	d, err := h.Domain(t.Context(), "kept")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := observed(h)
+	d.Interfaces[0].MAC = "52:54:00:00:00:0f"
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // the firmware lets go later, if at all
+	defer cancel()
+	_ = h.UpdateRunningDomain(ctx, d)
+	comes := e.want(t, virt.EventCall, "virDomainAttachDeviceFlags", "")
+	goes := e.want(t, virt.EventCall, "virDomainDetachDeviceAlias", "")
+	if slices.Index(e.given, comes) > slices.Index(e.given, goes) {
+		t.Errorf("the old interface goes before the new one comes: %+v", e.given)
+	}
+}
+
 // wantNothingOf holds that no event has a line of a console, or XML.
 func wantNothingOf(t *testing.T, e *events, shown string) {
 	t.Helper()
