@@ -21,12 +21,16 @@ const detachTimeout = 30 * time.Second
 // balloon takes or gives memory. The definition is changed by itself. A guest that ends meanwhile needs
 // none of it.
 func (h *Host) UpdateRunningDomain(ctx context.Context, d Domain) error {
-	domain, err := h.lookupDomain(ctx, d.Name)
+	return h.whileRunning(ctx, d.Name, func(live liveDomain) error { return live.update(ctx, d) })
+}
+
+// whileRunning changes a guest if it runs. One that ends meanwhile needs no change.
+func (h *Host) whileRunning(ctx context.Context, name string, change func(liveDomain) error) error {
+	domain, err := h.lookupDomain(ctx, name)
 	if err != nil || domain.ID < 0 {
 		return err
 	}
-	live := liveDomain{h, domain}
-	err = live.update(ctx, d)
+	err = change(liveDomain{h, domain})
 	if err == nil {
 		return nil
 	}

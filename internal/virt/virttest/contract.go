@@ -15,6 +15,7 @@ import (
 type API interface {
 	poolHost
 	volumeHost
+	userHost
 	networkHost
 	domainHost
 	installHost
@@ -42,7 +43,7 @@ type Subject struct {
 // real ones, so that tests with the former say something about the latter. The host may be shared:
 // what a check makes has a name that begins with "contract" and is taken away again.
 func Contract(t *testing.T, open func(t *testing.T) Subject) {
-	for _, checks := range [][]check{poolChecks, volumeChecks, networkChecks, domainChecks, installChecks} {
+	for _, checks := range [][]check{poolChecks, volumeChecks, userChecks, networkChecks, domainChecks, installChecks} {
 		for _, c := range checks {
 			t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
 		}

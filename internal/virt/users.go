@@ -1,0 +1,198 @@
+package virt
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/beevik/etree"
+	"github.com/digitalocean/go-libvirt"
+	"golang.org/x/sync/errgroup"
+)
+
+// Users are who has a volume. They lose data when it is removed, or gets other content.
+type Users struct {
+	Guests   []User
+	Overlays []string // paths of the volumes that lie on it, directly or on one another, and of guests' files that do
+}
+
+// User is a guest that has a volume itself, not an overlay on it.
+type User struct {
+	Domain  string
+	Device  string // vda; kernel or initrd where the guest boots from the file
+	Running bool   // it runs with the volume; otherwise it is defined with it
+	Plugs   bool   // as it runs, it only reads the volume, and can be given it anew
+	Saved   bool   // it is off and has a saved state (virsh managedsave), which goes with what its disks hold now
+	Note    string
+}
+
+// VolumeUsers finds who has a volume, on the whole host. It reads all guests, and all volumes of the started pools.
+func (h *Host) VolumeUsers(ctx context.Context, v Volume) (Users, error) {
+	if err := h.refreshPool(ctx, v.Pool); err != nil { // others lay overlays without libvirt, which then does not list them
+		return Users{}, err
+	}
+	return query(ctx, h, "find users of a volume", func(l *libvirt.Libvirt) (users Users, err error) {
+		var ofGuests []string
+		overlays := map[string]bool{}
+		err = concurrently(func() (err error) {
+			overlays, err = h.overlaysOn(l, v.Path)
+			return err
+		}, func() (err error) {
+			users.Guests, ofGuests, err = h.guestsWith(l, v)
+			return err
+		})
+		for _, path := range ofGuests {
+			overlays[path] = true
+		}
+		users.Overlays = slices.Sorted(maps.Keys(overlays))
+		return users, err
+	})
+}
+
+// overlaysOn finds the volumes that lie on a file, directly or on one another.
+func (h *Host) overlaysOn(l *libvirt.Libvirt, path string) (map[string]bool, error) {
+	volumes, err := volumesByKey(l)
+	if err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	on := map[string][]string{} // what lies on a file
+	err = each(h, slices.Collect(maps.Values(volumes)), func(volume libvirt.StorageVol) error {
+		v, err := readVolume(l, volume)
+		if err != nil || v.Backing == nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		on[v.Backing.Path] = append(on[v.Backing.Path], v.Path)
+		return nil
+	})
+	overlays := map[string]bool{}
+	for found := on[path]; len(found) > 0; {
+		next := found[0]
+		found = found[1:]
+		if !overlays[next] {
+			overlays[next] = true
+			found = append(found, on[next]...)
+		}
+	}
+	return overlays, err
+}
+
+// each does something with many objects side by side. One that is gone meanwhile is left out.
+func each[T any](h *Host, objects []T, do func(T) error) error {
+	var group errgroup.Group
+	group.SetLimit(readsAtOnce)
+	for _, object := range objects {
+		group.Go(func() error {
+			if err := do(object); !errors.Is(h.callError(err), ErrNotFound) {
+				return err
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// guestsWith finds the guests that have a volume, as they run and as they are defined, and the files of guests that lie on it.
+func (h *Host) guestsWith(l *libvirt.Libvirt, v Volume) (users []User, overlays []string, err error) {
+	guests, _, err := l.ConnectListAllDomains(1, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	var mu sync.Mutex
+	err = each(h, guests, func(guest libvirt.Domain) error {
+		user, over, err := userOf(l, guest, v)
+		mu.Lock()
+		defer mu.Unlock()
+		if user.Device != "" {
+			users = append(users, user)
+		}
+		overlays = append(overlays, over...)
+		return err
+	})
+	slices.SortFunc(users, func(a, b User) int { return strings.Compare(a.Domain, b.Domain) })
+	return users, overlays, err
+}
+
+// userOf is a guest as the user of a volume, without a device where it has it not; and its files that lie on the volume.
+func userOf(l *libvirt.Libvirt, guest libvirt.Domain, v Volume) (user User, overlays []string, err error) {
+	for _, flags := range []libvirt.DomainXMLFlags{libvirt.DomainXMLInactive, 0} {
+		if guest.ID < 0 && flags == 0 {
+			continue
+		}
+		text, err := l.DomainGetXMLDesc(guest, flags)
+		if err != nil {
+			return User{}, nil, err
+		}
+		root, err := parseXML(text)
+		if err != nil {
+			return User{}, nil, err
+		}
+		found, over := v.userIn(root)
+		if found.Device != "" {
+			user = found
+		}
+		overlays = append(overlays, over...)
+	}
+	if user.Device == "" || user.Running {
+		return user, overlays, nil
+	}
+	saved, err := l.DomainHasManagedSaveImage(guest, 0)
+	user.Saved = saved == 1
+	return user, overlays, err
+}
+
+// userIn is userOf in one of the guest's definitions.
+func (v Volume) userIn(root *etree.Element) (user User, overlays []string) {
+	running := isActive(root)
+	use := func(device string, plugs bool) {
+		// A device that cannot be plugged anew says what becomes of the guest.
+		if user.Device == "" || user.Plugs && !plugs {
+			user = User{Domain: childText(root, "name"), Device: device, Running: running, Plugs: plugs && running, Note: parseNote(root.SelectElement("metadata"))}
+		}
+	}
+	for _, disk := range root.SelectElement("devices").NotNil().SelectElements("disk") {
+		name := attr(disk.SelectElement("target"), "dev")
+		switch top := sourceOf(disk); {
+		case v.isAt(top):
+			use(name, canReplug(disk))
+		case v.isAt(sourceOf(disk.SelectElement("mirror").NotNil())): // a block job copies the disk to it
+			use(name, false)
+		case slices.ContainsFunc(beneath(disk), v.isAt):
+			overlays = append(overlays, top.Where())
+		}
+	}
+	for _, name := range []string{"kernel", "initrd", "loader", "nvram"} {
+		if childText(root.SelectElement("os").NotNil(), name) == v.Path {
+			use(name, false)
+		}
+	}
+	return user, overlays
+}
+
+func (v Volume) isAt(disk Disk) bool {
+	return disk.Is(Disk{Path: v.Path, Volume: v.Pool + "/" + v.Name})
+}
+
+// canReplug tells whether a running guest can be given what a disk or a drive holds anew: it only reads it.
+func canReplug(disk *etree.Element) bool {
+	isVirtio := attr(disk.SelectElement("target"), "bus") == "virtio"
+	return attr(disk, "device") == "cdrom" || disk.SelectElement("readonly") != nil && isVirtio
+}
+
+func sourceOf(element *etree.Element) (disk Disk) {
+	disk.parseSource(element)
+	return disk
+}
+
+// beneath are the files under that of a disk, as libvirt shows them of a guest that runs.
+func beneath(disk *etree.Element) (files []Disk) {
+	for layer := disk.SelectElement("backingStore"); layer != nil; layer = layer.SelectElement("backingStore") {
+		files = append(files, sourceOf(layer))
+	}
+	return files
+}
