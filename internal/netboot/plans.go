@@ -1,6 +1,7 @@
 package netboot
 
 import (
+	"context"
 	"sync"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
@@ -17,7 +18,31 @@ type Plans struct {
 	Networks Book[Network]         // by name
 	Bridges  Book[string]          // names of the networks that make them, by name
 	Checked  Book[error]           // what is wrong with a bridge of the host, by name
+	Holds    Book[[]string]        // what guests and overlays hold after this run, by GuestHolder or OverlayHolder: ids and paths of volumes
+	Replaced Book[Fates]           // volumes that get other content, by id
+	Released Book[Fates]           // guests that wait for the other content, by the volume's id
 }
+
+// Fates are what becomes of the guests that have a volume, by name, when it is replaced or removed.
+type Fates map[string]Fate
+
+// Fate is what becomes of a guest that has a volume.
+type Fate string
+
+// The fates of guests.
+const (
+	FateNextStart Fate = "next start" // it is off, and finds the new content when it starts
+	FatePlug      Fate = "plug"       // it runs, and gets the volume anew while it does
+	FateRestart   Fate = "restart"    // it is shut down, and started again by who makes the volume
+	FateBoot      Fate = "boot"       // it is shut down, and started again by its own resource, which checks its boot
+	FateFreed     Fate = "freed"      // this run takes the volume from it
+)
+
+// GuestHolder is the name of a guest in Plans.Holds.
+func GuestHolder(name string) string { return "guest " + name }
+
+// OverlayHolder is the name of a volume at a path in Plans.Holds.
+func OverlayHolder(path string) string { return "overlay " + path }
 
 // File is a file of an image.
 type File struct {
@@ -36,6 +61,7 @@ type Image struct {
 type Book[V any] struct {
 	mu     sync.Mutex
 	values map[string]V
+	added  chan struct{} // closes at the next Add
 }
 
 // Add keeps a value under a name, in place of one that is there.
@@ -46,6 +72,31 @@ func (b *Book[V]) Add(name string, value V) {
 		b.values = map[string]V{}
 	}
 	b.values[name] = value
+	if b.added != nil {
+		close(b.added)
+		b.added = nil
+	}
+}
+
+// Await is Find, and waits for the value until ctx ends.
+func (b *Book[V]) Await(ctx context.Context, name string) (V, bool) {
+	for {
+		b.mu.Lock()
+		value, found := b.values[name]
+		if b.added == nil {
+			b.added = make(chan struct{})
+		}
+		added := b.added
+		b.mu.Unlock()
+		if found {
+			return value, true
+		}
+		select {
+		case <-added:
+		case <-ctx.Done():
+			return value, false
+		}
+	}
 }
 
 // Find returns the value under a name, and whether there is one.

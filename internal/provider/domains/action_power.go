@@ -54,7 +54,7 @@ func (a *domainPowerAction) Schema(_ context.Context, _ action.SchemaRequest, re
 				Validators: []validator.String{stringvalidator.OneOf(powerStart, powerShutDown, powerReboot, powerReset)},
 			},
 			"timeout": schema.StringAttribute{
-				MarkdownDescription: fmt.Sprintf("How long a guest may take to shut down, such as `\"5m\"`. Default: `%q`.", shutdownPatience),
+				MarkdownDescription: fmt.Sprintf("How long a guest may take to shut down, such as `\"5m\"`. Default: `%q`.", framework.ShutdownPatience),
 				Optional:            true,
 				Validators:          []validator.String{duration},
 			},
@@ -94,7 +94,7 @@ func (a *domainPowerAction) press(ctx context.Context, m domainPowerModel, say f
 		say("resetting %s", name)
 		return a.Host.ResetDomain(ctx, name)
 	}
-	patience := shutdownPatience
+	patience := framework.ShutdownPatience
 	if !m.Timeout.IsNull() {
 		var err error
 		if patience, err = time.ParseDuration(m.Timeout.ValueString()); err != nil {

@@ -153,7 +153,7 @@ func partName(p domainPart) string { return p.name }
 func (m domainModel) patience() time.Duration {
 	patience, err := time.ParseDuration(m.ShutdownTimeout.ValueString())
 	if err != nil {
-		return shutdownPatience
+		return framework.ShutdownPatience
 	}
 	return patience
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -18,10 +17,6 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
-
-// shutdownPatience is how long a guest may take to shut down before it is killed for a change, where
-// shutdown_timeout does not say.
-const shutdownPatience = 60 * time.Second
 
 type domainResource struct{ framework.Resource[Host] }
 
@@ -116,6 +111,7 @@ func (r *domainResource) ImportState(ctx context.Context, req resource.ImportSta
 // to a running guest.
 func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
+		r.modifyDestroy(ctx, req, resp)
 		return
 	}
 	var plan, config domainModel
@@ -133,10 +129,14 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	}
 	r.planKernel(ctx, &plan, &resp.Diagnostics)
 	r.keepAccelerator(ctx, plan, state)
-	again := failed != nil || diverged.restarts()
+	fate := r.fate(&plan, state)
+	again := fate == netboot.FateBoot || failed != nil || diverged.restarts()
 	plan.fillPlan(ctx, config, state, again, &resp.Diagnostics)
 	plan.checkOrder(state, &resp.Diagnostics)
 	plan.fixDivergence(ctx, state, diverged, &resp.Diagnostics)
+	if fate == netboot.FateRestart {
+		plan.Addresses = types.ListUnknown(types.StringType)
+	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 	r.checkBridges(ctx, plan, state, &resp.Diagnostics)
 	r.checkNetboot(ctx, plan.netboot(state), plan.starts(ctx, state, again) || plan.installs(state), &resp.Diagnostics)
@@ -146,6 +146,16 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		plan.warnInstall(*state, &resp.Diagnostics)
 	case state.Running.ValueBool() && plan.Running.ValueBool():
 		plan.announce(ctx, *state, &resp.Diagnostics)
+	}
+}
+
+// modifyDestroy notes that the guest is to go, for the plans of what it has.
+func (r *domainResource) modifyDestroy(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	var state domainModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	r = &domainResource{r.On(state.Placement, &resp.Diagnostics)}
+	if !resp.Diagnostics.HasError() {
+		r.Plans.Holds.Add(netboot.GuestHolder(state.Name.ValueString()), nil)
 	}
 }
 

@@ -63,13 +63,17 @@ func Within(at path.Path, err error) error {
 // Sentence is an error as a sentence: libraries begin in lower case and end without a full stop. What
 // others put into it, such as a web server or an image, is plain text on a terminal.
 func Sentence(err error) string {
-	text := strings.TrimSpace(Printable(err.Error()))
-	first, size := utf8.DecodeRuneInString(text)
-	text = string(unicode.ToUpper(first)) + text[size:]
+	text := Capital(strings.TrimSpace(Printable(err.Error())))
 	if !strings.HasSuffix(text, ".") && !strings.Contains(text, "\n") {
 		text += "."
 	}
 	return text
+}
+
+// Capital is a text that begins with a capital letter.
+func Capital(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
 }
 
 // Printable is a text with what a terminal would obey, or not show, written as Go writes it: \x1b, \u202e.

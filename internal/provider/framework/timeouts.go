@@ -14,6 +14,9 @@ import (
 const (
 	CallTimeout     = 2 * time.Minute
 	TransferTimeout = 30 * time.Minute
+
+	// ShutdownPatience is how long a guest may take to shut down before it is forced off.
+	ShutdownPatience = 60 * time.Second
 )
 
 // TimeoutsAttribute is how long the operations of a resource may take.

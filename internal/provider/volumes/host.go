@@ -2,6 +2,7 @@ package volumes
 
 import (
 	"context"
+	"time"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -16,5 +17,10 @@ type Host interface {
 	PoolNames(ctx context.Context) ([]string, error)
 	CreatePool(ctx context.Context, name, path string) (pool virt.Pool, madeDirectory bool, err error)
 	VolumeAt(ctx context.Context, path string) (pool, name string, err error)
+	VolumeUsers(ctx context.Context, v virt.Volume) (virt.Users, error)
+	UnplugVolume(ctx context.Context, domain string, v virt.Volume) error
+	PlugVolume(ctx context.Context, domain string, v virt.Volume) error
+	StartDomain(ctx context.Context, name string) error
+	ShutDownDomain(ctx context.Context, name string, patience time.Duration) error
 	WhileConnected(ctx context.Context) (context.Context, context.CancelFunc, error)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 )
 
@@ -16,6 +17,7 @@ import (
 // one that is there.
 func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
+		r.modifyDestroy(ctx, req, resp)
 		return
 	}
 	var config, plan volumeModel
@@ -31,7 +33,8 @@ func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	}
 	otherSeed := r.planSeed(ctx, config, &plan, state, known, &resp.Diagnostics)
 	plan.complete(config, state)
-	if state != nil && otherSeed {
+	reason := r.unseenReason(plan, config, otherSeed, &resp.Diagnostics)
+	if state != nil && reason {
 		plan.Path = types.StringUnknown() // it differs then, which what is write-only cannot
 		resp.RequiresReplace = append(resp.RequiresReplace, path.Root("path"))
 	}
@@ -40,14 +43,72 @@ func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		plan.checkNew(&resp.Diagnostics)
 	}
 	if state == nil {
+		r.planAgain(ctx, plan, req, resp)
 		return
 	}
 	resp.RequiresReplace = append(resp.RequiresReplace, plan.replacing(*state)...)
-	if len(resp.RequiresReplace) == 0 && !plan.isOther(*state) {
+	var fates netboot.Fates
+	switch {
+	case plan.moves(*state):
+		r.planMove(ctx, *state, &resp.Diagnostics)
+	case len(resp.RequiresReplace) > 0 || plan.isOther(*state):
+		fates = r.planReplacement(ctx, *state, &resp.Diagnostics)
+	default:
+		r.Plans.Holds.Add(netboot.OverlayHolder(state.Path.ValueString()), []string{plan.Local(backingVolume(plan)), framework.Member(plan.Backing, "path")})
 		plan.checkShrink(*state, &resp.Diagnostics)
 		r.checkPermissions(ctx, plan, *state, &resp.Diagnostics)
 	}
+	framework.SavePrivate(ctx, resp.Private, fatesKey, &fates, &resp.Diagnostics)
 }
+
+// modifyDestroy says at the plan of a destroy who has the volume.
+func (r *volumeResource) modifyDestroy(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	var state volumeModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	r = &volumeResource{r.On(state.Placement, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	fates := r.planDestroy(ctx, state, &resp.Diagnostics)
+	framework.SavePrivate(ctx, resp.Private, fatesKey, &fates, &resp.Diagnostics)
+}
+
+// planAgain looks at the users of a volume that the user replaces (-replace=ADDRESS). Terraform then asks as for a new volume,
+// with the private state of the old one.
+func (r *volumeResource) planAgain(ctx context.Context, plan volumeModel, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	there := framework.LoadPrivate[string](ctx, req.Private, pathKey, &resp.Diagnostics)
+	known := framework.LoadPrivate[netboot.Fates](ctx, req.Private, fatesKey, &resp.Diagnostics)
+	if there == nil || known != nil {
+		return
+	}
+	plan.Path = types.StringPointerValue(there)
+	fates := r.planReplacement(ctx, plan, &resp.Diagnostics)
+	framework.SavePrivate(ctx, resp.Private, fatesKey, &fates, &resp.Diagnostics)
+}
+
+// unseenReason tells whether something replaces the volume that the plan does not show, and says it.
+func (r *volumeResource) unseenReason(plan, config volumeModel, otherSeed bool, diags *diag.Diagnostics) bool {
+	if plan.Path.IsUnknown() { // the volume is new
+		return false
+	}
+	if otherSeed {
+		diags.AddAttributeWarning(config.seedPath(), fmt.Sprintf("Seed of %s has changed", plan.subject()),
+			"It is write-only, so the plan cannot show the change. It shows path as the reason for the replacement.")
+	}
+	base := plan.Local(backingVolume(plan))
+	_, otherBase := r.Plans.Replaced.Find(base)
+	if otherBase {
+		diags.AddAttributeWarning(path.Root("backing"), fmt.Sprintf("Base of %s is replaced", plan.subject()),
+			fmt.Sprintf("Its data belong to the content that %q has now. It is replaced with it, and what was written to it is lost. The plan shows path as the reason for the replacement.", base))
+	}
+	return otherSeed || otherBase
+}
+
+// backingVolume is the id of the volume that a volume is laid over, null where it is none.
+func backingVolume(m volumeModel) types.String { return framework.Optional(framework.Member(m.Backing, "volume")) }
+
+// moves tells whether the plan is for a volume of another name, which leaves the old one to be destroyed.
+func (m volumeModel) moves(state volumeModel) bool { return !m.Pool.Equal(state.Pool) || !m.Name.Equal(state.Name) }
 
 // complete makes known what a plan can tell. An equal size keeps the state's words, and a volume that
 // does not grow takes no more room.
@@ -96,7 +157,7 @@ func (m volumeModel) replacing(state volumeModel) (paths path.Paths) {
 
 // isOther tells whether the plan is for another volume than that of the state.
 func (m volumeModel) isOther(state volumeModel) bool {
-	return !m.Pool.Equal(state.Pool) || !m.Name.Equal(state.Name) || !m.Format.Equal(state.Format) ||
+	return m.moves(state) || !m.Format.Equal(state.Format) ||
 		!m.Compat.Equal(state.Compat) || !m.Backing.Equal(state.Backing)
 }
 

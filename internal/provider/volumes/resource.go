@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
@@ -52,8 +53,12 @@ type volumeModel struct {
 	CloudInit         types.Object   `tfsdk:"cloud_init"`
 	Ignition          types.String   `tfsdk:"ignition"`
 	Path              types.String   `tfsdk:"path"`
+	ForceDestroy      types.Bool     `tfsdk:"force_destroy"`
 	Timeouts          timeouts.Value `tfsdk:"timeouts"`
 }
+
+// pathKey is where the private state keeps the volume's path.
+const pathKey = "path"
 
 var volumeIdentity = framework.Identity{"pool", "name"}
 
@@ -108,7 +113,7 @@ func (r *volumeResource) Create(ctx context.Context, req resource.CreateRequest,
 
 	made, at, err := r.create(ctx, plan, config, &resp.Diagnostics)
 	if err != nil {
-		framework.Fail(&resp.Diagnostics, at, "create", plan.subject(), err)
+		framework.Fail(&resp.Diagnostics, at, "create", plan.subject(), r.waiting(plan, err))
 	}
 	if resp.Diagnostics.HasError() {
 		return
@@ -116,7 +121,9 @@ func (r *volumeResource) Create(ctx context.Context, req resource.CreateRequest,
 	if v := r.refresh(ctx, &plan, &resp.Diagnostics); v != nil && made != nil {
 		made.Written = v.ModTime
 	}
+	r.resumeAll(ctx, plan, &resp.Diagnostics)
 	framework.SavePrivate(ctx, resp.Private, seedKey, made, &resp.Diagnostics)
+	framework.SavePrivate(ctx, resp.Private, pathKey, plan.Path.ValueStringPointer(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(volumeIdentity.Set(ctx, resp.Identity, plan.Placement, plan.Pool, plan.Name)...)
 }
@@ -160,6 +167,7 @@ func (r *volumeResource) Read(ctx context.Context, req resource.ReadRequest, res
 		return
 	}
 	framework.SavePrivate(ctx, resp.Private, seedKey, now, &resp.Diagnostics)
+	framework.SavePrivate(ctx, resp.Private, pathKey, state.Path.ValueStringPointer(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	resp.Diagnostics.Append(volumeIdentity.Set(ctx, resp.Identity, state.Placement, state.Pool, state.Name)...)
 }
@@ -196,19 +204,32 @@ func (r *volumeResource) Update(ctx context.Context, req resource.UpdateRequest,
 	resp.Diagnostics.Append(volumeIdentity.Set(ctx, resp.Identity, plan.Placement, plan.Pool, plan.Name)...)
 }
 
+// Delete removes the volume, after it has taken it from the guests that the plan named. A volume that others have stays.
 func (r *volumeResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state volumeModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	fates := framework.LoadPrivate[netboot.Fates](ctx, req.Private, fatesKey, &resp.Diagnostics)
 	r = &volumeResource{r.On(state.Placement, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := framework.Bounded(ctx, state.Timeouts.Delete, framework.CallTimeout, &resp.Diagnostics)
+	ctx, cancel := framework.Bounded(ctx, state.Timeouts.Delete, framework.TransferTimeout, &resp.Diagnostics)
 	defer cancel()
 
+	if fates == nil {
+		fates = &netboot.Fates{}
+	}
+	if !state.ForceDestroy.ValueBool() || len(*fates) > 0 {
+		if err := r.release(ctx, state, *fates); err != nil {
+			framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
+			return
+		}
+	}
 	err := r.Host.DeleteVolume(ctx, state.Pool.ValueString(), state.Name.ValueString())
 	if err != nil && !framework.IsNotFound(err) {
 		framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
+		released, _ := r.Plans.Released.Find(state.key())
+		r.resume(context.WithoutCancel(ctx), state, released)
 	}
 }
 

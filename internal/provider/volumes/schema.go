@@ -37,6 +37,10 @@ func volumeSchema(ctx context.Context) schema.Schema {
 			Computed:            true,
 			PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 		},
+		"force_destroy": schema.BoolAttribute{
+			MarkdownDescription: "Whether a destroy deletes the volume while a guest has it, or another volume lies on it. They lose their data. Default: `false`, and the destroy fails and names them. A change takes effect with an apply.",
+			Optional:            true,
+		},
 		"timeouts": framework.TimeoutsAttribute(ctx),
 	}
 	for _, group := range []map[string]schema.Attribute{volumeSizes, volumeLayout, volumePermissions, volumeSources, volumeSeeds} {
@@ -103,7 +107,7 @@ var volumeLayout = map[string]schema.Attribute{
 		Validators:          []validator.String{stringvalidator.OneOf("0.10", "1.1")},
 	},
 	"backing": schema.SingleNestedAttribute{
-		MarkdownDescription: "What a `qcow2` volume is laid over: reads go through to it until the guest writes. It must not change while overlays use it. A change replaces the volume.",
+		MarkdownDescription: "What a `qcow2` volume is laid over: reads go through to it until the guest writes. A change replaces the volume, and so does a replacement of that volume in the same run.",
 		Optional:            true,
 		PlanModifiers:       []planmodifier.Object{objectplanmodifier.RequiresReplace()},
 		Attributes:          backingAttributes(),

@@ -41,6 +41,19 @@ type Disk struct {
 	Boot     types.Bool   `tfsdk:"boot"`
 }
 
+// Held are the ids and paths of the volumes that disks or drives have, as far as they are known.
+func Held(p framework.Placement, list types.List) (held []string) {
+	for _, element := range list.Elements() {
+		object, _ := element.(types.Object)
+		for _, name := range []string{"volume", "path"} {
+			if value := framework.Member(object, name); value != "" {
+				held = append(held, p.Local(types.StringValue(value)))
+			}
+		}
+	}
+	return held
+}
+
 var diskType = types.ObjectType{AttrTypes: framework.TypesOf(DiskAttributes())}
 
 // defaultFormat is that of what has none of its own, such as a block device.
