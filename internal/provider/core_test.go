@@ -154,6 +154,9 @@ type planned struct {
 	config   tftypes.Value
 	replaces bool
 	problems problems
+
+	text           string // the configuration
+	destroyPrivate []byte // what the destroy of a replacement is given
 }
 
 // plan refreshes the state and plans a configuration, which is written in JSON. A plan to replace is
@@ -176,15 +179,34 @@ func (c *core) planRefreshed(config string) planned {
 		if plan.problems.hasError() || len(plan.RequiresReplace) == 0 || c.state.IsNull() {
 			return plan
 		}
+		return c.planReplacement(plan, config)
 	}
 	plan := c.planFrom(c.none(), nil, config)
 	plan.replaces = !c.state.IsNull()
 	return plan
 }
 
+// replace plans a replacement that only the user asks for, as -replace does.
+func (c *core) replace(config string) planned {
+	c.t.Helper()
+	c.refresh()
+	return c.planReplacement(c.planFrom(c.state, c.private, config), config)
+}
+
+// planReplacement plans the new resource, as Terraform does: with the private state of the first plan, whose warnings stay.
+func (c *core) planReplacement(first planned, config string) planned {
+	c.t.Helper()
+	plan := c.planFrom(c.none(), first.PlannedPrivate, config)
+	plan.replaces, plan.destroyPrivate = true, plan.PlannedPrivate
+	if !plan.problems.hasError() {
+		plan.problems = first.problems
+	}
+	return plan
+}
+
 func (c *core) planFrom(prior tftypes.Value, private []byte, config string) planned {
 	c.t.Helper()
-	plan := planned{config: c.value(&tfprotov6.DynamicValue{JSON: []byte(config)})}
+	plan := planned{config: c.value(&tfprotov6.DynamicValue{JSON: []byte(config)}), text: config}
 	sent := dynamic(c.t, plan.config)
 	valid, err := c.server.ValidateResourceConfig(c.ctx, &tfprotov6.ValidateResourceConfigRequest{
 		TypeName: c.kind, Config: sent,
@@ -222,9 +244,11 @@ func (c *core) do(plan planned) problems {
 	case plan.problems.hasError():
 		return plan.problems
 	case plan.replaces:
-		if problems := c.destroy(); problems.hasError() {
+		if problems := c.change(c.none(), c.none(), plan.destroyPrivate, c.identity); problems.hasError() {
 			return problems
 		}
+		again := c.planFrom(c.none(), nil, plan.text) // as Terraform does after each destroy
+		plan.PlannedPrivate = again.PlannedPrivate
 	case plan.state.Equal(c.state):
 		return plan.problems
 	}
@@ -256,9 +280,26 @@ func (c *core) mustBeDone(config string) {
 
 func (c *core) destroy() problems {
 	c.t.Helper()
-	problems := c.change(c.none(), c.none(), c.private, c.identity)
+	plan, said := c.planDestroy()
+	if said.hasError() {
+		return said
+	}
+	problems := c.change(c.none(), c.none(), plan, c.identity)
 	c.tainted = c.tainted && !c.state.IsNull()
 	return problems
+}
+
+// planDestroy plans a destroy, and returns the private state that it is given.
+func (c *core) planDestroy() (private []byte, said problems) {
+	c.t.Helper()
+	none := dynamic(c.t, c.none())
+	resp, err := c.server.PlanResourceChange(c.ctx, &tfprotov6.PlanResourceChangeRequest{
+		TypeName: c.kind, PriorState: dynamic(c.t, c.state), PriorPrivate: c.private, PriorIdentity: c.identity, Config: none, ProposedNewState: none,
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return resp.PlannedPrivate, resp.Diagnostics
 }
 
 func (c *core) change(to, config tftypes.Value, private []byte, identity *tfprotov6.ResourceIdentityData) problems {

@@ -120,6 +120,7 @@ func (h *Host) guestsWith(l *libvirt.Libvirt, v Volume) (users []User, overlays 
 
 // userOf is a guest as the user of a volume, without a device where it has it not; and its files that lie on the volume.
 func userOf(l *libvirt.Libvirt, guest libvirt.Domain, v Volume) (user User, overlays []string, err error) {
+	note := ""
 	for _, flags := range []libvirt.DomainXMLFlags{libvirt.DomainXMLInactive, 0} {
 		if guest.ID < 0 && flags == 0 {
 			continue
@@ -132,9 +133,13 @@ func userOf(l *libvirt.Libvirt, guest libvirt.Domain, v Volume) (user User, over
 		if err != nil {
 			return User{}, nil, err
 		}
+		if flags == libvirt.DomainXMLInactive {
+			note = parseNote(root.SelectElement("metadata")) // a guest that runs has that of its start
+		}
 		found, over := v.userIn(root)
 		if found.Device != "" {
 			user = found
+			user.Note = note
 		}
 		overlays = append(overlays, over...)
 	}
@@ -152,7 +157,7 @@ func (v Volume) userIn(root *etree.Element) (user User, overlays []string) {
 	use := func(device string, plugs bool) {
 		// A device that cannot be plugged anew says what becomes of the guest.
 		if user.Device == "" || user.Plugs && !plugs {
-			user = User{Domain: childText(root, "name"), Device: device, Running: running, Plugs: plugs && running, Note: parseNote(root.SelectElement("metadata"))}
+			user = User{Domain: childText(root, "name"), Device: device, Running: running, Plugs: plugs && running}
 		}
 	}
 	for _, disk := range root.SelectElement("devices").NotNil().SelectElements("disk") {

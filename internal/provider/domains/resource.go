@@ -129,7 +129,7 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	}
 	r.planKernel(ctx, &plan, &resp.Diagnostics)
 	r.keepAccelerator(ctx, plan, state)
-	fate := r.fate(&plan, state)
+	fate := r.followVolumes(&plan, state, &resp.Diagnostics)
 	again := fate == netboot.FateBoot || failed != nil || diverged.restarts()
 	plan.fillPlan(ctx, config, state, again, &resp.Diagnostics)
 	plan.checkOrder(state, &resp.Diagnostics)

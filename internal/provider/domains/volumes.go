@@ -1,6 +1,12 @@
 package domains
 
 import (
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains/devices"
 )
@@ -10,20 +16,34 @@ func (m domainModel) holds() []string {
 	return append(devices.Held(m.Placement, m.Disks), devices.Held(m.Placement, m.CDROMs)...)
 }
 
-// fate is what becomes of the guest because volumes that it has get other content in this run. Their resource takes them
-// from the guest, and gives them back.
-func (r *domainResource) fate(plan, state *domainModel) netboot.Fate {
+// followVolumes says what becomes of a running guest because volumes that it has get other content in this run: the strongest
+// of its fates. The resource of a volume takes it from the guest, and gives it back.
+func (r *domainResource) followVolumes(plan, state *domainModel, diags *diag.Diagnostics) netboot.Fate {
 	guest := plan.Name.ValueString()
 	r.Plans.Holds.Add(netboot.GuestHolder(guest), plan.holds())
-	if state == nil || !plan.Running.ValueBool() {
+	if state == nil || !plan.Running.ValueBool() || plan.replaces(*state) {
 		return ""
 	}
-	var fate netboot.Fate
+	by := map[netboot.Fate][]string{}
 	for _, volume := range plan.holds() {
 		fates, _ := r.Plans.Replaced.Find(volume)
-		if now := fates[guest]; now == netboot.FateBoot || now == netboot.FateRestart {
-			fate = now
-		}
+		by[fates[guest]] = append(by[fates[guest]], volume)
 	}
-	return fate
+	stopping := append(by[netboot.FateRestart], by[netboot.FateBoot]...)
+	switch {
+	case len(stopping) > 0:
+		diags.AddAttributeWarning(path.Root("disks"), fmt.Sprintf("Domain %q will be restarted", guest),
+			fmt.Sprintf("It runs with %s, which is replaced: the guest is asked to shut down first, and is forced off if it has not after %v.", strings.Join(stopping, ", "), plan.patience()))
+	case len(by[netboot.FatePlug]) > 0:
+		diags.AddAttributeWarning(path.Root("disks"), fmt.Sprintf("Domain %q will be changed while it runs", guest),
+			fmt.Sprintf("It reads %s, which is replaced: the guest loses it, and gets it again with the new content. Unmount it in the guest first.", strings.Join(by[netboot.FatePlug], ", ")))
+	}
+	switch {
+	case len(by[netboot.FateBoot]) > 0:
+		return netboot.FateBoot
+	case len(stopping) > 0:
+		return netboot.FateRestart
+	default:
+		return ""
+	}
 }

@@ -50,6 +50,7 @@ func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	var fates netboot.Fates
 	switch {
 	case plan.moves(*state):
+		fates = netboot.Fates{} // nothing is agreed
 		r.planMove(ctx, *state, &resp.Diagnostics)
 	case len(resp.RequiresReplace) > 0 || plan.isOther(*state):
 		fates = r.planReplacement(ctx, *state, &resp.Diagnostics)
