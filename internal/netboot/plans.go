@@ -21,6 +21,14 @@ type Plans struct {
 	Holds    Book[[]string]        // what guests and overlays hold after this run, by GuestHolder or OverlayHolder: ids and paths of volumes
 	Replaced Book[Fates]           // volumes that get other content, by id
 	Released Book[Fates]           // guests that wait for the other content, by the volume's id
+	Owners   Book[Owner]           // of what only one resource can have, such as a name or a MAC address
+}
+
+// Owner is the resource that has something alone.
+type Owner struct {
+	Token string // of the resource, in this run
+	Name  string // for people: domain "acc"
+	New   bool   // it does not have it yet
 }
 
 // Fates are what becomes of the guests that have a volume, by name, when it is replaced or removed.
@@ -66,8 +74,16 @@ type Book[V any] struct {
 
 // Add keeps a value under a name, in place of one that is there.
 func (b *Book[V]) Add(name string, value V) {
+	b.AddUnless(name, value, func(V) bool { return false })
+}
+
+// AddUnless is Add, unless there is a value that conflicts with the new one. It returns that.
+func (b *Book[V]) AddUnless(name string, value V, conflicts func(there V) bool) (there V, conflict bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if there, found := b.values[name]; found && conflicts(there) {
+		return there, true
+	}
 	if b.values == nil {
 		b.values = map[string]V{}
 	}
@@ -76,6 +92,7 @@ func (b *Book[V]) Add(name string, value V) {
 		close(b.added)
 		b.added = nil
 	}
+	return value, false
 }
 
 // Await is Find, and waits for the value until ctx ends.

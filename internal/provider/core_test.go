@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/provider"
@@ -28,12 +29,20 @@ type core struct {
 	identity *tfprotov6.ResourceIdentityData
 	private  []byte
 	tainted  bool
+	begin    func() run // nil while the run is one of several resources
 }
 
 func newCore(t *testing.T, on host, kind string) *core {
 	t.Helper()
+	return newCoreOf(t, kind, func() run { return newRun(t, on) })
+}
+
+// newCoreOf is a resource each of whose plans begins a run, as with a CLI.
+func newCoreOf(t *testing.T, kind string, begin func() run) *core {
+	t.Helper()
 	c := &core{t: t, kind: kind}
-	c.run(t.Context(), newRun(t, on))
+	c.run(t.Context(), begin())
+	c.begin = begin
 	return c
 }
 
@@ -51,7 +60,7 @@ func newRun(t *testing.T, on host) run {
 
 // run has what follows done in a run, until the context ends.
 func (c *core) run(ctx context.Context, in run) {
-	c.ctx, c.server, c.schema = ctx, in.server, in.schemas[c.kind]
+	c.ctx, c.server, c.schema, c.begin = ctx, in.server, in.schemas[c.kind], nil
 	c.typed = c.schema.ValueType()
 	if c.state.Type() == nil {
 		c.state = c.none()
@@ -74,12 +83,21 @@ func unconfiguredServer(t *testing.T, provider func() provider.Provider) (tfprot
 	if err != nil {
 		t.Fatal(err)
 	}
-	schemas, err := server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
+	schemas, err := providerSchemas()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return server, schemas
 }
+
+// providerSchemas takes long to make, and is the same for every provider.
+var providerSchemas = sync.OnceValues(func() (*tfprotov6.GetProviderSchemaResponse, error) {
+	server, err := providerserver.NewProtocol6WithError(New("test")())()
+	if err != nil {
+		return nil, err
+	}
+	return server.GetProviderSchema(context.Background(), &tfprotov6.GetProviderSchemaRequest{})
+})
 
 // configure gives a provider its settings, which are written in JSON.
 func configure(t *testing.T, server tfprotov6.ProviderServer, schemas *tfprotov6.GetProviderSchemaResponse, settings string) problems {
@@ -147,6 +165,14 @@ func (c *core) value(d *tfprotov6.DynamicValue) tftypes.Value {
 	return v
 }
 
+// beginRun begins a run of the resource's own.
+func (c *core) beginRun() {
+	if begin := c.begin; begin != nil {
+		c.run(c.ctx, begin())
+		c.begin = begin
+	}
+}
+
 // planned is a plan, and the problems and warnings on the way to it.
 type planned struct {
 	*tfprotov6.PlanResourceChangeResponse
@@ -163,6 +189,7 @@ type planned struct {
 // that of the new resource.
 func (c *core) plan(config string) planned {
 	c.t.Helper()
+	c.beginRun()
 	problems := c.refresh()
 	if problems.hasError() {
 		return planned{problems: problems}
@@ -189,6 +216,7 @@ func (c *core) planRefreshed(config string) planned {
 // replace plans a replacement that only the user asks for, as -replace does.
 func (c *core) replace(config string) planned {
 	c.t.Helper()
+	c.beginRun()
 	c.refresh()
 	return c.planReplacement(c.planFrom(c.state, c.private, config), config)
 }

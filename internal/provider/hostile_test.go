@@ -37,9 +37,10 @@ func TestHostileResources(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			on := &recorder{}
-			server, schemas := configuredServer(t, on, `{"uri": "memory:///", "hosts": {"far": {"uri": "memory:///"}}}`)
-			c := &core{t: t, kind: kind}
-			c.run(t.Context(), run{server, schemas.ResourceSchemas})
+			c := newCoreOf(t, kind, func() run {
+				server, schemas := configuredServer(t, on, `{"uri": "memory:///", "hosts": {"far": {"uri": "memory:///"}}}`)
+				return run{server, schemas.ResourceSchemas}
+			})
 			covered := map[string]bool{}
 			for _, config := range configs {
 				trySample(t, c, on, config, covered)

@@ -259,11 +259,11 @@ resource "netboot_network" "other" {
 // guest does not notice the change from one to the other.
 func TestLifecycleVolumeOfHost(t *testing.T) {
 	h := newGuestHost(t)
-	server, schemas := configuredServer(t, h, `{"hosts": {"far": {"uri": "memory:///"}}}`)
 	of := func(kind string) *core {
-		c := &core{t: t, kind: kind}
-		c.run(t.Context(), run{server, schemas.ResourceSchemas})
-		return c
+		return newCoreOf(t, kind, func() run {
+			server, schemas := configuredServer(t, h, `{"hosts": {"far": {"uri": "memory:///"}}}`)
+			return run{server, schemas.ResourceSchemas}
+		})
 	}
 	of("netboot_volume").must(`{"host": "far", "name": "overlay", "backing": {"volume": "default/disk"}}`)
 	guest := of("netboot_domain")

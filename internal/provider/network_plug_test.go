@@ -130,9 +130,7 @@ func TestNetworkPlugRefused(t *testing.T) {
 func TestNetworkBridgeIsThere(t *testing.T) {
 	h := virttest.New()
 	h.Interfaces(map[string]bool{"br0": true, "eth0": false})
-	run := newRun(t, h)
 	c := newCore(t, h, "netboot_network")
-	c.run(t.Context(), run)
 	c.must(plugged(`"mode": "bridge", "bridge": "br0"`))
 	asked := h.Calls("CheckBridge")
 	c.must(plugged(`"mode": "bridge", "bridge": "br0", "autostart": false`))
@@ -151,8 +149,10 @@ func TestNetworkBridgeIsThere(t *testing.T) {
 			}
 		}
 	}
+	run := newRun(t, h)
 	other := newCore(t, h, "netboot_network")
 	other.run(t.Context(), run)
+	c.run(t.Context(), run)
 	if plan := other.plan(`{"name": "other", "mode": "isolated", "bridge": "br1"}`); plan.problems.hasError() {
 		t.Fatal(plan.problems)
 	}

@@ -75,7 +75,9 @@ func (u inUse) applyWith(config string, flags []string, texts ...string) {
 }
 
 // unwrapped is what a CLI prints, on one line.
-func unwrapped(text string) string { return strings.Join(strings.Fields(strings.ReplaceAll(text, "│", "")), " ") }
+func unwrapped(text string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(text, "│", "")), " ")
+}
 
 // restarts holds whether the guest is restarted by what happens meanwhile.
 func restarts(t *testing.T, want bool, meanwhile func()) {
@@ -104,7 +106,9 @@ func TestAccVolumeReplaced(t *testing.T) {
 	})
 	const checked = `boot_check = { expect = ["NETBOOT-INIT: sees"] }`
 	u.apply(guestWithSeed(t, "two", two, checked))
-	restarts(t, true, func() { u.apply(guestWithSeed(t, "two", one, checked), "Its netboot_domain then starts it", "and checks its boot") })
+	restarts(t, true, func() {
+		u.apply(guestWithSeed(t, "two", one, checked), "Its netboot_domain then starts it", "and checks its boot")
+	})
 
 	virsh(t, "vol-delete", "--pool", "acc", "seed") // what others do
 	if deletedFiles(t) == "" {

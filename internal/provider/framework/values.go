@@ -26,6 +26,14 @@ func Fill[T attr.Value](planned *T, config, value T) {
 	}
 }
 
+// Elements reads a list; what is not known yet has none.
+func Elements[T any](ctx context.Context, list types.List, diags *diag.Diagnostics) (elements []T) {
+	if !list.IsUnknown() && !HasUnknownElement(list) {
+		diags.Append(list.ElementsAs(ctx, &elements, false)...)
+	}
+	return elements
+}
+
 // TypesOf are the types of an object's attributes.
 func TypesOf(attributes map[string]schema.Attribute) map[string]attr.Type {
 	all := map[string]attr.Type{}

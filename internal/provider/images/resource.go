@@ -143,6 +143,8 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	if !plan.TFTPRoot.IsUnknown() && !plan.Name.IsUnknown() {
 		plan.ID = types.StringValue(plan.id())
 	}
+	claims := framework.NewClaims(ctx, r.Plans, plan.subject(), req, resp)
+	claims.Add(path.Root("name"), framework.Subject{Kind: "image", ID: plan.ID.ValueString()}, prior != nil && !prior.ID.Equal(plan.ID))
 	plan.complete(config, prior)
 	from := plan.sources(ctx, &resp.Diagnostics)
 	for _, kind := range bootfiles.Kinds {

@@ -58,6 +58,7 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		change.keepWords()
 	}
 	change.check(&resp.Diagnostics)
+	change.claim(framework.NewClaims(ctx, r.Plans, plan.subject(), req, resp))
 	r.checkBridge(ctx, change, &resp.Diagnostics)
 	r.checkVLANs(ctx, change, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
@@ -81,6 +82,37 @@ type networkChange struct {
 	state       *networkModel // nil for a new network
 	now, before definition
 	known       bool // whether now is
+}
+
+// claim claims what only one network can have.
+func (c networkChange) claim(claims framework.Claims) {
+	before := virt.Network{}
+	if c.state != nil {
+		before = c.before.Network
+	}
+	claims.Add(path.Root("name"), framework.Subject{Kind: "network", ID: c.plan.Name.ValueString()}, c.now.Name != before.Name)
+	if !c.known {
+		return
+	}
+	if c.now.MakesBridge() {
+		claims.Add(path.Root("bridge"), framework.Subject{Kind: "bridge", ID: c.now.Bridge}, c.now.Bridge != before.Bridge)
+	}
+	for _, family := range []struct {
+		name        string
+		now, before *virt.IP
+	}{{"ipv4", c.now.IPv4, before.IPv4}, {"ipv6", c.now.IPv6, before.IPv6}} {
+		if subnet := subnetOf(family.now); subnet != "" {
+			claims.Add(path.Root(family.name).AtName("address"), framework.Subject{Kind: "subnet", ID: subnet}, subnet != subnetOf(family.before))
+		}
+	}
+}
+
+// subnetOf is the subnet of an address, "" where there is none.
+func subnetOf(ip *virt.IP) string {
+	if ip == nil {
+		return ""
+	}
+	return ip.Address.Masked().String()
 }
 
 // noNetwork is what is there before a network is made.

@@ -151,6 +151,8 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	}
 	plan.Default, plan.Entries, plan.Content = config.Default, config.Entries, config.Content
 	plan.fillFileName(&resp.Diagnostics)
+	claims := framework.NewClaims(ctx, r.Plans, plan.subject(), req, resp)
+	claims.Add(path.Root("file_name"), framework.Subject{Kind: "pxelinux configuration", ID: plan.ID.ValueString()}, prior != nil && !prior.ID.Equal(plan.ID))
 	found := framework.LoadPrivate[foreign](ctx, req.Private, foreignKey, &resp.Diagnostics)
 	risks := plan.fillContent(ctx, r.firmwareFor(ctx, plan), found, &resp.Diagnostics)
 	if prior == nil || !prior.SHA256.Equal(plan.SHA256) && !prior.Content.Equal(plan.Content) {

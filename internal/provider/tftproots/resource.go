@@ -112,6 +112,9 @@ func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	}
 	plan.ID = plan.QualifiedName(plan.Name)
 	plan.Active = types.BoolValue(true)
+	claims := framework.NewClaims(ctx, r.Plans, plan.subject(), req, resp)
+	claims.Add(path.Root("name"), framework.Subject{Kind: "TFTP root", ID: plan.ID.ValueString()}, prior != nil && !prior.ID.Equal(plan.ID))
+	claims.Add(path.Root("path"), framework.Subject{Kind: "TFTP root at", ID: plan.Path.ValueString()}, prior != nil && !prior.Path.Equal(plan.Path))
 	if !plan.ID.IsUnknown() && !plan.Path.IsUnknown() {
 		r.Plans.Roots.Add(plan.Name.ValueString(), plan.Path.ValueString())
 	}

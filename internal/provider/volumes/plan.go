@@ -42,6 +42,8 @@ func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	if state == nil || otherSeed || !plan.Format.Equal(state.Format) || !plan.CapacityBytes.Equal(state.CapacityBytes) {
 		plan.checkNew(&resp.Diagnostics)
 	}
+	claims := framework.NewClaims(ctx, r.Plans, plan.subject(), req, resp)
+	claims.Add(path.Root("name"), framework.Subject{Kind: "volume", ID: plan.ID.ValueString()}, state != nil && plan.moves(*state))
 	if state == nil {
 		r.planAgain(ctx, plan, req, resp)
 		return
@@ -106,10 +108,14 @@ func (r *volumeResource) unseenReason(plan, config volumeModel, otherSeed bool, 
 }
 
 // backingVolume is the id of the volume that a volume is laid over, null where it is none.
-func backingVolume(m volumeModel) types.String { return framework.Optional(framework.Member(m.Backing, "volume")) }
+func backingVolume(m volumeModel) types.String {
+	return framework.Optional(framework.Member(m.Backing, "volume"))
+}
 
 // moves tells whether the plan is for a volume of another name, which leaves the old one to be destroyed.
-func (m volumeModel) moves(state volumeModel) bool { return !m.Pool.Equal(state.Pool) || !m.Name.Equal(state.Name) }
+func (m volumeModel) moves(state volumeModel) bool {
+	return !m.Pool.Equal(state.Pool) || !m.Name.Equal(state.Name)
+}
 
 // complete makes known what a plan can tell. An equal size keeps the state's words, and a volume that
 // does not grow takes no more room.

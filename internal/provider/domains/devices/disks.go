@@ -44,11 +44,20 @@ type Disk struct {
 // Held are the ids and paths of the volumes that disks or drives have, as far as they are known.
 func Held(p framework.Placement, list types.List) (held []string) {
 	for _, element := range list.Elements() {
-		object, _ := element.(types.Object)
-		for _, name := range []string{"volume", "path"} {
-			if value := framework.Member(object, name); value != "" {
-				held = append(held, p.Local(types.StringValue(value)))
-			}
+		held = append(held, heldIn(p, framework.Member(element, "volume"), framework.Member(element, "path"))...)
+	}
+	return held
+}
+
+// Held is the id or the path of the disk, as far as it is known.
+func (d Disk) Held(p framework.Placement) []string {
+	return heldIn(p, d.Volume.ValueString(), d.Path.ValueString())
+}
+
+func heldIn(p framework.Placement, volume, file string) (held []string) {
+	for _, name := range []string{p.Local(types.StringValue(volume)), file} {
+		if name != "" {
+			held = append(held, name)
 		}
 	}
 	return held

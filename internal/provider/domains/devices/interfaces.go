@@ -39,6 +39,16 @@ type Interface struct {
 	Boot      types.Bool         `tfsdk:"boot"`
 }
 
+// Where names the network, the bridge or the device of the host that it is on, "" while that is not known.
+func (i Interface) Where() string {
+	for kind, name := range map[string]types.String{"network": i.Network, "bridge": i.Bridge, "device": i.Device} {
+		if name.ValueString() != "" {
+			return fmt.Sprintf("%s %s", kind, name.ValueString())
+		}
+	}
+	return ""
+}
+
 // InterfaceType is that of an element of the attribute interfaces.
 var InterfaceType = types.ObjectType{AttrTypes: framework.TypesOf(InterfaceAttributes())}
 

@@ -1,0 +1,50 @@
+package domains
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains/devices"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+)
+
+// claim claims what only one guest can have: its name, its MAC addresses on their networks, and the disks that it writes.
+func (m domainModel) claim(ctx context.Context, state *domainModel, claims framework.Claims, diags *diag.Diagnostics) {
+	claims.Add(path.Root("name"), framework.Subject{Kind: "domain", ID: m.Name.ValueString()}, state != nil && !m.Name.Equal(state.Name))
+	var before []framework.Subject
+	if state != nil {
+		for _, owned := range state.owned(ctx, diags) {
+			before = append(before, owned.what)
+		}
+	}
+	for _, owned := range m.owned(ctx, diags) {
+		claims.Add(owned.at, owned.what, !slices.Contains(before, owned.what))
+	}
+}
+
+type owned struct {
+	at   path.Path
+	what framework.Subject
+}
+
+// owned is what only this guest can have, as far as it is known.
+func (m domainModel) owned(ctx context.Context, diags *diag.Diagnostics) (all []owned) {
+	for i, nic := range framework.Elements[devices.Interface](ctx, m.Interfaces, diags) {
+		if mac, on := nic.MAC.ValueString(), nic.Where(); mac != "" && on != "" {
+			all = append(all, owned{path.Root("interfaces").AtListIndex(i).AtName("mac"), framework.Subject{Kind: "MAC address on " + on, ID: strings.ToLower(mac)}})
+		}
+	}
+	for i, disk := range framework.Elements[devices.Disk](ctx, m.Disks, diags) {
+		if disk.ReadOnly.ValueBool() || disk.Shared.ValueBool() {
+			continue
+		}
+		for _, held := range disk.Held(m.Placement) {
+			all = append(all, owned{path.Root("disks").AtListIndex(i), framework.Subject{Kind: "disk", ID: held}})
+		}
+	}
+	return all
+}

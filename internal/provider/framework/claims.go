@@ -1,0 +1,56 @@
+package framework
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+)
+
+// Claims are what a resource has alone: two that have the same change and destroy each other's.
+type Claims struct {
+	owner  netboot.Owner
+	owners *netboot.Book[netboot.Owner]
+	resp   *resource.ModifyPlanResponse
+}
+
+// claimsKey is where a plan keeps the token of its resource: Terraform plans a replacement in two calls, the second with the
+// private state of the first.
+const claimsKey = "claims"
+
+// NewClaims are those of the resource that is planned.
+func NewClaims(ctx context.Context, plans *netboot.Plans, about Subject, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) Claims {
+	token := LoadPrivate[string](ctx, req.Private, claimsKey, &resp.Diagnostics)
+	if token == nil {
+		minted := uuid.NewString()
+		token = &minted
+		SavePrivate(ctx, resp.Private, claimsKey, token, &resp.Diagnostics)
+	}
+	owner := netboot.Owner{Token: *token, Name: about.String(), New: req.State.Raw.IsNull()}
+	return Claims{owner, &plans.Owners, resp}
+}
+
+// Add claims something by what it is called, `MAC address "52:54:00:00:00:01"`, at the attribute that says so. An empty id is one
+// that is not known yet.
+func (c Claims) Add(at path.Path, what Subject, isNew bool) {
+	if what.ID == "" {
+		return
+	}
+	owner := c.owner
+	owner.New = owner.New || isNew
+	there, conflict := c.owners.AddUnless(what.String(), owner, func(there netboot.Owner) bool {
+		return there.Token != owner.Token && (there.New || owner.New)
+	})
+	if !conflict {
+		return
+	}
+	detail := fmt.Sprintf("%s and %s both have it. Give one of them another.", Capital(there.Name), owner.Name)
+	if there.Name == owner.Name {
+		detail = "Two resources have it. They would change and destroy the same object on the host. Give one of them another name, or remove it."
+	}
+	c.resp.Diagnostics.AddAttributeError(at, Capital(what.String())+" is in this configuration twice", Sentence(Within(at, fmt.Errorf("%s", detail))))
+}
