@@ -2,7 +2,9 @@ package netboot
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
@@ -18,7 +20,7 @@ type Plans struct {
 	Networks Book[Network]         // by name
 	Bridges  Book[string]          // names of the networks that make them, by name
 	Checked  Book[error]           // what is wrong with a bridge of the host, by name
-	Holds    Book[[]string]        // what guests and overlays hold after this run, by GuestHolder or OverlayHolder: ids and paths of volumes
+	Holds    Book[[]string]        // what guests and overlays have after this run, by GuestHolder or OverlayHolder: ids and paths of volumes, MAC addresses
 	Replaced Book[Fates]           // volumes that get other content, by id
 	Released Book[Fates]           // guests that wait for the other content, by the volume's id
 	Owners   Book[Owner]           // of what only one resource can have, such as a name or a MAC address
@@ -45,6 +47,17 @@ const (
 	FateBoot      Fate = "boot"       // it is shut down, and started again by its own resource, which checks its boot
 	FateFreed     Fate = "freed"      // this run takes the volume from it
 )
+
+// holdsWait is how long a plan waits for that of a holder. Terraform plans both at once, and says of none that it will.
+const holdsWait = 5 * time.Second
+
+// Frees tells whether this run takes something from its holder: a volume by its id or its path, say.
+func (p *Plans) Frees(ctx context.Context, holder string, names ...string) bool {
+	ctx, cancel := context.WithTimeout(ctx, holdsWait)
+	defer cancel()
+	holds, planned := p.Holds.Await(ctx, holder)
+	return planned && !slices.ContainsFunc(holds, func(held string) bool { return slices.Contains(names, held) })
+}
 
 // GuestHolder is the name of a guest in Plans.Holds.
 func GuestHolder(name string) string { return "guest " + name }

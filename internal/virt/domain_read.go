@@ -20,6 +20,19 @@ func (h *Host) Domain(ctx context.Context, name string) (Domain, error) {
 	return h.domains.look(ctx, name, one, all)
 }
 
+// Guests are all domains of the host, by name.
+func (h *Host) Guests(ctx context.Context) (map[string]Domain, error) {
+	const all = "all"
+	one := func() (map[string]Domain, error) { return query(ctx, h, "read all domains", readDomains) }
+	return h.guests.look(ctx, all, one, func() map[string]map[string]Domain {
+		found, err := one()
+		if err != nil {
+			return nil
+		}
+		return map[string]map[string]Domain{all: found}
+	})
+}
+
 // domainStatus is what of a domain is not in its definition.
 type domainStatus struct {
 	state, reason int32

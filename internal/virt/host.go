@@ -53,6 +53,7 @@ type Host struct {
 
 	changes  atomic.Uint64 // that were asked for, at their beginning and at their end
 	domains  *readAhead[Domain]
+	guests   *readAhead[map[string]Domain]
 	networks *readAhead[networkXML]
 	volumes  volumesAhead
 	paths    *readAhead[libvirt.StorageVol]
@@ -90,6 +91,7 @@ func Open(uri string) (*Host, error) {
 		streams:      streams{connecting: make(semaphore, maxConnecting), transfers: make(semaphore, maxTransfers)},
 	}
 	h.domains = newReadAhead[Domain](h, false)
+	h.guests = newReadAhead[map[string]Domain](h, true)
 	h.networks = newReadAhead[networkXML](h, false)
 	h.paths = newReadAhead[libvirt.StorageVol](h, true)
 	return h, nil

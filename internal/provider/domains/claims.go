@@ -3,7 +3,6 @@ package domains
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -26,6 +25,9 @@ func (m domainModel) claim(ctx context.Context, state *domainModel, claims frame
 	}
 }
 
+// diskKind is the kind of a disk that only one guest can have.
+const diskKind = "disk"
+
 type owned struct {
 	at   path.Path
 	what framework.Subject
@@ -34,8 +36,8 @@ type owned struct {
 // owned is what only this guest can have, as far as it is known.
 func (m domainModel) owned(ctx context.Context, diags *diag.Diagnostics) (all []owned) {
 	for i, nic := range framework.Elements[devices.Interface](ctx, m.Interfaces, diags) {
-		if mac, on := nic.MAC.ValueString(), nic.Where(); mac != "" && on != "" {
-			all = append(all, owned{path.Root("interfaces").AtListIndex(i).AtName("mac"), framework.Subject{Kind: "MAC address on " + on, ID: strings.ToLower(mac)}})
+		if what := nic.MACOn(); what.ID != "" {
+			all = append(all, owned{path.Root("interfaces").AtListIndex(i).AtName("mac"), what})
 		}
 	}
 	for i, disk := range framework.Elements[devices.Disk](ctx, m.Disks, diags) {
@@ -43,7 +45,7 @@ func (m domainModel) owned(ctx context.Context, diags *diag.Diagnostics) (all []
 			continue
 		}
 		for _, held := range disk.Held(m.Placement) {
-			all = append(all, owned{path.Root("disks").AtListIndex(i), framework.Subject{Kind: "disk", ID: held}})
+			all = append(all, owned{path.Root("disks").AtListIndex(i), framework.Subject{Kind: diskKind, ID: held}})
 		}
 	}
 	return all

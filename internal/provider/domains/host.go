@@ -22,6 +22,7 @@ type Host interface {
 	Network(ctx context.Context, name string) (virt.Network, error)
 	CheckBridge(ctx context.Context, name string) error
 	Domain(ctx context.Context, name string) (virt.Domain, error)
+	Guests(ctx context.Context) (map[string]virt.Domain, error)
 	DomainNames(ctx context.Context) ([]string, error)
 	DomainName(ctx context.Context, uuid string) (string, error)
 	Addresses(ctx context.Context, name string, from virt.AddressSource) ([]netip.Addr, error)

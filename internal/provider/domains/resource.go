@@ -139,6 +139,8 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 	plan.claim(ctx, state, framework.NewClaims(ctx, r.Plans, plan.subject(), req, resp), &resp.Diagnostics)
+	r.noteHeld(ctx, plan, &resp.Diagnostics)
+	r.checkRivals(ctx, plan, state, &resp.Diagnostics)
 	r.checkBridges(ctx, plan, state, &resp.Diagnostics)
 	r.checkNetboot(ctx, plan.netboot(state), plan.starts(ctx, state, again) || plan.installs(state), &resp.Diagnostics)
 	switch {

@@ -20,7 +20,6 @@ func (m domainModel) holds() []string {
 // of its fates. The resource of a volume takes it from the guest, and gives it back.
 func (r *domainResource) followVolumes(plan, state *domainModel, diags *diag.Diagnostics) netboot.Fate {
 	guest := plan.Name.ValueString()
-	r.Plans.Holds.Add(netboot.GuestHolder(guest), plan.holds())
 	if state == nil || !plan.Running.ValueBool() || plan.replaces(*state) {
 		return ""
 	}

@@ -112,9 +112,6 @@ func sentence(u virt.User) string {
 	}
 }
 
-// planWait is how long the plan of a destroy waits for what the same run plans for a guest. Terraform plans both at once.
-const planWait = 5 * time.Second
-
 // planDestroy says who has a volume that is to go, and finds out from whom this run takes it.
 func (r *volumeResource) planDestroy(ctx context.Context, m volumeModel, diags *diag.Diagnostics) netboot.Fates {
 	r.Plans.Holds.Add(netboot.OverlayHolder(m.Path.ValueString()), nil)
@@ -126,8 +123,6 @@ func (r *volumeResource) planDestroy(ctx context.Context, m volumeModel, diags *
 		framework.Fail(diags, path.Empty(), "find the users of", m.subject(), err)
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, planWait)
-	defer cancel()
 	fates := netboot.Fates{}
 	users.Guests = slices.DeleteFunc(users.Guests, func(u virt.User) bool {
 		if r.frees(ctx, netboot.GuestHolder(u.Domain), m) {
@@ -159,9 +154,7 @@ func (r *volumeResource) planMove(ctx context.Context, m volumeModel, diags *dia
 
 // frees tells whether this run takes the volume from a guest, or from an overlay on it.
 func (r *volumeResource) frees(ctx context.Context, holder string, m volumeModel) bool {
-	holds, planned := r.Plans.Holds.Await(ctx, holder)
-	isThis := func(held string) bool { return held == m.Path.ValueString() || held == m.key() }
-	return planned && !slices.ContainsFunc(holds, isThis)
+	return r.Plans.Frees(ctx, holder, m.Path.ValueString(), m.key())
 }
 
 const remedyOfUse = "Take the volume from them first, in an apply of its own, or destroy them too. To destroy the volume all the same, and what they have in it, apply force_destroy = true first."

@@ -26,6 +26,7 @@ type domainHost interface {
 	SecureExecution(ctx context.Context) (bool, error)
 	Firmware(ctx context.Context) ([]byte, error)
 	Domain(ctx context.Context, name string) (virt.Domain, error)
+	Guests(ctx context.Context) (map[string]virt.Domain, error)
 	DomainNames(ctx context.Context) ([]string, error)
 	DomainName(ctx context.Context, uuid string) (string, error)
 	Addresses(ctx context.Context, name string, from virt.AddressSource) ([]netip.Addr, error)
@@ -88,6 +89,10 @@ var domainChecks = []check{
 		givenPool(t, s, true)
 		givenNetwork(t, s, plainNetwork())
 		givenDomain(t, s, bareDomain())
+		guests, err := s.Guests(t.Context())
+		if err != nil || guests[domainName].Memory != bareDomain().Memory {
+			t.Errorf("Guests returned %+v, %v", guests, err)
+		}
 		for _, l := range lists {
 			after, err := l.list(t.Context())
 			done(t, "list", err)

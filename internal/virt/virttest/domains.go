@@ -43,6 +43,17 @@ func (h *Host) Domain(ctx context.Context, name string) (virt.Domain, error) {
 	})
 }
 
+// Guests are all domains of the host, by name.
+func (h *Host) Guests(ctx context.Context) (map[string]virt.Domain, error) {
+	return call(ctx, h, "Guests", func() (map[string]virt.Domain, error) {
+		guests := map[string]virt.Domain{}
+		for name, d := range h.domains {
+			guests[name] = cloneDomain(d.Domain)
+		}
+		return guests, nil
+	})
+}
+
 // CreateDomain defines a domain, which does not start.
 func (h *Host) CreateDomain(ctx context.Context, d virt.Domain) error {
 	return do(ctx, h, "CreateDomain", func() error {

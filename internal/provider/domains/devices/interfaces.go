@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/hwtypes"
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
@@ -39,14 +40,20 @@ type Interface struct {
 	Boot      types.Bool         `tfsdk:"boot"`
 }
 
-// Where names the network, the bridge or the device of the host that it is on, "" while that is not known.
-func (i Interface) Where() string {
-	for kind, name := range map[string]types.String{"network": i.Network, "bridge": i.Bridge, "device": i.Device} {
-		if name.ValueString() != "" {
-			return fmt.Sprintf("%s %s", kind, name.ValueString())
+// MACOn is the MAC address with the network, the bridge or the device of the host that it is on, where two cannot be alike.
+// Its id is empty while one of them is not known.
+func (i Interface) MACOn() framework.Subject {
+	return MACOn(virt.Interface{MAC: i.MAC.ValueString(), Network: i.Network.ValueString(), Bridge: i.Bridge.ValueString(), Device: i.Device.ValueString()})
+}
+
+// MACOn is the MAC address of an interface on a host.
+func MACOn(nic virt.Interface) framework.Subject {
+	for kind, name := range map[string]string{"network": nic.Network, "bridge": nic.Bridge, "device": nic.Device} {
+		if name != "" {
+			return framework.Subject{Kind: fmt.Sprintf("MAC address on %s %s", kind, name), ID: strings.ToLower(nic.MAC)}
 		}
 	}
-	return ""
+	return framework.Subject{}
 }
 
 // InterfaceType is that of an element of the attribute interfaces.

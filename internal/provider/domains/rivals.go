@@ -1,0 +1,94 @@
+package domains
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains/devices"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// noteHeld keeps what the guest has after this run, for the plans of others.
+func (r *domainResource) noteHeld(ctx context.Context, m domainModel, diags *diag.Diagnostics) {
+	held := m.holds()
+	for _, owned := range m.owned(ctx, diags) {
+		held = append(held, owned.what.String())
+	}
+	r.Plans.Holds.Add(netboot.GuestHolder(m.Name.ValueString()), held)
+}
+
+// checkRivals refuses a disk or a MAC address that the guest is to get, and that another guest of the host has, whosever it
+// is: two that write one disk destroy it. What this run takes from the other guest is free.
+func (r *domainResource) checkRivals(ctx context.Context, plan domainModel, state *domainModel, diags *diag.Diagnostics) {
+	had := map[framework.Subject]bool{}
+	if state != nil {
+		for _, owned := range state.owned(ctx, diags) {
+			had[owned.what] = true
+		}
+	}
+	fresh := slices.DeleteFunc(plan.owned(ctx, diags), func(o owned) bool { return had[o.what] })
+	if len(fresh) == 0 || diags.HasError() {
+		return
+	}
+	guests, err := r.Host.Guests(ctx)
+	if err != nil {
+		framework.Fail(diags, path.Empty(), "read the guests beside", plan.subject(), err)
+		return
+	}
+	for _, owned := range fresh {
+		names, err := r.namesOf(ctx, owned)
+		if err != nil {
+			framework.Fail(diags, owned.at, "look for", owned.what, err)
+			return
+		}
+		for name, guest := range guests {
+			if name == plan.Name.ValueString() || state != nil && guest.UUID == state.UUID.ValueString() || !hasAny(guest, names) {
+				continue
+			}
+			if r.Plans.Frees(ctx, netboot.GuestHolder(name), names...) {
+				continue
+			}
+			diags.AddAttributeError(owned.at, fmt.Sprintf("%s belongs to another guest", framework.Capital(owned.what.String())),
+				framework.Sentence(framework.Within(owned.at, fmt.Errorf("guest %q has it on this host. %s", name, owned.remedy()))))
+		}
+	}
+}
+
+func (o owned) remedy() string {
+	if o.disk() {
+		return "Two guests that write one disk destroy what is on it. Take it from that guest, or use another disk. If both only read it, set readonly = true; if they share it as a cluster does, set shareable = true in both"
+	}
+	return "Give this interface another mac, or leave mac out"
+}
+
+func (o owned) disk() bool { return o.what.Kind == diskKind }
+
+// namesOf are the names under which a guest can have something.
+func (r *domainResource) namesOf(ctx context.Context, o owned) ([]string, error) {
+	names := []string{o.what.String(), o.what.ID}
+	pool, name, isVolume := strings.Cut(o.what.ID, "/")
+	if !o.disk() || !isVolume || pool == "" {
+		return names, nil
+	}
+	volume, err := r.Host.Volume(ctx, pool, name)
+	if framework.IsNotFound(err) {
+		return names, nil
+	}
+	return append(names, volume.Path), err
+}
+
+// hasAny tells whether a guest has a disk that it writes, or a MAC address, under one of these names.
+func hasAny(guest virt.Domain, names []string) bool {
+	return slices.ContainsFunc(guest.Disks, func(disk virt.Disk) bool {
+		return !disk.ReadOnly && !disk.Shared && (slices.Contains(names, disk.Path) || slices.Contains(names, disk.Volume))
+	}) || slices.ContainsFunc(guest.Interfaces, func(nic virt.Interface) bool {
+		return slices.Contains(names, devices.MACOn(nic).String())
+	})
+}
