@@ -1,0 +1,87 @@
+package provider
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// TestTwoOfOne holds that two resources of one configuration for one object are refused by the plan, at the second.
+func TestTwoOfOne(t *testing.T) {
+	const (
+		guest = `{"name": "one", "memory": "512MiB", "boot": ["disk"], "disks": [{"volume": "default/disk"}]}`
+		other = `{"name": "two", "memory": "512MiB", "boot": ["network"], "interfaces": [{"network": "lab", "mac": "52:54:00:00:00:01"}]}`
+	)
+	for what, pair := range map[string]struct{ kind, one, two, says string }{
+		"a volume":        {"netboot_volume", `{"name": "x", "capacity": "1GiB"}`, `{"name": "x", "capacity": "2GiB"}`, `Volume "default/x" is in this configuration twice`},
+		"a network":       {"netboot_network", `{"name": "x"}`, `{"name": "x", "mtu": 1400}`, `Network "x" is in this configuration twice`},
+		"a subnet":        {"netboot_network", `{"name": "x", "ipv4": {"address": "10.9.0.1/24"}}`, `{"name": "y", "ipv4": {"address": "10.9.0.2/24"}}`, `Network "x" and network "y" both have it`},
+		"a bridge":        {"netboot_network", `{"name": "x", "bridge": "virbr9"}`, `{"name": "y", "bridge": "virbr9"}`, `Bridge "virbr9" is in this configuration twice`},
+		"a TFTP root":     {"netboot_tftp_root", `{"path": "/srv/a", "name": "x"}`, `{"path": "/srv/b", "name": "x"}`, `TFTP root "x" is in this configuration twice`},
+		"a path":          {"netboot_tftp_root", `{"path": "/srv/a", "name": "x"}`, `{"path": "/srv/a", "name": "y"}`, `TFTP root "x" and TFTP root "y" both have it`},
+		"a guest":         {"netboot_domain", guest, strings.Replace(other, "two", "one", 1), `Domain "one" is in this configuration twice`},
+		"a disk":          {"netboot_domain", guest, strings.Replace(guest, "one", "two", 1), `Domain "one" and domain "two" both have it`},
+		"a MAC address":   {"netboot_domain", other, strings.Replace(other, `"two"`, `"three"`, 1), `MAC address on network lab "52:54:00:00:00:01" is in this configuration twice`},
+		"a read disk":     {"netboot_domain", strings.Replace(guest, `disk"}`, `disk", "readonly": true}`, 1), strings.NewReplacer(`disk"}`, `disk", "readonly": true}`, "one", "two").Replace(guest), ""},
+		"another network": {"netboot_domain", other, strings.NewReplacer(`"two"`, `"three"`, `"lab"`, `"other"`).Replace(other), ""},
+	} {
+		run := newRun(t, newGuestHost(t))
+		one, two := newCore(t, nil, pair.kind), newCore(t, nil, pair.kind)
+		one.run(t.Context(), run)
+		two.run(t.Context(), run)
+		if first := one.plan(pair.one); first.problems.hasError() {
+			t.Errorf("%s: the first is refused: %v", what, first.problems)
+		}
+		said := two.plan(pair.two).problems
+		if said.hasError() != (pair.says != "") || !strings.Contains(said.String(), pair.says) {
+			t.Errorf("%s: the second plan says %v, want %q", what, said, pair.says)
+		}
+	}
+}
+
+// TestRivals holds that a guest does not get what another guest of the host has, unless this run takes it from that.
+func TestRivals(t *testing.T) {
+	t.Parallel() // a plan waits for what this run plans for a rival
+	const config = `{"name": "new", "memory": "512MiB", "boot": ["disk"], "disks": [{"volume": "default/disk"}], "interfaces": [{"network": "lab", "mac": "52:54:00:00:00:01"}]}`
+	h := newGuestHost(t)
+	c := newCore(t, h, "netboot_domain")
+	others := virt.Domain{Name: "others", Arch: "s390x", Accelerator: "tcg", VCPUs: 1, Memory: 1 << 29}
+	for what, rival := range map[string]struct {
+		change func(*virt.Domain)
+		says   string
+	}{
+		"nothing": {func(*virt.Domain) {}, ""},
+		"the disk": {func(d *virt.Domain) {
+			d.Disks = []virt.Disk{{Path: "/var/lib/libvirt/images/disk", Format: "qcow2", Bus: "virtio"}}
+		}, `Disk "default/disk" belongs to another guest`},
+		"the disk, read": {func(d *virt.Domain) {
+			d.Disks = []virt.Disk{{Path: "/var/lib/libvirt/images/disk", Format: "qcow2", Bus: "virtio", ReadOnly: true}}
+		}, ""},
+		"the MAC address": {func(d *virt.Domain) { d.Interfaces = []virt.Interface{{Network: "lab", MAC: "52:54:00:00:00:01"}} }, "belongs to another guest"},
+	} {
+		d := others
+		rival.change(&d)
+		if err := h.CreateDomain(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		if said := c.plan(config).problems; said.hasError() != (rival.says != "") || !strings.Contains(said.String(), rival.says) {
+			t.Errorf("%s: the plan says %v, want %q", what, said, rival.says)
+		}
+		if err := h.DeleteDomain(t.Context(), "others"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.must(config)
+
+	// The disk goes from one guest of the configuration to another.
+	run, to := newRun(t, h), newCore(t, h, "netboot_domain")
+	c.run(t.Context(), run)
+	to.run(t.Context(), run)
+	if said := c.plan(`{"name": "new", "memory": "512MiB", "boot": ["network"], "interfaces": [{"network": "lab", "mac": "52:54:00:00:00:02"}]}`).problems; said.hasError() {
+		t.Error(said)
+	}
+	if said := to.plan(strings.Replace(config, "new", "next", 1)).problems; said.hasError() {
+		t.Error(said)
+	}
+}
