@@ -15,9 +15,9 @@ func TestTwoOfOne(t *testing.T) {
 	)
 	for what, pair := range map[string]struct{ kind, one, two, says string }{
 		"a volume":        {"netboot_volume", `{"name": "x", "capacity": "1GiB"}`, `{"name": "x", "capacity": "2GiB"}`, `Volume "default/x" is in this configuration twice`},
-		"a network":       {"netboot_network", `{"name": "x"}`, `{"name": "x", "mtu": 1400}`, `Network "x" is in this configuration twice`},
+		"a network":       {"netboot_network", `{"name": "x", "mode": "isolated"}`, `{"name": "x", "mode": "isolated", "mtu": 1400}`, `Network "x" is in this configuration twice`},
 		"a subnet":        {"netboot_network", `{"name": "x", "ipv4": {"address": "10.9.0.1/24"}}`, `{"name": "y", "ipv4": {"address": "10.9.0.2/24"}}`, `Network "x" and network "y" both have it`},
-		"a bridge":        {"netboot_network", `{"name": "x", "bridge": "virbr9"}`, `{"name": "y", "bridge": "virbr9"}`, `Bridge "virbr9" is in this configuration twice`},
+		"a bridge":        {"netboot_network", `{"name": "x", "mode": "isolated", "bridge": "virbr9"}`, `{"name": "y", "mode": "isolated", "bridge": "virbr9"}`, `Bridge "virbr9" is in this configuration twice`},
 		"a TFTP root":     {"netboot_tftp_root", `{"path": "/srv/a", "name": "x"}`, `{"path": "/srv/b", "name": "x"}`, `TFTP root "x" is in this configuration twice`},
 		"a path":          {"netboot_tftp_root", `{"path": "/srv/a", "name": "x"}`, `{"path": "/srv/a", "name": "y"}`, `TFTP root "x" and TFTP root "y" both have it`},
 		"a guest":         {"netboot_domain", guest, strings.Replace(other, "two", "one", 1), `Domain "one" is in this configuration twice`},
