@@ -85,3 +85,29 @@ func TestRivals(t *testing.T) {
 		t.Error(said)
 	}
 }
+
+// TestImportedSaysWhatGoes holds that the plan of a destroy says of what was imported, and of that alone, what it takes away.
+func TestImportedSaysWhatGoes(t *testing.T) {
+	h := newGuestHost(t)
+	if err := h.CreateDomain(t.Context(), virt.Domain{Name: "guest", Arch: "s390x", Accelerator: "tcg", VCPUs: 1, Memory: 1 << 29, Boot: []string{"network"}}); err != nil {
+		t.Fatal(err)
+	}
+	newCore(t, h, "netboot_tftp_root").must(`{"path": "/srv/tftp"}`)
+	for kind, imported := range map[string]struct{ id, takes string }{
+		"netboot_volume":    {"default/disk", "deletes its file"},
+		"netboot_network":   {"lab", "removes its definition"},
+		"netboot_domain":    {"guest", "its disks stay"},
+		"netboot_tftp_root": {"srv-tftp", "the directories and their files stay"},
+	} {
+		c := newCore(t, h, kind)
+		c.imports(imported.id)
+		if _, said := c.planDestroy(); !strings.Contains(said.String(), imported.takes) || !strings.Contains(said.String(), "destroy = false") {
+			t.Errorf("%s: the plan says %v", kind, said)
+		}
+	}
+	c := newCore(t, h, "netboot_volume")
+	c.must(`{"name": "own", "capacity": "1GiB"}`)
+	if _, said := c.planDestroy(); len(said) > 0 {
+		t.Errorf("the plan of a destroy of a volume of its own says %v", said)
+	}
+}

@@ -157,9 +157,11 @@ func (r *domainResource) modifyDestroy(ctx context.Context, req resource.ModifyP
 	var state domainModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	r = &domainResource{r.On(state.Placement, &resp.Diagnostics)}
-	if !resp.Diagnostics.HasError() {
-		r.Plans.Holds.Add(netboot.GuestHolder(state.Name.ValueString()), nil)
+	if resp.Diagnostics.HasError() {
+		return
 	}
+	r.Plans.Holds.Add(netboot.GuestHolder(state.Name.ValueString()), nil)
+	framework.WarnImported(ctx, req, state.subject(), "stops it and removes its definition; its disks stay", &resp.Diagnostics)
 }
 
 func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
@@ -231,6 +233,7 @@ func (r *domainResource) Read(ctx context.Context, req resource.ReadRequest, res
 	}
 	diverged := divergenceOf(domain)
 	if before.Memory.IsNull() {
+		framework.NoteImport(ctx, resp.Private, &resp.Diagnostics)
 		state.tellDivergence(diverged, &resp.Diagnostics)
 		framework.SavePrivate(ctx, resp.Private, adoptedKey, diverged, &resp.Diagnostics)
 	}

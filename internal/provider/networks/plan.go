@@ -30,6 +30,9 @@ const setKey = "set"
 // which running guests are on it.
 func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
+		var state networkModel
+		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+		framework.WarnImported(ctx, req, state.subject(), "removes its definition, its DHCP leases and, where libvirt made it, its bridge", &resp.Diagnostics)
 		return
 	}
 	var config, plan networkModel

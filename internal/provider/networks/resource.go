@@ -203,6 +203,7 @@ func (r *networkResource) Read(ctx context.Context, req resource.ReadRequest, re
 	}
 	if state.UUID.IsNull() { // it was imported
 		warnOfUnmodelled(network, &resp.Diagnostics)
+		framework.NoteImport(ctx, resp.Private, &resp.Diagnostics)
 	}
 	state.fromNetwork(ctx, state.shown(ctx, network, &resp.Diagnostics), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)

@@ -87,6 +87,9 @@ func (r *tftpRootResource) ImportState(ctx context.Context, req resource.ImportS
 // ModifyPlan makes the name and the id known at plan, and plans to start what is not active.
 func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
+		var state tftpRootModel
+		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+		framework.WarnImported(ctx, req, state.subject(), "removes its two storage pools; the directories and their files stay", &resp.Diagnostics)
 		return
 	}
 	var plan, config tftpRootModel
@@ -182,6 +185,7 @@ func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, r
 		// Who imports pools makes them his own; directories and what they hold stay theirs.
 		made := madePools{RootUUID: root.UUID, ConfigsUUID: configs.UUID}
 		framework.SavePrivate(ctx, resp.Private, madeKey, &made, &resp.Diagnostics)
+		framework.NoteImport(ctx, resp.Private, &resp.Diagnostics)
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	resp.Diagnostics.Append(tftpRootIdentity.Set(ctx, resp.Identity, state.Placement, state.Name)...)

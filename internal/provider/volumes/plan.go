@@ -72,6 +72,7 @@ func (r *volumeResource) modifyDestroy(ctx context.Context, req resource.ModifyP
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	framework.WarnImported(ctx, req, state.subject(), "deletes its file and what is in it", &resp.Diagnostics)
 	fates := r.planDestroy(ctx, state, &resp.Diagnostics)
 	framework.SavePrivate(ctx, resp.Private, fatesKey, &fates, &resp.Diagnostics)
 }

@@ -161,6 +161,9 @@ func (r *volumeResource) Read(ctx context.Context, req resource.ReadRequest, res
 		if imported && now != nil {
 			state.takeOver(ctx, *now, &resp.Diagnostics)
 		}
+		if imported {
+			framework.NoteImport(ctx, resp.Private, &resp.Diagnostics)
+		}
 	}
 	if err != nil {
 		framework.Fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)

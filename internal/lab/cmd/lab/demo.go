@@ -198,6 +198,10 @@ func (w *workspace) destroy(ctx context.Context) error {
 	if !exists(w.poolMark()) || !hasDefaultPool(ctx) {
 		return nil
 	}
+	volumes, err := virsh(ctx, "vol-list", "default", "--name").Output()
+	if err != nil || strings.TrimSpace(string(volumes)) != "" { // somebody else uses the pool by now
+		return err
+	}
 	return errors.Join(say(virsh(ctx, "pool-destroy", "default")), say(virsh(ctx, "pool-undefine", "default")))
 }
 
