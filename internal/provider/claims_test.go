@@ -111,3 +111,27 @@ func TestImportedSaysWhatGoes(t *testing.T) {
 		t.Errorf("the plan of a destroy of a volume of its own says %v", said)
 	}
 }
+
+// TestSubnetInUse holds that a new network does not get a part of the subnet of a network that runs, unless this run takes it
+// from that, and hands out no address of the host's own.
+func TestSubnetInUse(t *testing.T) {
+	t.Parallel() // a plan waits for what this run plans for the other network
+	h := newGuestHost(t) // with "lab", 192.168.150.1/24
+	half := `{"name": "half", "ipv4": {"address": "192.168.150.129/25"}}`
+	c := newCore(t, h, "netboot_network")
+	if said := c.plan(half).problems; !strings.Contains(said.String(), `overlaps with network "lab"`) {
+		t.Errorf("the plan says %v", said)
+	}
+	own := `{"name": "own", "ipv4": {"address": "10.9.0.1/24", "dhcp": {"ranges": [{"start": "10.9.0.1", "end": "10.9.0.9"}]}}}`
+	if said := c.plan(own).problems; !strings.Contains(said.String(), "10.9.0.1 to 10.9.0.9 has 10.9.0.1, the host's own address") {
+		t.Errorf("the plan says %v", said)
+	}
+	run, lab := newRun(t, h), newCore(t, h, "netboot_network")
+	lab.imports("lab")
+	lab.run(t.Context(), run)
+	c.run(t.Context(), run)
+	lab.planDestroy()
+	if said := c.plan(half).problems; said.hasError() {
+		t.Errorf("with the other network gone, the plan says %v", said)
+	}
+}

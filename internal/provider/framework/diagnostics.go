@@ -70,8 +70,11 @@ func Sentence(err error) string {
 	return text
 }
 
-// Capital is a text that begins with a capital letter.
+// Capital is a text that begins with a capital letter, unless it begins with a URL.
 func Capital(text string) string {
+	if first, _, _ := strings.Cut(text, " "); strings.Contains(first, "://") {
+		return text
+	}
 	first, size := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + text[size:]
 }

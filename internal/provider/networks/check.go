@@ -27,6 +27,7 @@ func (c networkChange) check(diags *diag.Diagnostics) {
 		now, before *virt.IP
 	}{{path.Root("ipv4"), c.now.IPv4, c.before.IPv4}, {path.Root("ipv6"), c.now.IPv6, c.before.IPv6}} {
 		checkAddress(family.at.AtName("address"), family.now, family.before, diags)
+		checkRanges(family.at.AtName("dhcp").AtName("ranges"), family.now, family.before, diags)
 		checkReservations(family.at.AtName("dhcp").AtName("reservations"), family.now, family.before, diags)
 	}
 	now, at := dhcpOf(c.now.IPv4), path.Root("ipv4").AtName("dhcp").AtName("bootfile")
@@ -56,6 +57,21 @@ func checkAddress(at path.Path, now, before *virt.IP, diags *diag.Diagnostics) {
 	if bits := now.Address.Addr().BitLen(); now.Address == now.Address.Masked() && now.Address.Bits() < bits-1 {
 		diags.AddAttributeError(at, "Invalid address",
 			fmt.Sprintf("%s is the address of the network itself; give the host's address in it, such as %s/%d.", now.Address, now.Address.Addr().Next(), now.Address.Bits()))
+	}
+}
+
+// checkRanges refuses a range with the host's own address, which no guest can have.
+func checkRanges(at path.Path, now, before *virt.IP, diags *diag.Diagnostics) {
+	for i, r := range dhcpOf(now).Ranges {
+		start, startErr := netip.ParseAddr(r.Start)
+		end, endErr := netip.ParseAddr(r.End)
+		host := now.Address.Addr()
+		isOld := before != nil && now.Address == before.Address && slices.Contains(dhcpOf(before).Ranges, r)
+		if startErr != nil || endErr != nil || isOld || host.Less(start) || end.Less(host) {
+			continue
+		}
+		diags.AddAttributeError(at.AtListIndex(i), "Invalid range",
+			fmt.Sprintf("%s to %s has %s, the host's own address on the network. Leave it out, for example with start = %q.", start, end, host, host.Next()))
 	}
 }
 

@@ -32,6 +32,11 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	if req.Plan.Raw.IsNull() {
 		var state networkModel
 		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+		r = &networkResource{r.On(state.Placement, &resp.Diagnostics)}
+		if resp.Diagnostics.HasError() {
+			return
+		}
+		r.Plans.Holds.Add(networkHolder(state.Name.ValueString()), nil)
 		framework.WarnImported(ctx, req, state.subject(), "removes its definition, its DHCP leases and, where libvirt made it, its bridge", &resp.Diagnostics)
 		return
 	}
@@ -62,6 +67,9 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	}
 	change.check(&resp.Diagnostics)
 	change.claim(framework.NewClaims(ctx, r.Plans, plan.subject(), req, resp))
+	if change.known {
+		r.checkSubnets(ctx, change, &resp.Diagnostics)
+	}
 	r.checkBridge(ctx, change, &resp.Diagnostics)
 	r.checkVLANs(ctx, change, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
@@ -108,14 +116,6 @@ func (c networkChange) claim(claims framework.Claims) {
 			claims.Add(path.Root(family.name).AtName("address"), framework.Subject{Kind: "subnet", ID: subnet}, subnet != subnetOf(family.before))
 		}
 	}
-}
-
-// subnetOf is the subnet of an address, "" where there is none.
-func subnetOf(ip *virt.IP) string {
-	if ip == nil {
-		return ""
-	}
-	return ip.Address.Masked().String()
 }
 
 // noNetwork is what is there before a network is made.

@@ -1,0 +1,77 @@
+package networks
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// checkSubnets refuses a new address whose subnet another network of the host has a part of: libvirt starts one of them.
+func (r *networkResource) checkSubnets(ctx context.Context, c networkChange, diags *diag.Diagnostics) {
+	r.Plans.Holds.Add(networkHolder(c.now.Name), subnetsOf(c.now.Network))
+	for _, family := range []struct {
+		name        string
+		now, before *virt.IP
+	}{{"ipv4", c.now.IPv4, c.before.IPv4}, {"ipv6", c.now.IPv6, c.before.IPv6}} {
+		if family.now == nil || subnetOf(family.now) == subnetOf(family.before) || !c.plan.Running.ValueBool() {
+			continue
+		}
+		other, err := r.overlapping(ctx, c.now.Name, family.now.Address)
+		if err != nil {
+			framework.Fail(diags, path.Root(family.name), "look for the subnet of", c.plan.subject(), err)
+			return
+		}
+		if other.Name != "" {
+			diags.AddAttributeError(path.Root(family.name).AtName("address"), "Subnet is in use",
+				fmt.Sprintf("%s overlaps with network %q of the host, which has %s. Only one of them can run. Choose another subnet.", family.now.Address.Masked(), other.Name, strings.Join(subnetsOf(other), " and ")))
+		}
+	}
+}
+
+// overlapping is another network that runs with a part of a subnet, which this run does not take from it.
+func (r *networkResource) overlapping(ctx context.Context, name string, address netip.Prefix) (virt.Network, error) {
+	names, err := r.Host.NetworkNames(ctx)
+	if err != nil {
+		return virt.Network{}, err
+	}
+	for _, other := range names {
+		network, err := r.Host.Network(ctx, other)
+		if framework.IsNotFound(err) || other == name {
+			continue
+		}
+		if err != nil {
+			return virt.Network{}, err
+		}
+		overlaps := func(ip *virt.IP) bool { return ip != nil && ip.Address.Overlaps(address) }
+		if network.Active && (overlaps(network.IPv4) || overlaps(network.IPv6)) && !r.Plans.Frees(ctx, networkHolder(other), subnetsOf(network)...) {
+			return network, nil
+		}
+	}
+	return virt.Network{}, nil
+}
+
+func networkHolder(name string) string { return "network " + name }
+
+func subnetsOf(n virt.Network) (subnets []string) {
+	for _, ip := range []*virt.IP{n.IPv4, n.IPv6} {
+		if ip != nil {
+			subnets = append(subnets, subnetOf(ip))
+		}
+	}
+	return subnets
+}
+
+// subnetOf is the subnet of an address, "" where there is none.
+func subnetOf(ip *virt.IP) string {
+	if ip == nil {
+		return ""
+	}
+	return ip.Address.Masked().String()
+}
