@@ -39,7 +39,7 @@ func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	if state == nil || otherSeed || !plan.Format.Equal(state.Format) || !plan.CapacityBytes.Equal(state.CapacityBytes) {
 		plan.checkNew(&resp.Diagnostics)
 	}
-	if state == nil {
+	if state == nil || resp.Diagnostics.HasError() {
 		return
 	}
 	resp.RequiresReplace = append(resp.RequiresReplace, plan.replacing(*state)...)

@@ -80,6 +80,9 @@ func (r *volumeResource) Schema(ctx context.Context, _ resource.SchemaRequest, r
 func (r *volumeResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	var config volumeModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return // of what is no size, nothing is known
+	}
 	config.validateOrigin(&resp.Diagnostics)
 	config.validateSizes(&resp.Diagnostics)
 	config.validateFormat(&resp.Diagnostics)

@@ -90,6 +90,7 @@ var volumeLayout = map[string]schema.Attribute{
 		Optional:            true,
 		Computed:            true,
 		PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+		Validators:          []validator.String{framework.ClusterSize},
 	},
 	"cluster_size_bytes": schema.Int64Attribute{
 		MarkdownDescription: "`cluster_size` in bytes.",
