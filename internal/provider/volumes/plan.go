@@ -88,6 +88,9 @@ func (m volumeModel) replacing(state volumeModel) (paths path.Paths) {
 	if !state.Source.IsNull() && !m.Source.IsNull() && !m.Source.Equal(state.Source) {
 		paths = append(paths, path.Root("source"))
 	}
+	if !state.Source.IsNull() && !m.Source.IsNull() && !m.ArchivePath.Equal(state.ArchivePath) {
+		paths = append(paths, path.Root("archive_path"))
+	}
 	if !state.Checksum.IsNull() && !m.Checksum.IsNull() && !m.Checksum.Equal(state.Checksum) {
 		paths = append(paths, path.Root("checksum"))
 	}

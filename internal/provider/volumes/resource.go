@@ -46,6 +46,7 @@ type volumeModel struct {
 	Group             types.Int64    `tfsdk:"group"`
 	Mode              types.String   `tfsdk:"mode"`
 	Source            types.String   `tfsdk:"source"`
+	ArchivePath       types.String   `tfsdk:"archive_path"`
 	Checksum          types.String   `tfsdk:"checksum"`
 	ChecksumSignature types.Object   `tfsdk:"checksum_signature"`
 	TLS               types.Object   `tfsdk:"tls"`
