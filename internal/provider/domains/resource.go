@@ -136,6 +136,7 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	again := failed != nil || diverged.restarts()
 	plan.fillPlan(ctx, config, state, again, &resp.Diagnostics)
 	plan.checkOrder(state, &resp.Diagnostics)
+	plan.checkCommandLine(state, &resp.Diagnostics)
 	plan.fixDivergence(ctx, state, diverged, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 	r.checkBridges(ctx, plan, state, &resp.Diagnostics)
