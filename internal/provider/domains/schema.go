@@ -326,7 +326,7 @@ func directKernelAttributes() map[string]schema.Attribute {
 			Validators:          []validator.String{framework.HostPath, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("file"))},
 		},
 		"cmdline": schema.StringAttribute{
-			MarkdownDescription: "Command line of the kernel.",
+			MarkdownDescription: "Command line of the kernel. A line's end in it is a blank to the kernel.",
 			Optional:            true,
 			Validators:          []validator.String{kernelCommandLine},
 		},
