@@ -95,6 +95,12 @@ func (v Size) Bytes() uint64 {
 	return bytes
 }
 
+// isSize tells whether it is known, and a size.
+func (v Size) isSize() bool {
+	_, err := parseSize(v.ValueString())
+	return err == nil && !v.IsNull() && !v.IsUnknown()
+}
+
 // Number is the size as the attribute in bytes that stands beside it.
 func (v Size) Number() types.Int64 {
 	switch {

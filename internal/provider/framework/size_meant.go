@@ -37,13 +37,11 @@ var (
 
 // Check says what is wrong with a size that is known. What is no size at all is refused by its type.
 func (r SizeRule) Check(v Size) error {
-	text := v.ValueString()
-	bytes, err := parseSize(text)
-	if err != nil || v.IsNull() || v.IsUnknown() {
-		return nil
-	}
+	text, bytes := v.ValueString(), v.Bytes()
 	isBare := strings.Trim(text, "0123456789.") == ""
 	switch {
+	case !v.isSize():
+		return nil
 	case isBare && bytes < r.Bare && r.meant(bytes) != "":
 		return fmt.Errorf("%s is a number without a unit, so it is %s; did you mean %s? If not, write the size with its unit", text, inBytes(bytes), r.meant(bytes))
 	case bytes < r.Least:
