@@ -85,7 +85,7 @@ func checkDisk(head []byte) error {
 		return foreignDisk("a packed file ("+packing.kind+")", remedyTwice)
 	}
 	if first, isArchive := firstInArchive(head); isArchive {
-		return foreignDisk("a tar archive", fmt.Sprintf("name the disk image that is in it, as in archive_path = %q", first))
+		return foreignDisk("a tar archive"+first, "name the disk image that is in it in archive_path")
 	}
 	if what := textIn(head); what != "" {
 		return foreignDisk(what, "check the source; what cloud-init and Ignition read is given in cloud_init and ignition")
@@ -100,17 +100,17 @@ func foreignDisk(what, remedy string) error {
 	return fmt.Errorf("not a disk image: it is %s; %s", what, remedy)
 }
 
-// firstInArchive is the first file that the beginning of a tar archive names. Each header has a checksum, and nearly all
+// firstInArchive tells of the first file that the beginning of a tar archive names. Each header has a checksum, and nearly all
 // have a mark: POSIX.1-2017, pax, "ustar Interchange Format".
-func firstInArchive(head []byte) (name string, isArchive bool) {
+func firstInArchive(head []byte) (first string, isArchive bool) {
 	archive := tar.NewReader(bytes.NewReader(head))
 	for {
 		header, err := archive.Next()
 		if err != nil {
-			return "disk.raw", isArchive || hasAt(head, 257, "ustar")
+			return "", isArchive || hasAt(head, 257, "ustar")
 		}
 		if isArchive = true; header.Typeflag == tar.TypeReg {
-			return header.Name, true
+			return fmt.Sprintf(", whose first file is %q", header.Name), true
 		}
 	}
 }

@@ -260,7 +260,7 @@ func TestAccVolumeSourceRefused(t *testing.T) {
 		{rawDisk, lab.CutAfter(5 << 20), "", []string{"source =", "connection broke"}},
 		{rawDisk, lab.HTMLPage(), "", []string{"source =", "not a disk image", "web page"}},
 		{nil, nil, "", []string{"source =", "not a disk image", "empty"}},
-		{tarred(t, "disk.raw", rawDisk), nil, "", []string{"source =", "not a disk image: it is a tar archive", `archive_path = "README"`}},
+		{tarred(t, "disk.raw", rawDisk), nil, "", []string{"source =", "not a disk image: it is a tar archive", `first file is "README"`, "archive_path"}},
 		{tarred(t, "disk.raw", rawDisk), nil, `archive_path = "disk"`, []string{"archive_path =", `no file "disk"`, `["README" "disk.raw"]`}},
 		{packed(t, "gz", tarred(t, "disk.raw", rawDisk)), nil, "archive_path = \"disk.raw\"\n capacity = \"1MiB\"", []string{"source =", "8388608 bytes"}},
 		{append(bytes.Clone(rawDisk), "conectix"+strings.Repeat("\x00", 504)...), nil, `format = "raw"`, []string{"source =", "a VHD image"}},
