@@ -13,7 +13,7 @@ import (
 
 const (
 	remedyConvert = "convert it: qemu-img convert -O qcow2 IMAGE NEW.qcow2"
-	remedyUnpack  = "unpack it, and give the disk image that is in it"
+	remedyUnpack  = "unpack it, and give the image that is in it"
 	remedyTwice   = "it is packed twice: unpack it once, and give what is in it"
 	remedySource  = "check the source"
 	remedyTorrent = "give the URL of the image itself"
@@ -35,6 +35,19 @@ var foreignDisks = []foreignFormat{
 	{0, "OOOM", "a UML COW image", remedyConvert},
 	{0, "\x3a\xff\x26\xed", "an Android sparse image", "convert it: simg2img IMAGE NEW.raw"},
 
+	{0, "07070", "a cpio archive", "check that this is no initrd, or unpack it, and give the image that is in it"},
+	{0, "MSWIM\x00\x00\x00", "a WIM archive", "install from it, and give a disk image"}, // an initrd to wimboot
+	{0, "\x02\x21\x4c\x18", "an lz4 file of the old format", remedyUnpack},
+	{0, "LZIP", "an lzip file", remedyUnpack},
+	{0, "\x89LZO\x00\r\n\x1a\n", "an lzop file", remedyUnpack},
+	{0, "LRZI", "an lrzip file", remedyUnpack},
+	{0, "\x5d\x00\x00\x80\x00\xff\xff\xff\xff\xff\xff\xff\xff", "an LZMA file", remedyUnpack},
+	{0, "\x5d\x00\x00\x00\x04\xff\xff\xff\xff\xff\xff\xff\xff", "an LZMA file", remedyUnpack},
+	{0, "\x7fELF", "a program or a kernel (ELF)", remedySource},
+}
+
+// foreignFiles are no image of anything that a guest boots.
+var foreignFiles = []foreignFormat{
 	{0, "PK\x03\x04", "a zip archive", remedyUnpack},
 	{0, "PK\x05\x06", "an empty zip archive", remedySource},
 	{0, "PK\x07\x08", "a part of a zip archive", remedyUnpack},
@@ -42,22 +55,12 @@ var foreignDisks = []foreignFormat{
 	{0, "Rar!\x1a\x07", "a RAR archive", remedyUnpack},
 	{0, "!<arch>\n", "an ar archive, such as a Debian package", remedyUnpack},
 	{0, "\xed\xab\xee\xdb", "an RPM package", remedyUnpack},
-	{0, "07070", "a cpio archive", "check that this is no initrd, or unpack it, and give the disk image that is in it"},
 	{0, "MSCF\x00\x00\x00\x00", "a cabinet archive", remedyUnpack},
-	{0, "MSWIM\x00\x00\x00", "a WIM archive", "install from it, and give a disk image"},
 	{0, "xar!", "a xar archive", remedyUnpack},
-	{0, "\x02\x21\x4c\x18", "an lz4 file of the old format", remedyUnpack},
-	{0, "LZIP", "an lzip file", remedyUnpack},
-	{0, "\x89LZO\x00\r\n\x1a\n", "an lzop file", remedyUnpack},
-	{0, "LRZI", "an lrzip file", remedyUnpack},
-	{0, "\x5d\x00\x00\x80\x00\xff\xff\xff\xff\xff\xff\xff\xff", "an LZMA file", remedyUnpack},
-	{0, "\x5d\x00\x00\x00\x04\xff\xff\xff\xff\xff\xff\xff\xff", "an LZMA file", remedyUnpack},
-
 	{0, "%PDF-", "a PDF document", remedySource},
 	{0, "\x89PNG\r\n\x1a\n", "a picture (PNG)", remedySource},
 	{0, "\xff\xd8\xff", "a picture (JPEG)", remedySource},
 	{0, "GIF8", "a picture (GIF)", remedySource},
-	{0, "\x7fELF", "a program or a kernel (ELF)", remedySource},
 	{0, "d8:announce", "a torrent", remedyTorrent},
 	{0, "d7:comment", "a torrent", remedyTorrent},
 	{0, "d10:created by", "a torrent", remedyTorrent},
@@ -76,7 +79,7 @@ func checkDisk(head []byte) error {
 	if err := checkContent(head); err != nil {
 		return fmt.Errorf("not a disk image: %w", err)
 	}
-	for _, f := range foreignDisks {
+	for _, f := range slices.Concat(foreignDisks, foreignFiles) {
 		if hasAt(head, f.offset, f.magic) {
 			return foreignDisk(f.what, f.remedy)
 		}

@@ -16,7 +16,7 @@ import (
 func TestOpenDiskRefusesWhatIsNone(t *testing.T) {
 	rest := strings.Repeat("\x00rest", 2000)
 	for name, test := range map[string]struct{ content, want string }{
-		"zip":              {zipOf(t, "disk.raw", rest), "a zip archive; unpack it, and give the disk image"},
+		"zip":              {zipOf(t, "disk.raw", rest), "a zip archive; unpack it, and give the image that is in it"},
 		"empty zip":        {zipOf(t, "", ""), "an empty zip archive"},
 		"7z":               {"7z\xbc\xaf\x27\x1c" + rest, "a 7z archive; unpack it"},
 		"RAR":              {"Rar!\x1a\x07\x01\x00" + rest, "a RAR archive"},

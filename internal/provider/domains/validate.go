@@ -39,7 +39,7 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 // validateMemory refuses the rest of a KiB: libvirt counts memory in KiB, and QEMU cannot give less.
 func validateMemory(name string, size framework.Size, diags *diag.Diagnostics) {
 	if size.Bytes()%1024 != 0 && framework.GuestMemory.Check(size) == nil {
-		diags.AddAttributeError(path.Root(name), "Invalid "+name, fmt.Sprintf("%s is not a number of whole KiB.", size.ValueString()))
+		diags.AddAttributeError(path.Root(name), "Invalid "+name, fmt.Sprintf("%s is not a number of whole KiB. Write it in KiB, MiB or GiB.", size.ValueString()))
 	}
 }
 
