@@ -3,6 +3,7 @@ package image
 import (
 	"bufio"
 	"cmp"
+	"compress/bzip2"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/mikelolasagasti/xz"
+	"github.com/pierrec/lz4/v4"
 )
 
 // How much of what was unpacked last a decoder keeps, whatever a file asks for. It is nearly all the
@@ -40,6 +42,27 @@ var packings = []packing{
 	{"xz", []string{"\xfd7zXZ\x00"}, openXZ},
 	// pzstd begins with a frame that is to be skipped, and that says how long the next one is.
 	{"zstd", []string{"\x28\xb5\x2f\xfd", "\x50\x2a\x4d\x18"}, openZstd},
+	{"bzip2", bzip2Magics(), openBzip2},
+	{"lz4", []string{"\x04\x22\x4d\x18"}, openLZ4},
+}
+
+// bzip2Magics are the beginnings of a file of any size of blocks, with a block and without. Three letters would be
+// little to know a file by.
+func bzip2Magics() (magics []string) {
+	for size := '1'; size <= '9'; size++ {
+		magics = append(magics, "BZh"+string(size)+"1AY&SY", "BZh"+string(size)+"\x17rE8P\x90")
+	}
+	return magics
+}
+
+// openBzip2 keeps a block of at most 900 kB, which takes four times that.
+func openBzip2(_ context.Context, r io.Reader) (io.ReadCloser, error) {
+	return io.NopCloser(bzip2.NewReader(r)), nil
+}
+
+// openLZ4 keeps two blocks of at most 4 MiB: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md, "Block Maximum Size".
+func openLZ4(_ context.Context, r io.Reader) (io.ReadCloser, error) {
+	return io.NopCloser(lz4.NewReader(r)), nil
 }
 
 func openGzip(_ context.Context, r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) }
@@ -82,18 +105,18 @@ func openZstd(_ context.Context, r io.Reader) (io.ReadCloser, error) {
 	return decoder.IOReadCloser(), nil
 }
 
-// Decompress returns a reader of the content of a gzip, xz or zstd file, which it knows by its first
+// Decompress returns a reader of the content of a gzip, xz, zstd, bzip2 or lz4 file, which it knows by its first
 // bytes, and the kind of the file. Anything else is passed on as it is, with "" for the kind.
 //
 // The reader fails when the content has more than limit bytes, and when the file is damaged, cut off or
-// goes on behind its end. It reads packed to the end, so that a Verify below it has its say. Close
+// has more after its end. It reads packed to the end, so that a Verify below it has its say. Close
 // does not close packed.
 //
 // Where another xz file is being unpacked, it waits for the end of that, or for ctx to be done.
 func Decompress(ctx context.Context, packed io.Reader, limit int64) (content io.ReadCloser, kind string, err error) {
 	source := &rememberingReader{Reader: packed}
 	buffered := bufio.NewReaderSize(source, 64<<10)
-	head, err := buffered.Peek(8)
+	head, err := buffered.Peek(10)
 	if err != nil && err != io.EOF {
 		return nil, "", err
 	}
@@ -195,5 +218,5 @@ func (u *unpacker) failure(err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, xz.ErrBuf):
 		return fmt.Errorf("the %s file is cut off or damaged: check that the source is complete", u.kind)
 	}
-	return fmt.Errorf("the %s file is damaged, or goes on behind its end: %w", u.kind, err)
+	return fmt.Errorf("the %s file is damaged, or has more after its end: %w", u.kind, err)
 }

@@ -14,12 +14,13 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
 )
 
 const noLimit = math.MaxInt64
 
 // lines is what testdata/packed has in lines.xz (several blocks) and in streams.xz (two streams, with
-// padding between them). XZ Utils have made these files, as Go has nothing here that packs xz:
+// padding between them), and lines.bz2, streams.bz2 (as pbzip2 makes it) and lines.lz4 too. XZ Utils have made these files, as Go has nothing here that packs xz:
 // zeros.xz is 40,000,000 zeros, nine.xz asks for a dictionary of 64 MiB and dictionary.xz for 65.
 var lines = func() []byte {
 	var text bytes.Buffer
@@ -57,8 +58,11 @@ func packTimes(t testing.TB, kind string, part []byte, times int) []byte {
 
 func packer(t testing.TB, kind string, w io.Writer) io.WriteCloser {
 	t.Helper()
-	if kind == "gzip" {
+	switch kind {
+	case "gzip":
 		return gzip.NewWriter(w)
+	case "lz4":
+		return lz4.NewWriter(w)
 	}
 	window := maxZstdWindow
 	if kind == "zstd --long" {
@@ -84,9 +88,11 @@ func unpack(packed io.Reader, limit int64) (content []byte, kind string, err err
 // packedLines is lines in every packing.
 func packedLines(t testing.TB) map[string][]byte {
 	return map[string][]byte{
-		"gzip": pack(t, "gzip", lines),
-		"xz":   readTestdata(t, "packed/lines.xz"),
-		"zstd": pack(t, "zstd", lines),
+		"gzip":  pack(t, "gzip", lines),
+		"xz":    readTestdata(t, "packed/lines.xz"),
+		"zstd":  pack(t, "zstd", lines),
+		"bzip2": readTestdata(t, "packed/lines.bz2"),
+		"lz4":   pack(t, "lz4", lines),
 	}
 }
 
@@ -104,6 +110,11 @@ func TestDecompress(t *testing.T) {
 		"zstd":           {"zstd", pack(t, "zstd", lines)},
 		"zstd frames":    {"zstd", pack(t, "zstd", lines[:half], lines[half:])},
 		"zstd of pzstd":  {"zstd", append(skipped, pack(t, "zstd", lines)...)},
+		"bzip2":          {"bzip2", readTestdata(t, "packed/lines.bz2")},
+		"bzip2 streams":  {"bzip2", readTestdata(t, "packed/streams.bz2")},
+		"lz4":            {"lz4", pack(t, "lz4", lines)},
+		"lz4 frames":     {"lz4", pack(t, "lz4", lines[:half], lines[half:])},
+		"lz4 of the CLI": {"lz4", readTestdata(t, "packed/lines.lz4")},
 		"not compressed": {"", lines},
 	} {
 		for _, reader := range []io.Reader{bytes.NewReader(test.packed), iotest.DataErrReader(bytes.NewReader(test.packed)), iotest.OneByteReader(bytes.NewReader(test.packed))} {
@@ -122,7 +133,9 @@ func TestDecompressSmall(t *testing.T) {
 			t.Errorf("%q: got %q of kind %q, %v", text, content, kind, err)
 		}
 	}
-	for kind, packed := range map[string][]byte{"gzip": pack(t, "gzip", nil), "zstd": pack(t, "zstd", []byte("x"))} {
+	for kind, packed := range map[string][]byte{
+		"gzip": pack(t, "gzip", nil), "zstd": pack(t, "zstd", []byte("x")), "bzip2": []byte("BZh9\x17rE8P\x90\x00\x00\x00\x00"), "lz4": pack(t, "lz4", nil),
+	} {
 		if content, got, err := unpack(bytes.NewReader(packed), 1); err != nil || got != kind {
 			t.Errorf("%s: got %q of kind %q, %v", kind, content, got, err)
 		}
@@ -148,7 +161,7 @@ func TestDecompressDamaged(t *testing.T) {
 	for kind, packed := range packedLines(t) {
 		for tenth := range 10 {
 			damaged := bytes.Clone(packed)
-			damaged[max(len(packed)*tenth/10, 8)] ^= 0x55
+			damaged[max(len(packed)*tenth/10, 10)] ^= 0x55
 			if content, _, err := unpack(bytes.NewReader(damaged), noLimit); err == nil && !bytes.Equal(content, lines) {
 				t.Errorf("%s: a byte changed at %d of 10 is not noticed", kind, tenth)
 			}
@@ -207,9 +220,11 @@ func TestDecompressMemory(t *testing.T) {
 	const size, parts = 40_000_000, 40
 	zeros := make([]byte, size/parts)
 	for kind, packed := range map[string][]byte{
-		"gzip": packTimes(t, "gzip", zeros, parts),
-		"xz":   readTestdata(t, "packed/zeros.xz"),
-		"zstd": packTimes(t, "zstd", zeros, parts),
+		"gzip":  packTimes(t, "gzip", zeros, parts),
+		"xz":    readTestdata(t, "packed/zeros.xz"),
+		"zstd":  packTimes(t, "zstd", zeros, parts),
+		"bzip2": readTestdata(t, "packed/zeros.bz2"),
+		"lz4":   packTimes(t, "lz4", zeros, parts),
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -292,6 +307,8 @@ func FuzzDecompress(f *testing.F) {
 	f.Add(readTestdata(f, "packed/dictionary.xz"))
 	f.Add(pack(f, "gzip", []byte("a"), lines[:100]))
 	f.Add(pack(f, "zstd", []byte("a"), lines[:100]))
+	f.Add(pack(f, "lz4", []byte("a"), lines[:100]))
+	f.Add(readTestdata(f, "packed/small.bz2"))
 	f.Fuzz(func(t *testing.T, packed []byte) {
 		const limit = 1 << 20
 		content, kind, err := unpack(bytes.NewReader(packed), limit)

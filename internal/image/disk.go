@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 )
 
@@ -18,18 +19,21 @@ type Disk struct {
 	Size   uint64 // that a guest sees, in bytes; 0 when only the end tells
 }
 
-// OpenDisk opens the source of a disk image: a qcow2 image, or a raw one, either of which may be packed
-// with gzip, xz or zstd. The promised checksum, if any, is that of the source as it is; what is
-// unpacked has at most limit bytes.
+// DiskSource is where a disk image comes from: a source, or the file of ArchivePath in the tar archive that the source is.
+type DiskSource struct{ Source, ArchivePath string }
+
+// OpenDisk opens a disk image: a qcow2 image, or a raw one. Image and archive may be packed, one of them, with gzip, xz,
+// zstd, bzip2 or lz4. The promised checksum, if any, is that of the source as it is; the image has at most limit bytes
+// where it is packed or in an archive.
 //
 // An image that says where other data of the disk lie is refused, for it would have a guest read files
 // of the host. A raw image on this machine of which nothing is to be hashed passes over its holes.
-func (c Client) OpenDisk(ctx context.Context, source string, promised Checksum, limit int64) (*Disk, error) {
-	stream, err := c.Open(ctx, source)
+func (c Client) OpenDisk(ctx context.Context, from DiskSource, promised Checksum, limit int64) (*Disk, error) {
+	stream, err := c.Open(ctx, from.Source)
 	if err != nil {
 		return nil, err
 	}
-	disk, err := readDisk(ctx, stream, promised, limit)
+	disk, err := readDisk(ctx, stream, from.ArchivePath, promised, limit)
 	if err != nil {
 		stream.Close()
 		return nil, fmt.Errorf("unable to use %s: %w", stream.Source, err)
@@ -37,12 +41,12 @@ func (c Client) OpenDisk(ctx context.Context, source string, promised Checksum, 
 	return disk, nil
 }
 
-func readDisk(ctx context.Context, stream *Stream, promised Checksum, limit int64) (_ *Disk, err error) {
+func readDisk(ctx context.Context, stream *Stream, archivePath string, promised Checksum, limit int64) (_ *Disk, err error) {
 	var content io.Reader = stream
 	if promised != (Checksum{}) {
 		content = Verify(stream, promised, stream.Source)
 	}
-	unpacked, kind, err := Decompress(ctx, content, limit)
+	unpacked, err := unpackDisk(ctx, content, archivePath, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -60,18 +64,80 @@ func readDisk(ctx context.Context, stream *Stream, promised Checksum, limit int6
 	if err := disk.identify(head); err != nil {
 		return nil, err
 	}
-	if kind != "" {
+	if disk.Format == "raw" {
+		disk.Reader, disk.Size = &trailed{Reader: buffered}, unpacked.size
+	}
+	if unpacked.kind != "" || archivePath != "" {
 		return disk, nil
 	}
-	if disk.Format == "raw" && stream.Size > 0 {
-		disk.Size = uint64(stream.Size)
+	if disk.Format == "raw" {
+		disk.Size = uint64(max(stream.Size, 0))
 	}
 	file, isLocal := stream.ReadCloser.(*os.File)
 	if !isLocal || promised != (Checksum{}) {
 		return disk, nil
 	}
+	if disk.Format == "raw" {
+		if err := checkTrailerOf(file, stream.Size); err != nil {
+			return nil, err
+		}
+	}
 	disk.Reader, err = newSparseFile(file)
 	return disk, err
+}
+
+// unpackedDisk is a disk image as it comes out of what it is packed in.
+type unpackedDisk struct {
+	io.Reader
+	closers
+	kind string // of the packing, "" for none
+	size uint64 // in bytes, where the archive tells
+}
+
+// unpackDisk takes the image out of its archive, where it is in one, and unpacks one of both.
+func unpackDisk(ctx context.Context, content io.Reader, archivePath string, limit int64) (*unpackedDisk, error) {
+	if archivePath == "" {
+		unpacked, kind, err := Decompress(ctx, content, limit)
+		if err != nil {
+			return nil, err
+		}
+		return &unpackedDisk{unpacked, closers{unpacked}, kind, 0}, nil
+	}
+	archive, kind, err := Decompress(ctx, content, math.MaxInt64) // as the image is only a part of it
+	if err != nil {
+		return nil, err
+	}
+	disk, err := unpackArchived(ctx, archive, kind, archivePath, limit)
+	if err != nil {
+		_ = archive.Close()
+		return nil, err
+	}
+	disk.closers = append(disk.closers, archive)
+	return disk, nil
+}
+
+// unpackArchived unpacks a file of an archive that is not packed itself, so that one xz file is open at a time.
+func unpackArchived(ctx context.Context, archive io.Reader, kind, path string, limit int64) (*unpackedDisk, error) {
+	file, err := findArchived(archive, path)
+	if err != nil {
+		return nil, err
+	}
+	if file.size > limit {
+		return nil, fmt.Errorf("%q in the archive has %d bytes, more than the %d that there is room for", path, file.size, limit)
+	}
+	disk := &unpackedDisk{Reader: file, kind: kind, size: uint64(file.size)}
+	if kind != "" {
+		return disk, nil
+	}
+	unpacked, kind, err := Decompress(ctx, file, limit)
+	if err != nil {
+		return nil, err
+	}
+	disk.Reader, disk.closers, disk.kind = unpacked, closers{unpacked}, kind
+	if kind != "" {
+		disk.size = 0 // which only the end tells
+	}
+	return disk, nil
 }
 
 // closers close together.
@@ -89,16 +155,10 @@ func (c closers) Close() error {
 // diskHeadSize is what is looked at of an image before any of it is passed on.
 const diskHeadSize = 4096
 
-// identify recognises the image's format. It refuses what is no disk image, and formats that libvirt
-// would recognise in a volume and have QEMU read as such: libvirt src/storage_file/storage_file_probe.c.
+// identify recognises the image's format, and refuses what is none that a volume can begin with.
 func (d *Disk) identify(head []byte) error {
-	if err := checkContent(head); err != nil {
-		return fmt.Errorf("not a disk image: %w", err)
-	}
-	for _, f := range diskFormats {
-		if hasAt(head, f.offset, f.magic) {
-			return fmt.Errorf("it is %s; convert it: qemu-img convert -O qcow2 IMAGE NEW.qcow2", f.what)
-		}
+	if err := checkDisk(head); err != nil {
+		return err
 	}
 	if !hasAt(head, 0, qcow2Magic) {
 		d.Format = "raw"
@@ -107,20 +167,6 @@ func (d *Disk) identify(head []byte) error {
 	header, err := parseQcow2(head)
 	d.Format, d.Size = "qcow2", header.size
 	return err
-}
-
-var diskFormats = []foreignFormat{
-	{offset: 0, magic: "KDMV", what: "a VMDK image"},
-	{offset: 0, magic: "COWD", what: "a VMDK image"},
-	{offset: 0, magic: "# Disk DescriptorFile", what: "the description of a VMDK image"},
-	{offset: 0, magic: "conectix", what: "a VHD image"},
-	{offset: 0, magic: "vhdxfile", what: "a VHDX image"},
-	{offset: 64, magic: "\x7f\x10\xda\xbe", what: "a VDI image"},
-	{offset: 0, magic: "QED\x00", what: "a QED image"},
-	{offset: 0, magic: "QFI\xfb\x00\x00\x00\x01", what: "a qcow image of version 1"},
-	{offset: 0, magic: "WithoutFreeSpace", what: "a Parallels image"},
-	{offset: 0, magic: "WithouFreSpacExt", what: "a Parallels image"},
-	{offset: 0, magic: "OOOM", what: "a UML COW image"},
 }
 
 // The fields of a qcow2 header: qemu docs/interop/qcow2.txt, "Header".

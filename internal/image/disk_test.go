@@ -49,20 +49,21 @@ func localDisk(t *testing.T, content string) (path string) {
 }
 
 func TestOpenDisk(t *testing.T) {
-	raw, image := strings.Repeat("disk", 100_000), qcow2(3, 1<<30, nil)
+	raw, image := strings.Repeat("dis\x00", 100_000), qcow2(3, 1<<30, nil)
 	for name, test := range map[string]struct {
 		source, content, format string
 		size                    uint64
 	}{
 		"raw":          {raw, raw, "raw", 400_000},
-		"small":        {"x", "x", "raw", 1},
+		"small":        {"\x00", "\x00", "raw", 1},
+		"Ignition":     {`{"ignition": {"version": "3.4.0"}}`, `{"ignition": {"version": "3.4.0"}}`, "raw", 34},
 		"qcow2":        {image, image, "qcow2", 1 << 30},
 		"qcow2 v2":     {qcow2(2, 512, map[int]uint64{72: math.MaxUint64}), qcow2(2, 512, map[int]uint64{72: math.MaxUint64}), "qcow2", 512},
 		"packed raw":   {gzipped(t, raw), raw, "raw", 0},
 		"packed qcow2": {gzipped(t, image), image, "qcow2", 1 << 30},
 	} {
 		for _, promised := range []Checksum{{}, {"sha256", fmt.Sprintf("%x", sha256.Sum256([]byte(test.source)))}} {
-			disk, err := Client{}.OpenDisk(t.Context(), localDisk(t, test.source), promised, math.MaxInt64)
+			disk, err := Client{}.OpenDisk(t.Context(), DiskSource{Source: localDisk(t, test.source)}, promised, math.MaxInt64)
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue
@@ -77,7 +78,7 @@ func TestOpenDisk(t *testing.T) {
 }
 
 func TestOpenDiskRefuses(t *testing.T) {
-	disk := strings.Repeat("disk", 2000)
+	disk := strings.Repeat("dis\x00", 2000)
 	for name, test := range map[string]struct{ source, want string }{
 		"nothing":          {"", "it is empty"},
 		"a web page":       {"<!DOCTYPE html><html>" + disk, "web page"},
@@ -96,7 +97,7 @@ func TestOpenDiskRefuses(t *testing.T) {
 		"packed VHD":       {gzipped(t, "conectix"+disk), "a VHD image"},
 		"packed backing":   {gzipped(t, qcow2(3, 512, map[int]uint64{8: 104})), "laid over a backing file"},
 	} {
-		disk, err := Client{}.OpenDisk(t.Context(), localDisk(t, test.source), Checksum{}, math.MaxInt64)
+		disk, err := Client{}.OpenDisk(t.Context(), DiskSource{Source: localDisk(t, test.source)}, Checksum{}, math.MaxInt64)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %+v, error %v, want %q in it", name, disk, err, test.want)
 		}
@@ -118,7 +119,7 @@ func TestOpenDiskPassesOverHoles(t *testing.T) {
 	if err := file.Truncate(size); err != nil {
 		t.Fatal(err)
 	}
-	disk, err := Client{}.OpenDisk(t.Context(), path, Checksum{}, math.MaxInt64)
+	disk, err := Client{}.OpenDisk(t.Context(), DiskSource{Source: path}, Checksum{}, math.MaxInt64)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ type Manifest struct {
 }
 
 const (
-	maxManifest   = 2 << 10 // insMaxSize, of which ParseINS says more
+	maxManifest   = 64 << 10
 	maxParameters = 4 << 10 // COMMAND_LINE_SIZE of Linux on s390x
 )
 
@@ -32,7 +32,10 @@ func (c Client) ReadINS(ctx context.Context, at Location) (Manifest, error) {
 	if err != nil {
 		return Manifest{}, err
 	}
-	ins, err := ParseINS(string(text))
+	ins, err := parseManifest(string(text))
+	if err == nil {
+		err = at.checkUpwards(ins)
+	}
 	if err != nil {
 		return Manifest{}, fmt.Errorf("%s is no manifest that can be used: %w", at, err)
 	}
@@ -50,8 +53,22 @@ func (c Client) ReadINS(ctx context.Context, at Location) (Manifest, error) {
 	if err != nil {
 		return Manifest{}, fmt.Errorf("the parameter file: %w", err)
 	}
-	m.CommandLine = strings.Join(strings.Fields(strings.Trim(string(parameters), "\x00")), " ")
+	words := strings.Trim(strings.TrimPrefix(string(parameters), "\ufeff"), "\x00")
+	m.CommandLine = strings.Join(strings.Fields(words), " ")
 	return m, nil
+}
+
+// checkUpwards refuses a manifest on this machine that names files outside its directory: what it names is published.
+func (l Location) checkUpwards(ins INS) error {
+	if _, u, err := parseSource(l.Source); err != nil || u != nil || l.ISOPath != "" {
+		return err
+	}
+	for _, file := range ins.Files {
+		if !filepath.IsLocal(filepath.FromSlash(strings.TrimLeft(file.Path, "/"))) {
+			return fmt.Errorf("the path %q leads upwards: set the source of kernel and initrd", file.Path)
+		}
+	}
+	return nil
 }
 
 // String is the location as messages may show it.
@@ -64,7 +81,7 @@ func (l Location) String() string {
 
 // beside is the file of this path from the directory where l is.
 func (l Location) beside(name string) Location {
-	name = strings.TrimPrefix(name, "/")
+	name = strings.TrimLeft(name, "/")
 	if l.ISOPath != "" {
 		return Location{l.Source, path.Join(path.Dir(l.ISOPath), name)}
 	}

@@ -2,6 +2,8 @@ package image
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path"
 	"path/filepath"
@@ -34,8 +36,25 @@ func TestReadINS(t *testing.T) {
 		"all":           {"* t\nboot/linux 0x00000000\nboot/initrd.off 0x0001040c\nboot/initrd 0x01000000\nboot/parmfile 0x00010480\n", Manifest{at("boot/linux"), at("boot/initrd"), "a=1 b=2"}, ""},
 		"a kernel":      {"* t\n/linux 0\n", Manifest{Kernel: at("linux")}, ""},
 		"no kernel":     {"* t\nboot/initrd 0x01000000\n", Manifest{}, "names no kernel"},
-		"no manifest":   {"<html>", Manifest{}, "does not begin with"},
-		"too long":      {"* t\n" + strings.Repeat("x 0\n", 600), Manifest{}, "more than 2 KiB"},
+		"a web page":    {"<html>", Manifest{}, "a web page"},
+		"no manifest":   {"kernel.img\n", Manifest{}, `"kernel.img" is no path and an address`},
+		"no text":       {"* t\nlinux 0\n\x00", Manifest{}, "is it a text file?"},
+		"empty":         {"", Manifest{}, "it is empty"},
+		"title alone":   {"* t\n", Manifest{}, "names no kernel"},
+		"long":          {"* t\n" + strings.Repeat("x 0x1\n", 600) + "linux 0\n", Manifest{Kernel: at("linux")}, ""},
+		"too long":      {"* t\n" + strings.Repeat("x 0\n", 20000), Manifest{}, "more than 64 KiB"},
+		"no title":      {"linux 0x0\n", Manifest{Kernel: at("linux")}, ""},
+		"small":         {"k 0", Manifest{Kernel: at("k")}, ""},
+		"of Windows":    {"\ufeff* t\r\n\r\nlinux 0x0\r\nboot/initrd 0X2000000\r\n", Manifest{Kernel: at("linux"), Initrd: at("boot/initrd")}, ""},
+		"tabs, blanks":  {"*t\n \tlinux\t \t0x0 \t\n  \nboot/initrd\u00a00x2000000 the initrd\n", Manifest{Kernel: at("linux"), Initrd: at("boot/initrd")}, ""},
+		"comments":      {"* t\n* more\n# linux 0\nlinux 0\n", Manifest{Kernel: at("linux")}, ""},
+		"blank in path": {"* t\nthe linux 0\nthe bad initrd 0x2000000\n", Manifest{Kernel: at("the linux"), Initrd: at("the bad initrd")}, ""},
+		"hexadecimal":   {"* t\nlinux 00000000\nboot/parmfile 66688\nboot/initrd 0a000000\n", Manifest{at("linux"), at("boot/initrd"), "a=1 b=2"}, ""},
+		"high address":  {"* t\nlinux 0\ninitrd 0xffffffff00000000\n", Manifest{Kernel: at("linux"), Initrd: at("initrd")}, ""},
+		"long path":     {"* t\n" + strings.Repeat("x/", 150) + "k 0\n", Manifest{Kernel: at(strings.Repeat("x/", 150) + "k")}, ""},
+		"kernel twice":  {"* t\nlinux 0\nother 0x0\n", Manifest{}, `"linux" and "other" have the same address 0x0`},
+		"same address":  {"* t\nlinux 0\nlinux 0\na.off 0x10408\nb.off 0x10408\n", Manifest{Kernel: at("linux")}, ""},
+		"escape":        {"* t\nk\x1b[2J 0\n", Manifest{}, "control character"},
 		"no parameters": {"* t\nlinux 0\nnone 0x10480\n", Manifest{}, "the parameter file"},
 		"an endless":    {"* t\nlinux 0\nlong 0x10480\n", Manifest{}, "more than 4 KiB"},
 		"upwards":       {"* t\n../linux 0\n", Manifest{}, "leads upwards"},
@@ -44,6 +63,18 @@ func TestReadINS(t *testing.T) {
 		if got != test.want || (err == nil) != (test.error == "") || err != nil && !strings.Contains(err.Error(), test.error) {
 			t.Errorf("%s: %+v, %v, want %+v", name, got, err, test.want)
 		}
+	}
+}
+
+// TestReadINSUpwards holds that a manifest on a server may name what is outside its directory.
+func TestReadINSUpwards(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("* t\n../images/kernel.img 0\n"))
+	}))
+	defer server.Close()
+	m, err := Client{}.ReadINS(t.Context(), Location{Source: server.URL + "/boot/x.ins"})
+	if err != nil || m.Kernel.Source != server.URL+"/images/kernel.img" {
+		t.Errorf("%+v, %v", m, err)
 	}
 }
 

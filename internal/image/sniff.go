@@ -80,7 +80,7 @@ const (
 // CheckKernel refuses a file whose first bytes, or all that it has, are not those of a raw s390x
 // kernel image. The firmware checks nothing: it jumps into whatever it loaded.
 func CheckKernel(head []byte) error {
-	if err := checkContent(head); err != nil {
+	if err := checkBootFile(head); err != nil {
 		return fmt.Errorf("not an s390x kernel: %w", err)
 	}
 	mark := arch.Of(arch.S390X).Kernel
@@ -107,7 +107,7 @@ func CheckKernelOf(name string, head []byte) error {
 	if name == arch.S390X || mark.Magic == "" {
 		return CheckKernel(head)
 	}
-	if err := checkContent(head); err != nil {
+	if err := checkBootFile(head); err != nil {
 		return fmt.Errorf("not a kernel for %s: %w", name, err)
 	}
 	if !mark.In(head) {
@@ -122,7 +122,7 @@ var Architectures = arch.Names()
 // CheckInitrd refuses what certainly is no initrd by its first bytes. Anything else is accepted,
 // for the booting kernel decides: it knows cpio, its own set of compressions, and images of file systems.
 func CheckInitrd(head []byte) error {
-	err := checkContent(head)
+	err := checkBootFile(head)
 	switch {
 	case err != nil:
 	case arch.Of(arch.S390X).Kernel.In(head):
@@ -133,6 +133,22 @@ func CheckInitrd(head []byte) error {
 		return nil
 	}
 	return fmt.Errorf("not an initrd: %w", err)
+}
+
+// checkBootFile is checkContent for kernels and initrds.
+func checkBootFile(head []byte) error {
+	if err := checkContent(head); err != nil {
+		return err
+	}
+	if _, isArchive := firstInArchive(head); isArchive {
+		return errors.New("it is a tar archive; " + remedyUnpack)
+	}
+	for _, f := range foreignFiles {
+		if hasAt(head, f.offset, f.magic) {
+			return fmt.Errorf("it is %s; %s", f.what, f.remedy)
+		}
+	}
+	return nil
 }
 
 // checkContent refuses what no boot file is.

@@ -66,7 +66,10 @@ func TestCheckKernelRefuses(t *testing.T) {
 		"arm64":         {arm, "it is an arm64 kernel"},
 		"EFI":           {fake(1<<20, 0, "MZ"), "it is a PE (EFI) program"},
 		"ISO":           {fake(1<<20, 0x8001, "CD001"), "it is an ISO image"},
-		"text":          {[]byte("version https://git-lfs.github.com/spec/v1\n"), "it is a text file"},
+		"text":          {[]byte("line\n"), "it is a text file"},
+		"Git LFS":       {[]byte("version https://git-lfs.github.com/spec/v1\n"), "it is a pointer of Git LFS"},
+		"zip":           {fake(1<<20, 0, "PK\x03\x04"), "it is a zip archive; unpack it"},
+		"tar":           {[]byte(tarOf(t, inTar{name: "kernel"})), "it is a tar archive; unpack it"},
 		"long text":     {bytes.Repeat([]byte("line\n"), 1<<15), "it is a text file"},
 		"cut":           {kernel(1 << 20)[:headSize-1], "it has only 66615 bytes"},
 		"anything else": {make([]byte, 1<<20), `there is no "S390EP" at offset 0x10008`},
@@ -100,6 +103,10 @@ func TestCheckInitrd(t *testing.T) {
 		"it is a web page":      html,
 		"it is an s390x kernel": kernel(headSize),
 		"it is an ISO image":    fake(1<<20, 0x8001, "CD001"),
+		"it is a zip archive":   fake(1<<20, 0, "PK\x03\x04"),
+		"it is a tar archive":   []byte(tarOf(t, inTar{name: "initrd"})),
+		"it is a torrent":       []byte("d8:announce3:udp"),
+		"it is a pointer":       []byte("version https://git-lfs.github.com/spec/v1\n"),
 	} {
 		err := CheckInitrd(head)
 		expectError(t, err, "not an initrd: "+want)

@@ -58,6 +58,16 @@ func TestPxelinuxParseFunction(t *testing.T) {
 	}, entryValue("a", "k", "i", "quiet")), "pxelinux_parse", text("label a\nkernel k\ninitrd i\nappend quiet"))
 }
 
+// TestPxelinuxParseFunctionContinuation holds that a line which goes on after a backslash is one problem, and that nobody is
+// told to remove the rest of it.
+func TestPxelinuxParseFunctionContinuation(t *testing.T) {
+	returns(t, configValue("rhcos", []string{
+		`line 4, column 12: append "rd.neednet=1 \\" has a backslash at the end of a line; the firmware knows no continuation, takes the backslash for a part of the value, ` +
+			`and the next line for one of its own: write it as one line with what follows, without the backslash`,
+	}, entryValue("rhcos", "k", "i", `rd.neednet=1 \`)), "pxelinux_parse",
+		text("default rhcos\nlabel rhcos\n    kernel k\n    append rd.neednet=1 \\\n    coreos.live.rootfs_url=http://192.0.2.9/rootfs.img \\\n    quiet\n    initrd i\n"))
+}
+
 // TestPxelinuxParseFunctionIncomplete holds that what a text does not say is null, and a problem.
 func TestPxelinuxParseFunctionIncomplete(t *testing.T) {
 	for _, test := range []struct {

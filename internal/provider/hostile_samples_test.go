@@ -120,18 +120,19 @@ func hostileImages(t *testing.T) []string {
 	}
 }
 
-// hostileSource is a volume from a local image, verified by a list.
+// hostileSource is a volume from a local image in an archive, verified by a list.
 func hostileSource(t *testing.T) string {
 	t.Helper()
-	source := local(t, make([]byte, 1<<20))
-	list := sha256Of(make([]byte, 1<<20)) + "  file\n"
+	archive := tarred(t, "disk.raw", make([]byte, 1<<20))
+	source := local(t, archive)
+	list := sha256Of(archive) + "  file\n"
 	sums := strings.TrimSuffix(source, "file") + "SHA256SUMS"
 	rewrite(t, sums, []byte(list))
 	key, signature := signed(t, list)
 	server := httptest.NewTLSServer(nil)
 	t.Cleanup(server.Close)
 	ca := local(t, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
-	return fmt.Sprintf(`{"name": "fresh", "format": "raw", "source": %q, "checksum": "file:%s", "checksum_signature": {"key": %q, "source": %q}, "tls": {"ca_file": %q}}`,
+	return fmt.Sprintf(`{"name": "fresh", "format": "raw", "source": %q, "archive_path": "disk.raw", "checksum": "file:%s", "checksum_signature": {"key": %q, "source": %q}, "tls": {"ca_file": %q}}`,
 		source, sums, local(t, []byte(key)), local(t, signature), ca)
 }
 

@@ -352,7 +352,9 @@ func TestAccDomainInvalid(t *testing.T) {
 		{nic + `addresses_from = "agent"`, []string{"Invalid addresses_from", "addresses_from =", "guest_agent = true"}},
 		{nic + `shutdown_timeout = "soon"`, []string{"Invalid duration", "shutdown_timeout =", `"soon"`}},
 		{nic + "kernel = { image = \"a/b\" }\n pxelinux_config = \"a/default\"", []string{"Invalid pxelinux_config", "one of kernel and pxelinux_config"}},
-		{nic + `kernel = { image = "a/b", cmdline = "a\nb" }`, []string{"Invalid command line", inside("kernel"), "invisible character"}},
+		{nic + `kernel = { image = "a/b", cmdline = "a\rb" }`, []string{"Invalid command line", inside("kernel"), "line ends of Windows"}},
+		{nic + `kernel = { image = "a/b", cmdline = "a=“b”" }`, []string{"Invalid command line", inside("kernel"), "typographic quote"}},
+		{nic + `kernel = { image = "a/b", cmdline = "a \\\n b" }`, []string{"Invalid command line", inside("kernel"), "write it as one line"}},
 		{`interfaces = [{ network = "acc", boot = false }]`, []string{"Nothing to boot from", "no interface for it"}},
 		{`interfaces = [{ bridge = "br0", vlan = 5000 }]`, []string{inside("interfaces"), "vlan"}},
 		{`interfaces = [{ network = "acc", link = "off" }]`, []string{inside("interfaces"), "value must be one of"}},
@@ -366,7 +368,7 @@ func TestAccDomainInvalid(t *testing.T) {
 	} {
 		steps = append(steps, resource.TestStep{Config: domain(test.attributes), PlanOnly: true, ExpectError: says(test.error...)})
 	}
-	for memory, error := range map[string]string{"1000B": "not a number of whole KiB", "0": "not a number of whole KiB", "lots": "is not a size"} {
+	for memory, error := range map[string]string{"1048577B": "not a number of whole KiB", "0": "is too small", "2048": `did you mean "2048MiB"`, "lots": "is not a size"} {
 		steps = append(steps, resource.TestStep{
 			Config: strings.ReplaceAll(domain(nic), "256MiB", memory), PlanOnly: true,
 			ExpectError: says("memory =", error),

@@ -148,7 +148,7 @@ func TestAccImageINS(t *testing.T) {
 		resource.TestStep{
 			PreConfig:   func() { server.Serve("page.ins", []byte("<!DOCTYPE html>")) },
 			Config:      ins("/page.ins"),
-			ExpectError: says("Unable to read the manifest", "page.ins", "does not begin with"),
+			ExpectError: says("Unable to read the manifest", "page.ins", "web page"),
 		},
 		resource.TestStep{
 			// From the manifest to the files themselves: they are there already.

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"archive/tar"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -20,6 +21,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 )
@@ -65,12 +67,39 @@ func packed(t *testing.T, kind string, content []byte) []byte {
 		w, _ := zstd.NewWriter(&to)
 		_, _ = w.Write(content)
 		_ = w.Close()
-	case "xz":
-		xz := exec.CommandContext(t.Context(), "xz", "-c")
-		xz.Stdin, xz.Stdout = bytes.NewReader(content), &to
-		if err := xz.Run(); err != nil {
+	case "lz4":
+		w := lz4.NewWriter(&to)
+		_, _ = w.Write(content)
+		_ = w.Close()
+	case "xz", "bzip2":
+		packer := exec.CommandContext(t.Context(), kind, "-c")
+		packer.Stdin, packer.Stdout = bytes.NewReader(content), &to
+		if err := packer.Run(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	return to.Bytes()
+}
+
+// tarred is an archive with a text and a file.
+func tarred(t *testing.T, name string, content []byte) []byte {
+	t.Helper()
+	var to bytes.Buffer
+	w := tar.NewWriter(&to)
+	for _, file := range []struct {
+		name    string
+		content []byte
+	}{{"README", []byte("a text")}, {name, content}} {
+		err := w.WriteHeader(&tar.Header{Name: file.name, Size: int64(len(file.content)), Mode: 0o644})
+		if err == nil {
+			_, err = w.Write(file.content)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
 	}
 	return to.Bytes()
 }
@@ -125,6 +154,11 @@ func TestAccVolumeSource(t *testing.T) {
 		{"raw.gz", packed(t, "gz", raw), `format = "raw"`, "raw", 8 << 20},
 		{"raw.xz", packed(t, "xz", raw), `format = "raw"`, "raw", 8 << 20},
 		{"raw.zst", packed(t, "zst", raw), `format = "raw"`, "raw", 8 << 20},
+		{"raw.bz2", packed(t, "bzip2", raw), `format = "raw"`, "raw", 8 << 20},
+		{"raw.lz4", packed(t, "lz4", raw), ``, "qcow2", 8 << 20},
+		{"raw.tar", tarred(t, "./disk.raw", raw), "format = \"raw\"\n archive_path = \"disk.raw\"", "raw", 8 << 20},
+		{"raw.tar.xz", packed(t, "xz", tarred(t, "disk.raw", raw)), `archive_path = "disk.raw"`, "qcow2", 8 << 20},
+		{"qcow2.tar.gz", packed(t, "gz", tarred(t, "a/disk.qcow2", image)), `archive_path = "a/disk.qcow2"`, "qcow2", 8 << 20},
 		{"qcow2.gz", packed(t, "gz", image), ``, "qcow2", 8 << 20},
 		{"qcow2.xz", packed(t, "xz", image), `capacity = "8MiB"`, "qcow2", 8 << 20},
 	} {
@@ -171,6 +205,7 @@ func TestAccVolumeSourceChanges(t *testing.T) {
 	accPool(t)
 	server := lab.NewServer(t)
 	first, second := server.Serve("first", rawDisk), server.Serve("second", rawDisk)
+	archive := server.Serve("archive.tar", tarred(t, "disk.raw", rawDisk))
 	sum := fmt.Sprintf("checksum = \"sha256:%s\"", sha256Of(rawDisk))
 	list := server.Serve("SHA256SUMS", []byte(sha256Of(rawDisk)+"  first\n"+sha256Of(rawDisk)+"  second\n"))
 	replaces := actions(testVolume, plancheck.ResourceActionDestroyBeforeCreate,
@@ -188,7 +223,9 @@ func TestAccVolumeSourceChanges(t *testing.T) {
 			plancheck.ExpectUnknownValue(testVolume, tfjsonpath.New("capacity")))},
 		resource.TestStep{Config: sourced(first, sum), ConfigPlanChecks: updates},
 		resource.TestStep{Config: sourced(first, `capacity = "16MiB"`), ConfigPlanChecks: updates, Check: holdsDisk(t, "qcow2", 16<<20)},
-		resource.TestStep{Config: sourced(second), ConfigPlanChecks: replaces, Check: holdsDisk(t, "qcow2", 8<<20)},
+		resource.TestStep{Config: sourced(archive, `archive_path = "disk.raw"`), ConfigPlanChecks: replaces, Check: holdsDisk(t, "qcow2", 8<<20)},
+		resource.TestStep{Config: sourced(archive, `archive_path = "disk.qcow2"`), ConfigPlanChecks: replaces, ExpectError: says(`no file "disk.qcow2"`)},
+		resource.TestStep{Config: sourced(second), Check: holdsDisk(t, "qcow2", 8<<20)},
 		resource.TestStep{
 			PreConfig: func() { fetched = server.Requests("second") },
 			Config:    sourced(second, fmt.Sprintf("checksum = \"file:%s\"", list)), ConfigPlanChecks: updates, Check: notFetched,
@@ -223,6 +260,10 @@ func TestAccVolumeSourceRefused(t *testing.T) {
 		{rawDisk, lab.CutAfter(5 << 20), "", []string{"source =", "connection broke"}},
 		{rawDisk, lab.HTMLPage(), "", []string{"source =", "not a disk image", "web page"}},
 		{nil, nil, "", []string{"source =", "not a disk image", "empty"}},
+		{tarred(t, "disk.raw", rawDisk), nil, "", []string{"source =", "not a disk image: it is a tar archive", `first file is "README"`, "archive_path"}},
+		{tarred(t, "disk.raw", rawDisk), nil, `archive_path = "disk"`, []string{"archive_path =", `no file "disk"`, `["README" "disk.raw"]`}},
+		{packed(t, "gz", tarred(t, "disk.raw", rawDisk)), nil, "archive_path = \"disk.raw\"\n capacity = \"1MiB\"", []string{"source =", "8388608 bytes"}},
+		{append(bytes.Clone(rawDisk), "conectix"+strings.Repeat("\x00", 504)...), nil, `format = "raw"`, []string{"source =", "a VHD image"}},
 		{packed(t, "gz", rawDisk)[:4000], nil, "", []string{"source =", "gzip file is cut off or damaged"}},
 		{rawDisk, nil, `checksum = "sha256:` + sha256Of(image) + `"`, []string{"source =", "has the checksum", sha256Of(rawDisk)}},
 		{rawDisk, nil, `checksum = "file:` + server.Serve("SUMS", []byte(sha256Of(image)+"  other\n")) + `"`, []string{"checksum =", "SUMS"}},

@@ -35,7 +35,7 @@ func newSoakFiles(t *testing.T) soakFiles {
 
 var (
 	soakKernels = [2][]byte{oldKernel, newKernel}
-	soakDisk    = bytes.Repeat([]byte("netboot "), 100<<10)
+	soakDisk    = bytes.Repeat([]byte("netboot\x00"), 100<<10)
 )
 
 // objects are those of a cycle. Some cycles have a guest that runs, and a network that serves it.

@@ -13,7 +13,7 @@ import (
 )
 
 // fillingDisk is long enough to be seen while it is on its way, and has no holes.
-var fillingDisk = bytes.Repeat([]byte("netboot "), 1<<20)
+var fillingDisk = bytes.Repeat([]byte("netboot\x00"), 1<<20)
 
 // filled are the files that are filled to make a volume of a raw disk, by the volume's format.
 var filled = map[string]string{"raw": "disk", "qcow2": "disk.netboot-stage"}

@@ -25,6 +25,9 @@ func ValidateText(text string, f Firmware) []Problem {
 		return problems
 	}
 	for _, p := range append(validateValues(r.config), r.entriesWithoutAppend()...) {
+		if r.lostAny && p.Entry < 0 {
+			continue // that there is no entry, or none of the default's label
+		}
 		at, found := r.places[place{p.Entry, p.Field}]
 		if !found { // the line is missing: show the entry
 			at = r.places[place{p.Entry, keywordLabel}]
@@ -61,6 +64,12 @@ type reader struct {
 	places   map[place]position
 	defaults []defaultLine
 	problems []Problem
+
+	// What follows from a mistake that is reported already is reported no more: the lines after a backslash, and what
+	// comes of a label that was not read.
+	continued bool
+	lostLabel bool // in this entry
+	lostAny   bool
 }
 
 // read follows SLOF lib/libnet/pxelinux.c pxelinux_parse_cfg(), the order of its steps included.
@@ -80,11 +89,13 @@ func read(text string, f Firmware) *reader {
 		body := strings.TrimLeft(line, " \t")
 		// "if (*ptr == 0 || *ptr == '#') goto nextline; /* Ignore comments and empty lines */"
 		if body == "" || body[0] == '#' {
+			r.continued = false
 			continue
 		}
 		if more := r.line(body, position{number, len(line) - len(body) + 1}); !more {
 			break
 		}
+		r.continued = strings.HasSuffix(body, `\`)
 	}
 	r.finish()
 	return r
@@ -116,8 +127,7 @@ func (r *reader) line(body string, at position) (more bool) {
 	}
 	entry := len(r.config.Entries) - 1
 	if !found {
-		r.report(Error, entry, "", at, fmt.Sprintf("the firmware ignores %q, a keyword without a value", body),
-			"write a space and a value after it, or remove the line")
+		r.unread(entry, at, body, fmt.Sprintf("the firmware ignores %q, a keyword without a value", body), "write a space and a value after it, or remove the line")
 		return true
 	}
 	value = strings.TrimLeft(value, " \t")
@@ -135,11 +145,29 @@ func (r *reader) line(body string, at position) (more bool) {
 	case sameKeyword(keyword, keywordAppend) && entry >= 0:
 		r.set(keywordAppend, &r.config.Entries[entry].Append, value, valueAt)
 	default:
-		r.report(Error, entry, "", at, fmt.Sprintf("the firmware ignores this line, it does not know %q here", keyword),
-			unknownRemedy(keyword))
+		r.unread(entry, at, keyword, fmt.Sprintf("the firmware ignores this line, it does not know %q here", keyword), unknownRemedy(keyword))
 	}
 	return true
 }
+
+// unread reports a line that the firmware ignores.
+func (r *reader) unread(entry int, at position, words, message, remedy string) {
+	if r.continued || r.lostLabel && isEntryKeyword(words) {
+		return
+	}
+	if strings.HasPrefix(words, byteOrderMark) {
+		remedy = "save the file without a byte order mark"
+	} else if i := slices.IndexFunc(pastedRules, func(rule rule) bool { return rule.broken(words) }); i >= 0 {
+		remedy = fmt.Sprintf("it %s: %s", pastedRules[i].message, pastedRules[i].remedy)
+	}
+	r.report(Error, entry, "", at, message, remedy)
+	first, _, _ := strings.Cut(strings.TrimLeft(plainWord(words), " "), " ")
+	if first != words && sameKeyword(first, keywordLabel) {
+		r.lostLabel, r.lostAny = true, true
+	}
+}
+
+const byteOrderMark = "\ufeff"
 
 // sameKeyword compares like strcasecmp. Of equal lengths, only ASCII letters can fold to each other
 // and to a keyword.
@@ -150,10 +178,7 @@ func sameKeyword(word, keyword string) bool {
 // unknownRemedy tells why a keyword was not known.
 func unknownRemedy(keyword string) string {
 	name, _, tab := strings.Cut(keyword, "\t")
-	name, mark := strings.CutPrefix(name, "\ufeff")
 	switch {
-	case mark:
-		return "save the file without a byte order mark"
 	case tab:
 		return fmt.Sprintf("write a space after %q, not a tab", name)
 	case isEntryKeyword(name):
@@ -179,6 +204,7 @@ func (r *reader) setDefault(label string, at position) {
 
 // addEntry begins an entry, and says whether the firmware reads on.
 func (r *reader) addEntry(label string, at position) (more bool) {
+	r.lostLabel = false
 	entry := len(r.config.Entries)
 	for _, limit := range r.firmware.entryLimits() {
 		if entry != limit.entries {
@@ -202,7 +228,7 @@ func (r *reader) addEntry(label string, at position) (more bool) {
 // set gives the last entry a value, in place of one that it may have.
 func (r *reader) set(field string, to *string, value string, at position) {
 	key := place{len(r.config.Entries) - 1, field}
-	if before, repeated := r.places[key]; repeated {
+	if before, repeated := r.places[key]; repeated && !r.lostLabel {
 		r.report(Error, key.entry, field, at, fmt.Sprintf("the firmware takes this %s and drops the one in line %d", field, before.line),
 			"keep one of the two lines")
 	}
@@ -218,7 +244,7 @@ func (r *reader) finish() {
 		}
 	}
 	for _, d := range r.defaults {
-		if !d.matched {
+		if !d.matched && !r.lostAny {
 			r.report(Error, -1, keywordDefault, d.at, fmt.Sprintf("no label below this line is %q, so the firmware boots the first entry", d.label),
 				"write the default above its label and exactly like it, capitals included")
 		}

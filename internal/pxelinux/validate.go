@@ -128,7 +128,10 @@ const unsetPath = "is missing; the firmware does not initialise its memory and l
 
 // Each list holds the rules of one field, the general ones first.
 var (
-	valueRules = []rule{
+	valueRules = slices.Concat([]rule{
+		{continues,
+			"has a backslash at the end of a line; the firmware knows no continuation, takes the backslash for a part of the value, and the next line for one of its own",
+			"write it as one line with what follows, without the backslash"},
 		{hasControl,
 			"has a control character; a line break begins a new line of the file, the others reach the console and the TFTP server",
 			"remove the character"},
@@ -138,7 +141,7 @@ var (
 		{func(v string) bool { return hasWord(v, "#") },
 			"has a word that begins with \"#\"; the firmware knows comments on lines of their own only and takes it for a part of the value",
 			"remove it, or put the comment on its own line"},
-	}
+	}, pastedRules)
 	labelRules = append([]rule{
 		{isEmpty,
 			"is empty; the firmware ignores such a line and gives its kernel to the entry before",
@@ -219,6 +222,7 @@ func isEmpty(value string) bool { return value == "" }
 
 // hasControl leaves tabs to the rules about blanks: inside a value they are harmless.
 func hasControl(value string) bool {
+	value = strings.NewReplacer("\\\n", "", "\\\r\n", "").Replace(value) // which is said of the backslash
 	return strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) && r != '\t' })
 }
 

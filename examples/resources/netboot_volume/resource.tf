@@ -28,7 +28,15 @@ resource "netboot_volume" "cloud" {
   capacity = "10GiB"
 }
 
-# What the guest of that disk is told at its first boot. It is in no plan and no state.
+# An image in a tar archive.
+resource "netboot_volume" "archived" {
+  name         = "db2.qcow2"
+  source       = "https://images.example.com/db-s390x.tar.xz"
+  archive_path = "disk.raw"
+  checksum     = "file:https://images.example.com/SHA256SUMS"
+}
+
+# What the guest of "cloud" is told at its first boot. It is in no plan and no state.
 resource "netboot_volume" "seed" {
   name = "web1-seed"
   cloud_init = {

@@ -63,6 +63,18 @@ func (r *domainResource) planKernel(ctx context.Context, m *domainModel, diags *
 	m.Kernel = framework.ObjectFrom(ctx, directKernelTypes, kernel, diags)
 }
 
+// checkCommandLine refuses a command line that is not meant, unless the guest has it already.
+func (m domainModel) checkCommandLine(state *domainModel, diags *diag.Diagnostics) {
+	cmdline := framework.Member(m.Kernel, "cmdline")
+	if state != nil && cmdline == framework.Member(state.Kernel, "cmdline") {
+		return
+	}
+	if err := checkNewCommandLine(cmdline); err != nil {
+		at := path.Root("kernel").AtName("cmdline")
+		diags.AddAttributeError(at, "Invalid command line", framework.Sentence(framework.Within(at, err)))
+	}
+}
+
 // errImageUnknown says that an image's files are known only after apply.
 var errImageUnknown = errors.New("image is known after apply")
 

@@ -111,6 +111,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				MarkdownDescription: "Memory of the guest. " + framework.SizeDescription + " The firmware that netboots s390x guests needs at least 128 MiB, installers need some GiB.",
 				CustomType:          framework.SizeType{},
 				Required:            true,
+				Validators:          []validator.String{framework.GuestMemory},
 			},
 			"memory_bytes": schema.Int64Attribute{
 				MarkdownDescription: "`memory` in bytes.",
@@ -122,6 +123,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				CustomType: framework.SizeType{},
 				Optional:   true,
 				Computed:   true,
+				Validators: []validator.String{framework.GuestMemory},
 			},
 			"max_memory_bytes": schema.Int64Attribute{
 				MarkdownDescription: "`max_memory` in bytes.",
@@ -324,7 +326,7 @@ func directKernelAttributes() map[string]schema.Attribute {
 			Validators:          []validator.String{framework.HostPath, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("file"))},
 		},
 		"cmdline": schema.StringAttribute{
-			MarkdownDescription: "Command line of the kernel.",
+			MarkdownDescription: "Command line of the kernel. A line's end in it is a blank to the kernel.",
 			Optional:            true,
 			Validators:          []validator.String{kernelCommandLine},
 		},

@@ -19,10 +19,8 @@ import (
 
 // validate checks what libvirt or the firmware would refuse later.
 func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
-	// libvirt counts memory in KiB; QEMU cannot give the rest of one.
-	if bytes := m.Memory.Bytes(); bytes%1024 != 0 || bytes == 0 && !m.Memory.IsUnknown() {
-		diags.AddAttributeError(path.Root("memory"), "Invalid memory", fmt.Sprintf("%s is not a number of whole KiB above zero.", m.Memory.ValueString()))
-	}
+	validateMemory("memory", m.Memory, diags)
+	validateMemory("max_memory", m.MaxMemory, diags)
 	m.validateMost(diags)
 	devices.ValidateDisks(ctx, m.Disks, m.buses(), diags)
 	devices.ValidateInterfaces(ctx, m.Interfaces, diags)
@@ -38,12 +36,16 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	m.validateBoot(ctx, diags)
 }
 
+// validateMemory refuses the rest of a KiB: libvirt counts memory in KiB, and QEMU cannot give less.
+func validateMemory(name string, size framework.Size, diags *diag.Diagnostics) {
+	if size.Bytes()%1024 != 0 && framework.GuestMemory.Check(size) == nil {
+		diags.AddAttributeError(path.Root(name), "Invalid "+name, fmt.Sprintf("%s is not a number of whole KiB. Write it in KiB, MiB or GiB.", size.ValueString()))
+	}
+}
+
 // validateMost checks what there can be at most against what there is at first.
 func (m domainModel) validateMost(diags *diag.Diagnostics) {
-	if bytes := m.MaxMemory.Bytes(); bytes%1024 != 0 {
-		diags.AddAttributeError(path.Root("max_memory"), "Invalid max_memory", fmt.Sprintf("%s is not a number of whole KiB.", m.MaxMemory.ValueString()))
-	}
-	if most := m.MaxMemory.Bytes(); most > 0 && most < m.Memory.Bytes() {
+	if most := m.MaxMemory.Bytes(); most > 0 && most < m.Memory.Bytes() && framework.GuestMemory.Check(m.MaxMemory) == nil {
 		diags.AddAttributeError(path.Root("max_memory"), "Invalid max_memory", fmt.Sprintf("%s is less than memory, %s.", m.MaxMemory.ValueString(), m.Memory.ValueString()))
 	}
 	vcpus := max(m.VCPUs.ValueInt64(), 1)

@@ -1,12 +1,17 @@
 package domains
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
 
 var (
@@ -40,9 +45,29 @@ func checkLoadparm(value string) error {
 	return nil
 }
 
+// checkKernelCommandLine refuses what XML cannot hold as it is. A line's end is a blank to the kernel: Linux
+// kernel/params.c, parse_args, and lib/cmdline.c, next_arg, by isspace.
 func checkKernelCommandLine(value string) error {
-	if value == "" || framework.HasInvisible(value) {
-		return fmt.Errorf("%q is empty or has an invisible character, such as a line's end, which a kernel's command line cannot have", value)
+	isControl := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
+	switch {
+	case value == "":
+		return errors.New("a command line cannot be empty: leave it out")
+	case strings.Contains(value, "\r"):
+		return fmt.Errorf("%q has the line ends of Windows: save the file with those of Unix, or write it as one line", value)
+	case !utf8.ValidString(value) || strings.ContainsFunc(value, isControl):
+		return fmt.Errorf("%q has a control character, which a kernel's command line cannot have", value)
+	default:
+		return nil
+	}
+}
+
+// checkNewCommandLine refuses what only an imported guest may have, as it has run with it.
+func checkNewCommandLine(value string) error {
+	if err := pxelinux.CheckPasted(value); err != nil {
+		return err
+	}
+	if framework.HasInvisible(strings.NewReplacer("\n", "", "\t", "").Replace(value)) {
+		return fmt.Errorf("%q has an invisible character, which a kernel's command line cannot have", value)
 	}
 	return nil
 }

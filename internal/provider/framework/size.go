@@ -17,7 +17,7 @@ import (
 )
 
 // SizeDescription tells users how to write a size.
-const SizeDescription = "A number with a unit, such as `\"8GiB\"`, `\"512MiB\"` or `\"20GB\"`, or plain bytes; equal sizes are equal however written."
+const SizeDescription = "A number with a unit, such as `\"8GiB\"`, `\"512MiB\"` or `\"20GB\"`; without a unit, bytes. Equal sizes are equal however written."
 
 // SizeType is a string that holds a size; "8GiB" and "8192MiB" are equal.
 type SizeType struct{ basetypes.StringType }
@@ -95,6 +95,12 @@ func (v Size) Bytes() uint64 {
 	return bytes
 }
 
+// isSize tells whether it is known, and a size.
+func (v Size) isSize() bool {
+	_, err := parseSize(v.ValueString())
+	return err == nil && !v.IsNull() && !v.IsUnknown()
+}
+
 // Number is the size as the attribute in bytes that stands beside it.
 func (v Size) Number() types.Int64 {
 	switch {
@@ -133,7 +139,7 @@ var sizePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompi
 func parseSize(text string) (uint64, error) {
 	match := sizePattern().FindStringSubmatch(text)
 	if match == nil {
-		return 0, fmt.Errorf("%q is not a size; write a number with a unit, such as 8GiB or 512MiB, or plain bytes", text)
+		return 0, fmt.Errorf("%q is not a size; %s", text, spelling(text))
 	}
 	for _, u := range units {
 		if u.name != match[2] {
@@ -141,16 +147,18 @@ func parseSize(text string) (uint64, error) {
 		}
 		number, _ := new(big.Rat).SetString(match[1])
 		number.Mul(number, new(big.Rat).SetUint64(u.bytes))
-		if !number.IsInt() {
+		switch {
+		case !number.IsInt() && u.name == "":
+			return 0, fmt.Errorf("%q is not a whole number of bytes; write the unit, such as \"%sGiB\"", text, text)
+		case !number.IsInt():
 			return 0, fmt.Errorf("%q is not a whole number of bytes", text)
-		}
 		// libvirt keeps sizes as 64 bits, and Terraform's numbers here are signed.
-		if number.Cmp(new(big.Rat).SetInt64(math.MaxInt64)) > 0 {
+		case number.Cmp(new(big.Rat).SetInt64(math.MaxInt64)) > 0:
 			return 0, fmt.Errorf("%q is more than a size can be (8 EiB)", text)
 		}
 		return number.Num().Uint64(), nil
 	}
-	return 0, fmt.Errorf("%q: the unit %q is not known; use B, kB, MB, GB, TB, PB (powers of 1000) or KiB, MiB, GiB, TiB, PiB (powers of 1024)", text, match[2])
+	return 0, fmt.Errorf("%q: the unit %q is not known; %s", text, match[2], spelling(text))
 }
 
 // formatSize writes bytes in the largest binary unit that holds them whole.

@@ -77,7 +77,7 @@ var injectAttribute = schema.MapNestedAttribute{
 }
 
 var insAttribute = schema.SingleNestedAttribute{
-	MarkdownDescription: "In place of `kernel` and `initrd`: an `.ins` manifest, as installation media have it for an LPAR. Its paths are taken to be relative to the manifest. " +
+	MarkdownDescription: "In place of `kernel` and `initrd`: an `.ins` manifest, as installation media have it for an LPAR. Its paths are taken to be relative to the manifest, and only the files that it names matter, not whether firmware could read it. " +
 		"It is read once; after that `kernel` and `initrd` are what it named, until `ins` changes.",
 	Optional: true,
 	Attributes: map[string]schema.Attribute{

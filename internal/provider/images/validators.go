@@ -5,12 +5,20 @@ import (
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
 
 var (
-	commandLine  = framework.Rule{What: "command line", Check: image.CheckCommandLine}
+	commandLine  = framework.Rule{What: "command line", Check: checkCommandLine}
 	checksumList = framework.Rule{What: "checksum", Check: checkChecksumList}
 )
+
+func checkCommandLine(value string) error {
+	if err := pxelinux.CheckPasted(value); err != nil {
+		return err
+	}
+	return image.CheckCommandLine(value)
+}
 
 // checkChecksumList accepts the name of a list, which can speak of several files.
 func checkChecksumList(value string) error {

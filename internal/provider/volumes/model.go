@@ -26,7 +26,7 @@ func (m volumeModel) validateOrigin(diags *diag.Diagnostics) {
 func (m volumeModel) validateSizes(diags *diag.Diagnostics) {
 	// qemu block/qcow2.c, validate_cluster_size.
 	clusters := m.ClusterSize.Bytes()
-	if clusters > 0 && (bits.OnesCount64(clusters) != 1 || clusters < 512 || clusters > 2<<20) {
+	if clusters > 0 && (bits.OnesCount64(clusters) != 1 || clusters > 2<<20) && framework.ClusterSize.Check(m.ClusterSize) == nil {
 		diags.AddAttributeError(path.Root("cluster_size"), "Invalid cluster size",
 			fmt.Sprintf("%s is not a power of two from 512 bytes to 2 MiB.", m.ClusterSize.ValueString()))
 	}
@@ -35,7 +35,9 @@ func (m volumeModel) validateSizes(diags *diag.Diagnostics) {
 // checkNew refuses what cannot be made, but may be there already: QEMU rounds up what does not end with a sector.
 func (m volumeModel) checkNew(diags *diag.Diagnostics) {
 	const sector = 512
-	if m.Capacity.Bytes()%sector != 0 {
+	if err := framework.VolumeCapacity.Check(m.Capacity); err != nil {
+		diags.AddAttributeError(path.Root("capacity"), "Invalid size", framework.Sentence(err))
+	} else if m.Capacity.Bytes()%sector != 0 {
 		diags.AddAttributeError(path.Root("capacity"), "Invalid capacity",
 			fmt.Sprintf("%s is not a whole number of sectors of %d bytes.", m.Capacity.ValueString(), sector))
 	}

@@ -44,6 +44,9 @@ func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	}
 	claims := framework.NewClaims(ctx, r.Plans, plan.subject(), req, resp)
 	claims.Add(path.Root("name"), framework.Subject{Kind: "volume", ID: plan.ID.ValueString()}, state != nil && plan.moves(*state))
+	if resp.Diagnostics.HasError() {
+		return
+	}
 	if state == nil {
 		r.planAgain(ctx, plan, req, resp)
 		return
@@ -156,6 +159,9 @@ func (m volumeModel) replacing(state volumeModel) (paths path.Paths) {
 	}
 	if !state.Source.IsNull() && !m.Source.IsNull() && !m.Source.Equal(state.Source) {
 		paths = append(paths, path.Root("source"))
+	}
+	if !state.Source.IsNull() && !m.Source.IsNull() && !m.ArchivePath.Equal(state.ArchivePath) {
+		paths = append(paths, path.Root("archive_path"))
 	}
 	if !state.Checksum.IsNull() && !m.Checksum.IsNull() && !m.Checksum.Equal(state.Checksum) {
 		paths = append(paths, path.Root("checksum"))

@@ -47,6 +47,7 @@ type volumeModel struct {
 	Group             types.Int64    `tfsdk:"group"`
 	Mode              types.String   `tfsdk:"mode"`
 	Source            types.String   `tfsdk:"source"`
+	ArchivePath       types.String   `tfsdk:"archive_path"`
 	Checksum          types.String   `tfsdk:"checksum"`
 	ChecksumSignature types.Object   `tfsdk:"checksum_signature"`
 	TLS               types.Object   `tfsdk:"tls"`
@@ -85,6 +86,9 @@ func (r *volumeResource) Schema(ctx context.Context, _ resource.SchemaRequest, r
 func (r *volumeResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	var config volumeModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return // of what is no size, nothing is known
+	}
 	config.validateOrigin(&resp.Diagnostics)
 	config.validateSizes(&resp.Diagnostics)
 	config.validateFormat(&resp.Diagnostics)

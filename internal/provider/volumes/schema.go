@@ -94,6 +94,7 @@ var volumeLayout = map[string]schema.Attribute{
 		Optional:            true,
 		Computed:            true,
 		PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+		Validators:          []validator.String{framework.ClusterSize},
 	},
 	"cluster_size_bytes": schema.Int64Attribute{
 		MarkdownDescription: "`cluster_size` in bytes.",
@@ -139,11 +140,16 @@ func ownerAttribute(what string) schema.Attribute {
 }
 
 var volumeSources = map[string]schema.Attribute{
-	"source": framework.OptionalString("Image that the volume begins with: an `http` or `https` URL, or a path on the machine that runs Terraform. It is `qcow2` or `raw`, and may be packed with gzip, xz or zstd. "+
+	"source": framework.OptionalString("Image that the volume begins with: an `http` or `https` URL, or a path on the machine that runs Terraform. It is `qcow2` or `raw`, and may be packed with gzip, xz, zstd, bzip2 or lz4. "+
 		"Where it has not the volume's `format`, the host converts it. A change to another source replaces the volume; to give one for a volume that is there, as after an import, or to leave it out, does not. "+
 		"A change of what the source holds is not looked for: give its `checksum`.", stringvalidator.ConflictsWith(path.MatchRoot("backing"))),
+	"archive_path": schema.StringAttribute{
+		MarkdownDescription: "Path of the image in the tar archive that `source` is, such as `disk.raw` in a `.tar.xz` or the disk in an `.ova`. The archive may be packed, or else the image in it; it is unpacked while it comes. A change replaces the volume.",
+		Optional:            true,
+		Validators:          []validator.String{stringvalidator.LengthAtLeast(1), stringvalidator.AlsoRequires(path.MatchRoot("source"))},
+	},
 	"checksum": schema.StringAttribute{
-		MarkdownDescription: "`sha256:…` or `sha512:…` of the source as it is there, packed or not, or `file:` and the URL or path of a list that has it, such as `SHA256SUMS`. What does not match leaves no volume. A change to another one replaces the volume.",
+		MarkdownDescription: "`sha256:…` or `sha512:…` of the source as it is there, packed, an archive or neither, or `file:` and the URL or path of a list that has it, such as `SHA256SUMS`. What does not match leaves no volume. A change to another one replaces the volume.",
 		Optional:            true,
 		Validators:          []validator.String{framework.Checksum, stringvalidator.AlsoRequires(path.MatchRoot("source"))},
 	},

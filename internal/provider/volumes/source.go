@@ -49,9 +49,9 @@ func (s volumeSource) populate(ctx context.Context, h Host, m volumeModel, v vir
 			return path.Root("checksum"), err
 		}
 	}
-	disk, err := s.OpenDisk(ctx, m.Source.ValueString(), promised, unpackedLimit(v))
+	disk, err := s.OpenDisk(ctx, image.DiskSource{Source: m.Source.ValueString(), ArchivePath: m.ArchivePath.ValueString()}, promised, unpackedLimit(v))
 	if err != nil {
-		return path.Root("source"), err
+		return ofSource(err), err
 	}
 	defer disk.Close()
 	content := &sourceReader{Disk: disk}
@@ -60,10 +60,18 @@ func (s volumeSource) populate(ctx context.Context, h Host, m volumeModel, v vir
 	case errors.As(err, new(*virt.TooSmallError)):
 		return path.Root("capacity"), err
 	case content.err != nil:
-		return path.Root("source"), err
+		return ofSource(err), err
 	default:
 		return path.Root("name"), err
 	}
+}
+
+// ofSource is the attribute that an error of the content is about.
+func ofSource(err error) path.Path {
+	if errors.As(err, new(*image.ArchivePathError)) {
+		return path.Root("archive_path")
+	}
+	return path.Root("source")
 }
 
 // unpackedLimit is the most that a packed source may unpack to, in bytes: twice what there is room for,

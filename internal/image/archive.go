@@ -1,0 +1,147 @@
+package image
+
+import (
+	"archive/tar"
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+)
+
+// archived is a file in a tar archive, read while the archive comes. It reads the archive to the end, so that what is wrong
+// with the rest of it is not passed over.
+type archived struct {
+	archive *tar.Reader
+	rest    io.Reader // what the archive is read from
+	path    string
+	size    int64
+}
+
+// ArchivePathError says that an archive has no file of a path, or not one.
+type ArchivePathError struct{ why string }
+
+func (e *ArchivePathError) Error() string { return e.why }
+
+func wrongPath(format string, values ...any) error {
+	return &ArchivePathError{fmt.Sprintf(format, values...)}
+}
+
+// findArchived passes over an archive up to the file of a path. An archive has names such as "./disk.raw" and "disk.raw"
+// for one file.
+func findArchived(content io.Reader, name string) (*archived, error) {
+	buffered := bufio.NewReaderSize(content, diskHeadSize)
+	head, err := buffered.Peek(diskHeadSize)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	if err := checkArchive(head); err != nil {
+		return nil, err
+	}
+	a := &archived{archive: tar.NewReader(buffered), rest: buffered, path: inArchive(name)}
+	var others []string
+	for {
+		header, err := a.archive.Next()
+		switch {
+		case err == io.EOF:
+			return nil, a.missing(others)
+		case err != nil:
+			return nil, archiveError(err)
+		case inArchive(header.Name) != a.path:
+			if header.Typeflag == tar.TypeReg {
+				others = append(others, header.Name)
+			}
+			continue
+		}
+		if err := checkArchived(header); err != nil {
+			return nil, err
+		}
+		a.size = header.Size
+		return a, nil
+	}
+}
+
+// checkArchive refuses what is no tar archive by its first bytes.
+func checkArchive(head []byte) error {
+	if _, isArchive := firstInArchive(head); isArchive {
+		return nil
+	}
+	if err := checkDisk(head); err != nil {
+		return err
+	}
+	return wrongPath("it is no tar archive: leave archive_path out")
+}
+
+// inArchive is a path in an archive, in the form in which two are compared.
+func inArchive(name string) string { return strings.TrimPrefix(path.Clean("/"+name), "/") }
+
+// checkArchived refuses what is there and is no file.
+func checkArchived(header *tar.Header) error {
+	switch header.Typeflag {
+	case tar.TypeReg, tar.TypeGNUSparse:
+		return nil
+	case tar.TypeSymlink, tar.TypeLink:
+		return wrongPath("%q in the archive is a link to %q: set archive_path to the file itself", header.Name, header.Linkname)
+	default:
+		return wrongPath("%q in the archive is no file: set archive_path to the disk image", header.Name)
+	}
+}
+
+// shownArchived is how many files of an archive an error names.
+const shownArchived = 10
+
+func (a *archived) missing(others []string) error {
+	if len(others) == 0 {
+		return wrongPath("the archive has no file %q, nor any other", a.path)
+	}
+	more := ""
+	if len(others) > shownArchived {
+		more = fmt.Sprintf(" and %d more", len(others)-shownArchived)
+		others = others[:shownArchived]
+	}
+	return wrongPath("the archive has no file %q: set archive_path to one of those that it has: %q%s", a.path, others, more)
+}
+
+// Read implements io.Reader.
+func (a *archived) Read(p []byte) (int, error) {
+	n, err := a.archive.Read(p)
+	switch {
+	case err == io.EOF:
+		err = a.finish()
+	case err != nil:
+		err = archiveError(err)
+	}
+	return n, err
+}
+
+// finish reads what follows on the file. It returns io.EOF, or what is wrong.
+func (a *archived) finish() error {
+	for {
+		header, err := a.archive.Next()
+		switch {
+		case err == io.EOF:
+			_, err = io.Copy(io.Discard, a.rest)
+			if err == nil {
+				err = io.EOF
+			}
+			return err
+		case err != nil:
+			return archiveError(err)
+		case inArchive(header.Name) == a.path:
+			return wrongPath("the archive has %q twice: unpack it, and give the disk image that is meant", a.path)
+		}
+	}
+}
+
+// archiveError says what is wrong with an archive. Other errors are those of its source.
+func archiveError(err error) error {
+	switch {
+	case errors.Is(err, tar.ErrHeader):
+		return errors.New("the tar archive is damaged: check that the source is complete")
+	case err == io.ErrUnexpectedEOF:
+		return errors.New("the tar archive is cut off: check that the source is complete")
+	default:
+		return err
+	}
+}
