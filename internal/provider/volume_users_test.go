@@ -34,10 +34,10 @@ resource "netboot_domain" "test" {
 `, hostname, disk, domain)
 }
 
-// writeDisk writes a raw image that holds one letter.
-func writeDisk(t *testing.T, letter string) (path string) {
+// writeDisk writes a raw image that holds one byte again and again, which is no text.
+func writeDisk(t *testing.T, content byte) (path string) {
 	t.Helper()
-	return writeFile(t, strings.Repeat(letter, 1<<20))
+	return writeFile(t, strings.Repeat(string([]byte{content}), 1<<20))
 }
 
 func rawFrom(source string) string { return fmt.Sprintf("format = \"raw\"\n source = %q", source) }
@@ -93,7 +93,7 @@ func restarts(t *testing.T, want bool, meanwhile func()) {
 // with a file that is deleted.
 func TestAccVolumeReplaced(t *testing.T) {
 	accPool(t)
-	one, two := rawFrom(writeDisk(t, "1")), rawFrom(writeDisk(t, "2"))
+	one, two := rawFrom(writeDisk(t, 1)), rawFrom(writeDisk(t, 2))
 	u := newInUse(t, guestWithSeed(t, "one", one, ""))
 	u.apply(guestWithSeed(t, "one", one, ""))
 	sees(t, "SEED:")
@@ -143,7 +143,7 @@ resource "netboot_volume" "over" {
 // TestAccVolumeUnderOverlay replaces a base: with the overlays of the configuration, and not under those of others.
 func TestAccVolumeUnderOverlay(t *testing.T) {
 	accPool(t)
-	one, two := writeDisk(t, "1"), writeDisk(t, "2")
+	one, two := writeDisk(t, 1), writeDisk(t, 2)
 	u := newInUse(t, fmt.Sprintf(accOverlay, one))
 	u.apply(fmt.Sprintf(accOverlay, one))
 	u.apply(fmt.Sprintf(accOverlay, two), "/srv/acc/over lies on it.", `Base of volume "acc/over" is replaced`, "2 added, 0 changed, 2 destroyed")
