@@ -20,7 +20,7 @@ type Plans struct {
 	Networks Book[Network]         // by name
 	Bridges  Book[string]          // names of the networks that make them, by name
 	Checked  Book[error]           // what is wrong with a bridge of the host, by name
-	Holds    Book[[]string]        // what guests and overlays have after this run, by GuestHolder or OverlayHolder: ids and paths of volumes, MAC addresses
+	Holds    Book[[]string]        // what guests and overlays have after this run, by the functions below: ids and paths of volumes, files, MAC addresses, subnets
 	Replaced Book[Fates]           // volumes that get other content, by id
 	Released Book[Fates]           // guests that wait for the other content, by the volume's id
 	Owners   Book[Owner]           // of what only one resource can have, such as a name or a MAC address
@@ -61,6 +61,9 @@ func (p *Plans) Frees(ctx context.Context, holder string, names ...string) bool 
 
 // GuestHolder is the name of a guest in Plans.Holds.
 func GuestHolder(name string) string { return "guest " + name }
+
+// ConfigHolder is the name of a pxelinux configuration in Plans.Holds, by its id.
+func ConfigHolder(id string) string { return "pxelinux configuration " + id }
 
 // OverlayHolder is the name of a volume at a path in Plans.Holds.
 func OverlayHolder(path string) string { return "overlay " + path }

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -115,7 +116,7 @@ func TestImportedSaysWhatGoes(t *testing.T) {
 // TestSubnetInUse holds that a new network does not get a part of the subnet of a network that runs, unless this run takes it
 // from that, and hands out no address of the host's own.
 func TestSubnetInUse(t *testing.T) {
-	t.Parallel() // a plan waits for what this run plans for the other network
+	t.Parallel()         // a plan waits for what this run plans for the other network
 	h := newGuestHost(t) // with "lab", 192.168.150.1/24
 	half := `{"name": "half", "ipv4": {"address": "192.168.150.129/25"}}`
 	c := newCore(t, h, "netboot_network")
@@ -133,5 +134,34 @@ func TestSubnetInUse(t *testing.T) {
 	lab.planDestroy()
 	if said := c.plan(half).problems; said.hasError() {
 		t.Errorf("with the other network gone, the plan says %v", said)
+	}
+}
+
+// TestImageInUse holds that the plan of a destroy names the guests and pxelinux configurations that boot an image and stay.
+func TestImageInUse(t *testing.T) {
+	t.Parallel() // a plan waits for what this run plans for them
+	h := newGuestHost(t)
+	newCore(t, h, "netboot_tftp_root").must(`{"path": "/srv/tftp"}`)
+	c := newCore(t, h, "netboot_image")
+	c.must(fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "linux", "kernel": {"source": %q}}`, writeFile(t, string(oldKernel))))
+	guest, config := newCore(t, h, "netboot_domain"), newCore(t, h, "netboot_pxelinux_config")
+	guest.must(`{"name": "guest", "memory": "512MiB", "kernel": {"image": "srv-tftp/linux"}}`)
+	files, err := h.VolumeNames(t.Context(), "srv-tftp")
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	config.must(fmt.Sprintf(`{"tftp_root": "srv-tftp", "content": "default x\nlabel x\n  kernel %[1]s\n  append quiet\n  initrd %[1]s\n"}`, files[0]))
+	_, said := c.planDestroy()
+	for _, text := range []string{`Guest "guest" boots it`, `pxelinux configuration "default" names linux-kernel-`, "do not start"} {
+		if !strings.Contains(strings.ToLower(said.String()), strings.ToLower(text)) {
+			t.Errorf("the plan says %v, want %q", said, text)
+		}
+	}
+	run := newRun(t, h)
+	for _, resource := range []*core{guest, config, c} {
+		resource.run(t.Context(), run)
+		if _, said := resource.planDestroy(); len(said) > 0 {
+			t.Errorf("with all of it going, the plan of %s says %v", resource.kind, said)
+		}
 	}
 }

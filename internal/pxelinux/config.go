@@ -36,6 +36,18 @@ type Entry struct {
 	Append string // the kernel's arguments, separated by blanks; may be empty
 }
 
+// Files are the kernels and initrds that a configuration names.
+func (c Config) Files() (files []string) {
+	for _, entry := range c.Entries {
+		for _, file := range []string{entry.Kernel, entry.Initrd} {
+			if file != "" {
+				files = append(files, file)
+			}
+		}
+	}
+	return files
+}
+
 // Render returns the text of a configuration for a firmware, or an error that joins each Problem of
 // severity Error which Validate finds.
 //

@@ -2,6 +2,7 @@ package domains
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -9,11 +10,13 @@ import (
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains/devices"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 )
 
-// holds are the ids and paths of the volumes that the guest has, as far as they are known.
+// holds are the ids and paths of the volumes and of the image that the guest has, as far as they are known.
 func (m domainModel) holds() []string {
-	return append(devices.Held(m.Placement, m.Disks), devices.Held(m.Placement, m.CDROMs)...)
+	image := m.Local(framework.Optional(framework.Member(m.Kernel, "image")))
+	return slices.Concat(devices.Held(m.Placement, m.Disks), devices.Held(m.Placement, m.CDROMs), []string{image})
 }
 
 // followVolumes says what becomes of a running guest because volumes that it has get other content in this run: the strongest

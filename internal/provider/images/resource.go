@@ -127,6 +127,12 @@ func (r *imageResource) ImportState(ctx context.Context, req resource.ImportStat
 // ModifyPlan works out what is published where, as far as that is known before the content is.
 func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
+		var state imageModel
+		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+		r = &imageResource{r.On(state.Placement, &resp.Diagnostics)}
+		if !resp.Diagnostics.HasError() {
+			r.warnUsers(ctx, state, &resp.Diagnostics)
+		}
 		return
 	}
 	var config, plan imageModel

@@ -137,6 +137,12 @@ func (r *pxelinuxConfigResource) ImportState(ctx context.Context, req resource.I
 // ModifyPlan makes everything known at plan that follows from what is.
 func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
+		var state pxelinuxConfigModel
+		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+		r = &pxelinuxConfigResource{r.On(state.Placement, &resp.Diagnostics)}
+		if !resp.Diagnostics.HasError() {
+			r.Plans.Holds.Add(netboot.ConfigHolder(state.Local(state.ID)), nil)
+		}
 		return
 	}
 	var plan, config pxelinuxConfigModel
@@ -164,6 +170,7 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	if !plan.ID.IsUnknown() && !plan.Content.IsUnknown() {
 		text, _ := pxelinux.Parse(plan.Content.ValueString(), pxelinux.UnknownFirmware)
 		r.Plans.Configs.Add(plan.Local(plan.ID), text)
+		r.Plans.Holds.Add(netboot.ConfigHolder(plan.Local(plan.ID)), text.Files())
 	}
 	if prior != nil && prior.FileName.Equal(plan.FileName) {
 		plan.keepWriting(*prior)

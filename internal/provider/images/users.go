@@ -1,0 +1,82 @@
+package images
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// warnUsers says at the plan of a destroy who boots the image's files, and stays.
+func (r *imageResource) warnUsers(ctx context.Context, m imageModel, diags *diag.Diagnostics) {
+	names := m.names(ctx, diags)
+	configs, err := r.configsWith(ctx, m.root(), names)
+	var guests []string
+	if err == nil {
+		guests, err = r.guestsWith(ctx, m, names)
+	}
+	if err != nil {
+		framework.Fail(diags, path.Empty(), "find the users of", m.subject(), err)
+		return
+	}
+	if users := append(configs, guests...); len(users) > 0 {
+		diags.AddWarning(fmt.Sprintf("%s is in use", framework.Capital(m.subject().String())),
+			framework.Sentence(fmt.Errorf("%s. Without the files, the guests that boot them do not start. Change or remove these first", strings.Join(users, ", and "))))
+	}
+}
+
+// configsWith are the pxelinux configurations that name one of the files, and that this run leaves as they are.
+func (r *imageResource) configsWith(ctx context.Context, root string, files []string) (configs []string, err error) {
+	pool := tftproot.ConfigPool(root)
+	names, err := r.Host.VolumeNames(ctx, pool)
+	if framework.IsNotFound(err) {
+		return nil, nil
+	}
+	for _, name := range names {
+		_, text, err := tftproot.ReadText(ctx, virt.NewDirectory(r.Host, pool), name)
+		if err != nil {
+			continue // it is gone meanwhile, or no guest can read it either
+		}
+		config, _ := pxelinux.Parse(text, pxelinux.UnknownFirmware)
+		for _, file := range config.Files() {
+			if slices.Contains(files, file) && !r.Plans.Frees(ctx, netboot.ConfigHolder(root+"/"+name), file) {
+				configs = append(configs, fmt.Sprintf("pxelinux configuration %q names %s", name, file))
+				break
+			}
+		}
+	}
+	return configs, err
+}
+
+// guestsWith are the guests that boot one of the files directly, and that this run leaves as they are.
+func (r *imageResource) guestsWith(ctx context.Context, m imageModel, files []string) (guests []string, err error) {
+	pool, err := r.Host.Pool(ctx, m.root())
+	if framework.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.Host.Guests(ctx)
+	for name, guest := range all {
+		boots := func(file string) bool {
+			at := filepath.Join(pool.Path, file)
+			return guest.Kernel.Path == at || guest.Kernel.Initrd == at
+		}
+		if slices.ContainsFunc(files, boots) && !r.Plans.Frees(ctx, netboot.GuestHolder(name), m.Local(m.ID)) {
+			guests = append(guests, fmt.Sprintf("guest %q boots it", name))
+		}
+	}
+	slices.Sort(guests)
+	return guests, err
+}
