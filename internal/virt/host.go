@@ -54,6 +54,7 @@ type Host struct {
 	changes  atomic.Uint64 // that were asked for, at their beginning and at their end
 	domains  *readAhead[Domain]
 	guests   *readAhead[map[string]Domain]
+	mayLieOn candidates
 	networks *readAhead[networkXML]
 	volumes  volumesAhead
 	paths    *readAhead[libvirt.StorageVol]

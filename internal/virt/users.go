@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/beevik/etree"
 	"github.com/digitalocean/go-libvirt"
@@ -58,12 +59,17 @@ func (h *Host) overlaysOn(l *libvirt.Libvirt, path string) (map[string]bool, err
 	if err != nil {
 		return nil, err
 	}
+	unknown := h.mayLieOn.among(slices.Collect(maps.Values(volumes)))
 	var mu sync.Mutex
 	on := map[string][]string{} // what lies on a file
-	err = each(h, slices.Collect(maps.Values(volumes)), func(volume libvirt.StorageVol) error {
+	err = each(h, unknown, func(volume libvirt.StorageVol) error {
 		v, err := readVolume(l, volume)
-		if err != nil || v.Backing == nil {
+		if err != nil {
 			return err
+		}
+		if v.Backing == nil {
+			h.mayLieOn.not(volume)
+			return nil
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -80,6 +86,31 @@ func (h *Host) overlaysOn(l *libvirt.Libvirt, path string) (map[string]bool, err
 		}
 	}
 	return overlays, err
+}
+
+// candidates are the volumes that may lie on another one: a run that destroys many volumes reads each of the others once, not
+// each time. One that lies on none stays so, unless it is made anew.
+type candidates struct {
+	mu    sync.Mutex
+	none  map[string]bool // by libvirt's key: lies on none
+	until time.Time       // when that is too old
+}
+
+// among are those that have to be read.
+func (c *candidates) among(volumes []libvirt.StorageVol) []libvirt.StorageVol {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); now.After(c.until) {
+		c.none, c.until = map[string]bool{}, now.Add(aheadLasts)
+	}
+	return slices.DeleteFunc(volumes, func(v libvirt.StorageVol) bool { return c.none[v.Key] })
+}
+
+// not notes that a volume lies on none.
+func (c *candidates) not(volume libvirt.StorageVol) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.none[volume.Key] = true
 }
 
 // each does something with many objects side by side. One that is gone meanwhile is left out.

@@ -13,6 +13,7 @@
 //	netboot.count=HOST:PORT  keeps one TCP connection there and counts on it
 //	netboot.tick             writes a line every second from then on
 //	netboot.look             takes new processors into use, and writes every second from then on what the machine has
+//	netboot.write=SERIAL     writes a counter to the disk of that serial number, and how far it has come
 //	netboot.install=DISK     writes the image in the initrd's /install/disk.img to the disk
 //	netboot.then=WHAT        ends with poweroff, reboot, plain-reboot, halt or panic instead of waiting;
 //	                         a plain reboot is one as any Linux does it, which TCG takes for a crash
@@ -52,6 +53,8 @@ func main() {
 			go tick()
 		case "netboot.look":
 			go look()
+		case "netboot.write":
+			go write(value)
 		case "netboot.install":
 			install(value)
 		case "netboot.then":
