@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
@@ -121,6 +123,85 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 			return l.StorageVolResize(libvirt.StorageVol{Pool: pool, Name: name}, capacity, 0)
 		}
 	})
+}
+
+// CheckResize is an error where a volume lies beneath the disk of a guest because of a snapshot, or of a guest that runs:
+// what would grow is not what the guest has, and QEMU locks the file.
+func (h *Host) CheckResize(ctx context.Context, pool, name string) error {
+	v, err := h.Volume(ctx, pool, name)
+	if err != nil {
+		return err
+	}
+	if err := h.refreshPool(ctx, pool); err != nil { // which does not know of a snapshot's file
+		return err
+	}
+	volumes, err := query(ctx, h, "read all volumes", func(l *libvirt.Libvirt) (map[string]Volume, error) { return readVolumes(l, pool) })
+	if err != nil {
+		return err
+	}
+	domains, err := query(ctx, h, "read all domains", readDomains)
+	if err != nil {
+		return err
+	}
+	over, known := overlaysOf(v.Path, volumes), map[string]bool{}
+	for _, other := range volumes {
+		known[other.Path] = true
+	}
+	for _, domain := range slices.Sorted(maps.Keys(domains)) {
+		d := domains[domain]
+		for _, disk := range d.Disks {
+			isElsewhere := disk.Chain == nil && disk.Format != "raw" && !known[disk.Path]
+			if !disk.isOver(Disk{Path: v.Path, Volume: pool + "/" + name}) && !over[disk.Path] && !isElsewhere {
+				continue
+			}
+			layers, err := h.Beneath(ctx, domain, disk)
+			if err != nil {
+				return err
+			}
+			if err := checkBeneath(v, d, disk, layers); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// overlaysOf are the paths of the volumes that lie over a file, with others between perhaps.
+func overlaysOf(path string, volumes map[string]Volume) map[string]bool {
+	over := map[string]bool{}
+	for before := -1; before < len(over); {
+		before = len(over)
+		for _, v := range volumes {
+			if v.Backing != nil && (v.Backing.Path == path || over[v.Backing.Path]) {
+				over[v.Path] = true
+			}
+		}
+	}
+	return over
+}
+
+// checkBeneath is an error where a volume is one of the layers beneath a disk of a guest, and must stay as it is.
+func checkBeneath(v Volume, guest Domain, disk Disk, layers []Layer) error {
+	at := slices.IndexFunc(layers, func(l Layer) bool { return l.Where == v.Path })
+	if at < 0 {
+		return nil
+	}
+	switch snapshot := layers[at].Snapshot; {
+	case snapshot != "":
+		return fmt.Errorf("it lies beneath the disk %s of domain %q, which is %s since snapshot %q, so the guest would see nothing of it. End that first, while the guest runs: %s",
+			disk.Target, guest.Name, disk.Where(), snapshot, CommitCommand(guest.Name, disk, v.Path))
+	case guest.State != Off:
+		return fmt.Errorf("it lies beneath the disk %s of the running domain %q, which is %s: the guest would see nothing of it, and QEMU locks the file. Change the volume that lies above, or stop the guest",
+			disk.Target, guest.Name, disk.Where())
+	default:
+		return nil
+	}
+}
+
+// CommitCommand writes what a guest's overlay has into the file beneath, which the guest then has again. Without the base
+// virsh would write into the lowest file of the chain, which other guests may have too.
+func CommitCommand(domain string, disk Disk, base string) string {
+	return fmt.Sprintf("virsh blockcommit %s %s --base %s --active --pivot", domain, disk.Target, base)
 }
 
 // diskAt finds the running guest that has a disk, and the disk's name; "" where there is none. QEMU locks such a

@@ -16,5 +16,6 @@ type Host interface {
 	PoolNames(ctx context.Context) ([]string, error)
 	CreatePool(ctx context.Context, name, path string) (pool virt.Pool, madeDirectory bool, err error)
 	VolumeAt(ctx context.Context, path string) (pool, name string, err error)
+	CheckResize(ctx context.Context, pool, name string) error
 	WhileConnected(ctx context.Context) (context.Context, context.CancelFunc, error)
 }

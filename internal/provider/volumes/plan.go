@@ -45,6 +45,7 @@ func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	resp.RequiresReplace = append(resp.RequiresReplace, plan.replacing(*state)...)
 	if len(resp.RequiresReplace) == 0 && !plan.isOther(*state) {
 		plan.checkShrink(*state, &resp.Diagnostics)
+		r.checkGrow(ctx, plan, *state, &resp.Diagnostics)
 		r.checkPermissions(ctx, plan, *state, &resp.Diagnostics)
 	}
 }
@@ -107,6 +108,16 @@ func (m volumeModel) checkShrink(state volumeModel, diags *diag.Diagnostics) {
 	diags.AddAttributeError(path.Root("capacity"), fmt.Sprintf("Unable to shrink %s", m.subject()),
 		fmt.Sprintf("It has %s and %s are planned. What lies behind the new end would be lost, so volumes only grow. "+
 			"To begin again with an empty smaller one, replace it: -replace=ADDRESS, or another name.", state.Capacity.ValueString(), m.Capacity.ValueString()))
+}
+
+// checkGrow refuses to grow what lies beneath the disk of a guest.
+func (r *volumeResource) checkGrow(ctx context.Context, m, state volumeModel, diags *diag.Diagnostics) {
+	if m.Capacity.IsNull() || m.Capacity.IsUnknown() || m.Capacity.Bytes() <= uint64(state.CapacityBytes.ValueInt64()) {
+		return
+	}
+	if err := r.Host.CheckResize(ctx, m.Pool.ValueString(), m.Name.ValueString()); err != nil {
+		framework.Fail(diags, path.Root("capacity"), "grow", m.subject(), err)
+	}
 }
 
 // checkPermissions refuses to change an owner, a group or a mode: libvirt can only give them to a new
