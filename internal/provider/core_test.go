@@ -261,6 +261,20 @@ func (c *core) destroy() problems {
 	return problems
 }
 
+// planDestroy refreshes and plans a destroy, and returns what is said.
+func (c *core) planDestroy() problems {
+	c.t.Helper()
+	said := c.refresh()
+	none := dynamic(c.t, c.none())
+	plan, err := c.server.PlanResourceChange(c.ctx, &tfprotov6.PlanResourceChangeRequest{
+		TypeName: c.kind, PriorState: dynamic(c.t, c.state), PriorPrivate: c.private, PriorIdentity: c.identity, Config: none, ProposedNewState: none,
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return append(said, plan.Diagnostics...)
+}
+
 func (c *core) change(to, config tftypes.Value, private []byte, identity *tfprotov6.ResourceIdentityData) problems {
 	c.t.Helper()
 	resp, err := c.server.ApplyResourceChange(c.ctx, &tfprotov6.ApplyResourceChangeRequest{

@@ -236,8 +236,11 @@ func TestLifecycleSavedAndChanged(t *testing.T) {
 	if err := errors.Join(h.Save(t.Context(), "guest"), h.Snapshot(t.Context(), "guest", "nightly")); err != nil {
 		t.Fatal(err)
 	}
-	if said := c.plan(changed).problems; !said.hasError() || !strings.Contains(said.String(), "virsh managedsave-remove guest") {
+	if said := c.plan(changed).problems; said.hasError() || !strings.Contains(said.String(), "virsh managedsave-remove guest") {
 		t.Errorf("the plan says %v", said)
+	}
+	if problems := c.apply(changed); !problems.hasError() {
+		t.Error("it was resumed beneath an overlay")
 	}
 }
 

@@ -205,7 +205,8 @@ func (h *Host) snapshotLayers(ctx context.Context, name string) (map[string]Laye
 	})
 }
 
-// addSnapshot reads a snapshot. It names the overlay that it has made of each disk, and has the definition from before it.
+// addSnapshot reads a snapshot. It names the overlay that it has made of each disk, and that of each to which the guest was
+// reverted since (libvirt 9.10), and has the definition from before it.
 // https://libvirt.org/formatsnapshot.html
 func addSnapshot(layers map[string]Layer, text string) error {
 	root, err := parseXML(text)
@@ -216,7 +217,8 @@ func addSnapshot(layers map[string]Layer, text string) error {
 	for _, disk := range diskElements(root.SelectElement("domain").NotNil().SelectElement("devices").NotNil()) {
 		before[attr(disk.SelectElement("target"), "dev")] = disk
 	}
-	for _, disk := range root.FindElements("disks/disk[@snapshot='external']") {
+	overlays := append(root.FindElements("disks/disk[@snapshot='external']"), root.FindElements("revertDisks/disk[@snapshot='external']")...)
+	for _, disk := range overlays {
 		var overlay Disk
 		overlay.parseSource(disk)
 		if was := before[attr(disk, "name")]; was != nil && overlay.Where() != "" {

@@ -35,11 +35,12 @@ func TestAddSnapshot(t *testing.T) {
 	const text = `<domainsnapshot><name>nightly</name>
 		<disks><disk name='vda' snapshot='external' type='file'><driver type='qcow2'/><source file='/p/d.nightly'/></disk><disk name='vdb' snapshot='no'/>
 		<disk name='vdc' snapshot='internal'/><disk name='vdd' snapshot='external' type='block'><source dev='/dev/overlay'/></disk></disks>
+		<revertDisks><disk name='vdb' snapshot='external' type='file'><driver type='qcow2'/><source file='/p/e.1795992997'/></disk></revertDisks>
 		<domain><devices><disk type='file' device='disk'><driver type='qcow2'/><source file='/p/d.qcow2'/><target dev='vda'/></disk>
-		<disk type='file' device='disk'><source file='/p/e.qcow2'/><target dev='vdb'/></disk>
+		<disk type='file' device='disk'><driver type='raw'/><source file='/p/e.qcow2'/><target dev='vdb'/></disk>
 		<disk type='volume' device='disk'><driver type='raw'/><source pool='p' volume='f'/><target dev='vdd'/></disk></devices></domain>
 		<inactiveDomain><devices/></inactiveDomain></domainsnapshot>`
-	want := map[string]Layer{"/p/d.nightly": {"/p/d.qcow2", "qcow2", "nightly"}, "/dev/overlay": {"p/f", "raw", "nightly"}}
+	want := map[string]Layer{"/p/d.nightly": {"/p/d.qcow2", "qcow2", "nightly"}, "/dev/overlay": {"p/f", "raw", "nightly"}, "/p/e.1795992997": {"/p/e.qcow2", "raw", "nightly"}}
 	got := map[string]Layer{}
 	if err := addSnapshot(got, text); err != nil || !maps.Equal(got, want) {
 		t.Errorf("it was read as %+v, %v, want %+v", got, err, want)

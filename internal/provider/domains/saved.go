@@ -66,8 +66,8 @@ func (r *domainResource) planSaved(ctx context.Context, m *domainModel, state do
 		diags.AddWarning(title, fmt.Sprintf("%s takes effect only with a fresh boot, so the apply discards the saved memory (virsh managedsave): what the guest has not written to its disks is lost. "+
 			"To keep it, start the guest and shut it down first.", saved.fresh))
 	case m.Running.ValueBool():
-		if err := virt.CheckSavedDisks(saved.defined, saved.machine); err != nil {
-			diags.AddAttributeError(path.Root("running"), title, framework.Sentence(err))
+		if err := virt.CheckSavedDisks(saved.defined, saved.machine); err != nil { // no error yet, which would stop a destroy too
+			diags.AddAttributeWarning(path.Root("running"), title, "The apply cannot resume it. "+framework.Sentence(err))
 			return
 		}
 		m.BootResult = state.BootResult
