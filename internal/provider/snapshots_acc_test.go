@@ -141,6 +141,53 @@ func TestAccSnapshotsOfOthers(t *testing.T) {
 	}
 }
 
+// TestAccSnapshotsOfOtherKinds has what else puts a file in the place of a guest's disk: each is no change, and stays with a
+// restart and with other disks.
+func TestAccSnapshotsOfOtherKinds(t *testing.T) {
+	snapshot := func(name string) []string {
+		return []string{"snapshot-create-as", "acc", name, "--disk-only", "--diskspec", "vda,file=/srv/acc/overlay-" + name}
+	}
+	for name, test := range map[string]struct {
+		does [][]string
+		says string
+	}{
+		"several":         {[][]string{snapshot("a"), snapshot("b")}, "/srv/acc/overlay-b"},
+		"with its memory": {[][]string{{"snapshot-create-as", "acc", "a", "--live", "--memspec", "file=/srv/acc/memory", "--diskspec", "vda,file=/srv/acc/overlay-a"}}, `since snapshot "a"`},
+		"pulled":          {[][]string{snapshot("a"), {"blockpull", "acc", "vda", "--wait"}}, "/srv/acc/overlay-a has taken in all that was beneath"},
+		"committing":      {[][]string{snapshot("a"), {"blockcommit", "acc", "vda", "--active"}}, "/srv/acc/overlay-a"},
+		"reverted":        {[][]string{snapshot("a"), {"destroy", "acc"}, {"snapshot-revert", "acc", "a"}, {"start", "acc"}}, `since snapshot "a"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			needsCLI(t)
+			if name == "reverted" && lab.Shared(t).Generation == lab.Bookworm {
+				t.Skip("libvirt 9.0 cannot revert to an external snapshot")
+			}
+			leavesNothing(t)
+			accPool(t)
+			with := func(more string) string { return onHost(lab.Shared(t).URI) + snapshotGuest(more) }
+			c := wholeCLI(t, with(oneDisk))
+			c.must("apply", "-auto-approve")
+			defer c.must("destroy", "-auto-approve")
+			writes(t, true, "", "0xab", "0")
+			for _, command := range test.does {
+				virsh(t, command...)
+			}
+			writes(t, true, "", "0xcd", "512k")
+			top := strings.Fields(virsh(t, "domblklist", "acc"))[1]
+			want := content(t, top)
+			if said := unwrapped(c.must("plan", "-detailed-exitcode")); !strings.Contains(said, test.says) {
+				t.Errorf("the plan does not say %q, but\n%s", test.says, said)
+			}
+			for _, more := range []string{oneDisk + "vcpus = 2", "disks = [{ volume = netboot_volume.disk[0].id }, { volume = netboot_volume.disk[1].id }]\n vcpus = 2", oneDisk} {
+				c.write("main.tf", with(more))
+				c.must("apply", "-auto-approve")
+				wantDiskOf(t, more, top, want)
+				c.must("plan", "-detailed-exitcode")
+			}
+		})
+	}
+}
+
 // unwrapped is what a CLI prints without the ends of its lines.
 func unwrapped(text string) string {
 	return strings.Join(strings.Fields(strings.NewReplacer("│", " ", "╷", " ", "╵", " ").Replace(text)), " ")

@@ -155,10 +155,27 @@ func TestLifecycleResizeBeneath(t *testing.T) {
 	if said := volume.plan(larger).problems; !said.hasError() || !strings.Contains(said.String(), "lies beneath the disk") {
 		t.Errorf("the plan says %v", said)
 	}
-	if err := h.Commit(t.Context(), "guest"); err != nil {
+	if err := errors.Join(h.Commit(t.Context(), "guest"), h.Save(t.Context(), "guest")); err != nil {
 		t.Fatal(err)
 	}
+	if said := volume.plan(larger).problems.String(); !strings.Contains(said, `Domain "guest" is saved`) || !strings.Contains(said, `Domain "guest" has snapshots`) {
+		t.Errorf("the plan says %s", said)
+	}
 	volume.must(larger)
+}
+
+// TestLifecycleOverlayReplaced holds that a plan which replaces a guest says what the new one does not have.
+func TestLifecycleOverlayReplaced(t *testing.T) {
+	h := newGuestHost(t)
+	c := newCore(t, h, "netboot_domain")
+	c.must(diskDomain)
+	if err := h.Snapshot(t.Context(), "guest", "nightly"); err != nil {
+		t.Fatal(err)
+	}
+	c.refresh()
+	if said := c.planFrom(c.state, c.private, strings.Replace(diskDomain, `"guest"`, `"other"`, 1)).problems.String(); !strings.Contains(said, "is replaced has an overlay") {
+		t.Errorf("the plan says %s", said)
+	}
 }
 
 // TestLifecycleSaved holds what becomes of a guest that somebody has saved: it continues where nothing needs a fresh boot,

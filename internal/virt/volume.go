@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
@@ -112,7 +113,7 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 	if capacity < v.Capacity { // libvirt refuses this too, QEMU does not
 		return fmt.Errorf("%d bytes are less than the %d that it has", capacity, v.Capacity)
 	}
-	return change(ctx, h, "resize volume", func(l *libvirt.Libvirt) error {
+	err = change(ctx, h, "resize volume", func(l *libvirt.Libvirt) error {
 		guest, disk, err := h.diskAt(l, Disk{Path: v.Path, Volume: v.Pool + "/" + v.Name})
 		switch {
 		case err != nil:
@@ -123,47 +124,76 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 			return l.StorageVolResize(libvirt.StorageVol{Pool: pool, Name: name}, capacity, 0)
 		}
 	})
+	if isRefused(err) && strings.Contains(err.Error(), resizeWithSnapshots) {
+		return fmt.Errorf("%w; delete its internal snapshots first (virsh snapshot-delete), or make the image one of compat 1.1, which can have both (qemu-img amend -o compat=1.1, while no guest runs on it)", err)
+	}
+	return err
 }
 
-// CheckResize is an error where a volume lies beneath the disk of a guest because of a snapshot, or of a guest that runs:
-// what would grow is not what the guest has, and QEMU locks the file.
-func (h *Host) CheckResize(ctx context.Context, pool, name string) error {
+// resizeWithSnapshots is what QEMU 7.2 says of a qcow2 image with compat 0.10: block/qcow2.c, qcow2_co_truncate. libvirt has no
+// code for it.
+const resizeWithSnapshots = "Can't resize a v2 image which has snapshots"
+
+// CheckResize names the domains that have a volume for a disk. It is an error where the volume lies beneath the disk of a
+// guest because of a snapshot, or of a guest that runs: what would grow is not what the guest has, and QEMU locks the file.
+func (h *Host) CheckResize(ctx context.Context, pool, name string) (guests []string, err error) {
 	v, err := h.Volume(ctx, pool, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := h.refreshPool(ctx, pool); err != nil { // which does not know of a snapshot's file
-		return err
+		return nil, err
 	}
 	volumes, err := query(ctx, h, "read all volumes", func(l *libvirt.Libvirt) (map[string]Volume, error) { return readVolumes(l, pool) })
 	if err != nil {
-		return err
+		return nil, err
 	}
 	domains, err := query(ctx, h, "read all domains", readDomains)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	over, known := overlaysOf(v.Path, volumes), map[string]bool{}
+	around := neighbours{of: v, over: overlaysOf(v.Path, volumes), known: map[string]bool{}}
 	for _, other := range volumes {
-		known[other.Path] = true
+		around.known[other.Path] = true
 	}
 	for _, domain := range slices.Sorted(maps.Keys(domains)) {
-		d := domains[domain]
-		for _, disk := range d.Disks {
-			isElsewhere := disk.Chain == nil && disk.Format != "raw" && !known[disk.Path]
-			if !disk.isOver(Disk{Path: v.Path, Volume: pool + "/" + name}) && !over[disk.Path] && !isElsewhere {
-				continue
+		has, err := h.checkResizeOf(ctx, around, domains[domain])
+		if err != nil {
+			return nil, err
+		}
+		if has {
+			guests = append(guests, domain)
+		}
+	}
+	return guests, nil
+}
+
+// neighbours are what a volume's pool has, by paths.
+type neighbours struct {
+	of    Volume
+	over  map[string]bool // volumes that lie over it
+	known map[string]bool // all volumes
+}
+
+// checkResizeOf tells whether a guest has a volume, and is an error where the guest keeps it from growing.
+func (h *Host) checkResizeOf(ctx context.Context, around neighbours, guest Domain) (has bool, err error) {
+	base := Disk{Path: around.of.Path, Volume: around.of.Pool + "/" + around.of.Name}
+	for _, disk := range guest.Disks {
+		isElsewhere := disk.Chain == nil && disk.Format != "raw" && !around.known[disk.Path]
+		switch {
+		case disk.Is(base):
+			has = true
+		case disk.isOver(base) || around.over[disk.Path] || isElsewhere:
+			layers, err := h.Beneath(ctx, guest.Name, disk)
+			if err == nil {
+				err = checkBeneath(around.of, guest, disk, layers)
 			}
-			layers, err := h.Beneath(ctx, domain, disk)
 			if err != nil {
-				return err
-			}
-			if err := checkBeneath(v, d, disk, layers); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
-	return nil
+	return has, nil
 }
 
 // overlaysOf are the paths of the volumes that lie over a file, with others between perhaps.

@@ -71,6 +71,15 @@ func (r *domainResource) warnOverlays(ctx context.Context, m, state domainModel,
 	}
 }
 
+// warnReplaced says what a new guest does not have of the one in whose place it comes.
+func (m domainModel) warnReplaced(overlays []devices.Overlay, diags *diag.Diagnostics) {
+	for _, o := range overlays {
+		diags.AddWarning("A disk of a domain that is replaced has an overlay",
+			fmt.Sprintf("The guest that is destroyed has %s, which lies over %s%s, and what it wrote since is in that file alone, which stays on the host. The new guest %q does not have that. To keep it, end the overlay first.",
+				o.File, o.Disk, o.Since(), m.Name.ValueString()))
+	}
+}
+
 // keepHad remembers what the guest has before its disks change, so that a change that is taken back gives it the same again.
 func (r *domainResource) keepHad(ctx context.Context, plan domainModel, state *domainModel, diags *diag.Diagnostics) {
 	if plan.Disks.Equal(state.Disks) {

@@ -151,7 +151,9 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	r.checkBridges(ctx, plan, state, &resp.Diagnostics)
 	r.checkNetboot(ctx, plan.netboot(state), plan.starts(ctx, state, again) || plan.installs(state), &resp.Diagnostics)
 	switch {
-	case state == nil || plan.replaces(*state):
+	case state == nil:
+	case plan.replaces(*state):
+		plan.warnReplaced(loadOverlays(ctx, req.Private, &resp.Diagnostics), &resp.Diagnostics)
 	case plan.installs(state):
 		plan.warnInstall(*state, &resp.Diagnostics)
 	case state.Running.ValueBool() && plan.Running.ValueBool():

@@ -16,6 +16,7 @@ type Host interface {
 	PoolNames(ctx context.Context) ([]string, error)
 	CreatePool(ctx context.Context, name, path string) (pool virt.Pool, madeDirectory bool, err error)
 	VolumeAt(ctx context.Context, path string) (pool, name string, err error)
-	CheckResize(ctx context.Context, pool, name string) error
+	CheckResize(ctx context.Context, pool, name string) (guests []string, err error)
+	Belongings(ctx context.Context, domain string) (virt.Belongings, error)
 	WhileConnected(ctx context.Context) (context.Context, context.CancelFunc, error)
 }

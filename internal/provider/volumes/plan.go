@@ -110,16 +110,6 @@ func (m volumeModel) checkShrink(state volumeModel, diags *diag.Diagnostics) {
 			"To begin again with an empty smaller one, replace it: -replace=ADDRESS, or another name.", state.Capacity.ValueString(), m.Capacity.ValueString()))
 }
 
-// checkGrow refuses to grow what lies beneath the disk of a guest.
-func (r *volumeResource) checkGrow(ctx context.Context, m, state volumeModel, diags *diag.Diagnostics) {
-	if m.Capacity.IsNull() || m.Capacity.IsUnknown() || m.Capacity.Bytes() <= uint64(state.CapacityBytes.ValueInt64()) {
-		return
-	}
-	if err := r.Host.CheckResize(ctx, m.Pool.ValueString(), m.Name.ValueString()); err != nil {
-		framework.Fail(diags, path.Root("capacity"), "grow", m.subject(), err)
-	}
-}
-
 // checkPermissions refuses to change an owner, a group or a mode: libvirt can only give them to a new
 // volume. What somebody else has changed on the host as wanted is in order.
 func (r *volumeResource) checkPermissions(ctx context.Context, m, state volumeModel, diags *diag.Diagnostics) {

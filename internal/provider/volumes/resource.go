@@ -185,7 +185,7 @@ func (r *volumeResource) Update(ctx context.Context, req resource.UpdateRequest,
 	defer cancel()
 
 	if plan.Capacity.Bytes() > uint64(state.CapacityBytes.ValueInt64()) {
-		err := r.Host.CheckResize(ctx, plan.Pool.ValueString(), plan.Name.ValueString())
+		_, err := r.Host.CheckResize(ctx, plan.Pool.ValueString(), plan.Name.ValueString())
 		if err == nil {
 			err = r.Host.ResizeVolume(ctx, plan.Pool.ValueString(), plan.Name.ValueString(), plan.Capacity.Bytes(), false)
 		}

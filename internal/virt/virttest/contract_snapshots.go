@@ -13,7 +13,7 @@ import (
 type snapshotHost interface {
 	Beneath(ctx context.Context, domain string, disk virt.Disk) ([]virt.Layer, error)
 	DisksWithOverlays(ctx context.Context, name string, wanted []virt.Disk) ([]virt.Disk, error)
-	CheckResize(ctx context.Context, pool, name string) error
+	CheckResize(ctx context.Context, pool, name string) ([]string, error)
 	SavedDomain(ctx context.Context, name string) (*virt.Domain, error)
 	DiscardSaved(ctx context.Context, name string) error
 	Belongings(ctx context.Context, name string) (virt.Belongings, error)
@@ -32,10 +32,14 @@ var snapshotChecks = []check{
 	}},
 	{"a volume beneath a guest's disk", func(t *testing.T, s Subject) {
 		givenDomainOnVolumes(t, s)
-		done(t, "CheckResize", s.CheckResize(t.Context(), poolName, "one.qcow2"))
+		if guests, err := s.CheckResize(t.Context(), poolName, "one.qcow2"); err != nil || !slices.Equal(guests, []string{domainName}) {
+			t.Errorf("CheckResize returned %q, %v", guests, err)
+		}
 		done(t, "Snapshot", s.Snapshot(t.Context(), domainName, "nightly"))
-		failed(t, "CheckResize", s.CheckResize(t.Context(), poolName, "one.qcow2"))
-		refused(t, "CheckResize", s.CheckResize(t.Context(), poolName, "none"), virt.ErrNotFound)
+		_, err := s.CheckResize(t.Context(), poolName, "one.qcow2")
+		failed(t, "CheckResize", err)
+		_, err = s.CheckResize(t.Context(), poolName, "none")
+		refused(t, "CheckResize", err, virt.ErrNotFound)
 	}},
 	{"a guest that is saved goes on, or begins anew", func(t *testing.T, s Subject) {
 		d := givenDomainOnVolumes(t, s)

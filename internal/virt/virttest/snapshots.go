@@ -71,21 +71,24 @@ func (h *Host) withOverlays(wanted, now []virt.Disk) []virt.Disk {
 	return virt.WithOverlays(wanted, now)
 }
 
-// CheckResize is an error where a volume lies beneath a domain's disk.
-func (h *Host) CheckResize(ctx context.Context, pool, name string) error {
-	return do(ctx, h, "CheckResize", func() error {
+// CheckResize names the domains that have a volume for a disk. It is an error where the volume lies beneath one.
+func (h *Host) CheckResize(ctx context.Context, pool, name string) ([]string, error) {
+	return call(ctx, h, "CheckResize", func() (guests []string, err error) {
 		_, where, err := h.lookupVolume(pool, name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, d := range h.domains {
 			for _, disk := range d.Disks {
 				if slices.ContainsFunc(h.beneath(disk), func(l virt.Layer) bool { return l.Where == where }) {
-					return fmt.Errorf("it lies beneath the disk %s of domain %q", disk.Path, d.Name)
+					return nil, fmt.Errorf("it lies beneath the disk %s of domain %q", disk.Path, d.Name)
+				}
+				if disk.Path == where {
+					guests = append(guests, d.Name)
 				}
 			}
 		}
-		return nil
+		return guests, nil
 	})
 }
 

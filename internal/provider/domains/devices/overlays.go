@@ -58,6 +58,12 @@ func (m *Disk) beneath(ctx context.Context, host Host, at framework.Placement, d
 	if err != nil {
 		return nil, err
 	}
+	isWanted := func(i int, found Disk) bool {
+		if len(gone) > 0 {
+			return slices.ContainsFunc(gone, func(o Disk) bool { return o.isSame(at, found) })
+		}
+		return layers[i].Snapshot != "" && (i == len(layers)-1 || layers[i+1].Snapshot == "")
+	}
 	overlay := Overlay{File: disk.Where(), Name: m.name(), Target: disk.Target}
 	for i, layer := range layers {
 		if layer.Snapshot != "" {
@@ -67,8 +73,7 @@ func (m *Disk) beneath(ctx context.Context, host Host, at framework.Placement, d
 		if err := found.locate(ctx, host, at, layer.Disk(), gone); err != nil {
 			return nil, err
 		}
-		isLast := i == len(layers)-1 || layers[i+1].Snapshot == ""
-		if !slices.ContainsFunc(gone, func(o Disk) bool { return o.isSame(at, found) }) && !(len(gone) == 0 && layer.Snapshot != "" && isLast) {
+		if !isWanted(i, found) {
 			continue
 		}
 		m.Volume, m.Path, m.URL = found.Volume, found.Path, found.URL
