@@ -175,7 +175,7 @@ func (h *Host) setAutostart(ctx context.Context, domain libvirt.Domain, on bool)
 	return change(ctx, h, "virDomainSetAutostart", func(l *libvirt.Libvirt) error { return l.DomainSetAutostart(domain, flag(on)) })
 }
 
-// StartDomain starts a domain, lets it go on where it is paused or was saved, and wakes it where it sleeps. One that has
+// StartDomain starts a domain, lets it continue where it is paused or was saved, and wakes it where it sleeps. One that has
 // crashed, and is kept for somebody to look at, begins anew; one that runs is left so.
 func (h *Host) StartDomain(ctx context.Context, name string) error {
 	return change(ctx, h, "start domain", func(l *libvirt.Libvirt) error {

@@ -8,7 +8,7 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// A guest that was saved (virsh managedsave) is off, and goes on where it was when it is started: with its memory, and with
+// A guest that was saved (virsh managedsave) is off, and continues where it was when it is started: with its memory, and with
 // the machine that it had then, whatever its definition says now.
 
 // SavedDomain is the machine that a domain was saved with; nil where it is not saved.
@@ -52,7 +52,7 @@ func (h *Host) DiscardSaved(ctx context.Context, name string) error {
 }
 
 // CheckSavedDisks is an error where a saved machine has a disk that its domain does not have any more: a snapshot that is
-// made meanwhile puts an overlay over it in the definition alone, and the guest would go on on the file beneath.
+// made meanwhile puts an overlay over it in the definition alone, and the guest would continue on the file beneath.
 func CheckSavedDisks(defined, saved Domain) error {
 	for _, disk := range saved.Disks {
 		if !slices.ContainsFunc(defined.Disks, disk.Is) {

@@ -50,22 +50,25 @@ func (r *domainResource) tellTransient(ctx context.Context, d virt.Domain, priva
 
 // planOthers says what a change does to what others have made of the guest, or keep with it.
 func (r *domainResource) planOthers(ctx context.Context, m *domainModel, state domainModel, private framework.PrivateState, diags *diag.Diagnostics) {
-	name := state.Name.ValueString()
 	r.warnOverlays(ctx, *m, state, loadOverlays(ctx, private, diags), diags)
 	if framework.LoadPrivate[bool](ctx, private, transientKey, diags) != nil {
-		diags.AddWarning(fmt.Sprintf("Domain %q becomes persistent", name), "It is transient so far: libvirt forgets it when it ends. The apply defines it, so that it stays when it ends.")
+		diags.AddWarning(fmt.Sprintf("Domain %q becomes persistent", state.Name.ValueString()), "It is transient so far: libvirt forgets it when it ends. The apply defines it, so that it stays when it ends.")
 	}
 	failed, problems := private.GetKey(ctx, bootFailedKey)
 	diags.Append(problems...)
 	r.planSaved(ctx, m, state, failed != nil, diags)
-	if len(m.changes(ctx, state)[devices.MadeLive])+len(m.changes(ctx, state)[devices.NeedsRestart]) == 0 {
+	changed := len(m.changes(ctx, state)[devices.MadeLive])+len(m.changes(ctx, state)[devices.NeedsRestart]) > 0
+	stops := state.Running.ValueBool() && (m.restarts(ctx, state) || !m.Running.ValueBool())
+	if !changed && !stops {
 		return
 	}
-	has, err := r.Host.Belongings(ctx, name)
+	has, err := r.Host.Belongings(ctx, state.Name.ValueString())
 	if err != nil {
 		framework.Fail(diags, path.Empty(), "look at what belongs to", state.subject(), err)
 		return
 	}
-	restarts := state.Running.ValueBool() && (m.restarts(ctx, state) || !m.Running.ValueBool())
-	m.warnBelongings(state, has, restarts, diags)
+	if changed {
+		state.warnSnapshots(has, diags)
+	}
+	m.warnJobs(state, has, stops, diags)
 }

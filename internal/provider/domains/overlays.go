@@ -3,7 +3,6 @@ package domains
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -132,23 +131,26 @@ func (r *domainResource) planDestroy(ctx context.Context, req resource.ModifyPla
 }
 
 func named(kind string, names []string) []string {
-	return framework.Each(slices.Clone(names), func(name string) string { return fmt.Sprintf("%s %q", kind, name) })
+	return framework.Each(names, func(name string) string { return fmt.Sprintf("%s %q", kind, name) })
 }
 
-// warnBelongings says what a change does to what libvirt has of a domain besides its definition.
-func (m domainModel) warnBelongings(state domainModel, has virt.Belongings, restarts bool, diags *diag.Diagnostics) {
-	name := m.Name.ValueString()
+// warnSnapshots says what a change of the definition means for snapshots.
+func (m domainModel) warnSnapshots(has virt.Belongings, diags *diag.Diagnostics) {
 	if len(has.Snapshots) > 0 {
-		diags.AddWarning(fmt.Sprintf("Domain %q has snapshots", name),
+		diags.AddWarning(fmt.Sprintf("Domain %q has snapshots", m.Name.ValueString()),
 			fmt.Sprintf("They stay: %s. Whoever reverts to one gets the guest as it was defined then, and the next plan shows that.", strings.Join(has.Snapshots, ", ")))
 	}
+}
+
+// warnJobs says what a change does to the jobs that run on disks.
+func (m domainModel) warnJobs(state domainModel, has virt.Belongings, stops bool, diags *diag.Diagnostics) {
 	if len(has.Jobs) == 0 {
 		return
 	}
-	title, jobs := fmt.Sprintf("A block job runs on domain %q", name), strings.Join(has.Jobs, ", ")
+	title, jobs := fmt.Sprintf("A block job runs on domain %q", m.Name.ValueString()), strings.Join(has.Jobs, ", ")
 	switch {
-	case restarts:
-		diags.AddWarning(title, fmt.Sprintf("The restart ends it before it is done: %s. To let it end first, apply later: \"virsh domjobinfo %s\" and \"virsh blockjob\" show it.", jobs, name))
+	case stops:
+		diags.AddWarning(title, fmt.Sprintf("The apply stops the guest, which ends the job before it is done: %s. To let it end first, apply later; virsh blockjob shows how far it is.", jobs))
 	case !m.Disks.Equal(state.Disks):
 		diags.AddWarning(title, fmt.Sprintf("libvirt takes no disk from a guest on which one runs: %s. If it is one that the guest loses, the apply fails and changes nothing; apply again when the job has ended.", jobs))
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// A guest that is saved goes on, when it is started, with the machine that it was saved with. A change that a running guest
+// A guest that is saved continues, when it is started, with the machine that it was saved with. A change that a running guest
 // could get live it gets after that; any other one needs a fresh boot, so that the saved memory is of no use any more.
 
 // savedGuest is a guest that is saved.

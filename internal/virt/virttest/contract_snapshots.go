@@ -41,7 +41,7 @@ var snapshotChecks = []check{
 		_, err = s.CheckResize(t.Context(), poolName, "none")
 		refused(t, "CheckResize", err, virt.ErrNotFound)
 	}},
-	{"a guest that is saved goes on, or begins anew", func(t *testing.T, s Subject) {
+	{"a guest that is saved continues, or begins anew", func(t *testing.T, s Subject) {
 		d := givenDomainOnVolumes(t, s)
 		wantSaved(t, s, false)
 		for _, discards := range []bool{false, true} {
@@ -63,7 +63,7 @@ var snapshotChecks = []check{
 			wantSaved(t, s, false)
 		}
 	}},
-	{"a guest that is saved does not go on beneath an overlay", func(t *testing.T, s Subject) {
+	{"a guest that is saved does not continue beneath an overlay", func(t *testing.T, s Subject) {
 		givenDomainOnVolumes(t, s)
 		done(t, "StartDomain", s.StartDomain(t.Context(), domainName))
 		done(t, "Save", s.Save(t.Context(), domainName))
