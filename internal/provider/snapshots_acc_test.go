@@ -178,6 +178,15 @@ func TestAccSnapshotsOfOtherKinds(t *testing.T) {
 			if said := unwrapped(c.must("plan", "-detailed-exitcode")); !strings.Contains(said, test.says) {
 				t.Errorf("the plan does not say %q, but\n%s", test.says, said)
 			}
+			if name == "committing" {
+				c.write("main.tf", with("disks = [{ volume = netboot_volume.disk[1].id }]"))
+				c.mustFail([]string{"apply", "-auto-approve"}, `A block job runs on domain "acc"`, "blockcommit of vda", "block job")
+				wantDiskOf(t, "a disk with a job is to go", top, want)
+				c.write("main.tf", with(oneDisk+"vcpus = 2"))
+				if said := unwrapped(c.must("plan")); !strings.Contains(said, "ends the job before it is done: blockcommit of vda") || !strings.Contains(said, `Domain "acc" has snapshots`) {
+					t.Errorf("the plan of a restart says\n%s", said)
+				}
+			}
 			for _, more := range []string{oneDisk + "vcpus = 2", "disks = [{ volume = netboot_volume.disk[0].id }, { volume = netboot_volume.disk[1].id }]\n vcpus = 2", oneDisk} {
 				c.write("main.tf", with(more))
 				c.must("apply", "-auto-approve")

@@ -78,6 +78,24 @@ func TestLifecycleOverlay(t *testing.T) {
 	}
 }
 
+// TestLifecycleOverlayAfterPlan holds that an apply keeps an overlay of which its plan could not know.
+func TestLifecycleOverlayAfterPlan(t *testing.T) {
+	h := newGuestHost(t)
+	newCore(t, h, "netboot_volume").must(strings.ReplaceAll(memoryVolume, `"disk"`, `"other"`))
+	c := newCore(t, h, "netboot_domain")
+	c.must(diskDomain)
+	changed := strings.Replace(diskDomain, `{"volume": "default/disk"}`, `{"volume": "default/disk", "cache": "none"}, {"volume": "default/other"}`, 1)
+	plan := c.plan(changed)
+	if err := h.Snapshot(t.Context(), "guest", "nightly"); err != nil {
+		t.Fatal(err)
+	}
+	if problems := c.do(plan); problems.hasError() {
+		t.Fatal(problems)
+	}
+	wantDisk(t, h, overlay)
+	c.mustSay(changed, "has an overlay")
+}
+
 // TestLifecycleOverlayTakenBack holds that a guest which was to lose a disk, and could not, has its overlay again.
 func TestLifecycleOverlayTakenBack(t *testing.T) {
 	h := newGuestHost(t)
