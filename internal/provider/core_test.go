@@ -317,9 +317,10 @@ func (c *core) destroy() problems {
 	return problems
 }
 
-// planDestroy plans a destroy, and returns the private state that it is given.
+// planDestroy refreshes and plans a destroy, and returns the private state that it is given, and what is said.
 func (c *core) planDestroy() (private []byte, said problems) {
 	c.t.Helper()
+	said = c.refresh()
 	none := dynamic(c.t, c.none())
 	resp, err := c.server.PlanResourceChange(c.ctx, &tfprotov6.PlanResourceChangeRequest{
 		TypeName: c.kind, PriorState: dynamic(c.t, c.state), PriorPrivate: c.private, PriorIdentity: c.identity, Config: none, ProposedNewState: none,
@@ -327,7 +328,7 @@ func (c *core) planDestroy() (private []byte, said problems) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return resp.PlannedPrivate, resp.Diagnostics
+	return resp.PlannedPrivate, append(said, resp.Diagnostics...)
 }
 
 func (c *core) change(to, config tftypes.Value, private []byte, identity *tfprotov6.ResourceIdentityData) problems {

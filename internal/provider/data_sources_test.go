@@ -96,7 +96,7 @@ data "netboot_domain" "test" {
 			has("domain", "boot", knownvalue.ListExact([]knownvalue.Check{text("disk")})),
 			has("domain", "addresses", knownvalue.ListSizeExact(0)),
 			has("domain", "disks", knownvalue.ListExact([]knownvalue.Check{object(map[string]knownvalue.Check{
-				"path": text("/var/lib/libvirt/images/acc.qcow2"), "volume": knownvalue.Null(), "url": knownvalue.Null(), "bus": text("virtio"), "serial": text("ONE"), "readonly": knownvalue.Bool(true),
+				"path": text("/var/lib/libvirt/images/acc.qcow2"), "volume": knownvalue.Null(), "url": knownvalue.Null(), "bus": text("virtio"), "serial": text("ONE"), "readonly": knownvalue.Bool(true), "beneath": knownvalue.ListExact([]knownvalue.Check{text("/var/lib/libvirt/images/acc-base.qcow2")}),
 			})})),
 			has("domain", "interfaces", knownvalue.ListExact([]knownvalue.Check{object(map[string]knownvalue.Check{
 				"network": text("acc"), "bridge": knownvalue.Null(), "device": knownvalue.Null(), "pci": knownvalue.Null(), "mac": text("52:54:00:00:00:01"),

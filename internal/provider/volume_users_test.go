@@ -74,11 +74,6 @@ func (u inUse) applyWith(config string, flags []string, texts ...string) {
 	noDeleted(u.t)
 }
 
-// unwrapped is what a CLI prints, on one line.
-func unwrapped(text string) string {
-	return strings.Join(strings.Fields(strings.ReplaceAll(text, "│", "")), " ")
-}
-
 // restarts holds whether the guest is restarted by what happens meanwhile.
 func restarts(t *testing.T, want bool, meanwhile func()) {
 	t.Helper()

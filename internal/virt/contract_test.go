@@ -28,6 +28,14 @@ func TestHostHoldsTheContract(t *testing.T) {
 				_, err := lab.Shared(t).Virsh(ctx, "suspend", domain)
 				return err
 			},
+			Snapshot: func(ctx context.Context, domain, name string) error {
+				_, err := lab.Shared(t).Virsh(ctx, "snapshot-create-as", domain, name, "--disk-only")
+				return err
+			},
+			Save: func(ctx context.Context, domain string) error {
+				_, err := lab.Shared(t).Virsh(ctx, "managedsave", domain)
+				return err
+			},
 		}
 	})
 }

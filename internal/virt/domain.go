@@ -82,6 +82,9 @@ type Disk struct {
 	OnError  string // what the guest does when the host cannot read or write: report, stop, ignore, enospace
 	Shared   bool   // other guests have it too
 	NoBoot   bool   // is not booted from although the class of disks is
+
+	Target string  // libvirt's name of it, such as vda; it follows from its bus and its place
+	Chain  []Layer // what it lies over, from the top down; nil where libvirt does not show it
 }
 
 // Interface is a guest's network interface: on a libvirt network, on a bridge or a device of the host, or a PCI device of it.
@@ -122,17 +125,24 @@ func (h *Host) CreateDomain(ctx context.Context, d Domain) error {
 }
 
 // RedefineDomain changes a domain's definition and keeps of it what d does not model. A running
-// guest sees the change when it starts again.
+// guest sees the change when it starts again. Of a disk that has an overlay, the guest keeps the overlay.
 func (h *Host) RedefineDomain(ctx context.Context, d Domain) error {
-	_, text, err := h.definition(ctx, d.Name)
+	domain, text, err := h.definition(ctx, d.Name)
 	if err != nil {
+		return err
+	}
+	now, err := parseDomain(text)
+	if err != nil {
+		return err
+	}
+	if d.Disks, err = h.withOverlays(ctx, domain, d.Disks, now.Disks); err != nil {
 		return err
 	}
 	definition, err := d.redefinition(text)
 	if err != nil {
 		return err
 	}
-	domain, err := h.defineDomain(ctx, definition)
+	domain, err = h.defineDomain(ctx, definition)
 	if err != nil {
 		return err
 	}
@@ -165,7 +175,7 @@ func (h *Host) setAutostart(ctx context.Context, domain libvirt.Domain, on bool)
 	return change(ctx, h, "virDomainSetAutostart", func(l *libvirt.Libvirt) error { return l.DomainSetAutostart(domain, flag(on)) })
 }
 
-// StartDomain starts a domain, lets it go on where it is paused, and wakes it where it sleeps. One that has
+// StartDomain starts a domain, lets it continue where it is paused or was saved, and wakes it where it sleeps. One that has
 // crashed, and is kept for somebody to look at, begins anew; one that runs is left so.
 func (h *Host) StartDomain(ctx context.Context, name string) error {
 	return change(ctx, h, "start domain", func(l *libvirt.Libvirt) error {
@@ -174,7 +184,7 @@ func (h *Host) StartDomain(ctx context.Context, name string) error {
 			return err
 		}
 		if domain.ID < 0 {
-			return l.DomainCreate(domain)
+			return start(l, domain)
 		}
 		state, _, err := l.DomainGetState(domain, 0)
 		switch {
@@ -188,7 +198,7 @@ func (h *Host) StartDomain(ctx context.Context, name string) error {
 			if err := kill(l, domain); err != nil {
 				return err
 			}
-			return l.DomainCreate(domain)
+			return start(l, domain)
 		default:
 			return nil
 		}

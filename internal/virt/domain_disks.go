@@ -144,6 +144,8 @@ func parseDisk(element *etree.Element) Disk {
 		IO:       attr(driver, "io"),
 		OnError:  attr(driver, "error_policy"),
 		Shared:   element.SelectElement("shareable") != nil,
+		Target:   attr(element.SelectElement("target"), "dev"),
+		Chain:    parseChain(element),
 	}
 	disk.IOThread, _ = parseNumber(driver, "iothread") // libvirt writes nothing else than numbers
 	disk.Queues, _ = parseNumber(driver, "queues")

@@ -18,8 +18,8 @@ const detachTimeout = 30 * time.Second
 
 // UpdateRunningDomain makes of a running guest what can be made of it without a new start: disks and
 // interfaces come and go, links go up and down, interfaces change their network, processors come, and a
-// balloon takes or gives memory. The definition is changed by itself. A guest that ends meanwhile needs
-// none of it.
+// balloon takes or gives memory. Of a disk that has an overlay, the guest keeps the overlay. The definition
+// is changed by itself. A guest that ends meanwhile needs none of it.
 func (h *Host) UpdateRunningDomain(ctx context.Context, d Domain) error {
 	return h.whileRunning(ctx, d.Name, func(live liveDomain) error { return live.update(ctx, d) })
 }
@@ -50,6 +50,9 @@ type liveDomain struct {
 func (l liveDomain) update(ctx context.Context, d Domain) error {
 	now, devices, err := l.read(ctx)
 	if err != nil {
+		return err
+	}
+	if d.Disks, err = l.host.overThese(ctx, d.Name, d.Disks, now.Disks); err != nil {
 		return err
 	}
 	if isOnChannel(devices) {

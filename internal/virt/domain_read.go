@@ -138,6 +138,7 @@ func describeDomain(l *libvirt.Libvirt, domain libvirt.Domain) (Domain, error) {
 	}
 	runs, err := parseDomainElement(root)
 	described.Running = &runs
+	shareChains(described.Disks, runs.Disks)
 	return described, err
 }
 

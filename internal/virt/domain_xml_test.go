@@ -50,6 +50,7 @@ func TestDomainXML(t *testing.T) {
 	if err != nil || text+"\n" != string(want) {
 		t.Errorf("the XML is not that of %s (%v):\n%s", golden, err, text)
 	}
+	d.Disks[0].Target, d.Disks[1].Target = "vda", "sdb"
 	if read, err := parseDomain(text); err != nil || !reflect.DeepEqual(read, d) {
 		t.Errorf("read again it is\n%+v, %v, want\n%+v", read, err, d)
 	}
@@ -78,7 +79,7 @@ func TestParseDomainOfAnyForm(t *testing.T) {
 	want := Domain{
 		Name: "guest", Arch: "s390x", Accelerator: "kvm", CPU: "host-model", VCPUs: 1, MaxVCPUs: 2, Memory: 1 << 20, MaxMemory: 1 << 20,
 		Consoles: []string{""}, Hostdevs: []Hostdev{{Mdev: "0a1b2c3d-0000-4000-8000-0000000000c2", Model: "vfio-ap"}}, Secure: true,
-		Disks:      []Disk{{Path: "/dev/dasda", Block: true, Format: "raw", Bus: "virtio"}, {URL: "rbd:///pool/image", Bus: "virtio"}},
+		Disks:      []Disk{{Path: "/dev/dasda", Block: true, Format: "raw", Bus: "virtio", Target: "vda"}, {URL: "rbd:///pool/image", Bus: "virtio", Target: "vdb"}},
 		Interfaces: []Interface{{Device: "eth0", Mode: "bridge", MAC: "52:54:00:aa:00:01"}},
 		Others:     []string{"floppy fda (file)", "interface", "channel (spicevmc)", "hostdev (usb)", "cputune"},
 	}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
@@ -110,7 +113,7 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 	if capacity < v.Capacity { // libvirt refuses this too, QEMU does not
 		return fmt.Errorf("%d bytes are less than the %d that it has", capacity, v.Capacity)
 	}
-	return change(ctx, h, "resize volume", func(l *libvirt.Libvirt) error {
+	err = change(ctx, h, "resize volume", func(l *libvirt.Libvirt) error {
 		guest, disk, err := h.diskAt(l, Disk{Path: v.Path, Volume: v.Pool + "/" + v.Name})
 		switch {
 		case err != nil:
@@ -121,6 +124,114 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 			return l.StorageVolResize(libvirt.StorageVol{Pool: pool, Name: name}, capacity, 0)
 		}
 	})
+	if isRefused(err) && strings.Contains(err.Error(), resizeWithSnapshots) {
+		return fmt.Errorf("%w; delete its internal snapshots first (virsh snapshot-delete), or make the image one of compat 1.1, which can have both (qemu-img amend -o compat=1.1, while no guest runs on it)", err)
+	}
+	return err
+}
+
+// resizeWithSnapshots is what QEMU 7.2 says of a qcow2 image with compat 0.10: block/qcow2.c, qcow2_co_truncate. libvirt has no
+// code for it.
+const resizeWithSnapshots = "Can't resize a v2 image which has snapshots"
+
+// CheckResize names the domains that have a volume for a disk. It is an error where the volume lies beneath the disk of a
+// guest because of a snapshot, or of a guest that runs: what would grow is not what the guest has, and QEMU locks the file.
+func (h *Host) CheckResize(ctx context.Context, pool, name string) (guests []string, err error) {
+	v, err := h.Volume(ctx, pool, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.refreshPool(ctx, pool); err != nil { // which does not know of a snapshot's file
+		return nil, err
+	}
+	volumes, err := query(ctx, h, "read all volumes", func(l *libvirt.Libvirt) (map[string]Volume, error) { return readVolumes(l, pool) })
+	if err != nil {
+		return nil, err
+	}
+	domains, err := query(ctx, h, "read all domains", readDomains)
+	if err != nil {
+		return nil, err
+	}
+	around := neighbours{of: v, over: overlaysOf(v.Path, volumes), known: map[string]bool{}}
+	for _, other := range volumes {
+		around.known[other.Path] = true
+	}
+	for _, domain := range slices.Sorted(maps.Keys(domains)) {
+		has, err := h.checkResizeOf(ctx, around, domains[domain])
+		if err != nil {
+			return nil, err
+		}
+		if has {
+			guests = append(guests, domain)
+		}
+	}
+	return guests, nil
+}
+
+// neighbours are what a volume's pool has, by paths.
+type neighbours struct {
+	of    Volume
+	over  map[string]bool // volumes that lie over it
+	known map[string]bool // all volumes
+}
+
+// checkResizeOf tells whether a guest has a volume, and is an error where the guest keeps it from growing.
+func (h *Host) checkResizeOf(ctx context.Context, around neighbours, guest Domain) (has bool, err error) {
+	base := Disk{Path: around.of.Path, Volume: around.of.Pool + "/" + around.of.Name}
+	for _, disk := range guest.Disks {
+		isElsewhere := disk.Chain == nil && disk.Format != "raw" && !around.known[disk.Path]
+		switch {
+		case disk.Is(base):
+			has = true
+		case disk.isOver(base) || around.over[disk.Path] || isElsewhere:
+			layers, err := h.Beneath(ctx, guest.Name, disk)
+			if err == nil {
+				err = checkBeneath(around.of, guest, disk, layers)
+			}
+			if err != nil {
+				return false, err
+			}
+		}
+	}
+	return has, nil
+}
+
+// overlaysOf are the paths of the volumes that lie over a file, with others between perhaps.
+func overlaysOf(path string, volumes map[string]Volume) map[string]bool {
+	over := map[string]bool{}
+	for before := -1; before < len(over); {
+		before = len(over)
+		for _, v := range volumes {
+			if v.Backing != nil && (v.Backing.Path == path || over[v.Backing.Path]) {
+				over[v.Path] = true
+			}
+		}
+	}
+	return over
+}
+
+// checkBeneath is an error where a volume is one of the layers beneath a disk of a guest, and must stay as it is.
+func checkBeneath(v Volume, guest Domain, disk Disk, layers []Layer) error {
+	at := slices.IndexFunc(layers, func(l Layer) bool { return l.Where == v.Path })
+	if at < 0 {
+		return nil
+	}
+	switch snapshot := layers[at].Snapshot; {
+	case snapshot != "":
+		return fmt.Errorf("it lies beneath the disk %s of domain %q, which is %s since snapshot %q, so the guest would see nothing of it. End that first, while the guest runs: %s",
+			disk.Target, guest.Name, disk.Where(), snapshot, CommitCommand(guest.Name, disk, v.Path))
+	case guest.State != Off:
+		return fmt.Errorf("it lies beneath the disk %s of the running domain %q, which is %s: the guest would see nothing of it, and QEMU locks the file. Change the volume that lies above, or stop the guest",
+			disk.Target, guest.Name, disk.Where())
+	default:
+		return nil
+	}
+}
+
+// CommitCommand writes what a guest's overlay has into the file beneath, which the guest then has again. Without the base
+// virsh would write into the lowest file of the chain, which other guests may have too.
+func CommitCommand(domain string, disk Disk, base string) string {
+	return fmt.Sprintf("virsh blockcommit %s %s --base %s --active --pivot", domain, disk.Target, base)
 }
 
 // diskAt finds the running guest that has a disk, and the disk's name; "" where there is none. QEMU locks such a

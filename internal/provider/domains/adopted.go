@@ -50,6 +50,7 @@ func (r *domainResource) keepAdopted(ctx context.Context, wanted *virt.Domain, p
 		return err
 	}
 	running := now.Running
+	wanted.Disks, before.Disks = virt.WithOverlays(wanted.Disks, running.Disks), virt.WithOverlays(before.Disks, running.Disks)
 	wanted.Disks = kept(wanted.Disks, before.Disks, running.Disks, virt.Disk.Is)
 	wanted.Interfaces = kept(wanted.Interfaces, before.Interfaces, running.Interfaces, virt.Interface.Is)
 	wanted.Hostdevs = kept(wanted.Hostdevs, before.Hostdevs, running.Hostdevs, virt.Hostdev.Is)

@@ -59,11 +59,11 @@ var (
 // that the next apply boots it again.
 const bootFailedKey = "boot_failed"
 
-// boot starts the guest; its error says that it did not start. With a boot check it also watches the
+// boot starts the guest; its error says that it did not start. With a boot check, unless it is resumed, it also watches the
 // console until the check is passed, or failed, which it adds to diags.
 func (r *domainResource) boot(ctx context.Context, m *domainModel, private framework.PrivateWriter, diags *diag.Diagnostics) error {
 	check := framework.As[bootCheckModel](ctx, m.BootCheck, diags)
-	if check == nil {
+	if check == nil || m.resumes {
 		return r.Host.StartDomain(ctx, m.Name.ValueString())
 	}
 	m.BootResult = types.ObjectNull(bootResultTypes)

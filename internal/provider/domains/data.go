@@ -42,6 +42,7 @@ type foundDisk struct {
 	Bus      string       `tfsdk:"bus"`
 	Serial   types.String `tfsdk:"serial"`
 	ReadOnly bool         `tfsdk:"readonly"`
+	Beneath  []string     `tfsdk:"beneath"`
 }
 
 type foundInterface struct {
@@ -79,6 +80,7 @@ func (d *domainDataSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 				"bus":      framework.DataString("Bus, such as `virtio`."),
 				"serial":   framework.DataString("Serial number that the guest sees."),
 				"readonly": framework.DataBool("Whether the guest can only read it."),
+				"beneath":  framework.DataStrings("What it is an overlay of, from the top down, as after a snapshot or with a backing volume."),
 			}),
 			"interfaces": framework.DataObjects("Its network interfaces, in order.", map[string]schema.Attribute{
 				"network": framework.DataString("Name of the libvirt network that it is on."),
@@ -118,6 +120,11 @@ func (d *domainDataSource) find(ctx context.Context, name string) (foundDomain, 
 		return foundDomain{}, err
 	}
 	found := newFoundDomain(domain)
+	for i, disk := range domain.Disks {
+		if found.Disks[i].Beneath, err = d.beneath(ctx, name, disk); err != nil {
+			return found, err
+		}
+	}
 	addresses, err := d.Host.Addresses(ctx, name, virt.FromLeases)
 	if err != nil && !framework.IsNotFound(err) { // a network that is gone has no leases, but the guest is there
 		return found, err
@@ -126,6 +133,18 @@ func (d *domainDataSource) find(ctx context.Context, name string) (foundDomain, 
 		found.Addresses = append(found.Addresses, address.String())
 	}
 	return found, nil
+}
+
+// beneath asks only where libvirt has not told it with the disk.
+func (d *domainDataSource) beneath(ctx context.Context, domain string, disk virt.Disk) ([]string, error) {
+	layers := disk.Chain
+	if layers == nil && disk.Format != "raw" {
+		var err error
+		if layers, err = d.Host.Beneath(ctx, domain, disk); err != nil {
+			return nil, err
+		}
+	}
+	return append([]string{}, framework.Each(layers, func(l virt.Layer) string { return l.Where })...), nil
 }
 
 func newFoundDomain(d virt.Domain) foundDomain {
@@ -146,7 +165,7 @@ func newFoundDomain(d virt.Domain) foundDomain {
 		Addresses:   []string{},
 	}
 	for _, disk := range d.Disks {
-		found.Disks = append(found.Disks, foundDisk{framework.Optional(disk.Path), framework.Optional(disk.Volume), framework.Optional(disk.URL), disk.Bus, framework.Optional(disk.Serial), disk.ReadOnly})
+		found.Disks = append(found.Disks, foundDisk{framework.Optional(disk.Path), framework.Optional(disk.Volume), framework.Optional(disk.URL), disk.Bus, framework.Optional(disk.Serial), disk.ReadOnly, nil})
 	}
 	for _, nic := range d.Interfaces {
 		found.Interfaces = append(found.Interfaces, foundInterface{framework.Optional(nic.Network), framework.Optional(nic.Bridge), framework.Optional(nic.Device), framework.Optional(nic.PCI), nic.MAC})

@@ -47,7 +47,7 @@ func divergenceOf(d virt.Domain) *divergence {
 	if d.Running.MaxMemory != d.MaxMemory {
 		found.Restart = append(found.Restart, "memory")
 	}
-	if !maps.Equal(diskPlaces(d.Disks), diskPlaces(d.Running.Disks)) {
+	if !virt.SameDisks(d.Disks, d.Running.Disks) {
 		found.Live = append(found.Live, "disks")
 	}
 	if !maps.Equal(links(d.Interfaces), links(d.Running.Interfaces)) {
@@ -66,14 +66,6 @@ func divergenceOf(d virt.Domain) *divergence {
 		return nil
 	}
 	return &found
-}
-
-func diskPlaces(disks []virt.Disk) map[string]bool {
-	places := map[string]bool{}
-	for _, disk := range disks {
-		places[disk.Where()] = true
-	}
-	return places
 }
 
 func sameHostdevs(a, b []virt.Hostdev) bool {

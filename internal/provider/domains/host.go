@@ -21,6 +21,12 @@ type Host interface {
 	VolumeNames(ctx context.Context, pool string) ([]string, error)
 	Network(ctx context.Context, name string) (virt.Network, error)
 	CheckBridge(ctx context.Context, name string) error
+	Beneath(ctx context.Context, domain string, disk virt.Disk) ([]virt.Layer, error)
+	DisksWithOverlays(ctx context.Context, name string, wanted []virt.Disk) ([]virt.Disk, error)
+	Belongings(ctx context.Context, name string) (virt.Belongings, error)
+	SavedDomain(ctx context.Context, name string) (*virt.Domain, error)
+	DiscardSaved(ctx context.Context, name string) error
+	IsTransient(ctx context.Context, name string) (bool, error)
 	Domain(ctx context.Context, name string) (virt.Domain, error)
 	Guests(ctx context.Context) (map[string]virt.Domain, error)
 	DomainNames(ctx context.Context) ([]string, error)

@@ -193,6 +193,9 @@ func (r *domainResource) redefine(ctx context.Context, m domainModel, diags *dia
 	if err != nil {
 		return err
 	}
+	if m.had != nil {
+		domain.Disks = m.had
+	}
 	// What the state says none of, the guest had none of.
 	domain.CDROMs = append([]virt.Disk{}, domain.CDROMs...)
 	domain.Filesystems = append([]virt.Filesystem{}, domain.Filesystems...)

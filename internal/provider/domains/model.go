@@ -129,7 +129,7 @@ func (r *domainResource) fromDomain(ctx context.Context, m *domainModel, d virt.
 		return err
 	}
 	var err error
-	if m.Disks, err = devices.FromDisks(ctx, r.Host, m.Placement, m.Disks, d, diags); err != nil {
+	if m.Disks, m.foreign, err = devices.FromDisks(ctx, r.Host, m.Placement, m.Disks, d, diags); err != nil {
 		return err
 	}
 	m.CDROMs, err = devices.FromCDROMs(ctx, r.Host, m.Placement, m.CDROMs, d, diags)

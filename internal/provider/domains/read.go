@@ -15,7 +15,7 @@ import (
 
 // read takes over what the host has.
 func (r *domainResource) read(ctx context.Context, m *domainModel, diags *diag.Diagnostics) (virt.Domain, error) {
-	domain, err := r.Host.Domain(ctx, m.Name.ValueString())
+	domain, err := r.find(ctx, *m)
 	if err != nil {
 		return domain, err
 	}

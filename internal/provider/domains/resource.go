@@ -72,7 +72,10 @@ type domainModel struct {
 	phase     netboot.Phase // of the installation, as the note has it
 	made      devices.Made  // of what is written of devices
 	adopted   *divergence   // from before the import
-	logGoesOn bool          // the console's log, from the installation to the boot from disk
+	foreign   devices.Foreign
+	resumes   bool        // it is saved, and continues where it was
+	had       []virt.Disk // what the guest had before a change, with the overlays of others; nil is what the state says
+	logGoesOn bool        // the console's log, from the installation to the boot from disk
 }
 
 var domainIdentity = framework.Identity{"name"}
@@ -83,6 +86,7 @@ func (m domainModel) subject() framework.Subject {
 
 func (r *domainResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_domain"
+	resp.ResourceBehavior = resource.ResourceBehavior{MutableIdentity: true} // others rename guests
 }
 
 func (r *domainResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
@@ -111,7 +115,7 @@ func (r *domainResource) ImportState(ctx context.Context, req resource.ImportSta
 // to a running guest.
 func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
-		r.modifyDestroy(ctx, req, resp)
+		r.planDestroy(ctx, req, &resp.Diagnostics)
 		return
 	}
 	var plan, config domainModel
@@ -124,6 +128,7 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	diverged := framework.LoadPrivate[divergence](ctx, req.Private, divergedKey, &resp.Diagnostics)
 	r = &domainResource{r.On(plan.Placement, &resp.Diagnostics)}
 	r.checkReferences(ctx, plan, &resp.Diagnostics)
+	checkRenamed(ctx, plan, state, req.Private, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
 	}
@@ -142,27 +147,21 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	plan.claim(ctx, state, framework.NewClaims(ctx, r.Plans, plan.subject(), req, resp), &resp.Diagnostics)
 	r.noteHeld(ctx, plan, &resp.Diagnostics)
 	r.checkRivals(ctx, plan, state, &resp.Diagnostics)
+	if state != nil && !plan.replaces(*state) && !resp.Plan.Raw.Equal(req.State.Raw) {
+		r.planOthers(ctx, &plan, *state, req.Private, &resp.Diagnostics)
+		resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+	}
 	r.checkBridges(ctx, plan, state, &resp.Diagnostics)
 	r.checkNetboot(ctx, plan.netboot(state), plan.starts(ctx, state, again) || plan.installs(state), &resp.Diagnostics)
 	switch {
-	case state == nil || plan.replaces(*state):
+	case state == nil:
+	case plan.replaces(*state):
+		plan.warnReplaced(loadOverlays(ctx, req.Private, &resp.Diagnostics), &resp.Diagnostics)
 	case plan.installs(state):
 		plan.warnInstall(*state, &resp.Diagnostics)
 	case state.Running.ValueBool() && plan.Running.ValueBool():
 		plan.announce(ctx, *state, &resp.Diagnostics)
 	}
-}
-
-// modifyDestroy notes that the guest is to go, for the plans of what it has.
-func (r *domainResource) modifyDestroy(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	var state domainModel
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	r = &domainResource{r.On(state.Placement, &resp.Diagnostics)}
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	r.Plans.Holds.Add(netboot.GuestHolder(state.Name.ValueString()), nil)
-	framework.WarnImported(ctx, req, state.subject(), "stops it and removes its definition; its disks stay", &resp.Diagnostics)
 }
 
 func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
@@ -232,10 +231,14 @@ func (r *domainResource) Read(ctx context.Context, req resource.ReadRequest, res
 		framework.Fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
 		return
 	}
+	state.tellForeign(&resp.Diagnostics)
+	framework.SavePrivate(ctx, resp.Private, overlaysKey, &state.foreign.Overlays, &resp.Diagnostics)
+	framework.SaveRenamed(ctx, resp.Private, before.Name, state.Name, &resp.Diagnostics)
 	diverged := divergenceOf(domain)
 	if before.Memory.IsNull() {
 		framework.NoteImport(ctx, resp.Private, &resp.Diagnostics)
 		state.tellDivergence(diverged, &resp.Diagnostics)
+		r.tellTransient(ctx, domain, resp.Private, &resp.Diagnostics)
 		framework.SavePrivate(ctx, resp.Private, adoptedKey, diverged, &resp.Diagnostics)
 	}
 	if diverged == nil {
@@ -264,16 +267,26 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 	defer cancel()
 
 	r.keepAccelerator(ctx, plan, &state)
+	r.keepHad(ctx, plan, &state, &resp.Diagnostics)
+	failed, problems := req.Private.GetKey(ctx, bootFailedKey)
+	resp.Diagnostics.Append(problems...)
+	saved, err := r.lookSaved(ctx, plan, state, failed != nil)
+	if err != nil {
+		framework.Fail(&resp.Diagnostics, path.Empty(), "look at the saved memory of", plan.subject(), err)
+		return
+	}
 	diverged := framework.LoadPrivate[divergence](ctx, req.Private, divergedKey, &resp.Diagnostics)
 	plan.adopted = framework.LoadPrivate[divergence](ctx, req.Private, adoptedKey, &resp.Diagnostics)
 	installs := plan.installs(&state)
-	restarts := plan.BootResult.IsUnknown() || plan.restarts(ctx, state) || diverged.restarts() || installs
+	plan.resumes = saved != nil && saved.fresh == ""
+	restarts := plan.BootResult.IsUnknown() || plan.restarts(ctx, state) || diverged.restarts() || installs || saved != nil && saved.fresh != ""
 	at, err := r.change(ctx, &plan, state, restarts, diverged, &resp.Diagnostics)
 	if err != nil {
 		framework.Fail(&resp.Diagnostics, at, "update", plan.subject(), err)
 		return
 	}
 	framework.SavePrivate[divergence](ctx, resp.Private, divergedKey, nil, &resp.Diagnostics)
+	framework.SavePrivate[bool](ctx, resp.Private, transientKey, nil, &resp.Diagnostics)
 	if restarts {
 		framework.SavePrivate[divergence](ctx, resp.Private, adoptedKey, nil, &resp.Diagnostics)
 	}
@@ -290,6 +303,8 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 				now, err = &state, r.putBack(ctx, state, err, &resp.Diagnostics)
 			}
 			framework.Fail(&resp.Diagnostics, blamedForStart(err), "start", plan.subject(), explainStart(err, plan.Name.ValueString()))
+		} else if plan.resumes {
+			r.catchUp(ctx, plan, &resp.Diagnostics)
 		}
 	}
 	r.refresh(context.WithoutCancel(ctx), now, &resp.Diagnostics)
@@ -308,12 +323,12 @@ func (r *domainResource) Delete(ctx context.Context, req resource.DeleteRequest,
 	ctx, cancel := framework.Bounded(ctx, state.Timeouts.Delete, framework.CallTimeout+state.patience(), &resp.Diagnostics)
 	defer cancel()
 
-	var err error
-	if !state.ShutdownTimeout.IsNull() {
-		err = r.Host.ShutDownDomain(ctx, state.Name.ValueString(), state.patience())
+	domain, err := r.find(ctx, state)
+	if err == nil && !state.ShutdownTimeout.IsNull() {
+		err = r.Host.ShutDownDomain(ctx, domain.Name, state.patience())
 	}
 	if err == nil {
-		err = r.Host.DeleteDomain(ctx, state.Name.ValueString())
+		err = r.Host.DeleteDomain(ctx, domain.Name)
 	}
 	if err != nil && !framework.IsNotFound(err) {
 		framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
@@ -336,6 +351,11 @@ func (r *domainResource) change(ctx context.Context, plan *domainModel, state do
 	}
 	if plan.phase == netboot.PhaseInstalling {
 		return path.Empty(), nil
+	}
+	if !state.Running.ValueBool() && restarts {
+		if err := r.Host.DiscardSaved(ctx, domain.Name); err != nil {
+			return path.Root("running"), r.takeBack(ctx, state, err, diags)
+		}
 	}
 	if !plan.Running.ValueBool() && !state.Running.ValueBool() {
 		return path.Empty(), nil // one that is paused, or kept as it crashed, is so because somebody wants it

@@ -47,6 +47,9 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	wasSet := loadSet(ctx, req.Private, &resp.Diagnostics)
 	r = &networkResource{r.On(plan.Placement, &resp.Diagnostics)}
+	if state != nil {
+		framework.CheckRenamed(ctx, req.Private, "network", plan.Name, state.Name, "libvirt cannot rename a network: others have defined it anew.", &resp.Diagnostics)
+	}
 	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
 	}

@@ -40,6 +40,7 @@ var networkModes = []string{
 
 func (r *networkResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_network"
+	resp.ResourceBehavior = resource.ResourceBehavior{MutableIdentity: true} // others rename networks
 }
 
 func (r *networkResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
@@ -187,7 +188,7 @@ func (r *networkResource) Read(ctx context.Context, req resource.ReadRequest, re
 	ctx, cancel := framework.Bounded(ctx, state.Timeouts.Read, framework.CallTimeout, &resp.Diagnostics)
 	defer cancel()
 
-	network, err := r.Host.Network(ctx, state.Name.ValueString())
+	network, err := r.find(ctx, state)
 	if framework.IsNotFound(err) {
 		resp.State.RemoveResource(ctx)
 		return
@@ -205,6 +206,7 @@ func (r *networkResource) Read(ctx context.Context, req resource.ReadRequest, re
 		warnOfUnmodelled(network, &resp.Diagnostics)
 		framework.NoteImport(ctx, resp.Private, &resp.Diagnostics)
 	}
+	framework.SaveRenamed(ctx, resp.Private, state.Name, types.StringValue(network.Name), &resp.Diagnostics)
 	state.fromNetwork(ctx, state.shown(ctx, network, &resp.Diagnostics), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	resp.Diagnostics.Append(networkIdentity.Set(ctx, resp.Identity, state.Placement, state.Name)...)
@@ -241,17 +243,26 @@ func (r *networkResource) Delete(ctx context.Context, req resource.DeleteRequest
 	ctx, cancel := framework.Bounded(ctx, state.Timeouts.Delete, framework.CallTimeout, &resp.Diagnostics)
 	defer cancel()
 
-	name := state.Name.ValueString()
-	guests, err := r.Host.NetworkGuests(ctx, name)
+	network, err := r.find(ctx, state)
+	var guests []string
+	if err == nil {
+		guests, err = r.Host.NetworkGuests(ctx, network.Name)
+	}
 	if err == nil && len(guests) > 0 && !state.ForceDestroy.ValueBool() {
 		err = fmt.Errorf("running guests are on it and would lose their network: %s; stop them or move them to another network, or apply force_destroy = true, then destroy again", strings.Join(guests, ", "))
 	}
 	if err == nil {
-		err = r.Host.DeleteNetwork(ctx, name)
+		err = r.Host.DeleteNetwork(ctx, network.Name)
 	}
 	if err != nil && !framework.IsNotFound(err) {
 		framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
 	}
+}
+
+// find looks a network up, also one that others have defined anew under another name, with its UUID.
+func (r *networkResource) find(ctx context.Context, m networkModel) (virt.Network, error) {
+	by := framework.ByName[virt.Network]{Look: r.Host.Network, UUID: func(n virt.Network) string { return n.UUID }, Name: r.Host.NetworkName}
+	return by.Find(ctx, m.Name, m.UUID)
 }
 
 // refresh fills in what libvirt chose.

@@ -22,5 +22,7 @@ type Host interface {
 	PlugVolume(ctx context.Context, domain string, v virt.Volume) error
 	StartDomain(ctx context.Context, name string) error
 	ShutDownDomain(ctx context.Context, name string, patience time.Duration) error
+	CheckResize(ctx context.Context, pool, name string) (guests []string, err error)
+	Belongings(ctx context.Context, domain string) (virt.Belongings, error)
 	WhileConnected(ctx context.Context) (context.Context, context.CancelFunc, error)
 }

@@ -62,6 +62,7 @@ func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	default:
 		r.Plans.Holds.Add(netboot.OverlayHolder(state.Path.ValueString()), []string{plan.Local(backingVolume(plan)), framework.Member(plan.Backing, "path")})
 		plan.checkShrink(*state, &resp.Diagnostics)
+		r.checkGrow(ctx, plan, *state, &resp.Diagnostics)
 		r.checkPermissions(ctx, plan, *state, &resp.Diagnostics)
 	}
 	framework.SavePrivate(ctx, resp.Private, fatesKey, &fates, &resp.Diagnostics)

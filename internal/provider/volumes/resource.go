@@ -200,7 +200,10 @@ func (r *volumeResource) Update(ctx context.Context, req resource.UpdateRequest,
 	defer cancel()
 
 	if plan.Capacity.Bytes() > uint64(state.CapacityBytes.ValueInt64()) {
-		err := r.Host.ResizeVolume(ctx, plan.Pool.ValueString(), plan.Name.ValueString(), plan.Capacity.Bytes(), false)
+		_, err := r.Host.CheckResize(ctx, plan.Pool.ValueString(), plan.Name.ValueString())
+		if err == nil {
+			err = r.Host.ResizeVolume(ctx, plan.Pool.ValueString(), plan.Name.ValueString(), plan.Capacity.Bytes(), false)
+		}
 		if err != nil {
 			framework.Fail(&resp.Diagnostics, path.Root("capacity"), "grow", plan.subject(), err)
 			return

@@ -19,6 +19,7 @@ type API interface {
 	networkHost
 	domainHost
 	installHost
+	snapshotHost
 }
 
 // FileSystem is a host's disk as somebody else on that host uses it, past libvirt.
@@ -35,15 +36,17 @@ type FileSystem interface {
 type Subject struct {
 	API
 	Disk     FileSystem
-	StopPool func(ctx context.Context, pool string) error   // makes a pool inactive, as an administrator may
-	Suspend  func(ctx context.Context, domain string) error // pauses a guest, as an administrator may
+	StopPool func(ctx context.Context, pool string) error         // makes a pool inactive, as an administrator may
+	Suspend  func(ctx context.Context, domain string) error       // pauses a guest, as an administrator may
+	Snapshot func(ctx context.Context, domain, name string) error // puts an overlay over each of a guest's disks
+	Save     func(ctx context.Context, domain string) error       // saves the memory of a guest that runs, and stops it
 }
 
 // Contract checks that a host behaves as the provider relies on. It runs on hosts in memory and on
 // real ones, so that tests with the former say something about the latter. The host may be shared:
 // what a check makes has a name that begins with "contract" and is taken away again.
 func Contract(t *testing.T, open func(t *testing.T) Subject) {
-	for _, checks := range [][]check{poolChecks, volumeChecks, userChecks, networkChecks, domainChecks, installChecks} {
+	for _, checks := range [][]check{poolChecks, volumeChecks, userChecks, networkChecks, domainChecks, installChecks, snapshotChecks} {
 		for _, c := range checks {
 			t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
 		}

@@ -25,6 +25,8 @@ type domain struct {
 	installs  bool          // this run does
 	how       virt.End      // how the last run ended, as events tell it
 	addresses []netip.Addr
+	saved     *virt.Domain // as it was saved; nil where it is not
+	snapshots []string
 }
 
 // Domain looks a domain up by name.
@@ -37,6 +39,9 @@ func (h *Host) Domain(ctx context.Context, name string) (virt.Domain, error) {
 		read := cloneDomain(d.Domain)
 		if d.State != virt.Off {
 			running := cloneDomain(d.running)
+			for i, disk := range running.Disks {
+				running.Disks[i].Chain = h.beneath(disk)
+			}
 			read.Running = &running
 		}
 		return read, nil
@@ -88,6 +93,7 @@ func (h *Host) RedefineDomain(ctx context.Context, d virt.Domain) error {
 		if d.CDROMs == nil {
 			d.CDROMs = clone(old.CDROMs)
 		}
+		d.Disks = h.withOverlays(d.Disks, old.Disks)
 		d.UUID, d.State, d.Reason, d.Running = old.UUID, old.State, old.Reason, nil
 		if err := h.complete(&d); err != nil {
 			return err
@@ -149,6 +155,7 @@ func (h *Host) UpdateRunningDomain(ctx context.Context, wanted virt.Domain) erro
 			return err
 		}
 		now := &d.running
+		wanted.Disks = h.withOverlays(wanted.Disks, now.Disks)
 		now.Disks, now.Interfaces, now.Memory = clone(wanted.Disks), clone(wanted.Interfaces), wanted.Memory
 		for i := range min(len(now.CDROMs), len(wanted.CDROMs)) {
 			now.CDROMs[i] = wanted.CDROMs[i]
@@ -261,7 +268,14 @@ func (h *Host) run(d *domain) error {
 	if err := h.has(d.Domain); err != nil {
 		return err
 	}
-	d.State, d.Reason, d.ended, d.installs, d.running = virt.Running, virt.NoReason, make(chan struct{}), false, cloneDomain(d.Domain)
+	machine := d.Domain
+	if d.saved != nil {
+		if err := virt.CheckSavedDisks(d.Domain, *d.saved); err != nil {
+			return err
+		}
+		machine, d.saved = *d.saved, nil
+	}
+	d.State, d.Reason, d.ended, d.installs, d.running = virt.Running, virt.NoReason, make(chan struct{}), false, cloneDomain(machine)
 	return nil
 }
 

@@ -23,6 +23,7 @@ type Host struct {
 	networks   map[string]virt.Network
 	interfaces map[string]bool // whether each is a bridge; nil is every one
 	domains    map[string]*domain
+	layers     map[string]virt.Layer // what lies beneath files, by these
 	scripts    map[string]script
 	installs   map[string]installScript
 	calls      map[string]int
@@ -41,6 +42,7 @@ func New() *Host {
 		pools:    map[string]*pool{},
 		networks: map[string]virt.Network{},
 		domains:  map[string]*domain{},
+		layers:   map[string]virt.Layer{},
 		scripts:  map[string]script{},
 		installs: map[string]installScript{},
 		calls:    map[string]int{},

@@ -11,7 +11,7 @@ import (
 func TestHostHoldsTheContract(t *testing.T) {
 	virttest.Contract(t, func(*testing.T) virttest.Subject {
 		host := virttest.New()
-		return virttest.Subject{API: host, Disk: host.Disk(), StopPool: host.StopPool, Suspend: host.Suspend}
+		return virttest.Subject{API: host, Disk: host.Disk(), StopPool: host.StopPool, Suspend: host.Suspend, Snapshot: host.Snapshot, Save: host.Save}
 	})
 }
 

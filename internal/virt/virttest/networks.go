@@ -71,6 +71,20 @@ func (h *Host) DeleteNetwork(ctx context.Context, name string) error {
 	})
 }
 
+// RenameNetwork has a network of the same UUID under another name, as somebody may define it anew.
+func (h *Host) RenameNetwork(ctx context.Context, name, to string) error {
+	return do(ctx, h, "RenameNetwork", func() error {
+		n, err := h.lookupNetwork(name)
+		if err != nil {
+			return err
+		}
+		delete(h.networks, name)
+		n.Name = to
+		h.networks[to] = n
+		return nil
+	})
+}
+
 // NetworkGuests names the running guests that are plugged into a network.
 func (h *Host) NetworkGuests(ctx context.Context, name string) ([]string, error) {
 	return call(ctx, h, "NetworkGuests", func() ([]string, error) {

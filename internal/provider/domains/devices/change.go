@@ -16,6 +16,7 @@ import (
 type Host interface {
 	Volume(ctx context.Context, pool, name string) (virt.Volume, error)
 	VolumeAt(ctx context.Context, path string) (pool, name string, err error)
+	Beneath(ctx context.Context, domain string, disk virt.Disk) ([]virt.Layer, error)
 }
 
 // Change is what a change of an attribute asks of a running guest.

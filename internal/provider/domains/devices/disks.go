@@ -228,30 +228,46 @@ func volume(ctx context.Context, host Host, id string) (virt.Volume, error) {
 	return v, nil
 }
 
-// FromDisks are the disks of a guest, in the words of before where they say the same. Whether one boots shows only
-// where disks do.
-func FromDisks(ctx context.Context, host Host, at framework.Placement, before types.List, d virt.Domain, diags *diag.Diagnostics) (types.List, error) {
+// FromDisks are the disks of a guest, in the words of before where they say the same, and what others have done to them.
+// Whether one boots shows only where disks do.
+func FromDisks(ctx context.Context, host Host, at framework.Placement, before types.List, d virt.Domain, diags *diag.Diagnostics) (types.List, Foreign, error) {
 	var old []Disk
 	diags.Append(before.ElementsAs(ctx, &old, false)...)
 	disks := make([]Disk, len(d.Disks))
 	for i, disk := range d.Disks {
-		read := fromDisk(disk)
-		if err := read.locate(ctx, host, at, disk, old); err != nil {
-			return types.ListNull(diskType), err
+		disks[i] = fromDisk(disk)
+		if err := disks[i].locate(ctx, host, at, disk, old); err != nil {
+			return types.ListNull(diskType), Foreign{}, err
 		}
-		known := slices.IndexFunc(old, func(o Disk) bool { return o.isSame(at, read) })
-		if known < 0 {
-			if err := read.fromFormat(ctx, host, at, disk.Format); err != nil {
-				return types.ListNull(diskType), err
-			}
-		} else {
-			read.keep(old[known], disk, slices.Contains(d.Boot, virt.BootDisk))
-		}
-		disks[i] = read
 	}
-	return framework.ListFrom(ctx, diskType, asWritten(disks, func(d Disk) int {
-		return slices.IndexFunc(old, func(o Disk) bool { return o.isSame(at, d) })
-	}), diags), nil
+	place := func(read Disk) int {
+		return slices.IndexFunc(old, func(o Disk) bool { return o.isSame(at, read) })
+	}
+	gone := slices.DeleteFunc(slices.Clone(old), func(o Disk) bool {
+		return slices.ContainsFunc(disks, func(read Disk) bool { return o.isSame(at, read) })
+	})
+	var foreign Foreign
+	for i, disk := range d.Disks {
+		if place(disks[i]) < 0 {
+			overlay, err := disks[i].fromUnknown(ctx, host, at, d.Name, disk, gone, len(old) == 0)
+			if err != nil {
+				return types.ListNull(diskType), Foreign{}, err
+			}
+			foreign.add(disks[i], overlay)
+			if known := place(disks[i]); known >= 0 { // by what it lies over, of which the state has the format
+				disk.Format, disk.Secret = old[known].Format.ValueString(), old[known].Secret.ValueString()
+			}
+		}
+		if known := place(disks[i]); known >= 0 {
+			disks[i].keep(old[known], disk, slices.Contains(d.Boot, virt.BootDisk))
+		}
+	}
+	for _, disk := range gone {
+		if !slices.ContainsFunc(disks, func(read Disk) bool { return disk.isSame(at, read) }) {
+			foreign.Gone = append(foreign.Gone, disk.name())
+		}
+	}
+	return framework.ListFrom(ctx, diskType, asWritten(disks, place), diags), foreign, nil
 }
 
 // asWritten puts disks into the order that the state has them in, where it is theirs but for that of other buses: libvirt
@@ -329,20 +345,44 @@ func (m *Disk) keep(old Disk, disk virt.Disk, showsBoot bool) {
 	}
 }
 
+// fromUnknown takes over a disk that the state does not have: as the disk that the state has, where it is an overlay of
+// that, or else with the format that it has.
+func (m *Disk) fromUnknown(ctx context.Context, host Host, at framework.Placement, domain string, disk virt.Disk, gone []Disk, imported bool) (*Overlay, error) {
+	v, err := m.volume(ctx, host, at)
+	if err != nil {
+		return nil, err
+	}
+	if len(gone) > 0 || imported && m.mayBeOverlay(disk, v) {
+		overlay, err := m.beneath(ctx, host, at, domain, disk, gone)
+		if overlay != nil || err != nil {
+			return overlay, err
+		}
+	}
+	m.fromFormat(v, disk.Format)
+	return nil, nil
+}
+
+// volume reads the volume that a disk is on; none where it is on none, or that is gone.
+func (m *Disk) volume(ctx context.Context, host Host, at framework.Placement) (virt.Volume, error) {
+	if m.Volume.IsNull() {
+		return virt.Volume{}, nil
+	}
+	v, err := volume(ctx, host, at.Local(m.Volume))
+	if framework.IsNotFound(err) {
+		return virt.Volume{}, nil
+	}
+	return v, err
+}
+
 // fromFormat takes over the format of a disk that others made, where it is not what it would have been by default.
-func (m *Disk) fromFormat(ctx context.Context, host Host, at framework.Placement, format string) error {
+func (m *Disk) fromFormat(v virt.Volume, format string) {
 	usual := defaultFormat
 	if !m.Volume.IsNull() {
-		v, err := volume(ctx, host, at.Local(m.Volume))
-		if err != nil && !framework.IsNotFound(err) {
-			return err
-		}
 		usual = formatOf(v)
 	}
 	if format != usual {
 		m.Format = framework.Optional(format)
 	}
-	return nil
 }
 
 // ChangeOfDisks is how disks get from one list to another: they come and go while the guest runs, and those that stay do

@@ -1,0 +1,74 @@
+package domains
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains/devices"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// transientKey is set in the private state of a guest that was imported and that libvirt forgets when it ends.
+const transientKey = "transient"
+
+// find looks a guest up, also one that others have renamed.
+func (r *domainResource) find(ctx context.Context, m domainModel) (virt.Domain, error) {
+	by := framework.ByName[virt.Domain]{Look: r.Host.Domain, UUID: func(d virt.Domain) string { return d.UUID }, Name: r.Host.DomainName}
+	return by.Find(ctx, m.Name, m.UUID)
+}
+
+// checkRenamed refuses to make a guest anew that has another name now.
+func checkRenamed(ctx context.Context, m domainModel, state *domainModel, private framework.PrivateState, diags *diag.Diagnostics) {
+	if state == nil {
+		return
+	}
+	framework.CheckRenamed(ctx, private, "domain", m.Name, state.Name,
+		fmt.Sprintf("Or give it its name back, while it is off: virsh domrename %s %s", state.Name.ValueString(), m.Name.ValueString()), diags)
+}
+
+// tellTransient says at the import that libvirt forgets a guest when it ends.
+func (r *domainResource) tellTransient(ctx context.Context, d virt.Domain, private framework.PrivateWriter, diags *diag.Diagnostics) {
+	if d.State == virt.Off {
+		return
+	}
+	transient, err := r.Host.IsTransient(ctx, d.Name)
+	if err != nil {
+		framework.Fail(diags, path.Empty(), "read", framework.Subject{Kind: "domain", ID: d.Name}, err)
+		return
+	}
+	if !transient {
+		return
+	}
+	diags.AddWarning(fmt.Sprintf("Domain %q is transient", d.Name),
+		"It was made by virsh create or the like, so libvirt forgets it when it ends, and the next plan makes it anew. The import leaves it so. The first change that an apply makes defines it, so that it stays when it ends.")
+	framework.SavePrivate(ctx, private, transientKey, &transient, diags)
+}
+
+// planOthers says what a change does to what others have made of the guest, or keep with it.
+func (r *domainResource) planOthers(ctx context.Context, m *domainModel, state domainModel, private framework.PrivateState, diags *diag.Diagnostics) {
+	r.warnOverlays(ctx, *m, state, loadOverlays(ctx, private, diags), diags)
+	if framework.LoadPrivate[bool](ctx, private, transientKey, diags) != nil {
+		diags.AddWarning(fmt.Sprintf("Domain %q becomes persistent", state.Name.ValueString()), "It is transient so far: libvirt forgets it when it ends. The apply defines it, so that it stays when it ends.")
+	}
+	failed, problems := private.GetKey(ctx, bootFailedKey)
+	diags.Append(problems...)
+	r.planSaved(ctx, m, state, failed != nil, diags)
+	changed := len(m.changes(ctx, state)[devices.MadeLive])+len(m.changes(ctx, state)[devices.NeedsRestart]) > 0
+	stops := state.Running.ValueBool() && (m.restarts(ctx, state) || !m.Running.ValueBool())
+	if !changed && !stops {
+		return
+	}
+	has, err := r.Host.Belongings(ctx, state.Name.ValueString())
+	if err != nil {
+		framework.Fail(diags, path.Empty(), "look at what belongs to", state.subject(), err)
+		return
+	}
+	if changed {
+		state.warnSnapshots(has, diags)
+	}
+	m.warnJobs(state, has, stops, diags)
+}

@@ -1,0 +1,86 @@
+package virt
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/digitalocean/go-libvirt"
+)
+
+// A guest that was saved (virsh managedsave) is off, and continues where it was when it is started: with its memory, and with
+// the machine that it had then, whatever its definition says now.
+
+// SavedDomain is the machine that a domain was saved with; nil where it is not saved.
+func (h *Host) SavedDomain(ctx context.Context, name string) (*Domain, error) {
+	return query(ctx, h, "virDomainManagedSaveGetXMLDesc", func(l *libvirt.Libvirt) (*Domain, error) {
+		domain, err := l.DomainLookupByName(name)
+		if err != nil {
+			return nil, err
+		}
+		return savedDomain(l, domain)
+	})
+}
+
+// savedDomain asks whether there is a save first: of a libvirtd that was restarted since, a domain's state does not tell.
+func savedDomain(l *libvirt.Libvirt, domain libvirt.Domain) (*Domain, error) {
+	saved, err := l.DomainHasManagedSaveImage(domain, 0)
+	if err != nil || saved == 0 {
+		return nil, err
+	}
+	text, err := l.DomainManagedSaveGetXMLDesc(domain, 0)
+	if err != nil {
+		return nil, err
+	}
+	machine, err := parseDomain(text)
+	return &machine, err
+}
+
+// DiscardSaved forgets what a domain was saved with, so that its next start is a fresh boot.
+func (h *Host) DiscardSaved(ctx context.Context, name string) error {
+	return change(ctx, h, "virDomainManagedSaveRemove", func(l *libvirt.Libvirt) error {
+		domain, err := l.DomainLookupByName(name)
+		if err != nil {
+			return err
+		}
+		saved, err := l.DomainHasManagedSaveImage(domain, 0)
+		if err != nil || saved == 0 {
+			return err
+		}
+		return l.DomainManagedSaveRemove(domain, 0)
+	})
+}
+
+// CheckSavedDisks is an error where a saved machine has a disk that its domain does not have any more: a snapshot that is
+// made meanwhile puts an overlay over it in the definition alone, and the guest would continue on the file beneath.
+func CheckSavedDisks(defined, saved Domain) error {
+	for _, disk := range saved.Disks {
+		if !slices.ContainsFunc(defined.Disks, disk.Is) {
+			return fmt.Errorf("the guest was saved (virsh managedsave) with the disk %s, which its definition does not have any more, as after a snapshot. "+
+				"If it were resumed, it would write to that file all the same. Forget its saved memory (virsh managedsave-remove %s), or give the definition that disk again", disk.Where(), saved.Name)
+		}
+	}
+	return nil
+}
+
+// start starts a domain that is off: one that is saved, only with the disks that it has now.
+func start(l *libvirt.Libvirt, domain libvirt.Domain) error {
+	saved, err := savedDomain(l, domain)
+	if err != nil {
+		return err
+	}
+	if saved != nil {
+		text, err := l.DomainGetXMLDesc(domain, libvirt.DomainXMLInactive)
+		if err != nil {
+			return err
+		}
+		defined, err := parseDomain(text)
+		if err != nil {
+			return err
+		}
+		if err := CheckSavedDisks(defined, *saved); err != nil {
+			return err
+		}
+	}
+	return l.DomainCreate(domain)
+}

@@ -1,0 +1,150 @@
+package virttest
+
+import (
+	"context"
+	"path"
+	"slices"
+	"testing"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// snapshotHost is what the cases of snapshots and saves ask of a host.
+type snapshotHost interface {
+	Beneath(ctx context.Context, domain string, disk virt.Disk) ([]virt.Layer, error)
+	DisksWithOverlays(ctx context.Context, name string, wanted []virt.Disk) ([]virt.Disk, error)
+	CheckResize(ctx context.Context, pool, name string) ([]string, error)
+	SavedDomain(ctx context.Context, name string) (*virt.Domain, error)
+	DiscardSaved(ctx context.Context, name string) error
+	Belongings(ctx context.Context, name string) (virt.Belongings, error)
+	IsTransient(ctx context.Context, name string) (bool, error)
+}
+
+var snapshotChecks = []check{
+	{"a guest that is off keeps an overlay", func(t *testing.T, s Subject) {
+		d := givenDomainOnVolumes(t, s)
+		keepsOverlays(t, s, d, virt.Off)
+	}},
+	{"a guest that runs keeps an overlay", func(t *testing.T, s Subject) {
+		d := givenDomainOnVolumes(t, s)
+		done(t, "StartDomain", s.StartDomain(t.Context(), domainName))
+		keepsOverlays(t, s, d, virt.Running)
+	}},
+	{"a volume beneath a guest's disk", func(t *testing.T, s Subject) {
+		givenDomainOnVolumes(t, s)
+		if guests, err := s.CheckResize(t.Context(), poolName, "one.qcow2"); err != nil || !slices.Equal(guests, []string{domainName}) {
+			t.Errorf("CheckResize returned %q, %v", guests, err)
+		}
+		done(t, "Snapshot", s.Snapshot(t.Context(), domainName, "nightly"))
+		_, err := s.CheckResize(t.Context(), poolName, "one.qcow2")
+		failed(t, "CheckResize", err)
+		_, err = s.CheckResize(t.Context(), poolName, "none")
+		refused(t, "CheckResize", err, virt.ErrNotFound)
+	}},
+	{"a guest that is saved continues, or begins anew", func(t *testing.T, s Subject) {
+		d := givenDomainOnVolumes(t, s)
+		wantSaved(t, s, false)
+		for _, discards := range []bool{false, true} {
+			done(t, "StartDomain", s.StartDomain(t.Context(), domainName))
+			done(t, "Save", s.Save(t.Context(), domainName))
+			wantSaved(t, s, true)
+			wantReason(t, s, virt.WasSaved)
+			changed := d
+			changed.VCPUs, changed.MaxVCPUs = 2, 2
+			done(t, "RedefineDomain", s.RedefineDomain(t.Context(), changed))
+			if discards {
+				done(t, "DiscardSaved", s.DiscardSaved(t.Context(), domainName))
+				done(t, "DiscardSaved again", s.DiscardSaved(t.Context(), domainName))
+				d = changed
+			}
+			done(t, "StartDomain", s.StartDomain(t.Context(), domainName))
+			wantRunning(t, s, d)
+			done(t, "KillDomain", s.KillDomain(t.Context(), domainName))
+			wantSaved(t, s, false)
+		}
+	}},
+	{"a guest that is saved does not continue beneath an overlay", func(t *testing.T, s Subject) {
+		givenDomainOnVolumes(t, s)
+		done(t, "StartDomain", s.StartDomain(t.Context(), domainName))
+		done(t, "Save", s.Save(t.Context(), domainName))
+		done(t, "Snapshot", s.Snapshot(t.Context(), domainName, "nightly"))
+		failed(t, "StartDomain", s.StartDomain(t.Context(), domainName))
+		done(t, "DiscardSaved", s.DiscardSaved(t.Context(), domainName))
+		done(t, "StartDomain", s.StartDomain(t.Context(), domainName))
+	}},
+	{"what belongs to a domain that is not there", func(t *testing.T, s Subject) {
+		_, err := s.Belongings(t.Context(), domainName)
+		refused(t, "Belongings", err, virt.ErrNotFound)
+		_, err = s.SavedDomain(t.Context(), domainName)
+		refused(t, "SavedDomain", err, virt.ErrNotFound)
+		refused(t, "DiscardSaved", s.DiscardSaved(t.Context(), domainName), virt.ErrNotFound)
+		_, err = s.DisksWithOverlays(t.Context(), domainName, nil)
+		refused(t, "DisksWithOverlays", err, virt.ErrNotFound)
+		_, err = s.IsTransient(t.Context(), domainName)
+		refused(t, "IsTransient", err, virt.ErrNotFound)
+	}},
+}
+
+// keepsOverlays takes two snapshots of a guest, and then changes the guest: its first disk stays what it has become, its
+// second one leaves it, and a third one comes.
+func keepsOverlays(t *testing.T, s Subject, d virt.Domain, state virt.State) {
+	t.Helper()
+	for _, name := range []string{"nightly", "weekly"} {
+		done(t, "Snapshot", s.Snapshot(t.Context(), domainName, name))
+	}
+	overlaid := d
+	overlaid.Disks = slices.Clone(d.Disks)
+	for i, name := range []string{"one.weekly", "two.weekly"} {
+		overlaid.Disks[i].Path = path.Join(poolPath, name)
+	}
+	read := wantDomain(t, s, withState(overlaid, state))
+	layers, err := s.Beneath(t.Context(), domainName, read.Disks[0])
+	done(t, "Beneath", err)
+	want := []virt.Layer{{Where: path.Join(poolPath, "one.nightly"), Format: "qcow2", Snapshot: "weekly"}, {Where: path.Join(poolPath, "one.qcow2"), Format: "qcow2", Snapshot: "nightly"}}
+	if !slices.Equal(layers, want) {
+		t.Errorf("Beneath returned %+v, want %+v", layers, want)
+	}
+	if found, err := s.DisksWithOverlays(t.Context(), domainName, d.Disks); err != nil || !sameSet(plainDisks(found), plainDisks(overlaid.Disks)) {
+		t.Errorf("DisksWithOverlays returned %+v, %v, want %+v", found, err, overlaid.Disks)
+	}
+	if found, err := s.Belongings(t.Context(), domainName); err != nil || found.Saved || !slices.Equal(found.Snapshots, []string{"nightly", "weekly"}) {
+		t.Errorf("Belongings returned %+v, %v", found, err)
+	}
+	changed, after := d, overlaid
+	third := virt.Disk{Path: path.Join(poolPath, "three"), Format: "raw", Bus: "virtio"}
+	done(t, "CreateVolume", s.CreateVolume(t.Context(), virt.Volume{Pool: poolName, Name: "three", Format: "raw", Capacity: 1 << 20}))
+	changed.Disks, after.Disks = []virt.Disk{d.Disks[0], third}, []virt.Disk{overlaid.Disks[0], third}
+	changed.Note, after.Note = "changed", "changed"
+	for range 2 {
+		done(t, "RedefineDomain", s.RedefineDomain(t.Context(), changed))
+		wantDomain(t, s, withState(after, state))
+		if state == virt.Running {
+			done(t, "UpdateRunningDomain", s.UpdateRunningDomain(t.Context(), changed))
+			wantRunning(t, s, after)
+		}
+	}
+}
+
+// givenDomainOnVolumes has two disks. Started, it waits for a DHCP server that its network does not have.
+func givenDomainOnVolumes(t *testing.T, s Subject) virt.Domain {
+	t.Helper()
+	givenPool(t, s, true)
+	d := givenWaitingDomain(t, s)
+	for _, name := range []string{"one.qcow2", "two.qcow2"} {
+		done(t, "CreateVolume", s.CreateVolume(t.Context(), virt.Volume{Pool: poolName, Name: name, Format: "qcow2", Compat: "1.1", Capacity: 1 << 20}))
+		d.Disks = append(d.Disks, virt.Disk{Path: path.Join(poolPath, name), Format: "qcow2", Bus: "virtio"})
+	}
+	done(t, "RedefineDomain", s.RedefineDomain(t.Context(), d))
+	return d
+}
+
+func wantSaved(t *testing.T, s Subject, want bool) {
+	t.Helper()
+	saved, err := s.SavedDomain(t.Context(), domainName)
+	done(t, "SavedDomain", err)
+	found, err := s.Belongings(t.Context(), domainName)
+	done(t, "Belongings", err)
+	if (saved != nil) != want || found.Saved != want {
+		t.Errorf("SavedDomain returned %+v and Belongings %+v, want saved to be %v", saved, found, want)
+	}
+}
