@@ -239,12 +239,13 @@ func exampleVariables(t *testing.T) config.Variables {
 	t.Cleanup(images.Close)
 	sum := sha256.Sum256([]byte(readFile(t, kernel)))
 	return config.Variables{
-		"images":       config.StringVariable(images.URL),
-		"debian":       config.StringVariable(images.URL),
-		"cloud_images": config.StringVariable(cloudImages(t)),
-		"fedora":       config.StringVariable(images.URL),
-		"kernel":       config.StringVariable(kernel),
-		"initrd":       config.StringVariable(initrd),
+		"images":        config.StringVariable(images.URL),
+		"debian":        config.StringVariable(images.URL),
+		"cloud_images":  config.StringVariable(cloudImages(t)),
+		"debian_images": config.StringVariable(archivedImages(t)),
+		"fedora":        config.StringVariable(images.URL),
+		"kernel":        config.StringVariable(kernel),
+		"initrd":        config.StringVariable(initrd),
 		"hosts": config.MapVariable(map[string]config.Variable{
 			"rack1": config.ObjectVariable(map[string]config.Variable{"uri": config.StringVariable(lab.Shared(t).URI)}),
 			"rack2": config.ObjectVariable(map[string]config.Variable{"uri": config.StringVariable(secondHost(t).URI)}),

@@ -55,7 +55,7 @@ func TestLog(t *testing.T) {
 	c := newCore(t, h, "netboot_volume")
 	c.ctx = tflogtest.RootLogger(t.Context(), &log)
 	server := lab.NewServer(t)
-	source := server.Serve("disk", bytes.Repeat([]byte("disk"), 1<<18))
+	source := server.Serve("disk", bytes.Repeat([]byte("dis\x00"), 1<<18))
 	withSecret := strings.Replace(source, "http://", "http://user:hunter2@", 1) + "?token=hunter2"
 	c.must(fmt.Sprintf(`{"name": "acc-log", "format": "raw", "source": %q}`, withSecret))
 	destroys(t, c)

@@ -421,9 +421,9 @@ func TestAccNetworkConflicts(t *testing.T) {
 	}
 	good := network(`ipv4 = { address = "192.168.151.1/24" }`)
 	acceptance(t,
-		refused(`ipv4 = { address = "192.168.152.100/25" }`, `Unable to create network "acc"`, "192.168.152.0/25 overlaps 192.168.152.0/24 of network \"theirs\""),
+		refused(`ipv4 = { address = "192.168.152.100/25" }`, "Subnet is in use", "192.168.152.0/25 overlaps with network \"theirs\"", "192.168.152.0/24"),
 		resource.TestStep{Config: good},
-		refused(`ipv4 = { address = "192.168.152.100/25" }`, `Unable to update network "acc"`, "192.168.152.0/25 overlaps 192.168.152.0/24 of network \"theirs\""),
+		refused(`ipv4 = { address = "192.168.152.100/25" }`, "Subnet is in use", "192.168.152.0/25 overlaps with network \"theirs\"", "192.168.152.0/24"),
 		refused("bridge = \"theirs0\"\nipv4 = { address = \"192.168.151.1/24\" }", "bridge \"theirs0\" is that of network \"theirs\""),
 		refused(`ipv4 = { address = "192.168.153.100/24" }`, "already in use by interface acc-host", "Choose other addresses"),
 		refused("ipv4 = { address = \"192.168.151.1/24\" }\n dnsmasq_options = [\"nonsense=1\"]", "dnsmasq_options =", "bad option", "dnsmasq(8)"),

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha512"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -111,6 +112,15 @@ func cloudImages(t *testing.T) string {
 	server, disk := lab.NewServer(t), qcow2Disk(t)
 	server.Serve("SHA256SUMS", []byte(sha256Of(disk)+" *"+name+"\n"))
 	return strings.TrimSuffix(server.Serve(name, disk), "/"+name)
+}
+
+// archivedImages serves a cloud image as Debian publishes its own: raw, in an archive.
+func archivedImages(t *testing.T) string {
+	t.Helper()
+	const name = "debian-13-generic-ppc64el.tar.xz"
+	server, archive := lab.NewServer(t), tarred(t, "disk.raw", rawDisk)
+	server.Serve("SHA512SUMS", fmt.Appendf(nil, "%x  %s\n", sha512.Sum512(archive), name))
+	return strings.TrimSuffix(server.Serve(name, archive), "/"+name)
 }
 
 // sourced is a configuration with a volume of a source.

@@ -163,8 +163,11 @@ func TestAccWrittenIsKept(t *testing.T) {
 		{"the guest is saved and comes back", true, func() {
 			virsh(t, "managedsave", "acc")
 			u.must("apply", "-auto-approve")
+			expect(t, virshPrints(t, "domstate acc --reason", "running (restored)"))
+			// QEMU 7.2 emulating two processors hangs after some restores, with Terraform or without it (2 of 8).
+			u.apply(writingGuest(t, "two", "1MiB", "memory = \"448MiB\"\n vcpus = 2\n rng = true"))
 		}},
-		{"the disk grows", false, func() { u.apply(writingGuest(t, "two", "2MiB", "memory = \"448MiB\"\n vcpus = 2\n rng = false")) }},
+		{"the disk grows", false, func() { u.apply(writingGuest(t, "two", "2MiB", "memory = \"448MiB\"\n vcpus = 2\n rng = true")) }},
 	} {
 		t.Log(act.what)
 		restarts(t, act.restarts, act.does)

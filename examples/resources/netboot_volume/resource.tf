@@ -29,11 +29,15 @@ resource "netboot_volume" "cloud" {
 }
 
 # An image in a tar archive.
+variable "debian_images" {
+  default = "https://cloud.debian.org/images/cloud/trixie/latest"
+}
+
 resource "netboot_volume" "archived" {
-  name         = "db2.qcow2"
-  source       = "https://images.example.com/db-s390x.tar.xz"
+  name         = "power1.qcow2"
+  source       = "${var.debian_images}/debian-13-generic-ppc64el.tar.xz"
   archive_path = "disk.raw"
-  checksum     = "file:https://images.example.com/SHA256SUMS"
+  checksum     = "file:${var.debian_images}/SHA512SUMS"
 }
 
 # What the guest of "cloud" is told at its first boot. It is in no plan and no state.

@@ -100,8 +100,9 @@ func (r *volumeResource) unseenReason(plan, config volumeModel, otherSeed bool, 
 		return false
 	}
 	if otherSeed {
-		diags.AddAttributeWarning(config.seedPath(), fmt.Sprintf("Seed of %s has changed", plan.subject()),
-			"It is write-only, so the plan cannot show the change. It shows path as the reason for the replacement.")
+		// At the attribute, a CLI would show its lines, with the secrets in them.
+		diags.AddWarning(fmt.Sprintf("Seed of %s has changed", plan.subject()),
+			fmt.Sprintf("%s is write-only, so the plan cannot show the change. It shows path as the reason for the replacement.", config.seedPath()))
 	}
 	base := plan.Local(backingVolume(plan))
 	_, otherBase := r.Plans.Replaced.Find(base)
