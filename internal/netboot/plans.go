@@ -22,7 +22,7 @@ type Plans struct {
 	Checked  Book[error]           // what is wrong with a bridge of the host, by name
 	Holds    Book[[]string]        // what guests and overlays have after this run, by the functions below: ids and paths of volumes, files, MAC addresses, subnets
 	Replaced Book[Fates]           // volumes that get other content, by id
-	Released Book[Fates]           // guests that wait for the other content, by the volume's id
+	Waiting  Waiting               // guests that wait for the other content
 	Owners   Book[Owner]           // of what only one resource can have, such as a name or a MAC address
 }
 

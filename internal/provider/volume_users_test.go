@@ -99,6 +99,8 @@ func TestAccVolumeReplaced(t *testing.T) {
 	restarts(t, false, func() {
 		u.applyWith(guestWithSeed(t, "two", two, ""), []string{"-replace=netboot_volume.seed"}, "It reads acc/seed, which is replaced")
 	})
+	restarts(t, true, func() { u.apply(guestWithSeed(t, "both", one, ""), plugs, stops) })
+	sees(t, "DISK:", "SEED:")
 	const checked = `boot_check = { expect = ["NETBOOT-INIT: sees"] }`
 	u.apply(guestWithSeed(t, "two", two, checked))
 	restarts(t, true, func() {

@@ -52,18 +52,23 @@ func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		return
 	}
 	resp.RequiresReplace = append(resp.RequiresReplace, plan.replacing(*state)...)
+	r.planChange(ctx, plan, *state, resp)
+}
+
+// planChange says what becomes of who has a volume that is there, and refuses what cannot be done to it.
+func (r *volumeResource) planChange(ctx context.Context, plan, state volumeModel, resp *resource.ModifyPlanResponse) {
 	var fates netboot.Fates
 	switch {
-	case plan.moves(*state):
+	case plan.moves(state):
 		fates = netboot.Fates{} // nothing is agreed
-		r.planMove(ctx, *state, &resp.Diagnostics)
-	case len(resp.RequiresReplace) > 0 || plan.isOther(*state):
-		fates = r.planReplacement(ctx, *state, &resp.Diagnostics)
+		r.planMove(ctx, state, &resp.Diagnostics)
+	case len(resp.RequiresReplace) > 0 || plan.isOther(state):
+		fates = r.planReplacement(ctx, state, &resp.Diagnostics)
 	default:
 		r.Plans.Holds.Add(netboot.OverlayHolder(state.Path.ValueString()), []string{plan.Local(backingVolume(plan)), framework.Member(plan.Backing, "path")})
-		plan.checkShrink(*state, &resp.Diagnostics)
-		r.checkGrow(ctx, plan, *state, &resp.Diagnostics)
-		r.checkPermissions(ctx, plan, *state, &resp.Diagnostics)
+		plan.checkShrink(state, &resp.Diagnostics)
+		r.checkGrow(ctx, plan, state, &resp.Diagnostics)
+		r.checkPermissions(ctx, plan, state, &resp.Diagnostics)
 	}
 	framework.SavePrivate(ctx, resp.Private, fatesKey, &fates, &resp.Diagnostics)
 }

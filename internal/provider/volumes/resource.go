@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -229,18 +231,29 @@ func (r *volumeResource) Delete(ctx context.Context, req resource.DeleteRequest,
 	if fates == nil {
 		fates = &netboot.Fates{}
 	}
-	if !state.ForceDestroy.ValueBool() || len(*fates) > 0 {
-		if err := r.release(ctx, state, *fates); err != nil {
-			framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
-			return
+	if err := r.delete(ctx, state, *fates); err != nil {
+		framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
+	}
+}
+
+// delete takes the volume from the guests, and deletes it.
+func (r *volumeResource) delete(ctx context.Context, m volumeModel, fates netboot.Fates) error {
+	free, err := r.Plans.Waiting.Hold(ctx, slices.Collect(maps.Keys(fates)))
+	if err != nil {
+		return err
+	}
+	defer free()
+	if !m.ForceDestroy.ValueBool() || len(fates) > 0 {
+		if err := r.release(ctx, m, fates); err != nil {
+			return err
 		}
 	}
-	err := r.Host.DeleteVolume(ctx, state.Pool.ValueString(), state.Name.ValueString())
+	err = r.Host.DeleteVolume(ctx, m.Pool.ValueString(), m.Name.ValueString())
 	if err != nil && !framework.IsNotFound(err) {
-		framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
-		released, _ := r.Plans.Released.Find(state.key())
-		r.resume(context.WithoutCancel(ctx), state, released)
+		r.takeBack(context.WithoutCancel(ctx), m, fates)
+		return err
 	}
+	return nil
 }
 
 // create makes the volume, and returns what is to be remembered of a seed; with an error it says which

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -193,19 +192,13 @@ func (r *volumeResource) release(ctx context.Context, m volumeModel, fates netbo
 	if err := inUse(others); err != nil {
 		return fmt.Errorf("%w.\n\n%s", err, remedyOfUse)
 	}
-	released := netboot.Fates{}
 	for _, u := range users.Guests {
-		if !u.Running {
-			continue
-		}
-		released[u.Domain] = fates[u.Domain]
 		if err := r.releaseFrom(ctx, u, fates[u.Domain], m); err != nil {
-			r.resume(context.WithoutCancel(ctx), m, released)
+			r.takeBack(context.WithoutCancel(ctx), m, fates)
 			return fmt.Errorf("guest %q has it (%s): %w", u.Domain, u.Device, err)
 		}
 	}
 	r.Plans.Replaced.Add(m.key(), fates)
-	r.Plans.Released.Add(m.key(), released)
 	return nil
 }
 
@@ -223,23 +216,31 @@ func agreed(u virt.User, fate netboot.Fate) bool {
 	}
 }
 
-// releaseFrom takes the volume from a running guest.
+// releaseFrom takes the volume from a guest. One that is off already may be so for another volume of its own.
 func (r *volumeResource) releaseFrom(ctx context.Context, u virt.User, fate netboot.Fate, m volumeModel) error {
-	if fate == netboot.FateFreed || fate == netboot.FatePlug {
-		return r.Host.UnplugVolume(ctx, u.Domain, m.onHost())
+	if fate != netboot.FateFreed {
+		r.Plans.Waiting.Add(u.Domain, m.key(), fate, u.Running && fate == netboot.FateRestart)
 	}
-	return r.Host.ShutDownDomain(ctx, u.Domain, patience(u))
+	switch {
+	case !u.Running:
+		return nil
+	case fate == netboot.FateFreed, fate == netboot.FatePlug:
+		return r.Host.UnplugVolume(ctx, u.Domain, m.onHost())
+	default:
+		return r.Host.ShutDownDomain(ctx, u.Domain, patience(u))
+	}
 }
 
-// resume gives the volume to the guests from which it was taken, and returns those to which it could not, with the reason.
-func (r *volumeResource) resume(ctx context.Context, m volumeModel, released netboot.Fates) (failed []string) {
-	for _, guest := range slices.Sorted(maps.Keys(released)) {
+// resume gives the volume to the guests that wait for it, and returns those to which it could not, with the reason.
+func (r *volumeResource) resume(ctx context.Context, m volumeModel) (failed []string) {
+	for _, guest := range r.Plans.Waiting.For(m.key()) {
+		fate, starts := r.Plans.Waiting.Ready(guest, m.key())
 		var err error
-		switch released[guest] {
-		case netboot.FatePlug, netboot.FateFreed:
-			err = r.Host.PlugVolume(ctx, guest, m.onHost())
-		case netboot.FateRestart:
+		switch {
+		case starts:
 			err = r.Host.StartDomain(ctx, guest)
+		case fate == netboot.FatePlug:
+			err = r.Host.PlugVolume(ctx, guest, m.onHost())
 		}
 		if err != nil {
 			failed = append(failed, fmt.Sprintf("guest %q: %v", guest, err))
@@ -248,10 +249,25 @@ func (r *volumeResource) resume(ctx context.Context, m volumeModel, released net
 	return failed
 }
 
+// takeBack gives the volume back to all guests, because it stays.
+func (r *volumeResource) takeBack(ctx context.Context, m volumeModel, fates netboot.Fates) {
+	r.resume(ctx, m)
+	for guest, fate := range fates {
+		if fate == netboot.FateFreed {
+			_ = r.Host.PlugVolume(ctx, guest, m.onHost()) // the error that is on its way says more
+		}
+	}
+}
+
 // resumeAll gives a volume that was made anew to the guests that wait for it.
 func (r *volumeResource) resumeAll(ctx context.Context, m volumeModel, diags *diag.Diagnostics) {
-	released, _ := r.Plans.Released.Find(m.key())
-	if failed := r.resume(ctx, m, released); len(failed) > 0 {
+	free, err := r.Plans.Waiting.Hold(ctx, r.Plans.Waiting.For(m.key()))
+	if err != nil {
+		framework.Fail(diags, path.Empty(), "give", m.subject(), err)
+		return
+	}
+	defer free()
+	if failed := r.resume(ctx, m); len(failed) > 0 {
 		diags.AddWarning(fmt.Sprintf("Guests do not have %s yet", m.subject()),
 			framework.Sentence(errors.New(strings.Join(failed, "; ")))+" The next apply of their netboot_domain gives it to them.")
 	}
@@ -259,17 +275,18 @@ func (r *volumeResource) resumeAll(ctx context.Context, m volumeModel, diags *di
 
 // waiting adds to an error which guests wait for a volume that could not be made anew.
 func (r *volumeResource) waiting(m volumeModel, err error) error {
-	released, _ := r.Plans.Released.Find(m.key())
-	if len(released) == 0 {
-		return err
-	}
 	var who []string
-	for _, guest := range slices.Sorted(maps.Keys(released)) {
-		is := "is shut off"
-		if released[guest] == netboot.FatePlug {
-			is = "runs without it"
+	for _, guest := range r.Plans.Waiting.For(m.key()) {
+		fates, _ := r.Plans.Replaced.Find(m.key())
+		switch {
+		case fates[guest] == netboot.FateBoot, r.Plans.Waiting.Stopped(guest):
+			who = append(who, fmt.Sprintf("guest %q is shut off", guest))
+		case fates[guest] == netboot.FatePlug:
+			who = append(who, fmt.Sprintf("guest %q runs without it", guest))
 		}
-		who = append(who, fmt.Sprintf("guest %q %s", guest, is))
+	}
+	if len(who) == 0 {
+		return err
 	}
 	return fmt.Errorf("%w.\n\nThe old content is deleted, and %s. Fix the error and apply again", err, strings.Join(who, ", "))
 }
