@@ -9,8 +9,11 @@ import (
 	"time"
 )
 
-// sector is what a disk is written in.
-const sector = 512
+// What is written of a disk: its first MiB, as it may grow.
+const (
+	sector  = 512
+	sectors = 2048
+)
 
 // write writes a counter to the disk of that serial number, to one sector after the other and from the first again, and says
 // how far it has come. Each number is on the disk before the next one is written.
@@ -21,7 +24,7 @@ func write(serial string) {
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
-		if err := writeTo("/dev/"+filepath.Base(disk), int64(diskBytes(disk))/sector); err != nil {
+		if err := writeTo("/dev/" + filepath.Base(disk)); err != nil {
 			say("unable to write to %s: %v", disk, err)
 			time.Sleep(time.Second)
 		}
@@ -38,7 +41,7 @@ func diskOf(serial string) string {
 }
 
 // writeTo continues after the highest number that is on the disk.
-func writeTo(device string, sectors int64) error {
+func writeTo(device string) error {
 	disk, err := os.OpenFile(device, os.O_RDWR|os.O_SYNC, 0)
 	if err != nil {
 		return err
