@@ -271,7 +271,7 @@ func TestAccTFTPRootUnusablePath(t *testing.T) {
 	writeHostFile(t, "/srv/blocked/file", nil)
 	acceptance(t, resource.TestStep{
 		Config:      root(`path = "/srv/blocked/file/tftp"`),
-		ExpectError: says(`Unable to create TFTP root "srv-blocked-file-tftp"`, "path =", "Not a directory"),
+		ExpectError: says(`Unable to create TFTP root "srv-blocked-file-tftp"`, "path =", "Not a directory", "move the file away"),
 	})
 }
 

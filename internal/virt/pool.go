@@ -135,7 +135,7 @@ func (h *Host) CreatePool(ctx context.Context, name, path string) (pool Pool, ma
 	}
 	madeDirectory, err = h.startOrBuild(ctx, handle)
 	if err != nil {
-		return pool, madeDirectory, err
+		return pool, madeDirectory, explainFile(err)
 	}
 	pool.Active = true
 	started, err := changeReturning(ctx, h, "virStoragePoolSetAutostart", func(l *libvirt.Libvirt) (Pool, error) {
@@ -148,6 +148,14 @@ func (h *Host) CreatePool(ctx context.Context, name, path string) (pool Pool, ma
 		return pool, madeDirectory, err
 	}
 	return started, madeDirectory, nil
+}
+
+// explainFile says what to do where a file is in the way of a directory. libvirt has no code for that: the text is errno's.
+func explainFile(err error) error {
+	if !refusedWith(err, libvirt.ErrSystemError) || !strings.Contains(err.Error(), "Not a directory") {
+		return err
+	}
+	return fmt.Errorf("%w. There is a file where the directory has to be: move the file away, or choose another path", err)
 }
 
 func poolXML(name, path string) *libvirtxml.StoragePool {

@@ -20,6 +20,7 @@ func TestSentence(t *testing.T) {
 		"Ends well.":          "Ends well.",
 		" blanks around\n":    "Blanks around.",
 		"élan":                "Élan.",
+		"http://x/y is not":   "http://x/y is not.",
 		"two lines:\n  | end": "Two lines:\n  | end",
 		"esc\x1b[2J, C1\u009b, tab\t, turned\u202e, \xff": `Esc\x1b[2J, C1\u009b, tab , turned\u202e, ` + "\ufffd.",
 	} {

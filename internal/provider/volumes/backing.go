@@ -77,6 +77,9 @@ func (r *volumeResource) resolve(ctx context.Context, p framework.Placement, bac
 	if err != nil {
 		return fmt.Errorf("backing volume %s/%s: %w", pool, name, err)
 	}
+	if base.Format == "dir" {
+		return fmt.Errorf("%s is a directory; name the image file in it", base.Path)
+	}
 	v.Backing.Path = base.Path
 	v.Backing.Format = cmp.Or(backing.Format.ValueString(), base.Format)
 	if v.Capacity == 0 {
