@@ -90,6 +90,9 @@ func volumesByKey(l *libvirt.Libvirt) (map[string]libvirt.StorageVol, error) {
 	for i, pool := range pools {
 		group.Go(func() (err error) {
 			listed[i], _, err = l.StoragePoolListAllVolumes(pool, 1, 0)
+			if isCode(err, libvirt.ErrOperationInvalid) || isCode(err, libvirt.ErrNoStoragePool) { // it is stopped or gone meanwhile
+				return nil
+			}
 			return err
 		})
 	}
