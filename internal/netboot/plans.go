@@ -2,6 +2,7 @@ package netboot
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ type Plans struct {
 	Holds    Book[[]string]        // what guests and overlays have after this run, by the functions below: ids and paths of volumes, files, MAC addresses, subnets
 	Replaced Book[Fates]           // volumes that get other content, by id
 	Waiting  Waiting               // guests that wait for the other content
+	Subnets  Book[[]netip.Prefix]  // of networks, by name
 	Owners   Book[Owner]           // of what only one resource can have, such as a name or a MAC address
 }
 
@@ -130,6 +132,18 @@ func (b *Book[V]) Await(ctx context.Context, name string) (V, bool) {
 			return value, false
 		}
 	}
+}
+
+// Search returns the name of a value that fits, "" where none does.
+func (b *Book[V]) Search(fits func(name string, value V) bool) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for name, value := range b.values {
+		if fits(name, value) {
+			return name
+		}
+	}
+	return ""
 }
 
 // Find returns the value under a name, and whether there is one.

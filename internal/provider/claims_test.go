@@ -15,17 +15,18 @@ func TestTwoOfOne(t *testing.T) {
 		other = `{"name": "two", "memory": "512MiB", "boot": ["network"], "interfaces": [{"network": "lab", "mac": "52:54:00:00:00:01"}]}`
 	)
 	for what, pair := range map[string]struct{ kind, one, two, says string }{
-		"a volume":        {"netboot_volume", `{"name": "x", "capacity": "1GiB"}`, `{"name": "x", "capacity": "2GiB"}`, `Volume "default/x" is in this configuration twice`},
-		"a network":       {"netboot_network", `{"name": "x", "mode": "isolated"}`, `{"name": "x", "mode": "isolated", "mtu": 1400}`, `Network "x" is in this configuration twice`},
-		"a subnet":        {"netboot_network", `{"name": "x", "ipv4": {"address": "10.9.0.1/24"}}`, `{"name": "y", "ipv4": {"address": "10.9.0.2/24"}}`, `Network "x" and network "y" both have it`},
-		"a bridge":        {"netboot_network", `{"name": "x", "mode": "isolated", "bridge": "virbr9"}`, `{"name": "y", "mode": "isolated", "bridge": "virbr9"}`, `Bridge "virbr9" is in this configuration twice`},
-		"a TFTP root":     {"netboot_tftp_root", `{"path": "/srv/a", "name": "x"}`, `{"path": "/srv/b", "name": "x"}`, `TFTP root "x" is in this configuration twice`},
-		"a path":          {"netboot_tftp_root", `{"path": "/srv/a", "name": "x"}`, `{"path": "/srv/a", "name": "y"}`, `TFTP root "x" and TFTP root "y" both have it`},
-		"a guest":         {"netboot_domain", guest, strings.Replace(other, "two", "one", 1), `Domain "one" is in this configuration twice`},
-		"a disk":          {"netboot_domain", guest, strings.Replace(guest, "one", "two", 1), `Domain "one" and domain "two" both have it`},
-		"a MAC address":   {"netboot_domain", other, strings.Replace(other, `"two"`, `"three"`, 1), `MAC address on network lab "52:54:00:00:00:01" is in this configuration twice`},
-		"a read disk":     {"netboot_domain", strings.Replace(guest, `disk"}`, `disk", "readonly": true}`, 1), strings.NewReplacer(`disk"}`, `disk", "readonly": true}`, "one", "two").Replace(guest), ""},
-		"another network": {"netboot_domain", other, strings.NewReplacer(`"two"`, `"three"`, `"lab"`, `"other"`).Replace(other), ""},
+		"a volume":           {"netboot_volume", `{"name": "x", "capacity": "1GiB"}`, `{"name": "x", "capacity": "2GiB"}`, `Volume "default/x" is in this configuration twice`},
+		"a network":          {"netboot_network", `{"name": "x", "mode": "isolated"}`, `{"name": "x", "mode": "isolated", "mtu": 1400}`, `Network "x" is in this configuration twice`},
+		"a subnet":           {"netboot_network", `{"name": "x", "ipv4": {"address": "10.9.0.1/24"}}`, `{"name": "y", "ipv4": {"address": "10.9.0.129/25"}}`, `Subnet is in this configuration twice`},
+		"a bridge":           {"netboot_network", `{"name": "x", "mode": "isolated", "bridge": "virbr9"}`, `{"name": "y", "mode": "isolated", "bridge": "virbr9"}`, `Bridge "virbr9" is in this configuration twice`},
+		"a TFTP root":        {"netboot_tftp_root", `{"path": "/srv/a", "name": "x"}`, `{"path": "/srv/b", "name": "x"}`, `TFTP root "x" is in this configuration twice`},
+		"a path":             {"netboot_tftp_root", `{"path": "/srv/a", "name": "x"}`, `{"path": "/srv/a", "name": "y"}`, `TFTP root "x" and TFTP root "y" both have it`},
+		"a guest":            {"netboot_domain", guest, strings.Replace(other, "two", "one", 1), `Domain "one" is in this configuration twice`},
+		"a disk":             {"netboot_domain", guest, strings.Replace(guest, "one", "two", 1), `Domain "one" and domain "two" both have it`},
+		"a MAC address":      {"netboot_domain", other, strings.Replace(other, `"two"`, `"three"`, 1), `MAC address on network lab "52:54:00:00:00:01" is in this configuration twice`},
+		"a disk by its path": {"netboot_domain", guest, strings.NewReplacer("one", "two", `"volume": "default/disk"`, `"path": "/var/lib/libvirt/images/disk", "format": "qcow2"`).Replace(guest), `Domain "one" and domain "two" both have it`},
+		"a read disk":        {"netboot_domain", strings.Replace(guest, `disk"}`, `disk", "readonly": true}`, 1), strings.NewReplacer(`disk"}`, `disk", "readonly": true}`, "one", "two").Replace(guest), ""},
+		"another network":    {"netboot_domain", other, strings.NewReplacer(`"two"`, `"three"`, `"lab"`, `"other"`).Replace(other), ""},
 	} {
 		run := newRun(t, newGuestHost(t))
 		one, two := newCore(t, nil, pair.kind), newCore(t, nil, pair.kind)

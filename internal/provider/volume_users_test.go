@@ -118,7 +118,14 @@ func TestAccVolumeReplaced(t *testing.T) {
 	// A download that fails leaves nobody with the old content.
 	u.apply(guestWithSeed(t, "three", two, ""))
 	u.write("main.tf", onHost(lab.Shared(t).URI)+guestWithSeed(t, "three", rawFrom("/nowhere"), ""))
-	u.mustFail([]string{"apply", "-auto-approve"}, `The old content is deleted, and guest "acc" is shut off`)
+	u.mustFail([]string{"plan"}, `Unable to replace volume "acc/disk"`, "/nowhere")
+	late := writeDisk(t, 3)
+	u.write("main.tf", onHost(lab.Shared(t).URI)+guestWithSeed(t, "three", rawFrom(late), ""))
+	u.must("plan", "-out=late")
+	if err := os.Remove(late); err != nil {
+		t.Fatal(err)
+	}
+	u.mustFail([]string{"apply", "late"}, `The old content is deleted, and guest "acc" is shut off`)
 	u.apply(guestWithSeed(t, "three", one, ""))
 	sees(t, "DISK:", "SEED:")
 }
@@ -154,6 +161,17 @@ func TestAccVolumeUnderOverlay(t *testing.T) {
 		t.Error("what lies under the overlay has changed")
 	}
 	virsh(t, "vol-delete", "--pool", "acc", "others")
+
+	// The disk of a guest that is off, in no pool.
+	makeDir(t, "/srv/outside", 0o755)
+	onLab(t, "qemu-img", "create", "-q", "-f", "qcow2", "-b", "/srv/acc/base", "-F", "raw", "/srv/outside/disk")
+	define(t, "define", `<domain type='qemu'><name>others</name><memory>65536</memory><os><type arch='s390x' machine='s390-ccw-virtio'>hvm</type></os>
+		<devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/srv/outside/disk'/><target dev='vda'/></disk></devices></domain>`, "undefine", "others")
+	u.mustFail([]string{"plan"}, "A guest's disk lies on volume \"acc/base\"", "/srv/outside/disk")
+	u.mustFail([]string{"destroy", "-auto-approve"}, "/srv/outside/disk lies on it")
+	virsh(t, "undefine", "others")
+	define(t, "define", `<domain type='qemu'><name>others</name><memory>65536</memory><os><type arch='s390x' machine='s390-ccw-virtio'>hvm</type></os></domain>`, "undefine", "others")
+	u.apply(fmt.Sprintf(accOverlay, one))
 }
 
 // fileSum is the digest of a file of the lab's host.
@@ -240,4 +258,34 @@ func deletedFiles(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return found
+}
+
+// TestAccDiskMoves moves a disk from one running guest to another in one apply, which changes both at once.
+func TestAccDiskMoves(t *testing.T) {
+	accPool(t)
+	config := func(where string) string {
+		text := bootFiles(t) + accVolumeNamed("one", "one", "")
+		for _, guest := range []string{"a", "b"} {
+			disks := ""
+			if guest == where {
+				disks = `disks = [{ volume = netboot_volume.one.id, serial = "ONE" }]`
+			}
+			text += fmt.Sprintf(`
+resource "netboot_domain" %[1]q {
+  name       = %[1]q
+  memory     = "384MiB"
+  kernel     = { image = netboot_image.linux.id, cmdline = "console=ttysclp0" }
+  boot_check = { expect = ["NETBOOT-INIT: ready"] }
+  %[2]s
+}
+`, guest, disks)
+		}
+		return text
+	}
+	u := newInUse(t, config("a"))
+	u.apply(config("a"))
+	for _, where := range []string{"b", "a"} {
+		u.apply(config(where))
+		expect(t, virshPrints(t, "domblklist "+where, "/srv/acc/one"))
+	}
 }

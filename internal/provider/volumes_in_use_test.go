@@ -201,6 +201,12 @@ func TestVolumeTaken(t *testing.T) {
 	if err := guestOnSeed(true, true, "")(h); err != nil {
 		t.Fatal(err)
 	}
+	if said := c.replace(seedOne).problems; !strings.Contains(said.String(), "Shut the guest down first") || !said.hasError() {
+		t.Errorf("of a guest that cannot be said: %v", said)
+	}
+	if err := h.SetNote(t.Context(), "guest", "{}"); err != nil {
+		t.Fatal(err)
+	}
 	if problems := c.do(c.replace(seedOne)); problems.hasError() {
 		t.Fatal(problems)
 	}

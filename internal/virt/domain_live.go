@@ -202,13 +202,28 @@ func (l liveDomain) attach(ctx context.Context, what string, device *etree.Eleme
 	if err != nil {
 		return err
 	}
-	err = change(ctx, l.host, "virDomainAttachDeviceFlags", func(c *libvirt.Libvirt) error {
-		return c.DomainAttachDeviceFlags(l.domain, text, uint32(libvirt.DomainDeviceModifyLive))
-	})
+	for began := time.Now(); ; {
+		err = change(ctx, l.host, "virDomainAttachDeviceFlags", func(c *libvirt.Libvirt) error {
+			return c.DomainAttachDeviceFlags(l.domain, text, uint32(libvirt.DomainDeviceModifyLive))
+		})
+		if !isLocked(err) || time.Since(began) > detachTimeout {
+			break
+		}
+		select { // another guest lets go of it, perhaps in the same run
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("unable to give %s to the running guest: %w", what, err)
 	}
 	return nil
+}
+
+// isLocked tells whether another QEMU has a file. libvirt passes on QEMU's words (util/osdep.c, block/file-posix.c), without a
+// code or an event.
+func isLocked(err error) bool {
+	return err != nil && strings.Contains(err.Error(), `Failed to get "write" lock`)
 }
 
 // attachDisks gives the guest the disks that it does not have, each at the first name that is free:

@@ -17,7 +17,8 @@ import (
 // Users are who has a volume. They lose data when it is removed, or gets other content.
 type Users struct {
 	Guests   []User
-	Overlays []string // paths of the volumes that lie on it, directly or on one another, and of guests' files that do
+	Overlays []string // paths of the volumes that lie on it, directly or on one another
+	Files    []string // paths of guests' files that lie on it, and that are in no pool
 }
 
 // User is a guest that has a volume itself, not an overlay on it.
@@ -35,29 +36,66 @@ func (h *Host) VolumeUsers(ctx context.Context, v Volume) (Users, error) {
 	if err := h.refreshPool(ctx, v.Pool); err != nil { // others lay overlays without libvirt, which then does not list them
 		return Users{}, err
 	}
-	return query(ctx, h, "find users of a volume", func(l *libvirt.Libvirt) (users Users, err error) {
-		var ofGuests []string
-		overlays := map[string]bool{}
+	seen, err := query(ctx, h, "find users of a volume", func(l *libvirt.Libvirt) (seen usersSeen, err error) {
 		err = concurrently(func() (err error) {
-			overlays, err = h.overlaysOn(l, v.Path)
+			seen.volumes, seen.overlays, err = h.overlaysOn(l, v.Path)
 			return err
 		}, func() (err error) {
-			users.Guests, ofGuests, err = h.guestsWith(l, v)
+			seen.guests, seen.over, seen.unknown, err = h.guestsWith(l, v)
 			return err
 		})
-		for _, path := range ofGuests {
-			overlays[path] = true
-		}
-		users.Overlays = slices.Sorted(maps.Keys(overlays))
-		return users, err
+		return seen, err
 	})
+	if err != nil {
+		return Users{}, err
+	}
+	files := map[string]bool{}
+	for _, file := range seen.over {
+		files[file] = true
+	}
+	for _, file := range seen.unknown {
+		if seen.volumes[file] || files[file] {
+			continue
+		}
+		if files[file], err = h.isOver(ctx, file, v.Path); err != nil {
+			return Users{}, err
+		}
+	}
+	maps.DeleteFunc(files, func(file string, over bool) bool { return !over || seen.overlays[file] })
+	return Users{Guests: seen.guests, Overlays: slices.Sorted(maps.Keys(seen.overlays)), Files: slices.Sorted(maps.Keys(files))}, nil
 }
 
-// overlaysOn finds the volumes that lie on a file, directly or on one another.
-func (h *Host) overlaysOn(l *libvirt.Libvirt, path string) (map[string]bool, error) {
+// usersSeen is what one look at a host tells of the users of a volume.
+type usersSeen struct {
+	guests            []User
+	volumes, overlays map[string]bool // by path: all of them, and those that lie on it
+	over, unknown     []string        // files of guests: that lie on it, and of which libvirt does not tell
+}
+
+// isOver tells whether a file in no pool lies on another one, directly or not.
+func (h *Host) isOver(ctx context.Context, file, base string) (bool, error) {
+	for range maxLayers {
+		layer, err := h.fileBeneath(ctx, file)
+		if err != nil || layer.Where == base {
+			return err == nil, err
+		}
+		if layer.Where == "" {
+			return false, nil
+		}
+		file = layer.Where
+	}
+	return false, nil
+}
+
+// overlaysOn finds all volumes, and those that lie on a file, directly or on one another.
+func (h *Host) overlaysOn(l *libvirt.Libvirt, path string) (all, overlays map[string]bool, err error) {
 	volumes, err := volumesByKey(l)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	all = map[string]bool{}
+	for key := range volumes {
+		all[key] = true
 	}
 	unknown := h.mayLieOn.among(slices.Collect(maps.Values(volumes)))
 	var mu sync.Mutex
@@ -76,7 +114,7 @@ func (h *Host) overlaysOn(l *libvirt.Libvirt, path string) (map[string]bool, err
 		on[v.Backing.Path] = append(on[v.Backing.Path], v.Path)
 		return nil
 	})
-	overlays := map[string]bool{}
+	overlays = map[string]bool{}
 	for found := on[path]; len(found) > 0; {
 		next := found[0]
 		found = found[1:]
@@ -85,7 +123,7 @@ func (h *Host) overlaysOn(l *libvirt.Libvirt, path string) (map[string]bool, err
 			found = append(found, on[next]...)
 		}
 	}
-	return overlays, err
+	return all, overlays, err
 }
 
 // candidates are the volumes that may lie on another one: a run that destroys many volumes reads each of the others once, not
@@ -128,29 +166,34 @@ func each[T any](h *Host, objects []T, do func(T) error) error {
 	return group.Wait()
 }
 
-// guestsWith finds the guests that have a volume, as they run and as they are defined, and the files of guests that lie on it.
-func (h *Host) guestsWith(l *libvirt.Libvirt, v Volume) (users []User, overlays []string, err error) {
+// guestsWith finds the guests that have a volume, as they run and as they are defined, the files of guests that lie on it,
+// and the other files of guests that are off, of which libvirt does not tell what is beneath.
+func (h *Host) guestsWith(l *libvirt.Libvirt, v Volume) (users []User, over, unknown []string, err error) {
 	guests, _, err := l.ConnectListAllDomains(1, 0)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	var mu sync.Mutex
 	err = each(h, guests, func(guest libvirt.Domain) error {
-		user, over, err := userOf(l, guest, v)
+		user, lieOn, others, err := userOf(l, guest, v)
 		mu.Lock()
 		defer mu.Unlock()
 		if user.Device != "" {
 			users = append(users, user)
 		}
-		overlays = append(overlays, over...)
+		over = append(over, lieOn...)
+		if guest.ID < 0 {
+			unknown = append(unknown, others...)
+		}
 		return err
 	})
 	slices.SortFunc(users, func(a, b User) int { return strings.Compare(a.Domain, b.Domain) })
-	return users, overlays, err
+	return users, over, unknown, err
 }
 
-// userOf is a guest as the user of a volume, without a device where it has it not; and its files that lie on the volume.
-func userOf(l *libvirt.Libvirt, guest libvirt.Domain, v Volume) (user User, overlays []string, err error) {
+// userOf is a guest as the user of a volume, without a device where it has it not; its files that lie on the volume; and its
+// others.
+func userOf(l *libvirt.Libvirt, guest libvirt.Domain, v Volume) (user User, over, others []string, err error) {
 	note := ""
 	for _, flags := range []libvirt.DomainXMLFlags{libvirt.DomainXMLInactive, 0} {
 		if guest.ID < 0 && flags == 0 {
@@ -158,32 +201,32 @@ func userOf(l *libvirt.Libvirt, guest libvirt.Domain, v Volume) (user User, over
 		}
 		text, err := l.DomainGetXMLDesc(guest, flags)
 		if err != nil {
-			return User{}, nil, err
+			return User{}, nil, nil, err
 		}
 		root, err := parseXML(text)
 		if err != nil {
-			return User{}, nil, err
+			return User{}, nil, nil, err
 		}
 		if flags == libvirt.DomainXMLInactive {
 			note = parseNote(root.SelectElement("metadata")) // a guest that runs has that of its start
 		}
-		found, over := v.userIn(root)
+		found, lieOn, rest := v.userIn(root)
 		if found.Device != "" {
 			user = found
 			user.Note = note
 		}
-		overlays = append(overlays, over...)
+		over, others = append(over, lieOn...), append(others, rest...)
 	}
 	if user.Device == "" || user.Running {
-		return user, overlays, nil
+		return user, over, others, nil
 	}
 	saved, err := l.DomainHasManagedSaveImage(guest, 0)
 	user.Saved = saved == 1
-	return user, overlays, err
+	return user, over, others, err
 }
 
 // userIn is userOf in one of the guest's definitions.
-func (v Volume) userIn(root *etree.Element) (user User, overlays []string) {
+func (v Volume) userIn(root *etree.Element) (user User, over, others []string) {
 	running := isActive(root)
 	use := func(device string, plugs bool) {
 		// A device that cannot be plugged anew says what becomes of the guest.
@@ -199,7 +242,9 @@ func (v Volume) userIn(root *etree.Element) (user User, overlays []string) {
 		case v.isAt(sourceOf(disk.SelectElement("mirror").NotNil())): // a block job copies the disk to it
 			use(name, false)
 		case slices.ContainsFunc(beneath(disk), v.isAt):
-			overlays = append(overlays, top.Where())
+			over = append(over, top.Where())
+		case top.Path != "" && !top.Block:
+			others = append(others, top.Path)
 		}
 	}
 	for _, name := range []string{"kernel", "initrd", "loader", "nvram"} {
@@ -207,7 +252,7 @@ func (v Volume) userIn(root *etree.Element) (user User, overlays []string) {
 			use(name, false)
 		}
 	}
-	return user, overlays
+	return user, over, others
 }
 
 func (v Volume) isAt(disk Disk) bool {

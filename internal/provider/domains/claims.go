@@ -3,6 +3,7 @@ package domains
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -12,7 +13,7 @@ import (
 )
 
 // claim claims what only one guest can have: its name, its MAC addresses on their networks, and the disks that it writes.
-func (m domainModel) claim(ctx context.Context, state *domainModel, claims framework.Claims, diags *diag.Diagnostics) {
+func (r *domainResource) claim(ctx context.Context, m domainModel, state *domainModel, claims framework.Claims, diags *diag.Diagnostics) {
 	claims.Add(path.Root("name"), framework.Subject{Kind: "domain", ID: m.Name.ValueString()}, state != nil && !m.Name.Equal(state.Name))
 	var before []framework.Subject
 	if state != nil {
@@ -21,8 +22,25 @@ func (m domainModel) claim(ctx context.Context, state *domainModel, claims frame
 		}
 	}
 	for _, owned := range m.owned(ctx, diags) {
-		claims.Add(owned.at, owned.what, !slices.Contains(before, owned.what))
+		isNew := !slices.Contains(before, owned.what)
+		if isNew {
+			owned.what.ID = r.volumeID(ctx, owned.what.ID)
+		}
+		claims.Add(owned.at, owned.what, isNew)
 	}
+}
+
+// volumeID is the id of the volume at a path, so that a disk that is written by its path is the one that another guest has by
+// its volume; else what it is given.
+func (r *domainResource) volumeID(ctx context.Context, name string) string {
+	if !strings.HasPrefix(name, "/") || strings.HasPrefix(name, "/dev/") {
+		return name
+	}
+	pool, volume, err := r.Host.VolumeAt(ctx, name)
+	if err != nil {
+		return name
+	}
+	return pool + "/" + volume
 }
 
 // diskKind is the kind of a disk that only one guest can have.

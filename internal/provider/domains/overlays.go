@@ -3,6 +3,7 @@ package domains
 import (
 	"context"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -33,12 +34,27 @@ func (m domainModel) tellForeign(diags *diag.Diagnostics) {
 			fmt.Sprintf("%s lies beneath %s%s. Others have put that file over the disk, as a snapshot, a backup or a block job does, and what the guest writes is in that file. "+
 				"This is no change: every plan and every apply leaves it so. %s", o.Disk, o.File, o.Since(), o.End(name)))
 	}
-	if gone, come := m.foreign.Gone, m.foreign.Come; len(gone) > 0 && len(come) > 0 {
+	switch gone, come := m.foreign.Gone, m.foreign.Come; {
+	case len(gone) == 0 || len(come) == 0:
+	case sameFiles(gone, come):
+		diags.AddWarning(fmt.Sprintf("A volume of domain %q is gone", name),
+			fmt.Sprintf("The guest has %s, which is no volume of the host any more: it was deleted, or a run that replaced it did not finish. The plan makes it where the configuration has it.", strings.Join(gone, ", ")))
+	default:
 		diags.AddWarning(fmt.Sprintf("Domain %q has another disk", name),
 			fmt.Sprintf("The guest has %s, and had %s: others have changed the guest, or have moved the disk, as virsh blockcopy does. "+
 				"Where the configuration still says the latter, an apply gives the guest that again, without what was written since. To keep what the guest has, write it into the configuration.",
 				strings.Join(come, ", "), strings.Join(gone, ", ")))
 	}
+}
+
+// sameFiles tells whether volumes, by their ids, have the names of files.
+func sameFiles(volumes, files []string) bool {
+	for i := range volumes {
+		if i >= len(files) || path.Base(volumes[i]) != path.Base(files[i]) {
+			return false
+		}
+	}
+	return len(volumes) == len(files)
 }
 
 // warnOverlays says what becomes of overlays where the plan changes the disks beneath.

@@ -144,7 +144,7 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		plan.Addresses = types.ListUnknown(types.StringType)
 	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
-	plan.claim(ctx, state, framework.NewClaims(ctx, r.Plans, plan.subject(), req, resp), &resp.Diagnostics)
+	r.claim(ctx, plan, state, framework.NewClaims(ctx, r.Plans, plan.subject(), req, resp), &resp.Diagnostics)
 	r.noteHeld(ctx, plan, &resp.Diagnostics)
 	r.checkRivals(ctx, plan, state, &resp.Diagnostics)
 	if state != nil && !plan.replaces(*state) && !resp.Plan.Raw.Equal(req.State.Raw) {

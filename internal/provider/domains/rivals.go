@@ -70,7 +70,7 @@ func (o owned) disk() bool { return o.what.Kind == diskKind }
 // namesOf are the names under which a guest can have something.
 func (r *domainResource) namesOf(ctx context.Context, o owned) ([]string, error) {
 	names := []string{o.what.String(), o.what.ID}
-	pool, name, isVolume := strings.Cut(o.what.ID, "/")
+	pool, name, isVolume := strings.Cut(r.volumeID(ctx, o.what.ID), "/")
 	if !o.disk() || !isVolume || pool == "" {
 		return names, nil
 	}

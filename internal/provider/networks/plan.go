@@ -111,14 +111,6 @@ func (c networkChange) claim(claims framework.Claims) {
 	if c.now.MakesBridge() {
 		claims.Add(path.Root("bridge"), framework.Subject{Kind: "bridge", ID: c.now.Bridge}, c.now.Bridge != before.Bridge)
 	}
-	for _, family := range []struct {
-		name        string
-		now, before *virt.IP
-	}{{"ipv4", c.now.IPv4, before.IPv4}, {"ipv6", c.now.IPv6, before.IPv6}} {
-		if subnet := subnetOf(family.now); subnet != "" {
-			claims.Add(path.Root(family.name).AtName("address"), framework.Subject{Kind: "subnet", ID: subnet}, subnet != subnetOf(family.before))
-		}
-	}
 }
 
 // noNetwork is what is there before a network is made.

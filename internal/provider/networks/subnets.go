@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -16,12 +17,24 @@ import (
 // checkSubnets refuses a new address whose subnet another network of the host has a part of: libvirt starts one of them.
 func (r *networkResource) checkSubnets(ctx context.Context, c networkChange, diags *diag.Diagnostics) {
 	r.Plans.Holds.Add(networkHolder(c.now.Name), subnetsOf(c.now.Network))
+	var prefixes []netip.Prefix
+	for _, ip := range []*virt.IP{c.now.IPv4, c.now.IPv6} {
+		if ip != nil && c.plan.Running.ValueBool() {
+			prefixes = append(prefixes, ip.Address)
+		}
+	}
+	r.Plans.Subnets.Add(c.now.Name, prefixes)
 	for _, family := range []struct {
 		name        string
 		now, before *virt.IP
 	}{{"ipv4", c.now.IPv4, c.before.IPv4}, {"ipv6", c.now.IPv6, c.before.IPv6}} {
 		if family.now == nil || subnetOf(family.now) == subnetOf(family.before) || !c.plan.Running.ValueBool() {
 			continue
+		}
+		if planned := r.planned(c.now.Name, family.now.Address); planned != "" {
+			diags.AddAttributeError(path.Root(family.name).AtName("address"), "Subnet is in this configuration twice",
+				fmt.Sprintf("%s overlaps with that of network %q. Only one of them can run. Choose another subnet.", family.now.Address.Masked(), planned))
+			return
 		}
 		other, err := r.overlapping(ctx, c.now.Name, family.now.Address)
 		if err != nil {
@@ -32,6 +45,13 @@ func (r *networkResource) checkSubnets(ctx context.Context, c networkChange, dia
 				fmt.Sprintf("%s overlaps with network %q of the host, which has %s. Only one of them can run. Choose another subnet.", family.now.Address.Masked(), other.Name, strings.Join(subnetsOf(other), " and ")))
 		}
 	}
+}
+
+// planned is another network of this run with a part of a subnet, "" where there is none.
+func (r *networkResource) planned(name string, address netip.Prefix) string {
+	return r.Plans.Subnets.Search(func(other string, subnets []netip.Prefix) bool {
+		return other != name && slices.ContainsFunc(subnets, address.Overlaps)
+	})
 }
 
 // overlapping is another network that runs with a part of a subnet, which this run does not take from it.

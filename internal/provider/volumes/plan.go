@@ -3,6 +3,7 @@ package volumes
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
 // ModifyPlan makes known what can be, finds what replaces the volume, and refuses what cannot be done to
@@ -63,6 +65,7 @@ func (r *volumeResource) planChange(ctx context.Context, plan, state volumeModel
 		fates = netboot.Fates{} // nothing is agreed
 		r.planMove(ctx, state, &resp.Diagnostics)
 	case len(resp.RequiresReplace) > 0 || plan.isOther(state):
+		r.checkSource(ctx, plan, &resp.Diagnostics)
 		fates = r.planReplacement(ctx, state, &resp.Diagnostics)
 	default:
 		r.Plans.Holds.Add(netboot.OverlayHolder(state.Path.ValueString()), []string{plan.Local(backingVolume(plan)), framework.Member(plan.Backing, "path")})
@@ -95,8 +98,25 @@ func (r *volumeResource) planAgain(ctx context.Context, plan volumeModel, req re
 		return
 	}
 	plan.Path = types.StringPointerValue(there)
+	r.refuseUnsaid(ctx, plan, &resp.Diagnostics)
+	r.checkSource(ctx, plan, &resp.Diagnostics)
 	fates := r.planReplacement(ctx, plan, &resp.Diagnostics)
 	framework.SavePrivate(ctx, resp.Private, fatesKey, &fates, &resp.Diagnostics)
+}
+
+// refuseUnsaid refuses a replacement that only the user asks for where a guest runs that has no netboot_domain, as far as its
+// note tells: Terraform drops the warnings of this call, so that only the plan of a netboot_domain can say what becomes of it.
+func (r *volumeResource) refuseUnsaid(ctx context.Context, m volumeModel, diags *diag.Diagnostics) {
+	users, err := r.usersOf(ctx, m)
+	if err != nil {
+		return // which the caller says
+	}
+	users.Overlays, users.Files = nil, nil
+	users.Guests = slices.DeleteFunc(users.Guests, func(u virt.User) bool { return !u.Running || u.Note != "" })
+	if err := inUse(users); err != nil {
+		diags.AddError(fmt.Sprintf("%s is in use", framework.Capital(m.subject().String())), framework.Sentence(err)+
+			" Terraform shows no warning of a replacement that only -replace or taint asks for. Shut the guest down first, or take the volume from it.")
+	}
 }
 
 // unseenReason tells whether something replaces the volume that the plan does not show, and says it.

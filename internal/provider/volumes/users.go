@@ -81,12 +81,17 @@ func (r *volumeResource) planReplacement(ctx context.Context, m volumeModel, dia
 		if u.Saved {
 			diags.AddError(fmt.Sprintf("Saved guest %q has %s", u.Domain, m.subject()), fmt.Sprintf(
 				"Its saved state belongs to what the volume holds now, and would damage the new content. Start the guest: virsh start %[1]s. Or give the saved state up: virsh managedsave-remove %[1]s.", u.Domain))
+			continue
 		}
 		fates[u.Domain] = fateOf(u)
 		lines = append(lines, sentence(u))
 	}
+	for _, file := range users.Files {
+		diags.AddError(fmt.Sprintf("A guest's disk lies on %s", m.subject()),
+			fmt.Sprintf("%s is an overlay on it, and in no pool, so it cannot be replaced with the volume. With other content beneath it, its data are damaged. Remove it, or give the new content a volume of its own.", file))
+	}
 	for _, overlay := range users.Overlays {
-		lines = append(lines, fmt.Sprintf("%s lies on it. If it is a volume of this configuration, it is replaced too. Otherwise the apply stops before it deletes anything of this volume.", overlay))
+		lines = append(lines, fmt.Sprintf("%s lies on it. If it is a volume of this configuration, it is replaced too, before this one. If it is not, the apply fails before it deletes this volume: first remove it, or give the new content a volume of its own.", overlay))
 	}
 	if len(lines) > 0 {
 		diags.AddWarning(fmt.Sprintf("%s is in use and will be replaced", framework.Capital(m.subject().String())), strings.Join(lines, "\n"))
@@ -156,7 +161,7 @@ func (r *volumeResource) frees(ctx context.Context, holder string, m volumeModel
 	return r.Plans.Frees(ctx, holder, m.Path.ValueString(), m.key())
 }
 
-const remedyOfUse = "Take the volume from them first, in an apply of its own, or destroy them too. To destroy the volume all the same, and what they have in it, apply force_destroy = true first."
+const remedyOfUse = "Take the volume from them first, or destroy them too. To destroy the volume all the same, and what they have in it, apply force_destroy = true first."
 
 // inUse is nil where nobody has the volume.
 func inUse(users virt.Users) error {
@@ -168,7 +173,7 @@ func inUse(users virt.Users) error {
 		}
 		who = append(who, fmt.Sprintf("guest %q %s (%s)", u.Domain, how, u.Device))
 	}
-	for _, overlay := range users.Overlays {
+	for _, overlay := range append(users.Overlays, users.Files...) {
 		who = append(who, overlay+" lies on it")
 	}
 	if len(who) == 0 {
@@ -183,7 +188,7 @@ func (r *volumeResource) release(ctx context.Context, m volumeModel, fates netbo
 	if err != nil {
 		return err
 	}
-	others := virt.Users{Overlays: users.Overlays}
+	others := virt.Users{Overlays: users.Overlays, Files: users.Files}
 	for _, u := range users.Guests {
 		if !agreed(u, fates[u.Domain]) {
 			others.Guests = append(others.Guests, u)
@@ -288,5 +293,6 @@ func (r *volumeResource) waiting(m volumeModel, err error) error {
 	if len(who) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w.\n\nThe old content is deleted, and %s. Fix the error and apply again", err, strings.Join(who, ", "))
+	return fmt.Errorf("%w.\n\nThe old content is deleted, and %s. Fix the error and apply again: that also brings back the guests that have a netboot_domain. "+
+		"Bring back others after that: virsh start, or virsh attach-device", err, strings.Join(who, ", "))
 }
