@@ -165,12 +165,12 @@ func TestAccVolumeUnderOverlay(t *testing.T) {
 	// The disk of a guest that is off, in no pool.
 	makeDir(t, "/srv/outside", 0o755)
 	onLab(t, "qemu-img", "create", "-q", "-f", "qcow2", "-b", "/srv/acc/base", "-F", "raw", "/srv/outside/disk")
-	define(t, "define", `<domain type='qemu'><name>others</name><memory>65536</memory><os><type arch='s390x' machine='s390-ccw-virtio'>hvm</type></os>
-		<devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/srv/outside/disk'/><target dev='vda'/></disk></devices></domain>`, "undefine", "others")
+	virsh(t, "define", writeFile(t, `<domain type='qemu'><name>others</name><memory>65536</memory><os><type arch='s390x' machine='s390-ccw-virtio'>hvm</type></os>
+		<devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/srv/outside/disk'/><target dev='vda'/></disk></devices></domain>`))
 	u.mustFail([]string{"plan"}, "A guest's disk lies on volume \"acc/base\"", "/srv/outside/disk")
+	u.write("main.tf", onHost(lab.Shared(t).URI)+fmt.Sprintf(accOverlay, two))
 	u.mustFail([]string{"destroy", "-auto-approve"}, "/srv/outside/disk lies on it")
 	virsh(t, "undefine", "others")
-	define(t, "define", `<domain type='qemu'><name>others</name><memory>65536</memory><os><type arch='s390x' machine='s390-ccw-virtio'>hvm</type></os></domain>`, "undefine", "others")
 	u.apply(fmt.Sprintf(accOverlay, one))
 }
 
