@@ -210,6 +210,10 @@ func TestAccVolumeDestroyed(t *testing.T) {
 	u := newInUse(t, twoDisks(t, one+two, diskOne+", "+diskTwo))
 	u.apply(twoDisks(t, one+two, diskOne+", "+diskTwo))
 	sees(t, "ONE:", "TWO:")
+	u.write("main.tf", onHost(lab.Shared(t).URI)+twoDisks(t, one, diskOne))
+	if said := unwrapped(u.must("plan")); strings.Contains(said, "is in use") {
+		t.Errorf("a disk and its volume go, and the plan says\n%s", said)
+	}
 	restarts(t, false, func() { u.apply(twoDisks(t, one, diskOne)) })
 	sees(t, `disks=\[ONE:[^ ]*\] `)
 

@@ -170,13 +170,11 @@ func domainSchema(ctx context.Context) schema.Schema {
 			"disks": schema.ListNestedAttribute{
 				MarkdownDescription: "Disks, in order. They come and go while the guest runs; what else changes of one restarts it.",
 				Optional:            true,
-				Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
 				NestedObject:        schema.NestedAttributeObject{Attributes: devices.DiskAttributes()},
 			},
 			"interfaces": schema.ListNestedAttribute{
 				MarkdownDescription: "Network interfaces, in order. They come and go while the guest runs, and are plugged elsewhere; what else changes of one restarts it.",
 				Optional:            true,
-				Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
 				NestedObject:        schema.NestedAttributeObject{Attributes: devices.InterfaceAttributes()},
 			},
 			"consoles": schema.ListAttribute{
