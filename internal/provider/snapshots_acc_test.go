@@ -14,6 +14,7 @@ import (
 func snapshotGuest(more string) string {
 	return labNetwork + `
 resource "netboot_volume" "disk" {
+  force_destroy = true # which the overlays of the tests lie on
   count    = 2
   name     = "disk-${count.index}.qcow2"
   pool     = "acc"
