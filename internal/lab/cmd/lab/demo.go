@@ -198,7 +198,7 @@ func (w *workspace) destroy(ctx context.Context) error {
 	if !exists(w.poolMark()) || !hasDefaultPool(ctx) {
 		return nil
 	}
-	volumes, err := virsh(ctx, "vol-list", "default", "--name").Output()
+	volumes, err := virsh(ctx, "--quiet", "vol-list", "default").Output()
 	if err != nil || strings.TrimSpace(string(volumes)) != "" { // somebody else uses the pool by now
 		return err
 	}
