@@ -79,10 +79,8 @@ func checkDisk(head []byte) error {
 	if err := checkContent(head); err != nil {
 		return fmt.Errorf("not a disk image: %w", err)
 	}
-	for _, f := range slices.Concat(foreignDisks, foreignFiles) {
-		if hasAt(head, f.offset, f.magic) {
-			return foreignDisk(f.what, f.remedy)
-		}
+	if f := foreignIn(head, foreignDisks, foreignFiles); f != nil {
+		return foreignDisk(f.what, f.remedy)
 	}
 	if packing := identifyPacking(string(head)); packing != nil {
 		return foreignDisk("a packed file ("+packing.kind+")", remedyTwice)

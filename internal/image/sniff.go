@@ -84,10 +84,8 @@ func CheckKernel(head []byte) error {
 		return fmt.Errorf("not an s390x kernel: %w", err)
 	}
 	mark := arch.Of(arch.S390X).Kernel
-	for _, f := range foreignFormats {
-		if hasAt(head, f.offset, f.magic) {
-			return fmt.Errorf("not an s390x kernel: it is %s; %s", f.what, f.remedy)
-		}
+	if f := foreignIn(head, foreignFormats); f != nil {
+		return fmt.Errorf("not an s390x kernel: it is %s; %s", f.what, f.remedy)
 	}
 	switch {
 	case strings.HasPrefix(http.DetectContentType(head), "text/plain"):
@@ -143,10 +141,8 @@ func checkBootFile(head []byte) error {
 	if _, isArchive := firstInArchive(head); isArchive {
 		return errors.New("it is a tar archive; " + remedyUnpack)
 	}
-	for _, f := range foreignFiles {
-		if hasAt(head, f.offset, f.magic) {
-			return fmt.Errorf("it is %s; %s", f.what, f.remedy)
-		}
+	if f := foreignIn(head, foreignFiles); f != nil {
+		return fmt.Errorf("it is %s; %s", f.what, f.remedy)
 	}
 	return nil
 }
@@ -160,6 +156,18 @@ func checkContent(head []byte) error {
 	kind := http.DetectContentType(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")))
 	if strings.HasPrefix(kind, "text/html") || strings.HasPrefix(kind, "text/xml") {
 		return errors.New("it is a web page, perhaps an error or a login page; open the source in a browser")
+	}
+	return nil
+}
+
+// foreignIn is the first format whose mark a file has; nil where it has none.
+func foreignIn(head []byte, lists ...[]foreignFormat) *foreignFormat {
+	for _, formats := range lists {
+		for i, f := range formats {
+			if hasAt(head, f.offset, f.magic) {
+				return &formats[i]
+			}
+		}
 	}
 	return nil
 }

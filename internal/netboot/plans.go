@@ -21,7 +21,7 @@ type Plans struct {
 	Networks Book[Network]         // by name
 	Bridges  Book[string]          // names of the networks that make them, by name
 	Checked  Book[error]           // what is wrong with a bridge of the host, by name
-	Holds    Book[[]string]        // what guests and overlays have after this run, by the functions below: ids and paths of volumes, files, MAC addresses, subnets
+	Holds    Book[[]string]        // what guests, networks and others have after this run, by the functions below: ids and paths of volumes, files, MAC addresses, subnets
 	Replaced Book[Fates]           // volumes that get other content, by id
 	Waiting  Waiting               // guests that wait for the other content
 	Subnets  Book[[]netip.Prefix]  // of networks, by name
@@ -66,6 +66,9 @@ func GuestHolder(name string) string { return "guest " + name }
 
 // ConfigHolder is the name of a pxelinux configuration in Plans.Holds, by its id.
 func ConfigHolder(id string) string { return "pxelinux configuration " + id }
+
+// NetworkHolder is the name of a network in Plans.Holds.
+func NetworkHolder(name string) string { return "network " + name }
 
 // OverlayHolder is the name of a volume at a path in Plans.Holds.
 func OverlayHolder(path string) string { return "overlay " + path }

@@ -10,14 +10,20 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 )
 
-// guestWithSeed is a guest whose kernel runs, with a disk that it writes and a seed that it reads.
-func guestWithSeed(t *testing.T, hostname, disk, domain string) string {
-	return bootFiles(t) + fmt.Sprintf(`
+// accSeed is a seed for cloud-init.
+func accSeed(hostname string) string {
+	return fmt.Sprintf(`
 resource "netboot_volume" "seed" {
   pool       = "acc"
   name       = "seed"
   cloud_init = { user_data = "#cloud-config\nhostname: %s\n" }
 }
+`, hostname)
+}
+
+// guestWithSeed is a guest whose kernel runs, with a disk that it writes and a seed that it reads.
+func guestWithSeed(t *testing.T, hostname, disk, domain string) string {
+	return bootFiles(t) + accSeed(hostname) + fmt.Sprintf(`
 resource "netboot_volume" "disk" {
   pool = "acc"
   name = "disk"
@@ -31,7 +37,7 @@ resource "netboot_domain" "test" {
   disks            = [{ volume = netboot_volume.disk.id, serial = "DISK" }, { volume = netboot_volume.seed.id, serial = "SEED", readonly = true }]
   %s
 }
-`, hostname, disk, domain)
+`, disk, domain)
 }
 
 // writeDisk writes a raw image that holds one byte again and again, which is no text.

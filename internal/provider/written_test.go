@@ -109,12 +109,7 @@ func (w *witness) read() []byte {
 
 // writingGuest is a guest with a disk that it writes all the time, a seed that it reads, and what is to change.
 func writingGuest(t *testing.T, hostname, capacity, domain string) string {
-	return bootFiles(t) + fmt.Sprintf(`
-resource "netboot_volume" "seed" {
-  pool       = "acc"
-  name       = "seed"
-  cloud_init = { user_data = "#cloud-config\nhostname: %s\n" }
-}
+	return bootFiles(t) + accSeed(hostname) + fmt.Sprintf(`
 resource "netboot_volume" "disk" {
   pool     = "acc"
   name     = "disk"
@@ -129,7 +124,7 @@ resource "netboot_domain" "test" {
   disks            = [{ volume = netboot_volume.disk.id, serial = "DISK" }, { volume = netboot_volume.seed.id, serial = "SEED", readonly = true }]
   %s
 }
-`, hostname, capacity, domain)
+`, capacity, domain)
 }
 
 // TestAccWrittenIsKept changes, with Terraform and without it, what lies around a disk that a guest writes all the time. Every

@@ -99,7 +99,7 @@ func (h *Host) overlaysOn(l *libvirt.Libvirt, path string) (all, overlays map[st
 	}
 	unknown := h.mayLieOn.among(slices.Collect(maps.Values(volumes)))
 	var mu sync.Mutex
-	on := map[string][]string{} // what lies on a file
+	laid := map[string]Volume{} // those that lie on a file
 	err = each(h, unknown, func(volume libvirt.StorageVol) error {
 		v, err := readVolume(l, volume)
 		if err != nil {
@@ -111,19 +111,10 @@ func (h *Host) overlaysOn(l *libvirt.Libvirt, path string) (all, overlays map[st
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		on[v.Backing.Path] = append(on[v.Backing.Path], v.Path)
+		laid[v.Path] = v
 		return nil
 	})
-	overlays = map[string]bool{}
-	for found := on[path]; len(found) > 0; {
-		next := found[0]
-		found = found[1:]
-		if !overlays[next] {
-			overlays[next] = true
-			found = append(found, on[next]...)
-		}
-	}
-	return all, overlays, err
+	return all, overlaysOf(path, laid), err
 }
 
 // candidates are the volumes that may lie on another one: a run that destroys many volumes reads each of the others once, not
@@ -241,7 +232,7 @@ func (v Volume) userIn(root *etree.Element) (user User, over, others []string) {
 			use(name, canReplug(disk))
 		case v.isAt(sourceOf(disk.SelectElement("mirror").NotNil())): // a block job copies the disk to it
 			use(name, false)
-		case slices.ContainsFunc(beneath(disk), v.isAt):
+		case slices.ContainsFunc(parseChain(disk), func(layer Layer) bool { return v.isAt(layer.Disk()) }):
 			over = append(over, top.Where())
 		case top.Path != "" && !top.Block:
 			others = append(others, top.Path)
@@ -268,12 +259,4 @@ func canReplug(disk *etree.Element) bool {
 func sourceOf(element *etree.Element) (disk Disk) {
 	disk.parseSource(element)
 	return disk
-}
-
-// beneath are the files under that of a disk, as libvirt shows them of a guest that runs.
-func beneath(disk *etree.Element) (files []Disk) {
-	for layer := disk.SelectElement("backingStore"); layer != nil; layer = layer.SelectElement("backingStore") {
-		files = append(files, sourceOf(layer))
-	}
-	return files
 }

@@ -26,13 +26,7 @@ func (r *domainResource) noteHeld(ctx context.Context, m domainModel, diags *dia
 // checkRivals refuses a disk or a MAC address that the guest is to get, and that another guest of the host has, whosever it
 // is: two that write one disk destroy it. What this run takes from the other guest is free.
 func (r *domainResource) checkRivals(ctx context.Context, plan domainModel, state *domainModel, diags *diag.Diagnostics) {
-	had := map[framework.Subject]bool{}
-	if state != nil {
-		for _, owned := range state.owned(ctx, diags) {
-			had[owned.what] = true
-		}
-	}
-	fresh := slices.DeleteFunc(plan.owned(ctx, diags), func(o owned) bool { return had[o.what] })
+	fresh := plan.fresh(ctx, state, diags)
 	if len(fresh) == 0 || diags.HasError() {
 		return
 	}
@@ -58,17 +52,17 @@ func (r *domainResource) checkRivals(ctx context.Context, plan domainModel, stat
 	}
 }
 
-func (o owned) remedy() string {
+func (o owning) remedy() string {
 	if o.disk() {
 		return "Two guests that write one disk destroy what is on it. Take it from that guest, or use another disk. If both only read it, set readonly = true; if they share it as a cluster does, set shareable = true in both"
 	}
 	return "Give this interface another mac, or leave mac out"
 }
 
-func (o owned) disk() bool { return o.what.Kind == diskKind }
+func (o owning) disk() bool { return o.what.Kind == diskKind }
 
 // namesOf are the names under which a guest can have something.
-func (r *domainResource) namesOf(ctx context.Context, o owned) ([]string, error) {
+func (r *domainResource) namesOf(ctx context.Context, o owning) ([]string, error) {
 	names := []string{o.what.String(), o.what.ID}
 	pool, name, isVolume := strings.Cut(r.volumeID(ctx, o.what.ID), "/")
 	if !o.disk() || !isVolume || pool == "" {

@@ -34,14 +34,6 @@ func Elements[T any](ctx context.Context, list types.List, diags *diag.Diagnosti
 	return elements
 }
 
-// KeepEmpty is a list that was read, in the words of before where both say none.
-func KeepEmpty(before, read types.List) types.List {
-	if read.IsNull() && !before.IsNull() && !before.IsUnknown() && len(before.Elements()) == 0 {
-		return before
-	}
-	return read
-}
-
 // TypesOf are the types of an object's attributes.
 func TypesOf(attributes map[string]schema.Attribute) map[string]attr.Type {
 	all := map[string]attr.Type{}

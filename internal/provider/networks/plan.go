@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -36,7 +37,7 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		if resp.Diagnostics.HasError() {
 			return
 		}
-		r.Plans.Holds.Add(networkHolder(state.Name.ValueString()), nil)
+		r.Plans.Holds.Add(netboot.NetworkHolder(state.Name.ValueString()), nil)
 		framework.WarnImported(ctx, req, state.subject(), "removes its definition, its DHCP leases and, where libvirt made it, its bridge", &resp.Diagnostics)
 		return
 	}

@@ -10,13 +10,14 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
 // checkSubnets refuses a new address whose subnet another network of the host has a part of: libvirt starts one of them.
 func (r *networkResource) checkSubnets(ctx context.Context, c networkChange, diags *diag.Diagnostics) {
-	r.Plans.Holds.Add(networkHolder(c.now.Name), subnetsOf(c.now.Network))
+	r.Plans.Holds.Add(netboot.NetworkHolder(c.now.Name), subnetsOf(c.now.Network))
 	var prefixes []netip.Prefix
 	for _, ip := range []*virt.IP{c.now.IPv4, c.now.IPv6} {
 		if ip != nil && c.plan.Running.ValueBool() {
@@ -69,14 +70,12 @@ func (r *networkResource) overlapping(ctx context.Context, name string, address 
 			return virt.Network{}, err
 		}
 		overlaps := func(ip *virt.IP) bool { return ip != nil && ip.Address.Overlaps(address) }
-		if network.Active && (overlaps(network.IPv4) || overlaps(network.IPv6)) && !r.Plans.Frees(ctx, networkHolder(other), subnetsOf(network)...) {
+		if network.Active && (overlaps(network.IPv4) || overlaps(network.IPv6)) && !r.Plans.Frees(ctx, netboot.NetworkHolder(other), subnetsOf(network)...) {
 			return network, nil
 		}
 	}
 	return virt.Network{}, nil
 }
-
-func networkHolder(name string) string { return "network " + name }
 
 func subnetsOf(n virt.Network) (subnets []string) {
 	for _, ip := range []*virt.IP{n.IPv4, n.IPv6} {

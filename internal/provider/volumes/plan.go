@@ -66,7 +66,7 @@ func (r *volumeResource) planChange(ctx context.Context, plan, state volumeModel
 		r.planMove(ctx, state, &resp.Diagnostics)
 	case len(resp.RequiresReplace) > 0 || plan.isOther(state):
 		r.checkSource(ctx, plan, &resp.Diagnostics)
-		fates = r.planReplacement(ctx, state, &resp.Diagnostics)
+		fates = r.planReplacement(state, r.planUsers(ctx, state, &resp.Diagnostics), &resp.Diagnostics)
 	default:
 		r.Plans.Holds.Add(netboot.OverlayHolder(state.Path.ValueString()), []string{plan.Local(backingVolume(plan)), framework.Member(plan.Backing, "path")})
 		plan.checkShrink(state, &resp.Diagnostics)
@@ -98,22 +98,18 @@ func (r *volumeResource) planAgain(ctx context.Context, plan volumeModel, req re
 		return
 	}
 	plan.Path = types.StringPointerValue(there)
-	r.refuseUnsaid(ctx, plan, &resp.Diagnostics)
+	users := r.planUsers(ctx, plan, &resp.Diagnostics)
+	plan.refuseUnsaid(users, &resp.Diagnostics)
 	r.checkSource(ctx, plan, &resp.Diagnostics)
-	fates := r.planReplacement(ctx, plan, &resp.Diagnostics)
+	fates := r.planReplacement(plan, users, &resp.Diagnostics)
 	framework.SavePrivate(ctx, resp.Private, fatesKey, &fates, &resp.Diagnostics)
 }
 
 // refuseUnsaid refuses a replacement that only the user asks for where a guest runs that has no netboot_domain, as far as its
 // note tells: Terraform drops the warnings of this call, so that only the plan of a netboot_domain can say what becomes of it.
-func (r *volumeResource) refuseUnsaid(ctx context.Context, m volumeModel, diags *diag.Diagnostics) {
-	users, err := r.usersOf(ctx, m)
-	if err != nil {
-		return // which the caller says
-	}
-	users.Overlays, users.Files = nil, nil
-	users.Guests = slices.DeleteFunc(users.Guests, func(u virt.User) bool { return !u.Running || u.Note != "" })
-	if err := inUse(users); err != nil {
+func (m volumeModel) refuseUnsaid(users virt.Users, diags *diag.Diagnostics) {
+	isSaid := func(u virt.User) bool { return !u.Running || u.Note != "" }
+	if err := inUse(virt.Users{Guests: slices.DeleteFunc(slices.Clone(users.Guests), isSaid)}); err != nil {
 		diags.AddError(fmt.Sprintf("%s is in use", framework.Capital(m.subject().String())), framework.Sentence(err)+
 			" Terraform shows no warning of a replacement that only -replace or taint asks for. Shut the guest down first, or take the volume from it.")
 	}

@@ -61,6 +61,15 @@ func (r *volumeResource) usersOf(ctx context.Context, m volumeModel) (virt.Users
 	return users, err
 }
 
+// planUsers is usersOf for a plan: where the host cannot tell, that is an error of the plan.
+func (r *volumeResource) planUsers(ctx context.Context, m volumeModel, diags *diag.Diagnostics) virt.Users {
+	users, err := r.usersOf(ctx, m)
+	if err != nil {
+		framework.Fail(diags, path.Empty(), "find the users of", m.subject(), err)
+	}
+	return users
+}
+
 // key is the volume's id on its host.
 func (m volumeModel) key() string { return m.Pool.ValueString() + "/" + m.Name.ValueString() }
 
@@ -69,12 +78,7 @@ func (m volumeModel) onHost() virt.Volume {
 }
 
 // planReplacement says what becomes of who has a volume that gets other content.
-func (r *volumeResource) planReplacement(ctx context.Context, m volumeModel, diags *diag.Diagnostics) netboot.Fates {
-	users, err := r.usersOf(ctx, m)
-	if err != nil {
-		framework.Fail(diags, path.Empty(), "find the users of", m.subject(), err)
-		return nil
-	}
+func (r *volumeResource) planReplacement(m volumeModel, users virt.Users, diags *diag.Diagnostics) netboot.Fates {
 	fates := netboot.Fates{}
 	var lines []string
 	for _, u := range users.Guests {
@@ -122,11 +126,7 @@ func (r *volumeResource) planDestroy(ctx context.Context, m volumeModel, diags *
 	if m.ForceDestroy.ValueBool() {
 		return nil
 	}
-	users, err := r.usersOf(ctx, m)
-	if err != nil {
-		framework.Fail(diags, path.Empty(), "find the users of", m.subject(), err)
-		return nil
-	}
+	users := r.planUsers(ctx, m, diags)
 	fates := netboot.Fates{}
 	users.Guests = slices.DeleteFunc(users.Guests, func(u virt.User) bool {
 		if r.frees(ctx, netboot.GuestHolder(u.Domain), m) {
@@ -145,11 +145,7 @@ func (r *volumeResource) planDestroy(ctx context.Context, m volumeModel, diags *
 
 // planMove says who has a volume that another one takes the place of, with another name.
 func (r *volumeResource) planMove(ctx context.Context, m volumeModel, diags *diag.Diagnostics) {
-	users, err := r.usersOf(ctx, m)
-	if err != nil {
-		framework.Fail(diags, path.Empty(), "find the users of", m.subject(), err)
-		return
-	}
+	users := r.planUsers(ctx, m, diags)
 	if err := inUse(users); err != nil && !m.ForceDestroy.ValueBool() {
 		diags.AddWarning(fmt.Sprintf("%s is in use", framework.Capital(m.subject().String())), framework.Sentence(err)+
 			" The apply does not destroy it while that is so. With lifecycle { create_before_destroy = true }, it makes the new volume first, then changes the guests of this configuration, and destroys the old volume last.")

@@ -267,7 +267,7 @@ func FromDisks(ctx context.Context, host Host, at framework.Placement, before ty
 			foreign.Gone = append(foreign.Gone, disk.name())
 		}
 	}
-	return framework.KeepEmpty(before, framework.ListFrom(ctx, diskType, asWritten(disks, place), diags)), foreign, nil
+	return framework.ListLike(ctx, before, diskType, asWritten(disks, place), diags), foreign, nil
 }
 
 // asWritten puts disks into the order that the state has them in, where it is theirs but for that of other buses: libvirt

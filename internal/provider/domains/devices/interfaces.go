@@ -181,7 +181,7 @@ func Interfaces(ctx context.Context, list types.List, diags *diag.Diagnostics) [
 func FromInterfaces(ctx context.Context, before types.List, d virt.Domain, bootsNothing bool, diags *diag.Diagnostics) types.List {
 	var old []Interface
 	diags.Append(before.ElementsAs(ctx, &old, false)...)
-	return framework.KeepEmpty(before, framework.ListFrom(ctx, InterfaceType, framework.Each(d.Interfaces, func(nic virt.Interface) Interface {
+	return framework.ListLike(ctx, before, InterfaceType, framework.Each(d.Interfaces, func(nic virt.Interface) Interface {
 		read := Interface{
 			Network:   framework.Optional(nic.Network),
 			PortGroup: framework.Optional(nic.PortGroup),
@@ -209,7 +209,7 @@ func FromInterfaces(ctx context.Context, before types.List, d virt.Domain, boots
 			read.Boot = old[at].Boot
 		}
 		return read
-	}), diags))
+	}), diags)
 }
 
 // Complete plans what the user leaves out of an interface and its place decides; before is the interface that is there, or
