@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -140,6 +142,41 @@ func TestOpenDiskInArchiveRefuses(t *testing.T) {
 		}
 		if len(xzSlot) != 0 {
 			t.Fatalf("%s: an xz file is still open", name)
+		}
+	}
+}
+
+// TestCheckDisk holds that a source is looked at before its disk is made: all of it on this machine, the beginning of an
+// archive on a web server.
+func TestCheckDisk(t *testing.T) {
+	served := map[string]string{
+		"/disk.tar":    tarOf(t, inTar{name: "README", content: "text"}, inTar{name: "disk.raw", content: lineDisk}),
+		"/disk.tar.gz": gzipped(t, tarOf(t, inTar{name: "disk.raw", content: lineDisk})),
+		"/disk.raw":    lineDisk,
+		"/page":        "<!DOCTYPE html><title>Log in</title>",
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, known := served[r.URL.Path]; !known {
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = io.WriteString(w, served[r.URL.Path])
+	}))
+	t.Cleanup(server.Close)
+	for _, test := range []struct{ source, archivePath, want string }{
+		{server.URL + "/disk.tar", "disk.raw", ""},
+		{server.URL + "/disk.tar.gz", "disk.raw", ""},
+		{server.URL + "/disk.raw", "", ""},
+		{server.URL + "/disk.tar", "", "a tar archive"},
+		{server.URL + "/gone.tar", "disk.raw", "404"},
+		{server.URL + "/page", "disk.raw", "web page"},
+		{server.URL + "/disk.raw", "disk.raw", "no tar archive"},
+		{localDisk(t, served["/disk.tar"]), "disk.raw", ""},
+		{localDisk(t, served["/disk.tar"]), "other.raw", `no file "other.raw"`},
+	} {
+		err := Client{}.CheckDisk(t.Context(), DiskSource{test.source, test.archivePath})
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s of %s: %v; want %q", test.archivePath, test.source, err, test.want)
 		}
 	}
 }

@@ -41,6 +41,40 @@ func (c Client) OpenDisk(ctx context.Context, from DiskSource, promised Checksum
 	return disk, nil
 }
 
+// CheckDisk opens a disk image and looks at its beginning. Of an archive on a web server that is the beginning of the
+// archive, as the image may begin far in it.
+func (c Client) CheckDisk(ctx context.Context, from DiskSource) error {
+	if _, url, _ := parseSource(from.Source); from.ArchivePath == "" || url == nil {
+		disk, err := c.OpenDisk(ctx, from, Checksum{}, math.MaxInt64)
+		if err != nil {
+			return err
+		}
+		return disk.Close()
+	}
+	stream, err := c.Open(ctx, from.Source)
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	if err := checkArchiveIn(ctx, stream); err != nil {
+		return fmt.Errorf("unable to use %s: %w", stream.Source, err)
+	}
+	return nil
+}
+
+func checkArchiveIn(ctx context.Context, stream io.Reader) error {
+	archive, _, err := Decompress(ctx, stream, math.MaxInt64)
+	if err != nil {
+		return err
+	}
+	defer archive.Close()
+	head, err := bufio.NewReaderSize(archive, diskHeadSize).Peek(diskHeadSize)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	return checkArchive(head)
+}
+
 func readDisk(ctx context.Context, stream *Stream, archivePath string, promised Checksum, limit int64) (_ *Disk, err error) {
 	var content io.Reader = stream
 	if promised != (Checksum{}) {

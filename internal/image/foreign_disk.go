@@ -38,6 +38,7 @@ var foreignDisks = []foreignFormat{
 	{0, "07070", "a cpio archive", "check that this is no initrd, or unpack it, and give the image that is in it"},
 	{0, "MSWIM\x00\x00\x00", "a WIM archive", "install from it, and give a disk image"}, // an initrd to wimboot
 	{0, "\x02\x21\x4c\x18", "an lz4 file of the old format", remedyUnpack},
+	{0, "\x1f\x9d", "a file that compress has packed (.Z)", remedyUnpack},
 	{0, "LZIP", "an lzip file", remedyUnpack},
 	{0, "\x89LZO\x00\r\n\x1a\n", "an lzop file", remedyUnpack},
 	{0, "LRZI", "an lrzip file", remedyUnpack},

@@ -24,6 +24,7 @@ func TestOpenDiskRefusesWhatIsNone(t *testing.T) {
 		"rpm":              {"\xed\xab\xee\xdb\x03" + rest, "an RPM package"},
 		"cpio":             {"070701000" + rest, "a cpio archive; check that this is no initrd"},
 		"old lz4":          {"\x02\x21\x4c\x18" + rest, "an lz4 file of the old format"},
+		"compress":         {"\x1f\x9d\x90" + rest, "a file that compress has packed (.Z); unpack it"},
 		"lzip":             {"LZIP\x01" + rest, "an lzip file"},
 		"LZMA":             {"\x5d\x00\x00\x80\x00\xff\xff\xff\xff\xff\xff\xff\xff\x00" + rest, "an LZMA file"},
 		"PDF":              {"%PDF-1.7\n" + rest, "a PDF document"},

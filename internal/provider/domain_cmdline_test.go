@@ -33,7 +33,7 @@ func TestDomainKeepsItsCommandLine(t *testing.T) {
 func TestDomainCommandLine(t *testing.T) {
 	for cmdline, want := range map[string]string{
 		"x=1\ny=2\n":         "",
-		"name=Zürich":        "",
+		"name=Zürich":        "'ü', which is not ASCII",
 		"x=1 \\\ny=2\n":      "write it as one line, without the backslash",
 		"x=1 \\":             "write it as one line",
 		"x=1 \\ y=2":         "write it as one line",

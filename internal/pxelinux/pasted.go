@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // pastedRules are about what texts bring along that are copied from web pages and word processors. Nobody means it.
@@ -28,6 +30,24 @@ const invisible = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 // isOtherBlank knows the blanks of Unicode, and its ends of lines and paragraphs, that are not ASCII.
 func isOtherBlank(r rune) bool {
 	return r >= 0x2000 && r <= 0x200a || slices.Contains([]rune{0x00a0, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000}, r)
+}
+
+// hasForeignLetter tells whether a value has characters that are not ASCII and that somebody may mean. Linux
+// arch/s390/boot/ipl_parm.c, has_ebcdic_char().
+func hasForeignLetter(value string) bool {
+	isPasted := func(v string) bool {
+		return slices.ContainsFunc(pastedRules, func(rule rule) bool { return rule.broken(v) })
+	}
+	return strings.ContainsFunc(value, func(r rune) bool { return r > unicode.MaxASCII && !isPasted(string(r)) })
+}
+
+// CheckASCII refuses what makes an s390x kernel read the whole command line as EBCDIC.
+func CheckASCII(arguments string) error {
+	if at := strings.IndexFunc(arguments, func(r rune) bool { return r > unicode.MaxASCII }); at >= 0 {
+		letter, _ := utf8.DecodeRuneInString(arguments[at:])
+		return fmt.Errorf("the command line has %q, which is not ASCII; an s390x kernel then reads the whole line as EBCDIC and understands no word of it: write it in ASCII", letter)
+	}
+	return nil
 }
 
 // continues tells whether a value has the mark of a line that the next one continues, in shells and in GRUB.

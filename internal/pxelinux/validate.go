@@ -187,6 +187,9 @@ var (
 		{func(v string) bool { return v == "-" },
 			"is \"-\", which means nothing to this firmware; the kernel gets the dash",
 			"leave append empty"},
+		{hasForeignLetter,
+			"has a letter that is not ASCII; with such a byte in it, an s390x kernel reads the whole command line as EBCDIC and understands no word of it",
+			"write it in ASCII"},
 	}, valueRules...)
 )
 

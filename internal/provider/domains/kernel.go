@@ -11,8 +11,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -69,7 +71,11 @@ func (m domainModel) checkCommandLine(state *domainModel, diags *diag.Diagnostic
 	if state != nil && cmdline == framework.Member(state.Kernel, "cmdline") {
 		return
 	}
-	if err := checkNewCommandLine(cmdline); err != nil {
+	err := checkNewCommandLine(cmdline)
+	if err == nil && m.Arch.ValueString() == arch.S390X {
+		err = pxelinux.CheckASCII(cmdline)
+	}
+	if err != nil {
 		at := path.Root("kernel").AtName("cmdline")
 		diags.AddAttributeError(at, "Invalid command line", framework.Sentence(framework.Within(at, err)))
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"math"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -67,23 +66,20 @@ func (s volumeSource) populate(ctx context.Context, h Host, m volumeModel, v vir
 	}
 }
 
-// checkSource opens the source of a volume that is to be replaced, and looks at its beginning: the apply deletes the old content
-// before it reads the new one. Of an archive on a web server the beginning may be far away, so that one is not looked at.
+// checkSource opens the source of a volume that is to be replaced: the apply deletes the old content before it reads the new
+// one.
 func (r *volumeResource) checkSource(ctx context.Context, m volumeModel, diags *diag.Diagnostics) {
 	source := image.DiskSource{Source: m.Source.ValueString(), ArchivePath: m.ArchivePath.ValueString()}
-	if source.Source == "" || m.TLS.IsUnknown() || m.ArchivePath.IsUnknown() || source.ArchivePath != "" && strings.Contains(source.Source, "://") {
+	if source.Source == "" || m.TLS.IsUnknown() || m.ArchivePath.IsUnknown() {
 		return
 	}
 	client := framework.Trust(ctx, m.TLS, diags)
 	if diags.HasError() {
 		return
 	}
-	disk, err := client.OpenDisk(ctx, source, image.Checksum{}, unpackedLimit(virt.Volume{}))
-	if err != nil {
+	if err := client.CheckDisk(ctx, source); err != nil {
 		framework.Fail(diags, ofSource(err), "replace", m.subject(), err)
-		return
 	}
-	_ = disk.Close()
 }
 
 // ofSource is the attribute that an error of the content is about.
