@@ -43,6 +43,9 @@ const (
 	persistent
 	// symptom shows where a boot stays that gives no reason.
 	symptom
+	// progress is a symptom of a boot that was cut off. The symptoms before it are over, and it is none when the firmware has
+	// given up.
+	progress
 )
 
 const (
@@ -141,6 +144,9 @@ func (d *diagnosis) find(line string, rules []rule, rank int) {
 		if d.stage < r.since || match == "" {
 			continue
 		}
+		if r.kind == progress {
+			d.findings = slices.DeleteFunc(d.findings, func(f finding) bool { return f.kind >= symptom })
+		}
 		if !slices.ContainsFunc(d.findings, func(f finding) bool { return f.rule == r }) {
 			match = strings.TrimSpace(strings.ToValidUTF8(match[:min(len(match), maxMessage)], ""))
 			d.findings = append(d.findings, finding{r, rank + i, match, d.stage})
@@ -159,11 +165,11 @@ func (d *diagnosis) explanations() []Explanation {
 	for _, f := range d.findings {
 		e := Explanation{f.message, f.meaning, f.remedy}
 		switch {
-		case f.kind == symptom:
+		case f.kind == symptom, f.kind == progress && !d.gaveUp:
 			symptoms = append(symptoms, e)
 		case f.kind == persistent && f.stage < d.stage:
 			past = append(past, e)
-		default:
+		case f.kind != progress:
 			causes = append(causes, e)
 		}
 	}

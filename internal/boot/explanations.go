@@ -19,8 +19,8 @@ var (
 
 // noOutput explains a console that shows nothing.
 var noOutput = Explanation{
-	Meaning: "the console stayed empty; with 122 to 124 MiB of memory the firmware of QEMU up to 9.1 overwrites itself before it can print, otherwise the console was opened too late or is not the one that the firmware uses",
-	Remedy:  "give the guest at least 256 MiB, a console of type sclp, and open it before the guest runs",
+	Meaning: "the console stayed empty: firmware and kernel write to another console or to a screen, as the firmware of a PC does, or, on s390x with 122 to 124 MiB of memory, the firmware of QEMU up to 9.1 has overwritten itself before it could print",
+	Remedy:  "on s390x, give the guest at least 256 MiB and a first console of type sclp; on a PC, add console=ttyS0 to append",
 }
 
 // tftpError is what comes before the errors of SLOF lib/libnet/tftp.c tftp_get_error_info(): on s390x, and
@@ -176,6 +176,12 @@ var firmwareRules = []rule{
 	{expression(`Network loading done, starting kernel.*`), symptom, StageNone,
 		"the firmware has jumped into what it loaded, and Linux did not report: the file is no s390x kernel (a web page, an ELF or compressed kernel, an x86 pxelinux.0, a configuration), memory is too small for the initrd, or the kernel prints elsewhere",
 		"check the kernel file's origin and checksum, give the guest more memory, and add console=ttysclp0 to append"},
+	{expression(`Lost ACK packets: \d+`), symptom, StageNone,
+		"packets were lost and sent again, which slows a boot but does not stop it",
+		checkServer},
+	{expression(`Loading pxelinux\.cfg entry '.*'|TFTP: Received .* \(\d+ K?Bytes\)`), progress, StageConfig,
+		"the firmware was still loading the files of this entry: a large initrd takes long on a slow host, or the TFTP server no longer answers",
+		"give the boot more time (boot_check.timeout, timeouts.create), or use a smaller initrd"},
 	{expression(`TFTP: Received .* \(\d+ bytes\)`), symptom, StageNone,
 		"the firmware took this pxelinux.cfg file, found no label in it, and looks no further",
 		"write an entry with label, kernel, initrd and append into the file"},
@@ -194,9 +200,6 @@ var firmwareRules = []rule{
 	{expression(`Network boot device detected`), symptom, StageNone,
 		"the firmware's network loader did not run, as with 120 MiB of memory or less up to QEMU 9.1",
 		"give the guest at least 256 MiB"},
-	{expression(`Lost ACK packets: \d+`), symptom, StageNone,
-		"packets were lost and sent again, which slows a boot but does not stop it",
-		checkServer},
 	{expression(`Network initialization failed.*`), symptom, StageNone,
 		"the firmware could not use the network", checkConsole},
 	{expression(`Failed to load OS from .*|Failed to IPL from this network!|ERROR: No suitable device for IPL.*`), symptom, StageNone,

@@ -60,6 +60,9 @@ var otherRules = []rule{
 		"use a smaller initrd, or give the guest more memory"},
 
 	// Where a boot stays that gives no reason.
+	{expression(`Loading \S+\.\.\.`), progress, StageNone,
+		"PXELINUX was still loading this file: a large initrd takes long on a slow host, or the TFTP server no longer answers",
+		"give the boot more time (boot_check.timeout, timeouts.create), or use a smaller initrd"},
 	{expression(`PXELINUX \d\S* .*`), symptom, StageNone,
 		"PXELINUX runs, and shows nothing after that: it waits at its prompt, or Linux prints elsewhere",
 		"look at the console for its prompt, and add console=ttyS0 to append"},

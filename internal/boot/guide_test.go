@@ -79,6 +79,7 @@ var guideTables = []struct {
 		{afterEntry, "TFTP error: unknown TFTP transfer ID"},
 		{afterEntry, "TFTP error: TFTP error missing block 7, expected block was 9"},
 		{afterEntry, "TFTP error: unknown error"},
+		{afterAddress, "Loading pxelinux.cfg entry 'linux'"},
 		{afterEntry, "Lost ACK packets: 3"},
 		{afterEntry, "Failed to load OS from network"},
 	}},
@@ -102,6 +103,7 @@ var guideTables = []struct {
 		{"", "No DEFAULT or UI configuration directive found!"},
 		{"", "Loading vmlinuz... failed: No such file or directory"},
 		{"", "PXELINUX 6.04 PXE"},
+		{"", "Loading initrd.img... "},
 		{"", "No bootable device."},
 	}},
 	{"UEFI and GRUB", []guideMessage{
