@@ -329,6 +329,30 @@ func TestAccPxelinuxConfigUnknown(t *testing.T) {
 	)
 }
 
+// TestAccPxelinuxConfigPartlyUnknown holds that what is wrong is found in the plan, though another part is not known then.
+func TestAccPxelinuxConfigPartlyUnknown(t *testing.T) {
+	const later = "resource \"terraform_data\" \"later\" { input = \"a\" }\n"
+	var steps []resource.TestStep
+	for _, test := range []struct {
+		attributes string
+		error      []string
+	}{
+		{`entries = [{ label = "a", kernel = terraform_data.later.output, initrd = "i", append = ["` + strings.Repeat("x", 896) + `"] }]`, []string{"In entries[0].append:", "is too long"}},
+		{`entries = [{ label = "a", kernel = "k", initrd = terraform_data.later.output, append = ["initrd=i"] }]`, []string{"In entries[0].append:", "names an initrd"}},
+		{`entries = [{ label = "a", kernel = "k", initrd = "i", append = [terraform_data.later.output, "initrd=i"] }]`, []string{"In entries[0].append:", "names an initrd"}},
+		{"default = \"nope\"\n entries = [{ label = \"a\", kernel = terraform_data.later.output, initrd = \"i\" }]", []string{"default", `"nope"`, "first entry"}},
+		{`entries = [{ label = terraform_data.later.output, kernel = "k", initrd = "i,j" }]`, []string{"In entries[0].initrd:", "has a comma"}},
+		{`entries = [{ label = "a", kernel = "k", initrd = "i", append = split(" ", terraform_data.later.output) }, { label = "a", kernel = "k", initrd = "i" }]`, []string{"In entries[1].label:", "used twice"}},
+	} {
+		steps = append(steps, resource.TestStep{Config: later + pxelinuxConfig(test.attributes), PlanOnly: true, ExpectError: says(test.error...)})
+	}
+	acceptance(t, append(steps, resource.TestStep{ // which breaks no rule, though it is known neither whether nor which
+		Config: later + pxelinuxConfig(`default = terraform_data.later.output
+			entries = [{ label = terraform_data.later.output, kernel = terraform_data.later.output, initrd = "i", append = [terraform_data.later.output] }]`),
+		Check: guestReads(t, "default", "default a\nlabel a\n  kernel a\n  initrd i\n  append a\n"),
+	})...)
+}
+
 // TestAccPxelinuxConfigWithoutInitrd has an entry without an initrd through its life: the file that
 // stands for it comes and goes with the configuration.
 func TestAccPxelinuxConfigWithoutInitrd(t *testing.T) {

@@ -86,9 +86,6 @@ func Ignition(config string) ([]byte, error) {
 	if err := CheckIgnition(config); err != nil {
 		return nil, err
 	}
-	if len(config) > iso9660.MaxContent {
-		return nil, fmt.Errorf("the configuration has more than %d MiB", iso9660.MaxContent>>20)
-	}
 	blanks := (block - len(config)%block) % block
 	return append([]byte(config), bytes.Repeat([]byte("\n"), blanks)...), nil
 }
@@ -105,6 +102,8 @@ func CheckIgnition(config string) error {
 		return fmt.Errorf("the configuration is not JSON, at byte %d; butane makes it of YAML", syntax.Offset)
 	case err != nil, parsed.Ignition.Version == "":
 		return errors.New("the configuration is JSON without ignition.version, so it is none of Ignition's")
+	case len(config) > iso9660.MaxContent:
+		return fmt.Errorf("the configuration has more than %d MiB", iso9660.MaxContent>>20)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -48,11 +49,15 @@ var (
 	HostName     = Rule{What: "name of a host", Check: checkHostName}
 	QEMUName     = Rule{What: "name", Check: checkQEMUName}
 	OctalMode    = Rule{What: "mode", Check: checkOctalMode}
+	MACAddress   = Rule{What: "MAC address", Check: checkMACAddress}
 )
 
 // checkAbsolutePath accepts a path on a Linux host as libvirt keeps it: absolute and clean.
 func checkAbsolutePath(value string) error {
-	if !strings.HasPrefix(value, "/") || value == "/" || filepath.Clean(value) != value || HasInvisible(value) {
+	if value == "/" {
+		return errors.New("\"/\" is the root directory of the libvirt host: name a directory of its own, such as /srv/tftp")
+	}
+	if !strings.HasPrefix(value, "/") || filepath.Clean(value) != value || HasInvisible(value) {
 		return fmt.Errorf("%q is not an absolute path of the libvirt host, written without a trailing slash, \".\" and \"..\", such as /srv/tftp", value)
 	}
 	return nil
@@ -100,6 +105,21 @@ func CheckObjectName(value string) error {
 // terminal shows as something else: control characters, and those that turn the direction of a text.
 func HasInvisible(s string) bool {
 	return !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// checkMACAddress accepts the address of one interface. What is no address at all, the attribute's type refuses.
+func checkMACAddress(value string) error {
+	address, err := net.ParseMAC(value)
+	switch {
+	case err != nil:
+		return nil
+	case len(address) != 6:
+		return fmt.Errorf("%q has %d bytes; the MAC address of an interface has 6", value, len(address))
+	case address[0]&1 == 1:
+		return fmt.Errorf("%q is the address of a group; the first byte of an interface's address is even, as in 52:54:00:00:00:01", value)
+	default:
+		return nil
+	}
 }
 
 func checkOctalMode(value string) error {

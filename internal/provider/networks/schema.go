@@ -132,6 +132,7 @@ var bootAttribute = objects("What guests of an architecture, or one guest, are t
 		MarkdownDescription: "MAC address of the one guest. Or give `arch`.",
 		CustomType:          hwtypes.MACAddressType{},
 		Optional:            true,
+		Validators:          []validator.String{framework.MACAddress},
 	},
 	"bootfile": framework.OptionalString("File that the guests load.", stringvalidator.AtLeastOneOf(
 		path.MatchRelative().AtParent().AtName("config_file"), path.MatchRelative().AtParent().AtName("path_prefix"))),
@@ -187,7 +188,7 @@ var (
 			MarkdownDescription: "MAC address of the guest. Without it the guest is known by its `hostname`.",
 			CustomType:          hwtypes.MACAddressType{},
 			Optional:            true,
-			Validators:          []validator.String{stringvalidator.AtLeastOneOf(path.MatchRelative().AtParent().AtName("hostname"))},
+			Validators:          []validator.String{framework.MACAddress, stringvalidator.AtLeastOneOf(path.MatchRelative().AtParent().AtName("hostname"))},
 		},
 		"ip":         requiredAs("Address that the guest gets.", iptypes.IPv4AddressType{}),
 		"hostname":   framework.OptionalString("Name of the guest, in DNS and by which it asks for its address where it has no `mac`.", hostname),

@@ -24,8 +24,9 @@ func (m networkModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	if !m.isKnown(ctx) {
 		return
 	}
-	n := m.definition(ctx, diags)
-	if diags.HasError() {
+	var untyped diag.Diagnostics // which the types of the attributes report as well
+	n := m.definition(ctx, &untyped)
+	if diags.HasError() || untyped.HasError() {
 		return
 	}
 	validateDHCP(path.Root("ipv4"), n.IPv4, diags)

@@ -120,12 +120,11 @@ func (m *pxelinuxConfigModel) fillContent(ctx context.Context, firmware pxelinux
 	case !m.Entries.IsNull() && !m.Entries.IsUnknown():
 		m.Content = types.StringUnknown()
 		config, known := m.config(ctx, diags)
-		if !known {
-			return nil
+		if len(config.Entries) > 0 {
+			risks = refuse(pxelinux.Validate(config, firmware), path.Root("entries"), diags)
 		}
-		risks = refuse(pxelinux.Validate(config, firmware), path.Root("entries"), diags)
-		if diags.HasError() {
-			return nil
+		if !known || diags.HasError() {
+			return risks
 		}
 		text, err := pxelinux.Render(config, firmware)
 		if err != nil {
@@ -133,9 +132,6 @@ func (m *pxelinuxConfigModel) fillContent(ctx context.Context, firmware pxelinux
 			return nil
 		}
 		m.Content = types.StringValue(text)
-		if m.Default.IsUnknown() {
-			m.Default = types.StringNull()
-		}
 	case !m.Content.IsNull() && !m.Content.IsUnknown():
 		risks = refuseNew(pxelinux.ValidateText(m.Content.ValueString(), firmware), found, diags)
 		if diags.HasError() {
@@ -192,38 +188,41 @@ func (m *pxelinuxConfigModel) setEntries(ctx context.Context, diags *diag.Diagno
 	m.Entries = list
 }
 
-// config is the configuration that the entries describe; known is false while a part of it is not.
+// config is the configuration that the entries describe. While a part of it is not known, what stands in its place breaks no
+// rule of the firmware.
 func (m pxelinuxConfigModel) config(ctx context.Context, diags *diag.Diagnostics) (config pxelinux.Config, known bool) {
-	var entries []entryModel
-	diags.Append(m.Entries.ElementsAs(ctx, &entries, false)...)
-	config.Default = m.Default.ValueString()
-	for _, e := range entries {
-		var arguments []types.String
-		if e.Append.IsUnknown() {
-			return config, false
+	if framework.HasUnknownElement(m.Entries) {
+		return config, false
+	}
+	known = !m.FileName.IsUnknown() || !m.lacksInitrd(ctx, diags)
+	or := func(value types.String, standIn string) string {
+		if value.IsUnknown() {
+			known = false
+			return standIn
 		}
-		diags.Append(e.Append.ElementsAs(ctx, &arguments, false)...)
-		words := make([]string, len(arguments))
-		for i, a := range arguments {
-			words[i] = a.ValueString()
-			if a.IsUnknown() {
-				return config, false
-			}
+		return value.ValueString()
+	}
+	config.Default = or(m.Default, "")
+	for i, e := range framework.Elements[entryModel](ctx, m.Entries, diags) {
+		if e.Label.IsUnknown() {
+			config.Default = "" // which may be this one
 		}
-		if e.Initrd.IsNull() && !m.FileName.IsUnknown() {
+		if e.Initrd.IsNull() {
 			e.Initrd = types.StringValue(m.emptyInitrdPath())
 		}
-		if e.Label.IsUnknown() || e.Kernel.IsUnknown() || e.Initrd.IsUnknown() || e.Initrd.IsNull() {
-			return config, false
+		known = known && !e.Append.IsUnknown()
+		var words []string
+		for _, argument := range e.Append.Elements() {
+			words = append(words, or(argument.(types.String), "?"))
 		}
 		config.Entries = append(config.Entries, pxelinux.Entry{
-			Label:  e.Label.ValueString(),
-			Kernel: e.Kernel.ValueString(),
-			Initrd: e.Initrd.ValueString(),
+			Label:  or(e.Label, fmt.Sprintf("?%d", i)),
+			Kernel: or(e.Kernel, "?"),
+			Initrd: or(e.Initrd, "?"),
 			Append: strings.Join(words, " "),
 		})
 	}
-	return config, !diags.HasError()
+	return config, known && !diags.HasError()
 }
 
 // emptyInitrdName is the name of the initrd for entries without one, beside the configuration that

@@ -97,7 +97,7 @@ func (r *volumeResource) ValidateConfig(ctx context.Context, req resource.Valida
 	if backing := framework.As[backingModel](ctx, config.Backing, &resp.Diagnostics); backing != nil && !config.Backing.IsUnknown() {
 		backing.validate(&resp.Diagnostics)
 	}
-	if _, err := config.seedVolume(ctx, &resp.Diagnostics); err != nil {
+	if _, err := config.seedVolume(ctx, &resp.Diagnostics); err != nil && config.Ignition.IsNull() { // which has a rule of its own
 		resp.Diagnostics.AddAttributeError(config.seedPath(), "Invalid seed", framework.Sentence(err))
 	}
 }

@@ -112,6 +112,7 @@ func InterfaceAttributes() map[string]schema.Attribute {
 			CustomType:          hwtypes.MACAddressType{},
 			Optional:            true,
 			Computed:            true,
+			Validators:          []validator.String{framework.MACAddress},
 		},
 		"model": schema.StringAttribute{
 			MarkdownDescription: "Model of the adapter. Default: `virtio`, which is what s390x guests can have; none with `pci`.",
@@ -253,11 +254,11 @@ func ChangeOfInterfaces(ctx context.Context, from, to types.List) Change {
 
 // ValidateInterfaces checks what libvirt would refuse later.
 func ValidateInterfaces(ctx context.Context, list types.List, diags *diag.Diagnostics) {
-	if list.IsUnknown() || framework.HasUnknownElement(list) {
+	var untyped diag.Diagnostics // which the types of the attributes report as well
+	interfaces := framework.Elements[Interface](ctx, list, &untyped)
+	if untyped.HasError() {
 		return
 	}
-	var interfaces []Interface
-	diags.Append(list.ElementsAs(ctx, &interfaces, false)...)
 	for i, nic := range interfaces {
 		at := path.Root("interfaces").AtListIndex(i)
 		same := func(o Interface) bool { return SameMAC(o.MAC, nic.MAC) }
