@@ -115,3 +115,20 @@ func TestAccDomainNoMemory(t *testing.T) {
 		},
 	)
 }
+
+// TestAccDomainDoesNotStart holds which attribute is blamed for a guest that libvirt does not take or start, and that the next
+// apply starts it.
+func TestAccDomainDoesNotStart(t *testing.T) {
+	c := newBootCLI(t)
+	for attributes, texts := range map[string][]string{
+		`interfaces = [{ bridge = "acc-none" }]`:     {`Unable to start domain "acc"`, "interfaces =", "acc-none", "ip link, on the host, lists them"},
+		`interfaces = [{ device = "acc-none" }]`:     {`Unable to start domain "acc"`, "interfaces =", "acc-none", "ip link, on the host, lists them"},
+		onLabNetwork + "\n cpu = \"z99\"":            {`Unable to start domain "acc"`, "cpu =", "virsh domcapabilities"},
+		onLabNetwork + "\n machine = \"s390-ccw-1\"": {`Unable to create domain "acc"`, "machine =", "s390-ccw-1"},
+	} {
+		c.write("boot.tf", domain(attributes))
+		c.mustFail([]string{"apply", "-auto-approve"}, texts...)
+	}
+	c.mends(domain(onLabNetwork))
+	c.must("destroy", "-auto-approve")
+}

@@ -25,8 +25,8 @@ var parameters = map[string]bool{
 // dialerFor chooses the transport that a libvirt URI names.
 func dialerFor(uri *url.URL) (dialer, error) {
 	driver, transport, _ := strings.Cut(uri.Scheme, "+")
-	if driver == "" {
-		return nil, fmt.Errorf("it has no driver; write it like qemu:///system")
+	if err := checkDriver(driver, uri); err != nil {
+		return nil, err
 	}
 	for name := range uri.Query() {
 		if !parameters[name] {
@@ -49,6 +49,25 @@ func dialerFor(uri *url.URL) (dialer, error) {
 		return remoteDialerFor(transport, uri)
 	default:
 		return nil, fmt.Errorf("transport %q is not known; use unix, tcp, tls, ssh or libssh", transport)
+	}
+}
+
+// checkDriver refuses what is no URI of libvirt's QEMU driver, https://libvirt.org/drvqemu.html#connection-uris.
+func checkDriver(driver string, uri *url.URL) error {
+	isPath := func(text string) bool { return text == "system" || text == "session" }
+	switch {
+	case driver == "":
+		return fmt.Errorf("it has no driver; write it like qemu:///system")
+	case uri.Query().Has("name"): // which libvirtd is told in place of this URI
+		return nil
+	case driver != "qemu":
+		return fmt.Errorf("driver %q has no guests that netboot as QEMU's do; write it like qemu:///system", driver)
+	case isPath(uri.Host) && uri.Path == "":
+		return fmt.Errorf("it names a host %q and no path; write it with three slashes, %s:///%s", uri.Host, uri.Scheme, uri.Host)
+	case !isPath(strings.TrimPrefix(uri.Path, "/")):
+		return fmt.Errorf("path %q is not one of QEMU's; write /system, or /session for guests of a user's own", uri.Path)
+	default:
+		return nil
 	}
 }
 

@@ -10,15 +10,15 @@ import (
 func TestOpenChoosesTheTransport(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "/run/user/7")
 	for uri, want := range map[string]dialer{
-		"qemu:///system":                          unixDialer{"/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock"},
-		"qemu:///system?mode=legacy":              unixDialer{"/run/libvirt/libvirt-sock"},
-		"qemu:///system?mode=direct":              unixDialer{"/run/libvirt/virtqemud-sock"},
-		"qemu:///session":                         unixDialer{"/run/user/7/libvirt/libvirt-sock", "/run/user/7/libvirt/virtqemud-sock"},
-		"qemu+unix:///system?socket=/run/sock":    unixDialer{"/run/sock"},
-		"qemu+tcp://host/system":                  tcpDialer("host:16509"),
-		"qemu+tcp://[fe80::1]:1234/system":        tcpDialer("[fe80::1]:1234"),
-		"qemu://host/system?pkipath=/pki":         tlsDialer{address: "host:16514", host: "host", places: []certificates{certificatesIn("/pki")}},
-		"qemu+tls://host/?no_verify=1&pkipath=/p": tlsDialer{address: "host:16514", host: "host", places: []certificates{certificatesIn("/p")}, unverified: true},
+		"qemu:///system":                                unixDialer{"/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock"},
+		"qemu:///system?mode=legacy":                    unixDialer{"/run/libvirt/libvirt-sock"},
+		"qemu:///system?mode=direct":                    unixDialer{"/run/libvirt/virtqemud-sock"},
+		"qemu:///session":                               unixDialer{"/run/user/7/libvirt/libvirt-sock", "/run/user/7/libvirt/virtqemud-sock"},
+		"qemu+unix:///system?socket=/run/sock":          unixDialer{"/run/sock"},
+		"qemu+tcp://host/system":                        tcpDialer("host:16509"),
+		"qemu+tcp://[fe80::1]:1234/system":              tcpDialer("[fe80::1]:1234"),
+		"qemu://host/system?pkipath=/pki":               tlsDialer{address: "host:16514", host: "host", places: []certificates{certificatesIn("/pki")}},
+		"qemu+tls://host/system?no_verify=1&pkipath=/p": tlsDialer{address: "host:16514", host: "host", places: []certificates{certificatesIn("/p")}, unverified: true},
 	} {
 		if got := mustOpen(t, uri).dialer; !reflect.DeepEqual(got, want) {
 			t.Errorf("%s is dialled by %#v, want %#v", uri, got, want)
@@ -28,9 +28,9 @@ func TestOpenChoosesTheTransport(t *testing.T) {
 
 func TestOpenChoosesSSH(t *testing.T) {
 	for uri, want := range map[string]string{
-		"qemu+ssh://me@host:2222/system?keyfile=/k":               "ssh -T -e none -o BatchMode=yes -p 2222 -l me -i /k -- host",
-		"qemu+ssh://host/system?command=/bin/s&no_verify=1":       "/bin/s -T -e none -o BatchMode=yes -o StrictHostKeyChecking=no -- host",
-		"qemu+ssh://host/?known_hosts=/k&known_hosts_verify=auto": `ssh -T -e none -o BatchMode=yes -o UserKnownHostsFile="/k" -o StrictHostKeyChecking=accept-new -- host`,
+		"qemu+ssh://me@host:2222/system?keyfile=/k":                     "ssh -T -e none -o BatchMode=yes -p 2222 -l me -i /k -- host",
+		"qemu+ssh://host/system?command=/bin/s&no_verify=1":             "/bin/s -T -e none -o BatchMode=yes -o StrictHostKeyChecking=no -- host",
+		"qemu+ssh://host/system?known_hosts=/k&known_hosts_verify=auto": `ssh -T -e none -o BatchMode=yes -o UserKnownHostsFile="/k" -o StrictHostKeyChecking=accept-new -- host`,
 	} {
 		d, isSSH := mustOpen(t, uri).dialer.(sshDialer)
 		if !isSSH {
@@ -71,19 +71,24 @@ func TestSSHScript(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	for uri, why := range map[string]string{
-		"":                                             "no driver",
-		"/run/libvirt/sock":                            "no driver",
-		"qemu+pigeon:///system":                        `"pigeon" is not known`,
-		"qemu://me:secret@%zz/":                        "are written as %",
-		"qemu://%zz/":                                  "invalid URL",
-		"qemu+tcp:///system":                           "needs a host",
-		"qemu:///system?sock=/run/sock":                `parameter "sock" is not known`,
-		"qemu:///system?mode=modular":                  "modular",
-		"qemu+ssh://me:secret@host/system":             "takes no password",
-		"qemu+ssh://-oProxyCommand=reboot/system":      "for an option",
-		"qemu+ssh://-oProxyCommand=reboot@host/system": "for an option",
-		"qemu+ssh://host/system?proxy=socks":           "socks",
-		"qemu+ssh://host/?known_hosts_verify=never":    "never",
+		"":                                        "no driver",
+		"/run/libvirt/sock":                       "no driver",
+		"xen:///system":                           `driver "xen"`,
+		"qemu://system":                           "three slashes, qemu:///system",
+		"qemu+ssh://session":                      "three slashes",
+		"qemu+ssh://host":                         `path "" is not one`,
+		"qemu:///":                                `path "/" is not one`,
+		"qemu+pigeon:///system":                   `"pigeon" is not known`,
+		"qemu://me:secret@%zz/":                   "are written as %",
+		"qemu://%zz/":                             "invalid URL",
+		"qemu+tcp:///system":                      "needs a host",
+		"qemu:///system?sock=/run/sock":           `parameter "sock" is not known`,
+		"qemu:///system?mode=modular":             "modular",
+		"qemu+ssh://me:secret@host/system":        "takes no password",
+		"qemu+ssh://-oProxyCommand=reboot/system": "for an option",
+		"qemu+ssh://-oProxyCommand=reboot@host/system":    "for an option",
+		"qemu+ssh://host/system?proxy=socks":              "socks",
+		"qemu+ssh://host/system?known_hosts_verify=never": "never",
 	} {
 		if _, err := Open(uri); err == nil || !strings.Contains(err.Error(), why) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("Open(%q): %v, want an error about %q without the password", uri, err, why)

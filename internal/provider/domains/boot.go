@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -195,6 +196,8 @@ func (m domainModel) blamedForDefinition(err error) path.Path {
 		return path.Empty()
 	case m.LaunchSecurity.ValueString() == secureExecution && strings.Contains(err.Error(), "launch security"): // libvirt has no code for it
 		return path.Root("launch_security")
+	case strings.Contains(err.Error(), "machine type"): // nor for this
+		return path.Root("machine")
 	case len(m.DevicesXML.Elements()) > 0:
 		return path.Root("devices_xml")
 	default:
@@ -202,22 +205,46 @@ func (m domainModel) blamedForDefinition(err error) path.Path {
 	}
 }
 
+// startFaults are why a guest does not start. Those of which libvirt has no code are told by its words.
+var startFaults = []struct {
+	is     func(error) bool
+	at     path.Path
+	remedy string
+}{
+	{func(err error) bool { return errors.Is(err, virt.ErrNoMemory) }, path.Root("memory"),
+		"The host does not have as much memory as the guest is to have (max_memory, where that is set). Make memory smaller, or stop other guests; free, on the host, tells what there is"},
+	{says("interface", "No such device"), path.Root("interfaces"),
+		"The host has no bridge or network device of this name; ip link, on the host, lists them. Make it first, or correct bridge or device"},
+	{says("CPU model"), path.Root("cpu"),
+		"The host does not have this CPU model for the guest; virsh domcapabilities --arch ARCH, on the host, lists those that it has"},
+}
+
+func says(words ...string) func(error) bool {
+	return func(err error) bool {
+		return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(err.Error(), word) })
+	}
+}
+
 // blamedForStart is the attribute because of which a guest does not start.
 func blamedForStart(err error) path.Path {
-	if errors.Is(err, virt.ErrNoMemory) {
-		return path.Root("memory")
+	for _, fault := range startFaults {
+		if fault.is(err) {
+			return fault.at
+		}
 	}
 	return path.Root("running")
 }
 
-// explainStart adds where to look when a guest does not start.
+// explainStart adds what to do, and where to look, when a guest does not start.
 func explainStart(err error, name string) error {
 	if err == nil || errors.Is(err, context.Canceled) || framework.IsNotFound(err) {
 		return err
 	}
-	if errors.Is(err, virt.ErrNoMemory) {
-		err = fmt.Errorf("%w\n\nThe host does not have as much memory as the guest is to have (max_memory, where that is set). "+
-			"Make memory smaller, or stop other guests; free, on the host, tells what there is", err)
+	for _, fault := range startFaults {
+		if fault.is(err) {
+			err = fmt.Errorf("%w\n\n%s.", err, fault.remedy)
+			break
+		}
 	}
-	return fmt.Errorf("%w\n\nThe domain is defined on the host. More may be in /var/log/libvirt/qemu/%s.log there", err, name)
+	return fmt.Errorf("%w\n\nThe domain is defined on the host. More may be in /var/log/libvirt/qemu/%s.log there.", err, name)
 }
