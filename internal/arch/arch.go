@@ -5,6 +5,7 @@ package arch
 import (
 	"bytes"
 	"slices"
+	"strings"
 )
 
 // S390X is the name of the architecture whose firmware internal/pxelinux is about.
@@ -110,6 +111,24 @@ func Names() []string {
 		names = append(names, a.Name)
 	}
 	return names
+}
+
+// others are what others call an architecture: Debian, Go, Windows and common speech.
+var others = map[string]string{
+	"s390": S390X, "zarch": S390X,
+	"x86": "x86_64", "x86-64": "x86_64", "x64": "x86_64", "amd64": "x86_64",
+	"arm64": "aarch64", "armv8": "aarch64",
+	"ppc64el": "ppc64le", "powerpc64le": "ppc64le",
+	"i386": "i686", "x86_32": "i686",
+}
+
+// Meant is libvirt's name for what others call an architecture, empty where they call none that.
+func Meant(name string) string {
+	lower := strings.ToLower(name)
+	if lower != name && slices.Contains(Names(), lower) {
+		return lower
+	}
+	return others[lower]
 }
 
 // Clients are those of all architectures.

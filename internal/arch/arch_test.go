@@ -60,6 +60,14 @@ func TestOfAnother(t *testing.T) {
 	}
 }
 
+func TestMeant(t *testing.T) {
+	for name, want := range map[string]string{"amd64": "x86_64", "x86": "x86_64", "ARM64": "aarch64", "S390X": "s390x", "s390x": "", "x86_64": "", "riscv64": "", "": ""} {
+		if got := Meant(name); got != want {
+			t.Errorf("%q is meant as %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestConsole(t *testing.T) {
 	for _, test := range []struct {
 		arch, kind  string

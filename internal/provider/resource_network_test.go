@@ -598,7 +598,7 @@ func TestAccNetworkInvalid(t *testing.T) {
 		{ipv4("ranges = [{ start = \"192.168.151.10\", end = \"192.168.151.20\" }]\n boot = [{ arch = \"s390x\", bootfile = \"a\" }, { arch = \"s390x\", path_prefix = \"b/\" }]"), []string{"Invalid boot rule", inside("boot"), "Rule 0 is for the same guests"}},
 		{ipv4("ranges = [{ start = \"192.168.151.10\", end = \"192.168.151.20\" }]\n boot = [{ arch = \"x86_64\", bootfile = \"a\", next_server = \"0.0.0.0\" }]"), []string{"Invalid boot rule", inside("boot"), "0.0.0.0"}},
 		{ipv4("reservations = [{ mac = \"52:54:00:00:00:01\", ip = \"192.168.151.9\" }, { mac = \"52-54-00-00-00-01\", ip = \"192.168.151.8\" }]"), []string{"Reserved twice", inside("reservations"), "reservations 0 and 1"}},
-		{network(`bridge = "sixteen-letters-"`), []string{"bridge =", "between 1 and 15"}},
+		{network(`bridge = "sixteen-letters-"`), []string{"bridge =", "a network device of Linux has 1 to 15"}},
 		{network(`mtu = 67`), []string{"mtu =", "between 68 and 65535"}},
 		{network(`ipv4 = { address = "192.168.151.0/24" }`), []string{"Invalid address", inside("ipv4"), "address of the network itself", "192.168.151.1/24"}},
 		{network(`ipv4 = { address = "192.168.151.1" }`), []string{inside("ipv4"), "192.168.151.1"}},

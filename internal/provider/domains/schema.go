@@ -51,7 +51,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 				Default:             stringdefault.StaticString(arch.S390X),
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
-				Validators:          []validator.String{framework.QEMUName},
+				Validators:          []validator.String{framework.Arch},
 			},
 			"machine": schema.StringAttribute{
 				MarkdownDescription: "QEMU's machine type. Default: the host's newest for the architecture, `s390-ccw-virtio-…`, which the guest keeps.",

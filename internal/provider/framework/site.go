@@ -71,7 +71,7 @@ var HostAttribute = schema.StringAttribute{
 // RootReference is the id of the TFTP root that something lies below. Whether it names the host makes no
 // difference.
 func RootReference() schema.StringAttribute {
-	attribute := ReplacingString("The `id` of the `netboot_tftp_root`.", ObjectName)
+	attribute := ReplacingString("The `id` of the `netboot_tftp_root`.", Rule{What: "tftp_root", Check: checkRootID})
 	attribute.PlanModifiers = []planmodifier.String{stringplanmodifier.RequiresReplaceIf(
 		func(ctx context.Context, req planmodifier.StringRequest, resp *stringplanmodifier.RequiresReplaceIfFuncResponse) {
 			var p Placement
@@ -79,6 +79,14 @@ func RootReference() schema.StringAttribute {
 			resp.RequiresReplace = req.PlanValue.IsUnknown() || p.Local(req.PlanValue) != p.Local(req.StateValue)
 		}, "Another root replaces the resource.", "Another root replaces the resource.")}
 	return attribute
+}
+
+// checkRootID tells an id from the path that a network has.
+func checkRootID(value string) error {
+	if strings.HasPrefix(value, "/") {
+		return fmt.Errorf("%q is a path, as netboot_network has it; write the id of the netboot_tftp_root, as in tftp_root = netboot_tftp_root.NAME.id", value)
+	}
+	return CheckObjectName(value)
 }
 
 // separator stands between a host's name and what an object is called there.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 )
 
@@ -50,6 +51,8 @@ var (
 	QEMUName     = Rule{What: "name", Check: checkQEMUName}
 	OctalMode    = Rule{What: "mode", Check: checkOctalMode}
 	MACAddress   = Rule{What: "MAC address", Check: checkMACAddress}
+	Device       = Rule{What: "name of a device", Check: checkDevice}
+	Arch         = Rule{What: "arch", Check: checkArch}
 )
 
 // checkAbsolutePath accepts a path on a Linux host as libvirt keeps it: absolute and clean.
@@ -105,6 +108,26 @@ func CheckObjectName(value string) error {
 // terminal shows as something else: control characters, and those that turn the direction of a text.
 func HasInvisible(s string) bool {
 	return !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// checkArch accepts an architecture by libvirt's name, of which hosts may have more than are known here.
+func checkArch(value string) error {
+	if meant := arch.Meant(value); meant != "" {
+		return fmt.Errorf("libvirt calls %q %q: write that", value, meant)
+	}
+	return checkQEMUName(value)
+}
+
+// checkDevice accepts the name of a network device: Linux net/core/dev.c, dev_valid_name(), and IFNAMSIZ.
+func checkDevice(value string) error {
+	switch {
+	case value == "" || len(value) > 15:
+		return fmt.Errorf("%q has %d bytes; a network device of Linux has 1 to 15", value, len(value))
+	case value == "." || value == ".." || strings.ContainsAny(value, "/:") || strings.ContainsFunc(value, unicode.IsSpace) || HasInvisible(value):
+		return fmt.Errorf("%q has a blank, a slash or a colon, which the name of a network device cannot have", value)
+	default:
+		return nil
+	}
 }
 
 // checkMACAddress accepts the address of one interface. What is no address at all, the attribute's type refuses.

@@ -30,14 +30,14 @@ var forwardDevicesAttribute = schema.ListAttribute{
 	ElementType:         types.StringType,
 	Optional:            true,
 	Computed:            true,
-	Validators:          []validator.List{listvalidator.SizeAtLeast(1), listvalidator.UniqueValues(), listvalidator.ValueStringsAre(stringvalidator.LengthBetween(1, 15), framework.ObjectName)},
+	Validators:          []validator.List{listvalidator.SizeAtLeast(1), listvalidator.UniqueValues(), listvalidator.ValueStringsAre(framework.Device)},
 }
 
 var physicalFunctionAttribute = schema.StringAttribute{
 	MarkdownDescription: "Network device of the host's whose virtual functions (SR-IOV) guests get: as PCI devices in mode `hostdev`, by macvtap in the others. In place of `forward_devices`." + asOnHost,
 	Optional:            true,
 	Computed:            true,
-	Validators:          []validator.String{stringvalidator.LengthBetween(1, 15), framework.ObjectName},
+	Validators:          []validator.String{framework.Device},
 }
 
 var ipv4Attribute = schema.SingleNestedAttribute{

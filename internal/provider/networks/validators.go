@@ -18,8 +18,17 @@ var (
 	ipv4Address   = framework.Rule{What: "address", Check: checkIPv4Address}
 	duid          = framework.Rule{What: "DUID", Check: checkDUID}
 	networkPrefix = framework.Rule{What: "network", Check: checkNetworkPrefix}
+	tftpRoot      = framework.Rule{What: "tftp_root", Check: checkTFTPRoot}
 	dnsmasqOption = framework.Rule{What: "option of dnsmasq", Check: checkDnsmasqOption}
 )
+
+// checkTFTPRoot tells a path from the id that images and pxelinux configurations have.
+func checkTFTPRoot(value string) error {
+	if value != "" && !strings.Contains(value, "/") {
+		return fmt.Errorf("%q is not a path; write that of the netboot_tftp_root, as in tftp_root = netboot_tftp_root.NAME.path", value)
+	}
+	return framework.AbsolutePath.Check(value)
+}
 
 // checkLeaseTime accepts what dnsmasq does: two minutes and more (dnsmasq(8), --dhcp-range).
 func checkLeaseTime(value string) error {

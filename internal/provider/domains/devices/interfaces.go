@@ -86,12 +86,12 @@ func InterfaceAttributes() map[string]schema.Attribute {
 		"bridge": schema.StringAttribute{
 			MarkdownDescription: "Name of the host's bridge that it is on.",
 			Optional:            true,
-			Validators:          []validator.String{stringvalidator.LengthBetween(1, 15), framework.ObjectName},
+			Validators:          []validator.String{framework.Device},
 		},
 		"device": schema.StringAttribute{
 			MarkdownDescription: "Name of the host's network device that the guest shares by macvtap, such as `encbdf0` or `eth0`. The guest and the host itself do not reach each other through it.",
 			Optional:            true,
-			Validators:          []validator.String{stringvalidator.LengthBetween(1, 15), framework.ObjectName},
+			Validators:          []validator.String{framework.Device},
 		},
 		"macvtap": schema.StringAttribute{
 			MarkdownDescription: "How guests share `device`: `bridge` (they reach each other), `private` (they do not), `vepa` (by a switch that sends back what comes from it) or `passthrough` (one guest has all of it). Default: `bridge`.",
