@@ -99,6 +99,6 @@ output "boots" {
       init         = guest.boot_result.groups[4][0]
       config       = guest.boot_result.config
       seconds      = guest.boot_result.stages
-    }
+    } if guest.boot_result != null
   }
 }

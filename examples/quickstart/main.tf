@@ -64,5 +64,5 @@ resource "netboot_domain" "guest" {
 
 output "booted" {
   description = "What the boot check matched on the guest's console."
-  value       = netboot_domain.guest.boot_result.matched
+  value       = try(netboot_domain.guest.boot_result.matched, null)
 }

@@ -59,5 +59,5 @@ resource "netboot_domain" "guest" {
 }
 
 output "booted" {
-  value = netboot_domain.guest.boot_result.matched
+  value = try(netboot_domain.guest.boot_result.matched, null)
 }

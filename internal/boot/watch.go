@@ -237,10 +237,12 @@ func (w *watcher) finish(reason Reason, err error) (Result, error) {
 		reason = GaveUp
 	}
 	failure := &Failure{
-		Reason:       reason,
-		Result:       result,
-		Forbidden:    w.forbidden,
-		Explanations: w.diagnosis.explanations(),
+		Reason:    reason,
+		Result:    result,
+		Forbidden: w.forbidden,
+	}
+	if reason != Cancelled { // which says nothing of the guest
+		failure.Explanations = w.diagnosis.explanations()
 	}
 	if !errors.Is(err, io.EOF) {
 		failure.Err = err

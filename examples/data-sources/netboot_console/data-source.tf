@@ -2,11 +2,13 @@ variable "kernel" {}
 variable "initrd" {}
 
 variable "append" {
+  type    = list(string)
   default = ["console=ttysclp0"]
 }
 
+# What the guest writes again and again.
 variable "pattern" {
-  default = "login:"
+  default = "load average"
 }
 
 resource "netboot_tftp_root" "lab" {
@@ -46,11 +48,12 @@ resource "netboot_domain" "guest" {
   pxelinux_config = netboot_pxelinux_config.default.id
 }
 
-# What the guest writes from now on, until a line matches.
+# Every plan reads the console again, that of a destroy too, and fails when no line matches in time. So it waits for what
+# the guest writes again and again.
 data "netboot_console" "guest" {
   domain  = netboot_domain.guest.name
   until   = var.pattern
-  timeout = "5m"
+  timeout = "1m"
 }
 
 output "said" {

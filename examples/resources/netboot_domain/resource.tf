@@ -62,10 +62,11 @@ resource "netboot_domain" "spare" {
   interfaces = [{ network = netboot_network.lab.name }]
 }
 
+# A guest that has no boot_check result, such as one that is imported or off, has none to show.
 output "db1" {
   value = {
     mac     = netboot_domain.db1.interfaces[0].mac
-    matched = netboot_domain.db1.boot_result.matched
-    seconds = netboot_domain.db1.boot_result.seconds
+    matched = try(netboot_domain.db1.boot_result.matched, null)
+    seconds = try(netboot_domain.db1.boot_result.seconds, null)
   }
 }

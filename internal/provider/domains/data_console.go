@@ -44,8 +44,9 @@ func (d *consoleDataSource) Metadata(_ context.Context, req datasource.MetadataR
 
 func (d *consoleDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Reads the console of a running guest until a line matches. Only what the guest writes from then on is seen: libvirt keeps nothing of what went before. " +
-			"To watch a boot from its first byte, use `boot_check` of a `netboot_domain`. While somebody else has the console, as with `virsh console`, it cannot be read.",
+		MarkdownDescription: "Reads the console of a running guest until a line matches. It sees only what the guest writes from then on: libvirt keeps nothing of what went before. " +
+			"To watch a boot from its first byte, use `boot_check` of a `netboot_domain`. While another client has the console, such as `virsh console`, it cannot be read.\n\n" +
+			"Every plan reads the console again, and fails when no line matches in time; so does the plan of a destroy. So wait for what the guest writes again and again; `-refresh=false` makes a plan without it.",
 		Attributes: map[string]schema.Attribute{
 			"host":    framework.DataHost,
 			"domain":  framework.DataKey("Name of the guest.", framework.ObjectName),

@@ -145,6 +145,9 @@ func (r *tftpRootResource) undo(ctx context.Context, m tftpRootModel, made madeP
 }
 
 func (r *tftpRootResource) undoPool(ctx context.Context, name, uuid string, directory bool) error {
+	if uuid == "" { // no pool was made
+		return nil
+	}
 	pool, err := r.Host.Pool(ctx, name)
 	if framework.IsNotFound(err) || err == nil && pool.UUID != uuid {
 		return nil
