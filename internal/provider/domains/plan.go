@@ -200,7 +200,7 @@ func (r *domainResource) checkBridges(ctx context.Context, m domainModel, state 
 		at := path.Root("interfaces").AtListIndex(i).AtName("bridge")
 		switch err := r.checkBridge(ctx, name); {
 		case errors.Is(err, virt.ErrNotBridge):
-			diags.AddAttributeError(at, "Not a bridge", framework.Sentence(fmt.Errorf("%w, so the guest could not start. To share it with the guest, set device in place of bridge", err)))
+			framework.AddError(diags, at, "Not a bridge", framework.Sentence(fmt.Errorf("%w, so the guest could not start. To share it with the guest, set device in place of bridge", err)))
 		case errors.Is(err, virt.ErrNoBridge):
 			diags.AddAttributeWarning(at, "No such bridge", framework.Sentence(fmt.Errorf("%w. Unless something makes it, the guest does not start. "+
 				"\"ip link show type bridge\" on the host shows the bridges that are there", err)))

@@ -82,11 +82,11 @@ func (m domainModel) validateConsoles(ctx context.Context, diags *diag.Diagnosti
 		console, has := machine.Console(kind)
 		switch at := path.Root("consoles").AtListIndex(i); {
 		case !has:
-			diags.AddAttributeError(at, "Invalid console", fmt.Sprintf("A guest of this architecture has no console of the type %q.", kind))
+			framework.AddError(diags, at, "Invalid console", fmt.Sprintf("A guest of this architecture has no console of the type %q.", kind))
 		case !console.Many && slices.Index(consoles, kind) < i:
-			diags.AddAttributeError(at, "Invalid console", fmt.Sprintf("A guest has only one console of the type %q.", kind))
+			framework.AddError(diags, at, "Invalid console", fmt.Sprintf("A guest has only one console of the type %q.", kind))
 		case i == 0 && !console.First:
-			diags.AddAttributeError(at, "Invalid console", fmt.Sprintf("The first console of a guest of this architecture is of the type %s.", machine.DefaultConsole()))
+			framework.AddError(diags, at, "Invalid console", fmt.Sprintf("The first console of a guest of this architecture is of the type %s.", machine.DefaultConsole()))
 		}
 	}
 }

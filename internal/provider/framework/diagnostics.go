@@ -51,6 +51,14 @@ func remedy(err error, about Subject) string {
 	}
 }
 
+// AddError adds an error about an attribute, which the detail names where Within does.
+func AddError(diags *diag.Diagnostics, at path.Path, summary, detail string) {
+	if len(at.Steps()) > 1 {
+		detail = fmt.Sprintf("In %s: %s", at, detail)
+	}
+	diags.AddAttributeError(at, summary, detail)
+}
+
 // Within names the attribute that an error is about where that lies in another one: OpenTofu then
 // shows the resource alone, and neither CLI the index in a list.
 func Within(at path.Path, err error) error {

@@ -55,7 +55,7 @@ func checkAddress(at path.Path, now, before *virt.IP, diags *diag.Diagnostics) {
 		return
 	}
 	if bits := now.Address.Addr().BitLen(); now.Address == now.Address.Masked() && now.Address.Bits() < bits-1 {
-		diags.AddAttributeError(at, "Invalid address",
+		framework.AddError(diags, at, "Invalid address",
 			fmt.Sprintf("%s is the address of the network itself; give the host's address in it, such as %s/%d.", now.Address, now.Address.Addr().Next(), now.Address.Bits()))
 	}
 }
@@ -70,7 +70,7 @@ func checkRanges(at path.Path, now, before *virt.IP, diags *diag.Diagnostics) {
 		if startErr != nil || endErr != nil || isOld || host.Less(start) || end.Less(host) {
 			continue
 		}
-		diags.AddAttributeError(at.AtListIndex(i), "Invalid range",
+		framework.AddError(diags, at.AtListIndex(i), "Invalid range",
 			fmt.Sprintf("%s to %s has %s, the host's own address on the network. Leave it out, for example with start = %q.", start, end, host, host.Next()))
 	}
 }
@@ -83,12 +83,12 @@ func checkReservations(at path.Path, now, before *virt.IP, diags *diag.Diagnosti
 		isOld := slices.Contains(old, r)
 		ip, err := netip.ParseAddr(r.IP) // of which the framework says what is wrong
 		if err == nil && !now.Address.Contains(ip) && (!isOld || now.Address != before.Address) {
-			diags.AddAttributeError(at.AtListIndex(i).AtName("ip"), "Invalid reservation", fmt.Sprintf("%s is not in %s.", r.IP, now.Address.Masked()))
+			framework.AddError(diags, at.AtListIndex(i).AtName("ip"), "Invalid reservation", fmt.Sprintf("%s is not in %s.", r.IP, now.Address.Masked()))
 		}
 		for _, key := range []string{r.IP, r.MAC, r.DUID, r.Hostname} {
 			first, taken := seen[key]
 			if taken && (!isOld || !slices.Contains(old, reservations[first])) {
-				diags.AddAttributeError(at.AtListIndex(i), "Reserved twice",
+				framework.AddError(diags, at.AtListIndex(i), "Reserved twice",
 					fmt.Sprintf("%q is in reservations %d and %d. A guest has one address, and an address one guest.", key, first, i))
 			}
 			if key != "" {

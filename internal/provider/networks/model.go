@@ -273,7 +273,7 @@ func (f forwarderModel) virt() virt.Forwarder {
 func prefix(text string, at path.Path, diags *diag.Diagnostics) netip.Prefix {
 	address, err := netip.ParsePrefix(text)
 	if err != nil {
-		diags.AddAttributeError(at, "Invalid address", framework.Sentence(err))
+		framework.AddError(diags, at, "Invalid address", framework.Sentence(err))
 	}
 	return address
 }

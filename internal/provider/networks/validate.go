@@ -114,7 +114,7 @@ func validateDHCP(at path.Path, ip *virt.IP, diags *diag.Diagnostics) {
 	}
 	at = at.AtName("dhcp")
 	if isEmpty(ip.DHCP) {
-		diags.AddAttributeError(at, "DHCP without addresses",
+		framework.AddError(diags, at, "DHCP without addresses",
 			"libvirt starts no DHCP server that has nothing to hand out, and drops this without a word. Add ranges or reservations, or leave dhcp out.")
 	}
 	for i, r := range ip.DHCP.Ranges {
@@ -124,7 +124,7 @@ func validateDHCP(at path.Path, ip *virt.IP, diags *diag.Diagnostics) {
 			continue // the framework says so, but only after this
 		}
 		if end.Less(start) || !ip.Address.Contains(start) || !ip.Address.Contains(end) {
-			diags.AddAttributeError(at.AtName("ranges").AtListIndex(i), "Invalid range",
+			framework.AddError(diags, at.AtName("ranges").AtListIndex(i), "Invalid range",
 				fmt.Sprintf("%s to %s is not a range in %s.", start, end, ip.Address.Masked()))
 		}
 	}

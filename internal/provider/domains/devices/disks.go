@@ -411,21 +411,21 @@ func ValidateDisks(ctx context.Context, list types.List, buses []string, diags *
 		at := path.Root("disks").AtListIndex(i)
 		attribute, where, count := disk.where()
 		if count != 1 && count != unknown {
-			diags.AddAttributeError(at, "Invalid disk", "A disk is a volume, a path on the host, or storage of the network: set one of volume, path and url.")
+			framework.AddError(diags, at, "Invalid disk", "A disk is a volume, a path on the host, or storage of the network: set one of volume, path and url.")
 		}
 		if user := virt.UserOf(disk.URL.ValueString()); !disk.Secret.IsUnknown() && (user != "") == disk.Secret.IsNull() {
-			diags.AddAttributeError(at.AtName("secret"), "Invalid secret", "A user in url and a secret go together: libvirt keeps the password in a secret (virsh secret-define), never in a definition.")
+			framework.AddError(diags, at.AtName("secret"), "Invalid secret", "A user in url and a secret go together: libvirt keeps the password in a secret (virsh secret-define), never in a definition.")
 		}
 		same := func(o Disk) bool { a, w, _ := o.where(); return a == attribute && w == where }
 		if where != "" && slices.IndexFunc(disks, same) < i {
-			diags.AddAttributeError(at.AtName(attribute), "Invalid disk", fmt.Sprintf("Another disk of this guest is the %s %q.", attribute, where))
+			framework.AddError(diags, at.AtName(attribute), "Invalid disk", fmt.Sprintf("Another disk of this guest is the %s %q.", attribute, where))
 		}
 		if bus := disk.Bus.ValueString(); bus != "" && len(buses) > 0 && !slices.Contains(buses, bus) {
-			diags.AddAttributeError(at.AtName("bus"), "Invalid bus", fmt.Sprintf("A guest of this architecture has no disks on %q, only on %s.", bus, strings.Join(buses, " or ")))
+			framework.AddError(diags, at.AtName("bus"), "Invalid bus", fmt.Sprintf("A guest of this architecture has no disks on %q, only on %s.", bus, strings.Join(buses, " or ")))
 		}
 		// "io='native' needs either no disk cache or directsync cache mode" (libvirt)
 		if cache := disk.Cache.ValueString(); disk.IO.ValueString() == "native" && !disk.Cache.IsUnknown() && cache != "none" && cache != "directsync" {
-			diags.AddAttributeError(at.AtName("io"), "Invalid io", "native needs cache = \"none\" or cache = \"directsync\".")
+			framework.AddError(diags, at.AtName("io"), "Invalid io", "native needs cache = \"none\" or cache = \"directsync\".")
 		}
 	}
 }

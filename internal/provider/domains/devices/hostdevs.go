@@ -98,9 +98,9 @@ func ValidateHostdevs(ctx context.Context, list types.List, diags *diag.Diagnost
 		switch {
 		case m.Mdev.IsUnknown() || m.PCI.IsUnknown():
 		case m.Mdev.IsNull() == m.PCI.IsNull():
-			diags.AddAttributeError(at, "Invalid hostdev", "A device of the host is a mediated one or a PCI function: set one of mdev and pci.")
+			framework.AddError(diags, at, "Invalid hostdev", "A device of the host is a mediated one or a PCI function: set one of mdev and pci.")
 		case slices.IndexFunc(models, m.isSame) < i:
-			diags.AddAttributeError(at, "Invalid hostdev", "The guest has this device already.")
+			framework.AddError(diags, at, "Invalid hostdev", "The guest has this device already.")
 		}
 	}
 }

@@ -263,10 +263,10 @@ func ValidateInterfaces(ctx context.Context, list types.List, diags *diag.Diagno
 		at := path.Root("interfaces").AtListIndex(i)
 		same := func(o Interface) bool { return SameMAC(o.MAC, nic.MAC) }
 		if nic.MAC.ValueString() != "" && slices.IndexFunc(interfaces, same) < i {
-			diags.AddAttributeError(at.AtName("mac"), "Invalid interface", fmt.Sprintf("Another interface of this guest has the MAC address %q.", nic.MAC.ValueString()))
+			framework.AddError(diags, at.AtName("mac"), "Invalid interface", fmt.Sprintf("Another interface of this guest has the MAC address %q.", nic.MAC.ValueString()))
 		}
 		if count := nic.places(); count != 1 && count != unknown {
-			diags.AddAttributeError(at, "Invalid interface", "An interface is on a libvirt network, on a bridge or a device of the host, or is a PCI function of it: set one of network, bridge, device and pci.")
+			framework.AddError(diags, at, "Invalid interface", "An interface is on a libvirt network, on a bridge or a device of the host, or is a PCI function of it: set one of network, bridge, device and pci.")
 		}
 	}
 }
