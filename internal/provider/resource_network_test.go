@@ -572,7 +572,7 @@ func TestAccNetworkInvalid(t *testing.T) {
 		{network(""), []string{"Network without an address", "Add ipv4"}},
 		{network(`mode = "open"`), []string{"Network without an address", "mode =", "Add ipv4"}},
 		{network(`tftp_root = "/srv/tftp"`), []string{"TFTP root without DHCP", "tftp_root =", "Add ipv4 with dhcp.ranges"}},
-		{network(`tftp_root = "srv/tftp"`), []string{"Invalid path", "tftp_root =", "absolute path"}},
+		{network(`tftp_root = "srv/tftp"`), []string{"Invalid tftp_root", "tftp_root =", "absolute path"}},
 		{network(`mode = "future"`), []string{"mode =", "value must be one of"}},
 		{network("mode = \"isolated\"\n domain = \"lab.test\\ndhcp-script=/tmp/x\""), []string{"Invalid domain", "domain =", "not a host name"}},
 		{ipv4(`ranges = [{ start = "192.168.151", end = "192.168.151.9" }]`), []string{"Invalid IPv4 Address", "192.168.151"}},
