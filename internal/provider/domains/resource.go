@@ -209,6 +209,7 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 }
 
 func (r *domainResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	domainIdentity.Keep(ctx, req, resp)
 	var state domainModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	r = &domainResource{r.On(state.Placement, &resp.Diagnostics)}

@@ -29,18 +29,29 @@ func (i Identity) Schema() identityschema.Schema {
 	return identityschema.Schema{Attributes: attributes}
 }
 
-// Set writes the values into the resource's identity. Without one, before Terraform and OpenTofu
-// 1.12, there is nothing to write.
+// Set writes the values into the resource's identity. A CLI before 1.12 ignores it.
 func (i Identity) Set(ctx context.Context, to *tfsdk.ResourceIdentity, p Placement, values ...types.String) diag.Diagnostics {
-	var diags diag.Diagnostics
-	if to == nil {
-		return diags
-	}
-	diags.Append(to.SetAttribute(ctx, path.Root("host"), p.Host)...)
+	diags := to.SetAttribute(ctx, path.Root("host"), p.Host)
 	for n, name := range i {
 		diags.Append(to.SetAttribute(ctx, path.Root(name), p.Local(values[n]))...)
 	}
 	return diags
+}
+
+// Keep answers a Read with the identity that the state says; Set replaces it where the resource is found. A CLI before 1.12 has
+// stored none, nor has a state that such a CLI wrote, and the framework demands one of each answer, also where the resource no
+// longer exists (terraform-plugin-framework, internal/fwserver/server_readresource.go).
+func (i Identity) Keep(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	if !resp.Identity.Raw.IsFullyNull() {
+		return
+	}
+	var p Placement
+	resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("host"), &p.Host)...)
+	values := make([]types.String, len(i))
+	for n, name := range i {
+		resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root(name), &values[n])...)
+	}
+	resp.Diagnostics.Append(i.Set(ctx, resp.Identity, p, values...)...)
 }
 
 // Import puts what identifies the resource into a state that Read completes, and into its
@@ -52,9 +63,7 @@ func (i Identity) Import(ctx context.Context, sites map[string]*Site, req resour
 		return
 	}
 	resp.Diagnostics.Append(i.Begin(ctx, &resp.State, p, values)...)
-	if resp.Identity != nil {
-		resp.Diagnostics.Append(i.Set(ctx, resp.Identity, p, Each(values, types.StringValue)...)...)
-	}
+	resp.Diagnostics.Append(i.Set(ctx, resp.Identity, p, Each(values, types.StringValue)...)...)
 }
 
 // ImportByUUID is Import of what has a UUID, which may stand in place of the name: find returns the name of what has it on

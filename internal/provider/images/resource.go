@@ -219,6 +219,7 @@ func (r *imageResource) Create(ctx context.Context, req resource.CreateRequest, 
 }
 
 func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	imageIdentity.Keep(ctx, req, resp)
 	var state imageModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	published := loadPublished(ctx, req.Private, &resp.Diagnostics)

@@ -178,6 +178,7 @@ func (r *networkResource) Create(ctx context.Context, req resource.CreateRequest
 }
 
 func (r *networkResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	networkIdentity.Keep(ctx, req, resp)
 	var state networkModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	r = &networkResource{r.On(state.Placement, &resp.Diagnostics)}

@@ -209,6 +209,7 @@ func (r *pxelinuxConfigResource) Create(ctx context.Context, req resource.Create
 }
 
 func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	pxelinuxConfigIdentity.Keep(ctx, req, resp)
 	var state pxelinuxConfigModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	known := framework.LoadPrivate[tftproot.File](ctx, req.Private, configKey, &resp.Diagnostics)

@@ -149,6 +149,7 @@ func (r *tftpRootResource) Create(ctx context.Context, req resource.CreateReques
 }
 
 func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	tftpRootIdentity.Keep(ctx, req, resp)
 	var state tftpRootModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	imported := framework.LoadPrivate[madePools](ctx, req.Private, madeKey, &resp.Diagnostics) == nil

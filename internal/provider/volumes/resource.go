@@ -135,6 +135,7 @@ func (r *volumeResource) Create(ctx context.Context, req resource.CreateRequest,
 }
 
 func (r *volumeResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	volumeIdentity.Keep(ctx, req, resp)
 	var state volumeModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	known := framework.LoadPrivate[madeSeed](ctx, req.Private, seedKey, &resp.Diagnostics)

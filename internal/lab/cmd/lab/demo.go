@@ -29,17 +29,17 @@ type workspace struct {
 	env []string
 }
 
-func newWorkspace() (*workspace, error) {
-	cli := os.Getenv("TF")
-	if cli == "" {
-		return nil, errors.New("the demo needs the path of Terraform or OpenTofu in TF; run it as: make demo")
-	}
+func newWorkspace(ctx context.Context) (*workspace, error) {
 	settings, err := filepath.Abs("bin/dev.tfrc")
 	if err != nil {
 		return nil, err
 	}
 	if !exists(settings) {
 		return nil, fmt.Errorf("there is no %s; run the demo in the root of the checkout, as: make demo", settings)
+	}
+	cli, err := chooseCLI(ctx)
+	if err != nil {
+		return nil, err
 	}
 	dir, err := lab.CacheDir("demo")
 	if err != nil {
@@ -60,7 +60,7 @@ func (w *workspace) consoles() string { return filepath.Join(w.dir, "consoles") 
 func (w *workspace) poolMark() string { return filepath.Join(w.dir, "no-default-pool") }
 
 func demo(ctx context.Context) error {
-	w, err := newWorkspace()
+	w, err := newWorkspace(ctx)
 	if err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func (w *workspace) showAround() {
 }
 
 func demoClean(ctx context.Context) error {
-	w, err := newWorkspace()
+	w, err := newWorkspace(ctx)
 	if err != nil {
 		return err
 	}

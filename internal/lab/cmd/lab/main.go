@@ -21,7 +21,7 @@ var commands = []struct {
 	{"setup", "install the packages that are missing, get an s390x kernel and newer QEMUs and a newer libvirt, build an initrd", setup},
 	{"up", "what the demo needs of setup, and start this machine's libvirtd when none answers", up},
 	{"down", "stop what up started", down},
-	{"demo", "up, and netboot a guest with examples/quickstart and the CLI that $TF names", demo},
+	{"demo", "up, and netboot a guest with examples/quickstart and the CLI that $TF names, or one from the PATH", demo},
 	{"demo-clean", "take away all that demo made", demoClean},
 }
 
