@@ -66,7 +66,7 @@ func TestInject(t *testing.T) {
 		t.Fatalf("the initrd is not as it was: %q", first)
 	}
 	if got, err := unpack(archive); err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("got %q, %v\nwant %q", got, err, want)
+		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
 	}
 	slices.Reverse(files)
 	if inject(t, original, files...) != first {
@@ -274,7 +274,7 @@ func checkUnpacked(t *testing.T, all []unpacked, files []File) {
 		}
 		got := there[file.Path[1:]]
 		if got.mode != uint64(regular|file.Mode) || !bytes.Equal(want, []byte(got.content)) {
-			t.Errorf("%q is %q", file.Path, got)
+			t.Errorf("%q is %+v", file.Path, got)
 		}
 		delete(there, file.Path[1:])
 	}

@@ -80,7 +80,7 @@ func (p *netbootProvider) Schema(_ context.Context, _ provider.SchemaRequest, re
 		MarkdownDescription: "Netboots KVM guests, s390x first, through libvirt alone: TFTP roots, boot images, pxelinux configurations, networks, volumes and guests.",
 		Attributes: map[string]schema.Attribute{
 			"uri": schema.StringAttribute{
-				MarkdownDescription: "libvirt URI of the host, such as `qemu:///system`, `qemu+tcp://host/system`, `qemu+tls://host/system` or `qemu+ssh://user@host/system`, with libvirt's own parameters ([all of them](guides/hosts-and-transports.md)). " +
+				MarkdownDescription: "libvirt URI of the host, such as `qemu:///system`, `qemu+tcp://host/system`, `qemu+tls://host/system` or `qemu+ssh://user@host/system`, with libvirt's own parameters ([all of them](https://registry.terraform.io/providers/s390x-netboot/netboot/latest/docs/guides/hosts-and-transports)). " +
 					"Default: the environment's `LIBVIRT_DEFAULT_URI`, else `qemu:///system`. Nothing connects before the first resource needs it.",
 				Optional: true,
 			},

@@ -368,10 +368,10 @@ func TestAccDomainInvalid(t *testing.T) {
 	} {
 		steps = append(steps, resource.TestStep{Config: domain(test.attributes), PlanOnly: true, ExpectError: says(test.error...)})
 	}
-	for memory, error := range map[string]string{"1048577B": "not a number of whole KiB", "0": "is too small", "2048": `did you mean "2048MiB"`, "lots": "is not a size"} {
+	for memory, text := range map[string]string{"1048577B": "not a number of whole KiB", "0": "is too small", "2048": `did you mean "2048MiB"`, "lots": "is not a size"} {
 		steps = append(steps, resource.TestStep{
 			Config: strings.ReplaceAll(domain(nic), "256MiB", memory), PlanOnly: true,
-			ExpectError: says("memory =", error),
+			ExpectError: says("memory =", text),
 		})
 	}
 	acceptance(t, steps...)

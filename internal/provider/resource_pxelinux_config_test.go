@@ -113,12 +113,12 @@ func TestAccPxelinuxConfigUpdate(t *testing.T) {
 	steps = append(steps, imports(testConfig, "srv-boot/default", "content")...)
 	steps = append(steps, inPlace(ready1, strings.ReplaceAll(readyText, "\t", "  ")))
 	steps = append(steps, imports(testConfig, "srv-boot/default", "default", "entries")...)
-	for id, error := range map[string]string{
+	for id, text := range map[string]string{
 		"srv-boot/nobody": "Cannot import non-existent remote object",
 		"nobody/default":  "Cannot import non-existent remote object",
 		"default":         `"default" is not of the form tftp_root/file_name`,
 	} {
-		steps = append(steps, resource.TestStep{ResourceName: testConfig, ImportState: true, ImportStateId: id, ExpectError: says(error)})
+		steps = append(steps, resource.TestStep{ResourceName: testConfig, ImportState: true, ImportStateId: id, ExpectError: says(text)})
 	}
 	acceptance(t, append(steps, inPlace(oneEntry, oneEntryText))...)
 }

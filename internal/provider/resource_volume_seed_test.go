@@ -37,11 +37,11 @@ func TestAccVolumeSeed(t *testing.T) {
 	accPool(t)
 	replaces := actions(testVolume, plancheck.ResourceActionDestroyBeforeCreate)
 	var steps []resource.TestStep
-	for _, make := range []func(string) string{
+	for _, seed := range []func(string) string{
 		func(text string) string { return cloudInit("#cloud-config\npassword: " + text + "\n") },
 		ignition,
 	} {
-		config := resource.TestStep{Config: make("/first"), Check: resource.ComposeTestCheckFunc(
+		config := resource.TestStep{Config: seed("/first"), Check: resource.ComposeTestCheckFunc(
 			hasOnHost(t, "/first"),
 			resource.TestCheckResourceAttr(testVolume, "format", "raw"),
 			resource.TestCheckNoResourceAttr(testVolume, "ignition"),
@@ -49,8 +49,8 @@ func TestAccVolumeSeed(t *testing.T) {
 		steps = append(steps, config)
 		steps = append(steps, imports(testVolume, "acc/disk", "capacity", "preallocation")...)
 		steps = append(steps,
-			resource.TestStep{Config: make("/first"), ConfigPlanChecks: noChange},
-			resource.TestStep{Config: make("/second"), ConfigPlanChecks: replaces, Check: hasOnHost(t, "/second")},
+			resource.TestStep{Config: seed("/first"), ConfigPlanChecks: noChange},
+			resource.TestStep{Config: seed("/second"), ConfigPlanChecks: replaces, Check: hasOnHost(t, "/second")},
 			resource.TestStep{
 				PreConfig: func() { // what only looks changed is not
 					content, err := os.ReadFile(inSrv(t, "/srv/acc/disk"))
@@ -59,7 +59,7 @@ func TestAccVolumeSeed(t *testing.T) {
 					}
 					writeHostFile(t, "/srv/acc/disk", content)
 				},
-				Config: make("/second"), ConfigPlanChecks: noChange,
+				Config: seed("/second"), ConfigPlanChecks: noChange,
 			},
 			resource.TestStep{
 				PreConfig: func() {
@@ -69,12 +69,12 @@ func TestAccVolumeSeed(t *testing.T) {
 					}
 					writeHostFile(t, "/srv/acc/disk", bytes.Replace(content, []byte("/second"), []byte("/theirs"), 1))
 				},
-				Config: make("/second"), ConfigPlanChecks: replaces, Check: hasOnHost(t, "/second"),
+				Config: seed("/second"), ConfigPlanChecks: replaces, Check: hasOnHost(t, "/second"),
 			},
 			resource.TestStep{ // known only after apply
 				Config: `
 resource "terraform_data" "later" { input = "third" }
-` + strings.Replace(make("/LATER"), "LATER", "${terraform_data.later.output}", 1),
+` + strings.Replace(seed("/LATER"), "LATER", "${terraform_data.later.output}", 1),
 				ConfigPlanChecks: replaces, Check: hasOnHost(t, "/third"),
 			},
 		)
@@ -87,19 +87,19 @@ resource "terraform_data" "later" { input = "third" }
 // configuration says, and replaces what it has not.
 func TestAccVolumeSeedImport(t *testing.T) {
 	accPool(t)
-	for name, make := range map[string]func(string) string{
+	for name, seed := range map[string]func(string) string{
 		"cloud-init": func(text string) string { return cloudInit("#cloud-config\npassword: " + text + "\n") },
 		"ignition":   ignition,
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCLI(t, lab.Shared(t).URI, make("/same"))
+			c := newCLI(t, lab.Shared(t).URI, seed("/same"))
 			c.must("apply", "-auto-approve")
 			c.must("state", "rm", testVolume)
 			c.must("import", testVolume, "acc/disk")
 			if output := c.must("plan"); !strings.Contains(output, "No changes") {
 				t.Errorf("the plan is not empty:\n%s", output)
 			}
-			c.write("main.tf", onHost(lab.Shared(t).URI)+make("/other"))
+			c.write("main.tf", onHost(lab.Shared(t).URI)+seed("/other"))
 			if output := c.must("plan"); !strings.Contains(output, "must be replaced") {
 				t.Errorf("the plan does not replace:\n%s", output)
 			}

@@ -251,7 +251,9 @@ func TestPopulateAfterKill(t *testing.T) {
 		}
 		wantVolumes(t, h, "disk", "disk.netboot-part", "disk.netboot-stage")
 		stop()
-		<-written
+		if err := <-written; !errors.Is(err, context.Canceled) {
+			t.Errorf("the run that was stopped has error %v", err)
+		}
 		if err := virt.Populate(t.Context(), h, newDisk("raw", 0), contentOf("raw", "new")); err != nil {
 			t.Error(err)
 		}

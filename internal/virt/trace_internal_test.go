@@ -101,7 +101,9 @@ func TestHungConnectIsNamed(t *testing.T) {
 	go func() { _, err := h.Info(ctx); ended <- err }()
 	e.await(t, connectOpen)
 	cancel()
-	<-ended
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
+	}
 	if given := e.of("read host"); len(given) > 0 {
 		t.Errorf("a call that was never made has %+v", given)
 	}

@@ -39,7 +39,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 		MarkdownDescription: "A guest that boots from the network.\n\n" +
 			"It is made for s390x: each device has its place in the boot order, the console is the firmware's. " +
 			"On a host of the same architecture with KVM it runs with that, everywhere else by emulation.\n\n" +
-			"A change is made to the definition that is there, and keeps of it what this resource does not model. What libvirt can change in a running guest is changed there; for the rest the guest is restarted. The plan says which; see the guide on [guests that change](../guides/guests). " +
+			"A change is made to the definition that is there, and keeps of it what this resource does not model. What libvirt can change in a running guest is changed there; for the rest the guest is restarted. The plan says which; see the guide on [guests that change](https://registry.terraform.io/providers/s390x-netboot/netboot/latest/docs/guides/guests). " +
 			"Destroy forces the guest off, unless `shutdown_timeout` gives it time to shut down; its volumes stay.",
 		Attributes: map[string]schema.Attribute{
 			"id":   framework.IDAttribute("The domain's `name`."),

@@ -51,7 +51,7 @@ func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A libvirt network: a bridge on the host with DHCP and, given a TFTP root, with all that a guest needs to netboot.\n\n" +
 			"A change takes effect at once, the gentlest way that libvirt has, and the plan says which: while the network runs, or by a restart of the network that running guests survive, for they are plugged in again. " +
-			"What this resource does not model in an existing network stays as it is. See the guide on [networks that change](../guides/networks).",
+			"What this resource does not model in an existing network stays as it is. See the guide on [networks that change](https://registry.terraform.io/providers/s390x-netboot/netboot/latest/docs/guides/networks).",
 		Attributes: map[string]schema.Attribute{
 			"id":   framework.IDAttribute("The network's `name`."),
 			"host": framework.HostAttribute,
