@@ -111,6 +111,11 @@ func (r *domainResource) ImportState(ctx context.Context, req resource.ImportSta
 	framework.ImportByUUID(ctx, domainIdentity, r.Scope, Host.DomainName, req, resp)
 }
 
+// MoveState takes over by a moved block.
+func (r *domainResource) MoveState(context.Context) []resource.StateMover {
+	return domainIdentity.Movers("netboot_domain", "libvirt_domain")
+}
+
 // ModifyPlan makes known at plan what follows from the configuration, and says what a change does
 // to a running guest.
 func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {

@@ -45,13 +45,18 @@ func (i Identity) Keep(ctx context.Context, req resource.ReadRequest, resp *reso
 	if !resp.Identity.Raw.IsFullyNull() {
 		return
 	}
-	var p Placement
-	resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("host"), &p.Host)...)
-	values := make([]types.String, len(i))
-	for n, name := range i {
-		resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root(name), &values[n])...)
-	}
+	p, values := i.valuesIn(ctx, req.State, &resp.Diagnostics)
 	resp.Diagnostics.Append(i.Set(ctx, resp.Identity, p, values...)...)
+}
+
+// valuesIn are the host and the values of the identity that a state has.
+func (i Identity) valuesIn(ctx context.Context, state tfsdk.State, diags *diag.Diagnostics) (p Placement, values []types.String) {
+	diags.Append(state.GetAttribute(ctx, path.Root("host"), &p.Host)...)
+	values = make([]types.String, len(i))
+	for n, name := range i {
+		diags.Append(state.GetAttribute(ctx, path.Root(name), &values[n])...)
+	}
+	return p, values
 }
 
 // Import puts what identifies the resource into a state that Read completes, and into its

@@ -124,6 +124,11 @@ func (r *imageResource) ImportState(ctx context.Context, req resource.ImportStat
 	imageIdentity.Import(ctx, r.Sites, req, resp)
 }
 
+// MoveState takes over by a moved block.
+func (r *imageResource) MoveState(context.Context) []resource.StateMover {
+	return imageIdentity.Movers("netboot_image")
+}
+
 // ModifyPlan works out what is published where, as far as that is known before the content is.
 func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {

@@ -67,7 +67,7 @@ func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 				MarkdownDescription: "Name of the bridge on the host, at most 15 characters: of the one that libvirt makes, or in mode `bridge` of the one that is there. Default: as it is on the host, which is the next free `virbr` that libvirt finds where it makes one.",
 				Optional:            true,
 				Computed:            true,
-				Validators: []validator.String{framework.Device},
+				Validators:          []validator.String{framework.Device},
 			},
 			"forward_devices":   forwardDevicesAttribute,
 			"physical_function": physicalFunctionAttribute,
@@ -154,6 +154,11 @@ func (r *networkResource) ValidateConfig(ctx context.Context, req resource.Valid
 // ImportState imports by name, by identity, or by UUID.
 func (r *networkResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	framework.ImportByUUID(ctx, networkIdentity, r.Scope, Host.NetworkName, req, resp)
+}
+
+// MoveState takes over by a moved block.
+func (r *networkResource) MoveState(context.Context) []resource.StateMover {
+	return networkIdentity.Movers("netboot_network", "libvirt_network")
 }
 
 func (r *networkResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {

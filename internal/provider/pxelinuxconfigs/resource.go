@@ -134,6 +134,11 @@ func (r *pxelinuxConfigResource) ImportState(ctx context.Context, req resource.I
 	pxelinuxConfigIdentity.Import(ctx, r.Sites, req, resp)
 }
 
+// MoveState takes over by a moved block.
+func (r *pxelinuxConfigResource) MoveState(context.Context) []resource.StateMover {
+	return pxelinuxConfigIdentity.Movers("netboot_pxelinux_config")
+}
+
 // ModifyPlan makes everything known at plan that follows from what is.
 func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {

@@ -84,6 +84,11 @@ func (r *tftpRootResource) ImportState(ctx context.Context, req resource.ImportS
 	tftpRootIdentity.Import(ctx, r.Sites, req, resp)
 }
 
+// MoveState takes over by a moved block.
+func (r *tftpRootResource) MoveState(context.Context) []resource.StateMover {
+	return tftpRootIdentity.Movers("netboot_tftp_root", "libvirt_pool")
+}
+
 // ModifyPlan makes the name and the id known at plan, and plans to start what is not active.
 func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {

@@ -106,6 +106,11 @@ func (r *volumeResource) ImportState(ctx context.Context, req resource.ImportSta
 	framework.ImportByPath(ctx, volumeIdentity, r.Scope, findByPath, req, resp)
 }
 
+// MoveState takes over by a moved block.
+func (r *volumeResource) MoveState(context.Context) []resource.StateMover {
+	return volumeIdentity.Movers("netboot_volume", "libvirt_volume", "libvirt_cloudinit_disk", "libvirt_ignition", "libvirt_combustion")
+}
+
 func (r *volumeResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan, config volumeModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
