@@ -68,16 +68,22 @@ func wholeCLI(t *testing.T, config string) *cli {
 	t.Helper()
 	needsCLI(t)
 	c := &cli{t: t, dir: t.TempDir()}
-	settings := filepath.Join(c.dir, "cli.tfrc")
-	c.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+settings, "CHECKPOINT_DISABLE=1")
-	c.write("cli.tfrc", fmt.Sprintf(`provider_installation {
-  dev_overrides {
-    "registry.terraform.io/s390x-netboot/netboot" = %[1]q
-    "registry.opentofu.org/s390x-netboot/netboot" = %[1]q
-  }
-}`, builtProvider(t)))
+	c.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+filepath.Join(c.dir, "cli.tfrc"), "CHECKPOINT_DISABLE=1")
+	c.overrides("s390x-netboot/netboot", builtProvider(t))
 	c.write("main.tf", config)
 	return c
+}
+
+// overrides says where providers are, by their addresses in both registries.
+func (c *cli) overrides(addressAndDir ...string) {
+	c.t.Helper()
+	var lines strings.Builder
+	for i := 0; i < len(addressAndDir); i += 2 {
+		for _, registry := range []string{"registry.terraform.io", "registry.opentofu.org"} {
+			fmt.Fprintf(&lines, "    %q = %q\n", registry+"/"+addressAndDir[i], addressAndDir[i+1])
+		}
+	}
+	c.write("cli.tfrc", "provider_installation {\n  dev_overrides {\n"+lines.String()+"  }\n}\n")
 }
 
 func (c *cli) write(name, text string) {

@@ -1,0 +1,92 @@
+package provider
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// foreignResource is a resource in a state of the provider dmacvicar/libvirt. testdata/moved has those of two of its releases,
+// 0.8.3 and 0.9.7, as they wrote them.
+type foreignResource struct {
+	Provider string         `json:"provider"`
+	Instance map[string]any `json:"instance"`
+}
+
+// TestAccMoved moves a network, a directory, volumes and a guest that runs and writes over from another provider. The guest does
+// not notice.
+func TestAccMoved(t *testing.T) {
+	for release, seed := range map[string]string{"0.8": "libvirt_cloudinit_disk", "0.9": "libvirt_volume"} {
+		t.Run(release, func(t *testing.T) {
+			needsCLI(t)
+			accPool(t)
+			config := writingGuest(t, "one", "1MiB", `memory = "512MiB"`)
+			u := newInUse(t, config)
+			u.apply(config)
+			w := newWitness(t)
+			w.kept()
+			for _, flags := range [][]string{{"--config"}, {"--live"}} {
+				virsh(t, append([]string{"metadata", "acc", "https://registry.terraform.io/providers/s390x-netboot/netboot", "--remove"}, flags...)...)
+			}
+			u.overrides("s390x-netboot/netboot", builtProvider(t), "dmacvicar/libvirt", standIn(t))
+			m := foreignState{t, u.cli, release}
+			config += m.moves("netboot_tftp_root.lab", "libvirt_pool", map[string]any{"name": "srv-tftp-e2e"})
+			config += m.moves("netboot_network.lab", "libvirt_network", map[string]any{"name": "acc"})
+			config += m.moves("netboot_volume.disk", "libvirt_volume", map[string]any{"name": "disk", "pool": "acc"})
+			config += m.moves("netboot_volume.seed", seed, map[string]any{"name": "seed", "pool": "acc"})
+			config += m.moves("netboot_domain.test", "libvirt_domain", map[string]any{"name": "acc"})
+			restarts(t, false, func() { u.apply(config, "has moved to", "0 to add", "0 to destroy") })
+			w.kept()
+		})
+	}
+}
+
+// standIn is a directory with a provider called libvirt. CLIs ask each provider of a state for its schema, also if all that it
+// has is moved away.
+func standIn(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Symlink(filepath.Join(builtProvider(t), "terraform-provider-netboot"), filepath.Join(dir, "terraform-provider-libvirt")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// foreignState is a state, of which parts become those of another provider.
+type foreignState struct {
+	t       *testing.T
+	cli     *cli
+	release string
+}
+
+// moves gives a resource of the state the form that it has in the other provider's, and returns the block that moves it back.
+func (f foreignState) moves(address, kind string, attributes map[string]any) (block string) {
+	f.t.Helper()
+	var known map[string]foreignResource
+	var state map[string]any
+	for text, into := range map[string]any{readFile(f.t, "testdata/moved/"+f.release+".json"): &known, f.cli.state(): &state} {
+		if err := json.Unmarshal([]byte(text), into); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	foreign := known[kind]
+	for name, value := range attributes {
+		foreign.Instance["attributes"].(map[string]any)[name] = value
+	}
+	own, name, _ := strings.Cut(address, ".")
+	for _, r := range state["resources"].([]any) {
+		if r := r.(map[string]any); r["type"] == own && r["name"] == name {
+			r["type"], r["provider"], r["instances"] = kind, foreign.Provider, []any{foreign.Instance}
+		}
+	}
+	state["serial"] = state["serial"].(float64) + 1
+	text, err := json.Marshal(state)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.cli.write("terraform.tfstate", string(text))
+	return fmt.Sprintf("\nmoved {\n  from = %s.%s\n  to   = %s\n}\n", kind, name, address)
+}
