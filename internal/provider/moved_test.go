@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
 // foreignResource is a resource in a state of the provider dmacvicar/libvirt. testdata/moved has those of two of its releases,
@@ -89,4 +92,64 @@ func (f foreignState) moves(address, kind string, attributes map[string]any) (bl
 	}
 	f.cli.write("terraform.tfstate", string(text))
 	return fmt.Sprintf("\nmoved {\n  from = %s.%s\n  to   = %s\n}\n", kind, name, address)
+}
+
+// TestMoved holds what movers make of states, of a provider that is not configured: CLIs ask before they configure it.
+func TestMoved(t *testing.T) {
+	server, schemas := unconfiguredServer(t, New("test"))
+	idOf := func(moved *tfprotov6.MoveResourceStateResponse, kind string) (id string) {
+		if moved.TargetState == nil {
+			return ""
+		}
+		state, err := moved.TargetState.Unmarshal(schemas.ResourceSchemas[kind].ValueType())
+		attributes := map[string]tftypes.Value{}
+		if err == nil {
+			err = state.As(&attributes)
+		}
+		if err == nil {
+			err = attributes["id"].As(&id)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	move := func(from, state, to string) (*tfprotov6.MoveResourceStateResponse, string) {
+		answer, err := server.MoveResourceState(t.Context(), &tfprotov6.MoveResourceStateRequest{
+			SourceProviderAddress: "provider[\"registry.opentofu.org/someone/libvirt\"]", // as OpenTofu writes it, of a fork
+			SourceSchemaVersion:   7,
+			SourceTypeName:        from,
+			SourceState:           &tfprotov6.RawState{JSON: []byte(state)},
+			TargetTypeName:        to,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer, problems(answer.Diagnostics).String()
+	}
+	for _, test := range []struct{ from, state, to, id string }{
+		{"libvirt_domain", `{"id": 7, "name": "db1", "uuid": "x", "devices": {"disks": []}}`, "netboot_domain", "db1"},
+		{"libvirt_network", `{"id": "570abbbc-db89-4ca2-bd8d-9a2aea9c5167", "name": "lab"}`, "netboot_network", "lab"},
+		{"libvirt_volume", `{"id": "/srv/v/db1.qcow2", "name": "db1.qcow2", "pool": "fast"}`, "netboot_volume", "fast/db1.qcow2"},
+		{"libvirt_pool", `{"name": "tftp", "target": [{"path": "/srv/tftp"}]}`, "netboot_tftp_root", "tftp"},
+	} {
+		if answer, said := move(test.from, test.state, test.to); said != "" || idOf(answer, test.to) != test.id {
+			t.Errorf("%s: %q, want %q; %s", test.from, idOf(answer, test.to), test.id, said)
+		}
+	}
+	// OpenTofu 1.10 and 1.11 ask also where nothing but the provider's address changes.
+	for kind := range identitySchemas(t) {
+		if answer, said := move(kind, `{"id": "a/b"}`, kind); said != "" || idOf(answer, kind) != "a/b" {
+			t.Errorf("%s: %q; %s", kind, idOf(answer, kind), said)
+		}
+	}
+	for _, test := range []struct{ from, state, to, want string }{
+		{"libvirt_cloudinit_disk", `{"name": "seed.iso", "path": "/tmp/seed.iso"}`, "netboot_volume", "The state of the libvirt_cloudinit_disk has no pool"},
+		{"libvirt_domain", `[]`, "netboot_domain", "cannot be read"},
+		{"libvirt_network", `{"name": "lab"}`, "netboot_domain", "Unable to Move Resource State"},
+	} {
+		if _, said := move(test.from, test.state, test.to); !strings.Contains(said, test.want) {
+			t.Errorf("%s to %s says %q, want %q", test.from, test.to, said, test.want)
+		}
+	}
 }
