@@ -53,7 +53,7 @@ resource "netboot_domain" "guest" {
   boot            = ["network", "disk"]
   disks           = [{ volume = netboot_volume.disk.id }]
   interfaces      = [{ network = netboot_network.lab.name }]
-  pxelinux_config = netboot_pxelinux_config.default.id # orders the guest after its configuration
+  pxelinux_config = netboot_pxelinux_config.default.id # creates the configuration before the guest
 
   boot_check = {
     expect  = ["Linux version", "Run /init as init process"]
