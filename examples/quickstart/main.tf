@@ -1,5 +1,5 @@
-# The whole of a netboot: what the firmware loads, what tells it so, the network that serves it,
-# and a guest that boots. `make demo` applies it with a kernel and an initrd made for the purpose.
+# All parts of a netboot: the files that the firmware loads, the configuration that names them, the network that serves
+# them, and a guest that boots. `make demo` applies this with its own kernel and initrd.
 
 terraform {
   required_providers {
@@ -63,6 +63,6 @@ resource "netboot_domain" "guest" {
 }
 
 output "booted" {
-  description = "What the boot check matched on the guest's console."
+  description = "Text that the boot check matched on the guest's console."
   value       = try(netboot_domain.guest.boot_result.matched, null)
 }

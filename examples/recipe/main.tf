@@ -5,7 +5,7 @@ terraform {
 }
 
 variable "images" {
-  description = "Folder on a web server that holds Ubuntu's installer for s390x."
+  description = "URL of a directory that contains Ubuntu's installer for s390x."
   default     = "http://ports.ubuntu.com/ubuntu-ports/dists/bionic/main/installer-s390x/current/images/generic"
 }
 
