@@ -5,12 +5,12 @@ terraform {
 }
 
 variable "ubuntu" {
-  description = "Ubuntu's live server image for s390x, on a web server that the guest reaches too."
+  description = "URL of Ubuntu's live server image for s390x. The guest must be able to reach it as well."
   default     = "https://cdimage.ubuntu.com/releases/24.04.3/release/ubuntu-24.04.3-live-server-s390x.iso"
 }
 
 variable "password" {
-  description = "Hash of the new user's password, as mkpasswd --method=SHA-512 prints it."
+  description = "Hash of the new user's password, in the format of mkpasswd --method=SHA-512."
   sensitive   = true
 }
 
@@ -18,7 +18,7 @@ resource "netboot_tftp_root" "lab" {
   path = "/srv/tftp"
 }
 
-# Kernel and initrd are in the image, and the manifest beside them says where.
+# The image contains the kernel and the initrd, and a manifest that says where they are.
 resource "netboot_image" "ubuntu" {
   tftp_root = netboot_tftp_root.lab.id
   name      = "ubuntu"
@@ -37,7 +37,7 @@ resource "netboot_pxelinux_config" "ubuntu" {
   }]
 }
 
-# The installer's answers: a disk, by whose label it finds them. They are in no plan and no state.
+# A disk with the installer's answers, which the installer finds by the label. They are in no plan and no state.
 resource "netboot_volume" "answers" {
   name = "ubuntu-answers"
   cloud_init = {
@@ -67,7 +67,8 @@ resource "netboot_network" "lab" {
   }
 }
 
-# When it has shut down, it is installed. With install = { until = "shutdown" } the apply waits for that, and starts what was installed.
+# The guest shuts down when the installation ends. With install = { until = "shutdown" }, the apply waits for that, and
+# starts the installed system.
 resource "netboot_domain" "ubuntu" {
   name   = "ubuntu"
   memory = "4GiB"

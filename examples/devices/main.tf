@@ -4,7 +4,7 @@ terraform {
   }
 }
 
-# A guest of IBM Z, with what such a host gives to one. It is defined only: start it where these devices are.
+# A guest of IBM Z with devices of such a host. It is only defined, not started: start it on a host that has these devices.
 resource "netboot_domain" "db2" {
   name      = "db2"
   memory    = "4GiB"
@@ -15,11 +15,11 @@ resource "netboot_domain" "db2" {
   boot      = ["disk"]
 
   disks = [
-    # a DASD, by a name that stays; the DASD itself does the caching
+    # a DASD, by a persistent name; the DASD itself does the caching
     { path = "/dev/disk/by-path/ccw-0.0.0100", cache = "none", io = "native", iothread = 1 },
-    # a SCSI LUN that a second guest of a cluster has too
+    # a SCSI LUN that a second guest of a cluster also uses
     { path = "/dev/disk/by-id/scsi-36005076305ffc1ae0000000000002001", cache = "none", shareable = true },
-    # an image in Ceph; "virsh secret-define" has made the secret
+    # an image in Ceph; the secret was made with "virsh secret-define"
     { url = "rbd://libvirt@ceph1.example.com:6789,ceph2.example.com:6789/guests/db2", secret = "ceph client.libvirt" },
   ]
 
@@ -29,7 +29,7 @@ resource "netboot_domain" "db2" {
     { pci = "0001:00:00.0", boot = false },
   ]
 
-  # crypto: domains and adapters of a Crypto Express, as "mdevctl" has put them together
+  # crypto: adapters and domains of a Crypto Express, combined with "mdevctl"
   hostdevs = [{ mdev = "669d9b23-fe1b-4ecb-be08-a2fabca99b71", model = "vfio-ap" }]
 
   # an installation medium, and an empty drive

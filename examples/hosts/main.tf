@@ -5,7 +5,7 @@ terraform {
 }
 
 variable "hosts" {
-  description = "libvirt hosts, by names of your choice."
+  description = "libvirt hosts, by names that you choose."
   type        = map(object({ uri = string }))
   default = {
     rack1 = { uri = "qemu+ssh://root@rack1.example.org/system" }
@@ -20,7 +20,7 @@ provider "netboot" {
   hosts = var.hosts
 }
 
-# Each host gets the same lab. What is on one host can only use what is on the same one.
+# Each host gets the same lab. An object can use only objects on the same host.
 resource "netboot_tftp_root" "lab" {
   for_each = var.hosts
   host     = each.key

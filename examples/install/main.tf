@@ -5,12 +5,12 @@ terraform {
 }
 
 variable "installer" {
-  description = "Folder on a web server that holds Debian's installer for s390x."
+  description = "URL of a directory that contains Debian's installer for s390x."
   default     = "https://deb.debian.org/debian/dists/bookworm/main/installer-s390x/current/images/generic"
 }
 
 variable "arguments" {
-  description = "What the installer is told on the kernel's command line."
+  description = "Arguments for the installer on the kernel's command line."
   type        = list(string)
   default     = ["auto=true", "priority=critical"]
 }
@@ -24,7 +24,7 @@ resource "netboot_tftp_root" "lab" {
   path = "/srv/tftp"
 }
 
-# The installer takes its answers from /preseed.cfg, and powers off at its end.
+# The installer reads its answers from /preseed.cfg, and powers off when it ends.
 resource "netboot_image" "installer" {
   tftp_root = netboot_tftp_root.lab.id
   name      = "debian-installer"
@@ -79,7 +79,7 @@ resource "netboot_volume" "db1" {
   capacity = "8GiB"
 }
 
-# Boots from the network once, and from its disk when the installer has powered it off.
+# Boots from the network once. After the installer powered it off, it boots from its disk.
 resource "netboot_domain" "db1" {
   name            = "db1"
   memory          = "2GiB"
@@ -91,7 +91,7 @@ resource "netboot_domain" "db1" {
   install   = { until = "shutdown", timeout = "2h" }
   reinstall = var.installation
 
-  # Of the boot from disk.
+  # Checks the boot from disk.
   boot_check = {
     expect = ["Using virtio-blk", "Linux version [0-9.]+"]
     forbid = ["Network boot"]

@@ -1,39 +1,39 @@
 run "boots" {
   assert {
     condition     = alltrue([for boot in output.boots : tonumber(boot.version[0]) >= 4])
-    error_message = "The guests run another kernel: ${jsonencode(output.boots)}"
+    error_message = "A guest runs a kernel older than 4.0: ${jsonencode(output.boots)}"
   }
 
   assert {
     condition     = alltrue([for boot in output.boots : boot.init == "/init"])
-    error_message = "A guest did not start the initrd's init."
+    error_message = "A guest did not start /init from the initrd."
   }
 
   assert {
     condition     = alltrue([for boot in output.boots : boot.seconds["userspace"] - boot.seconds["started"] < 60])
-    error_message = "From the kernel's start to init took a minute or more: ${jsonencode(output.boots)}"
+    error_message = "A guest took a minute or more from the start of the kernel to init: ${jsonencode(output.boots)}"
   }
 
   assert {
     condition     = length(distinct([for boot in output.boots : boot.config])) == length(output.boots)
-    error_message = "Two guests booted by the same configuration."
+    error_message = "Two guests booted with the same configuration."
   }
 }
 
-# What each command line has done; the guests of the run before are looked at, not booted again.
+# Checks the effect of each command line. The guests of the first run are used again, and do not boot again.
 run "command_lines" {
   assert {
     condition     = output.boots["plain"].cpus == 2 && output.boots["one-cpu"].cpus == 1
-    error_message = "maxcpus=1 left ${output.boots["one-cpu"].cpus} processors, and without it there are ${output.boots["plain"].cpus}."
+    error_message = "The guest has ${output.boots["one-cpu"].cpus} processors with maxcpus=1, and ${output.boots["plain"].cpus} without it."
   }
 
   assert {
     condition     = output.boots["less-memory"].memory_kib == 256 * 1024
-    error_message = "mem=256M left ${output.boots["less-memory"].memory_kib} KiB."
+    error_message = "The guest has ${output.boots["less-memory"].memory_kib} KiB of memory with mem=256M."
   }
 
   assert {
     condition     = endswith(output.boots["less-memory"].command_line, "mem=256M")
-    error_message = "The guest was given the command line ${output.boots["less-memory"].command_line}"
+    error_message = "The command line of the guest is ${output.boots["less-memory"].command_line}"
   }
 }

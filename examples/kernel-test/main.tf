@@ -1,8 +1,8 @@
-# Boots one kernel with three command lines side by side, and tells what each guest showed.
+# Boots one kernel with three command lines in parallel, and outputs what each guest printed.
 #
 #   terraform init && terraform test      (or: tofu init && tofu test)
 #
-# kernel.tftest.hcl holds what the guests must have shown.
+# kernel.tftest.hcl checks what the guests printed.
 
 terraform {
   required_providers {
@@ -11,17 +11,17 @@ terraform {
 }
 
 variable "kernel" {
-  description = "The kernel under test: an s390x kernel image, by URL or path."
+  description = "The kernel to test: URL or path of an s390x kernel image."
   type        = string
 }
 
 variable "initrd" {
-  description = "An initrd for it, by URL or path."
+  description = "URL or path of an initrd for the kernel."
   type        = string
 }
 
 variable "command_lines" {
-  description = "Command lines to boot it with, by a name for each guest."
+  description = "Kernel command lines, by the name of a guest for each."
   type        = map(list(string))
   default = {
     plain       = []
@@ -30,7 +30,7 @@ variable "command_lines" {
   }
 }
 
-# The host is the environment's LIBVIRT_DEFAULT_URI, else qemu:///system.
+# The host is LIBVIRT_DEFAULT_URI from the environment, or else qemu:///system.
 provider "netboot" {}
 
 resource "netboot_tftp_root" "test" {
@@ -54,7 +54,7 @@ resource "netboot_network" "test" {
   }
 }
 
-# A configuration for each guest, found by its MAC address.
+# A configuration for each guest. The firmware finds it by the guest's MAC address.
 resource "netboot_pxelinux_config" "guest" {
   for_each  = var.command_lines
   tftp_root = netboot_tftp_root.test.id
@@ -88,7 +88,7 @@ resource "netboot_domain" "guest" {
   }
 }
 
-# The groups of the patterns, by name.
+# The groups that the patterns matched, by guest.
 output "boots" {
   value = {
     for name, guest in netboot_domain.guest : name => {

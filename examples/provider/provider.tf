@@ -6,7 +6,7 @@ terraform {
   }
 }
 
-# Without a uri, the host is that of the environment's LIBVIRT_DEFAULT_URI, else qemu:///system.
+# Without uri, the host is LIBVIRT_DEFAULT_URI from the environment, or else qemu:///system.
 provider "netboot" {
   console_log_dir = "consoles"
 }

@@ -1,5 +1,5 @@
-# The whole of a netboot: what the firmware loads, what tells it so, the network that serves it,
-# and a guest that boots. `make demo` applies it with a kernel and an initrd made for the purpose.
+# All parts of a netboot: the files that the firmware loads, the configuration that names them, the network that serves
+# them, and a guest that boots. `make demo` applies this with its own kernel and initrd.
 
 terraform {
   required_providers {
@@ -53,7 +53,7 @@ resource "netboot_domain" "guest" {
   boot            = ["network", "disk"]
   disks           = [{ volume = netboot_volume.disk.id }]
   interfaces      = [{ network = netboot_network.lab.name }]
-  pxelinux_config = netboot_pxelinux_config.default.id # orders the guest after its configuration
+  pxelinux_config = netboot_pxelinux_config.default.id # creates the configuration before the guest
 
   boot_check = {
     expect  = ["Linux version", "Run /init as init process"]
@@ -63,6 +63,6 @@ resource "netboot_domain" "guest" {
 }
 
 output "booted" {
-  description = "What the boot check matched on the guest's console."
+  description = "Text that the boot check matched on the guest's console."
   value       = try(netboot_domain.guest.boot_result.matched, null)
 }

@@ -1,10 +1,10 @@
 variable "kernel" {
-  description = "A raw s390x kernel image: an http(s) URL, or a path on this machine."
+  description = "http(s) URL of a raw s390x kernel image, or its path on this machine."
   type        = string
 }
 
 variable "initrd" {
-  description = "An initrd for that kernel: an http(s) URL, or a path on this machine."
+  description = "http(s) URL of an initrd for that kernel, or its path on this machine."
   type        = string
 }
 
@@ -15,7 +15,7 @@ variable "tftp_root" {
 }
 
 variable "console_log_dir" {
-  description = "Folder on this machine that shows the guest's console while it boots."
+  description = "Directory on this machine for a log of the guest's console while it boots."
   type        = string
   default     = null
 }

@@ -5,7 +5,7 @@ terraform {
 }
 
 variable "images" {
-  description = "Folder on a web server that holds Ubuntu's installer for s390x."
+  description = "URL of a directory that contains Ubuntu's installer for s390x."
   default     = "http://ports.ubuntu.com/ubuntu-ports/dists/bionic/main/installer-s390x/current/images/generic"
 }
 
@@ -50,7 +50,7 @@ resource "netboot_domain" "guest" {
   boot            = ["network", "disk"]
   disks           = [{ volume = netboot_volume.disk.id }]
   interfaces      = [{ network = netboot_network.lab.name }]
-  pxelinux_config = netboot_pxelinux_config.default.id # orders the guest after its configuration
+  pxelinux_config = netboot_pxelinux_config.default.id # creates the configuration before the guest
 
   boot_check = {
     expect  = ["Linux version"]

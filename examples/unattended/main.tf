@@ -5,12 +5,12 @@ terraform {
 }
 
 variable "debian" {
-  description = "Folder on a web server that holds Debian's installer for s390x."
+  description = "URL of a directory that contains Debian's installer for s390x."
   default     = "https://deb.debian.org/debian/dists/bookworm/main/installer-s390x/current/images/generic"
 }
 
 variable "fedora" {
-  description = "Tree on a web server that holds Fedora for s390x."
+  description = "URL of Fedora's installation tree for s390x."
   default     = "https://dl.fedoraproject.org/pub/fedora-secondary/releases/43/Server/s390x/os"
 }
 
@@ -18,7 +18,7 @@ resource "netboot_tftp_root" "lab" {
   path = "/srv/tftp"
 }
 
-# Debian's installer takes its answers from /preseed.cfg in the initrd.
+# Debian's installer reads its answers from /preseed.cfg in the initrd.
 resource "netboot_image" "debian" {
   tftp_root = netboot_tftp_root.lab.id
   name      = "debian"
@@ -50,7 +50,7 @@ resource "netboot_pxelinux_config" "debian" {
   }]
 }
 
-# Fedora's installer is told where its kickstart file is.
+# For Fedora's installer, the command line names the kickstart file.
 resource "netboot_image" "fedora" {
   tftp_root = netboot_tftp_root.lab.id
   name      = "fedora"

@@ -15,7 +15,7 @@ resource "netboot_domain" "guest" {
   disks      = [{ volume = netboot_volume.disk.id }]
   interfaces = [{ network = netboot_network.lab.name }]
   running    = false
-  # With install = { until = "shutdown" } the guest is installed when it is made, and by the action again.
+  # With install = { until = "shutdown" }, the guest is installed when it is created. The action installs it again.
 }
 
 # terraform apply -invoke=action.netboot_domain_reinstall.again

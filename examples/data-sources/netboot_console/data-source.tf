@@ -6,7 +6,7 @@ variable "append" {
   default = ["console=ttysclp0"]
 }
 
-# What the guest writes again and again.
+# A text that the guest prints repeatedly.
 variable "pattern" {
   default = "load average"
 }
@@ -48,8 +48,8 @@ resource "netboot_domain" "guest" {
   pxelinux_config = netboot_pxelinux_config.default.id
 }
 
-# Every plan reads the console again, that of a destroy too, and fails when no line matches in time. So it waits for what
-# the guest writes again and again.
+# Every plan reads the console again, including the plan of a destroy, and fails if no line matches in time. So the
+# pattern must match a text that the guest prints repeatedly.
 data "netboot_console" "guest" {
   domain  = netboot_domain.guest.name
   until   = var.pattern

@@ -11,7 +11,7 @@ resource "netboot_volume" "disk" {
   capacity = "1GiB"
 }
 
-# Whoever made it.
+# Reads any guest of the host.
 data "netboot_domain" "guest" {
   name = netboot_domain.guest.name
 }

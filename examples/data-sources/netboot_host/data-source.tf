@@ -1,6 +1,6 @@
 data "netboot_host" "here" {}
 
-# Says before the first guest what would keep it from booting.
+# Before the first guest boots, shows what would prevent the boot.
 check "ready" {
   assert {
     condition     = length(data.netboot_host.here.missing) == 0

@@ -6,7 +6,7 @@ resource "netboot_network" "lab" {
   }
 }
 
-# Whoever made it, such as libvirt's own "default".
+# Reads any network of the host, such as libvirt's own "default".
 data "netboot_network" "lab" {
   name = netboot_network.lab.name
 }

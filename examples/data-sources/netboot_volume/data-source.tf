@@ -3,12 +3,12 @@ resource "netboot_volume" "base" {
   capacity = "1GiB"
 }
 
-# A base image that somebody else keeps on the host.
+# A base image that another configuration or program keeps on the host.
 data "netboot_volume" "base" {
   name = netboot_volume.base.name
 }
 
-# Each guest gets a disk that is laid over it.
+# Each guest gets a disk with this image as its backing volume.
 resource "netboot_volume" "disk" {
   count   = 2
   name    = "disk-${count.index}.qcow2"

@@ -1,5 +1,5 @@
 locals {
-  # The generic.ins of Fedora's installation tree for s390x.
+  # generic.ins from Fedora's installation tree for s390x.
   manifest = provider::netboot::ins_parse(<<-EOT
     * minimal lpar ins file
     images/kernel.img 0x00000000

@@ -1,4 +1,4 @@
-# The network knows the guest's addresses before there is a guest.
+# The network can reserve an address before the guest exists.
 resource "netboot_network" "lab" {
   name = "lab"
   ipv4 = {
@@ -14,7 +14,7 @@ resource "netboot_network" "lab" {
   }
 }
 
-# The second interface of a guest has a MAC address of its own.
+# The second interface of a guest has its own MAC address.
 output "storage_mac" {
   value = provider::netboot::mac("db1", 1)
 }

@@ -1,4 +1,4 @@
-# What a TFTP server elsewhere calls the files of its guests.
+# File names of the guests' configurations on another TFTP server.
 locals {
   guests = {
     db1 = provider::netboot::mac("db1")

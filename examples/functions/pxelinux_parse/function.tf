@@ -1,5 +1,5 @@
 locals {
-  # A file("default") would do as well.
+  # file("default") works as well.
   found = provider::netboot::pxelinux_parse(<<-EOT
     prompt 0
     default debian
@@ -11,7 +11,7 @@ locals {
   )
 }
 
-# What the firmware ignores in it: line 1.
+# Lines that the firmware ignores: line 1.
 output "problems" {
   value = local.found.problems
 }
@@ -20,7 +20,7 @@ resource "netboot_tftp_root" "lab" {
   path = "/srv/tftp"
 }
 
-# The same, as the firmware reads it.
+# The same configuration, as the firmware reads it.
 resource "netboot_pxelinux_config" "default" {
   tftp_root = netboot_tftp_root.lab.id
   default   = local.found.default

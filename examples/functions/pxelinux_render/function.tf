@@ -1,4 +1,4 @@
-# The configuration of one guest, for a TFTP server that something else fills.
+# The configuration of one guest, for a TFTP server that another program manages.
 output "configuration" {
   value = provider::netboot::pxelinux_render({
     default = "install"

@@ -1,4 +1,4 @@
-# terraform query -generate-config-out=found.tf writes a resource and an import block for each.
+# terraform query -generate-config-out=found.tf writes a resource block and an import block for each object.
 list "netboot_domain" "all" {
   provider = netboot
 }

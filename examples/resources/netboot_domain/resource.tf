@@ -1,5 +1,5 @@
 variable "images" {
-  description = "Folder on a web server that holds Debian's installer for s390x."
+  description = "URL of a directory that contains Debian's installer for s390x."
   default     = "https://deb.debian.org/debian/dists/bookworm/main/installer-s390x/current/images/generic"
 }
 
@@ -37,7 +37,7 @@ resource "netboot_volume" "db1" {
   capacity = "8GiB"
 }
 
-# Netboots, and is good when Linux has started init.
+# Boots from the network. The boot check succeeds when Linux has started init.
 resource "netboot_domain" "db1" {
   name            = "db1"
   memory          = "2GiB"
@@ -54,7 +54,7 @@ resource "netboot_domain" "db1" {
   }
 }
 
-# Is defined, and waits to be started.
+# This guest is defined, but not started.
 resource "netboot_domain" "spare" {
   name       = "spare"
   memory     = "1GiB"
@@ -62,7 +62,7 @@ resource "netboot_domain" "spare" {
   interfaces = [{ network = netboot_network.lab.name }]
 }
 
-# A guest that has no boot_check result, such as one that is imported or off, has none to show.
+# boot_result is null without a boot check, for example if the guest was imported or is shut off.
 output "db1" {
   value = {
     mac     = netboot_domain.db1.interfaces[0].mac

@@ -1,10 +1,10 @@
 variable "images" {
-  description = "Folder on a web server that holds Debian's installer for s390x."
+  description = "URL of a directory that contains Debian's installer for s390x."
   default     = "https://deb.debian.org/debian/dists/bookworm/main/installer-s390x/current/images/generic"
 }
 
 variable "kernel_checksum" {
-  description = "The kernel's checksum, such as sha256:… of the distribution's SHA256SUMS. Without one, the server is trusted."
+  description = "Checksum of the kernel, such as sha256:… from the distribution's SHA256SUMS. Without a checksum, the server is trusted."
   type        = string
   default     = null
 }
@@ -26,7 +26,7 @@ resource "netboot_image" "debian" {
   }
 }
 
-# What a pxelinux entry needs, such as debian-12-kernel-4f1c0a2b9d3e.
+# The path for a pxelinux entry, such as debian-12-kernel-4f1c0a2b9d3e.
 output "kernel" {
   value = netboot_image.debian.kernel.path
 }

@@ -2,7 +2,7 @@ resource "netboot_tftp_root" "lab" {
   path = "/srv/tftp"
 }
 
-# All that guests need to netboot: DHCP, and a TFTP root.
+# What guests need to netboot: DHCP and a TFTP root.
 resource "netboot_network" "lab" {
   name      = "lab"
   domain    = "lab.example.com"
@@ -15,13 +15,13 @@ resource "netboot_network" "lab" {
       lease_time = "2h"
       reservations = [
         { mac = "52:54:00:12:34:56", ip = "192.168.150.5", hostname = "db1", lease_time = "infinite" },
-        { hostname = "printer", ip = "192.168.150.6" }, # known by its name
+        { hostname = "printer", ip = "192.168.150.6" }, # identified by its host name
       ]
     }
   }
 }
 
-# Guests of several kinds on one network: each is told what it needs, and s390x guests nothing.
+# Guests of several architectures on one network. Each gets the bootfile that it needs; s390x guests need none.
 resource "netboot_network" "shared" {
   name      = "shared"
   tftp_root = netboot_tftp_root.lab.path
@@ -47,21 +47,21 @@ resource "netboot_network" "shared" {
   }
 }
 
-# Guests on this one see each other and the host, and nothing else.
+# Guests on this network reach only each other and the host.
 resource "netboot_network" "backend" {
   name = "backend"
   mode = "isolated"
   ipv4 = { address = "192.168.151.1/24" }
 }
 
-# A bridge that the host has already, whose addresses and files somebody else serves.
+# A bridge that exists on the host. Another server provides addresses and files.
 resource "netboot_network" "house" {
   name   = "house"
   mode   = "bridge"
   bridge = "br0"
 }
 
-# Guests share a network device of the host's, by macvtap, as is usual on IBM Z.
+# Guests share a network device of the host by macvtap, as is usual on IBM Z.
 resource "netboot_network" "macvtap" {
   name            = "macvtap"
   mode            = "bridge"

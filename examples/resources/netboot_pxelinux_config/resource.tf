@@ -1,5 +1,5 @@
 variable "images" {
-  description = "Folder on a web server that holds Debian's installer for s390x."
+  description = "URL of a directory that contains Debian's installer for s390x."
   default     = "https://deb.debian.org/debian/dists/bookworm/main/installer-s390x/current/images/generic"
 }
 
@@ -14,7 +14,7 @@ resource "netboot_image" "debian" {
   initrd    = { source = "${var.images}/initrd.debian" }
 }
 
-# For every guest that has no file of its own.
+# For every guest without its own configuration.
 resource "netboot_pxelinux_config" "default" {
   tftp_root = netboot_tftp_root.lab.id
   entries = [{
@@ -24,7 +24,7 @@ resource "netboot_pxelinux_config" "default" {
   }]
 }
 
-# For the guest of that name, with a choice of two entries.
+# For the guest "db1", with two entries. default chooses one of them.
 resource "netboot_pxelinux_config" "db1" {
   tftp_root = netboot_tftp_root.lab.id
   mac       = provider::netboot::mac("db1")
@@ -45,7 +45,7 @@ resource "netboot_pxelinux_config" "db1" {
   ]
 }
 
-# For every guest of a part of the network, with a text that is ready.
+# For every guest in a part of the network. content is the text of the file.
 resource "netboot_pxelinux_config" "test" {
   tftp_root = netboot_tftp_root.lab.id
   ipv4      = "192.168.150.64/28"
@@ -57,7 +57,7 @@ resource "netboot_pxelinux_config" "test" {
   EOT
 }
 
-# For one guest by its UUID: a kernel with all that it needs, and no initrd.
+# For one guest, by its UUID. The kernel needs no initrd.
 resource "netboot_pxelinux_config" "appliance" {
   tftp_root = netboot_tftp_root.lab.id
   uuid      = "0a1b2c3d-0000-4000-8000-00000000002a"

@@ -2,13 +2,13 @@ resource "netboot_tftp_root" "lab" {
   path = "/srv/tftp"
 }
 
-# A second one beside it, whose pools have a name of their own.
+# A second TFTP root, with its own name for its pools.
 resource "netboot_tftp_root" "staging" {
   path = "/srv/tftp-staging"
   name = "staging"
 }
 
-# A network serves it.
+# A network that serves the TFTP root.
 resource "netboot_network" "lab" {
   name      = "lab"
   tftp_root = netboot_tftp_root.lab.path

@@ -1,9 +1,9 @@
 resource "netboot_volume" "disk" {
   name     = "db1.qcow2"
-  capacity = "8GiB" # a larger one grows the volume in place
+  capacity = "8GiB" # a larger capacity grows the volume in place
 }
 
-# A base, and two overlays that begin with its content.
+# A base volume, and two overlays that start with its content.
 resource "netboot_volume" "base" {
   name     = "base.raw"
   format   = "raw"
@@ -16,7 +16,7 @@ resource "netboot_volume" "node" {
   backing = { volume = netboot_volume.base.id }
 }
 
-# A cloud image, unpacked and verified on its way, on a disk that is larger than it.
+# A cloud image, unpacked and verified during the download, on a disk that is larger than the image.
 variable "cloud_images" {
   default = "https://cloud-images.ubuntu.com/noble/current"
 }
@@ -40,7 +40,7 @@ resource "netboot_volume" "archived" {
   checksum     = "file:${var.debian_images}/SHA512SUMS"
 }
 
-# What the guest of "cloud" is told at its first boot. It is in no plan and no state.
+# A seed that configures the guest of "cloud" at its first boot. Its content is in no plan and no state.
 resource "netboot_volume" "seed" {
   name = "web1-seed"
   cloud_init = {
@@ -53,7 +53,7 @@ resource "netboot_volume" "seed" {
   }
 }
 
-# The same for Fedora CoreOS and others that read Ignition: a disk that the guest has with
+# The same for Fedora CoreOS and other systems that read Ignition. The guest uses this volume as a disk with
 # serial = "ignition".
 resource "netboot_volume" "ignition" {
   name = "core1-ignition"
