@@ -229,8 +229,8 @@ resource "netboot_volume" "overlay" {
 }
 `
 	elsewhere(t,
-		refused(fmt.Sprintf(volume, `"huge"`), "Unknown host", inside("host"), `"huge" is none of the provider's hosts, which are big, gone`),
-		refused(overlay, "Another host", "In backing.volume:", `"big:default/acc" lies on the host "big", and this resource on the default one`, `set host = "big"`),
+		refused(fmt.Sprintf(volume, `"huge"`), "Unknown host", inside("host"), `"huge" is not one of the provider's hosts, which are big, gone`),
+		refused(overlay, "Host does not match", "In backing.volume:", `"big:default/acc" is on the host "big", and this resource is on the default host`, `set host = "big"`),
 		refused(`
 data "netboot_domain" "test" {
   host = "huge"

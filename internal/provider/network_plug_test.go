@@ -116,7 +116,7 @@ func TestNetworkPlugRefused(t *testing.T) {
 		`"mode": "open", "forward_devices": ["eth0"], ` + address:                                    "does not forward through one device",
 		`"forward_devices": ["eth0", "eth1"], ` + address:                                            "forwards through one device. Set only one",
 		`"physical_function": "eth0", ` + address:                                                    "Remove physical_function",
-		`"mode": "vepa", "forward_devices": ["sixteen-letters-"]`:                                    "a network device of Linux has 1 to 15",
+		`"mode": "vepa", "forward_devices": ["sixteen-letters-"]`:                                    "the name of a network device of Linux has 1 to 15",
 		`"routes": [{"to": "10.1.2.3/8", "gateway": "192.168.150.2"}], ` + address:                   "address of a network",
 		`"mode": "bridge", "bridge": "br0", "routes": [{"to": "10.0.0.0/8", "gateway": "10.0.0.1"}]`: "Remove routes",
 	} {
