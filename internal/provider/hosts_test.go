@@ -246,7 +246,7 @@ resource "netboot_network" "other" {
 		resource.TestStep{Config: twoHosts(t) + fmt.Sprintf(volume, `"big"`), ConfigPlanChecks: noChange},
 	)
 	for hosts, texts := range map[string][]string{
-		`{ big = { uri = terraform_data.later.output } }`: {"Unknown libvirt URI", "never replaced by a default"},
+		`{ big = { uri = terraform_data.later.output } }`: {"Unknown libvirt URI", "does not use a default instead"},
 		`{ big = { uri = "" } }`:                          {"Invalid libvirt URI", "In hosts[\"big\"].uri:"},
 		`{ "a b" = { uri = "qemu:///system" } }`:          {"Invalid name of a host"},
 	} {
