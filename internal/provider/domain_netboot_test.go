@@ -70,7 +70,7 @@ resource "netboot_domain" "check" {
 		refusedBySeparate(image("kernel", "initrd"), "Entry \"a\"", "has", "room", "for", "125829120"),
 		resource.TestStep{
 			Config: image("initrd", "kernel"), PlanOnly: true,
-			ExpectError: says("In entries[0].initrd", "is the kernel of a netboot_image", "write the path of its initrd"),
+			ExpectError: says("In entries[0].initrd", "is the kernel of a netboot_image", "set the path of the initrd of the image"),
 		},
 	)
 }
