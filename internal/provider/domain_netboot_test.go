@@ -65,7 +65,7 @@ resource "netboot_domain" "check" {
 	acceptance(t,
 		refused(network(served, "", byConfig), "never", "reads", "52:54:00"),
 		refused(network(`"/srv/other"`, "", byConfig), "serves", "/srv/other"),
-		refused(network(served, `, bootfile = "pxelinux.0"`, `memory = "512MiB"`), "loader", "of", "other", "machines"),
+		refused(network(served, `, bootfile = "pxelinux.0"`, `memory = "512MiB"`), "loader", "for", "other", "architectures"),
 		refusedBySeparate(network(served, "", `memory = "64MiB"`), "needs", "125", "MiB"),
 		refusedBySeparate(image("kernel", "initrd"), "Entry \"a\"", "has", "room", "for", "125829120"),
 		resource.TestStep{

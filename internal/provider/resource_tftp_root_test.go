@@ -248,7 +248,7 @@ func TestAccTFTPRootTaken(t *testing.T) {
 		},
 		resource.TestStep{
 			Config:      config("mine", "/srv/theirs"),
-			ExpectError: says(`Unable to create TFTP root "mine"`, `path = "/srv/theirs"`, `directory of pool "theirs" already`, `set name = "theirs"`),
+			ExpectError: says(`Unable to create TFTP root "mine"`, `path = "/srv/theirs"`, `already the directory of pool "theirs"`, `set name = "theirs"`),
 		},
 		resource.TestStep{
 			Config:      config("mine", "/srv/mine"),
