@@ -74,7 +74,7 @@ func factsAbout(t *testing.T, result boot.Result, files map[string]string, netwo
 // TestFactsOfFiles holds what is said of a file that the TFTP server serves no guest.
 func TestFactsOfFiles(t *testing.T) {
 	for want, info := range map[string]fs.FileInfo{
-		"is empty on the host":               fileInfo(t, "", 0o644),
+		"is empty on the host":              fileInfo(t, "", 0o644),
 		"has the mode 0600 on the host, so": fileInfo(t, "text", 0o600),
 	} {
 		host := fakeHost{files: map[string]fs.FileInfo{"lab-pxelinux.cfg/default": info}}

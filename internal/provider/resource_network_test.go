@@ -528,7 +528,7 @@ func TestAccNetworkRefusesDestroyUnderAGuest(t *testing.T) {
 			},
 			Config:      config,
 			Destroy:     true,
-			ExpectError: says(`Unable to delete network "acc"`, "Running guests are on it", "foreign", "force_destroy = true"),
+			ExpectError: says(`Unable to delete network "acc"`, "Running guests use it", "foreign", "force_destroy = true"),
 		},
 		resource.TestStep{
 			PreConfig: func() { virsh(t, "destroy", "foreign") },
