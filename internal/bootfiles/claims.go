@@ -2,9 +2,9 @@ package bootfiles
 
 import "sync"
 
-// Claims are the files that this run published on a host. When Terraform replaces an image
-// and creates the new one first, the two may share a file, for its name is its content; then the
-// old one, destroyed later in the same run, must not remove it. The zero value is ready for use, by many goroutines at once.
+// Claims are the files that this run published on a host. If Terraform replaces an image and creates the new image first, both
+// may share a file, because a file's name is derived from its content. The old image, which is destroyed later in the same run,
+// must not remove this file. The zero value is ready for concurrent use.
 type Claims struct {
 	mu    sync.Mutex
 	files map[string]bool
@@ -19,7 +19,7 @@ func (c *Claims) add(root, file string) {
 	c.files[root+"/"+file] = true
 }
 
-// Has tells whether this run has published a file of that name under a TFTP root.
+// Has tells whether this run has published a file with that name under a TFTP root.
 func (c *Claims) Has(root, file string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,7 +1,7 @@
-// Package bootfiles decides what of a boot image, its kernel and its initrd, is published under a TFTP root and under
-// which names, and what of it is there; and it publishes them.
+// Package bootfiles publishes the files of a boot image, its kernel and its initrd, under a TFTP root. It decides which files
+// are published under which names, and finds the existing ones.
 //
-// It knows neither Terraform nor libvirt: a host is what Host asks of one.
+// It depends on neither Terraform nor libvirt: a host is anything that implements Host.
 package bootfiles
 
 import (
@@ -14,48 +14,48 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
-// Kinds of files that an image has: attributes, and parts of file names alike.
+// Kinds of files of an image. They are names of attributes and parts of file names.
 const (
 	Kernel = "kernel"
 	Initrd = "initrd"
 )
 
-// Kinds are all of them.
+// Kinds are all kinds of files.
 var Kinds = []string{Kernel, Initrd}
 
-// File is a kernel or an initrd as a user describes it. What is empty is not given.
+// File is a kernel or an initrd as a user describes it. A field is empty if it is not set.
 type File struct {
 	Image    string // name of the image
 	Kind     string
 	Source   string  // URL, or path on this machine
-	ISOPath  string  // in the ISO image that Source is
-	Checksum string  // of the source, as image.CheckReference takes it
-	FileName string  // in place of a name that carries the content
-	Cmdline  *string // that is written into a kernel, also an empty one; nil for none
+	ISOPath  string  // path in the ISO image; Source is then the ISO image
+	Checksum string  // of the source, as image.CheckReference accepts it
+	FileName string  // used instead of a name that contains the hash of the content
+	Cmdline  *string // command line to write into a kernel, may be empty; nil for none
 	Inject   map[string]Injected
 }
 
-// Injected is a file that is put into an initrd.
+// Injected is a file that is added to an initrd.
 type Injected struct {
 	Content string
-	Source  string // path on this machine, in place of Content
+	Source  string // path on this machine, used instead of Content
 	Mode    string // octal digits; empty is 0644
 }
 
-// Known is a file that was planned or published before, with what is on the host of it.
+// Known is a file that was planned or published before, with its hash on the host.
 type Known struct {
 	File
 	SHA256 string
 }
 
-// Published is what is remembered of a file that was published.
+// Published is what is stored about a published file.
 type Published struct {
 	tftproot.File
-	Injected string `json:",omitempty"` // digest of the files that were put into an initrd
+	Injected string `json:",omitempty"` // digest of the files that were added to an initrd
 	Stamp    string `json:",omitempty"` // of the source
 }
 
-// name is the name of the file under the TFTP root, which carries its content unless the user has chosen one.
+// name is the name of the file under the TFTP root. It contains a hash of the content, unless the user has chosen a name.
 func (f File) name(sha256 string) string {
 	if f.FileName != "" {
 		return f.FileName
@@ -63,19 +63,19 @@ func (f File) name(sha256 string) string {
 	return fmt.Sprintf("%s%.12s", f.prefix(), sha256)
 }
 
-// prefix is what the names of an image's files of one kind begin with.
+// prefix is the prefix of the names of an image's files of one kind.
 func (f File) prefix() string { return f.Image + "-" + f.Kind + "-" }
 
-// isChanged tells whether what is published is not the source as it is.
+// isChanged tells whether the published file differs from the source.
 func (f File) isChanged() bool { return f.Cmdline != nil || f.Inject != nil }
 
-// isWeb tells a source that a plan does not fetch from one that it may read.
+// isWeb tells whether the source is on a web server. A plan does not fetch such a source, but reads other sources.
 func (f File) isWeb() bool {
 	scheme, _, isURL := strings.Cut(strings.ToLower(f.Source), "://")
 	return isURL && (scheme == "http" || scheme == "https")
 }
 
-// describesAs tells whether two files are described in the same way, but for where they come from.
+// describesAs tells whether the descriptions of two files are the same, except for the source.
 func (f File) describesAs(other File) bool {
 	return f.ISOPath == other.ISOPath && f.Checksum == other.Checksum && f.FileName == other.FileName &&
 		equal(f.Cmdline, other.Cmdline) && maps.Equal(f.Inject, other.Inject)
@@ -88,8 +88,8 @@ func equal(a, b *string) bool {
 	return *a == *b
 }
 
-// stamp tells a local source from another version of it, by its size and the time of its modification,
-// so that a plan does not read it again. It is empty for any other source.
+// stamp identifies the version of a local source by its size and modification time, so that a plan does not read an unchanged
+// source again. It is empty for any other source.
 func (f File) stamp() string {
 	if strings.Contains(f.Source, "://") {
 		return ""
@@ -101,7 +101,7 @@ func (f File) stamp() string {
 	return fmt.Sprintf("%d bytes of %s", info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano))
 }
 
-// Error is about an attribute of a file, and not the host's.
+// Error is an error in an attribute of a file, as opposed to an error of the host.
 type Error struct {
 	Attribute string // source, cmdline, file_name, checksum or inject
 	Err       error
@@ -111,7 +111,7 @@ func (e *Error) Error() string { return e.Err.Error() }
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// about makes an error one about an attribute.
+// about makes an error an Error about an attribute.
 func about(attribute string, err error) error {
 	if err == nil {
 		return nil

@@ -15,7 +15,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/initrd"
 )
 
-// injected are the files that are put into an initrd, in the order of their paths.
+// injected are the files that are added to an initrd, in the order of their paths.
 func (f File) injected() ([]initrd.File, error) {
 	var files []initrd.File
 	for _, path := range slices.Sorted(maps.Keys(f.Inject)) {
@@ -54,7 +54,7 @@ func (i Injected) file(path string) (initrd.File, error) {
 	return file, nil
 }
 
-// injectedDigest tells one set of injected files from another one; it is empty where there are none.
+// injectedDigest identifies a set of injected files; it is empty if there are none.
 func (f File) injectedDigest() (string, error) {
 	if f.Inject == nil {
 		return "", nil

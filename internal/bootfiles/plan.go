@@ -13,12 +13,12 @@ import (
 // Planned is what is known of a published file before its source is fetched.
 type Planned struct {
 	Name   string // under the TFTP root
-	SHA256 string // empty where nothing is known
-	Size   int64  // in bytes, 0 where it is not known
+	SHA256 string // empty if nothing is known
+	Size   int64  // in bytes; 0 if it is not known
 }
 
-// Plan is what will be published of a file. before is how it was described, published what was published then; both are
-// nil for one that is new.
+// Plan is what will be published of a file. before is its previous description, and published is what was published then. Both
+// are nil for a new file.
 func (s Sources) Plan(ctx context.Context, f File, before *Known, published *Published) (Planned, error) {
 	injected, err := f.injectedDigest()
 	isAsPublished := published != nil && f.is(before, published)
@@ -31,7 +31,7 @@ func (s Sources) Plan(ctx context.Context, f File, before *Known, published *Pub
 	}
 	switch {
 	case isAsPublished && errors.Is(err, fs.ErrNotExist):
-		return f.planned(published.SHA256, published.Size), nil // a source that is not needed any more may go; without it a destroy must work
+		return f.planned(published.SHA256, published.Size), nil // a source that is no longer needed may be missing; a destroy must work without it
 	case err != nil:
 		return Planned{}, err
 	case isAsPublished && expected.SHA256 == "":
@@ -50,16 +50,16 @@ func (f File) planned(sha256 string, size int64) Planned {
 	return Planned{Name: f.name(sha256), SHA256: sha256, Size: size}
 }
 
-// is tells whether the content, which is on the host as it was published, is described as it was before.
+// is tells whether the file on the host is unchanged, and its description is the same as before.
 func (f File) is(before *Known, published *Published) bool {
 	return before != nil && before.SHA256 == published.SHA256 && f.Source == before.Source && f.describesAs(before.File)
 }
 
-// isOf tells whether the file was published from a local source with that stamp.
+// isOf tells whether the file was published from a local source with this stamp.
 func (p *Published) isOf(stamp string) bool { return p.Stamp != "" && p.Stamp == stamp }
 
-// expect is what can be known of the published file before its source is fetched: by the checksum
-// that is given, else by reading a local file.
+// expect is what can be known of the published file before its source is fetched: from the checksum in the configuration, or
+// by reading a local file.
 func (s Sources) expect(ctx context.Context, f File) (Planned, error) {
 	if _, isList := image.ListOf(f.Checksum); isList {
 		return Planned{}, nil
@@ -77,7 +77,7 @@ func (s Sources) expect(ctx context.Context, f File) (Planned, error) {
 	return Planned{SHA256: sha256, Size: size}, err
 }
 
-// read reads all that would be published.
+// read reads everything that would be published.
 func (s Sources) read(ctx context.Context, f File) (sha256 string, size int64, err error) {
 	content, err := s.open(ctx, f, "")
 	if err != nil {
@@ -88,10 +88,11 @@ func (s Sources) read(ctx context.Context, f File) (sha256 string, size int64, e
 	return content.SHA256(), size, err
 }
 
-// ImportedSource begins what an import writes for the source, which nothing on the host tells: the hash of the content.
+// ImportedSource is the prefix of the source that an import writes: the hash of the content, because the host does not know the
+// source.
 const ImportedSource = "sha256:"
 
-// Confirms tells whether the source has just the content that was imported, by reading it.
+// Confirms reads the source and tells whether it has exactly the content that was imported.
 func (s Sources) Confirms(ctx context.Context, f File, imported *Known) bool {
 	if imported == nil || !strings.HasPrefix(imported.Source, ImportedSource) || !f.describesAs(imported.File) {
 		return false

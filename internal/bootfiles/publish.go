@@ -13,7 +13,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
-// Host is what publishing asks of a host.
+// Host has the methods of a host that publishing needs.
 type Host interface {
 	VolumeNames(ctx context.Context, pool string) ([]string, error)
 	WhileConnected(ctx context.Context) (context.Context, context.CancelFunc, error)
@@ -23,27 +23,27 @@ type Host interface {
 type Publisher struct {
 	Host      Host
 	Root      string             // name of the TFTP root and of its pool
-	Directory tftproot.Directory // that the pool is
+	Directory tftproot.Directory // the directory of the pool
 	Claims    *Claims
 	Sources   Sources
 }
 
-// Order is a file that is to be published.
+// Order is a file to publish.
 type Order struct {
 	File
-	SHA256 string     // that the plan has found for what is published; empty where it has found none
-	Before *Published // that the file follows; nil for a new one
+	SHA256 string     // of the published file, as the plan found it; empty if the plan does not know it
+	Before *Published // the file that this one replaces; nil for a new file
 }
 
-// Result is what became of an order. With an error there may be a file all the same, which could not be removed again.
+// Result is the result of an order. Even with an error there may be a file, if it could not be removed again.
 type Result struct {
 	Kind      string
 	Published *Published // nil for none
 	Err       error
 }
 
-// Publish publishes files side by side, and returns what became of them in the order in which they ended. When one fails,
-// the others are ended.
+// Publish publishes files at the same time, and returns the results in the order in which they ended. If one file fails, the
+// others are canceled.
 func (p Publisher) Publish(ctx context.Context, orders []Order) []Result {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -56,7 +56,7 @@ func (p Publisher) Publish(ctx context.Context, orders []Order) []Result {
 			if published.Name != "" {
 				result.Published = &published
 			}
-			ended <- result // before those that this one ends
+			ended <- result // before the results of the files that this one cancels
 			if err != nil {
 				cancel()
 			}
@@ -71,20 +71,20 @@ func (p Publisher) Publish(ctx context.Context, orders []Order) []Result {
 	return results
 }
 
-// publish streams one file from its source to the host, unless it is there.
+// publish streams one file from its source to the host, unless it already exists there.
 func (p Publisher) publish(ctx context.Context, order Order) (Published, error) {
 	injected, err := order.injectedDigest()
 	if err != nil {
 		return Published{}, err
 	}
-	if order.Checksum != "" { // which may be a list, that is asked once
+	if order.Checksum != "" { // it may be a list, which is fetched only once
 		sum, err := p.Sources.checksum(ctx, order.File)
 		if err != nil {
 			return Published{}, err
 		}
 		order.Checksum = sum.String()
 	}
-	stamp := order.stamp() // before it is read: a change meanwhile then shows in the next plan
+	stamp := order.stamp() // before the source is read: the next plan then detects a change during the read
 	connected, cancel, err := p.Host.WhileConnected(ctx)
 	if err != nil {
 		return Published{}, err
@@ -92,7 +92,7 @@ func (p Publisher) publish(ctx context.Context, order Order) (Published, error) 
 	defer cancel()
 	file, err := p.publishContent(connected, order)
 	if err != nil && connected.Err() != nil && ctx.Err() == nil {
-		err = context.Cause(connected) // and not what it did to the source
+		err = context.Cause(connected) // and not its effect on the source
 	}
 	return Published{file, injected, stamp}, err
 }
@@ -102,7 +102,8 @@ func (p Publisher) publishContent(ctx context.Context, order Order) (tftproot.Fi
 	if err != nil {
 		return tftproot.File{}, err
 	}
-	// This has libvirt look at the directory: its list lacks what came without it, such as what a crash of the host left.
+	// This makes libvirt read the directory again: it does not know files that were created without it, such as files that a
+	// crash of the host left.
 	there, err := p.Host.VolumeNames(ctx, p.Root)
 	if err != nil {
 		return tftproot.File{}, err
@@ -139,23 +140,23 @@ func (p Publisher) publishContent(ctx context.Context, order Order) (tftproot.Fi
 	return tftproot.PublishByContent(ctx, p.Directory, order.newStaged(), name, content)
 }
 
-// newStaged is a name for a file that is being published, and that no other run has.
+// newStaged is a name for a file that is being published. No other run uses this name.
 func (f File) newStaged() string { return fmt.Sprintf("%s%.8s.part", f.prefix(), uuid.NewString()) }
 
-// staged are those among the names that newStaged has given.
+// staged are the names that newStaged made.
 func (f File) staged(names []string) []string { return f.matching(names, `[0-9a-f]{8}\.part`) }
 
-// checkFree refuses to overwrite a file under a name that the user chose and that is not of the file before,
-// unless a staged file tells that a run was killed, which may have left half of its own there. A
-// name that carries the content belongs to that content.
+// checkFree refuses to overwrite an existing file if the user chose its name, and it is not the file that this one replaces. If
+// there is a staged file, a run was killed and may have left a partial file with this name, so it is overwritten. A name with
+// the hash of the content always belongs to that content.
 func (o Order) checkFree(there []string, killed bool) error {
 	if o.Before != nil && o.Before.Name == o.FileName || !slices.Contains(there, o.FileName) || killed {
 		return nil
 	}
-	return about("file_name", fmt.Errorf("a file %q is under the TFTP root already, with other content or a mode in which guests cannot read it; choose another file_name, or remove the file from the host", o.FileName))
+	return about("file_name", fmt.Errorf("a file %q already exists under the TFTP root, with other content or with a mode that does not let guests read it; choose another file_name, or remove the file from the host", o.FileName))
 }
 
-// Remove removes files; what is gone already, with its pool or alone, is no error.
+// Remove removes files. It is not an error if a file, or its pool, no longer exists.
 func Remove(ctx context.Context, dir tftproot.Directory, names []string) error {
 	var errs []error
 	for _, name := range names {

@@ -10,12 +10,12 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/initrd"
 )
 
-// Sources is where the files of an image come from.
+// Sources are the sources of the files of an image.
 type Sources struct {
 	image.Client
-	Signing  *image.Signing // nil where lists need no signature
+	Signing  *image.Signing // nil if lists need no signature
 	Arch     string         // of the kernel
-	Manifest *Manifest      // that names the files; nil where the user does
+	Manifest *Manifest      // the manifest that names the files; nil if the user names them
 }
 
 // Manifest is an .ins file that describes an image.
@@ -24,7 +24,7 @@ type Manifest struct {
 	Checksum string // file: and the URL of a list; empty for none
 }
 
-// Read reads the manifest and describes the kernel and the initrd that it names; initrd is nil where it names none.
+// Read reads the manifest and describes the kernel and the initrd that it names; initrd is nil if it names none.
 func (m Manifest) Read(ctx context.Context, client image.Client, imageName string) (kernel, initrd *File, cmdline string, err error) {
 	read, err := client.ReadINS(ctx, m.Location)
 	if err != nil {
@@ -34,13 +34,13 @@ func (m Manifest) Read(ctx context.Context, client image.Client, imageName strin
 		if at == (image.Location{}) {
 			return nil
 		}
-		// Where the manifest's URL is sensitive, a plan shows these all the same.
+		// A plan shows these values even if the URL of the manifest is sensitive, so they must not contain its credentials.
 		return &File{Image: imageName, Kind: kind, Source: image.WithoutAccess(at.Source), ISOPath: at.ISOPath, Checksum: image.WithoutAccess(m.Checksum)}
 	}
 	return describe(Kernel, read.Kernel), describe(Initrd, read.Initrd), read.CommandLine, nil
 }
 
-// check looks at the first bytes of a file before any of it reaches the host.
+// check returns the check for the first bytes of a file, which runs before anything is sent to the host.
 func (s Sources) check(kind string) func(head []byte) error {
 	if kind == Initrd {
 		return image.CheckInitrd
@@ -48,7 +48,7 @@ func (s Sources) check(kind string) func(head []byte) error {
 	return func(head []byte) error { return image.CheckKernelOf(s.Arch, head) }
 }
 
-// checksum is what the description of a file promises of its source.
+// checksum is the checksum of the source in the description of a file.
 func (s Sources) checksum(ctx context.Context, f File) (image.Checksum, error) {
 	reference := f.Checksum
 	if s.Manifest != nil {
@@ -58,8 +58,8 @@ func (s Sources) checksum(ctx context.Context, f File) (image.Checksum, error) {
 	return sum, about("checksum", err)
 }
 
-// promised is what the source must hash to: what the user gives, else what the plan found, if the
-// source is published as it is.
+// promised is the checksum that the source must have: the one that the user sets, or the one that the plan found if the source
+// is published unchanged.
 func (s Sources) promised(ctx context.Context, f File, planned string) (image.Checksum, error) {
 	switch {
 	case f.Checksum != "":
@@ -71,7 +71,7 @@ func (s Sources) promised(ctx context.Context, f File, planned string) (image.Ch
 	}
 }
 
-// outcome is what the published file must hash to.
+// outcome is the checksum that the published file must have.
 func (s Sources) outcome(ctx context.Context, f File, planned string) (image.Checksum, error) {
 	if f.isChanged() {
 		return sha256Of(planned), nil
@@ -79,7 +79,7 @@ func (s Sources) outcome(ctx context.Context, f File, planned string) (image.Che
 	return s.promised(ctx, f, planned)
 }
 
-// sha256Of is a checksum of these digits; none where there are none.
+// sha256Of is a checksum with the given digits; the zero value if there are none.
 func sha256Of(digits string) image.Checksum {
 	if digits == "" {
 		return image.Checksum{}
@@ -87,8 +87,8 @@ func sha256Of(digits string) image.Checksum {
 	return image.Checksum{Algorithm: "sha256", Hex: digits}
 }
 
-// content is a boot file on its way from its source. What is no such file, by its first bytes, does
-// not open; what is not whole, or not what was promised, ends with an error.
+// content is the stream of a boot file from its source. A file whose first bytes show that it is not such a file cannot be
+// opened. A stream that is incomplete, or does not have the promised checksum, ends with an error.
 type content struct {
 	*image.Digest
 	io.Closer
@@ -103,8 +103,8 @@ func (c *content) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// open opens the source of a file, and writes into it what it is to carry. planned is the SHA-256 that the plan has found
-// for what is published, if any.
+// open opens the source of a file, and adds the command line or the injected files. planned is the SHA-256 of the published
+// file, if the plan found it.
 func (s Sources) open(ctx context.Context, f File, planned string) (*content, error) {
 	promised, err := s.promised(ctx, f, planned)
 	if err != nil {
@@ -132,10 +132,10 @@ func (s Sources) open(ctx context.Context, f File, planned string) (*content, er
 		stream.Close()
 		return nil, err
 	}
-	return &content{image.Verify(changed, sha256Of(planned), stream.Source+" with what it carries"), stream}, nil
+	return &content{image.Verify(changed, sha256Of(planned), stream.Source+" with the command line or files that were added"), stream}, nil
 }
 
-// change is the source with its command line, or with the files that are put into it.
+// change is the source with its command line, or with the files that are added to it.
 func (f File) change(source io.Reader) (io.Reader, error) {
 	if f.Cmdline != nil {
 		kernel, err := image.WithCommandLine(source, *f.Cmdline)

@@ -1,5 +1,4 @@
-// Package docs has the templates of the documentation, and holds that the tables in them say what the
-// code does.
+// Package docs has the templates of the documentation, and checks that the tables in them match the code.
 package docs
 
 import (
@@ -9,10 +8,10 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the tables of guides")
+var update = flag.Bool("update", false, "write the tables in the guides")
 
-// CheckTables holds that a guide has these tables between two comments, or with the flag -update writes
-// them there. The first comment names the package whose TestGuide has made them, such as boot.
+// CheckTables checks that a guide has these tables between two comments. With the flag -update, it writes the tables there.
+// The first comment names the package whose TestGuide makes them, such as boot.
 func CheckTables(t testing.TB, guide, writer, tables string) {
 	t.Helper()
 	command := "go test ./internal/" + writer + " -run TestGuide -update"
@@ -25,7 +24,7 @@ func CheckTables(t testing.TB, guide, writer, tables string) {
 	before, rest, opened := strings.Cut(string(page), begin)
 	_, after, closed := strings.Cut(rest, end)
 	if !opened || !closed {
-		t.Fatalf("%s lacks the lines around the tables:\n%s%s", file, begin, end)
+		t.Fatalf("%s does not have the lines around the tables:\n%s%s", file, begin, end)
 	}
 	want := before + begin + tables + end + after
 	switch {
@@ -35,6 +34,6 @@ func CheckTables(t testing.TB, guide, writer, tables string) {
 			t.Fatal(err)
 		}
 	default:
-		t.Errorf("%s does not say what the code does; run: %s && make docs", file, command)
+		t.Errorf("%s does not match the code; run: %s && make docs", file, command)
 	}
 }

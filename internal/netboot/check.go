@@ -12,7 +12,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
-// Attribute is a part of a guest's description that a finding is about.
+// Attribute is an attribute of a guest that a finding is about.
 type Attribute string
 
 // Attributes that findings are about.
@@ -22,14 +22,14 @@ const (
 	OfNetwork Attribute = "network" // of an interface
 )
 
-// Finding is a reason why a guest would not boot, or as a warning, may not.
+// Finding is a reason why a guest would not boot, or may not boot if it is a warning.
 type Finding struct {
 	pxelinux.Problem
 	Attribute Attribute
 	Interface int // index of the interface whose network it is about
 }
 
-// check finds what would keep a guest from booting from the network.
+// check finds what would prevent a guest from booting from the network.
 type check struct {
 	guest    Guest
 	plans    *Plans
@@ -37,8 +37,8 @@ type check struct {
 	findings []Finding
 }
 
-// Check finds what would keep a guest from booting from the network, as far as this run knows what it boots. Of what only
-// the host knows, a finding is a warning, because it may change until the guest starts.
+// Check finds what would prevent a guest from booting from the network, as far as this run knows what the guest boots. A
+// finding about something that only the host knows is a warning, because it may change before the guest starts.
 func Check(ctx context.Context, guest Guest, plans *Plans, host Host) []Finding {
 	c := &check{guest: guest, plans: plans, host: host}
 	c.memory(ctx)
@@ -50,8 +50,8 @@ func Check(ctx context.Context, guest Guest, plans *Plans, host Host) []Finding 
 	return c.findings
 }
 
-// searches are what the firmware asks for by each interface that it may boot from. They are not known where a network
-// tells guests what nobody can see here.
+// searches are what the firmware requests over each interface that it may boot from. They are not known if a network tells
+// guests something that cannot be read here.
 func (c *check) searches(ctx context.Context) (searches []pxelinux.Search, known bool) {
 	for i, nic := range c.guest.Interfaces {
 		if !nic.Boots {
@@ -72,7 +72,7 @@ func (c *check) searches(ctx context.Context) (searches []pxelinux.Search, known
 	return searches, true
 }
 
-// memory checks that the firmware runs in the guest's memory.
+// memory checks that the guest has enough memory for the firmware.
 func (c *check) memory(ctx context.Context) {
 	if c.guest.Memory == 0 || pxelinux.UnknownFirmware.CheckMemory(c.guest.Memory) == nil {
 		return
@@ -80,7 +80,7 @@ func (c *check) memory(ctx context.Context) {
 	c.report(c.host.BootFirmware(ctx).CheckMemory(c.guest.Memory), OfMemory)
 }
 
-// network is a network as this run plans it, or else as it is on the host.
+// network is a network as this run plans it, or as it is on the host if this run does not plan it.
 func (c *check) network(ctx context.Context, name string) (network Network, planned, found bool) {
 	if name == "" {
 		return Network{}, false, false
@@ -92,10 +92,11 @@ func (c *check) network(ctx context.Context, name string) (network Network, plan
 	return network, false, err == nil
 }
 
-// offer checks what a network offers. Of one that this run does not plan, somebody may still change what is found now.
+// offer checks what a network offers. If this run does not plan the network, a finding is a warning, because the network may
+// still change.
 func (c *check) offer(nic int, network Network, planned bool, offer dnsmasq.Rule) {
 	if !network.DHCP {
-		return // somebody else may answer there
+		return // another DHCP server may answer there
 	}
 	severity := pxelinux.Warning
 	if planned {
@@ -105,13 +106,13 @@ func (c *check) offer(nic int, network Network, planned bool, offer dnsmasq.Rule
 		c.report(&pxelinux.Problem{Severity: severity, Message: fmt.Sprintf(message, values...), Remedy: remedy}, OfNetwork, nic)
 	}
 	if pxelinux.IsForeignLoader(offer.Bootfile) {
-		report("give the bootfile to the machines that it is for, by a rule of their arch in ipv4.dhcp.boot of the netboot_network, as s390x guests need none",
-			"DHCP on network %q tells this guest to boot %q, a boot loader of other machines; the firmware of s390x guests takes it for a kernel, jumps into it and stops without a word",
+		report("move the bootfile to a rule in ipv4.dhcp.boot of the netboot_network, for the architecture that it is for; s390x guests do not need a bootfile",
+			"DHCP on network %q tells this guest to boot %q, a boot loader for other architectures; the firmware of s390x guests treats it as a kernel, jumps into it and stops without a message",
 			network.Name, offer.Bootfile)
 	}
 	if name, twice := strings.CutPrefix(offer.ConfigFile, tftproot.ConfigDir+"/"); twice && offer.PathPrefix == "" {
 		report(fmt.Sprintf("set config_file to %q", name),
-			"DHCP on network %q tells this guest to load the configuration %q, which its firmware looks for below %s/", network.Name, offer.ConfigFile, tftproot.ConfigDir)
+			"DHCP on network %q tells this guest to load the configuration %q, but the firmware looks for this name below %s/", network.Name, offer.ConfigFile, tftproot.ConfigDir)
 	}
 	root, known := c.plans.Roots.Find(rootOf(c.guest.Config))
 	switch {
@@ -120,12 +121,12 @@ func (c *check) offer(nic int, network Network, planned bool, offer dnsmasq.Rule
 		report("set tftp_root of the netboot_network to the path of the netboot_tftp_root",
 			"network %q serves no TFTP root, so the guest finds no file there", network.Name)
 	case known:
-		report("give the network that tftp_root, or the guest a configuration of the other one",
-			"network %q serves the TFTP root %s, and the configuration is below %s", network.Name, network.TFTPRoot, root)
+		report("set tftp_root of the network to that TFTP root, or use a configuration below the root that the network serves",
+			"network %q serves the TFTP root %s, but the configuration is below %s", network.Name, network.TFTPRoot, root)
 	}
 }
 
-// configuration checks that the firmware asks for the configuration, and that no other comes first.
+// configuration checks that the firmware requests the configuration, and that it does not find another one first.
 func (c *check) configuration(searches []pxelinux.Search) {
 	root, file, _ := strings.Cut(c.guest.Config, "/")
 	if c.unsure(file, searches) {
@@ -135,7 +136,7 @@ func (c *check) configuration(searches []pxelinux.Search) {
 	for _, search := range searches {
 		paths, err := search.Paths()
 		if err != nil {
-			c.report(&pxelinux.Problem{Severity: pxelinux.Error, Message: err.Error(), Remedy: "nothing boots"}, OfConfig)
+			c.report(&pxelinux.Problem{Severity: pxelinux.Error, Message: err.Error(), Remedy: "the guest does not boot"}, OfConfig)
 			return
 		}
 		if place := slices.Index(paths, tftproot.ConfigDir+"/"+file); place >= 0 {
@@ -146,13 +147,13 @@ func (c *check) configuration(searches []pxelinux.Search) {
 	}
 	c.report(&pxelinux.Problem{
 		Severity: pxelinux.Error,
-		Message:  fmt.Sprintf("this guest never reads %s/%s; its firmware asks for %s", tftproot.ConfigDir, file, strings.Join(asked, ", ")),
-		Remedy:   "make the configuration for this guest's MAC address, " + searches[0].MAC + ", or for every guest",
+		Message:  fmt.Sprintf("this guest never reads %s/%s; its firmware requests %s", tftproot.ConfigDir, file, strings.Join(asked, ", ")),
+		Remedy:   "use a configuration for this guest's MAC address, " + searches[0].MAC + ", or for all guests",
 	}, OfConfig)
 }
 
-// unsure tells whether only the running guest shows that it asks for a file: one of a UUID that it
-// does not have yet, or of an address that DHCP chooses.
+// unsure tells whether it is not known before the guest runs that it requests a file: a file for a UUID that the guest does
+// not have yet, or for an address that DHCP chooses.
 func (c *check) unsure(file string, searches []pxelinux.Search) bool {
 	if pxelinux.IPv4Of(file) != "" {
 		return slices.ContainsFunc(searches, func(s pxelinux.Search) bool { return s.IPv4 == "" })
@@ -161,18 +162,18 @@ func (c *check) unsure(file string, searches []pxelinux.Search) bool {
 	return err == nil && c.guest.UUID == ""
 }
 
-// earlier warns of what the firmware asks for before it asks for the configuration.
+// earlier warns about files that the firmware requests before the configuration.
 func (c *check) earlier(root, file string, paths []string) {
 	for _, p := range paths {
 		other, isConfig := strings.CutPrefix(p, tftproot.ConfigDir+"/")
 		_, planned := c.plans.Configs.Find(root + "/" + other)
-		if isConfig && !planned || pxelinux.IsForeignLoader(p) { // which the network's check refuses
+		if isConfig && !planned || pxelinux.IsForeignLoader(p) { // the check of the network refuses it
 			continue
 		}
 		c.report(&pxelinux.Problem{
 			Severity: pxelinux.Warning,
-			Message:  fmt.Sprintf("the firmware asks for %s before %s/%s, and boots by what it finds first", p, tftproot.ConfigDir, file),
-			Remedy:   "set pxelinux_config to the one that the guest is to boot by, or take the other away",
+			Message:  fmt.Sprintf("the firmware requests %s before %s/%s, and uses the first file that it finds", p, tftproot.ConfigDir, file),
+			Remedy:   "set pxelinux_config to the configuration that the guest should use, or remove the other one",
 		}, OfConfig)
 	}
 }
@@ -185,7 +186,7 @@ func (c *check) bootFiles(ctx context.Context) {
 	}
 	entry, err := config.Boot(pxelinux.UnknownFirmware, "")
 	if err != nil {
-		return // which the configuration's own plan has refused
+		return // the plan of the configuration reports this error
 	}
 	size := func(path string) uint64 {
 		file, _ := c.plans.Files.Find(rootOf(c.guest.Config) + "/" + strings.TrimPrefix(path, "/"))
@@ -202,7 +203,7 @@ func (c *check) bootFiles(ctx context.Context) {
 	c.report(problem, OfConfig)
 }
 
-// report notes a problem, if there is one: an error always, a warning when the guest starts.
+// report records a problem, if there is one: an error always, and a warning only if the guest starts.
 func (c *check) report(p *pxelinux.Problem, about Attribute, nic ...int) {
 	if p == nil || p.Severity != pxelinux.Error && !c.guest.Starts {
 		return

@@ -17,7 +17,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
-// factsPatience bounds what is asked of the host when a boot has failed: the apply is to say so at once.
+// factsPatience limits the queries to the host after a failed boot, because the apply has to report the failure at once.
 const factsPatience = time.Second
 
 // facts finds what explains a failed boot.
@@ -29,9 +29,9 @@ type facts struct {
 	found  []string
 }
 
-// Facts finds what explains a failed boot from the network here: what is not as the guest's configuration and its networks
-// say. Each fact is true whatever else is wrong; where there is nothing to say, or nothing to be found out, there is none.
-// It asks the host also after the end of ctx, for a second at most.
+// Facts finds what explains a failed boot from the network: what differs from the guest's configuration and its networks.
+// Each fact is true independently of other faults. If nothing is found, there are no facts. Facts queries the host even after
+// the end of ctx, for at most one second.
 func Facts(ctx context.Context, guest Guest, result boot.Result, plans *Plans, host Host) []string {
 	if result.Stage >= boot.StageLinux {
 		return nil
@@ -48,7 +48,7 @@ func (f *facts) add(format string, values ...any) {
 	f.found = append(f.found, fmt.Sprintf(format, values...))
 }
 
-// networks says what the guest's networks do not offer, and whether another server has answered.
+// networks reports what the guest's networks do not offer, and whether another server has answered.
 func (f *facts) networks(ctx context.Context) {
 	var servers []string
 	for _, nic := range f.guest.Interfaces {
@@ -68,7 +68,7 @@ func (f *facts) networks(ctx context.Context) {
 		servers = append(servers, cmp.Or(offer.NextServer, network.Server))
 	}
 	if server := f.result.Server; server != "" && len(servers) > 0 && !slices.Contains(servers, server) {
-		f.add("the guest asked the TFTP server %s, and its network names %s: another DHCP server has answered it", server, strings.Join(servers, ", "))
+		f.add("the guest used the TFTP server %s, but its network names %s: another DHCP server has answered the guest", server, strings.Join(servers, ", "))
 	}
 }
 
@@ -83,8 +83,8 @@ func (f *facts) network(ctx context.Context, name string) (Network, bool) {
 	return network, err == nil
 }
 
-// configuration says whether the firmware took another one than the guest's, and what is wrong with
-// the files that it names.
+// configuration reports whether the firmware used a configuration other than the guest's, and what is wrong with the files
+// that the configuration names.
 func (f *facts) configuration(ctx context.Context) {
 	id := f.guest.Config
 	root, file, _ := strings.Cut(id, "/")
@@ -96,7 +96,7 @@ func (f *facts) configuration(ctx context.Context) {
 		return
 	}
 	if path.Base(f.result.Config) != file {
-		f.add("the firmware took %s, and pxelinux_config is %q", f.result.Config, id)
+		f.add("the firmware used %s, but pxelinux_config is %q", f.result.Config, id)
 		return
 	}
 	config, planned := f.plans.Configs.Find(id)
@@ -114,7 +114,7 @@ func (f *facts) configuration(ctx context.Context) {
 	}
 }
 
-// file says what is wrong with a file, whose pool has no directories.
+// file reports what is wrong with a file of a pool. Pools have no subdirectories.
 func (f *facts) file(ctx context.Context, pool, name, about string) {
 	if name == "" || strings.Contains(name, "/") {
 		return
@@ -127,6 +127,6 @@ func (f *facts) file(ctx context.Context, pool, name, about string) {
 	case info.Size() == 0:
 		f.add("%s is empty on the host", about)
 	case !tftproot.Readable(info):
-		f.add("%s has the mode %#o on the host, and the TFTP server may not read it", about, info.Mode().Perm())
+		f.add("%s has the mode %#o on the host, so the TFTP server cannot read it", about, info.Mode().Perm())
 	}
 }

@@ -36,10 +36,10 @@ func TestFacts(t *testing.T) {
 		"no kernel":        {took("pxelinux.cfg/default"), without("lab/k"), unchanged, []string{`the kernel "k" of the entry "linux", which a netboot_image of this run publishes, is not in the pool "lab" on the host`}},
 		"no initrd":        {took("pxelinux.cfg/default"), without("lab/i"), unchanged, []string{`the initrd "/i" of the entry "linux" is not in the pool`}},
 		"no configuration": {boot.Result{Stage: boot.StageDHCP}, without("lab-pxelinux.cfg/default"), unchanged, []string{`the configuration lab/default is not in the pool "lab-pxelinux.cfg" on the host`}},
-		"another one":      {took("pxelinux.cfg/01-52-54-00-00-00-01"), without("lab/k"), unchanged, []string{`the firmware took pxelinux.cfg/01-52-54-00-00-00-01, and pxelinux_config is "lab/default"`}},
+		"another one":      {took("pxelinux.cfg/01-52-54-00-00-00-01"), without("lab/k"), unchanged, []string{`the firmware used pxelinux.cfg/01-52-54-00-00-00-01, but pxelinux_config is "lab/default"`}},
 		"in Linux":         {boot.Result{Stage: boot.StageLinux, Config: "pxelinux.cfg/other"}, nil, unchanged, nil},
 		"its server":       {asked("192.168.150.1"), whole, unchanged, nil},
-		"another server":   {asked("192.168.150.99"), whole, unchanged, []string{"the guest asked the TFTP server 192.168.150.99, and its network names 192.168.150.1: another DHCP server has answered it"}},
+		"another server":   {asked("192.168.150.99"), whole, unchanged, []string{"the guest used the TFTP server 192.168.150.99, but its network names 192.168.150.1: another DHCP server has answered the guest"}},
 		"its next server": {asked("192.168.150.9"), whole, serving(func(n *Network) {
 			n.Rules = []dnsmasq.Rule{{Arch: "s390x", Bootfile: "kernel", NextServer: "192.168.150.9"}}
 		}), nil},
@@ -74,8 +74,8 @@ func factsAbout(t *testing.T, result boot.Result, files map[string]string, netwo
 // TestFactsOfFiles holds what is said of a file that the TFTP server serves no guest.
 func TestFactsOfFiles(t *testing.T) {
 	for want, info := range map[string]fs.FileInfo{
-		"is empty on the host":               fileInfo(t, "", 0o644),
-		"has the mode 0600 on the host, and": fileInfo(t, "text", 0o600),
+		"is empty on the host":              fileInfo(t, "", 0o644),
+		"has the mode 0600 on the host, so": fileInfo(t, "text", 0o600),
 	} {
 		host := fakeHost{files: map[string]fs.FileInfo{"lab-pxelinux.cfg/default": info}}
 		got := Facts(t.Context(), Guest{Config: "lab/default"}, boot.Result{}, &Plans{}, host)

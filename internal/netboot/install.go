@@ -8,31 +8,31 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
 )
 
-// What ends an installation, as install.until says it.
+// Values of install.until: how an installation ends.
 const (
 	UntilReboot   = "reboot"
 	UntilShutdown = "shutdown"
 )
 
-// Errors that end a wait which the user has bounded.
+// Errors that end a wait whose timeout the user can set.
 var (
 	ErrBootTimeout    = errors.New("boot_check.timeout")
 	ErrInstallTimeout = errors.New("install.timeout")
 )
 
-// Phase is where an installation is that has begun and not ended. It is noted with the guest on its host, so that an
-// apply that is cut off leaves no doubt.
+// Phase is the phase of an installation that has begun and not ended. It is stored with the guest on its host, so that it is
+// known even after an interrupted apply.
 type Phase string
 
 // Phases of an installation.
 const (
 	PhaseNone       Phase = ""
-	PhaseDue        Phase = "due"        // it is to begin
+	PhaseDue        Phase = "due"        // it has not begun yet
 	PhaseInstalling Phase = "installing" // the guest was started
 )
 
-// Next is what is to be done about an installation that was cut off: it resumes where the guest still installs, is over
-// where the guest has shut down by itself since, and begins again where it ended otherwise.
+// Next is the next phase of an interrupted installation. The installation resumes if the guest is still installing, has ended
+// if the guest has shut down by itself since, and begins again if it ended in another way.
 func (p Phase) Next(installing, shutDown bool) Phase {
 	switch {
 	case p == PhaseNone:
@@ -52,32 +52,32 @@ type End int
 // Ends of a run.
 const (
 	EndUnknown   End = iota
-	EndShutdown      // by itself: the host does not tell a reboot from a power-off
+	EndShutdown      // by itself: the host does not distinguish a reboot from a power-off
 	EndReboot        // it rebooted
 	EndPowerOff      // it powered off
-	EndDestroyed     // somebody on the host ended it
+	EndDestroyed     // it was ended from the host
 	EndCrashed       // it crashed
 )
 
-// Installation is what was seen of a guest's installation.
+// Installation is what was observed of a guest's installation.
 type Installation struct {
 	Until   string        // UntilReboot or UntilShutdown
 	Timeout string        // as the user writes it
-	Ended   bool          // the guest's run is over, as End says
-	End     End           //
-	Cause   error         // why it is not waited for any longer, where it has not ended
-	Console *boot.Failure // how the console ended; nil where it has not
+	Ended   bool          // the guest's run has ended
+	End     End           // how it ended
+	Cause   error         // why the wait ended, if the guest's run has not ended
+	Console *boot.Failure // how the console ended; nil if it has not ended
 }
 
-// Verdict is nil for a guest that is installed, or says what became of it instead.
+// Verdict is nil if the guest is installed. Otherwise it is an error that says what happened instead.
 func (i Installation) Verdict() error {
 	switch {
 	case i.Console != nil && i.Console.Reason == boot.GaveUp:
 		return i.Console
 	case !i.Ended && errors.Is(i.Cause, ErrInstallTimeout):
-		return i.withConsole(fmt.Errorf("the guest has not ended with a %s within %w, %s", i.Until, i.Cause, i.Timeout))
+		return i.withConsole(fmt.Errorf("the installation has not ended with a %s within %w, %s", i.Until, i.Cause, i.Timeout))
 	case !i.Ended:
-		return i.withConsole(fmt.Errorf("the installation is not waited for any longer (%w)", i.Cause))
+		return i.withConsole(fmt.Errorf("the wait for the installation has ended (%w)", i.Cause))
 	case i.endedAsWanted():
 		return nil
 	default:
@@ -85,34 +85,33 @@ func (i Installation) Verdict() error {
 	}
 }
 
-// endedAsWanted tells whether the guest ended as an installation does. Of a guest that ended by itself, the host may not
-// say how.
+// endedAsWanted tells whether the guest ended as install.until says. If a guest ended by itself, the host may not report how.
 func (i Installation) endedAsWanted() bool {
 	return i.End == EndShutdown || i.End == EndReboot && i.Until == UntilReboot || i.End == EndPowerOff && i.Until == UntilShutdown
 }
 
-// failure says how the guest ended instead, and what to do.
+// failure says how the guest ended instead, and what to do about it.
 func (i Installation) failure() string {
 	switch i.End {
 	case EndReboot:
-		return `the guest rebooted, and install.until = "shutdown" waits for it to power off. It was not started again. Tell the installer to power off, or set install.until = "reboot"`
+		return `the guest rebooted, but install.until = "shutdown" waits for it to power off. The guest was not started again. Configure the installer to power off, or set install.until = "reboot"`
 	case EndPowerOff:
-		return `the guest powered off, and install.until = "reboot" waits for it to reboot. Tell the installer to reboot, or set install.until = "shutdown"`
+		return `the guest powered off, but install.until = "reboot" waits for it to reboot. Configure the installer to reboot, or set install.until = "shutdown"`
 	case EndDestroyed:
-		return "the guest was ended, or reset, from the host while it installed: by somebody with virsh, for example"
+		return "the guest was destroyed or reset from the host while it was installing, for example with virsh"
 	case EndCrashed:
 		if !i.mayHaveRebooted() {
-			return "the guest crashed while it installed"
+			return "the guest crashed while it was installing"
 		}
-		return "the guest crashed while it installed, or rebooted: emulation (TCG) takes the way in which Linux reboots an s390x guest for a crash, " +
-			"unless the guest writes 1 to /sys/firmware/reipl/ccw/clear before. An installer that powers off has no such trouble: " +
-			`tell it to, and set install.until = "shutdown"`
+		return "the guest crashed while it was installing, or rebooted: emulation (TCG) reports the way in which Linux reboots an s390x guest as a crash, " +
+			"unless the guest writes 1 to /sys/firmware/reipl/ccw/clear before. To avoid this, configure the installer to power off, " +
+			`and set install.until = "shutdown"`
 	default:
-		return "it is not known how the installation ended: somebody has started the guest without it, or libvirt has forgotten"
+		return "it is not known how the installation ended: the guest was started again without the installation, or libvirt no longer knows how it ended"
 	}
 }
 
-// withConsole adds the end of the console, where there is one.
+// withConsole adds the end of the console, if there is one.
 func (i Installation) withConsole(err error) error {
 	if i.Console == nil {
 		return err
@@ -120,8 +119,8 @@ func (i Installation) withConsole(err error) error {
 	return fmt.Errorf("%w\n\n%w", err, i.Console)
 }
 
-// mayHaveRebooted tells whether what looks like a crash of Linux is without the words of one. The last
-// words before a reboot do not come: Linux writes to this console with a delay.
+// mayHaveRebooted tells whether a reported crash of Linux has no message of a crash on the console. Linux writes to this
+// console with a delay, so the last lines before a reboot are missing.
 func (i Installation) mayHaveRebooted() bool {
 	return i.Console != nil && i.Console.Result.Stage >= boot.StageLinux && !strings.Contains(i.Console.Result.Tail, "Kernel panic")
 }

@@ -44,7 +44,7 @@ func TestVerdict(t *testing.T) {
 		{UntilReboot, EndPowerOff, nil, "waits for it to reboot"},
 		{UntilShutdown, EndReboot, console(boot.StageLinux, "last words"), "last words"},
 		{UntilReboot, EndDestroyed, nil, "from the host"},
-		{UntilReboot, EndCrashed, console(boot.StageLinux, "Kernel panic"), "the guest crashed while it installed\n"},
+		{UntilReboot, EndCrashed, console(boot.StageLinux, "Kernel panic"), "the guest crashed while it was installing\n"},
 		{UntilReboot, EndCrashed, console(boot.StageLinux, ""), "or rebooted: emulation"},
 		{UntilReboot, EndUnknown, nil, "it is not known how"},
 		{UntilReboot, EndShutdown, &boot.Failure{Reason: boot.GaveUp}, "the firmware gave up"},

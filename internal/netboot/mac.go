@@ -15,8 +15,8 @@ func CanonicalMAC(mac string) string {
 	return parsed.String()
 }
 
-// DerivedMAC is the MAC address of a guest's index-th interface where the user gives none. It
-// follows from the guest's name, so that it is known at plan and the same after a new creation.
+// DerivedMAC is the MAC address of a guest's index-th interface if the user does not set one. It is derived from the guest's
+// name, so that it is known in the plan and stays the same if the guest is created again.
 // 52:54:00 is the prefix that QEMU and libvirt use for their guests.
 func DerivedMAC(guest string, index int) string {
 	if index > 0 {

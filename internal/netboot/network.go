@@ -5,11 +5,11 @@ import "github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
 // Network is what a libvirt network tells the guests on it.
 type Network struct {
 	Name     string
-	TFTPRoot string // path that it serves; empty for none
-	Server   string // the host's IPv4 address on it; empty for none
+	TFTPRoot string // path of the TFTP root that it serves; empty for none
+	Server   string // the host's IPv4 address on the network; empty for none
 	DHCP     bool   // it hands out IPv4 addresses
 
-	Bootfile, NextServer string            // for guests that no rule gives a bootfile
+	Bootfile, NextServer string            // for guests that get no bootfile from a rule
 	Rules                []dnsmasq.Rule    // what guests of an architecture or with a MAC address are told
 	Reserved             map[string]string // IPv4 addresses, by CanonicalMAC
 
@@ -17,8 +17,8 @@ type Network struct {
 	Options []string
 }
 
-// Offer is what DHCP tells a guest of an architecture to boot; mac is empty for any. It is not known where raw options of
-// dnsmasq say something about booting.
+// Offer is what DHCP tells a guest of an architecture to boot; mac is empty for any guest. It is not known if raw options of
+// dnsmasq concern booting.
 func (n Network) Offer(arch, mac string) (offer dnsmasq.Rule, known bool) {
 	if dnsmasq.SpeaksOfBooting(n.Options) {
 		return dnsmasq.Rule{}, false

@@ -10,50 +10,51 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
 
-// Plans are what the resources of a run will be, as far as that is known. Terraform plans a resource after those that it
+// Plans are the planned resources of a run, as far as they are known. Terraform plans a resource after the resources that it
 // refers to, so that it can be checked against them: whether a guest finds its configuration on its network, and whether
-// its kernel and initrd fit. The zero value is ready for use, by many goroutines at once.
+// its kernel and initrd fit into its memory. The zero value is ready for concurrent use.
 type Plans struct {
 	Roots    Book[string]          // paths of TFTP roots, by id
 	Files    Book[File]            // files of images, by the id of the TFTP root, a slash and the path
 	Images   Book[Image]           // by id
 	Configs  Book[pxelinux.Config] // by id
 	Networks Book[Network]         // by name
-	Bridges  Book[string]          // names of the networks that make them, by name
+	Bridges  Book[string]          // names of the networks that make the bridges, by the name of the bridge
 	Checked  Book[error]           // what is wrong with a bridge of the host, by name
-	Holds    Book[[]string]        // what guests, networks and others have after this run, by the functions below: ids and paths of volumes, files, MAC addresses, subnets
-	Replaced Book[Fates]           // volumes that get other content, by id
-	Waiting  Waiting               // guests that wait for the other content
+	Holds    Book[[]string]        // what guests, networks and other holders use after this run, by the names from the functions below: ids and paths of volumes, files, MAC addresses, subnets
+	Replaced Book[Fates]           // volumes whose content is replaced, by id
+	Waiting  Waiting               // guests that wait for the new content
 	Subnets  Book[[]netip.Prefix]  // of networks, by name
-	Owners   Book[Owner]           // of what only one resource can have, such as a name or a MAC address
+	Owners   Book[Owner]           // owners of what only one resource can have, such as a name or a MAC address
 }
 
-// Owner is the resource that has something alone.
+// Owner is the only resource that can have something.
 type Owner struct {
-	Token string // of the resource, in this run
-	Name  string // for people: domain "acc"
-	New   bool   // it does not have it yet
+	Token string // identifies the resource in this run
+	Name  string // for messages, such as domain "acc"
+	New   bool   // the resource does not have it yet
 }
 
-// Fates are what becomes of the guests that have a volume, by name, when it is replaced or removed.
+// Fates are what happens to the guests that use a volume, by name, when the volume is replaced or removed.
 type Fates map[string]Fate
 
-// Fate is what becomes of a guest that has a volume.
+// Fate is what happens to a guest that uses a volume.
 type Fate string
 
 // The fates of guests.
 const (
-	FateNextStart Fate = "next start" // it is off, and finds the new content when it starts
-	FatePlug      Fate = "plug"       // it runs, and gets the volume anew while it does
-	FateRestart   Fate = "restart"    // it is shut down, and started again by who makes the volume
-	FateBoot      Fate = "boot"       // it is shut down, and started again by its own resource, which checks its boot
-	FateFreed     Fate = "freed"      // this run takes the volume from it
+	FateNextStart Fate = "next start" // it is shut off, and uses the new content when it starts
+	FatePlug      Fate = "plug"       // it keeps running, and the new volume is attached to it
+	FateRestart   Fate = "restart"    // it is shut down, and the resource of the volume starts it again
+	FateBoot      Fate = "boot"       // it is shut down, and its own resource starts it again and checks its boot
+	FateFreed     Fate = "freed"      // it no longer uses the volume after this run
 )
 
-// holdsWait is how long a plan waits for that of a holder. Terraform plans both at once, and says of none that it will.
+// holdsWait is how long a plan waits for the plan of a holder. Terraform plans both at the same time, and does not announce
+// which resources it will plan.
 const holdsWait = 5 * time.Second
 
-// Frees tells whether this run takes something from its holder: a volume by its id or its path, say.
+// Frees tells whether this run makes a holder stop using something, for example a volume by its id or its path.
 func (p *Plans) Frees(ctx context.Context, holder string, names ...string) bool {
 	ctx, cancel := context.WithTimeout(ctx, holdsWait)
 	defer cancel()
@@ -76,13 +77,13 @@ func OverlayHolder(path string) string { return "overlay " + path }
 // File is a file of an image.
 type File struct {
 	Kind string // kernel or initrd
-	Size uint64 // in bytes, 0 while it is not known
+	Size uint64 // in bytes; 0 if it is not known yet
 }
 
 // Image has the paths of an image's files below the TFTP root.
 type Image struct {
-	Arch           string // empty while it is not known
-	Kernel, Initrd string // Initrd is empty where there is none
+	Arch           string // empty if it is not known yet
+	Kernel, Initrd string // Initrd is empty if there is none
 	Known          bool   // the paths are known before the apply
 }
 
@@ -93,12 +94,12 @@ type Book[V any] struct {
 	added  chan struct{} // closes at the next Add
 }
 
-// Add keeps a value under a name, in place of one that is there.
+// Add keeps a value under a name. It replaces an existing value.
 func (b *Book[V]) Add(name string, value V) {
 	b.AddUnless(name, value, func(V) bool { return false })
 }
 
-// AddUnless is Add, unless there is a value that conflicts with the new one. It returns that.
+// AddUnless is Add, unless an existing value conflicts with the new one. Then it returns the existing value.
 func (b *Book[V]) AddUnless(name string, value V, conflicts func(there V) bool) (there V, conflict bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -116,7 +117,7 @@ func (b *Book[V]) AddUnless(name string, value V, conflicts func(there V) bool) 
 	return value, false
 }
 
-// Await is Find, and waits for the value until ctx ends.
+// Await is Find, but waits for the value until ctx ends.
 func (b *Book[V]) Await(ctx context.Context, name string) (V, bool) {
 	for {
 		b.mu.Lock()
@@ -137,7 +138,7 @@ func (b *Book[V]) Await(ctx context.Context, name string) (V, bool) {
 	}
 }
 
-// Search returns the name of a value that fits, "" where none does.
+// Search returns the name of a value that fits; "" if there is none.
 func (b *Book[V]) Search(fits func(name string, value V) bool) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -6,16 +6,16 @@ import (
 	"sync"
 )
 
-// Waiting are the guests that wait for volumes which are made anew: a guest may have several of them in one run, in any order.
-// The zero value is ready for use, by many goroutines at once.
+// Waiting has the guests that wait for volumes that are replaced. A guest may wait for several volumes in one run, in any
+// order. The zero value is ready for concurrent use.
 type Waiting struct {
 	mu    sync.Mutex
-	busy  map[string]chan struct{}   // by guest: held by who changes what it has
+	busy  map[string]chan struct{}   // by guest: held while the devices of the guest are changed
 	fates map[string]map[string]Fate // by guest and volume
 	stops map[string]bool            // guests that were shut down and have to start again
 }
 
-// Hold keeps others from changing what guests have, until free is called.
+// Hold prevents others from changing the devices of guests, until free is called.
 func (w *Waiting) Hold(ctx context.Context, guests []string) (free func(), err error) {
 	var held []chan struct{}
 	free = func() {
@@ -47,7 +47,7 @@ func (w *Waiting) holder(guest string) chan struct{} {
 	return w.busy[guest]
 }
 
-// Add notes that a guest waits for a volume, and whether it has to start again.
+// Add records that a guest waits for a volume, and whether the guest has to start again.
 func (w *Waiting) Add(guest, volume string, fate Fate, stopped bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -74,8 +74,8 @@ func (w *Waiting) For(volume string) (guests []string) {
 	return guests
 }
 
-// Ready notes that the volume is there for a guest, and tells what becomes of it. starts is true where it was the last that a
-// guest which was shut down waits for.
+// Ready records that the new volume exists, and returns what happens to the guest. starts is true if the guest was shut down
+// and this was the last volume that it waited for.
 func (w *Waiting) Ready(guest, volume string) (fate Fate, starts bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

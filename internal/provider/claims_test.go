@@ -125,7 +125,7 @@ func TestSubnetInUse(t *testing.T) {
 		t.Errorf("the plan says %v", said)
 	}
 	own := `{"name": "own", "ipv4": {"address": "10.9.0.1/24", "dhcp": {"ranges": [{"start": "10.9.0.1", "end": "10.9.0.9"}]}}}`
-	if said := c.plan(own).problems; !strings.Contains(said.String(), "10.9.0.1 to 10.9.0.9 has 10.9.0.1, the host's own address") {
+	if said := c.plan(own).problems; !strings.Contains(said.String(), "10.9.0.1 to 10.9.0.9 contains 10.9.0.1, the host's own address") {
 		t.Errorf("the plan says %v", said)
 	}
 	run, lab := newRun(t, h), newCore(t, h, "netboot_network")

@@ -75,7 +75,7 @@ func TestAccInstallCutOff(t *testing.T) {
 		t.Errorf("the guest was started anew: its id is %q and was %q", now, guest)
 	}
 	virsh(t, "destroy", "acc")
-	run.ends(`Unable to install domain "acc"`, "ended, or reset, from the host")
+	run.ends(`Unable to install domain "acc"`, "destroyed or reset from the host")
 
 	run = c.applyUntil(firmwareWaits) // anew, as that one was ended
 	if now := virsh(t, "domid", "acc"); now == guest {
@@ -110,9 +110,9 @@ var badInstalls = map[string]struct {
 	says                []string
 }{
 	"crashes": {"reboot", "plain-reboot", bootKernel,
-		[]string{"The guest crashed while it installed, or rebooted", `install.until = "shutdown"`, "| NETBOOT-INIT: installed=/dev/vda"}},
-	"reboots":    {"shutdown", "reboot", bootKernel, []string{`The guest rebooted, and install.until = "shutdown"`}},
-	"powers-off": {"reboot", "poweroff", bootKernel, []string{`The guest powered off, and install.until = "reboot"`}},
+		[]string{"The guest crashed while it was installing, or rebooted", `install.until = "shutdown"`, "| NETBOOT-INIT: installed=/dev/vda"}},
+	"reboots":    {"shutdown", "reboot", bootKernel, []string{`The guest rebooted, but install.until = "shutdown"`}},
+	"powers-off": {"reboot", "poweroff", bootKernel, []string{`The guest powered off, but install.until = "reboot"`}},
 	"misses":     {"reboot", "reboot", `"kernel-none"`, []string{"The firmware gave up", "file not found: kernel-none", "Meaning:", "Remedy:", "| "}},
 }
 

@@ -126,11 +126,11 @@ func TestInstallEnds(t *testing.T) {
 		{shutdown, "", virt.EndPowerOff, nil},
 		{memoryInstall, "", virt.EndShutdown, nil}, // a host that does not say which
 		{shutdown, "", virt.EndShutdown, nil},
-		{memoryInstall, "", virt.EndPowerOff, []string{`The guest powered off, and install.until = "reboot" waits for it to reboot`}},
-		{shutdown, "last words", virt.EndReboot, []string{`The guest rebooted, and install.until = "shutdown" waits for it to power off`, "| last words"}},
-		{memoryInstall, "last words", virt.EndDestroyed, []string{"ended, or reset, from the host", "| last words"}},
-		{memoryInstall, "Linux version 6.1\nKernel panic - not syncing", virt.EndCrashed, []string{"The guest crashed while it installed\n", "| Kernel panic"}},
-		{memoryInstall, "Linux version 6.1\n", virt.EndCrashed, []string{"The guest crashed while it installed, or rebooted", "emulation", `install.until = "shutdown"`}},
+		{memoryInstall, "", virt.EndPowerOff, []string{`The guest powered off, but install.until = "reboot" waits for it to reboot`}},
+		{shutdown, "last words", virt.EndReboot, []string{`The guest rebooted, but install.until = "shutdown" waits for it to power off`, "| last words"}},
+		{memoryInstall, "last words", virt.EndDestroyed, []string{"destroyed or reset from the host", "| last words"}},
+		{memoryInstall, "Linux version 6.1\nKernel panic - not syncing", virt.EndCrashed, []string{"The guest crashed while it was installing\n", "| Kernel panic"}},
+		{memoryInstall, "Linux version 6.1\n", virt.EndCrashed, []string{"The guest crashed while it was installing, or rebooted", "emulation", `install.until = "shutdown"`}},
 		{memoryInstall, gaveUp, virt.EndCrashed, []string{"The firmware gave up", "Meaning:", "Remedy:", "| Failed to load OS"}},
 	} {
 		h := newGuestHost(t)
@@ -171,7 +171,7 @@ func TestInstallIsCutOff(t *testing.T) {
 			c.must(memoryInstall)
 			before := *c
 			h.ScriptInstall("guest", "a long tale\n", virt.EndUnknown)
-			wantProblem(t, c.apply(memoryImpatient), `Unable to install domain "guest"`, "The guest has not ended with a reboot within install.timeout, 200ms", "| a long tale", "The next apply waits")
+			wantProblem(t, c.apply(memoryImpatient), `Unable to install domain "guest"`, "The installation has not ended with a reboot within install.timeout, 200ms", "| a long tale", "The next apply waits")
 			if c.tainted {
 				t.Error("a guest that is not new is tainted")
 			}

@@ -65,12 +65,12 @@ resource "netboot_domain" "check" {
 	acceptance(t,
 		refused(network(served, "", byConfig), "never", "reads", "52:54:00"),
 		refused(network(`"/srv/other"`, "", byConfig), "serves", "/srv/other"),
-		refused(network(served, `, bootfile = "pxelinux.0"`, `memory = "512MiB"`), "loader", "of", "other", "machines"),
+		refused(network(served, `, bootfile = "pxelinux.0"`, `memory = "512MiB"`), "loader", "for", "other", "architectures"),
 		refusedBySeparate(network(served, "", `memory = "64MiB"`), "needs", "125", "MiB"),
 		refusedBySeparate(image("kernel", "initrd"), "Entry \"a\"", "has", "room", "for", "125829120"),
 		resource.TestStep{
 			Config: image("initrd", "kernel"), PlanOnly: true,
-			ExpectError: says("In entries[0].initrd", "is the kernel of a netboot_image", "write the path of its initrd"),
+			ExpectError: says("In entries[0].initrd", "is the kernel of a netboot_image", "set the path of the initrd of the image"),
 		},
 	)
 }

@@ -94,5 +94,5 @@ func (c *cli) changesForeign(t *testing.T, generated string) {
 	writeHostFile(t, "/srv/others/pxelinux.cfg/menu.inc", []byte("label a\n"))
 	c.write("generated.tf", generated)
 	c.write("more.tf", "import {\n  to = netboot_pxelinux_config.more\n  id = \"others/menu.inc\"\n}\n")
-	c.mustFail([]string{"plan", "-generate-config-out=more-generated.tf"}, `Unable to import pxelinux configuration "others/menu.inc"`, "for no guest")
+	c.mustFail([]string{"plan", "-generate-config-out=more-generated.tf"}, `Unable to import pxelinux configuration "others/menu.inc"`, "no guest uses it")
 }

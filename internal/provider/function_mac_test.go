@@ -17,10 +17,10 @@ func TestMACFunction(t *testing.T) {
 		arguments []tftypes.Value
 	}{
 		{0, "a name cannot be empty", []tftypes.Value{text("")}},
-		{0, "has 201 bytes; a name has at most 200", []tftypes.Value{text(strings.Repeat("x", 201))}},
+		{0, "has 201 bytes; a name can have at most 200", []tftypes.Value{text(strings.Repeat("x", 201))}},
 		{0, "has a slash", []tftypes.Value{text("a/b")}},
-		{1, "the index -1 is negative; the first interface has 0", []tftypes.Value{text("a"), number(-1)}},
-		{2, "one index is enough", []tftypes.Value{text("a"), number(0), number(1)}},
+		{1, "the index -1 is negative; the index of the first interface is 0", []tftypes.Value{text("a"), number(-1)}},
+		{2, "takes only one index", []tftypes.Value{text("a"), number(0), number(1)}},
 	} {
 		refuses(t, test.argument, []string{test.want}, "mac", test.arguments...)
 	}

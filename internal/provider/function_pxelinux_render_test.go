@@ -110,7 +110,7 @@ func TestPxelinuxRenderFunctionErrors(t *testing.T) {
 		{"list of initrds", brackets(entryWith(object{"initrd": brackets(text("i"))})), []string{"entries[0].initrd: a string is required, got list"}},
 		{"bool", brackets(entryWith(object{"kernel": tftypes.NewValue(tftypes.Bool, true)})), []string{"entries[0].kernel: a string is required, got bool"}},
 		{"typing mistake", brackets(entryWith(nil), entryWith(object{"label": text("b"), "cmdline": text("quiet")})),
-			[]string{"entries[1].cmdline: there is no such attribute; a configuration has default and entries, an entry has label, kernel, initrd and append"}},
+			[]string{"entries[1].cmdline: there is no such attribute; a configuration has default and entries, and an entry has label, kernel, initrd and append"}},
 		{"append of one string", arguments(text("quiet")), []string{"entries[1].append: a list of strings is required, got string"}},
 		{"append of a map", arguments(tftypes.NewValue(tftypes.Map{ElementType: tftypes.String}, object{})), []string{"entries[1].append: a list of strings is required, got map"}},
 		{"append with a number", arguments(brackets(text("quiet"), number(5))), []string{"entries[1].append[1]: a string is required, got number"}},

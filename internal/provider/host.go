@@ -10,7 +10,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/volumes"
 )
 
-// host is what the resources together ask of a libvirt host: virt.Host is one, virttest has one in memory.
+// host has all methods of a libvirt host that the resources need. virt.Host implements it; virttest has an implementation in
+// memory.
 type host interface {
 	tftproots.Host
 	images.Host

@@ -229,8 +229,8 @@ resource "netboot_volume" "overlay" {
 }
 `
 	elsewhere(t,
-		refused(fmt.Sprintf(volume, `"huge"`), "Unknown host", inside("host"), `"huge" is none of the provider's hosts, which are big, gone`),
-		refused(overlay, "Another host", "In backing.volume:", `"big:default/acc" lies on the host "big", and this resource on the default one`, `set host = "big"`),
+		refused(fmt.Sprintf(volume, `"huge"`), "Unknown host", inside("host"), `"huge" is not one of the provider's hosts, which are big, gone`),
+		refused(overlay, "Host does not match", "In backing.volume:", `"big:default/acc" is on the host "big", and this resource is on the default host`, `set host = "big"`),
 		refused(`
 data "netboot_domain" "test" {
   host = "huge"
@@ -246,7 +246,7 @@ resource "netboot_network" "other" {
 		resource.TestStep{Config: twoHosts(t) + fmt.Sprintf(volume, `"big"`), ConfigPlanChecks: noChange},
 	)
 	for hosts, texts := range map[string][]string{
-		`{ big = { uri = terraform_data.later.output } }`: {"Unknown libvirt URI", "never replaced by a default"},
+		`{ big = { uri = terraform_data.later.output } }`: {"Unknown libvirt URI", "does not use a default instead"},
 		`{ big = { uri = "" } }`:                          {"Invalid libvirt URI", "In hosts[\"big\"].uri:"},
 		`{ "a b" = { uri = "qemu:///system" } }`:          {"Invalid name of a host"},
 	} {

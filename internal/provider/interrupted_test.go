@@ -130,7 +130,7 @@ func TestAccInterrupted(t *testing.T) {
 			}
 			run.signal(syscall.SIGINT)
 			begin = time.Now()
-			if err := run.wait(time.Minute); err == nil || !says("Interrupt received", "Unable to create image", "The run was interrupted", "The next apply goes on").MatchString(run.output.String()) {
+			if err := run.wait(time.Minute); err == nil || !says("Interrupt received", "Unable to create image", "The run was interrupted", "The next apply continues").MatchString(run.output.String()) {
 				t.Errorf("%v:\n%s", err, run.output.String())
 			}
 			if took := time.Since(begin); took > 5*time.Second {

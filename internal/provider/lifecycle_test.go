@@ -160,7 +160,7 @@ func TestLifecycleNetwork(t *testing.T) {
 	if n, err := h.Network(t.Context(), "lab"); err != nil || n.IPv4.DHCP.Ranges[0].End != "192.168.150.30" {
 		t.Errorf("the host has %+v (%v)", n, err)
 	}
-	if problems := c.destroy(); !strings.Contains(problems.String(), "Running guests are on it") {
+	if problems := c.destroy(); !strings.Contains(problems.String(), "Running guests use it") {
 		t.Errorf("destroy under a guest: %v", problems)
 	}
 	c.must(strings.Replace(changed, "{", `{"force_destroy": true, `, 1))

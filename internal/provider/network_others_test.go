@@ -36,9 +36,9 @@ func TestAccNetworkMacvtapOfOthers(t *testing.T) {
 	c.must("plan", "-detailed-exitcode")
 	expect(t, virshPrints(t, "net-dumpxml acc", "<forward dev='acc-eth1' mode='bridge'>", "<interface dev='acc-eth2'/>", "not acc-eth0", "not <bridge"))
 	rewriteMain(mode)
-	c.mustFail([]string{"plan"}, "No bridge", "forward_devices")
+	c.mustFail([]string{"plan"}, "Bridge is missing", "forward_devices")
 	rewriteMain("  mode = \"bridge\"\n  bridge = \"lo\"")
-	c.mustFail([]string{"plan"}, "Not a bridge", "bridge =", "forward_devices in place of bridge")
+	c.mustFail([]string{"plan"}, "Not a bridge", "bridge =", "forward_devices instead of bridge")
 }
 
 // TestAccNetworkLeasesOfOthers adds a reservation to networks whose leases last otherwise than usual, and changes no

@@ -22,18 +22,18 @@ func TestNetworkAnnounces(t *testing.T) {
 		config string
 		want   []string // none is no warning
 	}{
-		"a range": {replaced("150.20", "150.30"), []string{"changed while it runs", "keep their link: guest."}},
+		"a range": {replaced("150.20", "150.30"), []string{"changed while it runs", "keep their link.", "now: guest."}},
 		"a reservation": {replaced(`"dhcp": {`, `"dhcp": {"reservations": [`+reservations[0]+`], `),
-			[]string{"changed while it runs", "keep their link: guest."}},
+			[]string{"changed while it runs", "keep their link.", "now: guest."}},
 		"many reservations": {replaced(`"dhcp": {`, `"dhcp": {"reservations": [`+strings.Join(reservations, ",")+`], `),
-			[]string{"restarted", "cannot change ipv4 while", "plugged in again within a second or two: guest."}},
+			[]string{"restarted", "cannot change ipv4 while", "attached again within a second or two.", "now: guest."}},
 		"a DNS host":    {replaced("{", `{"dns": {"hosts": [{"ip": "192.168.150.9", "hostnames": ["nine"]}]}, `), []string{"changed while it runs"}},
 		"the TFTP root": {replaced("/srv/tftp", "/srv/other"), []string{"restarted", "cannot change tftp_root while", "guest."}},
 		"two things":    {replaced("/srv/tftp\"", "/srv/other\", \"domain\": \"lab.test\""), []string{"restarted", "cannot change domain, tftp_root while"}},
 		"a boot rule": {replaced(`"dhcp": {`, `"dhcp": {"boot": [{"arch": "x86_64", "bootfile": "x.0"}], `),
 			[]string{"restarted", "cannot change ipv4.dhcp.boot while"}},
 		"raw options": {replaced("{", `{"dnsmasq_options": ["log-dhcp"], `), []string{"restarted", "cannot change dnsmasq_options while"}},
-		"a stop":      {replaced("{", `{"running": false, `), []string{"stopped", "takes the network away from: guest."}},
+		"a stop":      {replaced("{", `{"running": false, `), []string{"stopped", "lose their network.", "now: guest."}},
 		"autostart":   {replaced("{", `{"autostart": false, `), nil},
 		"nothing":     {memoryNetwork, nil},
 	} {
@@ -133,13 +133,13 @@ func TestNetworkShowsWhatRuns(t *testing.T) {
 		want []string
 	}{
 		"an interrupted change": {func(n *virt.Network) { n.Parked = true },
-			[]string{`A change of network "lab" was interrupted`, "plugs them in again"}},
+			[]string{`A change of network "lab" was interrupted`, "attaches the guests again"}},
 		"what runs was changed": {running(func(n *virt.Network) { n.Domain = "theirs.test" }),
 			[]string{`Network "lab" will be restarted`, "cannot change domain"}},
 		"the definition was changed": {func(n *virt.Network) {
 			running(func(*virt.Network) {})(n)
 			n.Domain = "theirs.test"
-		}, []string{`Network "lab" does not run as it is defined`, "Running guests on it go on"}},
+		}, []string{`Network "lab" does not run as it is defined`, "Running guests on it keep running"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := halfChanged{newMemoryHost(t), func(*virt.Network) {}}
@@ -189,7 +189,7 @@ func TestNetworkUnknownMode(t *testing.T) {
 	h := &halfChanged{newMemoryHost(t), func(n *virt.Network) { n.Mode = "future" }}
 	c := newCore(t, h, "netboot_network")
 	c.apply(memoryNetwork)
-	if problems := c.refresh(); !strings.Contains(problems.String(), `It has the mode "future"`) {
+	if problems := c.refresh(); !strings.Contains(problems.String(), `The network has the mode "future"`) {
 		t.Errorf("refresh: %v", problems)
 	}
 }

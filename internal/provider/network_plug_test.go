@@ -99,24 +99,24 @@ func TestNetworkVLANsOfOthers(t *testing.T) {
 func TestNetworkPlugRefused(t *testing.T) {
 	const address = `"ipv4": {"address": "192.168.150.1/24"}`
 	for members, want := range map[string]string{
-		`"mode": "bridge"`:                               "forward_devices to those of the others",
+		`"mode": "bridge"`:                               "forward_devices to the names of the devices",
 		`"mode": "vepa"`:                                 "Set forward_devices to their names",
 		`"mode": "passthrough", "vlans": [3]`:            "Set forward_devices to their names",
 		`"mode": "hostdev"`:                              "Set physical_function to its name",
-		`"mode": "hostdev", "forward_devices": ["eth0"]`: "handed virtual functions",
-		`"mode": "bridge", "bridge": "br0", "forward_devices": ["eth0"]`:                             "Give one of bridge, forward_devices and physical_function",
-		`"mode": "vepa", "physical_function": "eth0", "forward_devices": ["eth0"]`:                   "Give one of bridge, forward_devices and physical_function",
+		`"mode": "hostdev", "forward_devices": ["eth0"]`: "guests get virtual functions",
+		`"mode": "bridge", "bridge": "br0", "forward_devices": ["eth0"]`:                             "Set only one of bridge, forward_devices and physical_function",
+		`"mode": "vepa", "physical_function": "eth0", "forward_devices": ["eth0"]`:                   "Set only one of bridge, forward_devices and physical_function",
 		`"mode": "bridge", "bridge": "br0", "physical_function": "eth0"`:                             "Remove physical_function",
 		`"mode": "vepa", "bridge": "br0", "forward_devices": ["eth0"]`:                               "there is no bridge",
 		`"mode": "vepa", "forward_devices": ["eth0"], ` + address:                                    "Remove ipv4",
-		`"mode": "bridge", "bridge": "br0", "vlans": [3]`:                                            "VLANs without Open vSwitch", // by libvirt 9
-		`"mode": "vepa", "forward_devices": ["eth0"], "vlans": [3]`:                                  "VLANs without Open vSwitch",
-		`"mode": "vepa", "forward_devices": ["eth0"], "openvswitch": true`:                           "Open vSwitch without its bridge",
-		`"mode": "isolated", "forward_devices": ["eth0"]`:                                            "does not forward by one device",
-		`"mode": "open", "forward_devices": ["eth0"], ` + address:                                    "does not forward by one device",
-		`"forward_devices": ["eth0", "eth1"], ` + address:                                            "forwards by one device. Give one",
+		`"mode": "bridge", "bridge": "br0", "vlans": [3]`:                                            "VLANs require Open vSwitch", // by libvirt 9
+		`"mode": "vepa", "forward_devices": ["eth0"], "vlans": [3]`:                                  "VLANs require Open vSwitch",
+		`"mode": "vepa", "forward_devices": ["eth0"], "openvswitch": true`:                           "Open vSwitch requires mode bridge",
+		`"mode": "isolated", "forward_devices": ["eth0"]`:                                            "does not forward through one device",
+		`"mode": "open", "forward_devices": ["eth0"], ` + address:                                    "does not forward through one device",
+		`"forward_devices": ["eth0", "eth1"], ` + address:                                            "forwards through one device. Set only one",
 		`"physical_function": "eth0", ` + address:                                                    "Remove physical_function",
-		`"mode": "vepa", "forward_devices": ["sixteen-letters-"]`:                                    "a network device of Linux has 1 to 15",
+		`"mode": "vepa", "forward_devices": ["sixteen-letters-"]`:                                    "the name of a network device of Linux has 1 to 15",
 		`"routes": [{"to": "10.1.2.3/8", "gateway": "192.168.150.2"}], ` + address:                   "address of a network",
 		`"mode": "bridge", "bridge": "br0", "routes": [{"to": "10.0.0.0/8", "gateway": "10.0.0.1"}]`: "Remove routes",
 	} {
@@ -139,7 +139,7 @@ func TestNetworkBridgeIsThere(t *testing.T) {
 		t.Errorf("the host was asked %d times more for a bridge that it was asked for, or that is of Open vSwitch", now-asked)
 	}
 	for name, want := range map[string][]string{
-		"eth0": {"ERROR", "Not a bridge", "interface of that name is no bridge", `"eth0"`, "forward_devices in place of bridge", "openvswitch = true"},
+		"eth0": {"ERROR", "Not a bridge", "interface of that name is no bridge", `"eth0"`, "forward_devices instead of bridge", "openvswitch = true"},
 		"br1":  {"WARNING", "No such bridge", "no bridge of that name", `"br1"`, "Unless something makes it"},
 	} {
 		said := c.plan(plugged(fmt.Sprintf(`"mode": "bridge", "bridge": %q`, name))).problems.String()

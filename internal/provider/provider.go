@@ -1,6 +1,7 @@
-// Package provider is what Terraform and OpenTofu start: the settings of the provider block, and the lists of what it offers.
+// Package provider is the provider that Terraform and OpenTofu start: the settings of the provider block, and the lists of
+// its resources, data sources, actions and functions.
 //
-// Each resource has a package of its own below it, and what they share is in framework.
+// Each resource has its own package below this one. What these packages share is in package framework.
 package provider
 
 import (
@@ -42,7 +43,7 @@ func New(version string) func() provider.Provider {
 	return newWith(version, openHost)
 }
 
-// openHost opens a libvirt host, whose calls are logged where there is a log.
+// openHost opens a libvirt host. If logging is enabled, its calls are logged.
 func openHost(uri string) (host, error) {
 	h, err := virt.Open(uri)
 	if err != nil {
@@ -54,7 +55,7 @@ func openHost(uri string) (host, error) {
 	return h, nil
 }
 
-// newWith makes a provider whose hosts open makes; tests give it hosts in memory.
+// newWith makes a provider that opens its hosts with open. Tests use hosts in memory.
 func newWith(version string, open func(uri string) (host, error)) func() provider.Provider {
 	return func() provider.Provider { return &netbootProvider{version: version, open: open} }
 }
@@ -77,15 +78,15 @@ func (p *netbootProvider) Metadata(_ context.Context, _ provider.MetadataRequest
 
 func (p *netbootProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Netboots KVM guests, s390x first, through libvirt alone: TFTP roots, boot images, pxelinux configurations, networks, volumes and guests.",
+		MarkdownDescription: "Netboots KVM guests, primarily on s390x, and manages everything through libvirt: TFTP roots, boot images, pxelinux configurations, networks, volumes and guests.",
 		Attributes: map[string]schema.Attribute{
 			"uri": schema.StringAttribute{
-				MarkdownDescription: "libvirt URI of the host, such as `qemu:///system`, `qemu+tcp://host/system`, `qemu+tls://host/system` or `qemu+ssh://user@host/system`, with libvirt's own parameters ([all of them](https://registry.terraform.io/providers/s390x-netboot/netboot/latest/docs/guides/hosts-and-transports)). " +
-					"Default: the environment's `LIBVIRT_DEFAULT_URI`, else `qemu:///system`. Nothing connects before the first resource needs it.",
+				MarkdownDescription: "libvirt URI of the host, such as `qemu:///system`, `qemu+tcp://host/system`, `qemu+tls://host/system` or `qemu+ssh://user@host/system`, optionally with libvirt's parameters ([list of all parameters](https://registry.terraform.io/providers/s390x-netboot/netboot/latest/docs/guides/hosts-and-transports)). " +
+					"Default: the environment variable `LIBVIRT_DEFAULT_URI`, or `qemu:///system` if it is not set. The provider connects when the first resource needs the host.",
 				Optional: true,
 			},
 			"hosts": schema.MapNestedAttribute{
-				MarkdownDescription: "More hosts, by names of your choice. A resource lies on one of them where its `host` says so, and its `id` begins with that name and a colon. One that cannot be reached stops only what lies on it.",
+				MarkdownDescription: "More libvirt hosts, by names of your choice. A resource is on one of these hosts if its `host` is set to the name. Its `id` then begins with this name and a colon. A host that cannot be reached affects only the resources on it.",
 				Optional:            true,
 				Validators:          []validator.Map{mapvalidator.KeysAre(framework.HostName)},
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
@@ -93,7 +94,7 @@ func (p *netbootProvider) Schema(_ context.Context, _ provider.SchemaRequest, re
 				}},
 			},
 			"console_log_dir": schema.StringAttribute{
-				MarkdownDescription: "Folder on the machine that runs Terraform, made if it is missing. Every console that the provider watches is also written there, live, one file `<guest>.log` a guest, or `<host>:<guest>.log` with `host`, so that `tail -f` shows a long boot.",
+				MarkdownDescription: "Directory on the machine that runs Terraform. It is created if it does not exist. The provider writes every console that it watches to a file in this directory while the guest boots: to `<guest>.log`, or to `<host>:<guest>.log` for a guest with `host`. Use `tail -f` to follow a long boot.",
 				Optional:            true,
 			},
 		},
@@ -123,7 +124,7 @@ func (p *netbootProvider) Configure(ctx context.Context, req provider.ConfigureR
 	resp.ListResourceData = data
 }
 
-// orDefault is the URI where the provider block has one, or else where libvirt's own tools connect to.
+// orDefault is the URI in the provider block, or the URI to which libvirt's own tools connect if there is none.
 func orDefault(uri types.String) types.String {
 	if uri.IsUnknown() {
 		return uri
@@ -131,12 +132,12 @@ func orDefault(uri types.String) types.String {
 	return types.StringValue(cmp.Or(uri.ValueString(), os.Getenv("LIBVIRT_DEFAULT_URI"), defaultURI))
 }
 
-// site is the host of a URI; nil where that cannot be used.
+// site is the host of a URI; nil if the URI cannot be used.
 func (p *netbootProvider) site(uri types.String, at path.Path, diags *diag.Diagnostics) *framework.Site {
 	if uri.IsUnknown() {
 		diags.AddAttributeError(at, "Unknown libvirt URI",
-			"The provider needs its URI before it can plan, and this one is known only after apply. It is never replaced by a default, which might be another host. "+
-				"Apply what the URI depends on first (-target), or give it as a variable or by the environment's LIBVIRT_DEFAULT_URI.")
+			"The provider needs the URI before it can plan, but this URI is known only after apply. The provider does not use a default instead, because that might be another host. "+
+				"Apply what the URI depends on first (-target), or set the URI by a variable or by the environment variable LIBVIRT_DEFAULT_URI.")
 		return nil
 	}
 	host, err := p.open(uri.ValueString())
@@ -151,7 +152,7 @@ func (p *netbootProvider) site(uri types.String, at path.Path, diags *diag.Diagn
 func (p *netbootProvider) openSites(ctx context.Context, hosts types.Map, sites map[string]*framework.Site, diags *diag.Diagnostics) {
 	if hosts.IsUnknown() {
 		diags.AddAttributeError(path.Root("hosts"), "Unknown hosts",
-			"The provider needs its hosts before it can plan, and these are known only after apply. Apply what they depend on first (-target), or give them as a variable.")
+			"The provider needs its hosts before it can plan, but these hosts are known only after apply. Apply what they depend on first (-target), or set them by a variable.")
 		return
 	}
 	var given map[string]types.Object

@@ -89,7 +89,7 @@ resource "netboot_volume" "test" {
 		{"no such transport", `"qemu+pigeon:///system"`, []string{"Invalid libvirt URI", "uri =", `transport "pigeon" is not known`}},
 		{"no driver", `"///system"`, []string{"Invalid libvirt URI", "uri =", "no driver"}},
 		{"no URI", `"qemu:///%zz"`, []string{"Invalid libvirt URI", "uri ="}},
-		{"unknown", "terraform_data.later.output", []string{"Unknown libvirt URI", "uri = terraform_data.later.output", "never replaced by a default"}},
+		{"unknown", "terraform_data.later.output", []string{"Unknown libvirt URI", "uri = terraform_data.later.output", "does not use a default instead"}},
 		{"nobody there", `"` + nowhere + `"`, []string{`Unable to create volume "default/uri"`, "unable to connect to libvirt at " + nowhere,
 			"no such file", "Check that the URI is right", "systemctl status libvirtd"}},
 		{"nobody listens", `"qemu+tcp://127.0.0.1:1/system"`, []string{"unable to connect to libvirt at qemu+tcp://127.0.0.1:1/system", "connection refused"}},

@@ -183,7 +183,7 @@ func TestAccImageChecksumList(t *testing.T) {
 		resource.TestStep{
 			Config:      bootImage(fmt.Sprintf("kernel = {\n source = %q\n iso_path = \"/kernel\"\n %s\n}", url, of(listURL))),
 			PlanOnly:    true,
-			ExpectError: says("Invalid checksum", "the ISO image, of which only a part is fetched"),
+			ExpectError: says("Invalid checksum", "only a part of the image is fetched"),
 		},
 		refused(image("", of(otherURL)), "has the checksum", sha256Of(oldKernel), "want", sha256Of(newKernel)),
 		refused(image("", of(noneURL)), "In kernel.checksum:", noneURL),

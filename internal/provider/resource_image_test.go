@@ -246,7 +246,7 @@ func TestAccImageUnreadable(t *testing.T) {
 		},
 		resource.TestStep{
 			PreConfig: given(file),
-			Config:    config, ExpectError: says(`Unable to create image "srv-boot/acc"`, `a file "kernel.img"`, "a mode in which guests cannot read it"),
+			Config:    config, ExpectError: says(`Unable to create image "srv-boot/acc"`, `a file "kernel.img"`, "a mode that does not let guests read it"),
 		},
 		resource.TestStep{
 			PreConfig: func() {
@@ -423,7 +423,7 @@ func TestAccImageFileName(t *testing.T) {
 			// Somebody else's file is neither adopted nor overwritten.
 			PreConfig:   func() { writeHostFile(t, "/srv/boot/vmlinuz", []byte("theirs")) },
 			Config:      from(kernel, named),
-			ExpectError: says(`Unable to update image "srv-boot/acc"`, "In kernel.file_name:", `"vmlinuz" is under the TFTP root already`, "choose another file_name"),
+			ExpectError: says(`Unable to update image "srv-boot/acc"`, "In kernel.file_name:", `"vmlinuz" already exists under the TFTP root`, "choose another file_name"),
 		},
 		resource.TestStep{
 			PreConfig: func() {

@@ -244,15 +244,15 @@ func TestAccTFTPRootTaken(t *testing.T) {
 	acceptance(t,
 		resource.TestStep{
 			Config:      config("theirs", "/srv/mine"),
-			ExpectError: says(`Unable to create TFTP root "theirs"`, `path = "/srv/mine"`, `A pool "theirs" exists already and lies at "/srv/theirs"`, "choose another name"),
+			ExpectError: says(`Unable to create TFTP root "theirs"`, `path = "/srv/mine"`, `A pool "theirs" already exists at "/srv/theirs"`, "choose another name"),
 		},
 		resource.TestStep{
 			Config:      config("mine", "/srv/theirs"),
-			ExpectError: says(`Unable to create TFTP root "mine"`, `path = "/srv/theirs"`, `directory of pool "theirs" already`, `set name = "theirs"`),
+			ExpectError: says(`Unable to create TFTP root "mine"`, `path = "/srv/theirs"`, `already the directory of pool "theirs"`, `set name = "theirs"`),
 		},
 		resource.TestStep{
 			Config:      config("mine", "/srv/mine"),
-			ExpectError: says(`A pool "mine-pxelinux.cfg" exists already and lies at "/srv/elsewhere"`),
+			ExpectError: says(`A pool "mine-pxelinux.cfg" already exists at "/srv/elsewhere"`),
 		},
 		resource.TestStep{
 			PreConfig: func() {

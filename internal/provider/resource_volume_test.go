@@ -204,7 +204,7 @@ func TestAccVolumeInvalid(t *testing.T) {
 		error      []string
 	}{
 		{``, []string{"capacity", "backing"}},
-		{`capacity = "8 gigs"`, []string{"Invalid size", "capacity =", `the unit "gigs" is not known`}},
+		{`capacity = "8 gigs"`, []string{"Invalid size", "capacity =", `the unit "gigs" is unknown`}},
 		{`capacity = "-1"`, []string{"Invalid size", "capacity =", `"-1" is not a size`}},
 		{`capacity = "1025B"`, []string{"Invalid capacity", "capacity =", "sectors of 512 bytes"}},
 		{`capacity = 20`, []string{"Invalid size", "capacity =", `did you mean "20GiB"`}},

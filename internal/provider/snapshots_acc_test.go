@@ -254,8 +254,8 @@ func TestAccRenamed(t *testing.T) {
 	defer c.must("destroy", "-auto-approve")
 	id := virsh(t, "domuuid", "acc")
 	virsh(t, "domrename", "acc", "web")
-	c.mustFail([]string{"plan"}, `The domain "acc" is called "web" now`, `name = "web"`, "virsh domrename web acc")
-	c.mustFail([]string{"apply", "-auto-approve"}, `The domain "acc" is called "web" now`)
+	c.mustFail([]string{"plan"}, `The domain "acc" was renamed to "web"`, `name = "web"`, "virsh domrename web acc")
+	c.mustFail([]string{"apply", "-auto-approve"}, `The domain "acc" was renamed to "web"`)
 	renamed := strings.Replace(config, "\"netboot_domain\" \"test\" {\n  name = \"acc\"", "\"netboot_domain\" \"test\" {\n  name = \"web\"", 1)
 	c.write("main.tf", renamed)
 	if said := c.must("apply", "-auto-approve"); !strings.Contains(said, "0 added, 0 changed, 0 destroyed") {
@@ -274,7 +274,7 @@ func TestAccRenamed(t *testing.T) {
 	virsh(t, "net-define", writeFile(t, strings.Replace(network, "<name>acc</name>", "<name>web</name>", 1)))
 	virsh(t, "net-start", "web")
 	virsh(t, "net-autostart", "web")
-	c.mustFail([]string{"plan"}, `The network "acc" is called "web" now`, `name = "web"`)
+	c.mustFail([]string{"plan"}, `The network "acc" was renamed to "web"`, `name = "web"`)
 	c.write("main.tf", strings.Replace(renamed, "\"netboot_network\" \"lab\" {\n  name = \"acc\"", "\"netboot_network\" \"lab\" {\n  name = \"web\"", 1))
 	if said := c.must("apply", "-auto-approve"); !strings.Contains(said, "0 added, 1 changed, 0 destroyed") {
 		t.Errorf("with the new name the apply says\n%s", said)

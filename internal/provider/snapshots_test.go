@@ -311,7 +311,7 @@ func TestLifecycleRenamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if said := c.plan(memoryDomain).problems; !said.hasError() || !strings.Contains(said.String(), `The domain "guest" is called "web" now`) {
+		if said := c.plan(memoryDomain).problems; !said.hasError() || !strings.Contains(said.String(), `The domain "guest" was renamed to "web"`) {
 			t.Errorf("the plan says %v", said)
 		}
 	}
@@ -334,7 +334,7 @@ func TestLifecycleRenamed(t *testing.T) {
 	if err := h.CreateDomain(t.Context(), virt.Domain{Name: "guest", Arch: "s390x", Accelerator: "tcg", VCPUs: 1, Memory: 1 << 29}); err != nil {
 		t.Fatal(err)
 	}
-	if said := c.plan(memoryDomain).problems; !said.hasError() || !strings.Contains(said.String(), `is called "web" now`) {
+	if said := c.plan(memoryDomain).problems; !said.hasError() || !strings.Contains(said.String(), `was renamed to "web"`) {
 		t.Errorf("with another guest of the old name the plan says %v", said)
 	}
 	destroys(t, c)
@@ -351,7 +351,7 @@ func TestLifecycleNetworkRenamed(t *testing.T) {
 	if err := h.RenameNetwork(t.Context(), "lab", "web"); err != nil {
 		t.Fatal(err)
 	}
-	if said := c.plan(memoryNetwork).problems; !said.hasError() || !strings.Contains(said.String(), `The network "lab" is called "web" now`) {
+	if said := c.plan(memoryNetwork).problems; !said.hasError() || !strings.Contains(said.String(), `The network "lab" was renamed to "web"`) {
 		t.Errorf("the plan says %v", said)
 	}
 	c.mustBeDone(strings.Replace(memoryNetwork, `"lab"`, `"web"`, 1))

@@ -105,7 +105,7 @@ func TestAccVolumeInterrupted(t *testing.T) {
 	eachFormat(t, func(t *testing.T, format string) {
 		f := startFilling(t, format)
 		f.run.signal(syscall.SIGINT)
-		f.fails("Interrupt received", "Unable to create volume", "The run was interrupted", "The next apply goes on")
+		f.fails("Interrupt received", "Unable to create volume", "The run was interrupted", "The next apply continues")
 		expect(t, hostDir(t, "/srv/acc"))
 		f.recovers()
 	})

@@ -22,7 +22,7 @@ func ComputedString(what string) schema.StringAttribute {
 	return schema.StringAttribute{MarkdownDescription: what, Computed: true}
 }
 
-// ReplacingString is an attribute of what a resource is; a change makes it another one.
+// ReplacingString is a required string. A change replaces the resource.
 func ReplacingString(what string, validators ...validator.String) schema.StringAttribute {
 	return schema.StringAttribute{
 		MarkdownDescription: what + " A change replaces the resource.",
@@ -32,7 +32,7 @@ func ReplacingString(what string, validators ...validator.String) schema.StringA
 	}
 }
 
-// OptionalString is a string that is left out rather than empty.
+// OptionalString is a string that is omitted rather than empty.
 func OptionalString(what string, validators ...validator.String) schema.StringAttribute {
 	return schema.StringAttribute{
 		MarkdownDescription: what,

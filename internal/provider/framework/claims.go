@@ -11,18 +11,19 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 )
 
-// Claims are what a resource has alone: two that have the same change and destroy each other's.
+// Claims are the things that only one resource can have. Two resources with the same one would change and destroy the
+// same object.
 type Claims struct {
 	owner  netboot.Owner
 	owners *netboot.Book[netboot.Owner]
 	resp   *resource.ModifyPlanResponse
 }
 
-// claimsKey is where a plan keeps the token of its resource: Terraform plans a replacement in two calls, the second with the
-// private state of the first.
+// claimsKey is the key in the private state for the token of a resource. Terraform plans a replacement in two calls, and
+// the second call gets the private state of the first.
 const claimsKey = "claims"
 
-// NewClaims are those of the resource that is planned.
+// NewClaims returns the claims of the resource that is planned.
 func NewClaims(ctx context.Context, plans *netboot.Plans, about Subject, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) Claims {
 	token := LoadPrivate[string](ctx, req.Private, claimsKey, &resp.Diagnostics)
 	if token == nil {
@@ -34,8 +35,8 @@ func NewClaims(ctx context.Context, plans *netboot.Plans, about Subject, req res
 	return Claims{owner, &plans.Owners, resp}
 }
 
-// Add claims something by what it is called, `MAC address "52:54:00:00:00:01"`, at the attribute that says so. An empty id is one
-// that is not known yet.
+// Add claims something, such as `MAC address "52:54:00:00:00:01"`, for the attribute that sets it. An empty id is not known
+// yet.
 func (c Claims) Add(at path.Path, what Subject, isNew bool) {
 	if what.ID == "" {
 		return
@@ -48,9 +49,9 @@ func (c Claims) Add(at path.Path, what Subject, isNew bool) {
 	if !conflict {
 		return
 	}
-	detail := fmt.Sprintf("%s and %s both have it. Give one of them another.", Capital(there.Name), owner.Name)
+	detail := fmt.Sprintf("%s and %s both have it. Change it in one of them.", Capital(there.Name), owner.Name)
 	if there.Name == owner.Name {
-		detail = "Two resources have it. They would change and destroy the same object on the host. Give one of them another name, or remove it."
+		detail = "Two resources have it. They would change and destroy the same object on the host. Give one of these resources another name, or remove it."
 	}
 	c.resp.Diagnostics.AddAttributeError(at, Capital(what.String())+" is in this configuration twice", Sentence(Within(at, fmt.Errorf("%s", detail))))
 }

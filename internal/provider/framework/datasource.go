@@ -7,10 +7,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
-// DataHost is the host that a data source reads on.
+// DataHost is the host that a data source reads.
 var DataHost = schema.StringAttribute{MarkdownDescription: HostDescription, Optional: true}
 
-// DataKey is an attribute that names what is to be read.
+// DataKey is an attribute that names what the data source reads.
 func DataKey(what string, validators ...validator.String) schema.StringAttribute {
 	return schema.StringAttribute{MarkdownDescription: what, Required: true, Validators: validators}
 }

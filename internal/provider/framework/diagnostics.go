@@ -23,35 +23,35 @@ type Subject struct{ Kind, ID string }
 // String is the subject as a diagnostic names it.
 func (s Subject) String() string { return fmt.Sprintf("%s %q", s.Kind, s.ID) }
 
-// Fail adds the one form of error that this provider has: `Unable to create network "lab"`, then
-// the chain of causes, then what to do about it.
+// Fail adds an error in the form that all errors of this provider have: `Unable to create network "lab"`, then the chain
+// of causes, then what to do about it.
 func Fail(diags *diag.Diagnostics, at path.Path, verb string, about Subject, err error) {
 	summary := fmt.Sprintf("Unable to %s %s", verb, about)
 	diags.AddAttributeError(at, summary, strings.TrimSpace(Sentence(Within(at, err))+"\n\n"+remedy(err, about)))
 }
 
-// remedy says what to do about the errors that need more than their own words.
+// remedy says what to do about errors whose own message does not say it.
 func remedy(err error, about Subject) string {
 	switch {
 	case errors.Is(err, context.Canceled):
-		return "The run was interrupted. The next apply goes on from here."
+		return "The run was interrupted. The next apply continues from here."
 	case errors.Is(err, netboot.ErrBootTimeout):
-		return "Where the guest only needs longer, raise boot_check.timeout: emulation is many times slower than KVM. The next apply boots it again."
+		return "If the guest only needs more time, raise boot_check.timeout: emulation is many times slower than KVM. The next apply boots the guest again."
 	case errors.Is(err, netboot.ErrInstallTimeout):
-		return "The guest goes on. Where the installer only needs longer, raise install.timeout: emulation is many times slower than KVM. " +
-			"The next apply waits for a guest that still installs; one that this run created is made anew, unless you untaint it first."
+		return "The guest keeps running. If the installer only needs more time, raise install.timeout: emulation is many times slower than KVM. " +
+			"If the guest is still installing, the next apply waits for it. A guest that this run created is replaced instead, unless you untaint it first."
 	case errors.Is(err, context.DeadlineExceeded):
-		return "The time allowed ran out; the resource's timeouts attribute sets how long it may take. The next apply goes on from here."
+		return "The operation exceeded its time limit. To raise the limit, set the timeouts attribute of the resource. The next apply continues from here."
 	case errors.Is(err, fs.ErrExist):
-		return fmt.Sprintf("This %[1]s is not in Terraform's state, so it is somebody else's, or left by a run that was killed. "+
-			"To manage it from here, import it: terraform import ADDRESS %[2]s (tofu import ADDRESS %[2]s). Otherwise choose another name, or remove it from the host.",
+		return fmt.Sprintf("This %[1]s is not in Terraform's state. Another program or user made it, or a run that was killed left it. "+
+			"To manage it with this configuration, import it: terraform import ADDRESS %[2]s (tofu import ADDRESS %[2]s). Otherwise choose another name, or remove it from the host.",
 			about.Kind, about.ID)
 	default:
 		return ""
 	}
 }
 
-// AddError adds an error about an attribute, which the detail names where Within does.
+// AddError adds an error about an attribute. The detail names the attribute in the same cases as Within.
 func AddError(diags *diag.Diagnostics, at path.Path, summary, detail string) {
 	if len(at.Steps()) > 1 {
 		detail = fmt.Sprintf("In %s: %s", at, detail)
@@ -59,8 +59,8 @@ func AddError(diags *diag.Diagnostics, at path.Path, summary, detail string) {
 	diags.AddAttributeError(at, summary, detail)
 }
 
-// Within names the attribute that an error is about where that lies in another one: OpenTofu then
-// shows the resource alone, and neither CLI the index in a list.
+// Within names the attribute that an error is about if it is nested in another attribute. For such an attribute, OpenTofu
+// shows only the resource, and neither CLI shows the index in a list.
 func Within(at path.Path, err error) error {
 	if len(at.Steps()) < 2 {
 		return err
@@ -68,8 +68,8 @@ func Within(at path.Path, err error) error {
 	return fmt.Errorf("in %s: %w", at, err)
 }
 
-// Sentence is an error as a sentence: libraries begin in lower case and end without a full stop. What
-// others put into it, such as a web server or an image, is plain text on a terminal.
+// Sentence is an error as a sentence: errors of libraries begin in lower case and end without a full stop. Text from other
+// sources in it, such as a web server or an image, is made safe for a terminal.
 func Sentence(err error) string {
 	text := Capital(strings.TrimSpace(Printable(err.Error())))
 	if !strings.HasSuffix(text, ".") && !strings.Contains(text, "\n") {
@@ -87,7 +87,7 @@ func Capital(text string) string {
 	return string(unicode.ToUpper(first)) + text[size:]
 }
 
-// Printable is a text with what a terminal would obey, or not show, written as Go writes it: \x1b, \u202e.
+// Printable is a text with control characters and invisible characters written as Go writes them: \x1b, \u202e.
 func Printable(text string) string {
 	var plain strings.Builder
 	for _, r := range text {

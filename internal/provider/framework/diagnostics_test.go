@@ -66,6 +66,6 @@ func TestFail(t *testing.T) {
 
 func TestIsNotFound(t *testing.T) {
 	if !IsNotFound(fmt.Errorf("volume: %w", virt.ErrNotFound)) || IsNotFound(virt.ErrExists) || IsNotFound(nil) || IsNotFound(&virt.ConnectError{Err: errors.New("x")}) {
-		t.Error("what is not found is told by its sentinel alone")
+		t.Error("IsNotFound must recognize only virt.ErrNotFound")
 	}
 }

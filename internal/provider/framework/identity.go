@@ -15,8 +15,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
-// Identity names the attributes that identify a resource on its host. Its id, and the string that
-// imports it, is their values with a slash between, behind the host's name.
+// Identity names the attributes that identify a resource on its host. The id of the resource, which is also its import
+// string, is the name of the host, followed by the values of these attributes, separated by slashes.
 type Identity []string
 
 func (i Identity) Schema() identityschema.Schema {
@@ -38,9 +38,9 @@ func (i Identity) Set(ctx context.Context, to *tfsdk.ResourceIdentity, p Placeme
 	return diags
 }
 
-// Keep answers a Read with the identity that the state says; Set replaces it where the resource is found. A CLI before 1.12 has
-// stored none, nor has a state that such a CLI wrote, and the framework demands one of each answer, also where the resource no
-// longer exists (terraform-plugin-framework, internal/fwserver/server_readresource.go).
+// Keep sets the identity in the answer to a Read from the state. Set replaces it if the resource is found. A CLI before
+// 1.12 stores no identity in its state, but the framework demands one in every answer, even if the resource no longer exists
+// (terraform-plugin-framework, internal/fwserver/server_readresource.go).
 func (i Identity) Keep(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	if !resp.Identity.Raw.IsFullyNull() {
 		return
@@ -59,8 +59,8 @@ func (i Identity) valuesIn(ctx context.Context, state tfsdk.State, diags *diag.D
 	return p, values
 }
 
-// Import puts what identifies the resource into a state that Read completes, and into its
-// identity, which the framework asks for even where Read then finds nothing.
+// Import writes what identifies the resource into a state that Read completes, and into the identity, which the framework
+// demands even if Read then finds nothing.
 func (i Identity) Import(ctx context.Context, sites map[string]*Site, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	p, values, diags := i.imported(ctx, sites, req)
 	resp.Diagnostics.Append(diags...)
@@ -71,8 +71,8 @@ func (i Identity) Import(ctx context.Context, sites map[string]*Site, req resour
 	resp.Diagnostics.Append(i.Set(ctx, resp.Identity, p, Each(values, types.StringValue)...)...)
 }
 
-// ImportByUUID is Import of what has a UUID, which may stand in place of the name: find returns the name of what has it on
-// a host. virsh and other providers name things by their UUIDs.
+// ImportByUUID is Import for objects that have a UUID. It accepts the UUID instead of the name, as virsh and other providers
+// do: find returns the name of the object with this UUID on a host.
 func ImportByUUID[H Connection](ctx context.Context, i Identity, s Scope[H], find func(H, context.Context, string) (string, error),
 	req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	p, id := placed(req.ID, s.Sites)
@@ -82,7 +82,7 @@ func ImportByUUID[H Connection](ctx context.Context, i Identity, s Scope[H], fin
 		switch name, err := find(s.On(p, &resp.Diagnostics).Host, ctx, id); {
 		case err == nil:
 			req.ID = p.Qualified(name)
-		case !IsNotFound(err): // what is not there may have a name that looks like a UUID
+		case !IsNotFound(err): // without such a UUID, it may be a name that looks like one
 			Fail(&resp.Diagnostics, path.Empty(), "import", Subject{Kind: "UUID", ID: req.ID}, err)
 			return
 		}
@@ -90,7 +90,7 @@ func ImportByUUID[H Connection](ctx context.Context, i Identity, s Scope[H], fin
 	i.Import(ctx, s.Sites, req, resp)
 }
 
-// placed splits an id that a user gives into the host that it names and what something is called there.
+// placed splits an id that a user gives into the host and the name on that host.
 func placed(id string, sites map[string]*Site) (p Placement, local string) {
 	if host, rest, isQualified := strings.Cut(id, separator); isQualified && sites[host] != nil {
 		return Placement{Host: types.StringValue(host)}, rest
@@ -98,13 +98,13 @@ func placed(id string, sites map[string]*Site) (p Placement, local string) {
 	return Placement{}, id
 }
 
-// Begin writes a state that has no more than what identifies the resource.
+// Begin writes a state with only what identifies the resource.
 func (i Identity) Begin(ctx context.Context, state *tfsdk.State, p Placement, values []string) diag.Diagnostics {
 	diags := state.SetAttribute(ctx, path.Root("host"), p.Host)
 	diags.Append(state.SetAttribute(ctx, path.Root("id"), p.Qualified(strings.Join(values, "/")))...)
 	for n, name := range i {
 		value := values[n]
-		if name == "tftp_root" { // an id, which says on which host it is
+		if name == "tftp_root" { // an id, which includes the host
 			value = p.Qualified(value)
 		}
 		diags.Append(state.SetAttribute(ctx, path.Root(name), value)...)

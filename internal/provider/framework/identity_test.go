@@ -12,7 +12,7 @@ func TestImportedID(t *testing.T) {
 	for _, test := range []struct {
 		identity Identity
 		id       string
-		want     []string // nil where it is refused
+		want     []string // nil if the id is refused
 		host     string
 	}{
 		{Identity{"name"}, "lab", []string{"lab"}, ""},

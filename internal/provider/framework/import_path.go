@@ -8,8 +8,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 )
 
-// ImportByPath is Import of what has a path on its host, which may stand in place of the id: find returns the values of the
-// identity of what is there. Other providers name volumes by their paths, and seeds by that, a semicolon and a UUID.
+// ImportByPath is Import for objects that have a path on their host. It accepts the path instead of the id: find returns the
+// values of the identity of the object at this path. Other providers identify volumes by their paths, and seeds by the path,
+// a semicolon and a UUID.
 func ImportByPath[H Connection](ctx context.Context, i Identity, s Scope[H], find func(context.Context, H, string) ([]string, error),
 	req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	p, at := placed(req.ID, s.Sites)

@@ -22,8 +22,8 @@ type Listing[H Connection] struct {
 	resource.ResourceWithConfigure
 	Identity Identity
 	Schema   schema.Schema
-	// Find returns the values of the identity of each object. Within is the one attribute that the
-	// schema may have, empty where the user gives none.
+	// Find returns the values of the identity of each object. within is the value of the one attribute that the schema may
+	// have in addition to host; it is empty if the user does not set it.
 	Find func(ctx context.Context, h H, within string) ([][]string, error)
 }
 
@@ -32,7 +32,7 @@ func (l *Listing[H]) Metadata(ctx context.Context, req resource.MetadataRequest,
 	l.ResourceWithConfigure.Metadata(ctx, req, resp)
 }
 
-// Configure gives it, and the resource, what the provider block says.
+// Configure passes the settings of the provider block to the listing and to the resource.
 func (l *Listing[H]) Configure(ctx context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
 	l.configure(req.ProviderData)
 	l.ResourceWithConfigure.Configure(ctx, req, resp)
@@ -76,7 +76,7 @@ func (l *Listing[H]) List(ctx context.Context, req list.ListRequest, stream *lis
 	}
 }
 
-// result is an object, and where all of it is asked for, what an import would make of it.
+// result is an object. If the whole resource is requested, it includes the state that an import would give.
 func (l *Listing[H]) result(ctx context.Context, req list.ListRequest, p Placement, values []string) list.ListResult {
 	result := req.NewListResult(ctx)
 	result.DisplayName = p.Qualified(strings.Join(values, "/"))
@@ -87,41 +87,41 @@ func (l *Listing[H]) result(ctx context.Context, req list.ListRequest, p Placeme
 	state := tfsdk.State{Raw: result.Resource.Raw, Schema: result.Resource.Schema}
 	result.Diagnostics.Append(l.Identity.Begin(ctx, &state, p, values)...)
 	read := resource.ReadResponse{State: state}
-	read.Private = newOf(read.Private) // to write to; nobody reads it
+	read.Private = newOf(read.Private) // Read writes to it; it is not used
 	l.Read(ctx, resource.ReadRequest{State: state}, &read)
 	result.Diagnostics.Append(read.Diagnostics...)
 	result.Resource.Raw = read.State.Raw
 	return result
 }
 
-// newOf makes a value of a type that has no name here.
+// newOf makes a value of a type that this package cannot name.
 func newOf[T any](*T) *T { return new(T) }
 
 var listedHost = schema.StringAttribute{MarkdownDescription: HostDescription, Optional: true}
 
-// ListSchema is the schema of objects that lie on a host.
+// ListSchema is the schema for a list of objects on a host.
 func ListSchema(what string) schema.Schema {
 	return schema.Schema{MarkdownDescription: what, Attributes: map[string]schema.Attribute{"host": listedHost}}
 }
 
-// ListSchemaWithin is the schema of objects that lie in something.
+// ListSchemaWithin is the schema for a list of objects in a container, such as a pool.
 func ListSchemaWithin(attribute, what string) schema.Schema {
 	return schema.Schema{
 		MarkdownDescription: what,
 		Attributes: map[string]schema.Attribute{
 			"host":    listedHost,
-			attribute: schema.StringAttribute{MarkdownDescription: "The one to look into. Default: all.", Optional: true},
+			attribute: schema.StringAttribute{MarkdownDescription: "Only objects in this one are listed. Default: the objects in all.", Optional: true},
 		},
 	}
 }
 
-// ListByName are the identities of objects that have no more than a name.
+// ListByName are the identities of objects that are identified by their name only.
 func ListByName(names []string) [][]string {
 	return Each(names, func(name string) []string { return []string{name} })
 }
 
-// ListBelow finds what lies in a pool of a TFTP root, or of each where within is empty, under the names that a file stands for;
-// "" is none.
+// ListBelow finds the objects in a pool of a TFTP root, or of every TFTP root if within is empty. name returns the name of
+// the object to which a file belongs, or "".
 func ListBelow(ctx context.Context, h interface {
 	PoolNames(ctx context.Context) ([]string, error)
 	VolumeNames(ctx context.Context, pool string) ([]string, error)

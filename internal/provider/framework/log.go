@@ -12,16 +12,16 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// Under TF_LOG=DEBUG each call to a host, each wait, each download and each upload is one line of the log, when it has ended,
-// and another one while it takes long. What is in an event is free of secrets and of what guests write.
+// With TF_LOG=DEBUG, each call to a host, each wait, each download and each upload is logged in one line when it has ended,
+// and in another line while it takes long. Events contain no secrets and nothing that guests write.
 
-// Subsystems of the log, by which its lines can be told from those of the framework.
+// Subsystems of the log, which distinguish these lines from those of the framework.
 const (
 	logOfHosts     = "netboot.host"
 	logOfDownloads = "netboot.download"
 )
 
-// Logs tells whether there is a log. Without one nothing is observed.
+// Logs tells whether logging is enabled. Without it, nothing is observed.
 func Logs() bool {
 	return slices.ContainsFunc(os.Environ(), func(variable string) bool {
 		name, level, _ := strings.Cut(variable, "=")
@@ -52,7 +52,7 @@ func LogHost(ctx context.Context, e virt.Event) {
 	write(ctx, logOfHosts, hostMessages[e.Kind][e.Ended], fields)
 }
 
-// hostMessages say of an event whether it has ended.
+// hostMessages are the messages of events, by their kind and whether they have ended.
 var hostMessages = map[virt.EventKind]map[bool]string{
 	virt.EventCall:     {true: "Called the host", false: "The host has not answered yet"},
 	virt.EventWait:     {true: "Waited", false: "Still waiting"},

@@ -6,8 +6,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// BootRules are the rules of boot that a network has, and its other raw options. Without DHCP there
-// is no place for rules.
+// BootRules are a network's rules of ipv4.dhcp.boot, and its other raw options. Without DHCP there are no rules.
 func BootRules(n virt.Network) (rules []dnsmasq.Rule, options []string) {
 	if n.IPv4 == nil || n.IPv4.DHCP == nil {
 		return nil, n.Options

@@ -7,8 +7,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 )
 
-// A resource keeps in its private state what only it has to know: what it made, or published, so
-// that a plan finds out cheaply whether a file on the host is still what it was.
+// A resource keeps in its private state what only the resource itself needs: what it made or published, so that a plan can
+// find out cheaply whether a file on the host is unchanged.
 
 // PrivateState is the private state of a request.
 type PrivateState interface {
@@ -20,7 +20,7 @@ type PrivateWriter interface {
 	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
 }
 
-// LoadPrivate reads what is kept under a key; nil where there is nothing, as after an import.
+// LoadPrivate reads the value of a key; nil if there is none, for example after an import.
 func LoadPrivate[T any](ctx context.Context, private PrivateState, key string, diags *diag.Diagnostics) *T {
 	text, problems := private.GetKey(ctx, key)
 	diags.Append(problems...)
@@ -34,7 +34,7 @@ func LoadPrivate[T any](ctx context.Context, private PrivateState, key string, d
 	return value
 }
 
-// SavePrivate keeps a value under a key; nil takes away what was kept.
+// SavePrivate saves the value of a key; nil removes it.
 func SavePrivate[T any](ctx context.Context, private PrivateWriter, key string, value *T, diags *diag.Diagnostics) {
 	text, err := json.Marshal(value)
 	if err != nil {

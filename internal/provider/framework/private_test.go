@@ -11,7 +11,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
-// kept is private state with one text, whatever the key.
+// kept is private state with one text for all keys.
 type kept struct{ text []byte }
 
 func (k *kept) GetKey(context.Context, string) ([]byte, diag.Diagnostics) { return k.text, nil }
@@ -21,7 +21,7 @@ func (k *kept) SetKey(_ context.Context, _ string, text []byte) diag.Diagnostics
 	return nil
 }
 
-// FuzzPrivate holds that whatever private state has is refused, or is kept as it was read.
+// FuzzPrivate checks that any content of private state is either refused, or saved as it was read.
 func FuzzPrivate(f *testing.F) {
 	for _, text := range []string{
 		`{"Kind":"cloud-init","SHA256":"5f0c","Written":"2026-01-02T03:04:05.6Z"}`, `{"Path":"kernel","Size":5}`, `["a"]`, `null`, `{"Written":""}`, `[`,

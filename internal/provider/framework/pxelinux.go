@@ -19,7 +19,7 @@ var EntryType = types.ObjectType{AttrTypes: map[string]attr.Type{
 // PathOfProblem is the attribute that a problem is about.
 func PathOfProblem(p pxelinux.Problem, whole path.Path) path.Path {
 	switch {
-	case p.Line > 0: // of a content
+	case p.Line > 0: // in content
 		return whole
 	case p.Entry < 0 && p.Field != "":
 		return path.Root(p.Field)

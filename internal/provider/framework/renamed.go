@@ -9,7 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
-// renamedKey is where a refresh keeps what an object was called before others renamed it.
+// renamedKey is the key in the private state for the old name of an object that was renamed outside of Terraform.
 const renamedKey = "renamed"
 
 // ByName looks up objects that have a name and a UUID.
@@ -19,8 +19,9 @@ type ByName[T any] struct {
 	Name func(ctx context.Context, uuid string) (string, error)
 }
 
-// Find looks an object up by its name. Where none has that, or another one, it looks for the UUID that the state has, for
-// others may have renamed it. Where none has the UUID either, what has the name was made anew in its place.
+// Find finds an object by its name. If no object has this name, or an object with another UUID, Find looks for the UUID in
+// the state, because the object may have been renamed outside of Terraform. If no object has this UUID, the object with the
+// name replaced it.
 func (b ByName[T]) Find(ctx context.Context, name, uuid types.String) (T, error) {
 	found, err := b.Look(ctx, name.ValueString())
 	if uuid.ValueString() == "" || err != nil && !IsNotFound(err) || err == nil && b.UUID(found) == uuid.ValueString() {
@@ -37,19 +38,20 @@ func (b ByName[T]) Find(ctx context.Context, name, uuid types.String) (T, error)
 	}
 }
 
-// SaveRenamed remembers for the plan that a refresh has found an object under another name.
+// SaveRenamed records for the plan that a refresh found an object under another name.
 func SaveRenamed(ctx context.Context, private PrivateWriter, from, to types.String, diags *diag.Diagnostics) {
 	if name := from.ValueString(); !from.Equal(to) {
 		SavePrivate(ctx, private, renamedKey, &name, diags)
 	}
 }
 
-// CheckRenamed refuses to replace an object only because others have renamed it. remedy is how to give it its name back.
+// CheckRenamed refuses to replace an object only because it was renamed outside of Terraform. remedy says how to restore the
+// name.
 func CheckRenamed(ctx context.Context, private PrivateState, kind string, planned, now types.String, remedy string, diags *diag.Diagnostics) {
 	from := LoadPrivate[string](ctx, private, renamedKey, diags)
 	if from == nil || planned.IsUnknown() || planned.Equal(now) || planned.ValueString() != *from {
 		return
 	}
-	diags.AddAttributeError(path.Root("name"), fmt.Sprintf("The %s %q is called %q now", kind, *from, now.ValueString()),
-		fmt.Sprintf("Others have renamed it on the host: it has the UUID of this resource. Set name = %q in the configuration, and nothing changes. %s", now.ValueString(), remedy))
+	diags.AddAttributeError(path.Root("name"), fmt.Sprintf("The %s %q was renamed to %q", kind, *from, now.ValueString()),
+		fmt.Sprintf("It was renamed on the host, outside of Terraform: it has the UUID of this resource. To keep it without changes, set name = %q in the configuration. %s", now.ValueString(), remedy))
 }

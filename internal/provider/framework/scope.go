@@ -1,5 +1,5 @@
-// Package framework has what all resources share on Terraform's side: the hosts that they are on, values, sizes, validators,
-// diagnostics, identity, private state and timeouts.
+// Package framework has what all resources share on Terraform's side: hosts, values, sizes, validators, diagnostics, identity,
+// private state and timeouts.
 package framework
 
 import (
@@ -15,20 +15,20 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 )
 
-// Scope is what a resource, a data source or an action works with: the provider's data, and the host that it is on. H are
-// the methods that it asks of a host.
+// Scope is what a resource, a data source or an action works with: the provider's data and a host. H has the methods of a
+// host that it needs.
 type Scope[H Connection] struct {
 	Data
 	*Site
 	Host H
 }
 
-// NewScope is on the default host. It fails where that has not the methods of H, which newWith rules out.
+// NewScope is a scope on the default host. It panics if the host does not have the methods of H, which newWith rules out.
 func NewScope[H Connection](data Data) Scope[H] {
 	return Scope[H]{data, data.Default, data.Default.host.(H)} //nolint:forcetypeassert // provider.host has the methods of all
 }
 
-// On is the same for what lies on another host.
+// On is the scope on another host.
 func (s Scope[H]) On(p Placement, diags *diag.Diagnostics) Scope[H] {
 	name := p.Host.ValueString()
 	if name == "" {
@@ -40,12 +40,12 @@ func (s Scope[H]) On(p Placement, diags *diag.Diagnostics) Scope[H] {
 		return NewScope[H](data)
 	}
 	diags.AddAttributeError(path.Root("host"), "Unknown host",
-		fmt.Sprintf("%q is none of the provider's hosts%s.", name, listed(slices.Sorted(maps.Keys(s.Sites)))))
+		fmt.Sprintf("%q is not one of the provider's hosts%s.", name, listed(slices.Sorted(maps.Keys(s.Sites)))))
 	return s
 }
 
-// configure fills in a scope from what the framework passes on. Before the provider is configured, in
-// validate, that is nothing.
+// configure fills in a scope from what the framework passes on. This is nil before the provider is configured, as in
+// validate.
 func (s *Scope[H]) configure(providerData any) {
 	if data, ok := providerData.(Data); ok {
 		*s = NewScope[H](data)
@@ -55,12 +55,12 @@ func (s *Scope[H]) configure(providerData any) {
 // Resource is the base of a resource.
 type Resource[H Connection] struct{ Scope[H] }
 
-// On is the same for what lies on another host.
+// On is the resource on another host.
 func (r Resource[H]) On(p Placement, diags *diag.Diagnostics) Resource[H] {
 	return Resource[H]{r.Scope.On(p, diags)}
 }
 
-// Configure gives the resource what the provider block says.
+// Configure passes the settings of the provider block to the resource.
 func (r *Resource[H]) Configure(_ context.Context, req resource.ConfigureRequest, _ *resource.ConfigureResponse) {
 	r.configure(req.ProviderData)
 }
@@ -68,12 +68,12 @@ func (r *Resource[H]) Configure(_ context.Context, req resource.ConfigureRequest
 // DataSource is the base of a data source.
 type DataSource[H Connection] struct{ Scope[H] }
 
-// On is the same for what lies on another host.
+// On is the data source on another host.
 func (d DataSource[H]) On(p Placement, diags *diag.Diagnostics) DataSource[H] {
 	return DataSource[H]{d.Scope.On(p, diags)}
 }
 
-// Configure gives the data source what the provider block says.
+// Configure passes the settings of the provider block to the data source.
 func (d *DataSource[H]) Configure(_ context.Context, req datasource.ConfigureRequest, _ *datasource.ConfigureResponse) {
 	d.configure(req.ProviderData)
 }
@@ -81,12 +81,12 @@ func (d *DataSource[H]) Configure(_ context.Context, req datasource.ConfigureReq
 // Action is the base of an action.
 type Action[H Connection] struct{ Scope[H] }
 
-// On is the same for what lies on another host.
+// On is the action on another host.
 func (a Action[H]) On(p Placement, diags *diag.Diagnostics) Action[H] {
 	return Action[H]{a.Scope.On(p, diags)}
 }
 
-// Configure gives the action what the provider block says.
+// Configure passes the settings of the provider block to the action.
 func (a *Action[H]) Configure(_ context.Context, req action.ConfigureRequest, _ *action.ConfigureResponse) {
 	a.configure(req.ProviderData)
 }

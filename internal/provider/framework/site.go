@@ -19,12 +19,12 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 )
 
-// Data is what the provider block says.
+// Data has the settings of the provider block.
 type Data struct {
 	Default       *Site
-	Sites         map[string]*Site // by the names that the provider's hosts have
+	Sites         map[string]*Site // by their names in the provider's hosts
 	ConsoleLogDir string           // empty for none
-	Downloads     *image.Downloads // that several hosts need at once; nil where there is one
+	Downloads     *image.Downloads // shared by several hosts; nil if there is only one
 }
 
 // Site is a libvirt host, and what this run knows of it.
@@ -32,10 +32,10 @@ type Site struct {
 	host       Connection
 	Claims     *bootfiles.Claims
 	Plans      *netboot.Plans
-	PoolMaking *semaphore.Weighted // held while a pool is made that several volumes need
+	PoolMaking *semaphore.Weighted // held while a pool is created that several volumes need
 }
 
-// Connection is a host, as all who are on it see it.
+// Connection has the methods of a host that everything needs.
 type Connection interface {
 	URI() string // without a password
 }
@@ -47,7 +47,7 @@ func NewSite(host Connection) *Site {
 
 func listed(names []string) string {
 	if len(names) == 0 {
-		return ", for it has none beside its uri: add it to hosts of the provider block"
+		return ", because the provider block has no hosts: add the host to hosts of the provider block"
 	}
 	return ", which are " + strings.Join(names, ", ")
 }
@@ -57,8 +57,8 @@ type Placement struct {
 	Host types.String `tfsdk:"host"`
 }
 
-// HostDescription is what documentation says of host.
-const HostDescription = "Host that it lies on, by its name in the provider's `hosts`. Default: the host of the provider's `uri`."
+// HostDescription is the description of host.
+const HostDescription = "Name of the libvirt host, as in the provider's `hosts`. Default: the host of the provider's `uri`."
 
 // HostAttribute is the host of a resource.
 var HostAttribute = schema.StringAttribute{
@@ -68,8 +68,7 @@ var HostAttribute = schema.StringAttribute{
 	Validators:          []validator.String{HostName},
 }
 
-// RootReference is the id of the TFTP root that something lies below. Whether it names the host makes no
-// difference.
+// RootReference is the id of a TFTP root, with or without the name of the host.
 func RootReference() schema.StringAttribute {
 	attribute := ReplacingString("The `id` of the `netboot_tftp_root`.", Rule{What: "tftp_root", Check: checkRootID})
 	attribute.PlanModifiers = []planmodifier.String{stringplanmodifier.RequiresReplaceIf(
@@ -81,18 +80,18 @@ func RootReference() schema.StringAttribute {
 	return attribute
 }
 
-// checkRootID tells an id from the path that a network has.
+// checkRootID accepts the id of a TFTP root, and refuses its path, which networks use.
 func checkRootID(value string) error {
 	if strings.HasPrefix(value, "/") {
-		return fmt.Errorf("%q is a path, as netboot_network has it; write the id of the netboot_tftp_root, as in tftp_root = netboot_tftp_root.NAME.id", value)
+		return fmt.Errorf("%q is a path, which only netboot_network uses; set the id of the netboot_tftp_root, as in tftp_root = netboot_tftp_root.NAME.id", value)
 	}
 	return CheckObjectName(value)
 }
 
-// separator stands between a host's name and what an object is called there.
+// separator stands between the name of a host and the name of an object on it.
 const separator = ":"
 
-// Qualified is the id of what is called so on its host.
+// Qualified adds the name of the host to an id on that host.
 func (p Placement) Qualified(id string) string {
 	if host := p.Host.ValueString(); host != "" {
 		return host + separator + id
@@ -100,7 +99,7 @@ func (p Placement) Qualified(id string) string {
 	return id
 }
 
-// QualifiedName is the id of what has no more than a name, as far as that is known.
+// QualifiedName is the id of an object that is identified by its name; unknown if the name or the host is not known.
 func (p Placement) QualifiedName(name types.String) types.String {
 	if name.IsUnknown() || p.Host.IsUnknown() {
 		return types.StringUnknown()
@@ -108,30 +107,29 @@ func (p Placement) QualifiedName(name types.String) types.String {
 	return types.StringValue(p.Qualified(name.ValueString()))
 }
 
-// Local is what an object of the same host is called there, by its id.
+// Local removes the name of the host from the id of an object on the same host.
 func (p Placement) Local(id types.String) string {
 	return strings.TrimPrefix(id.ValueString(), p.Qualified(""))
 }
 
-// CheckReference refuses references to what lies on another host, as far as their ids tell.
+// CheckReference refuses references to objects on another host, as far as their ids show it.
 func (d Data) CheckReference(p Placement, id types.String, at path.Path, diags *diag.Diagnostics) {
 	host, _, isQualified := strings.Cut(id.ValueString(), separator)
 	if !isQualified || d.Sites[host] == nil || host == p.Host.ValueString() || p.Host.IsUnknown() {
 		return
 	}
-	diags.AddAttributeError(at, "Another host",
-		Sentence(Within(at, fmt.Errorf("%q lies on the host %q, and this resource on %s; set host = %q, or use what lies on the same host", id.ValueString(), host, p.where(), host))))
+	diags.AddAttributeError(at, "Host does not match",
+		Sentence(Within(at, fmt.Errorf("%q is on the host %q, and this resource is on %s; set host = %q, or use an object on the same host", id.ValueString(), host, p.where(), host))))
 }
 
 func (p Placement) where() string {
 	if host := p.Host.ValueString(); host != "" {
 		return fmt.Sprintf("%q", host)
 	}
-	return "the default one"
+	return "the default host"
 }
 
-// VolumeID is the id of the volume at a path; a file that is in no pool has its path for one, so
-// that a plan shows what is there.
+// VolumeID is the id of the volume at a path. For a file that is not in a pool, it is the path, so that a plan shows it.
 func VolumeID(ctx context.Context, host interface {
 	VolumeAt(ctx context.Context, path string) (pool, name string, err error)
 }, p Placement, path string) (string, error) {

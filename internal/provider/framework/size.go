@@ -17,7 +17,7 @@ import (
 )
 
 // SizeDescription tells users how to write a size.
-const SizeDescription = "A number with a unit, such as `\"8GiB\"`, `\"512MiB\"` or `\"20GB\"`; without a unit, bytes. Equal sizes are equal however written."
+const SizeDescription = "A number with a unit, such as `\"8GiB\"`, `\"512MiB\"` or `\"20GB\"`. A number without a unit is in bytes. Different spellings of the same size are equal."
 
 // SizeType is a string that holds a size; "8GiB" and "8192MiB" are equal.
 type SizeType struct{ basetypes.StringType }
@@ -49,13 +49,13 @@ func (t SizeType) ValueFromTerraform(ctx context.Context, in tftypes.Value) (att
 	return Size{text}, nil
 }
 
-// Size is a value of sizeType.
+// Size is a value of SizeType.
 type Size struct{ basetypes.StringValue }
 
-// NewSize is a number of bytes in the largest unit that holds it whole.
+// NewSize is a number of bytes in the largest unit that gives a whole number.
 func NewSize(bytes uint64) Size { return Size{basetypes.NewStringValue(formatSize(bytes))} }
 
-// NullSize is no size.
+// NullSize is a null value.
 func NullSize() Size { return Size{basetypes.NewStringNull()} }
 
 // UnknownSize is a size that is known only after apply.
@@ -70,7 +70,7 @@ func (v Size) Equal(o attr.Value) bool {
 	return same && v.StringValue.Equal(other.StringValue)
 }
 
-// StringSemanticEquals tells whether two sizes are as many bytes.
+// StringSemanticEquals tells whether two sizes are the same number of bytes.
 func (v Size) StringSemanticEquals(_ context.Context, o basetypes.StringValuable) (bool, diag.Diagnostics) {
 	other, same := o.(Size)
 	return same && v.Bytes() == other.Bytes(), nil
@@ -86,7 +86,7 @@ func (v Size) ValidateAttribute(_ context.Context, req xattr.ValidateAttributeRe
 	}
 }
 
-// Bytes is the size; 0 where it is null, unknown or was refused by validation.
+// Bytes is the size in bytes; 0 if it is null, unknown or invalid.
 func (v Size) Bytes() uint64 {
 	bytes, err := parseSize(v.ValueString())
 	if err != nil {
@@ -95,13 +95,13 @@ func (v Size) Bytes() uint64 {
 	return bytes
 }
 
-// isSize tells whether it is known, and a size.
+// isSize tells whether the value is known and is a size.
 func (v Size) isSize() bool {
 	_, err := parseSize(v.ValueString())
 	return err == nil && !v.IsNull() && !v.IsUnknown()
 }
 
-// Number is the size as the attribute in bytes that stands beside it.
+// Number is the size as a number of bytes, for the computed attribute next to it.
 func (v Size) Number() types.Int64 {
 	switch {
 	case v.IsUnknown():
@@ -113,7 +113,7 @@ func (v Size) Number() types.Int64 {
 	}
 }
 
-// As is so many bytes, in the words of v where it says the same.
+// As is a number of bytes, in the spelling of v if v is the same size.
 func (v Size) As(bytes uint64) Size {
 	if v.IsNull() || v.IsUnknown() || v.Bytes() != bytes {
 		return NewSize(bytes)
@@ -127,7 +127,7 @@ type unit struct {
 	bytes uint64
 }
 
-// units are those that parseSize reads, those that formatSize writes first and largest first.
+// units are the units that parseSize reads. The units that formatSize writes come first, largest first.
 var units = []unit{
 	{"PiB", 1 << 50}, {"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
 	{"PB", 1e15}, {"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"KB", 1e3}, {"B", 1}, {"", 1},
@@ -152,16 +152,16 @@ func parseSize(text string) (uint64, error) {
 			return 0, fmt.Errorf("%q is not a whole number of bytes; write the unit, such as \"%sGiB\"", text, text)
 		case !number.IsInt():
 			return 0, fmt.Errorf("%q is not a whole number of bytes", text)
-		// libvirt keeps sizes as 64 bits, and Terraform's numbers here are signed.
+		// libvirt keeps sizes in 64 bits, and these numbers are signed in Terraform.
 		case number.Cmp(new(big.Rat).SetInt64(math.MaxInt64)) > 0:
-			return 0, fmt.Errorf("%q is more than a size can be (8 EiB)", text)
+			return 0, fmt.Errorf("%q is larger than the largest possible size (8 EiB)", text)
 		}
 		return number.Num().Uint64(), nil
 	}
-	return 0, fmt.Errorf("%q: the unit %q is not known; %s", text, match[2], spelling(text))
+	return 0, fmt.Errorf("%q: the unit %q is unknown; %s", text, match[2], spelling(text))
 }
 
-// formatSize writes bytes in the largest binary unit that holds them whole.
+// formatSize writes bytes in the largest binary unit that gives a whole number.
 func formatSize(bytes uint64) string {
 	for _, u := range units {
 		if u.bytes%1024 == 0 && bytes >= u.bytes && bytes%u.bytes == 0 {

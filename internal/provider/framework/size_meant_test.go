@@ -23,7 +23,7 @@ func TestSizeMeant(t *testing.T) {
 		{GuestMemory, "134217728", ""},
 		{GuestMemory, "64MiB", ""},
 		{GuestMemory, "1MiB", ""},
-		{GuestMemory, "512KiB", "512KiB is too small; a guest has at least 1MiB"},
+		{GuestMemory, "512KiB", "512KiB is too small; a guest needs at least 1MiB"},
 		{GuestMemory, "2048B", "2048B is too small"},
 		{GuestMemory, "0", "0 is too small"},
 		{GuestMemory, "0GiB", "0GiB is too small"},
@@ -34,11 +34,11 @@ func TestSizeMeant(t *testing.T) {
 		{VolumeCapacity, "1048576", ""},
 		{VolumeCapacity, "20KiB", ""},
 		{VolumeCapacity, "1KiB", ""},
-		{VolumeCapacity, "512B", "a new volume has at least 1KiB"},
+		{VolumeCapacity, "512B", "a new volume needs at least 1KiB"},
 		{VolumeCapacity, "0", "0 is too small"},
 		{ClusterSize, "64", `did you mean "64KiB"?`},
 		{ClusterSize, "512", ""},
-		{ClusterSize, "256B", "a cluster has at least 512"},
+		{ClusterSize, "256B", "a cluster needs at least 512"},
 	} {
 		err := test.rule.Check(Size{types.StringValue(test.text)})
 		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {

@@ -10,13 +10,13 @@ import (
 
 const howToWrite = `write a number with a unit, such as "8GiB" or "512MiB": B, kB, MB, GB, TB, PB (powers of 1000) or KiB, MiB, GiB, TiB, PiB (powers of 1024)`
 
-// nearlySize is a size as others write it, in lower case and without blanks.
+// nearlySize is a size as other programs write it, in lower case and without blanks.
 var nearlySize = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)([kmgtp]?)(b|i|ib|)$`) })
 
-// decimalComma is no comma between thousands, as in 8,192.
+// decimalComma matches a decimal comma, but not a comma between thousands, as in 8,192.
 var decimalComma = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]+),([0-9]{1,2}[^0-9]|[0-9]{1,2}$)`) })
 
-// spelling says how to write what is no size as it is written, but is to other programs, or to a reader.
+// spelling says how to write a text that is not a size here, but is a size for other programs, or for a reader.
 func spelling(text string) string {
 	text = decimalComma().ReplaceAllString(withoutBlanks(text), "$1.$2")
 	match := nearlySize().FindStringSubmatch(strings.ToLower(text))
@@ -39,7 +39,7 @@ func spelling(text string) string {
 	}
 }
 
-// withoutBlanks is a text without blanks of any kind, such as one that does not break a line, or has no width.
+// withoutBlanks is a text without blanks of any kind, including no-break spaces and zero-width spaces.
 func withoutBlanks(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) || !unicode.IsGraphic(r) {

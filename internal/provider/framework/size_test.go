@@ -32,8 +32,8 @@ func TestParseSize(t *testing.T) {
 		{text: "2TiB", bytes: 2 << 40},
 		{text: "7PiB", bytes: 7 << 50},
 		{text: "9223372036854775807", bytes: 1<<63 - 1},
-		{text: "9223372036854775808", error: "more than a size can be"},
-		{text: "99999999999999999999PiB", error: "more than a size can be"},
+		{text: "9223372036854775808", error: "larger than the largest possible size"},
+		{text: "99999999999999999999PiB", error: "larger than the largest possible size"},
 		{text: "0.5", error: "not a whole number of bytes"},
 		{text: "0.3KiB", error: "not a whole number of bytes"},
 		{text: "", error: "not a size"},
@@ -43,9 +43,9 @@ func TestParseSize(t *testing.T) {
 		{text: "1,5GiB", error: "not a size"},
 		{text: " 1", error: "not a size"},
 		{text: "1  GiB", error: "not a size"},
-		{text: "8G", error: `the unit "G" is not known`},
-		{text: "8gib", error: `the unit "gib" is not known`},
-		{text: "8EiB", error: `the unit "EiB" is not known`},
+		{text: "8G", error: `the unit "G" is unknown`},
+		{text: "8gib", error: `the unit "gib" is unknown`},
+		{text: "8EiB", error: `the unit "EiB" is unknown`},
 	} {
 		bytes, err := parseSize(test.text)
 		if bytes != test.bytes || (err == nil) != (test.error == "") || err != nil && !strings.Contains(err.Error(), test.error) {

@@ -16,28 +16,28 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 )
 
-// SignatureAttribute is how a list of checksums is verified.
+// SignatureAttribute says how a list of checksums is verified.
 var SignatureAttribute = schema.SingleNestedAttribute{
-	MarkdownDescription: "How to know that the list which a `checksum` names with `file:` is the distributor's: its OpenPGP signature. A list without a good one is refused.",
+	MarkdownDescription: "OpenPGP signature by which a list of checksums, which a `checksum` names with `file:`, is verified. A list without a valid signature is refused.",
 	Optional:            true,
 	Attributes: map[string]schema.Attribute{
 		"key": schema.StringAttribute{
-			MarkdownDescription: "Public key, armored, or a path or URL to read it from.",
+			MarkdownDescription: "Armored public key, or the path or URL of the key.",
 			Required:            true,
 			Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
 		},
-		"source": OptionalString("Path or URL of the detached signature, such as `SHA256SUMS.gpg`. Default: the list is signed in itself, as Fedora's are."),
+		"source": OptionalString("Path or URL of the detached signature, such as `SHA256SUMS.gpg`. Default: the list contains its own signature, as the lists of Fedora do."),
 	},
 }
 
-// TLSAttribute is how servers are trusted.
+// TLSAttribute says how servers are verified.
 var TLSAttribute = schema.SingleNestedAttribute{
-	MarkdownDescription: "How servers of `https` sources are trusted.",
+	MarkdownDescription: "How the certificates of servers are verified for `https` sources.",
 	Optional:            true,
 	Attributes: map[string]schema.Attribute{
-		"ca_file": OptionalString("File with certificates in PEM, on the machine that runs Terraform, which are trusted beside those of that machine."),
+		"ca_file": OptionalString("File with CA certificates in PEM format, on the machine that runs Terraform. They are trusted in addition to the certificates that this machine trusts."),
 		"insecure": schema.BoolAttribute{
-			MarkdownDescription: "Whether any certificate is accepted. Give `checksum` then: nothing else tells whose content it is.",
+			MarkdownDescription: "Whether to accept any certificate. Set `checksum` in this case, because nothing else verifies the content.",
 			Optional:            true,
 			Validators:          []validator.Bool{boolvalidator.ConflictsWith(path.MatchRelative().AtParent().AtName("ca_file"))},
 		},
@@ -54,7 +54,7 @@ type tlsModel struct {
 	Insecure types.Bool   `tfsdk:"insecure"`
 }
 
-// Trust makes a client that trusts the servers which the model trusts.
+// Trust makes a client that trusts the servers that the tls attribute trusts.
 func Trust(ctx context.Context, object types.Object, diags *diag.Diagnostics) image.Client {
 	var client image.Client
 	if Logs() {
@@ -78,7 +78,7 @@ func Trust(ctx context.Context, object types.Object, diags *diag.Diagnostics) im
 	return client
 }
 
-// Signing reads the key by which lists of checksums are verified; nil where there is none.
+// Signing reads the key that verifies lists of checksums; nil if there is none.
 func Signing(ctx context.Context, client image.Client, object types.Object, diags *diag.Diagnostics) *image.Signing {
 	settings := As[signatureModel](ctx, object, diags)
 	if settings == nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 )
 
-// How long an operation may take where the user does not say. A call takes milliseconds; what
-// takes time is a transfer, or a boot, which has a timeout of its own beside these.
+// Default timeouts of operations. A call takes milliseconds. What takes time is a transfer, or a boot, which also has a
+// timeout of its own.
 const (
 	CallTimeout     = 2 * time.Minute
 	TransferTimeout = 30 * time.Minute
@@ -19,7 +19,7 @@ const (
 	ShutdownPatience = 60 * time.Second
 )
 
-// TimeoutsAttribute is how long the operations of a resource may take.
+// TimeoutsAttribute sets how long the operations of a resource may take.
 func TimeoutsAttribute(ctx context.Context) schema.Attribute {
 	limit := func(operation string) string {
 		return "How long " + operation + " may take, such as `\"90s\"` or `\"5m\"`."
@@ -30,11 +30,11 @@ func TimeoutsAttribute(ctx context.Context) schema.Attribute {
 		Update: true, UpdateDescription: limit("an update"),
 		Delete: true, DeleteDescription: limit("a destroy"),
 	}).(schema.SingleNestedAttribute)
-	attribute.MarkdownDescription = "How long operations may take. Default: 30 minutes for those that transfer a file or boot a guest, 2 minutes for the others."
+	attribute.MarkdownDescription = "How long operations may take. Default: 30 minutes for operations that transfer a file or boot a guest, 2 minutes for all others."
 	return attribute
 }
 
-// Bounded gives ctx the time that a resource's timeouts attribute allows for an operation.
+// Bounded limits ctx to the time that a resource's timeouts attribute allows for an operation.
 func Bounded(ctx context.Context, allowed func(context.Context, time.Duration) (time.Duration, diag.Diagnostics),
 	fallback time.Duration, diags *diag.Diagnostics) (context.Context, context.CancelFunc) {
 	limit, problems := allowed(ctx, fallback)

@@ -19,8 +19,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 )
 
-// Rule is a validator that accepts the strings that check does. Its error says what is wrong and
-// what a right value looks like.
+// Rule is a validator that accepts the strings that Check accepts. Its error says what is wrong and what a valid value
+// looks like.
 type Rule struct {
 	What  string // "path", for the summary `Invalid path`
 	Check func(value string) error
@@ -55,21 +55,21 @@ var (
 	Arch         = Rule{What: "arch", Check: checkArch}
 )
 
-// checkAbsolutePath accepts a path on a Linux host as libvirt keeps it: absolute and clean.
+// checkAbsolutePath accepts a path on a Linux host in the form that libvirt keeps: absolute and clean.
 func checkAbsolutePath(value string) error {
 	if value == "/" {
-		return errors.New("\"/\" is the root directory of the libvirt host: name a directory of its own, such as /srv/tftp")
+		return errors.New("\"/\" is the root directory of the libvirt host; set a separate directory, such as /srv/tftp")
 	}
 	if !strings.HasPrefix(value, "/") || filepath.Clean(value) != value || HasInvisible(value) {
-		return fmt.Errorf("%q is not an absolute path of the libvirt host, written without a trailing slash, \".\" and \"..\", such as /srv/tftp", value)
+		return fmt.Errorf("%q is not an absolute path on the libvirt host without a trailing slash, \".\" and \"..\", such as /srv/tftp", value)
 	}
 	return nil
 }
 
-// checkHostPath accepts a path of a file that others named, and libvirt has as they wrote it.
+// checkHostPath accepts the path of a file that another program or user named. libvirt keeps it as it was written.
 func checkHostPath(value string) error {
 	if !strings.HasPrefix(value, "/") || HasInvisible(value) {
-		return fmt.Errorf("%q is not an absolute path of the libvirt host, such as /srv/boot/linux", value)
+		return fmt.Errorf("%q is not an absolute path on the libvirt host, such as /srv/boot/linux", value)
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ func checkHostName(value string) error {
 
 var hostNames = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]+$`) })
 
-// maxNameLength leaves some of the 255 bytes that a file's name may have for what is put behind.
+// maxNameLength leaves some of the 255 bytes of a file name for suffixes.
 const maxNameLength = 200
 
 // CheckObjectName accepts a name of a libvirt object that is also a file's name: libvirt keeps each
@@ -94,26 +94,26 @@ func CheckObjectName(value string) error {
 	case value == "":
 		return errors.New("a name cannot be empty")
 	case len(value) > maxNameLength:
-		return fmt.Errorf("%q has %d bytes; a name has at most %d", value, len(value), maxNameLength)
+		return fmt.Errorf("%q has %d bytes; a name can have at most %d", value, len(value), maxNameLength)
 	case strings.Contains(value, "/") || HasInvisible(value):
 		return fmt.Errorf("%q has a slash or an invisible character, which a name cannot have", value)
 	case strings.HasPrefix(value, ".") || strings.TrimSpace(value) != value:
-		return fmt.Errorf("%q begins with a dot, or begins or ends with a blank, which a name cannot", value)
+		return fmt.Errorf("%q begins with a dot, or begins or ends with a blank, which a name cannot do", value)
 	default:
 		return nil
 	}
 }
 
-// HasInvisible tells whether a text has what XML cannot hold, a line of a configuration cannot have, or a
-// terminal shows as something else: control characters, and those that turn the direction of a text.
+// HasInvisible tells whether a text has characters that XML cannot contain, that a line of a configuration cannot contain, or
+// that a terminal shows as something else: control characters, and characters that change the direction of the text.
 func HasInvisible(s string) bool {
 	return !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// checkArch accepts an architecture by libvirt's name, of which hosts may have more than are known here.
+// checkArch accepts libvirt's names of architectures. Hosts may have more architectures than package arch knows.
 func checkArch(value string) error {
 	if meant := arch.Meant(value); meant != "" {
-		return fmt.Errorf("libvirt calls %q %q: write that", value, meant)
+		return fmt.Errorf("%q is not libvirt's name of the architecture; write %q", value, meant)
 	}
 	return checkQEMUName(value)
 }
@@ -122,7 +122,7 @@ func checkArch(value string) error {
 func checkDevice(value string) error {
 	switch {
 	case value == "" || len(value) > 15:
-		return fmt.Errorf("%q has %d bytes; a network device of Linux has 1 to 15", value, len(value))
+		return fmt.Errorf("%q has %d bytes; the name of a network device of Linux has 1 to 15", value, len(value))
 	case value == "." || value == ".." || strings.ContainsAny(value, "/:") || strings.ContainsFunc(value, unicode.IsSpace) || HasInvisible(value):
 		return fmt.Errorf("%q has a blank, a slash or a colon, which the name of a network device cannot have", value)
 	default:
@@ -130,7 +130,7 @@ func checkDevice(value string) error {
 	}
 }
 
-// checkMACAddress accepts the address of one interface. What is no address at all, the attribute's type refuses.
+// checkMACAddress accepts the address of one interface. The type of the attribute refuses text that is not an address.
 func checkMACAddress(value string) error {
 	address, err := net.ParseMAC(value)
 	switch {
@@ -139,7 +139,7 @@ func checkMACAddress(value string) error {
 	case len(address) != 6:
 		return fmt.Errorf("%q has %d bytes; the MAC address of an interface has 6", value, len(address))
 	case address[0]&1 == 1:
-		return fmt.Errorf("%q is the address of a group; the first byte of an interface's address is even, as in 52:54:00:00:00:01", value)
+		return fmt.Errorf("%q is a multicast address; the first byte of an interface's address is even, as in 52:54:00:00:00:01", value)
 	default:
 		return nil
 	}
@@ -154,8 +154,8 @@ func checkOctalMode(value string) error {
 
 var qemuNames = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]*$`) })
 
-// checkQEMUName accepts what QEMU calls machines, CPUs, adapters and architectures by. libvirt puts some of it
-// into QEMU's options, where a comma begins another one.
+// checkQEMUName accepts QEMU's names of machines, CPUs, adapters and architectures. libvirt writes some of them into QEMU's
+// options, where a comma would begin another option.
 func checkQEMUName(value string) error {
 	if len(value) > 100 || !qemuNames().MatchString(value) {
 		return fmt.Errorf("%q is not a name of letters, digits, dots, hyphens, underscores and plus signs", value)

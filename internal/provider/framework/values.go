@@ -11,22 +11,22 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 )
 
-// IsKnown tells whether a value is there, and known.
+// IsKnown tells whether a value is neither null nor unknown.
 func IsKnown(v attr.Value) bool { return !v.IsNull() && !v.IsUnknown() }
 
-// HasUnknownElement tells whether an element of a list is known only after apply, as a whole.
+// HasUnknownElement tells whether a whole element of a list is known only after apply.
 func HasUnknownElement(list types.List) bool {
 	return slices.ContainsFunc(list.Elements(), attr.Value.IsUnknown)
 }
 
-// Fill gives a planned attribute a value where the configuration has none.
+// Fill sets a planned attribute to a value if the configuration does not set it.
 func Fill[T attr.Value](planned *T, config, value T) {
 	if config.IsNull() {
 		*planned = value
 	}
 }
 
-// Elements reads a list; what is not known yet has none.
+// Elements reads a list; a list that is not known yet has no elements.
 func Elements[T any](ctx context.Context, list types.List, diags *diag.Diagnostics) (elements []T) {
 	if !list.IsUnknown() && !HasUnknownElement(list) {
 		diags.Append(list.ElementsAs(ctx, &elements, false)...)
@@ -43,7 +43,7 @@ func TypesOf(attributes map[string]schema.Attribute) map[string]attr.Type {
 	return all
 }
 
-// As reads an object; nil where it is null.
+// As reads an object; nil if it is null.
 func As[T any](ctx context.Context, object types.Object, diags *diag.Diagnostics) *T {
 	if object.IsNull() {
 		return nil
@@ -53,7 +53,7 @@ func As[T any](ctx context.Context, object types.Object, diags *diag.Diagnostics
 	return &value
 }
 
-// Member is a string of an object, empty where the object has none of that name.
+// Member is a string attribute of an object; empty if the object has no such attribute.
 func Member(object attr.Value, name string) string {
 	of, _ := object.(types.Object)
 	text, _ := of.Attributes()[name].(interface{ ValueString() string })
@@ -80,7 +80,8 @@ func ListFrom[T any](ctx context.Context, element attr.Type, values []T, diags *
 	return list
 }
 
-// ListLike is ListFrom, but an empty list where there was one before: a configuration says none by it, or by nothing.
+// ListLike is ListFrom, but keeps an empty list if there was one before: in a configuration, an empty list and no list mean the
+// same.
 func ListLike[T any](ctx context.Context, before types.List, element attr.Type, values []T, diags *diag.Diagnostics) types.List {
 	if len(values) == 0 && IsKnown(before) && len(before.Elements()) == 0 {
 		return before
@@ -98,7 +99,7 @@ func MapFrom[T any](ctx context.Context, element attr.Type, values map[string]T,
 	return value
 }
 
-// Optional is a string attribute that is null where libvirt has nothing.
+// Optional is a string attribute that is null if libvirt has no value.
 func Optional(value string) types.String {
 	if value == "" {
 		return types.StringNull()
@@ -106,7 +107,7 @@ func Optional(value string) types.String {
 	return types.StringValue(value)
 }
 
-// OptionalNumber is a number attribute that is null where libvirt has nothing.
+// OptionalNumber is a number attribute that is null if libvirt has no value.
 func OptionalNumber(value uint) types.Int64 {
 	if value == 0 {
 		return types.Int64Null()
@@ -114,7 +115,7 @@ func OptionalNumber(value uint) types.Int64 {
 	return types.Int64Value(int64(value))
 }
 
-// Each is what f makes of each value; of none it is nil, which is a null list.
+// Each is the result of f for each value; nil, which is a null list, if there are no values.
 func Each[A, B any](values []A, f func(A) B) []B {
 	var made []B
 	for _, value := range values {

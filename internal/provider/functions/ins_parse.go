@@ -35,15 +35,15 @@ func (insParseFunction) Metadata(_ context.Context, _ function.MetadataRequest, 
 func (insParseFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary: "The files that an .ins manifest names.",
-		MarkdownDescription: "The files that an `.ins` manifest names: what installation media for IBM Z have for an LPAR and the HMC, to find kernel, initrd and parameters whatever their names are.\n\n" +
+		MarkdownDescription: "The files that an `.ins` manifest names. Installation media for IBM Z have such a manifest for an LPAR and the HMC. With it, kernel, initrd and parameters can be found under any name.\n\n" +
 			"The result is an object:\n\n" +
 			"- `title` (String) The text of the first line.\n" +
-			"- `files` (List of Object) Each with `path` (String), as the manifest has it, and `address` (Number) in the guest's memory.\n" +
+			"- `files` (List of Object) Each has a `path` (String), as in the manifest, and an `address` (Number) in the guest's memory.\n" +
 			"- `kernel` (String) Path of the file at address 0.\n" +
-			"- `initrd` (String) Path of the one file that is neither kernel nor parameters nor has the initrd's address and size (addresses `0x10408` to `0x10417`).\n" +
+			"- `initrd` (String) Path of the only file that is not the kernel, not the parameters, and not the file with the address and size of the initrd (addresses `0x10408` to `0x10417`).\n" +
 			"- `parameters` (String) Path of the file at address `0x10480`, with the kernel's arguments.\n\n" +
-			"`kernel`, `initrd` and `parameters` are null where there is no such file, and `initrd` where it could be several. " +
-			"The manifest is read as the firmware of a guest reads it when it is the network's boot file; what that cannot read is an error.",
+			"`kernel`, `initrd` and `parameters` are null if there is no such file. `initrd` is also null if several files could be the initrd. " +
+			"The manifest is read as the firmware of a guest reads it as the boot file of a network. A manifest that the firmware cannot read is an error.",
 		Parameters: []function.Parameter{function.StringParameter{
 			Name:                "text",
 			MarkdownDescription: "The manifest, such as `file(\"generic.ins\")`.",

@@ -1,4 +1,4 @@
-// Package functions has the functions of the provider. They ask no host.
+// Package functions has the functions of the provider. They do not use a host.
 package functions
 
 import (
@@ -22,17 +22,17 @@ func (macFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp 
 
 func (macFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
-		Summary: "The MAC address that a guest of this name has.",
-		MarkdownDescription: "The MAC address that a guest of this name has: what `netboot_domain` derives from the name for an interface without a `mac`. " +
-			"With it, a reservation or a pxelinux configuration can be written before there is a guest, and without a dependency on it.\n\n" +
-			"A guest that was imported, and an interface with a `mac` of its own, keep theirs.",
+		Summary: "The MAC address of a guest with this name.",
+		MarkdownDescription: "The MAC address of a guest with this name, which `netboot_domain` derives from the name for an interface without a `mac`. " +
+			"With it, a reservation or a pxelinux configuration can be written before the guest exists, and without a dependency on the guest.\n\n" +
+			"An imported guest keeps its MAC addresses. An interface with a `mac` of its own uses that address.",
 		Parameters: []function.Parameter{function.StringParameter{
 			Name:                "name",
 			MarkdownDescription: "The guest's `name`.",
 		}},
 		VariadicParameter: function.Int64Parameter{
 			Name:                "index",
-			MarkdownDescription: "Place of the interface in `interfaces`, from 0, at most once. Default: 0, the first.",
+			MarkdownDescription: "Index of the interface in `interfaces`, from 0. At most one index. Default: 0, the first interface.",
 		},
 		Return: function.StringReturn{},
 	}
@@ -51,13 +51,13 @@ func (macFunction) Run(ctx context.Context, req function.RunRequest, resp *funct
 	index := int64(0)
 	switch {
 	case len(indexes) > 1:
-		resp.Error = function.NewArgumentFuncError(2, "one index is enough; call the function for each interface")
+		resp.Error = function.NewArgumentFuncError(2, "the function takes only one index; call it once for each interface")
 		return
 	case len(indexes) == 1:
 		index = indexes[0]
 	}
 	if index < 0 {
-		resp.Error = function.NewArgumentFuncError(1, fmt.Sprintf("the index %d is negative; the first interface has 0", index))
+		resp.Error = function.NewArgumentFuncError(1, fmt.Sprintf("the index %d is negative; the index of the first interface is 0", index))
 		return
 	}
 	resp.Error = resp.Result.Set(ctx, netboot.DerivedMAC(name, int(index)))

@@ -20,13 +20,13 @@ func (pxelinuxFileNameFunction) Metadata(_ context.Context, _ function.MetadataR
 func (pxelinuxFileNameFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary: "The name of a guest's file below pxelinux.cfg/.",
-		MarkdownDescription: "The name of a guest's file below `pxelinux.cfg/`: by which the guest's firmware asks for its configuration. " +
-			"`netboot_pxelinux_config` names its file by itself; this is for files that something else serves.\n\n" +
-			"The firmware asks for a guest's UUID first, then for its MAC address, then for its IPv4 address and ever shorter beginnings of that, then for `default`. Capitals count in these names.",
+		MarkdownDescription: "The name of a guest's file below `pxelinux.cfg/`, by which the guest's firmware requests its configuration. " +
+			"`netboot_pxelinux_config` sets the name of its file itself. This function is for files that something else serves.\n\n" +
+			"The firmware first requests the file for the guest's UUID, then for its MAC address, then for its IPv4 address and ever shorter prefixes of that address, and then `default`. These names are case-sensitive.",
 		Parameters: []function.Parameter{function.StringParameter{
 			Name: "who",
-			MarkdownDescription: "Whom the file is for: a MAC address, a UUID, an IPv4 address, an IPv4 prefix such as `192.168.150.0/24` whose length is a multiple of 4, " +
-				"or `default` for all guests that have no other.",
+			MarkdownDescription: "The guest or guests that the file is for: a MAC address, a UUID, an IPv4 address, an IPv4 prefix such as `192.168.150.0/24` whose length is a multiple of 4, " +
+				"or `default` for all guests that have no file of their own.",
 		}},
 		Return: function.StringReturn{},
 	}

@@ -17,14 +17,14 @@ type pxelinuxParseFunction struct{}
 // NewPxelinuxParse makes the function pxelinux_parse.
 func NewPxelinuxParse() function.Function { return pxelinuxParseFunction{} }
 
-// parsedConfig is what the function returns, and pxelinux_render takes.
+// parsedConfig is what the function returns, and what pxelinux_render accepts.
 type parsedConfig struct {
 	Default  *string       `tfsdk:"default"`
 	Entries  []parsedEntry `tfsdk:"entries"`
 	Problems []string      `tfsdk:"problems"`
 }
 
-// parsedEntry has nil for what the text does not say, as netboot_pxelinux_config has null.
+// parsedEntry has nil for what the text does not set, where netboot_pxelinux_config has null.
 type parsedEntry struct {
 	Label  string   `tfsdk:"label"`
 	Kernel *string  `tfsdk:"kernel"`
@@ -39,13 +39,13 @@ func (pxelinuxParseFunction) Metadata(_ context.Context, _ function.MetadataRequ
 func (pxelinuxParseFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary: "What a guest's firmware reads in a pxelinux configuration.",
-		MarkdownDescription: "What a guest's firmware reads in a pxelinux configuration, and what it drops: to see why a file does not boot what it should, or to take over one that is there.\n\n" +
+		MarkdownDescription: "What a guest's firmware reads in a pxelinux configuration, and what it ignores. Use it to see why a file does not boot what it should, or to take over an existing file.\n\n" +
 			"The result is an object:\n\n" +
-			"- `default` (String) Label of the entry to boot, where the firmware heeds it; null where it boots the first.\n" +
-			"- `entries` (List of Object) Each with `label`, `kernel`, `initrd` and `append`, a list of words; null is what the text does not say. It fits `entries` of a `netboot_pxelinux_config`.\n" +
-			"- `problems` (List of String) What the firmware cuts, ignores or takes otherwise than it is written, in the order of the lines, with line and column and what to write instead. " +
-			"Those that begin with `warning:` concern some versions of the firmware only. A text without problems has an empty list.\n\n" +
-			"A text with problems is parsed all the same. `pxelinux_render` takes the result back.",
+			"- `default` (String) Label of the entry to boot. Null if the firmware boots the first entry.\n" +
+			"- `entries` (List of Object) Each has `label`, `kernel`, `initrd` and `append`, a list of words. What the text does not set is null. The list can be used as `entries` of a `netboot_pxelinux_config`.\n" +
+			"- `problems` (List of String) What the firmware cuts off, ignores or reads differently from how it is written, in the order of the lines. Each problem has the line, the column and what to write instead. " +
+			"A problem that begins with `warning:` concerns only some versions of the firmware. The list is empty if the text has no problems.\n\n" +
+			"A text with problems is parsed nevertheless. `pxelinux_render` accepts the result.",
 		Parameters: []function.Parameter{function.StringParameter{
 			Name:                "text",
 			MarkdownDescription: "The configuration, such as `file(\"pxelinux.cfg/default\")`.",
@@ -66,7 +66,7 @@ func (pxelinuxParseFunction) Run(ctx context.Context, req function.RunRequest, r
 	resp.Error = resp.Result.Set(ctx, parseConfig(text))
 }
 
-// parseConfig asks for the problems of no firmware in particular: a function knows no host.
+// parseConfig reports the problems for unknown firmware, because a function does not know the host.
 func parseConfig(text string) parsedConfig {
 	config, _ := pxelinux.Parse(text, pxelinux.UnknownFirmware)
 	parsed := parsedConfig{Default: orNil(config.Default), Entries: []parsedEntry{}, Problems: []string{}}
@@ -88,7 +88,7 @@ func parseConfig(text string) parsedConfig {
 	return parsed
 }
 
-// orNil is nil for a text that is not there.
+// orNil is nil for an empty text.
 func orNil(text string) *string {
 	if text == "" {
 		return nil
@@ -96,7 +96,7 @@ func orNil(text string) *string {
 	return &text
 }
 
-// words are the arguments of an append line, nil for none.
+// words are the arguments of an append line; nil if there are none.
 func words(text string) []string {
 	if text == "" {
 		return nil

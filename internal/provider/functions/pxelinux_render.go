@@ -30,22 +30,22 @@ func (pxelinuxRenderFunction) Definition(_ context.Context, _ function.Definitio
 	resp.Definition = function.Definition{
 		Summary: "The text of a pxelinux configuration.",
 		MarkdownDescription: "The text of a pxelinux configuration, as the firmware of an s390x guest reads it. " +
-			"`netboot_pxelinux_config` writes its file by itself; this is for files that something else serves.\n\n" +
-			"The configuration is an object, or the list of its `entries` alone:\n\n" +
+			"`netboot_pxelinux_config` writes its file itself. This function is for files that something else serves.\n\n" +
+			"The configuration is an object, or only the list of its `entries`:\n\n" +
 			"- `default` (String, optional) Label of the entry to boot. Default: the first entry.\n" +
-			"- `entries` (List of Object) What can be booted, each with:\n" +
+			"- `entries` (List of Object) Entries that can be booted, each with:\n" +
 			"  - `label` (String) Name of the entry.\n" +
 			"  - `kernel` (String) Path of the kernel, relative to the TFTP root.\n" +
-			"  - `initrd` (String) Path of the initrd, relative to the TFTP root. The firmware cannot do without.\n" +
+			"  - `initrd` (String) Path of the initrd, relative to the TFTP root. The firmware cannot boot without an initrd.\n" +
 			fmt.Sprintf("  - `append` (List of String, optional) Arguments of the kernel, together at most %d bytes.\n\n", pxelinux.MaxAppendSize) +
-			"What is optional may be null or left out. What `pxelinux_parse` returns is such an object.\n\n" +
-			"What the firmware would cut, ignore, misread or stop at is an error that says the limit, the value and what to write instead. " +
-			fmt.Sprintf("A limit that only some versions of the firmware have is no error: a file has up to %d entries, of which firmware before QEMU 10.1 uses %d.",
+			"Optional attributes may be null or omitted. `pxelinux_parse` returns such an object.\n\n" +
+			"Everything that the firmware would cut off, ignore, misread or stop at is an error. The error says the limit, the value and what to write instead. " +
+			fmt.Sprintf("A limit that only some versions of the firmware have is not an error: a file can have up to %d entries, although firmware before QEMU 10.1 uses only %d.",
 				pxelinux.UnknownFirmware.MaxEntries(), pxelinux.Merged.MaxEntries()),
 		Parameters: []function.Parameter{function.DynamicParameter{
 			Name:                "config",
 			MarkdownDescription: "The configuration: an object with `default` and `entries`, or a list of entries.",
-			// A mistake is then an error at plan, even where the image of the kernel is not there yet.
+			// With this, a mistake is an error in the plan, even if the image of the kernel does not exist yet.
 			AllowUnknownValues: true,
 		}},
 		Return: function.StringReturn{},
@@ -65,7 +65,7 @@ func (pxelinuxRenderFunction) Run(ctx context.Context, req function.RunRequest, 
 	resp.Error = resp.Result.Set(ctx, text)
 }
 
-// renderConfig is the text of a configuration, unknown while a part of it is.
+// renderConfig is the text of a configuration; unknown if a part of it is unknown.
 func renderConfig(argument attr.Value) (types.String, error) {
 	var r configReader
 	config := r.config(argument)
@@ -82,8 +82,8 @@ func renderConfig(argument attr.Value) (types.String, error) {
 	return types.StringValue(text), err
 }
 
-// configReader takes a configuration from whatever a user writes: the type of an object would demand
-// all attributes. It notes each mistake with its place, and whether a value is not known yet.
+// configReader reads a configuration from any value, because the type of an object would require all attributes. It
+// records each mistake with its place, and whether a value is unknown.
 type configReader struct {
 	mistakes []error
 	unknown  bool
@@ -158,7 +158,7 @@ func (r *configReader) list(at, what string, v attr.Value) []attr.Value {
 	return nil
 }
 
-// object takes the attributes of an object, of which no other than these may be there.
+// object reads the attributes of an object. It may only have the named attributes.
 func (r *configReader) object(at, what string, v attr.Value, names ...string) (map[string]attr.Value, bool) {
 	v = concrete(v)
 	attributes, ok := attributesOf(v)
@@ -168,13 +168,13 @@ func (r *configReader) object(at, what string, v attr.Value, names ...string) (m
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
 		if !slices.Contains(names, name) {
 			r.mistake(strings.TrimPrefix(at+"."+name, "."),
-				"there is no such attribute; a configuration has default and entries, an entry has label, kernel, initrd and append")
+				"there is no such attribute; a configuration has default and entries, and an entry has label, kernel, initrd and append")
 		}
 	}
 	return attributes, true
 }
 
-// settled tells whether a value is known and as it is required.
+// settled tells whether a value is known and has the required type.
 func (r *configReader) settled(at, what string, v attr.Value, ok bool) bool {
 	switch {
 	case v != nil && v.IsUnknown():
@@ -188,7 +188,7 @@ func (r *configReader) settled(at, what string, v attr.Value, ok bool) bool {
 	}
 }
 
-// validate notes what the firmware would not read as it is meant.
+// validate records what the firmware would not read as it is meant.
 func (r *configReader) validate(config pxelinux.Config) {
 	for _, p := range pxelinux.Validate(config, pxelinux.UnknownFirmware) {
 		if p.Severity == pxelinux.Error {
@@ -204,7 +204,7 @@ func (r *configReader) mistake(at, text string) {
 	r.mistakes = append(r.mistakes, errors.New(text))
 }
 
-// concrete is the value in one whose type is open.
+// concrete is the value inside a dynamic value.
 func concrete(v attr.Value) attr.Value {
 	if open, ok := v.(types.Dynamic); ok && open.UnderlyingValue() != nil {
 		return open.UnderlyingValue()
@@ -212,10 +212,10 @@ func concrete(v attr.Value) attr.Value {
 	return v
 }
 
-// isAbsent tells whether a value is null, or not there at all.
+// isAbsent tells whether a value is null or missing.
 func isAbsent(v attr.Value) bool { return v == nil || concrete(v).IsNull() }
 
-// elementsOf takes what a user writes between brackets, which is a tuple or a list.
+// elementsOf returns the elements of what a user writes in brackets, which is a tuple or a list.
 func elementsOf(v attr.Value) ([]attr.Value, bool) {
 	switch v := v.(type) {
 	case types.List:
@@ -227,7 +227,7 @@ func elementsOf(v attr.Value) ([]attr.Value, bool) {
 	}
 }
 
-// attributesOf takes what a user writes between braces, which is an object or a map.
+// attributesOf returns the attributes of what a user writes in braces, which is an object or a map.
 func attributesOf(v attr.Value) (map[string]attr.Value, bool) {
 	switch v := v.(type) {
 	case types.Object:
@@ -239,7 +239,7 @@ func attributesOf(v attr.Value) (map[string]attr.Value, bool) {
 	}
 }
 
-// kindOf names a value's type as the language does.
+// kindOf names a value's type as Terraform's language does.
 func kindOf(v attr.Value) string {
 	if isAbsent(v) {
 		return "null"

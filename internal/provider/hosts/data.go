@@ -1,4 +1,4 @@
-// Package hosts has the data source of a libvirt host.
+// Package hosts has the data source netboot_host.
 package hosts
 
 import (
@@ -47,23 +47,23 @@ func (d *hostDataSource) Metadata(_ context.Context, req datasource.MetadataRequ
 
 func (d *hostDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "What the libvirt host is, what it can run, and what it lacks for the netboot of s390x guests.",
+		MarkdownDescription: "Properties of the libvirt host: its versions, the guests that it can run, and what is missing to netboot s390x guests.",
 		Attributes: map[string]schema.Attribute{
 			"host":               framework.DataHost,
 			"uri":                framework.DataString("The host's libvirt URI, without a password."),
-			"hostname":           framework.DataString("Its name."),
-			"arch":               framework.DataString("Its own architecture, such as `x86_64`."),
-			"libvirt_version":    framework.DataString("Version of its libvirtd."),
-			"hypervisor_version": framework.DataString("Version of its QEMU. Null where libvirt does not tell, as libvirt 9.0 where QEMU for the host's own architecture is missing."),
+			"hostname":           framework.DataString("Host name of the host."),
+			"arch":               framework.DataString("Architecture of the host itself, such as `x86_64`."),
+			"libvirt_version":    framework.DataString("Version of libvirt on the host."),
+			"hypervisor_version": framework.DataString("Version of QEMU on the host. Null if libvirt does not report it. For example, libvirt 9.0 does not report it if QEMU for the host's own architecture is missing."),
 			"security_models":    framework.DataStrings("Security drivers that confine guests, such as `apparmor`, `selinux` and `dac`."),
-			"guests": framework.DataObjects("Architectures that it runs guests of.", map[string]schema.Attribute{
-				"arch":         framework.DataString("Architecture, as `arch` of a `netboot_domain` has it."),
-				"emulator":     framework.DataString("Path of QEMU for it."),
-				"accelerators": framework.DataStrings("`kvm` and `tcg`, which is emulation."),
+			"guests": framework.DataObjects("Architectures for which the host can run guests.", map[string]schema.Attribute{
+				"arch":         framework.DataString("Architecture, as in `arch` of a `netboot_domain`."),
+				"emulator":     framework.DataString("Path of QEMU for this architecture."),
+				"accelerators": framework.DataStrings("Available accelerators: `kvm`, and `tcg`, which is emulation."),
 			}),
-			"firmware":         framework.DataString("Generation of the firmware that netboots s390x guests: `separate` (QEMU before 9.2), `merged` (from 9.2), `menu` (from 10.1). Null where libvirt does not show it."),
-			"secure_execution": framework.DataBool("Whether it runs guests of IBM Secure Execution, `launch_security = \"s390-pv\"`: it has KVM for s390x, and its kernel was started with `prot_virt=1`."),
-			"missing":          framework.DataStrings("What the host lacks for the netboot of s390x guests, each with the remedy. Empty when it is ready, so that a precondition can ask for that."),
+			"firmware":         framework.DataString("Generation of the firmware that netboots s390x guests: `separate` (QEMU before 9.2), `merged` (from 9.2), `menu` (from 10.1). Null if libvirt does not show it."),
+			"secure_execution": framework.DataBool("Whether the host can run guests with IBM Secure Execution (`launch_security = \"s390-pv\"`). This requires KVM for s390x, and a kernel that was started with `prot_virt=1`."),
+			"missing":          framework.DataStrings("What is missing on the host to netboot s390x guests, each with a remedy. Empty if nothing is missing, so that a precondition can check it."),
 		},
 	}
 }
@@ -106,7 +106,7 @@ func (d *hostDataSource) Read(ctx context.Context, req datasource.ReadRequest, r
 	})...)
 }
 
-// generations are what users call the generations of the firmware.
+// generations are the names of the generations of the firmware in the schema.
 var generations = map[pxelinux.Firmware]string{
 	pxelinux.SeparateLoader: "separate",
 	pxelinux.Merged:         "merged",
@@ -121,14 +121,14 @@ func guestArchs(offers virt.Capabilities) []guestArchModel {
 	return archs
 }
 
-// missing is what keeps s390x guests from booting on the host.
+// missing lists what prevents s390x guests from booting on the host.
 func missing(offers virt.Capabilities, firmware pxelinux.Firmware) []string {
 	lacks := []string{}
 	if _, err := offers.Accelerator(arch.S390X, "auto"); err != nil {
 		lacks = append(lacks, framework.Sentence(err))
 	}
 	if firmware == pxelinux.UnknownFirmware {
-		lacks = append(lacks, "libvirt does not show the boot firmware of s390x guests, s390-ccw.img, in QEMU's usual directories. Where it is not installed: Debian and Ubuntu have it in qemu-system-data, Fedora in qemu-system-s390x-core.")
+		lacks = append(lacks, "libvirt does not show the boot firmware of s390x guests, s390-ccw.img, in the usual directories of QEMU. If it is not installed, install qemu-system-data on Debian and Ubuntu, or qemu-system-s390x-core on Fedora.")
 	}
 	return lacks
 }

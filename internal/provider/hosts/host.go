@@ -7,7 +7,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// Host is what the data source of a host asks of a host.
+// Host has the methods of a host that the data source needs.
 type Host interface {
 	framework.Connection
 	Info(ctx context.Context) (virt.Info, error)

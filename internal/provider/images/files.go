@@ -13,7 +13,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
-// bootFileModel is a kernel or an initrd: what only the other one has is null.
+// bootFileModel is a kernel or an initrd. Attributes of the other kind are null.
 type bootFileModel struct {
 	sourceModel
 	Cmdline types.String
@@ -58,12 +58,12 @@ var (
 	initrdTypes = framework.TypesOf(initrdAttribute.Attributes)
 )
 
-// newBootFile is a file of which nothing is known.
+// newBootFile is a file without known attributes.
 func newBootFile() *bootFileModel {
 	return &bootFileModel{Inject: types.MapNull(injectType)}
 }
 
-// names are those of the files that the state knows.
+// names are the names of the files in the state.
 func (m imageModel) names(ctx context.Context, diags *diag.Diagnostics) []string {
 	var names []string
 	for _, kind := range bootfiles.Kinds {
@@ -74,7 +74,7 @@ func (m imageModel) names(ctx context.Context, diags *diag.Diagnostics) []string
 	return names
 }
 
-// checkNames refuses one name for both files.
+// checkNames refuses the same name for both files.
 func (m imageModel) checkNames(ctx context.Context, diags *diag.Diagnostics) {
 	kernel, initrd := m.file(ctx, "kernel", diags), m.file(ctx, "initrd", diags)
 	if kernel == nil || initrd == nil || kernel.Path.IsUnknown() || !kernel.Path.Equal(initrd.Path) {
@@ -82,10 +82,10 @@ func (m imageModel) checkNames(ctx context.Context, diags *diag.Diagnostics) {
 	}
 	at := path.Root("initrd").AtName("file_name")
 	diags.AddAttributeError(at, "Invalid file_name",
-		framework.Sentence(framework.Within(at, fmt.Errorf("the kernel is published as %q too; choose another name for one of them", initrd.Path.ValueString()))))
+		framework.Sentence(framework.Within(at, fmt.Errorf("the kernel is also published as %q; choose another name for one of the files", initrd.Path.ValueString()))))
 }
 
-// file is the kernel or the initrd; nil where it is null, unknown or gone.
+// file is the kernel or the initrd; nil if it is null, unknown or no longer exists.
 func (m imageModel) file(ctx context.Context, kind string, diags *diag.Diagnostics) *bootFileModel {
 	file := newBootFile()
 	if kind == "kernel" && !m.Kernel.IsUnknown() {
@@ -115,8 +115,8 @@ func (m *imageModel) setFile(ctx context.Context, kind string, file *bootFileMod
 	}
 }
 
-// setPresent writes into the state what is on the host: nil is nothing, and so is what no guest can
-// read; then the next apply publishes it anew.
+// setPresent writes into the state what is on the host. nil means that there is no file. A file that guests cannot read
+// counts as no file, so that the next apply publishes it again.
 func (m *imageModel) setPresent(ctx context.Context, kind string, now *tftproot.File, diags *diag.Diagnostics) {
 	if now != nil && now.Unreadable {
 		now = nil
@@ -129,7 +129,7 @@ func (m *imageModel) setPresent(ctx context.Context, kind string, now *tftproot.
 	m.setFile(ctx, kind, file, diags)
 }
 
-// forgetUnknown empties what a create that failed did not get to know.
+// forgetUnknown sets to null what is still unknown after a failed create.
 func (m *imageModel) forgetUnknown(ctx context.Context, diags *diag.Diagnostics) {
 	if m.Kernel.IsUnknown() {
 		m.Kernel, m.Initrd = types.ObjectNull(kernelTypes), types.ObjectNull(initrdTypes)
@@ -168,7 +168,7 @@ func (f bootFileModel) description(ctx context.Context, imageName types.String, 
 	return file
 }
 
-// known is the file with what the state has of it; nil where the state has none.
+// known is the file as in the state; nil if the state has none.
 func (f *bootFileModel) known(ctx context.Context, imageName types.String, kind string, diags *diag.Diagnostics) *bootfiles.Known {
 	if f == nil {
 		return nil
@@ -176,15 +176,15 @@ func (f *bootFileModel) known(ctx context.Context, imageName types.String, kind 
 	return &bootfiles.Known{File: f.description(ctx, imageName, kind, diags), SHA256: f.SHA256.ValueString()}
 }
 
-// plan fills in what will be on the host after the apply. before is what the state has of this
-// image, published what was last published.
+// plan fills in what will be on the host after the apply. before is the file in the state, and published is what was last
+// published.
 func (f *bootFileModel) plan(ctx context.Context, from bootfiles.Sources, imageName types.String, kind string, before *bootFileModel, published *bootfiles.Published, diags *diag.Diagnostics) error {
 	f.Path, f.SHA256, f.SizeBytes = types.StringUnknown(), types.StringUnknown(), types.Int64Unknown()
 	if f.hasUnknown(ctx) || imageName.IsUnknown() {
 		return nil
 	}
 	file, known := f.description(ctx, imageName, kind, diags), before.known(ctx, imageName, kind, diags)
-	if from.Confirms(ctx, file, known) { // what the import wrote for the source stays, and the plan is empty
+	if from.Confirms(ctx, file, known) { // the source as the import wrote it stays, and the plan is empty
 		*f = *before
 		return nil
 	}
@@ -206,12 +206,12 @@ func (f bootFileModel) hasUnknown(ctx context.Context) bool {
 		f.Source.IsUnknown() || f.ISOPath.IsUnknown() || f.Checksum.IsUnknown() || f.FileName.IsUnknown() || f.Cmdline.IsUnknown()
 }
 
-// unchanged tells whether what is planned is what the host has.
+// unchanged tells whether the planned file is the file on the host.
 func (f bootFileModel) unchanged(prior *bootFileModel) bool {
 	return prior != nil && !f.SHA256.IsUnknown() && f.SHA256.Equal(prior.SHA256) && f.Path.Equal(prior.Path)
 }
 
-// setPresent writes what is on the host; nil is nothing, which the next plan mends.
+// setPresent writes what is on the host. nil means that there is no file, which the next apply repairs.
 func (f *bootFileModel) setPresent(now *tftproot.File) {
 	if now == nil {
 		f.Path, f.SHA256, f.SizeBytes = types.StringNull(), types.StringNull(), types.Int64Null()

@@ -7,7 +7,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// Host is what images ask of a host.
+// Host has the methods of a host that images need.
 type Host interface {
 	framework.Connection
 	virt.DirectoryHost

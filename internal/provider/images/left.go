@@ -11,11 +11,10 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 )
 
-// The connection may be lost at the moment when a file of an image is to be removed. Nobody but the image
-// knows the name of such a file then.
+// The connection may be lost when an old file of an image is removed. Then only the image knows the name of this file.
 
-// leftKey is for the names of files that could not be removed when their time had come: the next apply does, or
-// the destroy.
+// leftKey is the key in the private state for the names of old files that could not be removed. The next apply or the
+// destroy removes them.
 const leftKey = "left"
 
 func loadLeft(ctx context.Context, private framework.PrivateState, diags *diag.Diagnostics) []string {
@@ -25,14 +24,14 @@ func loadLeft(ctx context.Context, private framework.PrivateState, diags *diag.D
 	return nil
 }
 
-// planRemoval makes an update of a plan, where files are left that could not be removed.
+// planRemoval makes a plan an update if old files are left that could not be removed.
 func (m *imageModel) planRemoval(ctx context.Context, left []string, diags *diag.Diagnostics) {
 	kernel := m.file(ctx, "kernel", diags)
 	if len(left) == 0 || kernel == nil {
 		return
 	}
-	diags.AddWarning(fmt.Sprintf("Files of %s are left", m.subject()),
-		fmt.Sprintf("They could not be removed when their time had come, and the apply removes them: %s.", strings.Join(left, ", ")))
+	diags.AddWarning(fmt.Sprintf("Old files of %s are left", m.subject()),
+		fmt.Sprintf("An earlier run could not remove these files. The apply removes them: %s.", strings.Join(left, ", ")))
 	kernel.SizeBytes = types.Int64Unknown()
 	m.setFile(ctx, "kernel", kernel, diags)
 }

@@ -14,7 +14,7 @@ func NewList() list.ListResource {
 	return &framework.Listing[Host]{
 		ResourceWithConfigure: &imageResource{},
 		Identity:              imageIdentity,
-		Schema:                framework.ListSchemaWithin("tftp_root", "The images below a TFTP root, or below each. Files with a `file_name` of the user's choice are not among them."),
+		Schema:                framework.ListSchemaWithin("tftp_root", "The images below one TFTP root, or below all. Files with a `file_name` that the user chose are not included."),
 		Find:                  findImages,
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// loadPublished reads which files of an image are remembered as published, each under its kind.
+// loadPublished reads the published files of an image from the private state, by kind.
 func loadPublished(ctx context.Context, private framework.PrivateState, diags *diag.Diagnostics) bootfiles.Files {
 	files := bootfiles.Files{}
 	for _, kind := range bootfiles.Kinds {
@@ -40,7 +40,7 @@ func (r *imageResource) directory(m imageModel) tftproot.Directory {
 	return virt.NewDirectory(r.Host, m.root())
 }
 
-// sources are where the image's files come from. Only an apply reads lists, and so needs the key.
+// sources are the sources of the image's files. Only an apply reads lists of checksums, and therefore needs the key.
 func (m imageModel) sources(ctx context.Context, diags *diag.Diagnostics) bootfiles.Sources {
 	from := bootfiles.Sources{Client: framework.Trust(ctx, m.TLS, diags), Arch: m.Arch.ValueString()}
 	if !m.INS.IsUnknown() {
@@ -49,7 +49,7 @@ func (m imageModel) sources(ctx context.Context, diags *diag.Diagnostics) bootfi
 	return from
 }
 
-// manifest is what describes the image; nil where the user does.
+// manifest is the manifest that describes the image; nil if the configuration describes it.
 func (m imageModel) manifest(ctx context.Context, diags *diag.Diagnostics) *bootfiles.Manifest {
 	ins := framework.As[insModel](ctx, m.INS, diags)
 	if ins == nil {
@@ -61,10 +61,10 @@ func (m imageModel) manifest(ctx context.Context, diags *diag.Diagnostics) *boot
 	}
 }
 
-// publish publishes the files of an image side by side and fills in what became known. Those that
-// are on the host as planned, by prior, stay as they are. When one fails, those that were new with
-// this call are removed again, and what is on the host are those that were there, before, and what could
-// not be removed.
+// publish publishes the files of an image at the same time, and fills in what became known. prior says which files are
+// already on the host as planned; they stay as they are. If one file fails, the new files of this call are removed again.
+// The result is what is on the host: then these are the files that existed before, and any new file that could not be
+// removed.
 func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, before bootfiles.Files, verb string, diags *diag.Diagnostics) bootfiles.Files {
 	from := m.sources(ctx, diags)
 	from.Together = r.Downloads
@@ -76,7 +76,7 @@ func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, befor
 	}
 	publisher := bootfiles.Publisher{Host: r.Host, Root: m.root(), Directory: r.directory(*m), Claims: r.Claims, Sources: from}
 	for _, result := range publisher.Publish(ctx, orders) {
-		if result.Err != nil && (!diags.HasError() || !errors.Is(result.Err, context.Canceled)) { // else the error of the other file ended this one
+		if result.Err != nil && (!diags.HasError() || !errors.Is(result.Err, context.Canceled)) { // otherwise, the error of the other file canceled this one
 			framework.Fail(diags, faultyAttribute(result.Kind, result.Err), verb, m.subject(), result.Err)
 		}
 		if result.Published != nil {
@@ -119,7 +119,7 @@ func (m *imageModel) orders(ctx context.Context, prior *imageModel, before bootf
 	return orders, there
 }
 
-// note notes what is known of a file, for guests that boot it.
+// note records what is known of a file, for guests that boot it.
 func (r *imageResource) note(m imageModel, kind string, file bootFileModel) {
 	if m.TFTPRoot.IsUnknown() || file.Path.IsUnknown() || file.Path.IsNull() {
 		return
@@ -127,7 +127,7 @@ func (r *imageResource) note(m imageModel, kind string, file bootFileModel) {
 	r.Plans.Files.Add(m.root()+"/"+file.Path.ValueString(), netboot.File{Kind: kind, Size: uint64(file.SizeBytes.ValueInt64())})
 }
 
-// noteImage notes the image's files for guests that boot it directly.
+// noteImage records the image's files for guests that boot it directly.
 func (r *imageResource) noteImage(ctx context.Context, m imageModel, diags *diag.Diagnostics) {
 	if m.TFTPRoot.IsUnknown() || m.Name.IsUnknown() {
 		return
@@ -143,7 +143,7 @@ func (r *imageResource) noteImage(ctx context.Context, m imageModel, diags *diag
 	r.Plans.Images.Add(m.root()+"/"+m.Name.ValueString(), noted)
 }
 
-// describe reads the manifest where the image is described by one, and its files are not known yet.
+// describe reads the manifest if the image has one and its files are not known yet.
 func (m *imageModel) describe(ctx context.Context, from bootfiles.Sources, diags *diag.Diagnostics) {
 	if from.Manifest == nil || !m.Kernel.IsUnknown() || diags.HasError() {
 		return
@@ -164,7 +164,7 @@ func (m *imageModel) describe(ctx context.Context, from bootfiles.Sources, diags
 	}
 }
 
-// faultyAttribute is the attribute that an error in publishing a file is about.
+// faultyAttribute is the attribute that caused an error in publishing a file.
 func faultyAttribute(kind string, err error) path.Path {
 	var faulty *bootfiles.Error
 	if errors.As(err, &faulty) {
@@ -173,7 +173,7 @@ func faultyAttribute(kind string, err error) path.Path {
 	return path.Root("tftp_root")
 }
 
-// findCommandLine writes into the state the command line that a kernel which is being imported carries.
+// findCommandLine writes the command line in an imported kernel into the state.
 func (r *imageResource) findCommandLine(ctx context.Context, m *imageModel, kernel *bootfiles.Published, diags *diag.Diagnostics) error {
 	if kernel == nil {
 		return nil

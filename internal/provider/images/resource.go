@@ -1,4 +1,4 @@
-// Package images has boot images: the resource netboot_image. What is published of one is decided by package bootfiles.
+// Package images has the resource netboot_image. Package bootfiles decides what is published.
 package images
 
 import (
@@ -62,16 +62,16 @@ func (r *imageResource) IdentitySchema(_ context.Context, _ resource.IdentitySch
 func (r *imageResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A kernel and an initrd, published under a TFTP root.\n\n" +
-			"The files are streamed from their sources to the libvirt host, and their names carry their content (`<name>-kernel-<12 digits of its SHA-256>`), " +
-			"so that a new version never overwrites what a guest is just loading. Content that is there already is not sent again. " +
-			"A file that is removed, truncated or altered on the host is found by the next plan.\n\n" +
-			"The host does not know where its files came from. After an import, each plan reads the sources, and changes nothing as long as they have the content that was imported.\n\n" +
-			"Anyone on a network that serves the TFTP root can read them.",
+			"The files are streamed from their sources to the libvirt host. Their names contain a hash of their content (`<name>-kernel-<12 digits of its SHA-256>`), " +
+			"so that a new version never overwrites a file that a guest is loading. Content that already exists on the host is not sent again. " +
+			"If a file is removed, truncated or changed on the host, the next plan detects it.\n\n" +
+			"The host does not know the sources of its files. After an import, each plan reads the sources, and changes nothing as long as they have the content that was imported.\n\n" +
+			"Anyone on a network that serves the TFTP root can read these files.",
 		Attributes: map[string]schema.Attribute{
 			"id":                 framework.IDAttribute("`<tftp_root>/<name>`."),
 			"host":               framework.HostAttribute,
 			"tftp_root":          framework.RootReference(),
-			"name":               framework.ReplacingString("What the files' names begin with.", framework.ObjectName),
+			"name":               framework.ReplacingString("Prefix of the names of the files.", framework.ObjectName),
 			"arch":               imageArchAttribute,
 			"kernel":             kernelAttribute,
 			"initrd":             initrdAttribute,
@@ -100,7 +100,7 @@ func (r *imageResource) ValidateConfig(ctx context.Context, req resource.Validat
 	if kernel := config.file(ctx, "kernel", &resp.Diagnostics); kernel != nil && !kernel.Cmdline.IsNull() && !config.isS390X() {
 		at := path.Root("kernel").AtName("cmdline")
 		resp.Diagnostics.AddAttributeError(at, "Invalid command line",
-			framework.Sentence(framework.Within(at, errors.New("only a kernel of s390x carries one; give it to the guest that boots this one, as kernel.cmdline of the netboot_domain"))))
+			framework.Sentence(framework.Within(at, errors.New("only an s390x kernel can contain a command line; for other architectures, set kernel.cmdline of the netboot_domain that boots the kernel"))))
 	}
 	for _, kind := range bootfiles.Kinds {
 		file := config.file(ctx, kind, &resp.Diagnostics)
@@ -110,12 +110,12 @@ func (r *imageResource) ValidateConfig(ctx context.Context, req resource.Validat
 		if _, isList := image.ListOf(file.Checksum.ValueString()); isList {
 			at := path.Root(kind).AtName("checksum")
 			resp.Diagnostics.AddAttributeError(at, "Invalid checksum",
-				framework.Sentence(framework.Within(at, errors.New("a list has the checksum of the ISO image, of which only a part is fetched; give the checksum of the file in it, sha256:…, or leave it out"))))
+				framework.Sentence(framework.Within(at, errors.New("a list has the checksum of the whole ISO image, but only a part of the image is fetched; set the checksum of the file in the image, sha256:…, or omit checksum"))))
 		}
 	}
 }
 
-// isS390X tells whether firmware loads the image, or may: of other architectures it is for QEMU alone.
+// isS390X tells whether firmware loads the image, or may load it. Images for other architectures are only loaded by QEMU.
 func (m imageModel) isS390X() bool {
 	return m.Arch.IsNull() || m.Arch.IsUnknown() || m.Arch.ValueString() == arch.S390X
 }
@@ -129,7 +129,7 @@ func (r *imageResource) MoveState(context.Context) []resource.StateMover {
 	return imageIdentity.Movers("netboot_image")
 }
 
-// ModifyPlan works out what is published where, as far as that is known before the content is.
+// ModifyPlan plans what is published and under which names, as far as this is known before the content is fetched.
 func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
 		var state imageModel
@@ -185,8 +185,8 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	}
 }
 
-// complete fills in what the configuration leaves out: nothing, or what the manifest named, which is
-// read again only where it may name something else.
+// complete fills in what the configuration omits: nothing, or the files that the manifest named. The manifest is read again
+// only if ins has changed.
 func (m *imageModel) complete(config imageModel, prior *imageModel) {
 	if m.INS.IsNull() {
 		m.Cmdline = types.StringNull()
@@ -261,7 +261,7 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 			present++
 			state.setPresent(ctx, kind, &now, &resp.Diagnostics)
 			if now.SHA256 == known.SHA256 || known.SHA256 == "" {
-				known.File = now // so that a file that was only touched, or is imported, is not read again
+				known.File = now // so that a file that was only touched, or was imported, is not read again
 			}
 		}
 	}
@@ -274,8 +274,7 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 	resp.Diagnostics.Append(imageIdentity.Set(ctx, resp.Identity, state.Placement, state.TFTPRoot, state.Name)...)
 }
 
-// Update publishes what is new first and removes what is old last, so that at no moment there is
-// nothing to boot.
+// Update first publishes the new files and then removes the old files, so that guests can boot at any time.
 func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state imageModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
@@ -319,7 +318,7 @@ func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 	defer cancel()
 
 	names := published.Names()
-	if len(published) == 0 { // Terraform hands over no private state after terraform taint
+	if len(published) == 0 { // Terraform does not pass the private state after terraform taint
 		names = state.names(ctx, &resp.Diagnostics)
 	}
 	names = append(names, loadLeft(ctx, req.Private, &resp.Diagnostics)...)

@@ -17,7 +17,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// warnUsers says at the plan of a destroy who boots the image's files, and stays.
+// warnUsers warns, in the plan of a destroy, about what boots the image's files and is not destroyed in this run.
 func (r *imageResource) warnUsers(ctx context.Context, m imageModel, diags *diag.Diagnostics) {
 	names := m.names(ctx, diags)
 	configs, err := r.configsWith(ctx, m.root(), names)
@@ -31,11 +31,11 @@ func (r *imageResource) warnUsers(ctx context.Context, m imageModel, diags *diag
 	}
 	if users := append(configs, guests...); len(users) > 0 {
 		diags.AddWarning(fmt.Sprintf("%s is in use", framework.Capital(m.subject().String())),
-			framework.Sentence(fmt.Errorf("%s. Without the files, the guests that boot them do not start. Change or remove these first", strings.Join(users, ", and "))))
+			framework.Sentence(fmt.Errorf("%s. Guests that boot these files do not start without them. First change or remove what uses the files", strings.Join(users, ", and "))))
 	}
 }
 
-// configsWith are the pxelinux configurations that name one of the files, and that this run leaves as they are.
+// configsWith are the pxelinux configurations that name one of the files, and still do so after this run.
 func (r *imageResource) configsWith(ctx context.Context, root string, files []string) (configs []string, err error) {
 	pool := tftproot.ConfigPool(root)
 	names, err := r.Host.VolumeNames(ctx, pool)
@@ -45,7 +45,7 @@ func (r *imageResource) configsWith(ctx context.Context, root string, files []st
 	for _, name := range names {
 		_, text, err := tftproot.ReadText(ctx, virt.NewDirectory(r.Host, pool), name)
 		if err != nil {
-			continue // it is gone meanwhile, or no guest can read it either
+			continue // it was removed at the same time, or guests cannot read it either
 		}
 		config, _ := pxelinux.Parse(text, pxelinux.UnknownFirmware)
 		for _, file := range config.Files() {
@@ -58,7 +58,7 @@ func (r *imageResource) configsWith(ctx context.Context, root string, files []st
 	return configs, err
 }
 
-// guestsWith are the guests that boot one of the files directly, and that this run leaves as they are.
+// guestsWith are the guests that boot one of the files directly, and still do so after this run.
 func (r *imageResource) guestsWith(ctx context.Context, m imageModel, files []string) (guests []string, err error) {
 	pool, err := r.Host.Pool(ctx, m.root())
 	if framework.IsNotFound(err) {

@@ -20,10 +20,10 @@ func checkCommandLine(value string) error {
 	return image.CheckCommandLine(value)
 }
 
-// checkChecksumList accepts the name of a list, which can speak of several files.
+// checkChecksumList accepts only a list, because a list can have checksums of several files.
 func checkChecksumList(value string) error {
 	if _, isList := image.ListOf(value); !isList {
-		return fmt.Errorf("%q does not begin with file:; a manifest has several files, of which a list such as SHA256SUMS has the checksums", value)
+		return fmt.Errorf("%q does not begin with file:; a manifest names several files, so their checksums must come from a list such as SHA256SUMS", value)
 	}
 	return image.CheckReference(value)
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// check refuses what would do no good. libvirt takes it, so that a network of others may have it; that one keeps it.
+// check refuses new settings that would have no effect or cannot work. libvirt accepts them, so an existing network may
+// have them; it keeps them.
 func (c networkChange) check(diags *diag.Diagnostics) {
 	c.checkPlug(diags)
 	if !c.known {
@@ -36,8 +37,8 @@ func (c networkChange) check(diags *diag.Diagnostics) {
 	}
 }
 
-// checkTFTPRoot refuses one that libvirt would not serve: src/network/bridge_driver.c, networkDnsmasqConfContents(),
-// writes enable-tftp only for an IPv4 address with DHCP.
+// checkTFTPRoot refuses a TFTP root that libvirt would not serve: src/network/bridge_driver.c,
+// networkDnsmasqConfContents(), writes enable-tftp only for an IPv4 address with DHCP.
 func (c networkChange) checkTFTPRoot(diags *diag.Diagnostics) {
 	now := dhcpOf(c.now.IPv4)
 	if c.now.TFTPRoot == "" || !isEmpty(&now) || !c.now.MakesBridge() {
@@ -46,8 +47,8 @@ func (c networkChange) checkTFTPRoot(diags *diag.Diagnostics) {
 	if before := dhcpOf(c.before.IPv4); c.before.TFTPRoot == c.now.TFTPRoot && isEmpty(&before) {
 		return
 	}
-	diags.AddAttributeError(path.Root("tftp_root"), "TFTP root without DHCP",
-		"libvirt serves a TFTP root only on a network with an IPv4 address and a DHCP range or reservation, and drops it without a word otherwise. Add ipv4 with dhcp.ranges or dhcp.reservations.")
+	diags.AddAttributeError(path.Root("tftp_root"), "TFTP root requires DHCP",
+		"libvirt serves a TFTP root only on a network with an IPv4 address and a DHCP range or reservation. Otherwise it ignores tftp_root without a message. Add ipv4 with dhcp.ranges or dhcp.reservations.")
 }
 
 func checkAddress(at path.Path, now, before *virt.IP, diags *diag.Diagnostics) {
@@ -56,7 +57,7 @@ func checkAddress(at path.Path, now, before *virt.IP, diags *diag.Diagnostics) {
 	}
 	if bits := now.Address.Addr().BitLen(); now.Address == now.Address.Masked() && now.Address.Bits() < bits-1 {
 		framework.AddError(diags, at, "Invalid address",
-			fmt.Sprintf("%s is the address of the network itself; give the host's address in it, such as %s/%d.", now.Address, now.Address.Addr().Next(), now.Address.Bits()))
+			fmt.Sprintf("%s is the address of the network itself. Set the host's address on the network, such as %s/%d.", now.Address, now.Address.Addr().Next(), now.Address.Bits()))
 	}
 }
 
@@ -71,25 +72,25 @@ func checkRanges(at path.Path, now, before *virt.IP, diags *diag.Diagnostics) {
 			continue
 		}
 		framework.AddError(diags, at.AtListIndex(i), "Invalid range",
-			fmt.Sprintf("%s to %s has %s, the host's own address on the network. Leave it out, for example with start = %q.", start, end, host, host.Next()))
+			fmt.Sprintf("%s to %s contains %s, the host's own address on the network. Exclude it, for example with start = %q.", start, end, host, host.Next()))
 	}
 }
 
-// checkReservations refuses what no guest gets, or libvirt does not take live.
+// checkReservations refuses reservations that no guest gets, or that libvirt does not accept while the network runs.
 func checkReservations(at path.Path, now, before *virt.IP, diags *diag.Diagnostics) {
 	reservations, old := dhcpOf(now).Reservations, dhcpOf(before).Reservations
 	seen := map[string]int{}
 	for i, r := range reservations {
 		isOld := slices.Contains(old, r)
-		ip, err := netip.ParseAddr(r.IP) // of which the framework says what is wrong
+		ip, err := netip.ParseAddr(r.IP) // the framework reports this error
 		if err == nil && !now.Address.Contains(ip) && (!isOld || now.Address != before.Address) {
 			framework.AddError(diags, at.AtListIndex(i).AtName("ip"), "Invalid reservation", fmt.Sprintf("%s is not in %s.", r.IP, now.Address.Masked()))
 		}
 		for _, key := range []string{r.IP, r.MAC, r.DUID, r.Hostname} {
 			first, taken := seen[key]
 			if taken && (!isOld || !slices.Contains(old, reservations[first])) {
-				framework.AddError(diags, at.AtListIndex(i), "Reserved twice",
-					fmt.Sprintf("%q is in reservations %d and %d. A guest has one address, and an address one guest.", key, first, i))
+				framework.AddError(diags, at.AtListIndex(i), "Duplicate reservation",
+					fmt.Sprintf("%q is in reservations %d and %d. A guest can have only one address, and an address only one guest. Change or remove one of the reservations.", key, first, i))
 			}
 			if key != "" {
 				seen[key] = i
@@ -98,7 +99,7 @@ func checkReservations(at path.Path, now, before *virt.IP, diags *diag.Diagnosti
 	}
 }
 
-// dhcpOf is what is offered at an address, empty where there is none.
+// dhcpOf is the DHCP of an address; empty if there is none.
 func dhcpOf(ip *virt.IP) virt.DHCP {
 	if ip == nil || ip.DHCP == nil {
 		return virt.DHCP{}
@@ -106,10 +107,10 @@ func dhcpOf(ip *virt.IP) virt.DHCP {
 	return *ip.DHCP
 }
 
-// vlanRelease is the first release of libvirt that tags the packets of guests on a bridge which is none of Open vSwitch.
+// vlanRelease is the first release of libvirt that tags the packets of guests on bridges other than those of Open vSwitch.
 const vlanRelease = 11
 
-// checkVLANs refuses new VLANs on a bridge that the host's libvirt does not have them on.
+// checkVLANs refuses new VLANs if the host's libvirt does not support them on the bridge.
 func (r *networkResource) checkVLANs(ctx context.Context, c networkChange, diags *diag.Diagnostics) {
 	plan := c.plan
 	if plan.VLANs.IsNull() || plan.Mode.ValueString() != virt.ModeBridge || plan.OpenVSwitch.IsUnknown() || plan.OpenVSwitch.ValueBool() {
@@ -120,7 +121,7 @@ func (r *networkResource) checkVLANs(ctx context.Context, c networkChange, diags
 	}
 	info, err := r.Host.Info(ctx)
 	if err != nil {
-		return // which a create or an update says in full
+		return // a create or an update reports this error
 	}
 	release, _, _ := strings.Cut(info.Libvirt, ".")
 	if major, err := strconv.Atoi(release); err == nil && major < vlanRelease || plan.Bridge.IsNull() {

@@ -58,23 +58,23 @@ func (d *networkDataSource) Metadata(_ context.Context, req datasource.MetadataR
 
 func (d *networkDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "A network of the libvirt host, whoever made it, such as `default`.",
+		MarkdownDescription: "A network of the libvirt host, such as `default`. It does not matter who made the network.",
 		Attributes: map[string]schema.Attribute{
 			"host":              framework.DataHost,
 			"name":              framework.DataKey("Name of the network.", framework.ObjectName),
 			"uuid":              framework.DataString("UUID of the network."),
 			"mode":              framework.DataString("How guests reach other networks: `nat`, `route`, `open`, `isolated`, `bridge`, `private`, `vepa`, `passthrough` or `hostdev`."),
-			"bridge":            framework.DataString("Name of its bridge on the host; null where guests are plugged into devices of the host's."),
-			"forward_devices":   framework.DataStrings("Network devices of the host's: those that guests are plugged into by macvtap, or the one that the host forwards by."),
-			"physical_function": framework.DataString("Network device of the host's whose virtual functions guests get."),
-			"domain":            framework.DataString("DNS domain of its guests."),
-			"mtu":               framework.DataNumber("MTU of the bridge, in bytes; null leaves it to the kernel."),
+			"bridge":            framework.DataString("Name of the network's bridge on the host. Null if guests are attached to devices of the host."),
+			"forward_devices":   framework.DataStrings("Network devices of the host: those to which guests are attached by macvtap, or the one through which the host forwards packets."),
+			"physical_function": framework.DataString("Network device of the host whose virtual functions guests get."),
+			"domain":            framework.DataString("DNS domain of the guests."),
+			"mtu":               framework.DataNumber("MTU of the bridge, in bytes. Null if the kernel chooses it."),
 			"autostart":         framework.DataBool("Whether the network starts with the host."),
-			"running":           framework.DataBool("Whether it runs."),
-			"tftp_root":         framework.DataString("Directory on the host that it serves by TFTP."),
-			"ipv4":              foundAddressing("Its IPv4: the host's address, and what DHCP hands out."),
-			"ipv6":              foundAddressing("Its IPv6, likewise."),
-			"guests":            framework.DataStrings("Names of the running guests that are on it."),
+			"running":           framework.DataBool("Whether the network runs."),
+			"tftp_root":         framework.DataString("Directory on the host that the network serves by TFTP."),
+			"ipv4":              foundAddressing("IPv4 of the network: the host's address, and the addresses that DHCP hands out."),
+			"ipv6":              foundAddressing("IPv6 of the network: the host's address, and the addresses that DHCP hands out."),
+			"guests":            framework.DataStrings("Names of the running guests on the network."),
 		},
 	}
 }
@@ -84,15 +84,15 @@ func foundAddressing(what string) schema.SingleNestedAttribute {
 		MarkdownDescription: what,
 		Computed:            true,
 		Attributes: map[string]schema.Attribute{
-			"address": framework.DataString("The host's address on it with the length of the prefix, such as `192.168.122.1/24`."),
-			"ranges": framework.DataObjects("Addresses that DHCP hands out.", map[string]schema.Attribute{
-				"start": framework.DataString("The first."),
-				"end":   framework.DataString("The last."),
+			"address": framework.DataString("The host's address and the prefix length of the network, such as `192.168.122.1/24`."),
+			"ranges": framework.DataObjects("Ranges of addresses that DHCP hands out.", map[string]schema.Attribute{
+				"start": framework.DataString("First address of the range."),
+				"end":   framework.DataString("Last address of the range."),
 			}),
-			"reservations": framework.DataObjects("Addresses that are kept for certain guests.", map[string]schema.Attribute{
+			"reservations": framework.DataObjects("Addresses that are reserved for certain guests.", map[string]schema.Attribute{
 				"mac":      framework.DataString("MAC address of the guest."),
-				"ip":       framework.DataString("The address."),
-				"hostname": framework.DataString("The name that the guest is given."),
+				"ip":       framework.DataString("Address that the guest gets."),
+				"hostname": framework.DataString("Host name that the guest gets."),
 			}),
 		},
 	}

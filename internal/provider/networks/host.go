@@ -7,7 +7,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// Host is what networks ask of a host.
+// Host has the methods of a host that networks need.
 type Host interface {
 	framework.Connection
 	Info(ctx context.Context) (virt.Info, error)

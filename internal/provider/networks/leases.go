@@ -14,13 +14,14 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// libvirt keeps a lease time with each range and each reservation. Here lease_time of dhcp is that of all that have none
-// of their own, and what a configuration does not say stays as it is on the host.
+// libvirt keeps a lease time with each range and each reservation. In the schema, lease_time of dhcp applies to all
+// ranges and reservations that have none of their own. A lease time that a configuration does not set stays as it is on
+// the host.
 
 // endless is the lease time of leases that never end.
 const endless = "infinite"
 
-// lease is a lease time that the schema has checked, or else the general one.
+// lease is a range's or reservation's own lease time, which the schema has checked, or the general one if it has none.
 func lease(own string, general types.String) virt.Lease {
 	if own == "" {
 		own = general.ValueString()
@@ -32,7 +33,7 @@ func lease(own string, general types.String) virt.Lease {
 	return virt.Lease(d / time.Second)
 }
 
-// leaseWord is a lease time in words, null where it is the general one.
+// leaseWord is a lease time as text; null if it is the general one.
 func leaseWord(l, general virt.Lease) types.String {
 	switch l {
 	case general, 0:
@@ -44,9 +45,9 @@ func leaseWord(l, general virt.Lease) types.String {
 	}
 }
 
-// generalLease is the lease time for dhcp, 0 where each range and reservation has to say its own: that which was said
-// before, unless some have none; or that which all have, where there are ranges as well as reservations. A single one
-// has its lease time for itself.
+// generalLease is the lease time of dhcp, or 0 if each range and reservation has to set its own. It is the one that was
+// set before, unless some range or reservation has none; or the one that all have, if there are both ranges and
+// reservations. A single range or reservation keeps its own lease time.
 func generalLease(d virt.DHCP, said types.String) virt.Lease {
 	var all []virt.Lease
 	for _, r := range d.Ranges {
@@ -70,14 +71,14 @@ func saidLease(ip types.Object) types.String {
 	return said
 }
 
-// completeLeases fills in the lease times that the configuration leaves out, from what was before. Those that it had
-// said at the last apply, as wasSet tells, go with it.
+// completeLeases fills in the lease times that the configuration omits with those from before. wasSet names the lease
+// times that the configuration set at the last apply: if it now omits them, they are removed.
 func (m *networkModel) completeLeases(config, before networkModel, wasSet []string) {
 	m.IPv4 = leases{config.IPv4, before.IPv4, "ipv4", wasSet}.complete(m.IPv4)
 	m.IPv6 = leases{config.IPv6, before.IPv6, "ipv6", wasSet}.complete(m.IPv6)
 }
 
-// leases are the lease times of an address, as the configuration says them and as they were before.
+// leases are the lease times of an address, as the configuration sets them and as they were before.
 type leases struct {
 	config, before types.Object
 	family         string
@@ -101,8 +102,8 @@ func (l leases) complete(plan types.Object) types.Object {
 	return withMember(plan, "dhcp", withMembers(now, dhcp))
 }
 
-// ofBefore are the lease times that ranges or reservations had of their own, by what they are known by. Where the
-// configuration says one for all, they count no more; where it may say one, they may.
+// ofBefore are the own lease times that ranges or reservations had, by leaseKey. If the configuration sets a general
+// lease time, there are none; if that is not known yet, their values are unknown.
 func (l leases) ofBefore(list, general attr.Value) map[string]attr.Value {
 	own := map[string]attr.Value{}
 	if framework.IsKnown(general) {
@@ -122,7 +123,7 @@ func (l leases) ofBefore(list, general attr.Value) map[string]attr.Value {
 	return own
 }
 
-// kept is what was before, unless the configuration had said it.
+// kept is the value from before, unless the configuration had set it.
 func (l leases) kept(before attr.Value, key string) attr.Value {
 	if before == nil || slices.Contains(l.wasSet, key) {
 		return types.StringNull()
@@ -143,7 +144,7 @@ func (l leases) completeList(plan, said attr.Value, own map[string]attr.Value) a
 		}
 		kept, known := own[leaseKey(l.family, element)]
 		switch {
-		case !known && len(own) > 0 && !hasKnownKey(element): // it may be one of them
+		case !known && len(own) > 0 && !hasKnownKey(element): // it may be one of those with an own lease time
 			kept = types.StringUnknown()
 		case !known:
 			kept = types.StringNull()
@@ -153,12 +154,14 @@ func (l leases) completeList(plan, said attr.Value, own map[string]attr.Value) a
 	return types.ListValueMust(list.ElementType(context.Background()), all)
 }
 
-// leasedLists are the lists of which each element may have a lease time.
+// leasedLists are the lists whose elements may have a lease time.
 var leasedLists = []string{"ranges", "reservations"}
 
-// generalKey and leaseKey name a lease time in what is kept of the last apply.
+// generalKey names the general lease time in the private state, which keeps the names of the lease times that the last
+// apply set.
 func generalKey(family string) string { return family + ".dhcp.lease_time" }
 
+// leaseKey names the lease time of a range or a reservation in the private state.
 func leaseKey(family string, element attr.Value) string {
 	text := func(name string) string { return framework.Member(element, name) }
 	if start := text("start"); start != "" {
@@ -170,7 +173,7 @@ func leaseKey(family string, element attr.Value) string {
 	return family + " " + text("hostname")
 }
 
-// hasKnownKey tells whether it is known what a range or a reservation is known by.
+// hasKnownKey tells whether the attributes that leaseKey uses are known.
 func hasKnownKey(element types.Object) bool {
 	return !slices.ContainsFunc([]string{"start", "end", "mac", "duid", "hostname"}, func(name string) bool {
 		value := member(element, name)
@@ -178,7 +181,7 @@ func hasKnownKey(element types.Object) bool {
 	})
 }
 
-// setLeases names the lease times that a configuration says.
+// setLeases names the lease times that a configuration sets.
 func (m networkModel) setLeases() (names []string) {
 	for family, ip := range map[string]types.Object{"ipv4": m.IPv4, "ipv6": m.IPv6} {
 		dhcp := member(ip, "dhcp")
@@ -196,8 +199,8 @@ func (m networkModel) setLeases() (names []string) {
 	return names
 }
 
-// saysLeasesAlike tells whether two addresses that mean the same say their lease times in the same places: a plan may
-// take over a state's words, and leave out none.
+// saysLeasesAlike tells whether two addresses with the same meaning set their lease times in the same places. Only then
+// a plan may keep the spelling of the state, because it must not omit a lease time.
 func saysLeasesAlike(a, b types.Object) bool {
 	says := func(ip types.Object) (places []bool) {
 		dhcp := member(ip, "dhcp")
@@ -214,7 +217,7 @@ func saysLeasesAlike(a, b types.Object) bool {
 
 func isNull(v attr.Value) bool { return v == nil || v.IsNull() }
 
-// member is an attribute of an object, nil where that is none.
+// member is an attribute of an object; nil if the value is not an object.
 func member(of attr.Value, name string) attr.Value {
 	object, _ := of.(types.Object)
 	return object.Attributes()[name]

@@ -122,7 +122,7 @@ func (m networkModel) subject() framework.Subject {
 	return framework.Subject{Kind: "network", ID: m.Qualified(m.Name.ValueString())}
 }
 
-// isKnown tells whether all of the model is known that network needs.
+// isKnown tells whether everything that network needs is known.
 func (m networkModel) isKnown(ctx context.Context) bool {
 	parts := []attr.Value{m.Name, m.Mode, m.Devices, m.PF, m.OpenVSwitch, m.VLANs, m.STP, m.Delay, m.MTU, m.Domain, m.TFTPRoot, m.IPv4, m.IPv6, m.DNS, m.Routes, m.DnsmasqOptions}
 	return !slices.ContainsFunc(parts, func(part attr.Value) bool {
@@ -131,14 +131,14 @@ func (m networkModel) isKnown(ctx context.Context) bool {
 	})
 }
 
-// definition is a network as libvirt's layer takes it, with its rules of ipv4.dhcp.boot in the user's
-// order: libvirt keeps them among the raw options of dnsmasq.
+// definition is a network as package virt takes it, with its rules of ipv4.dhcp.boot in the user's order: libvirt keeps
+// these rules among the raw options of dnsmasq.
 type definition struct {
 	virt.Network
 	boot []dnsmasq.Rule
 }
 
-// network is the model, all of which is known, as libvirt's layer takes it.
+// network is a fully known model as package virt takes it.
 func (m networkModel) network(ctx context.Context, diags *diag.Diagnostics) virt.Network {
 	return m.definition(ctx, diags).Network
 }
@@ -219,7 +219,7 @@ func (m networkModel) dns(ctx context.Context, diags *diag.Diagnostics) *virt.DN
 	}
 }
 
-// ranges are those of a DHCP whose lease time is that of each that has none of its own.
+// ranges are the ranges of a DHCP. The general lease time applies to each range that has none of its own.
 func ranges(all []rangeModel, general types.String) []virt.Range {
 	return framework.Each(all, func(r rangeModel) virt.Range {
 		return virt.Range{Start: canonicalIP(r.Start), End: canonicalIP(r.End), Lease: lease(r.LeaseTime.ValueString(), general)}
@@ -230,8 +230,8 @@ func (r routeModel) virt(at path.Path, diags *diag.Diagnostics) virt.Route {
 	return virt.Route{To: prefix(r.To, at.AtName("to"), diags), Gateway: canonicalIP(r.Gateway), Metric: uint(r.Metric.ValueInt64())}
 }
 
-// reservations reads them element by element: there may be a thousand, and the framework's reflection
-// takes as long for them as for everything else together.
+// reservations reads the reservations element by element: there may be a thousand, and the framework's reflection would
+// take as long for them as for everything else together.
 func reservations(list types.List, general types.String) []virt.Reservation {
 	return framework.Each(list.Elements(), func(element attr.Value) virt.Reservation {
 		return virt.Reservation{
@@ -287,7 +287,7 @@ func canonicalIP(text string) string {
 	return address.String()
 }
 
-// canonicalMAC is an address as libvirt writes it, none where there is none.
+// canonicalMAC is an address as libvirt writes it; empty for an empty text.
 func canonicalMAC(text string) string {
 	if text == "" {
 		return ""

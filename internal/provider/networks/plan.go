@@ -20,15 +20,15 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// heldAttributes are what a network serves that is left as they are on the host until a configuration sets them.
+// heldAttributes are the attributes of what a network serves that stay as they are on the host until a configuration
+// sets them.
 var heldAttributes = []string{"ipv6", "dns", "routes", "dnsmasq_options"}
 
-// setKey is where a network keeps the names of those among them that the configuration had at the last
-// apply.
+// setKey is the key in the private state for the names of the attributes that the configuration set at the last apply.
 const setKey = "set"
 
-// ModifyPlan works out what the configuration leaves to the host, and says how the network changes and
-// which running guests are on it.
+// ModifyPlan fills in what the configuration leaves to the host, and reports how the network changes and which running
+// guests are on it.
 func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
 		var state networkModel
@@ -38,7 +38,7 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 			return
 		}
 		r.Plans.Holds.Add(netboot.NetworkHolder(state.Name.ValueString()), nil)
-		framework.WarnImported(ctx, req, state.subject(), "removes its definition, its DHCP leases and, where libvirt made it, its bridge", &resp.Diagnostics)
+		framework.WarnImported(ctx, req, state.subject(), "removes its definition, its DHCP leases and, if libvirt made it, its bridge", &resp.Diagnostics)
 		return
 	}
 	var config, plan networkModel
@@ -49,7 +49,7 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	wasSet := loadSet(ctx, req.Private, &resp.Diagnostics)
 	r = &networkResource{r.On(plan.Placement, &resp.Diagnostics)}
 	if state != nil {
-		framework.CheckRenamed(ctx, req.Private, "network", plan.Name, state.Name, "libvirt cannot rename a network: others have defined it anew.", &resp.Diagnostics)
+		framework.CheckRenamed(ctx, req.Private, "network", plan.Name, state.Name, "libvirt cannot rename a network, so another program or user has defined it again under this name.", &resp.Diagnostics)
 	}
 	if resp.Diagnostics.HasError() || plan.Host.IsUnknown() {
 		return
@@ -83,7 +83,7 @@ func (r *networkResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	r.warn(ctx, change, &resp.Diagnostics)
 }
 
-// note keeps what this run plans, for other resources to look at.
+// note records what this run plans, for other resources.
 func (r *networkResource) note(n virt.Network) {
 	r.Plans.Networks.Add(n.Name, framework.NetworkOf(n))
 	if n.MakesBridge() && n.Bridge != "" {
@@ -91,7 +91,7 @@ func (r *networkResource) note(n virt.Network) {
 	}
 }
 
-// networkChange is what a plan makes of a network.
+// networkChange is a planned change of a network.
 type networkChange struct {
 	plan        networkModel
 	state       *networkModel // nil for a new network
@@ -99,7 +99,7 @@ type networkChange struct {
 	known       bool // whether now is
 }
 
-// claim claims what only one network can have.
+// claim claims the name and the bridge, which only one network can have.
 func (c networkChange) claim(claims framework.Claims) {
 	before := virt.Network{}
 	if c.state != nil {
@@ -114,7 +114,7 @@ func (c networkChange) claim(claims framework.Claims) {
 	}
 }
 
-// noNetwork is what is there before a network is made.
+// noNetwork is the model before a network exists.
 func noNetwork() networkModel {
 	return networkModel{
 		IPv6: types.ObjectNull(ipv6Types), DNS: types.ObjectNull(dnsTypes), Routes: types.ListNull(routeType), DnsmasqOptions: types.ListNull(types.StringType),
@@ -122,7 +122,7 @@ func noNetwork() networkModel {
 	}
 }
 
-// without is the model without the attributes of these names.
+// without is the model without the named attributes.
 func (m networkModel) without(names []string) networkModel {
 	none := noNetwork()
 	for _, name := range names {
@@ -144,7 +144,7 @@ func (m networkModel) without(names []string) networkModel {
 	return m
 }
 
-// loadSet reads what saveSet has kept.
+// loadSet reads the names that saveSet has saved.
 func loadSet(ctx context.Context, private framework.PrivateState, diags *diag.Diagnostics) []string {
 	names := framework.LoadPrivate[[]string](ctx, private, setKey, diags)
 	if names == nil {
@@ -153,7 +153,8 @@ func loadSet(ctx context.Context, private framework.PrivateState, diags *diag.Di
 	return *names
 }
 
-// saveSet keeps the names of those attributes that without takes away once they are no longer set.
+// saveSet saves the names of the set attributes that are removed from the network as soon as the configuration no longer
+// sets them.
 func (m networkModel) saveSet(ctx context.Context, private framework.PrivateWriter, diags *diag.Diagnostics) {
 	names := m.setLeases()
 	for name, value := range map[string]attr.Value{
@@ -167,7 +168,7 @@ func (m networkModel) saveSet(ctx context.Context, private framework.PrivateWrit
 	framework.SavePrivate(ctx, private, setKey, &names, diags)
 }
 
-// complete fills in what the configuration leaves out, from what was before.
+// complete fills in what the configuration omits with the values from before.
 func (m *networkModel) complete(config, before networkModel, wasSet []string) {
 	m.ID = m.QualifiedName(m.Name)
 	m.completePlug(config, before)
@@ -184,8 +185,8 @@ func (m *networkModel) complete(config, before networkModel, wasSet []string) {
 	m.completeLeases(config, before, wasSet)
 }
 
-// spanningTree is what a network in a mode has where the configuration does not say. A new one has no
-// spanning tree: while its bridge listens for others, it eats the DHCP requests of firmware.
+// spanningTree is the default of stp and delay in a mode. A new network has no spanning tree: while its bridge listens
+// for other bridges, it drops the DHCP requests of firmware.
 func (m networkModel) spanningTree(mode types.String) (stp types.Bool, delay types.Int64) {
 	switch {
 	case mode.IsUnknown():
@@ -199,8 +200,8 @@ func (m networkModel) spanningTree(mode types.String) (stp types.Bool, delay typ
 	}
 }
 
-// bridgeOf is the bridge where the configuration does not name one: that which libvirt chose, unless
-// the network is started, for another may have that one by then.
+// bridgeOf is the bridge if the configuration does not name one: the bridge that libvirt chose. If the network is going
+// to be started, the bridge is unknown, because another network may use the old name by then.
 func (m networkModel) bridgeOf(plan networkModel) types.String {
 	starts := !m.Running.ValueBool() && !plan.Running.Equal(m.Running)
 	if m.Bridge.IsNull() || starts || m.isPluggedIn() {
@@ -209,8 +210,8 @@ func (m networkModel) bridgeOf(plan networkModel) types.String {
 	return m.Bridge
 }
 
-// keepWords keeps the state's words where the plan says the same in others: a MAC address or a lease
-// time can be written in several ways.
+// keepWords keeps the spelling of the state if the plan means the same: a MAC address or a lease time can be written in
+// several ways.
 func (c *networkChange) keepWords() {
 	if !c.known {
 		return
@@ -226,7 +227,7 @@ func (c *networkChange) keepWords() {
 	}
 }
 
-// warn says what a user wants to know before this is applied.
+// warn reports what a user wants to know before the change is applied.
 func (r *networkResource) warn(ctx context.Context, c networkChange, diags *diag.Diagnostics) {
 	if c.known && (c.state == nil || !reflect.DeepEqual(c.now.IPv4, c.before.IPv4) || !slices.Equal(c.now.Options, c.before.Options)) {
 		warnOfForeignLoader(c.now.Network, diags)
@@ -249,26 +250,26 @@ func (r *networkResource) warn(ctx context.Context, c networkChange, diags *diag
 	diags.AddWarning(fmt.Sprintf("Network %q will be %s", c.plan.Name.ValueString(), summary), fmt.Sprintf(detail, guestList(guests)))
 }
 
-// warnOfForeignLoader warns of a bootfile that s390x guests on the network cannot boot.
+// warnOfForeignLoader warns about a bootfile that s390x guests on the network cannot boot.
 func warnOfForeignLoader(n virt.Network, diags *diag.Diagnostics) {
 	offer, known := framework.NetworkOf(n).Offer(arch.S390X, "")
 	if !known || !pxelinux.IsForeignLoader(offer.Bootfile) {
 		return
 	}
-	diags.AddAttributeWarning(path.Root("ipv4").AtName("dhcp").AtName("bootfile"), "Bootfile of other machines",
-		fmt.Sprintf("DHCP tells s390x guests on network %q to boot %q. Their firmware takes it for a kernel and stops without a word. "+
-			"Give it to the machines that it is for: in place of bootfile, a rule of their arch in ipv4.dhcp.boot. This warning appears when the network's addresses change, and not again.",
+	diags.AddAttributeWarning(path.Root("ipv4").AtName("dhcp").AtName("bootfile"), "Bootfile is for other architectures",
+		fmt.Sprintf("DHCP tells s390x guests on network %q to boot %q. Their firmware treats the file as a kernel and stops without a message. "+
+			"Instead of bootfile, add a rule in ipv4.dhcp.boot for the architecture that the file is for. This warning appears only when the network's addresses change.",
 			n.Name, offer.Bootfile))
 }
 
-// confinements are the directories below which the usual policy of a security model lets dnsmasq read.
+// confinements are the directories in which the usual policy of a security model lets dnsmasq read files.
 // AppArmor: apparmor.d/usr.sbin.dnsmasq, @{TFTP_DIR}; SELinux: the contexts of tftpdir_t in refpolicy.
 var confinements = map[string][]string{
 	"apparmor": {"/srv/tftp", "/srv/tftpboot", "/var/tftp"},
 	"selinux":  {"/var/lib/tftpboot", "/tftpboot"},
 }
 
-// warnOfConfinement warns of a TFTP root that dnsmasq may not be allowed to read on the host.
+// warnOfConfinement warns about a TFTP root that dnsmasq may not be allowed to read on the host.
 func (r *networkResource) warnOfConfinement(ctx context.Context, plan networkModel, diags *diag.Diagnostics) {
 	root := plan.TFTPRoot.ValueString()
 	if root == "" {
@@ -276,15 +277,15 @@ func (r *networkResource) warnOfConfinement(ctx context.Context, plan networkMod
 	}
 	capabilities, err := r.Host.Capabilities(ctx)
 	if err != nil {
-		return // which a create or an update says in full
+		return // a create or an update reports this error
 	}
 	for _, model := range capabilities.SecurityModels {
 		allowed, known := confinements[model]
 		if !known || slices.ContainsFunc(allowed, func(dir string) bool { return root == dir || strings.HasPrefix(root, dir+"/") }) {
 			continue
 		}
-		diags.AddAttributeWarning(path.Root("tftp_root"), "TFTP root may be out of bounds",
-			fmt.Sprintf("The host runs %s, whose usual policy lets dnsmasq read below %s, and %s is not. If the network does not start, or guests read nothing, "+
-				"use such a directory, or allow this one in the policy (AppArmor: the tunable TFTP_DIR; SELinux: the type tftpdir_t).", model, strings.Join(allowed, ", "), root))
+		diags.AddAttributeWarning(path.Root("tftp_root"), "Security policy may block the TFTP root",
+			fmt.Sprintf("The host runs %s. Its usual policy lets dnsmasq read only below %s, and %s is not below them. If the network does not start, or guests cannot read files, "+
+				"use one of these directories, or allow this one in the policy (AppArmor: the tunable TFTP_DIR; SELinux: the type tftpdir_t).", model, strings.Join(allowed, ", "), root))
 	}
 }

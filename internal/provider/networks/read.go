@@ -16,8 +16,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// fromNetwork takes over what the host has. Where that is what the model says already, in other words
-// or in another order, it keeps the model's.
+// fromNetwork copies a network of the host into the model. If an attribute already means the same, with another spelling
+// or in another order, it stays as it is.
 func (m *networkModel) fromNetwork(ctx context.Context, n virt.Network, diags *diag.Diagnostics) {
 	before := m.definition(ctx, diags)
 	m.fromPlug(ctx, n, diags)
@@ -54,7 +54,7 @@ func (m *networkModel) fromNetwork(ctx context.Context, n virt.Network, diags *d
 	m.UUID = types.StringValue(n.UUID)
 }
 
-// fromPlug takes over what guests are plugged into.
+// fromPlug copies what guests are attached to into the model.
 func (m *networkModel) fromPlug(ctx context.Context, n virt.Network, diags *diag.Diagnostics) {
 	m.Mode = types.StringValue(n.Mode)
 	m.Bridge = framework.Optional(n.Bridge)
@@ -67,17 +67,17 @@ func (m *networkModel) fromPlug(ctx context.Context, n virt.Network, diags *diag
 	}
 }
 
-// warnOfUnmodelled says what of a network that is taken over has no attribute.
+// warnOfUnmodelled reports the parts of an imported network that have no attribute.
 func warnOfUnmodelled(n virt.Network, diags *diag.Diagnostics) {
 	if len(n.Unmodelled) == 0 {
 		return
 	}
 	diags.AddWarning(fmt.Sprintf("Parts of network %q have no attribute", n.Name),
-		fmt.Sprintf("Its definition also has %s. This resource has no attribute for that, and leaves it as it is with every change. To change it, use \"virsh net-edit %s\" on the host; that is no drift, and takes effect when the network starts next.",
+		fmt.Sprintf("Its definition also has %s. This resource has no attribute for that, and every change leaves it as it is. To change it, use \"virsh net-edit %s\" on the host. Such a change is not drift, and takes effect the next time the network starts.",
 			strings.Join(n.Unmodelled, ", "), n.Name))
 }
 
-// same tells whether both are the same to libvirt, whatever the order.
+// same tells whether two networks are the same to libvirt, in any order.
 func same(a, b virt.Network) bool { return a.ChangeTo(b) == virt.NoChange }
 
 func fromIPv4(ctx context.Context, ip *virt.IP, rules []dnsmasq.Rule, said types.String, diags *diag.Diagnostics) types.Object {

@@ -1,4 +1,4 @@
-// Package networks has libvirt networks: the resource netboot_network and its data source.
+// Package networks has the resource netboot_network and its data source.
 package networks
 
 import (
@@ -40,7 +40,7 @@ var networkModes = []string{
 
 func (r *networkResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_network"
-	resp.ResourceBehavior = resource.ResourceBehavior{MutableIdentity: true} // others rename networks
+	resp.ResourceBehavior = resource.ResourceBehavior{MutableIdentity: true} // other programs rename networks
 }
 
 func (r *networkResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
@@ -49,22 +49,22 @@ func (r *networkResource) IdentitySchema(_ context.Context, _ resource.IdentityS
 
 func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "A libvirt network: a bridge on the host with DHCP and, given a TFTP root, with all that a guest needs to netboot.\n\n" +
-			"A change takes effect at once, the gentlest way that libvirt has, and the plan says which: while the network runs, or by a restart of the network that running guests survive, for they are plugged in again. " +
-			"What this resource does not model in an existing network stays as it is. See the guide on [networks that change](https://registry.terraform.io/providers/s390x-netboot/netboot/latest/docs/guides/networks).",
+		MarkdownDescription: "A libvirt network: a bridge on the host with DHCP. With a TFTP root, it has everything that a guest needs to netboot.\n\n" +
+			"A change takes effect at once, in the least disruptive way that libvirt supports. The plan says which: either the network changes while it runs, or libvirt restarts it. Running guests survive a restart, because they are attached to the network again. " +
+			"Parts of an existing network that this resource does not model stay as they are. See the guide on [networks that change](https://registry.terraform.io/providers/s390x-netboot/netboot/latest/docs/guides/networks).",
 		Attributes: map[string]schema.Attribute{
 			"id":   framework.IDAttribute("The network's `name`."),
 			"host": framework.HostAttribute,
 			"name": framework.ReplacingString("Name of the network.", framework.ObjectName),
 			"mode": schema.StringAttribute{
-				MarkdownDescription: "How guests reach other networks: `nat`, `route`, `open` (routed without firewall rules), `isolated`, or by what the host has already and others serve addresses and files on. That is in mode `bridge` a bridge, or `forward_devices` by macvtap; in the modes `private`, `vepa` and `passthrough` devices by macvtap, which differ in how guests on one device reach each other: not at all, by a switch that returns their packets, or there is one guest for each. In mode `hostdev` guests are handed virtual functions of `physical_function`. Default: `nat`.",
+				MarkdownDescription: "How guests reach other networks. In the modes `nat`, `route`, `open` (routed without firewall rules) and `isolated`, libvirt makes a bridge. The other modes attach guests to a bridge or devices that already exist on the host, and libvirt serves no addresses and files there. Mode `bridge` uses a `bridge`, or `forward_devices` by macvtap. The modes `private`, `vepa` and `passthrough` use devices by macvtap: guests on the same device cannot reach each other (`private`), reach each other through a switch that returns their packets (`vepa`), or each guest has a device of its own (`passthrough`). Mode `hostdev` gives guests virtual functions of `physical_function`. Default: `nat`.",
 				Optional:            true,
 				Computed:            true,
 				Default:             stringdefault.StaticString(virt.ModeNAT),
 				Validators:          []validator.String{stringvalidator.OneOf(networkModes...)},
 			},
 			"bridge": schema.StringAttribute{
-				MarkdownDescription: "Name of the bridge on the host, at most 15 characters: of the one that libvirt makes, or in mode `bridge` of the one that is there. Default: as it is on the host, which is the next free `virbr` that libvirt finds where it makes one.",
+				MarkdownDescription: "Name of the bridge on the host, at most 15 characters. In mode `bridge`, the name of an existing bridge; otherwise, of the bridge that libvirt makes. Default: the name on the host; for a bridge that libvirt makes, the next free `virbr` name.",
 				Optional:            true,
 				Computed:            true,
 				Validators:          []validator.String{framework.Device},
@@ -72,25 +72,25 @@ func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 			"forward_devices":   forwardDevicesAttribute,
 			"physical_function": physicalFunctionAttribute,
 			"openvswitch": schema.BoolAttribute{
-				MarkdownDescription: "Whether the bridge is one of Open vSwitch, in mode `bridge`. Default: `false`.",
+				MarkdownDescription: "Whether the bridge is a bridge of Open vSwitch. Only in mode `bridge`. Default: `false`.",
 				Optional:            true,
 				Computed:            true,
 				Default:             booldefault.StaticBool(false),
 			},
 			"vlans": schema.ListAttribute{
-				MarkdownDescription: "VLAN that guests are on, with `openvswitch`, in the modes `hostdev` and `passthrough`, or with libvirt 11 or newer on any `bridge`. Several make a trunk.",
+				MarkdownDescription: "VLANs of the guests. Only with `openvswitch`, in the modes `hostdev` and `passthrough`, or on any `bridge` with libvirt 11 or newer. Several VLANs make a trunk.",
 				ElementType:         types.Int64Type,
 				Optional:            true,
-				// IEEE 802.1Q: 0 and 4095 are no VLANs.
+				// IEEE 802.1Q reserves 0 and 4095.
 				Validators: []validator.List{listvalidator.SizeAtLeast(1), listvalidator.UniqueValues(), listvalidator.ValueInt64sAre(int64validator.Between(1, 4094))},
 			},
 			"stp": schema.BoolAttribute{
-				MarkdownDescription: "Whether the bridge takes part in spanning tree. Default: as it is on the host, which is `false` for a new network: a bridge that listens for others first eats the DHCP requests of firmware.",
+				MarkdownDescription: "Whether the bridge uses the spanning tree protocol. Default: the value on the host; `false` for a new network, because a bridge that first listens for other bridges drops the DHCP requests of firmware.",
 				Optional:            true,
 				Computed:            true,
 			},
 			"delay": schema.Int64Attribute{
-				MarkdownDescription: "Seconds that the bridge waits before it forwards, with `stp`. Default: as it is on the host, which is `0` for a new network.",
+				MarkdownDescription: "Seconds that the bridge waits before it forwards packets, with `stp`. Default: the value on the host; `0` for a new network.",
 				Optional:            true,
 				Computed:            true,
 				// linux/net/bridge/br_private_stp.h, BR_MAX_FORWARD_DELAY
@@ -102,7 +102,7 @@ func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 				Validators:          []validator.String{domainName},
 			},
 			"mtu": schema.Int64Attribute{
-				MarkdownDescription: "MTU of the bridge in bytes. s390x firmware boots with any from 576 to 9000; below 1500 TFTP has smaller blocks, and is slower.",
+				MarkdownDescription: "MTU of the bridge in bytes. s390x firmware boots with any MTU from 576 to 9000. Below 1500, TFTP uses smaller blocks and is slower.",
 				Optional:            true,
 				Validators:          []validator.Int64{int64validator.Between(68, 65535)},
 			},
@@ -113,13 +113,13 @@ func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 				Default:             booldefault.StaticBool(true),
 			},
 			"running": schema.BoolAttribute{
-				MarkdownDescription: "Whether the network runs, and as it is defined. Default: `true`.",
+				MarkdownDescription: "Whether the network runs with its current definition. Default: `true`.",
 				Optional:            true,
 				Computed:            true,
 				Default:             booldefault.StaticBool(true),
 			},
 			"force_destroy": schema.BoolAttribute{
-				MarkdownDescription: "Whether the network is destroyed also while running guests are on it, which then lose it. Default: `false`.",
+				MarkdownDescription: "Whether to destroy the network even if running guests are on it. These guests then lose their network. Default: `false`.",
 				Optional:            true,
 			},
 			"tftp_root": schema.StringAttribute{
@@ -133,7 +133,7 @@ func (r *networkResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 			"routes":          routesAttribute,
 			"dnsmasq_options": dnsmasqOptionsAttribute,
 			"uuid": schema.StringAttribute{
-				MarkdownDescription: "UUID of the network, which imports it too.",
+				MarkdownDescription: "UUID of the network. An import accepts it instead of the name.",
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 			},
@@ -204,7 +204,7 @@ func (r *networkResource) Read(ctx context.Context, req resource.ReadRequest, re
 	}
 	if !slices.Contains(networkModes, network.Mode) {
 		resp.Diagnostics.AddError(fmt.Sprintf("Unable to manage %s", state.subject()),
-			fmt.Sprintf("It has the mode %q; this resource knows %s. Guests can be plugged into it all the same, by its name.", network.Mode, strings.Join(networkModes, ", ")))
+			fmt.Sprintf("The network has the mode %q, which this resource does not support. The supported modes are: %s. Guests can still use the network by its name.", network.Mode, strings.Join(networkModes, ", ")))
 		return
 	}
 	if state.UUID.IsNull() { // it was imported
@@ -254,7 +254,7 @@ func (r *networkResource) Delete(ctx context.Context, req resource.DeleteRequest
 		guests, err = r.Host.NetworkGuests(ctx, network.Name)
 	}
 	if err == nil && len(guests) > 0 && !state.ForceDestroy.ValueBool() {
-		err = fmt.Errorf("running guests are on it and would lose their network: %s; stop them or move them to another network, or apply force_destroy = true, then destroy again", strings.Join(guests, ", "))
+		err = fmt.Errorf("running guests use it and would lose their network: %s; shut them off, attach them to another network, or apply force_destroy = true, and then destroy the network again", strings.Join(guests, ", "))
 	}
 	if err == nil {
 		err = r.Host.DeleteNetwork(ctx, network.Name)
@@ -264,7 +264,7 @@ func (r *networkResource) Delete(ctx context.Context, req resource.DeleteRequest
 	}
 }
 
-// find looks a network up, also one that others have defined anew under another name, with its UUID.
+// find finds a network by its name, or by its UUID if another program has defined it again under another name.
 func (r *networkResource) find(ctx context.Context, m networkModel) (virt.Network, error) {
 	by := framework.ByName[virt.Network]{Look: r.Host.Network, UUID: func(n virt.Network) string { return n.UUID }, Name: r.Host.NetworkName}
 	return by.Find(ctx, m.Name, m.UUID)
@@ -275,7 +275,7 @@ func (r *networkResource) refresh(ctx context.Context, m *networkModel, diags *d
 	network, err := r.Host.Network(ctx, m.Name.ValueString())
 	if err != nil {
 		framework.Fail(diags, path.Empty(), "read", m.subject(), err)
-		// What was planned is there; what libvirt chose is read by the next refresh.
+		// The planned network exists; the next refresh reads what libvirt chose.
 		if m.UUID.IsUnknown() {
 			m.UUID = types.StringNull()
 		}
@@ -288,27 +288,27 @@ func (r *networkResource) refresh(ctx context.Context, m *networkModel, diags *d
 	m.Bridge = framework.Optional(network.Bridge)
 }
 
-// shown is what a refresh shows of a network. Where somebody has changed what runs and not the
-// definition, it shows what runs. Where the definition was changed alone, or a change of it was
-// interrupted, the network counts as one that does not run, so that the next apply brings it.
+// shown is what a refresh shows of a network. If only the running network was changed, and not its definition, it shows
+// the running network. If only the definition was changed, or a change was interrupted, it shows the network as not
+// running, so that the next apply restarts it with its definition.
 func (m networkModel) shown(ctx context.Context, n virt.Network, diags *diag.Diagnostics) virt.Network {
 	switch {
 	case n.Parked:
 		diags.AddWarning(fmt.Sprintf("A change of network %q was interrupted", n.Name),
-			"Running guests may be without it. It is shown as one that does not run, so that the next apply ends the change and plugs them in again.")
+			"Running guests may have lost the network. The network is shown as not running, so that the next apply completes the change and attaches the guests again.")
 	case n.Running == nil:
 		return n
 	case same(n, m.network(ctx, diags)):
 		return *n.Running
 	default:
 		diags.AddWarning(fmt.Sprintf("Network %q does not run as it is defined", n.Name),
-			"Somebody has changed its definition while it ran, or a change of it was interrupted. It is shown as one that does not run, so that the next apply makes it run as it is defined then. Running guests on it go on.")
+			"Another program or user has changed its definition while the network was running, or a change was interrupted. The network is shown as not running, so that the next apply restarts it with its definition. Running guests on it keep running.")
 	}
 	n.Active = false
 	return n
 }
 
-// culprit is the attribute that an error is about.
+// culprit is the attribute that caused an error.
 func (m networkModel) culprit(err error) path.Path {
 	switch {
 	case errors.Is(err, virt.ErrTFTPRoot):
@@ -322,7 +322,7 @@ func (m networkModel) culprit(err error) path.Path {
 	}
 }
 
-// Words of libvirt and dnsmasq for what they have no code for.
+// Messages of libvirt and dnsmasq for errors that have no code.
 const (
 	badOption    = "bad option at line"                // dnsmasq src/option.c, read_file()
 	bridgeExists = "error creating bridge interface"   // libvirt src/util/virnetdevbridge.c
@@ -330,26 +330,26 @@ const (
 	inUseForDNS  = "failed to create listening socket" // dnsmasq src/network.c, create_bound_listeners()
 )
 
-// explain adds what to do where the words of dnsmasq and libvirt do not say it.
+// explain adds what to do if the message of dnsmasq or libvirt does not say it.
 func (m networkModel) explain(err error) error {
-	left := fmt.Sprintf("A libvirtd that is killed while it starts a network leaves the network's bridge and dnsmasq behind. "+
-		"If that was so here, end both on the host: pkill -f dnsmasq/%s.conf, and ip link delete with the bridge's name", m.Name.ValueString())
+	left := fmt.Sprintf("If libvirtd was killed while it started this network, the network's bridge and its dnsmasq are left on the host. "+
+		"In this case, remove both on the host: run pkill -f dnsmasq/%s.conf, and ip link delete with the bridge's name", m.Name.ValueString())
 	var remedy string
 	switch {
 	case errors.Is(err, virt.ErrTFTPRoot):
 		remedy = "No network can serve this TFTP root, because dnsmasq, which runs as an unprivileged user, cannot enter it. " +
-			"Make sure that the directory exists and that every directory on its path can be entered by all users (chmod o+x), and the directory itself read (chmod o+rx). " +
-			"Directories below /root and /home usually cannot; /srv/tftp can"
+			"Make sure that the directory exists, that all users can enter every directory on its path (chmod o+x), and that all users can read the directory itself (chmod o+rx). " +
+			"Directories below /root and /home usually do not allow this; /srv/tftp does"
 	case strings.Contains(err.Error(), badOption):
 		remedy = "dnsmasq does not know one of the raw options in dnsmasq_options. " +
-			"Each is one line of its configuration file, without leading hyphens: dnsmasq(8) has them all"
+			"Each option is one line of its configuration file, without leading hyphens. dnsmasq(8) lists all options"
 	case errors.Is(err, virt.ErrInterfaceExists), strings.Contains(err.Error(), bridgeExists):
-		remedy = "To plug guests into a bridge of the host's own, set mode = \"bridge\". " +
-			"If nobody uses the interface, a libvirtd that was killed has left it: remove it on the host (ip link delete), or choose another name"
+		remedy = "To attach guests to an existing bridge of the host, set mode = \"bridge\". " +
+			"If nothing uses the interface, it was left by a libvirtd that was killed: remove it on the host (ip link delete), or choose another name"
 	case strings.Contains(err.Error(), inUse):
-		remedy = "The host has an address in that network already, on the interface that is named. Choose other addresses. " + left
+		remedy = "The host already has an address in that network, on the interface in the message. Choose other addresses. " + left
 	case strings.Contains(err.Error(), inUseForDNS):
-		remedy = "A program on the host listens on that address already, as a DNS server for all addresses does: let it listen on its own alone. " + left
+		remedy = "A program on the host already listens on that address, for example a DNS server that listens on all addresses. Configure it to listen only on its own addresses. " + left
 	default:
 		return err
 	}

@@ -9,22 +9,22 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// guestList is who is on a network, for an announcement.
+// guestList names the running guests on a network, for a warning.
 func guestList(guests []string) string {
 	if len(guests) == 0 {
-		return "no running guest, as none is on it now"
+		return "none"
 	}
 	return strings.Join(guests, ", ")
 }
 
-// announce says how a network that runs changes. In the detail the names of guests are to be filled in.
+// announce says how a running network changes. The detail is a format string for the names of the running guests.
 func (c networkChange) announce() (summary, detail string) {
 	if !c.plan.Running.IsUnknown() && !c.plan.Running.ValueBool() {
-		return "stopped", "This takes the network away from: %s."
+		return "stopped", "Running guests on it lose their network. Running guests on it now: %s."
 	}
 	if !c.known {
-		return "changed", "Part of the change is known only after apply. Where libvirt cannot make it while the network runs, it restarts the network, " +
-			"and the running guests on it go on and are plugged in again within a second or two: %s."
+		return "changed", "Part of the change is known only after apply. If libvirt cannot make it while the network runs, it restarts the network. " +
+			"Running guests on it then keep running, and are attached again within a second or two. Running guests on it now: %s."
 	}
 	now, before := c.now.Network, c.before.Network
 	if c.plan.Bridge.IsUnknown() {
@@ -32,27 +32,27 @@ func (c networkChange) announce() (summary, detail string) {
 	}
 	switch before.ChangeTo(now) {
 	case virt.LiveChange:
-		return "changed while it runs", "The running guests on it keep their link: %s."
+		return "changed while it runs", "Running guests on it keep their link. Running guests on it now: %s."
 	case virt.RestartChange:
-		return "restarted", fmt.Sprintf("libvirt cannot change %s while a network runs. The running guests on it go on, and %s: %%s.", restartReason(before, now), fate(before, now))
+		return "restarted", fmt.Sprintf("libvirt cannot change %s while a network runs. Running guests on it %s. Running guests on it now: %%s.", restartReason(before, now), fate(before, now))
 	default:
 		return "", ""
 	}
 }
 
-// fate is what a restart does to running guests. libvirt moves none between a bridge and a device of the host's.
+// fate is what a restart does to running guests. libvirt cannot move a guest between a bridge and a device of the host.
 func fate(before, now virt.Network) string {
 	switch {
 	case before.HasBridge() && now.HasBridge():
-		return "are plugged in again within a second or two"
+		return "keep running, and are attached again within a second or two"
 	case before.HasBridge():
-		return "have to be stopped before the apply, as libvirt moves none from a bridge to a device of the host's"
+		return "must be shut off before the apply, because libvirt cannot move them from a bridge to a device of the host"
 	default:
-		return "keep the devices that they are plugged into until they start anew"
+		return "keep running, and stay attached to their current devices until their next start"
 	}
 }
 
-// restartReason names the attributes whose change alone would need a restart.
+// restartReason names the attributes whose change by itself would need a restart.
 func restartReason(before, now virt.Network) string {
 	var names []string
 	for _, part := range networkParts {
@@ -63,12 +63,12 @@ func restartReason(before, now virt.Network) string {
 		}
 	}
 	if len(names) == 0 {
-		return "so much of it"
+		return "so many parts of it"
 	}
 	return strings.Join(names, ", ")
 }
 
-// networkParts are the attributes that a definition has.
+// networkParts are the attributes that belong to the definition.
 var networkParts = []struct {
 	name string
 	take func(n *virt.Network, from virt.Network)

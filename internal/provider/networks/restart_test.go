@@ -8,8 +8,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 )
 
-// TestPartsAreWhole holds that of each attribute it is said what a change of it does to a running network: in
-// networkParts, or here, where it does nothing to one.
+// TestPartsAreWhole checks that each attribute is either in networkParts, or in the list here of attributes whose change
+// does nothing to a running network.
 func TestPartsAreWhole(t *testing.T) {
 	doesNothing := []string{
 		"host", "name", // which replace the network
@@ -25,12 +25,12 @@ func TestPartsAreWhole(t *testing.T) {
 	}
 	for name := range resp.Schema.Attributes {
 		if slices.Contains(parts, name) == slices.Contains(doesNothing, name) {
-			t.Errorf("%s must be in networkParts, or be one of which a change does nothing to a running network", name)
+			t.Errorf("%s must be in networkParts, or in the list of attributes whose change does nothing to a running network", name)
 		}
 	}
 	for _, name := range slices.Concat(parts, doesNothing) {
 		if resp.Schema.Attributes[name] == nil {
-			t.Errorf("%s is no attribute", name)
+			t.Errorf("%s is not an attribute", name)
 		}
 	}
 }

@@ -23,10 +23,10 @@ import (
 )
 
 // asOnHost ends the description of an attribute that is computed until it is set.
-const asOnHost = " Default: as it is on the host, which is none for a new network. What was set once is taken away with the attribute."
+const asOnHost = " Default: the value that the network has on the host; a new network has none. If you set the attribute and later remove it, its value is removed from the network."
 
 var forwardDevicesAttribute = schema.ListAttribute{
-	MarkdownDescription: "Network devices of the host's, such as `eth0` or `enc1000`. In the modes `bridge`, `private`, `vepa` and `passthrough` guests are plugged into them by macvtap, each into the one that the fewest use; the host itself does not reach guests that way. In the modes `nat` and `route` the one by which the host forwards guests' packets; without it, by any." + asOnHost,
+	MarkdownDescription: "Network devices of the host, such as `eth0` or `enc1000`. In the modes `bridge`, `private`, `vepa` and `passthrough`, guests are attached to them by macvtap. Each guest gets the device that the fewest guests use. The host itself cannot reach guests through macvtap. In the modes `nat` and `route`, the one device through which the host forwards packets of guests. Without it, the host forwards them through any device." + asOnHost,
 	ElementType:         types.StringType,
 	Optional:            true,
 	Computed:            true,
@@ -34,7 +34,7 @@ var forwardDevicesAttribute = schema.ListAttribute{
 }
 
 var physicalFunctionAttribute = schema.StringAttribute{
-	MarkdownDescription: "Network device of the host's whose virtual functions (SR-IOV) guests get: as PCI devices in mode `hostdev`, by macvtap in the others. In place of `forward_devices`." + asOnHost,
+	MarkdownDescription: "Network device of the host whose virtual functions (SR-IOV) guests get: as PCI devices in mode `hostdev`, by macvtap in the other modes. Set it instead of `forward_devices`." + asOnHost,
 	Optional:            true,
 	Computed:            true,
 	Validators:          []validator.String{framework.Device},
@@ -44,15 +44,15 @@ var ipv4Attribute = schema.SingleNestedAttribute{
 	MarkdownDescription: "The host's IPv4 address on the network, and DHCP.",
 	Optional:            true,
 	Attributes: map[string]schema.Attribute{
-		"address": requiredAs("The host's address with the length of the network's prefix, such as `192.168.150.1/24`.", cidrtypes.IPv4PrefixType{}),
+		"address": requiredAs("The host's address and the prefix length of the network, such as `192.168.150.1/24`.", cidrtypes.IPv4PrefixType{}),
 		"dhcp": schema.SingleNestedAttribute{
 			MarkdownDescription: "What DHCP offers.",
 			Optional:            true,
 			Attributes: map[string]schema.Attribute{
 				"ranges":       rangesAttribute(iptypes.IPv4AddressType{}),
 				"reservations": reservationsAttribute(byMAC),
-				"bootfile":     framework.OptionalString("File that DHCP tells guests to boot, unless a rule in `boot` tells them otherwise. s390x guests need none: without it their firmware looks for a pxelinux configuration."),
-				"next_server":  framework.OptionalString("TFTP server that DHCP names, with `bootfile`. Default: the host.", ipv4Address, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("bootfile"))),
+				"bootfile":     framework.OptionalString("File that DHCP tells guests to boot, unless a rule in `boot` applies to them. s390x guests do not need it: without it, their firmware looks for a pxelinux configuration."),
+				"next_server":  framework.OptionalString("Address of the TFTP server that has the `bootfile`. Default: the host.", ipv4Address, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("bootfile"))),
 				"boot":         bootAttribute,
 				"lease_time":   generalLeaseTime,
 			},
@@ -61,11 +61,11 @@ var ipv4Attribute = schema.SingleNestedAttribute{
 }
 
 var ipv6Attribute = schema.SingleNestedAttribute{
-	MarkdownDescription: "The host's IPv6 address on the network, and DHCPv6. s390x firmware boots by IPv4 alone." + asOnHost,
+	MarkdownDescription: "The host's IPv6 address on the network, and DHCPv6. s390x firmware boots only over IPv4." + asOnHost,
 	Optional:            true,
 	Computed:            true,
 	Attributes: map[string]schema.Attribute{
-		"address": requiredAs("The host's address with the length of the network's prefix, such as `fd00:150::1/64`.", cidrtypes.IPv6PrefixType{}),
+		"address": requiredAs("The host's address and the prefix length of the network, such as `fd00:150::1/64`.", cidrtypes.IPv6PrefixType{}),
 		"dhcp": schema.SingleNestedAttribute{
 			MarkdownDescription: "What DHCPv6 offers.",
 			Optional:            true,
@@ -79,7 +79,7 @@ var ipv6Attribute = schema.SingleNestedAttribute{
 }
 
 var dnsAttribute = schema.SingleNestedAttribute{
-	MarkdownDescription: "What the network's DNS server answers beside the names of guests." + asOnHost,
+	MarkdownDescription: "What the network's DNS server answers in addition to the names of guests." + asOnHost,
 	Optional:            true,
 	Computed:            true,
 	Attributes: map[string]schema.Attribute{
@@ -89,7 +89,7 @@ var dnsAttribute = schema.SingleNestedAttribute{
 			Computed:            true,
 			Default:             booldefault.StaticBool(true),
 		},
-		"hosts": objects("Addresses with their names.", map[string]schema.Attribute{
+		"hosts": objects("Addresses and their names.", map[string]schema.Attribute{
 			"ip": requiredAs("IPv4 or IPv6 address.", iptypes.IPAddressType{}),
 			"hostnames": schema.ListAttribute{
 				MarkdownDescription: "Names of the address.",
@@ -98,30 +98,30 @@ var dnsAttribute = schema.SingleNestedAttribute{
 				Validators:          []validator.List{listvalidator.SizeAtLeast(1), listvalidator.ValueStringsAre(hostname)},
 			},
 		}),
-		"forwarders": objects("DNS servers that are asked for what this one does not know. Default: those of the host.", map[string]schema.Attribute{
+		"forwarders": objects("DNS servers to which this DNS server forwards the queries that it cannot answer. Default: the DNS servers of the host.", map[string]schema.Attribute{
 			"address": schema.StringAttribute{
-				MarkdownDescription: "IPv4 or IPv6 address of the server. Without it the host's own servers are asked for the names of the `domain`.",
+				MarkdownDescription: "IPv4 or IPv6 address of the server. Without it, queries for names of the `domain` go to the DNS servers of the host.",
 				CustomType:          iptypes.IPAddressType{},
 				Optional:            true,
 				Validators:          []validator.String{stringvalidator.AtLeastOneOf(path.MatchRelative().AtParent().AtName("domain"))},
 			},
-			"domain": framework.OptionalString("Domain whose names the server is asked for. Default: all.", domainName),
+			"domain": framework.OptionalString("Domain whose names the server is queried for. Default: all domains.", domainName),
 		}),
 	},
 }
 
 var dnsmasqOptionsAttribute = schema.ListAttribute{
-	MarkdownDescription: "Raw options of dnsmasq, each as a line of its configuration, for what this resource has no attribute for. dnsmasq's complaint about a wrong one ends the apply, and the network stays as it was." + asOnHost,
+	MarkdownDescription: "Raw options of dnsmasq for which this resource has no attribute. Each option is one line of dnsmasq's configuration file. If dnsmasq rejects an option, the apply fails with its message, and the network stays as it was." + asOnHost,
 	ElementType:         types.StringType,
 	Optional:            true,
 	Computed:            true,
 	Validators:          []validator.List{listvalidator.SizeAtLeast(1), listvalidator.ValueStringsAre(dnsmasqOption)},
 }
 
-var bootAttribute = objects("What guests of an architecture, or one guest, are told to boot, so that guests of several kinds share the network. "+
-	"A rule for a guest's MAC address comes before that for its architecture, and this before `bootfile`.", map[string]schema.Attribute{
+var bootAttribute = objects("What DHCP tells guests of an architecture, or a single guest, to boot, so that guests of several kinds can share the network. "+
+	"A rule for a guest's MAC address takes precedence over the rule for its architecture. Both take precedence over `bootfile`.", map[string]schema.Attribute{
 	"arch": schema.StringAttribute{
-		MarkdownDescription: "Architecture that guests ask for, by DHCP option 93: " + "`" + strings.Join(dnsmasq.Architectures(), "`, `") + "`" + ". Or give `mac`.",
+		MarkdownDescription: "Architecture of the guests, as they send it in DHCP option 93: " + "`" + strings.Join(dnsmasq.Architectures(), "`, `") + "`" + ". Set either this or `mac`.",
 		Optional:            true,
 		Validators: []validator.String{
 			stringvalidator.OneOf(dnsmasq.Architectures()...),
@@ -129,7 +129,7 @@ var bootAttribute = objects("What guests of an architecture, or one guest, are t
 		},
 	},
 	"mac": schema.StringAttribute{
-		MarkdownDescription: "MAC address of the one guest. Or give `arch`.",
+		MarkdownDescription: "MAC address of the guest. Set either this or `arch`.",
 		CustomType:          hwtypes.MACAddressType{},
 		Optional:            true,
 		Validators:          []validator.String{framework.MACAddress},
@@ -137,20 +137,20 @@ var bootAttribute = objects("What guests of an architecture, or one guest, are t
 	"bootfile": framework.OptionalString("File that the guests load.", stringvalidator.AtLeastOneOf(
 		path.MatchRelative().AtParent().AtName("config_file"), path.MatchRelative().AtParent().AtName("path_prefix"))),
 	"next_server": schema.StringAttribute{
-		MarkdownDescription: "Address of the TFTP server that has it, with `bootfile`. Default: the host.",
+		MarkdownDescription: "Address of the TFTP server that has the `bootfile`. Default: the host.",
 		CustomType:          iptypes.IPv4AddressType{},
 		Optional:            true,
 		Validators:          []validator.String{stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("bootfile"))},
 	},
-	"config_file": framework.OptionalString("pxelinux configuration that the guests load (DHCP option 209). s390x firmware looks for it below `path_prefix`, or else below `pxelinux.cfg/`: give the `file_name` of a `netboot_pxelinux_config`."),
-	"path_prefix": framework.OptionalString("What the names of pxelinux configurations begin with (DHCP option 210)."),
+	"config_file": framework.OptionalString("pxelinux configuration that the guests load (DHCP option 209). s390x firmware looks for it below `path_prefix`, or below `pxelinux.cfg/` if there is no `path_prefix`. Set it to the `file_name` of a `netboot_pxelinux_config`."),
+	"path_prefix": framework.OptionalString("Prefix of the names of pxelinux configurations (DHCP option 210)."),
 })
 
-var generalLeaseTime = leaseTimeAttribute("How long leases last, of each range and reservation that does not say its own: such as `\"2h\"`, at least `\"2m\"`, or `\"infinite\"`. " +
-	"Default: as it is on the host, which is libvirt's hour for what is new. What was set once is taken away with the attribute.")
+var generalLeaseTime = leaseTimeAttribute("How long leases last for each range and reservation that has no `lease_time` of its own, such as `\"2h\"`. At least `\"2m\"`, or `\"infinite\"`. " +
+	"Default: the value on the host; for a new range or reservation, libvirt's default of one hour. If you set the attribute and later remove it, its value is removed from the network.")
 
 func ownLeaseTime(what string) schema.StringAttribute {
-	return leaseTimeAttribute(fmt.Sprintf("How long a lease of %s lasts, such as `\"2h\"`, at least `\"2m\"`, or `\"infinite\"`. Default: `lease_time` of `dhcp`, or else as it is on the host.", what))
+	return leaseTimeAttribute(fmt.Sprintf("How long a lease of %s lasts, such as `\"2h\"`. At least `\"2m\"`, or `\"infinite\"`. Default: `lease_time` of `dhcp`, or the value on the host.", what))
 }
 
 func leaseTimeAttribute(description string) schema.StringAttribute {
@@ -163,7 +163,7 @@ func leaseTimeAttribute(description string) schema.StringAttribute {
 }
 
 var routesAttribute = schema.ListNestedAttribute{
-	MarkdownDescription: "Routes of the host's to other networks, by guests that forward to them." + asOnHost,
+	MarkdownDescription: "Routes of the host to other networks, through guests that forward packets to them." + asOnHost,
 	Optional:            true,
 	Computed:            true,
 	Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
@@ -173,9 +173,9 @@ var routesAttribute = schema.ListNestedAttribute{
 			Required:            true,
 			Validators:          []validator.String{networkPrefix},
 		},
-		"gateway": requiredAs("Address of the guest that forwards to it.", iptypes.IPAddressType{}),
+		"gateway": requiredAs("Address of the guest that forwards packets to the other network.", iptypes.IPAddressType{}),
 		"metric": schema.Int64Attribute{
-			MarkdownDescription: "Metric of the route. Default: libvirt's, which is `1`.",
+			MarkdownDescription: "Metric of the route. Default: libvirt's default, `1`.",
 			Optional:            true,
 			Validators:          []validator.Int64{int64validator.Between(1, math.MaxInt32)},
 		},
@@ -185,20 +185,20 @@ var routesAttribute = schema.ListNestedAttribute{
 var (
 	byMAC = map[string]schema.Attribute{
 		"mac": schema.StringAttribute{
-			MarkdownDescription: "MAC address of the guest. Without it the guest is known by its `hostname`.",
+			MarkdownDescription: "MAC address of the guest. Without it, the guest is identified by its `hostname`.",
 			CustomType:          hwtypes.MACAddressType{},
 			Optional:            true,
 			Validators:          []validator.String{framework.MACAddress, stringvalidator.AtLeastOneOf(path.MatchRelative().AtParent().AtName("hostname"))},
 		},
 		"ip":         requiredAs("Address that the guest gets.", iptypes.IPv4AddressType{}),
-		"hostname":   framework.OptionalString("Name of the guest, in DNS and by which it asks for its address where it has no `mac`.", hostname),
+		"hostname":   framework.OptionalString("Name of the guest in DNS. Without `mac`, the guest requests its address by this name.", hostname),
 		"lease_time": ownLeaseTime("the address"),
 	}
 	byDUID = map[string]schema.Attribute{
-		"duid": framework.OptionalString("DUID of the guest, such as `00:04:…`: libvirt knows IPv6 guests by no MAC address.", duid,
+		"duid": framework.OptionalString("DUID of the guest, such as `00:04:…`. libvirt does not identify IPv6 guests by their MAC addresses.", duid,
 			stringvalidator.AtLeastOneOf(path.MatchRelative().AtParent().AtName("hostname"))),
 		"ip":         requiredAs("Address that the guest gets.", iptypes.IPv6AddressType{}),
-		"hostname":   framework.OptionalString("Name of the guest, in DNS and by which it asks for its address where it has no `duid`.", hostname),
+		"hostname":   framework.OptionalString("Name of the guest in DNS. Without `duid`, the guest requests its address by this name.", hostname),
 		"lease_time": ownLeaseTime("the address"),
 	}
 )
@@ -215,7 +215,7 @@ func reservationsAttribute(attributes map[string]schema.Attribute) schema.ListNe
 	return objects("Fixed addresses of guests.", attributes)
 }
 
-// objects is a list of objects that is left out rather than empty.
+// objects is a list of objects that is omitted rather than empty.
 func objects(what string, attributes map[string]schema.Attribute) schema.ListNestedAttribute {
 	return schema.ListNestedAttribute{
 		MarkdownDescription: what,

@@ -15,7 +15,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// checkSubnets refuses a new address whose subnet another network of the host has a part of: libvirt starts one of them.
+// checkSubnets refuses a new address whose subnet overlaps with another network of the host: libvirt starts only one of
+// them.
 func (r *networkResource) checkSubnets(ctx context.Context, c networkChange, diags *diag.Diagnostics) {
 	r.Plans.Holds.Add(netboot.NetworkHolder(c.now.Name), subnetsOf(c.now.Network))
 	var prefixes []netip.Prefix
@@ -34,28 +35,28 @@ func (r *networkResource) checkSubnets(ctx context.Context, c networkChange, dia
 		}
 		if planned := r.planned(c.now.Name, family.now.Address); planned != "" {
 			diags.AddAttributeError(path.Root(family.name).AtName("address"), "Subnet is in this configuration twice",
-				fmt.Sprintf("%s overlaps with that of network %q. Only one of them can run. Choose another subnet.", family.now.Address.Masked(), planned))
+				fmt.Sprintf("%s overlaps with the subnet of network %q. Only one of these networks can run. Choose another subnet.", family.now.Address.Masked(), planned))
 			return
 		}
 		other, err := r.overlapping(ctx, c.now.Name, family.now.Address)
 		if err != nil {
-			return // which the apply says in full, should the host still be away then
+			return // the apply reports this error if it persists
 		}
 		if other.Name != "" {
 			diags.AddAttributeError(path.Root(family.name).AtName("address"), "Subnet is in use",
-				fmt.Sprintf("%s overlaps with network %q of the host, which has %s. Only one of them can run. Choose another subnet.", family.now.Address.Masked(), other.Name, strings.Join(subnetsOf(other), " and ")))
+				fmt.Sprintf("%s overlaps with network %q of the host, which has %s. Only one of these networks can run. Choose another subnet.", family.now.Address.Masked(), other.Name, strings.Join(subnetsOf(other), " and ")))
 		}
 	}
 }
 
-// planned is another network of this run with a part of a subnet, "" where there is none.
+// planned is another network of this run whose subnet overlaps; "" if there is none.
 func (r *networkResource) planned(name string, address netip.Prefix) string {
 	return r.Plans.Subnets.Search(func(other string, subnets []netip.Prefix) bool {
 		return other != name && slices.ContainsFunc(subnets, address.Overlaps)
 	})
 }
 
-// overlapping is another network that runs with a part of a subnet, which this run does not take from it.
+// overlapping is another running network whose subnet overlaps, and keeps its subnet in this run.
 func (r *networkResource) overlapping(ctx context.Context, name string, address netip.Prefix) (virt.Network, error) {
 	names, err := r.Host.NetworkNames(ctx)
 	if err != nil {
@@ -86,7 +87,7 @@ func subnetsOf(n virt.Network) (subnets []string) {
 	return subnets
 }
 
-// subnetOf is the subnet of an address, "" where there is none.
+// subnetOf is the subnet of an address; "" if there is no address.
 func subnetOf(ip *virt.IP) string {
 	if ip == nil {
 		return ""

@@ -17,14 +17,14 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// validate checks what libvirt and dnsmasq would refuse in other words, or drop without a word. What a network of others
-// may have all the same, networkChange.check refuses where it is new.
+// validate refuses what libvirt and dnsmasq would refuse with a different message, or drop without a message. Existing
+// networks that another program made may have further mistakes: networkChange.check refuses these only if they are new.
 func (m networkModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	m.validateMode(diags)
 	if !m.isKnown(ctx) {
 		return
 	}
-	var untyped diag.Diagnostics // which the types of the attributes report as well
+	var untyped diag.Diagnostics // the types of the attributes report the same problems
 	n := m.definition(ctx, &untyped)
 	if diags.HasError() || untyped.HasError() {
 		return
@@ -33,12 +33,12 @@ func (m networkModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	validateDHCP(path.Root("ipv6"), n.IPv6, diags)
 	validateBoot(n.IPv4, n.boot, diags)
 	if n.DNS != nil && n.DNS.Disabled && len(n.DNS.Hosts)+len(n.DNS.Forwarders) > 0 {
-		diags.AddAttributeError(path.Root("dns"), "DNS server that is not there",
-			"With enabled = false there is no DNS server for hosts and forwarders. Remove them, or enabled.")
+		diags.AddAttributeError(path.Root("dns"), "DNS server is disabled",
+			"With enabled = false, the network has no DNS server that could use hosts and forwarders. Remove hosts and forwarders, or remove enabled = false.")
 	}
 }
 
-// validateMode checks that a mode has nothing that it would ignore.
+// validateMode refuses attributes that the mode would ignore.
 func (m networkModel) validateMode(diags *diag.Diagnostics) {
 	if m.Mode.IsUnknown() {
 		return
@@ -53,13 +53,13 @@ func (m networkModel) validateMode(diags *diag.Diagnostics) {
 		"ipv4": m.IPv4, "ipv6": m.IPv6, "dns": m.DNS, "routes": m.Routes, "tftp_root": m.TFTPRoot, "domain": m.Domain, "mtu": m.MTU, "stp": m.STP, "delay": m.Delay, "dnsmasq_options": m.DnsmasqOptions,
 	} {
 		if !value.IsNull() {
-			diags.AddAttributeError(path.Root(name), "Not for a bridge of the host's",
-				fmt.Sprintf("In mode %q libvirt neither makes a bridge nor serves addresses, names or files on what the host has; whoever made it does. Remove %s, or choose another mode.", mode, name))
+			diags.AddAttributeError(path.Root(name), "Attribute conflicts with mode",
+				fmt.Sprintf("In mode %q, libvirt uses a bridge or devices that already exist on the host. It does not make a bridge, and it does not serve addresses, names or files there. Remove %s, or choose another mode.", mode, name))
 		}
 	}
 }
 
-// usualMode is the mode where a configuration names none.
+// usualMode is the given mode, or the default if a configuration sets none.
 func usualMode(mode string) string {
 	if mode == "" {
 		return virt.ModeNAT
@@ -69,10 +69,10 @@ func usualMode(mode string) string {
 
 func (m networkModel) validateVLANs(mode string, diags *diag.Diagnostics) {
 	if m.OpenVSwitch.ValueBool() && mode != virt.ModeBridge {
-		diags.AddAttributeError(path.Root("openvswitch"), "Open vSwitch without its bridge",
-			"A bridge of Open vSwitch is one that the host has already. Set mode = \"bridge\" and bridge to its name.")
+		diags.AddAttributeError(path.Root("openvswitch"), "Open vSwitch requires mode bridge",
+			"A bridge of Open vSwitch already exists on the host. Set mode = \"bridge\", and set bridge to the name of that bridge.")
 	}
-	if mode == virt.ModeBridge { // which is for the plan to say, as new releases of libvirt take them on any bridge
+	if mode == virt.ModeBridge { // the plan checks this, because new releases of libvirt accept VLANs on any bridge
 		return
 	}
 	ofVirtualFunction := mode == virt.ModeHostdev || mode == virt.ModePassthrough // libvirt src/network/bridge_driver.c, networkValidate()
@@ -82,27 +82,28 @@ func (m networkModel) validateVLANs(mode string, diags *diag.Diagnostics) {
 }
 
 func refuseVLANs(diags *diag.Diagnostics) {
-	diags.AddAttributeError(path.Root("vlans"), "VLANs without Open vSwitch",
-		"libvirt tags the packets of guests on a bridge of Open vSwitch and of virtual functions, and from version 11 on any bridge. Set openvswitch = true with mode = \"bridge\", or give a bridge or a device that is on the VLAN already.")
+	diags.AddAttributeError(path.Root("vlans"), "VLANs require Open vSwitch",
+		"libvirt tags the packets of guests on a bridge of Open vSwitch and on virtual functions, and from version 11 also on any other bridge. Set openvswitch = true with mode = \"bridge\", or set a bridge or a device that is already on the VLAN.")
 }
 
-// validatePlug checks what guests are plugged into, which libvirt has of one kind.
+// validatePlug checks what guests are attached to. A network of libvirt has only one kind of it: a bridge, devices, or
+// virtual functions.
 func (m networkModel) validatePlug(mode string, diags *diag.Diagnostics) {
-	refuse := func(name, why string) { diags.AddAttributeError(path.Root(name), "Not for this mode", why) }
+	refuse := func(name, why string) { diags.AddAttributeError(path.Root(name), "Attribute conflicts with mode", why) }
 	devices := len(m.Devices.Elements())
 	switch {
 	case mode != virt.ModeBridge && !virt.MakesBridge(mode) && !m.Bridge.IsNull():
-		refuse("bridge", fmt.Sprintf("In mode %q guests are plugged into devices of the host's, and there is no bridge. Remove bridge, or set mode = \"bridge\".", mode))
+		refuse("bridge", fmt.Sprintf("In mode %q, guests are attached to devices of the host, and there is no bridge. Remove bridge, or set mode = \"bridge\".", mode))
 	case !m.Devices.IsNull() && !virt.MakesBridge(mode) && (!m.Bridge.IsNull() || !m.PF.IsNull()):
-		refuse("forward_devices", "libvirt plugs the guests of a network into a bridge, into devices, or into virtual functions of one device. Give one of bridge, forward_devices and physical_function.")
+		refuse("forward_devices", "libvirt attaches the guests of a network to a bridge, to devices, or to virtual functions of one device. Set only one of bridge, forward_devices and physical_function.")
 	case !m.PF.IsNull() && !m.Bridge.IsNull(), !m.PF.IsNull() && virt.MakesBridge(mode):
-		refuse("physical_function", "Guests get virtual functions in place of a bridge. Remove physical_function, or set mode = \"hostdev\" or one of macvtap, and remove bridge.")
+		refuse("physical_function", "Guests are attached either to virtual functions or to a bridge. Remove physical_function; or remove bridge, and set mode = \"hostdev\" or a mode that uses macvtap.")
 	case mode == virt.ModeHostdev && !m.Devices.IsNull():
-		refuse("forward_devices", "In mode \"hostdev\" guests are handed virtual functions. Set physical_function to the device that has them, or choose a mode of macvtap.")
+		refuse("forward_devices", "In mode \"hostdev\", guests get virtual functions. Set physical_function to the device that has them, or choose a mode that uses macvtap.")
 	case virt.MakesBridge(mode) && !forwardsByDevice(mode) && !m.Devices.IsNull():
-		refuse("forward_devices", fmt.Sprintf("In mode %q the host does not forward by one device: %q and %q do. Guests are plugged into devices in mode \"bridge\".", mode, virt.ModeNAT, virt.ModeRoute))
+		refuse("forward_devices", fmt.Sprintf("In mode %q, the host does not forward through one device. The modes %q and %q do. To attach guests to devices, set mode = \"bridge\".", mode, virt.ModeNAT, virt.ModeRoute))
 	case forwardsByDevice(mode) && devices > 1:
-		refuse("forward_devices", fmt.Sprintf("In mode %q the host forwards by one device. Give one.", mode))
+		refuse("forward_devices", fmt.Sprintf("In mode %q, the host forwards through one device. Set only one device.", mode))
 	}
 }
 
@@ -114,23 +115,23 @@ func validateDHCP(at path.Path, ip *virt.IP, diags *diag.Diagnostics) {
 	}
 	at = at.AtName("dhcp")
 	if isEmpty(ip.DHCP) {
-		framework.AddError(diags, at, "DHCP without addresses",
-			"libvirt starts no DHCP server that has nothing to hand out, and drops this without a word. Add ranges or reservations, or leave dhcp out.")
+		framework.AddError(diags, at, "DHCP has no addresses",
+			"libvirt does not start a DHCP server without addresses to hand out, and ignores dhcp without a message. Add ranges or reservations, or remove dhcp.")
 	}
 	for i, r := range ip.DHCP.Ranges {
 		start, startErr := netip.ParseAddr(r.Start)
 		end, endErr := netip.ParseAddr(r.End)
 		if startErr != nil || endErr != nil {
-			continue // the framework says so, but only after this
+			continue // the framework reports this, but only later
 		}
 		if end.Less(start) || !ip.Address.Contains(start) || !ip.Address.Contains(end) {
 			framework.AddError(diags, at.AtName("ranges").AtListIndex(i), "Invalid range",
-				fmt.Sprintf("%s to %s is not a range in %s.", start, end, ip.Address.Masked()))
+				fmt.Sprintf("%s to %s is not a range of addresses in %s.", start, end, ip.Address.Masked()))
 		}
 	}
 }
 
-// validateBoot checks what guests are told to boot.
+// validateBoot checks the rules that tell guests what to boot.
 func validateBoot(ip *virt.IP, rules []dnsmasq.Rule, diags *diag.Diagnostics) {
 	if ip == nil || ip.DHCP == nil {
 		return
@@ -144,7 +145,7 @@ func validateBoot(ip *virt.IP, rules []dnsmasq.Rule, diags *diag.Diagnostics) {
 			err = checkSearch(pxelinux.Search{BootFile: rule.Bootfile, ConfigFile: rule.ConfigFile, PathPrefix: rule.PathPrefix})
 		}
 		if first, taken := seen[rule.Arch+rule.MAC]; taken {
-			err = fmt.Errorf("rule %d is for the same guests; make one of both", first)
+			err = fmt.Errorf("rule %d is for the same guests; merge the two rules into one", first)
 		}
 		seen[rule.Arch+rule.MAC] = i
 		if err != nil {
@@ -153,24 +154,22 @@ func validateBoot(ip *virt.IP, rules []dnsmasq.Rule, diags *diag.Diagnostics) {
 	}
 }
 
-// checkBootfile refuses a bootfile that does not reach a guest as it is written, or that the firmware
-// does not bear.
+// checkBootfile refuses a bootfile that does not reach a guest unchanged, or that is too long for the firmware.
 func checkBootfile(bootfile string) error {
 	switch {
 	case framework.HasInvisible(bootfile):
 		return fmt.Errorf("%q has an invisible character; rename the file", bootfile)
 	case strings.ContainsAny(bootfile, ",\"\\# "):
 		// libvirt src/network/bridge_driver.c networkDnsmasqConfContents(): "dhcp-boot=%s"
-		return fmt.Errorf("%q has a comma, a quote, a backslash, a # or a blank, which libvirt writes as it is into dnsmasq's configuration, where it means something else; rename the file, or use a rule in boot", bootfile)
+		return fmt.Errorf("%q has a comma, a quote, a backslash, a # or a blank, which libvirt copies unchanged into dnsmasq's configuration, where the character has a special meaning; rename the file, or use a rule in boot", bootfile)
 	case len(bootfile) > dnsmasq.MaxBootfileSize:
-		return fmt.Errorf("%q has %d bytes, of which a guest gets %d; shorten the path", bootfile, len(bootfile), dnsmasq.MaxBootfileSize)
+		return fmt.Errorf("%q has %d bytes, but a guest receives only %d; shorten the path", bootfile, len(bootfile), dnsmasq.MaxBootfileSize)
 	default:
 		return checkSearch(pxelinux.Search{BootFile: bootfile})
 	}
 }
 
-// checkSearch refuses what DHCP tells an s390x guest where a path that it leads to is longer than the
-// firmware bears.
+// checkSearch refuses what DHCP tells an s390x guest if it leads to a path that is too long for the firmware.
 func checkSearch(search pxelinux.Search) error {
 	search.UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff" // the longest name
 	search.MAC = "ff:ff:ff:ff:ff:ff"
@@ -178,12 +177,12 @@ func checkSearch(search pxelinux.Search) error {
 	return err
 }
 
-// validateNew checks what holds for a network that is to be made. One that is there may have
-// addresses that this resource does not model.
+// validateNew checks a network that does not exist yet. An existing network may have addresses that this resource does
+// not model.
 func (m networkModel) validateNew(diags *diag.Diagnostics) {
 	mode := m.Mode.ValueString()
 	if m.IPv4.IsNull() && m.IPv6.IsNull() && !m.Mode.IsUnknown() && mode != virt.ModeIsolated && virt.MakesBridge(mode) {
-		diags.AddAttributeError(path.Root("mode"), "Network without an address",
-			fmt.Sprintf("In mode %q the host forwards the guests' packets, and needs an address on the network for it. Add ipv4, or set mode = \"isolated\".", mode))
+		diags.AddAttributeError(path.Root("mode"), "Network has no address",
+			fmt.Sprintf("In mode %q, the host forwards the packets of guests, and needs an address on the network to do so. Add ipv4, or set mode = \"isolated\".", mode))
 	}
 }

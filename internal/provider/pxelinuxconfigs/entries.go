@@ -38,19 +38,18 @@ func entryAttributes() map[string]schema.Attribute {
 			Required:            true,
 		},
 		"initrd": schema.StringAttribute{
-			MarkdownDescription: "Path of the initrd, relative to the TFTP root: a `netboot_image`'s `initrd.path`. Without it the kernel gets an empty one, which is published beside the configuration: the firmware cannot do without.",
+			MarkdownDescription: "Path of the initrd, relative to the TFTP root: a `netboot_image`'s `initrd.path`. Without it, an empty initrd is published next to the configuration, because the firmware cannot boot without an initrd.",
 			Optional:            true,
 		},
 		"append": schema.ListAttribute{
-			MarkdownDescription: fmt.Sprintf("Arguments of the kernel, together at most %d bytes; for more, see `kernel.cmdline` of `netboot_image`. Anyone on the network can read them.", pxelinux.MaxAppendSize),
+			MarkdownDescription: fmt.Sprintf("Arguments of the kernel, together at most %d bytes. For longer arguments, see `kernel.cmdline` of `netboot_image`. Anyone on the network can read them.", pxelinux.MaxAppendSize),
 			ElementType:         types.StringType,
 			Optional:            true,
 		},
 	}
 }
 
-// fillFileName works out the file's name and what follows from it, as far as it is known whom the
-// file is for.
+// fillFileName sets the file's name and what follows from it, as far as the target of the file is known.
 func (m *pxelinuxConfigModel) fillFileName(diags *diag.Diagnostics) {
 	m.ID, m.FileName, m.Path = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
 	name := "default"
@@ -81,13 +80,13 @@ func (m *pxelinuxConfigModel) fillFileName(diags *diag.Diagnostics) {
 	}
 }
 
-// targetString is an attribute that says whom the file is for. What replaces the resource is another
-// file, not another way to write the same address.
+// targetString is an attribute that says which guests the file is for. Another file name replaces the resource, but not
+// another spelling of the same address.
 func targetString(what string) schema.StringAttribute {
-	return schema.StringAttribute{MarkdownDescription: what + " Another file replaces the resource.", Optional: true}
+	return schema.StringAttribute{MarkdownDescription: what + " A change that results in another file name replaces the resource.", Optional: true}
 }
 
-// keepWriting keeps how the addresses were written before, by somebody else or by an import.
+// keepWriting keeps the spelling of the addresses from before, by another user or by an import.
 func (m *pxelinuxConfigModel) keepWriting(prior pxelinuxConfigModel) {
 	for now, before := range map[*types.String]types.String{&m.MAC: prior.MAC, &m.UUID: prior.UUID, &m.IPv4: prior.IPv4} {
 		if !now.IsNull() && !before.IsNull() {
@@ -96,7 +95,7 @@ func (m *pxelinuxConfigModel) keepWriting(prior pxelinuxConfigModel) {
 	}
 }
 
-// setTarget is fillFileName backwards, for an import: whom the file is for, by its name.
+// setTarget is the reverse of fillFileName, for an import: it finds out the target of the file from its name.
 func (m *pxelinuxConfigModel) setTarget() {
 	name := m.FileName.ValueString()
 	m.Path = types.StringValue(tftproot.ConfigDir + "/" + name)
@@ -111,9 +110,9 @@ func (m *pxelinuxConfigModel) setTarget() {
 	}
 }
 
-// fillContent works out the text from the entries, or the entries from the text, and refuses what
-// the firmware would read otherwise than it is meant, unless an import found it so. It returns what only some
-// firmware would.
+// fillContent sets the text from the entries, or the entries from the text. It refuses what the firmware would read
+// differently from how it is meant, unless an import found it like this. It returns what only some versions of the firmware
+// would misread.
 func (m *pxelinuxConfigModel) fillContent(ctx context.Context, firmware pxelinux.Firmware, found *foreign, diags *diag.Diagnostics) (risks []pxelinux.Problem) {
 	m.SHA256 = types.StringUnknown()
 	switch {
@@ -147,19 +146,19 @@ func (m *pxelinuxConfigModel) fillContent(ctx context.Context, firmware pxelinux
 	return risks
 }
 
-// setContent takes over a text that was found on the host, where it can be anything. A plan shows texts of
-// several lines as they are, with what a terminal would obey.
+// setContent sets a text that was found on the host. It can contain anything, so control characters are replaced: a plan shows
+// multi-line texts unchanged, and a terminal would obey them.
 func (m *pxelinuxConfigModel) setContent(ctx context.Context, text string, diags *diag.Diagnostics) {
 	m.Content = types.StringValue(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) {
 			return unicode.ReplacementChar
 		}
-		return r // of what is not UTF-8 it is the same
+		return r // for invalid UTF-8, it is also the replacement character
 	}, text))
 	m.setEntries(ctx, diags)
 }
 
-// setEntries takes the entries and the default from the text.
+// setEntries sets the entries and the default from the text.
 func (m *pxelinuxConfigModel) setEntries(ctx context.Context, diags *diag.Diagnostics) {
 	config, _ := pxelinux.Parse(m.Content.ValueString(), pxelinux.UnknownFirmware)
 	m.Default = types.StringNull()
@@ -188,8 +187,8 @@ func (m *pxelinuxConfigModel) setEntries(ctx context.Context, diags *diag.Diagno
 	m.Entries = list
 }
 
-// config is the configuration that the entries describe. While a part of it is not known, what stands in its place breaks no
-// rule of the firmware.
+// config is the configuration that the entries describe. Unknown parts are replaced by placeholders that break no rule of the
+// firmware.
 func (m pxelinuxConfigModel) config(ctx context.Context, diags *diag.Diagnostics) (config pxelinux.Config, known bool) {
 	if framework.HasUnknownElement(m.Entries) {
 		return config, false
@@ -205,7 +204,7 @@ func (m pxelinuxConfigModel) config(ctx context.Context, diags *diag.Diagnostics
 	config.Default = or(m.Default, "")
 	for i, e := range framework.Elements[entryModel](ctx, m.Entries, diags) {
 		if e.Label.IsUnknown() {
-			config.Default = "" // which may be this one
+			config.Default = "" // it may name this entry
 		}
 		if e.Initrd.IsNull() {
 			e.Initrd = types.StringValue(m.emptyInitrdPath())
@@ -225,8 +224,8 @@ func (m pxelinuxConfigModel) config(ctx context.Context, diags *diag.Diagnostics
 	return config, known && !diags.HasError()
 }
 
-// emptyInitrdName is the name of the initrd for entries without one, beside the configuration that
-// has such an entry and gone with it.
+// emptyInitrdName is the name of the empty initrd for entries without one. It is next to the configuration that has such an
+// entry, and is removed with it.
 func (m pxelinuxConfigModel) emptyInitrdName() string { return m.FileName.ValueString() + ".initrd" }
 
 func (m pxelinuxConfigModel) emptyInitrdPath() string {
@@ -240,8 +239,8 @@ func (m pxelinuxConfigModel) lacksInitrd(ctx context.Context, diags *diag.Diagno
 	return slices.ContainsFunc(entries, func(e entryModel) bool { return e.Initrd.IsNull() })
 }
 
-// checkKinds refuses an entry whose kernel is the initrd of an image, or the other way round: the
-// firmware jumps into whatever it loads.
+// checkKinds refuses an entry whose kernel is the initrd of an image, or whose initrd is the kernel: the firmware jumps into
+// whatever it loads.
 func (m pxelinuxConfigModel) checkKinds(ctx context.Context, planned *netboot.Plans, diags *diag.Diagnostics) {
 	config, known := m.config(ctx, diags)
 	if !known {
@@ -254,15 +253,15 @@ func (m pxelinuxConfigModel) checkKinds(ctx context.Context, planned *netboot.Pl
 				refuse([]pxelinux.Problem{{
 					Severity: pxelinux.Error, Entry: i, Field: kind,
 					Message: fmt.Sprintf("%s is the %s of a netboot_image", file, found.Kind),
-					Remedy:  fmt.Sprintf("write the path of its %s", kind),
+					Remedy:  fmt.Sprintf("set the path of the %s of the image", kind),
 				}}, path.Root("entries"), diags)
 			}
 		}
 	}
 }
 
-// refuse reports the errors of a configuration, each where the user wrote it, and returns the
-// warnings. whole is the attribute that holds all of it.
+// refuse reports the errors of a configuration, each for the attribute that has it, and returns the warnings. whole is the
+// attribute that contains the whole configuration.
 func refuse(problems []pxelinux.Problem, whole path.Path, diags *diag.Diagnostics) (warnings []pxelinux.Problem) {
 	for _, p := range problems {
 		if p.Severity == pxelinux.Warning {
@@ -275,8 +274,7 @@ func refuse(problems []pxelinux.Problem, whole path.Path, diags *diag.Diagnostic
 	return warnings
 }
 
-// warn reports the risks of a configuration that is about to be written. A plan that changes nothing
-// says nothing.
+// warn reports the risks of a configuration that is going to be written. A plan without changes reports none.
 func (m pxelinuxConfigModel) warn(risks []pxelinux.Problem, diags *diag.Diagnostics) {
 	for _, p := range risks {
 		at := framework.PathOfProblem(p, path.Root("content"))

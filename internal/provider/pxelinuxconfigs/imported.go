@@ -16,15 +16,15 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
 
-// foreign is what an import has found that would be refused. It is no error later either, also after the file has changed
-// on the host: whoever wrote it knows guests that this provider does not.
+// foreign lists the problems that an import found in a file, and that would be refused in a new file. They are not errors
+// later either, even after the file has changed on the host: its author may know guests that this provider does not know.
 type foreign struct{ Problems []string }
 
-// foreignKey is where that is kept in the private state.
+// foreignKey is the key for foreign in the private state.
 const foreignKey = "foreign"
 
-// takeOver completes the state of an import: whom the file is for, and its text, in one of its two forms. A CLI that
-// generates configuration writes down every attribute that has a value, and both together are refused.
+// takeOver completes the state of an import: the target of the file, and its text, either as entries or as content. A CLI
+// that generates configuration writes every attribute that has a value, and entries and content together are refused.
 func (m *pxelinuxConfigModel) takeOver(ctx context.Context, diags *diag.Diagnostics) *foreign {
 	m.setTarget()
 	if err := m.checkName(); err != nil {
@@ -45,7 +45,7 @@ func (m *pxelinuxConfigModel) takeOver(ctx context.Context, diags *diag.Diagnost
 	return found
 }
 
-// checkName refuses a file that no firmware looks for, such as one that others include.
+// checkName refuses a file that no firmware looks for, for example a file that other files include.
 func (m pxelinuxConfigModel) checkName() error {
 	named := m
 	var problems diag.Diagnostics
@@ -53,11 +53,11 @@ func (m pxelinuxConfigModel) checkName() error {
 	if !problems.HasError() && named.FileName.Equal(m.FileName) {
 		return nil
 	}
-	return errors.New("no firmware looks for a file of this name, so it is for no guest; the names are default, 01- and a MAC address in lower case with dashes, " +
-		"a UUID in lower case, and an IPv4 address in hexadecimal upper case or its beginning")
+	return errors.New("no firmware looks for a file with this name, so no guest uses it; valid names are default, 01- with a MAC address in lower case with dashes, " +
+		"a UUID in lower case, and an IPv4 address, or its beginning, in upper-case hexadecimal digits")
 }
 
-// isOurs tells whether the entries say all that the text does, to the byte.
+// isOurs tells whether the entries give exactly the same text, byte by byte.
 func (m pxelinuxConfigModel) isOurs(ctx context.Context, diags *diag.Diagnostics) bool {
 	if len(m.Entries.Elements()) == 0 {
 		return false
@@ -79,10 +79,11 @@ func countErrors(problems []pxelinux.Problem) (count int) {
 	return count
 }
 
-// shownProblems is how many problems of an imported file are told one by one.
+// shownProblems is how many problems of an imported file are listed.
 const shownProblems = 5
 
-// warnOfForeign says once what guests of s390x make of a file that others wrote. It may be for guests that read more.
+// warnOfForeign warns once about what s390x guests misread in a file of another author. The file may be for guests that
+// read more.
 func (m pxelinuxConfigModel) warnOfForeign(problems []pxelinux.Problem, diags *diag.Diagnostics) {
 	if countErrors(problems) == 0 {
 		return
@@ -95,11 +96,11 @@ func (m pxelinuxConfigModel) warnOfForeign(problems []pxelinux.Problem, diags *d
 		}
 		said.WriteString("\n- " + framework.Printable(p.Error()))
 	}
-	diags.AddWarning("Risky pxelinux configuration", fmt.Sprintf("The firmware of s390x guests does not read all of %s as it is written. Real PXELINUX may. "+
-		"The file stays as it is, and what it has already is no error in a later change of content:%s", m.subject(), said.String()))
+	diags.AddWarning("Risky pxelinux configuration", fmt.Sprintf("The firmware of s390x guests does not read all of %s as it is written, although real PXELINUX may. "+
+		"The file stays as it is. The following problems are not errors in a later change of content:%s", m.subject(), said.String()))
 }
 
-// complete fills in the form of the text that an import left out.
+// complete fills in the form of the text, content or entries, that an import omitted.
 func (m *pxelinuxConfigModel) complete(ctx context.Context, diags *diag.Diagnostics) {
 	switch {
 	case m.Content.IsNull() && !m.Entries.IsNull():
@@ -113,8 +114,9 @@ func (m *pxelinuxConfigModel) complete(ctx context.Context, diags *diag.Diagnost
 	}
 }
 
-// keepImported lets a plan that changes nothing be empty: it leaves out what an import left out. A text that cannot be
-// written in a configuration as it is on the host counts as that where the configuration has it as the import wrote it.
+// keepImported keeps a plan without changes empty: it omits what an import omitted. Some texts on a host cannot be written in
+// a configuration, because they are not UTF-8. Such a text counts as unchanged if the configuration has it as the import
+// wrote it.
 func (m *pxelinuxConfigModel) keepImported(config, prior pxelinuxConfigModel) {
 	same := config.Content.Equal(prior.Content) && strings.ContainsRune(config.Content.ValueString(), utf8.RuneError)
 	if same && !prior.SHA256.IsNull() {
@@ -131,7 +133,7 @@ func (m *pxelinuxConfigModel) keepImported(config, prior pxelinuxConfigModel) {
 	}
 }
 
-// refuseNew reports the errors of a text, but only warns of those that its import has found.
+// refuseNew reports the errors of a text, but only warns about those that its import found.
 func refuseNew(problems []pxelinux.Problem, found *foreign, diags *diag.Diagnostics) (warnings []pxelinux.Problem) {
 	for i := range problems {
 		if found != nil && slices.Contains(found.Problems, problems[i].Message) {

@@ -20,8 +20,8 @@ func (r *pxelinuxConfigResource) publishInitrd(ctx context.Context, m pxelinuxCo
 	return err
 }
 
-// findInitrd looks for what publishInitrd publishes. One of another size is none, nor is one that
-// guests cannot read.
+// findInitrd looks for the file that publishInitrd publishes. A file with another size, or one that guests cannot read, does
+// not count.
 func (r *pxelinuxConfigResource) findInitrd(ctx context.Context, m pxelinuxConfigModel, diags *diag.Diagnostics) error {
 	if !m.lacksInitrd(ctx, diags) {
 		return nil
@@ -33,7 +33,7 @@ func (r *pxelinuxConfigResource) findInitrd(ctx context.Context, m pxelinuxConfi
 	return err
 }
 
-// removeInitrd removes what publishInitrd publishes for the same entries.
+// removeInitrd removes the file that publishInitrd publishes for the same entries.
 func (r *pxelinuxConfigResource) removeInitrd(ctx context.Context, m pxelinuxConfigModel, diags *diag.Diagnostics) error {
 	if !m.lacksInitrd(ctx, diags) {
 		return nil
@@ -41,7 +41,7 @@ func (r *pxelinuxConfigResource) removeInitrd(ctx context.Context, m pxelinuxCon
 	return r.remove(ctx, m, m.emptyInitrdName())
 }
 
-// remove removes a file; one that is gone already is passed over.
+// remove removes a file, if it exists.
 func (r *pxelinuxConfigResource) remove(ctx context.Context, m pxelinuxConfigModel, name string) error {
 	if err := r.directory(m).Remove(ctx, name); !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -15,7 +15,7 @@ func NewList() list.ListResource {
 	return &framework.Listing[Host]{
 		ResourceWithConfigure: &pxelinuxConfigResource{},
 		Identity:              pxelinuxConfigIdentity,
-		Schema:                framework.ListSchemaWithin("tftp_root", "The pxelinux configurations below a TFTP root, or below each."),
+		Schema:                framework.ListSchemaWithin("tftp_root", "The pxelinux configurations below one TFTP root, or below all."),
 		Find:                  findConfigs,
 	}
 }
@@ -25,7 +25,7 @@ func findConfigs(ctx context.Context, h Host, within string) ([][]string, error)
 		named := pxelinuxConfigModel{FileName: types.StringValue(file)}
 		named.setTarget()
 		if named.checkName() != nil {
-			return "" // what others include, and initrds
+			return "" // files that other files include, and initrds
 		}
 		return file
 	})

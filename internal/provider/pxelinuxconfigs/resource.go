@@ -1,5 +1,5 @@
-// Package pxelinuxconfigs has pxelinux configurations: the resource netboot_pxelinux_config. What the firmware reads in one is
-// known by package pxelinux.
+// Package pxelinuxconfigs has the resource netboot_pxelinux_config. Package pxelinux knows what the firmware reads in such a
+// configuration.
 package pxelinuxconfigs
 
 import (
@@ -48,7 +48,7 @@ type pxelinuxConfigModel struct {
 
 var pxelinuxConfigIdentity = framework.Identity{"tftp_root", "file_name"}
 
-// configKey is where the published file is kept in the private state.
+// configKey is the key for the published file in the private state.
 const configKey = "config"
 
 func (m pxelinuxConfigModel) subject() framework.Subject {
@@ -73,32 +73,32 @@ func (r *pxelinuxConfigResource) IdentitySchema(_ context.Context, _ resource.Id
 func (r *pxelinuxConfigResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A file below `pxelinux.cfg/` that tells guests what to boot.\n\n" +
-			"A guest's firmware looks for a file of its UUID, then of its MAC, then of its IPv4 address and ever shorter beginnings of that, then for `default`. " +
+			"A guest's firmware looks for a file for its UUID, then for its MAC address, then for its IPv4 address and ever shorter prefixes of that address, and then for `default`. " +
 			"Set one of `mac`, `uuid` and `ipv4`, or none of them for `default`.\n\n" +
-			"The firmware of s390x guests reads far less than real PXELINUX does, and is silent about most of what it cannot read. " +
-			"What it would cut, ignore, misread or pass over for another guest's file is an error at plan time.",
+			"The firmware of s390x guests reads far less than real PXELINUX, and mostly does not report what it cannot read. " +
+			"Everything that it would cut off, ignore or misread, or that would make it skip this file and use the file of another guest, is an error in the plan.",
 		Attributes: map[string]schema.Attribute{
 			"host":      framework.HostAttribute,
 			"id":        framework.IDAttribute("`<tftp_root>/<file_name>`."),
 			"tftp_root": framework.RootReference(),
 			"mac":       targetString("MAC address of the guest that the file is for."),
 			"uuid":      targetString("UUID of the guest that the file is for."),
-			"ipv4":      targetString("IPv4 address of the guest that the file is for, or a prefix such as `192.168.150.0/24` for all guests in it. The prefix length is a multiple of 4."),
+			"ipv4":      targetString("IPv4 address of the guest that the file is for, or a prefix such as `192.168.150.0/24` for all guests in it. The prefix length must be a multiple of 4."),
 			"default": schema.StringAttribute{
 				MarkdownDescription: "Label of the entry to boot. Default: the first entry.",
 				Optional:            true,
 				Computed:            true,
 			},
 			"entries": schema.ListNestedAttribute{
-				MarkdownDescription: fmt.Sprintf("What can be booted: at most %s. With `content`, what that says.", pxelinux.EntryLimits()),
+				MarkdownDescription: fmt.Sprintf("Entries that can be booted: at most %s. With `content`, the entries that it contains.", pxelinux.EntryLimits()),
 				Optional:            true,
 				Computed:            true,
 				Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
 				NestedObject:        schema.NestedAttributeObject{Attributes: entryAttributes()},
 			},
 			"content": schema.StringAttribute{
-				MarkdownDescription: "The file's text. Set it instead of `entries` for a text that is ready; it is held to the same rules. " +
-					"A file that others wrote is imported as this. What s390x firmware does not read in it is said once, and is no error until it changes.",
+				MarkdownDescription: "Text of the file. Set it instead of `entries` if you already have the text. The same rules apply to it. " +
+					"A file that another program or user wrote is imported as `content`. The import warns once about what s390x firmware does not read in it. These problems are not errors until they change.",
 				Optional: true,
 				Computed: true,
 			},
@@ -125,7 +125,7 @@ func (r *pxelinuxConfigResource) ValidateConfig(ctx context.Context, req resourc
 		return
 	}
 	config.fillFileName(&resp.Diagnostics)
-	if config.Content.IsNull() { // a content may be what the host has, which only a plan knows
+	if config.Content.IsNull() { // content may be an imported text, which only a plan knows
 		config.fillContent(ctx, pxelinux.UnknownFirmware, nil, &resp.Diagnostics)
 	}
 }
@@ -139,7 +139,7 @@ func (r *pxelinuxConfigResource) MoveState(context.Context) []resource.StateMove
 	return pxelinuxConfigIdentity.Movers("netboot_pxelinux_config")
 }
 
-// ModifyPlan makes everything known at plan that follows from what is.
+// ModifyPlan sets every attribute that follows from the known ones.
 func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
 		var state pxelinuxConfigModel
@@ -306,8 +306,8 @@ func (r *pxelinuxConfigResource) directory(m pxelinuxConfigModel) tftproot.Direc
 	return virt.NewDirectory(r.Host, tftproot.ConfigPool(m.root()))
 }
 
-// firmwareFor is the host's firmware where a configuration has more entries than all firmware takes;
-// elsewhere it makes no difference.
+// firmwareFor is the host's firmware if a configuration has more entries than every firmware accepts. Otherwise the firmware
+// makes no difference.
 func (r *pxelinuxConfigResource) firmwareFor(ctx context.Context, m pxelinuxConfigModel) pxelinux.Firmware {
 	entries := len(m.Entries.Elements())
 	if m.Entries.IsNull() {
@@ -320,8 +320,7 @@ func (r *pxelinuxConfigResource) firmwareFor(ctx context.Context, m pxelinuxConf
 	return netboot.FirmwareOf(ctx, r.Host)
 }
 
-// readFile reads the file where it changed since it was known, and takes its text from the state
-// where it did not.
+// readFile reads the file if it has changed since known. Otherwise it returns the text in the state.
 func (r *pxelinuxConfigResource) readFile(ctx context.Context, state pxelinuxConfigModel, known *tftproot.File) (tftproot.File, string, error) {
 	dir := r.directory(state)
 	if known != nil {
@@ -330,11 +329,11 @@ func (r *pxelinuxConfigResource) readFile(ctx context.Context, state pxelinuxCon
 			return now, state.Content.ValueString(), err
 		}
 		if now.Size > tftproot.MaxText {
-			return now, "", nil // which is not what was written, and the plan says so
+			return now, "", nil // too big to be what was written; the plan shows a change
 		}
 	}
 	if known == nil {
-		// libvirt lists no file that came behind its back; an import is when that matters.
+		// libvirt finds a file of another program only when it lists the pool; this matters for an import.
 		names, err := r.Host.VolumeNames(ctx, tftproot.ConfigPool(state.root()))
 		if err == nil && !slices.Contains(names, state.FileName.ValueString()) {
 			err = fmt.Errorf("%w: %s", fs.ErrNotExist, state.FileName.ValueString())

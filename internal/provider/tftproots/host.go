@@ -7,7 +7,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// Host is what TFTP roots ask of a host.
+// Host has the methods of a host that TFTP roots need.
 type Host interface {
 	framework.Connection
 	Pool(ctx context.Context, name string) (virt.Pool, error)

@@ -14,7 +14,7 @@ func NewList() list.ListResource {
 	return &framework.Listing[Host]{
 		ResourceWithConfigure: &tftpRootResource{},
 		Identity:              tftpRootIdentity,
-		Schema:                framework.ListSchema("The TFTP roots of the host: pairs of pools as `netboot_tftp_root` makes them."),
+		Schema:                framework.ListSchema("The TFTP roots of the host: pairs of pools, as `netboot_tftp_root` creates them."),
 		Find:                  findRoots,
 	}
 }

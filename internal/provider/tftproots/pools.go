@@ -13,8 +13,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// madePools is what a TFTP root made on the host and may take away again: pools by their UUID, so
-// that a pool which somebody else made since under the same name is left alone.
+// madePools is what a TFTP root created on the host and may remove again. Pools are identified by their UUIDs, so that a pool
+// that another program has created since with the same name is not removed.
 type madePools struct {
 	RootUUID         string `json:"root_uuid,omitempty"`
 	RootDirectory    bool   `json:"root_directory,omitempty"`
@@ -22,10 +22,10 @@ type madePools struct {
 	ConfigsDirectory bool   `json:"configs_directory,omitempty"`
 }
 
-// madeKey is where madePools is kept in the resource's private state.
+// madeKey is the key for madePools in the private state.
 const madeKey = "made"
 
-// loadMade reads what was recorded; without a record nothing was made.
+// loadMade reads what was recorded. Without a record, nothing was created.
 func loadMade(ctx context.Context, private framework.PrivateState, diags *diag.Diagnostics) madePools {
 	if made := framework.LoadPrivate[madePools](ctx, private, madeKey, diags); made != nil {
 		return *made
@@ -33,8 +33,8 @@ func loadMade(ctx context.Context, private framework.PrivateState, diags *diag.D
 	return madePools{}
 }
 
-// marked is what was made as far as the pools themselves tell. Terraform hands over no private state
-// to destroy a tainted resource by: one that an interrupted create has left in the state.
+// marked is what was created, as far as the pools themselves show it. Terraform does not pass the private state when it
+// destroys a tainted resource, which an interrupted create leaves in the state.
 func (r *tftpRootResource) marked(ctx context.Context, m tftpRootModel) (*madePools, error) {
 	var made madePools
 	for name, record := range map[string]struct {
@@ -49,14 +49,14 @@ func (r *tftpRootResource) marked(ctx context.Context, m tftpRootModel) (*madePo
 			return nil, err
 		}
 		if pool.Marked() {
-			*record.uuid, *record.directory = pool.UUID, true // which removes it if it is empty
+			*record.uuid, *record.directory = pool.UUID, true // the directory is removed only if it is empty
 		}
 	}
 	return &made, nil
 }
 
-// look reads a pool after a fresh look at its directory. Only then libvirt knows the directory's mode,
-// and stops the pool of a directory that is gone.
+// look refreshes a pool and reads it. Only after a refresh, libvirt knows the mode of the directory, and stops the pool of a
+// directory that no longer exists.
 func (r *tftpRootResource) look(ctx context.Context, name string) (virt.Pool, error) {
 	_, lookErr := r.Host.VolumeNames(ctx, name)
 	pool, err := r.Host.Pool(ctx, name)
@@ -66,7 +66,7 @@ func (r *tftpRootResource) look(ctx context.Context, name string) (virt.Pool, er
 	return pool, err
 }
 
-// ensure makes or adopts both pools and returns what was made, before and now, also with an error.
+// ensure creates or adopts both pools, and returns what was created before and now, also with an error.
 func (r *tftpRootResource) ensure(ctx context.Context, m tftpRootModel, made madePools) (madePools, error) {
 	name, dir := m.Name.ValueString(), m.Path.ValueString()
 	uuid, directory, err := r.ensurePool(ctx, name, dir)
@@ -89,7 +89,7 @@ func (r *tftpRootResource) ensure(ctx context.Context, m tftpRootModel, made mad
 	return made, err
 }
 
-// checkPublic looks whether dnsmasq can read a pool's directory, as it is now.
+// checkPublic checks whether dnsmasq can read a pool's directory now.
 func (r *tftpRootResource) checkPublic(ctx context.Context, name string) error {
 	pool, err := r.look(ctx, name)
 	if err != nil {
@@ -98,23 +98,23 @@ func (r *tftpRootResource) checkPublic(ctx context.Context, name string) error {
 	return notPublic(pool)
 }
 
-// notPublic is what is wrong with the directory of a pool that has just been looked at; nil where
-// nothing is. A network does not start with such a root, and with such a pxelinux.cfg no guest finds
-// its configuration. Of a pool that is not active libvirt does not know.
+// notPublic is an error if dnsmasq cannot read the directory of a pool that was just refreshed. With such a root, a network
+// does not start. With such a pxelinux.cfg, no guest finds its configuration. libvirt does not know the mode if the pool is
+// not active.
 func notPublic(pool virt.Pool) error {
 	if !pool.Active || pool.Public() {
 		return nil
 	}
-	return fmt.Errorf("the directory %[1]q has mode %[2]s, so dnsmasq, which runs without privileges, cannot list and enter it, and serves nothing of it; "+
+	return fmt.Errorf("the directory %[1]q has mode %[2]s, so dnsmasq, which runs without privileges, cannot list and enter it, and cannot serve its files; "+
 		"run chmod 0755 %[1]s on the libvirt host", pool.Path, pool.Mode)
 }
 
-// ensurePool adopts the pool where it is there and makes it otherwise; then uuid is the new pool's.
+// ensurePool adopts the pool if it exists, and creates it otherwise. uuid is the UUID of a new pool.
 func (r *tftpRootResource) ensurePool(ctx context.Context, name, dir string) (uuid string, madeDirectory bool, err error) {
 	pool, err := r.Host.Pool(ctx, name)
 	switch {
 	case err == nil && pool.Path != dir:
-		return "", false, fmt.Errorf("a pool %q exists already and lies at %q, not at %q; choose another name", name, pool.Path, dir)
+		return "", false, fmt.Errorf("a pool %q already exists at %q, not at %q; choose another name", name, pool.Path, dir)
 	case err == nil && ready(pool):
 		return "", false, nil
 	case err == nil:
@@ -124,7 +124,7 @@ func (r *tftpRootResource) ensurePool(ctx context.Context, name, dir string) (uu
 	}
 	other, err := r.Host.PoolAt(ctx, dir)
 	if err == nil {
-		return "", false, fmt.Errorf("%q is the directory of pool %q already, and libvirt allows one pool a directory; set name = %q to use that pool",
+		return "", false, fmt.Errorf("%q is already the directory of pool %q, and libvirt allows only one pool for a directory; set name = %q to use that pool",
 			dir, other.Name, strings.TrimSuffix(other.Name, "-"+tftproot.ConfigDir))
 	}
 	if !framework.IsNotFound(err) {
@@ -134,8 +134,8 @@ func (r *tftpRootResource) ensurePool(ctx context.Context, name, dir string) (uu
 	return pool.UUID, madeDirectory, err
 }
 
-// undo takes away what was made. What is not there any more, or is not what was made, is passed over. The
-// root's pool is the last to go, for without it nobody could remove a directory that is not empty yet.
+// undo removes what was created. It skips what no longer exists, and what was replaced since. It removes the root's pool
+// last, because without this pool, a directory that is not empty yet could not be removed.
 func (r *tftpRootResource) undo(ctx context.Context, m tftpRootModel, made madePools) error {
 	name := m.Name.ValueString()
 	if err := r.undoPool(ctx, tftproot.ConfigPool(name), made.ConfigsUUID, made.ConfigsDirectory); err != nil {

@@ -1,4 +1,4 @@
-// Package tftproots has TFTP roots: the resource netboot_tftp_root.
+// Package tftproots has the resource netboot_tftp_root.
 package tftproots
 
 import (
@@ -52,27 +52,28 @@ func (r *tftpRootResource) IdentitySchema(_ context.Context, _ resource.Identity
 func (r *tftpRootResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A directory on the libvirt host that a network's dnsmasq serves by TFTP.\n\n" +
-			"It is reached through libvirt's storage API alone, as two autostarted directory pools: `name` at `path` and `<name>-pxelinux.cfg` at `path/pxelinux.cfg`. " +
-			"A directory or pool that is there is adopted if everybody can list and enter the directory (mode 0755), and what it holds is left alone. Destroy takes away the pools that it made, and the directories that it made and that are empty; missing parents of `path` are made, and stay.\n\n" +
-			"Everything under a TFTP root can be read by anyone on the networks that serve it: keep secrets out of boot files and command lines.",
+			"The directory is managed only through libvirt's storage API, as two autostarted directory pools: `name` at `path`, and `<name>-pxelinux.cfg` at `path/pxelinux.cfg`. " +
+			"An existing directory or pool is adopted if all users can list and enter the directory (mode 0755). Its files stay unchanged. " +
+			"A destroy removes the pools that this resource created, and the directories that it created if they are empty. Missing parent directories of `path` are created, and are not removed.\n\n" +
+			"Anyone on the networks that serve a TFTP root can read everything under it. Do not put secrets into boot files and command lines.",
 		Attributes: map[string]schema.Attribute{
 			"id":   framework.IDAttribute("The root's `name`."),
 			"host": framework.HostAttribute,
 			"path": schema.StringAttribute{
-				MarkdownDescription: "Absolute path of the directory on the libvirt host. Prefer `/srv/tftp` or a directory below it on Debian, Ubuntu and SUSE, and `/var/lib/tftpboot` on Red Hat's systems: AppArmor and SELinux let dnsmasq read there. A change replaces the root.",
+				MarkdownDescription: "Absolute path of the directory on the libvirt host. Prefer `/srv/tftp` or a directory below it on Debian, Ubuntu and SUSE, and `/var/lib/tftpboot` on Red Hat systems, because AppArmor and SELinux let dnsmasq read files there. A change replaces the root.",
 				Required:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				Validators:          []validator.String{framework.AbsolutePath},
 			},
 			"name": schema.StringAttribute{
-				MarkdownDescription: "Name of the pool. Default: the path with `-` for `/`, so `srv-tftp` for `/srv/tftp`. A change replaces the root.",
+				MarkdownDescription: "Name of the pool. Default: the path with `-` in place of `/`, such as `srv-tftp` for `/srv/tftp`. A change replaces the root.",
 				Optional:            true,
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown(), stringplanmodifier.RequiresReplace()},
 				Validators:          []validator.String{framework.ObjectName},
 			},
 			"active": schema.BoolAttribute{
-				MarkdownDescription: "Whether both pools are there, started and autostarted. An apply makes it so.",
+				MarkdownDescription: "Whether both pools exist, are active and are autostarted. An apply creates and starts them if needed.",
 				Computed:            true,
 			},
 			"timeouts": framework.TimeoutsAttribute(ctx),
@@ -114,7 +115,7 @@ func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 		plan.Name = types.StringValue(defaultRootName(plan.Path.ValueString()))
 		if err := framework.CheckObjectName(plan.Name.ValueString()); err != nil {
 			resp.Diagnostics.AddAttributeError(path.Root("path"), "Invalid name",
-				framework.Sentence(fmt.Errorf("the root's name would follow from the path, and cannot: %w; set name", err)))
+				framework.Sentence(fmt.Errorf("the path does not give a valid name for the root: %w; set name", err)))
 			return
 		}
 	}
@@ -146,7 +147,7 @@ func (r *tftpRootResource) Create(ctx context.Context, req resource.CreateReques
 		if undone == nil {
 			return
 		}
-		// What is left on the host is in the state, and goes with the next apply.
+		// What is left on the host stays in the state, and the next apply removes it.
 	}
 	framework.SavePrivate(ctx, resp.Private, madeKey, &made, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
@@ -188,7 +189,7 @@ func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, r
 		}
 	}
 	if imported {
-		// Who imports pools makes them his own; directories and what they hold stay theirs.
+		// Imported pools belong to this resource. Their directories and files do not.
 		made := madePools{RootUUID: root.UUID, ConfigsUUID: configs.UUID}
 		framework.SavePrivate(ctx, resp.Private, madeKey, &made, &resp.Diagnostics)
 		framework.NoteImport(ctx, resp.Private, &resp.Diagnostics)
@@ -197,7 +198,7 @@ func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, r
 	resp.Diagnostics.Append(tftpRootIdentity.Set(ctx, resp.Identity, state.Placement, state.Name)...)
 }
 
-// Update starts what is not active and makes again what is gone; everything else replaces.
+// Update starts pools that are not active, and creates missing ones again. Every other change replaces the resource.
 func (r *tftpRootResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan tftpRootModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
