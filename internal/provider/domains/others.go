@@ -64,7 +64,7 @@ func (r *domainResource) planOthers(ctx context.Context, m *domainModel, state d
 	}
 	has, err := r.Host.Belongings(ctx, state.Name.ValueString())
 	if err != nil {
-		framework.Fail(diags, path.Empty(), "look at what belongs to", state.subject(), err)
+		framework.Fail(diags, path.Empty(), "read the snapshots and jobs of", state.subject(), err)
 		return
 	}
 	if changed {
