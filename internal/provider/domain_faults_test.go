@@ -108,7 +108,7 @@ func TestAccDomainNoMemory(t *testing.T) {
 			Check:            runs,
 		},
 		resource.TestStep{Config: guest("250TiB"), ExpectError: says},
-		resource.TestStep{ // the old definition was put back, and the guest runs with it
+		resource.TestStep{ // the old definition was restored, and the guest runs with it
 			PreConfig:        func() { expect(t, runs) },
 			Config:           guest("256MiB"),
 			ConfigPlanChecks: noChange,

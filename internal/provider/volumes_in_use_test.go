@@ -139,7 +139,8 @@ func wantCalls(t *testing.T, h *virttest.Host, want map[string]int) {
 	}
 }
 
-// TestVolumeInUseOtherwise checks that an apply does nothing that the plan did not say, if guests or overlays are added or guests start after the plan.
+// TestVolumeInUseOtherwise checks that an apply does nothing that the plan did not say, if guests or overlays are added, or guests
+// start, after the plan.
 func TestVolumeInUseOtherwise(t *testing.T) {
 	for what, change := range map[string]func(h *virttest.Host) error{
 		"a guest comes":    guestOnSeed(false, true, ""),

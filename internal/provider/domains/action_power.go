@@ -85,7 +85,7 @@ func (a *domainPowerAction) press(ctx context.Context, m domainPowerModel, say f
 		if err := a.Host.StartDomain(ctx, name); err != nil {
 			return explainStart(err, name)
 		}
-		say("%s runs", name)
+		say("%s is running", name)
 		return nil
 	case powerReboot:
 		say("asking %s to reboot", name)

@@ -96,7 +96,7 @@ func (m domainModel) warnInstall(state domainModel, diags *diag.Diagnostics) {
 func (m domainModel) validateInstall(ctx context.Context, diags *diag.Diagnostics) {
 	if m.Install.IsNull() {
 		if !m.Reinstall.IsNull() && !m.Reinstall.IsUnknown() {
-			diags.AddAttributeError(path.Root("reinstall"), "Nothing to install again", "reinstall has no meaning without install. Add install, or remove reinstall.")
+			diags.AddAttributeError(path.Root("reinstall"), "Nothing to install again", "reinstall has no effect without install. Add install, or remove reinstall.")
 		}
 		return
 	}

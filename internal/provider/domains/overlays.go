@@ -42,7 +42,7 @@ func (m domainModel) tellForeign(diags *diag.Diagnostics) {
 	default:
 		diags.AddWarning(fmt.Sprintf("Domain %q has another disk", name),
 			fmt.Sprintf("The guest uses %[1]s instead of %[2]s: another program has changed the guest, or has moved the disk, as virsh blockcopy does. "+
-				"If the configuration still has %[2]s, an apply gives the guest that disk again, without the data that were written since the change. To keep %[1]s, add it to the configuration instead.",
+				"If the configuration still has %[2]s, an apply gives the guest that disk again, without the data that was written since the change. To keep %[1]s, add it to the configuration instead.",
 				strings.Join(come, ", "), strings.Join(gone, ", ")))
 	}
 }
@@ -82,7 +82,7 @@ func (r *domainResource) warnOverlays(ctx context.Context, m, state domainModel,
 			continue
 		}
 		diags.AddWarning(fmt.Sprintf("Domain %q keeps an overlay", name),
-			fmt.Sprintf("%[1]s is the backing of %[2]s, which the guest uses. The apply keeps %[2]s: with %[1]s the guest would lose the data that were written to the overlay. "+
+			fmt.Sprintf("%[1]s is the backing of %[2]s, which the guest uses. The apply keeps %[2]s: with %[1]s the guest would lose the data that was written to the overlay. "+
 				"To use %[1]s anyway, remove the disk from the configuration in one apply, and add %[1]s in the next.", disk.Where(), kept[i].Where()))
 	}
 }

@@ -87,7 +87,7 @@ func (m domainModel) subject() framework.Subject {
 
 func (r *domainResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_domain"
-	resp.ResourceBehavior = resource.ResourceBehavior{MutableIdentity: true} // others rename guests
+	resp.ResourceBehavior = resource.ResourceBehavior{MutableIdentity: true} // other programs can rename guests
 }
 
 func (r *domainResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {

@@ -64,8 +64,8 @@ func (r *domainResource) planSaved(ctx context.Context, m *domainModel, state do
 	switch {
 	case saved == nil:
 	case saved.fresh != "":
-		diags.AddWarning(title, fmt.Sprintf("%s takes effect only with a fresh boot, so the apply discards the saved memory (virsh managedsave). Data that the guest has not written to its disks are lost. "+
-			"To keep them, start the guest and shut it down first.", saved.fresh))
+		diags.AddWarning(title, fmt.Sprintf("%s takes effect only with a fresh boot, so the apply discards the saved memory (virsh managedsave). Data that the guest has not written to its disks is lost. "+
+			"To keep it, start the guest and shut it down first.", saved.fresh))
 	case m.Running.ValueBool():
 		if err := virt.CheckSavedDisks(saved.defined, saved.machine); err != nil { // not an error yet, because that would also stop a destroy
 			diags.AddAttributeWarning(path.Root("running"), title, "The apply cannot resume it. "+framework.Sentence(err))

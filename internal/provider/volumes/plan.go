@@ -129,7 +129,7 @@ func (r *volumeResource) unseenReason(plan, config volumeModel, otherSeed bool, 
 	_, otherBase := r.Plans.Replaced.Find(base)
 	if otherBase {
 		diags.AddAttributeWarning(path.Root("backing"), fmt.Sprintf("Base of %s is replaced", plan.subject()),
-			fmt.Sprintf("The data of an overlay belong to the current content of its base, %q. So the volume is replaced with its base, and the data that were written to it are lost. The plan shows path as the reason for the replacement.", base))
+			fmt.Sprintf("The data of an overlay belongs to the current content of its base, %q. So the volume is replaced with its base, and the data that was written to it is lost. The plan shows path as the reason for the replacement.", base))
 	}
 	return otherSeed || otherBase
 }

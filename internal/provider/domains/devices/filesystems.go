@@ -65,8 +65,8 @@ func FilesystemsAttribute() schema.ListNestedAttribute {
 	}
 }
 
-// Filesystems converts directories of the host for package virt. It returns nil, which leaves them unchanged, if the attribute is null
-// or unknown.
+// Filesystems converts directories of the host for package virt. It returns nil, which leaves them unchanged, if the attribute is
+// null or unknown.
 func Filesystems(ctx context.Context, list types.List, diags *diag.Diagnostics) []virt.Filesystem {
 	if list.IsNull() || list.IsUnknown() {
 		return nil
