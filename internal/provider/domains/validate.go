@@ -160,11 +160,11 @@ func (m domainModel) validateBoot(ctx context.Context, diags *diag.Diagnostics) 
 	}
 	if m.bootsFrom(ctx, virt.BootNetwork) && !hasBootable(m.Interfaces) {
 		diags.AddAttributeError(path.Root("boot"), "Nothing to boot from",
-			"boot has \"network\", but the guest has no interface that it can boot from. Add interfaces, or set boot = [\"disk\"].")
+			"The guest boots from the network, but it has no interface that it can boot from. Add interfaces, or set boot = [\"disk\"].")
 	}
 	if !m.Boot.IsNull() && len(m.Boot.Elements()) == 1 && m.bootsFrom(ctx, virt.BootDisk) && !hasBootable(m.Disks) {
 		diags.AddAttributeError(path.Root("boot"), "Nothing to boot from",
-			"boot is \"disk\", but the guest has no disk that it can boot from. Add disks, or set boot = [\"network\"].")
+			"The guest boots from disk, but it has no disk that it can boot from. Add disks, or set boot = [\"network\"].")
 	}
 }
 
