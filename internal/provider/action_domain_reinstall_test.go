@@ -34,7 +34,7 @@ func TestReinstallAction(t *testing.T) {
 	destroys(t, c)
 
 	c.must(memoryDomain)
-	if _, end := again(); !strings.Contains(end.String(), "made without install") {
+	if _, end := again(); !strings.Contains(end.String(), "does not have install") {
 		t.Errorf("of a guest that was never installed: %v", end)
 	}
 	destroys(t, c)

@@ -39,7 +39,7 @@ func TestAccDomainAdoptedAsItRuns(t *testing.T) {
 	c := newCLI(t, lab.Shared(t).URI, "import {\n  to = netboot_domain.acc\n  id = \"acc\"\n}\n")
 	c.must("plan", "-generate-config-out=generated.tf")
 	said := c.must("apply", "-auto-approve")
-	if !strings.Contains(said, "1 imported, 0 added, 0 changed, 0 destroyed") || !strings.Contains(said, "does not run as it is defined") {
+	if !strings.Contains(said, "1 imported, 0 added, 0 changed, 0 destroyed") || !strings.Contains(said, "differs from its definition") {
 		t.Errorf("the import says\n%s", said)
 	}
 	t.Cleanup(func() { c.must("destroy", "-auto-approve") })

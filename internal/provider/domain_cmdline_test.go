@@ -45,9 +45,9 @@ func TestDomainCommandLine(t *testing.T) {
 		"x=1\u200b":          "an invisible character",
 		"\ufeffx=1":          "an invisible character",
 		"x=1\u202e":          "an invisible character",
-		"x=1\r\ny=2":         "the line ends of Windows",
+		"x=1\r\ny=2":         "Windows line endings",
 		"\x1b[2Jx":           "a control character",
-		"":                   "cannot be empty",
+		"":                   "the command line is empty",
 		"x=1 quiet --- \t y": "",
 	} {
 		config := fmt.Sprintf(`{"name": "guest", "memory": "512MiB", "boot": [], "kernel": {"file": "/srv/kernel", "cmdline": %s}}`, toJSON(t, cmdline))

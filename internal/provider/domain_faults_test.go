@@ -78,7 +78,7 @@ func TestAccDomainConsoleTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	run.ends(`Unable to boot domain "acc"`, "somebody else has the guest's console, as virsh console does", `Not seen on the console: "login:"`,
-		"The guest was left running, and the next apply boots it again", "console_log_dir")
+		"It left the guest running, and the next apply boots it again", "console_log_dir")
 	if state := strings.TrimSpace(virsh(t, "domstate", "acc")); state != "running" {
 		t.Errorf("the guest is %s", state)
 	}
@@ -86,7 +86,7 @@ func TestAccDomainConsoleTaken(t *testing.T) {
   domain = "acc"
   until  = "login:"
 }`)
-	c.mustFail([]string{"plan"}, "somebody else has the guest's console", "Close it there")
+	c.mustFail([]string{"plan"}, "somebody else has the guest's console", "Close the other client")
 	c.write("console.tf", "")
 	release()
 	c.mends(domain(onLabNetwork + passesAtOnce))
@@ -98,7 +98,7 @@ func TestAccDomainNoMemory(t *testing.T) {
 	guest := func(memory string) string {
 		return labNetwork + strings.Replace(domain(onLabNetwork+"\n shutdown_timeout = \"1s\""), "256MiB", memory, 1)
 	}
-	says := says(`Unable to start domain "acc"`, inside("memory"), "cannot set up guest memory", "Make memory smaller, or stop other guests")
+	says := says(`Unable to start domain "acc"`, inside("memory"), "cannot set up guest memory", "Reduce it, or stop other guests")
 	runs := virshPrints(t, "domstate acc", "running")
 	acceptance(t,
 		resource.TestStep{Config: guest("250TiB"), ExpectError: says},
@@ -108,7 +108,7 @@ func TestAccDomainNoMemory(t *testing.T) {
 			Check:            runs,
 		},
 		resource.TestStep{Config: guest("250TiB"), ExpectError: says},
-		resource.TestStep{ // the old definition was put back, and the guest runs with it
+		resource.TestStep{ // the old definition was restored, and the guest runs with it
 			PreConfig:        func() { expect(t, runs) },
 			Config:           guest("256MiB"),
 			ConfigPlanChecks: noChange,
@@ -121,8 +121,8 @@ func TestAccDomainNoMemory(t *testing.T) {
 func TestAccDomainDoesNotStart(t *testing.T) {
 	c := newBootCLI(t)
 	for attributes, texts := range map[string][]string{
-		`interfaces = [{ bridge = "acc-none" }]`:     {`Unable to start domain "acc"`, "interfaces =", "acc-none", "ip link, on the host, lists them"},
-		`interfaces = [{ device = "acc-none" }]`:     {`Unable to start domain "acc"`, "interfaces =", "acc-none", "ip link, on the host, lists them"},
+		`interfaces = [{ bridge = "acc-none" }]`:     {`Unable to start domain "acc"`, "interfaces =", "acc-none", "run ip link on the host"},
+		`interfaces = [{ device = "acc-none" }]`:     {`Unable to start domain "acc"`, "interfaces =", "acc-none", "run ip link on the host"},
 		onLabNetwork + "\n cpu = \"z99\"":            {`Unable to start domain "acc"`, "cpu =", "virsh domcapabilities"},
 		onLabNetwork + "\n machine = \"s390-ccw-1\"": {`Unable to create domain "acc"`, "machine =", "s390-ccw-1"},
 	} {

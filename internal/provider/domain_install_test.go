@@ -58,7 +58,7 @@ func TestInstall(t *testing.T) {
 	c.must(memoryInstall)
 	wantInstalls(t, h, 1)
 
-	wantProblem(t, c.plan(memoryReinstall).problems, `Domain "guest" will be installed again`, "What is on its disks is for the installer to overwrite")
+	wantProblem(t, c.plan(memoryReinstall).problems, `Domain "guest" will be installed again`, "The installer can overwrite its disks")
 	c.must(memoryReinstall)
 	wantInstalls(t, h, 2)
 	c.imports("guest")
@@ -180,7 +180,7 @@ func TestInstallIsCutOff(t *testing.T) {
 			}
 			h.ScriptInstall("guest", "", virt.EndReboot)
 			test.meanwhile(h)
-			wantProblem(t, c.plan(memoryReinstall).problems, `The installation of domain "guest" has not ended`)
+			wantProblem(t, c.plan(memoryReinstall).problems, `The installation of domain "guest" is not complete`)
 			c.must(memoryReinstall)
 			wantInstalls(t, h, 2+test.installs)
 			c.imports("guest")

@@ -29,7 +29,7 @@ func TestLifecycleReason(t *testing.T) {
 	for _, reason := range []virt.Reason{virt.ShutDown, virt.ForcedOff, virt.HasCrashed, virt.NoReason} {
 		h.EndDomainAs("guest", reason)
 		said := c.plan(memoryDomain).problems
-		if said.hasError() || !strings.Contains(said.String(), `Domain "guest" does not run`) || !strings.Contains(said.String(), reason.String()) {
+		if said.hasError() || !strings.Contains(said.String(), `Domain "guest" is not running`) || !strings.Contains(said.String(), reason.String()) {
 			t.Errorf("the plan says %v, want: %s", said, reason)
 		}
 		c.must(memoryDomain)
@@ -63,7 +63,7 @@ func TestLifecycleRunningDiffers(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if said := c.plan(config).problems.String(); !strings.Contains(said, "does not run as it is defined") || !strings.Contains(said, "changed while it runs") {
+			if said := c.plan(config).problems.String(); !strings.Contains(said, "differs from its definition") || !strings.Contains(said, "changed while it runs") {
 				t.Errorf("%s: the plan says %s", what, said)
 			}
 		}
@@ -87,7 +87,7 @@ func TestLifecycleRestartInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	changed := strings.ReplaceAll(memoryDomain, "512MiB", "1GiB")
-	if said := c.plan(changed).problems.String(); !strings.Contains(said, "The guest will be restarted to mend it") {
+	if said := c.plan(changed).problems.String(); !strings.Contains(said, "To repair this, the guest will be restarted") {
 		t.Errorf("the plan says %s", said)
 	}
 	c.must(changed)
@@ -306,7 +306,7 @@ resource "netboot_image" "pc" {
   kernel    = { source = %q }
 }
 `, writeFile(t, string(kernel))) + domain("kernel = { image = netboot_image.pc.id }"),
-		ExpectError: says("Guest would not boot", inside("kernel"), "a kernel for x86_64, and the guest is of s390x"),
+		ExpectError: says("Guest would not boot", inside("kernel"), "a kernel for x86_64, but the guest's architecture is s390x"),
 	})
 }
 

@@ -26,8 +26,8 @@ func TestDomainBridgeIsThere(t *testing.T) {
 		t.Errorf("the host was asked %d times for one bridge", asked)
 	}
 	for name, want := range map[string][]string{
-		"eth0": {"ERROR", "Not a bridge", `"eth0"`, "set device in place of bridge"},
-		"br1":  {"WARNING", "No such bridge", `"br1"`, "Unless something makes it"},
+		"eth0": {"ERROR", "Not a bridge", `"eth0"`, "set device instead of bridge"},
+		"br1":  {"WARNING", "Bridge does not exist", `"br1"`, "until the bridge exists"},
 	} {
 		said := c.plan(withMembers(fmt.Sprintf(`"interfaces": [{"bridge": %q}]`, name))).problems.String()
 		for _, text := range want {
@@ -41,29 +41,29 @@ func TestDomainBridgeIsThere(t *testing.T) {
 // TestDomainPlacesAreChecked holds that a device is in one place, which can be read.
 func TestDomainPlacesAreChecked(t *testing.T) {
 	for members, want := range map[string]string{
-		`"interfaces": [{"network": "lab", "device": "eth0"}]`: "set one of network, bridge, device and pci",
-		`"interfaces": [{}]`:                                                                               "set one of network, bridge, device and pci",
-		`"interfaces": [{"pci": "1:0"}]`:                                                                   "as lspci -D writes it",
+		`"interfaces": [{"network": "lab", "device": "eth0"}]`: "Set exactly one of network, bridge, device and pci",
+		`"interfaces": [{}]`:                                                                               "Set exactly one of network, bridge, device and pci",
+		`"interfaces": [{"pci": "1:0"}]`:                                                                   "in the format of lspci -D",
 		`"interfaces": [{"bridge": "br0", "macvtap": "private"}]`:                                          "device",
 		`"interfaces": [{"bridge": "br0", "portgroup": "x"}]`:                                              "network",
-		`"disks": [{"volume": "default/a", "path": "/dev/dasda"}]`:                                         "set one of volume, path and url",
-		`"disks": [{"path": "/dev/dasda"}, {"path": "/dev/dasda"}]`:                                        `Another disk of this guest is the path "/dev/dasda"`,
+		`"disks": [{"volume": "default/a", "path": "/dev/dasda"}]`:                                         "Set exactly one of volume, path and url",
+		`"disks": [{"path": "/dev/dasda"}, {"path": "/dev/dasda"}]`:                                        `Another disk of this guest has the same path, "/dev/dasda"`,
 		`"disks": [{"path": "dasda"}]`:                                                                     "is not an absolute path",
-		`"disks": [{"url": "smb://server/a"}]`:                                                             `"smb" is not a protocol of network storage`,
-		`"disks": [{"volume": "/dev/dasda"}], "boot": ["disk"]`:                                            "is that of the attribute path",
+		`"disks": [{"url": "smb://server/a"}]`:                                                             `"smb" is not a protocol for network storage`,
+		`"disks": [{"volume": "/dev/dasda"}], "boot": ["disk"]`:                                            "set path instead",
 		`"hostdevs": [{"mdev": "x", "model": "vfio-ccw"}]`:                                                 "is not a UUID",
-		`"hostdevs": [{"pci": "0000:01:00.1"}, {"pci": "0000:01:00.1"}]`:                                   "has this device already",
-		`"hostdevs": [{}]`:                                                                                 "set one of mdev and pci",
+		`"hostdevs": [{"pci": "0000:01:00.1"}, {"pci": "0000:01:00.1"}]`:                                   "is the same device",
+		`"hostdevs": [{}]`:                                                                                 "Set either mdev or pci",
 		`"cdroms": [{"volume": "default/a", "path": "/a.iso"}]`:                                            "volume",
-		`"kernel": {"image": "srv/a", "file": "/a"}`:                                                       "set one of image and file",
-		`"kernel": {"cmdline": "quiet"}`:                                                                   "set one of image and file",
-		`"devices_xml": {"a b": "<rng/>"}`:                                                                 "is not a name of at most 127",
+		`"kernel": {"image": "srv/a", "file": "/a"}`:                                                       "Set either image or file",
+		`"kernel": {"cmdline": "quiet"}`:                                                                   "Set either image or file",
+		`"devices_xml": {"a b": "<rng/>"}`:                                                                 "is not a name of up to 127",
 		`"devices_xml": {"a": "<rng>"}`:                                                                    "syntax error",
 		`"devices_xml": {"a": "<rng/><rng/>"}`:                                                             "2 elements",
 		`"devices_xml": {"a": "<rng><alias name='ua-x'/></rng>"}`:                                          "leave it out",
 		`"devices_xml": {"a": "<interface type='bridge'><source bridge='br0'/></interface>"}`:              "has attributes for <interface>",
 		`"devices_xml": {"a": "<disk type='block' device='disk'><source dev='/dev/dasda'/></disk>"}`:       "has attributes for <disk>",
-		`"launch_security": "s390-pv"`:                                                                     "does not boot from the network",
+		`"launch_security": "s390-pv"`:                                                                     "cannot boot from the network",
 		`"launch_security": "s390-pv", "kernel": {"file": "/k"}, "memory_balloon": true`:                   "memory_balloon = false",
 		`"launch_security": "s390-pv", "kernel": {"file": "/k"}, "arch": "x86_64", "consoles": ["serial"]`: "Only s390x guests",
 		`"boot": [], "disks": [{"path": "/dev/dasda"}]`:                                                    "Only an imported guest",

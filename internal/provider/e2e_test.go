@@ -157,7 +157,7 @@ resource "netboot_domain" "test" {
 		},
 		resource.TestStep{
 			Config:      recipe("second", "memory = \"640MiB\"\n cpu = \"z99\""),
-			ExpectError: says(`Unable to start domain "acc"`, "z99", "its old definition was put back, and the guest runs with it again"),
+			ExpectError: says(`Unable to start domain "acc"`, "z99", "the old definition was restored, and the guest runs with it again"),
 		},
 		resource.TestStep{
 			Config:            recipe("second", `memory = "640MiB"`),

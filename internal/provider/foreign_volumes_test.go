@@ -95,7 +95,7 @@ func TestAccVolumesOfOthers(t *testing.T) {
 		ids = append(ids, "foreign/"+name)
 	}
 	_, said := takesOverVolumes(t, ids...)
-	for _, text := range []string{"Seed without its content", "user_data", "Backing that is not shown"} {
+	for _, text := range []string{"Content of the seed is not imported", "user_data", "Backing cannot be imported"} {
 		if !strings.Contains(said, text) {
 			t.Errorf("the plan does not say %q:\n%s", text, said)
 		}
@@ -142,7 +142,7 @@ func TestAccVolumeImportByPath(t *testing.T) {
 		t.Errorf("the state is\n%s", state)
 	}
 	for id, text := range map[string]string{
-		"/srv/foreign/none.img": "There is no such file",
+		"/srv/foreign/none.img": "The file does not exist",
 		"/srv/nowhere/a.img":    "It is in no pool of the host",
 		"/srv/foreign/sub":      "It is a directory",
 	} {
@@ -170,7 +170,7 @@ resource "netboot_volume" "i" {
 `)
 	c.must("apply", "-auto-approve")
 	_, said := takesOverVolumes(t, "acc/seed", "acc/ign")
-	for _, text := range []string{"Seed without its content", "is a seed for"} {
+	for _, text := range []string{"Content of the seed is not imported", "is a seed for"} {
 		if !strings.Contains(said, text) {
 			t.Errorf("the plan does not say %q:\n%s", text, said)
 		}

@@ -28,21 +28,21 @@ const (
 var guideGuestChanges = []struct{ attributes, old, with string }{
 	{"`vcpus`: more, up to `max_vcpus`", `"vcpus": 2`, `"vcpus": 3`},
 	{"`vcpus`: fewer", `"vcpus": 2`, `"vcpus": 1`},
-	{"`vcpus` where `max_vcpus` is not set", `"vcpus": 2, "max_vcpus": 4`, `"vcpus": 5`},
+	{"`vcpus` if `max_vcpus` is not set", `"vcpus": 2, "max_vcpus": 4`, `"vcpus": 5`},
 	{"`max_vcpus`", `"max_vcpus": 4`, `"max_vcpus": 5`},
 	{"`memory` up to `max_memory`", `"512MiB"`, `"768MiB"`},
-	{"`memory` where `max_memory` is not set", `"512MiB", "max_memory": "1GiB"`, `"2GiB"`},
+	{"`memory` if `max_memory` is not set", `"512MiB", "max_memory": "1GiB"`, `"2GiB"`},
 	{"`max_memory`", `"1GiB"`, `"2GiB"`},
 	{"`disks`: added", guideDisk, guideDisk + `, {"volume": "guide/two"}`},
 	{"`disks`: removed", guideDisk, ``},
 	{"`disks`: another `volume`", `guide/one`, `guide/two`},
-	{"`disks`: `path` for `volume`, of the same file", `"volume": "guide/one"`, `"path": "/srv/guide-guests/one"`},
+	{"`disks`: `path` instead of `volume`, for the same file", `"volume": "guide/one"`, `"path": "/srv/guide-guests/one"`},
 	{"`disks`, `interfaces`: another order", guideFirstNIC + `, ` + guideNIC, guideNIC + `, ` + guideFirstNIC},
 	{"`disks`: `bus`", `"serial": "ONE"`, `"serial": "ONE", "bus": "scsi"`},
 	{"`disks`: `serial`", `"ONE"`, `"TWO"`},
 	{"`disks`: `readonly`", `"readonly": false`, `"readonly": true`},
 	{"`disks`: `cache`, `discard`, `io`, `iothread`, `queues`, `error_policy`, `shareable`", `"discard": "unmap"`, `"discard": "ignore"`},
-	{"`cdroms`: what is in a drive", `"cdroms": [{}]`, `"cdroms": [{"volume": "guide/two"}]`},
+	{"`cdroms`: the medium in a drive", `"cdroms": [{}]`, `"cdroms": [{"volume": "guide/two"}]`},
 	{"`cdroms`: added, removed", `"cdroms": [{}]`, `"cdroms": [{}, {}]`},
 	{"`interfaces`: added", guideNIC, guideNIC + `, {"network": "guide-b"}`},
 	{"`interfaces`: removed", `, ` + guideNIC, ``},
@@ -50,7 +50,7 @@ var guideGuestChanges = []struct{ attributes, old, with string }{
 	{"`interfaces`: `link`", `"link": "up"`, `"link": "down"`},
 	{"`interfaces`: `mac`", `aa:bb:02`, `aa:bb:03`},
 	{"`interfaces`: `mtu`, `model`, `vlan`, `queues`, `portgroup`, `trust_guest_rx_filters`", `1400`, `1300`},
-	{"`boot`; of `disks` and `interfaces` too", `"link": "up", "boot": true`, `"link": "up", "boot": false`},
+	{"`boot`, also of `disks` and `interfaces`", `"link": "up", "boot": true`, `"link": "up", "boot": false`},
 	{"`loadparm`", `"loadparm": "1"`, `"loadparm": "2"`},
 	{"`kernel`", `"loadparm": "1"`, `"loadparm": "1", "kernel": {"image": "guide/linux"}`},
 	{"`machine`", `virtio-7.2`, `virtio-7.1`},
@@ -60,8 +60,8 @@ var guideGuestChanges = []struct{ attributes, old, with string }{
 	{"`cpu_topology`", `"cpu": "qemu"`, `"cpu": "qemu", "cpu_topology": {"cores": 4}`},
 	{"`consoles`", `["sclp"]`, `["sclp", "virtio"]`},
 	{"`filesystems`, `memory_backing`, `iothreads`, `rng`, `memory_balloon`, `launch_security`", `"rng": false`, `"rng": true`},
-	{"`devices_xml`: one added that libvirt can plug in", `"devices_xml": {}`, `"devices_xml": {"entropy": "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"}`},
-	{"`devices_xml`: another one added", `"devices_xml": {}`, `"devices_xml": {"scsi": "<controller type='scsi' index='5' model='virtio-scsi'/>"}`},
+	{"`devices_xml`: a device added that libvirt can attach to a running guest", `"devices_xml": {}`, `"devices_xml": {"entropy": "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"}`},
+	{"`devices_xml`: any other device added", `"devices_xml": {}`, `"devices_xml": {"scsi": "<controller type='scsi' index='5' model='virtio-scsi'/>"}`},
 	{"`guest_agent`", `"guest_agent": false`, `"guest_agent": true`},
 	{"`autostart`", `"autostart": false`, `"autostart": true`},
 	{"`addresses_from`, `shutdown_timeout`", `"lease"`, `"arp"`},
@@ -86,7 +86,7 @@ func TestGuideGuests(t *testing.T) {
 	c := newCore(t, host, "netboot_domain")
 	defer destroys(t, c)
 	var table strings.Builder
-	table.WriteString("\n| Change of | A guest that runs |\n|---|---|\n")
+	table.WriteString("\n| Change of | Effect on a running guest |\n|---|---|\n")
 	for _, change := range guideGuestChanges {
 		changed := strings.Replace(guideGuest, change.old, change.with, 1)
 		changed = strings.Replace(changed, "\n\t\"disks\": [],", "", 1)

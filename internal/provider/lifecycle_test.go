@@ -232,7 +232,7 @@ func TestLifecycleDomain(t *testing.T) {
 
 	// With a network that is not there it does not start, and gets its old definition back.
 	nowhere := strings.NewReplacer(`"lab"`, `"none"`, "1GiB", "2GiB").Replace(changed)
-	if problems := c.apply(nowhere); !strings.Contains(problems.String(), "its old definition was put back, and the guest runs with it again") {
+	if problems := c.apply(nowhere); !strings.Contains(problems.String(), "the old definition was restored, and the guest runs with it again") {
 		t.Errorf("apply: %v", problems)
 	}
 	if now := runningGuest(t, h); now.Interfaces[0].Network != "lab" {

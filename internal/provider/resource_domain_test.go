@@ -338,24 +338,24 @@ func TestAccDomainInvalid(t *testing.T) {
 		{nic + `vcpus = 0`, []string{"vcpus =", "between 1 and 248"}},
 		{nic + `vcpus = 900`, []string{"vcpus =", "between 1 and 248"}},
 		{nic + `accelerator = "hvf"`, []string{"accelerator =", "value must be one of"}},
-		{`interfaces = [{ network = "acc", bridge = "br0" }]`, []string{"Invalid interface", inside("interfaces"), "set one of network, bridge,"}},
+		{`interfaces = [{ network = "acc", bridge = "br0" }]`, []string{"Invalid interface", inside("interfaces"), "exactly one of network, bridge,"}},
 		{`interfaces = [{ network = "acc", mac = "52:54" }]`, []string{inside("interfaces"), "52:54"}},
 		{nic + `disks = [{ volume = "acc/x", bus = "ide" }]`, []string{"Invalid bus", inside("disks"), "virtio or scsi"}},
 		{nic + `disks = [{ volume = "acc/x", serial = "one,two" }]`, []string{"Invalid serial number", inside("disks"), "letters, digits"}},
 		{nic + `cpu = "qemu,check"`, []string{"Invalid name", "cpu =", "letters, digits"}},
 		{nic + `max_vcpus = 2` + "\n vcpus = 3", []string{"Invalid max_vcpus", "max_vcpus =", "2 is less than vcpus, 3"}},
 		{nic + `max_memory = "128MiB"`, []string{"Invalid max_memory", "max_memory =", "less than memory, 256MiB"}},
-		{nic + "vcpus = 4\n cpu_topology = { cores = 2 }", []string{"Invalid cpu_topology", "make 2 virtual CPUs, and the guest has 4"}},
-		{nic + `loadparm = "linux"`, []string{"Invalid loadparm", "loadparm =", "in capitals"}},
-		{nic + `consoles = ["serial"]`, []string{"Invalid console", inside("consoles"), "no console of the type \"serial\""}},
-		{nic + `consoles = ["sclp", "sclp"]`, []string{"Invalid console", inside("consoles"), "only one console of the type \"sclp\""}},
+		{nic + "vcpus = 4\n cpu_topology = { cores = 2 }", []string{"Invalid cpu_topology", "multiply to 2 virtual CPUs, but the guest has 4"}},
+		{nic + `loadparm = "linux"`, []string{"Invalid loadparm", "loadparm =", "upper-case"}},
+		{nic + `consoles = ["serial"]`, []string{"Invalid console", inside("consoles"), "cannot have a console of type \"serial\""}},
+		{nic + `consoles = ["sclp", "sclp"]`, []string{"Invalid console", inside("consoles"), "only one console of type \"sclp\""}},
 		{nic + `addresses_from = "agent"`, []string{"Invalid addresses_from", "addresses_from =", "guest_agent = true"}},
 		{nic + `shutdown_timeout = "soon"`, []string{"Invalid duration", "shutdown_timeout =", `"soon"`}},
-		{nic + "kernel = { image = \"a/b\" }\n pxelinux_config = \"a/default\"", []string{"Invalid pxelinux_config", "one of kernel and pxelinux_config"}},
-		{nic + `kernel = { image = "a/b", cmdline = "a\rb" }`, []string{"Invalid command line", inside("kernel"), "line ends of Windows"}},
+		{nic + "kernel = { image = \"a/b\" }\n pxelinux_config = \"a/default\"", []string{"Invalid pxelinux_config", "either kernel or pxelinux_config"}},
+		{nic + `kernel = { image = "a/b", cmdline = "a\rb" }`, []string{"Invalid command line", inside("kernel"), "Windows line endings"}},
 		{nic + `kernel = { image = "a/b", cmdline = "a=“b”" }`, []string{"Invalid command line", inside("kernel"), "typographic quote"}},
 		{nic + `kernel = { image = "a/b", cmdline = "a \\\n b" }`, []string{"Invalid command line", inside("kernel"), "write it as one line"}},
-		{`interfaces = [{ network = "acc", boot = false }]`, []string{"Nothing to boot from", "no interface for it"}},
+		{`interfaces = [{ network = "acc", boot = false }]`, []string{"Nothing to boot from", "no interface that it can boot from"}},
 		{`interfaces = [{ bridge = "br0", vlan = 5000 }]`, []string{inside("interfaces"), "vlan"}},
 		{`interfaces = [{ network = "acc", link = "off" }]`, []string{inside("interfaces"), "value must be one of"}},
 		{`interfaces = [{ network = "acc", mac = "52:54:00:00:00:01" }, { network = "acc", mac = "52-54-00-00-00-01" }]`, []string{"Invalid interface", inside("interfaces"), "Another interface"}},
@@ -368,7 +368,7 @@ func TestAccDomainInvalid(t *testing.T) {
 	} {
 		steps = append(steps, resource.TestStep{Config: domain(test.attributes), PlanOnly: true, ExpectError: says(test.error...)})
 	}
-	for memory, text := range map[string]string{"1048577B": "not a number of whole KiB", "0": "is too small", "2048": `did you mean "2048MiB"`, "lots": "is not a size"} {
+	for memory, text := range map[string]string{"1048577B": "not a whole number of KiB", "0": "is too small", "2048": `did you mean "2048MiB"`, "lots": "is not a size"} {
 		steps = append(steps, resource.TestStep{
 			Config: strings.ReplaceAll(domain(nic), "256MiB", memory), PlanOnly: true,
 			ExpectError: says("memory =", text),

@@ -144,7 +144,7 @@ func TestAccVolumeSeedInvalid(t *testing.T) {
 		{"capacity = \"1MiB\"\n format = \"raw\"\n compat = \"1.1\"", []string{"Invalid compat", "no version"}},
 		{"capacity = \"1MiB\"\n checksum = \"sha256:" + strings.Repeat("0", 64) + "\"", []string{"checksum", "source"}},
 		{"capacity = \"1MiB\"\n mode = \"rw\"", []string{"Invalid mode", "mode ="}},
-		{"backing = { volume = \"acc/base\" }\n preallocation = \"falloc\"", []string{"Invalid preallocation", "laid over"}},
+		{"backing = { volume = \"acc/base\" }\n preallocation = \"falloc\"", []string{"Invalid preallocation", "An overlay cannot be preallocated"}},
 	} {
 		steps = append(steps, resource.TestStep{Config: volume(test.attributes), PlanOnly: true, ExpectError: says(test.error...)})
 	}

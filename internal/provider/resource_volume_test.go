@@ -211,9 +211,9 @@ func TestAccVolumeInvalid(t *testing.T) {
 		{"capacity = \"1GiB\"\n archive_path = \"disk.raw\"", []string{"archive_path =", `"source" must be specified`}},
 		{"capacity = \"1GiB\"\n format = \"vmdk\"", []string{"format =", "new volume is qcow2 or raw"}},
 		{"capacity = \"1GiB\"\n format = \"floppy\"", []string{"format =", "value must be one of"}},
-		{"format = \"raw\"\n backing = { volume = \"acc/base\" }", []string{"Invalid format", "format =", "raw volume cannot be laid over"}},
-		{`backing = { volume = "acc/base", path = "/srv/base" }`, []string{"Invalid backing", "backing =", "set one of volume and path"}},
-		{`backing = { format = "raw" }`, []string{"Invalid backing", "backing =", "set one of volume and path"}},
+		{"format = \"raw\"\n backing = { volume = \"acc/base\" }", []string{"Invalid format", "format =", "raw volume cannot be an overlay"}},
+		{`backing = { volume = "acc/base", path = "/srv/base" }`, []string{"Invalid backing", "backing =", "set either volume or path"}},
+		{`backing = { format = "raw" }`, []string{"Invalid backing", "backing =", "set either volume or path"}},
 		{`backing = { path = "srv/base" }`, []string{"Invalid path", inside("backing")}},
 		{"capacity = \"1GiB\"\n timeouts = { create = \"soon\" }", []string{inside("timeouts"), "soon"}},
 	} {

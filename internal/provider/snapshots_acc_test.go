@@ -154,7 +154,7 @@ func TestAccSnapshotsOfOtherKinds(t *testing.T) {
 	}{
 		"several":         {[][]string{snapshot("a"), snapshot("b")}, "/srv/acc/overlay-b"},
 		"with its memory": {[][]string{{"snapshot-create-as", "acc", "a", "--live", "--memspec", "file=/srv/acc/memory", "--diskspec", "vda,file=/srv/acc/overlay-a"}}, `since snapshot "a"`},
-		"pulled":          {[][]string{snapshot("a"), {"blockpull", "acc", "vda", "--wait"}}, "/srv/acc/overlay-a has taken in all that was beneath"},
+		"pulled":          {[][]string{snapshot("a"), {"blockpull", "acc", "vda", "--wait"}}, "/srv/acc/overlay-a contains all data of the disk"},
 		"committing":      {[][]string{snapshot("a"), {"blockcommit", "acc", "vda", "--active"}}, "/srv/acc/overlay-a"},
 		"reverted":        {[][]string{snapshot("a"), {"destroy", "acc"}, {"snapshot-revert", "acc", "a"}, {"start", "acc"}}, `since snapshot "a"`},
 	} {
@@ -184,7 +184,7 @@ func TestAccSnapshotsOfOtherKinds(t *testing.T) {
 				c.mustFail([]string{"apply", "-auto-approve"}, `A block job runs on domain "acc"`, "blockcommit of vda", "block job")
 				wantDiskOf(t, "a disk with a job is to go", top, want)
 				c.write("main.tf", with(oneDisk+"vcpus = 2"))
-				if said := unwrapped(c.must("plan")); !strings.Contains(said, "ends the job before it is done: blockcommit of vda") || !strings.Contains(said, `Domain "acc" has snapshots`) {
+				if said := unwrapped(c.must("plan")); !strings.Contains(said, "ends the job before it is complete: blockcommit of vda") || !strings.Contains(said, `Domain "acc" has snapshots`) {
 					t.Errorf("the plan of a restart says\n%s", said)
 				}
 			}

@@ -108,7 +108,7 @@ func TestLifecycleOverlayTakenBack(t *testing.T) {
 	h.Fail("UpdateRunningDomain", errors.New("in use"))
 	other := strings.Replace(diskDomain, "default/disk", "default/other", 1)
 	problems := c.apply(other)
-	if !problems.hasError() || !strings.Contains(problems.String(), `A disk that domain "guest" loses has an overlay`) {
+	if !problems.hasError() || !strings.Contains(problems.String(), `A disk removed from domain "guest" has an overlay`) {
 		t.Errorf("the apply says %v", problems)
 	}
 	wantDisk(t, h, overlay)
@@ -261,7 +261,7 @@ func TestLifecycleSavedAndChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	changed := strings.Replace(diskDomain, "{", `{"vcpus": 3, `, 1)
-	if problems := c.apply(changed); problems.hasError() || !strings.Contains(problems.String(), "What was changed since, vcpus,") {
+	if problems := c.apply(changed); problems.hasError() || !strings.Contains(problems.String(), "The change since then of vcpus") {
 		t.Errorf("the apply says %v", problems)
 	}
 	c.mustBeDone(changed)

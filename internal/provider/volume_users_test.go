@@ -98,7 +98,7 @@ func TestAccVolumeReplaced(t *testing.T) {
 	u := newInUse(t, guestWithSeed(t, "one", one, ""))
 	u.apply(guestWithSeed(t, "one", one, ""))
 	sees(t, "SEED:")
-	const plugs, stops = `Guest "acc" runs with it (vdb) and only reads it.`, `Guest "acc" runs with it (vda). It is asked to shut down`
+	const plugs, stops = `Guest "acc" runs with it (vdb) and only reads it.`, `Guest "acc" runs with it (vda). The guest is asked to shut down`
 	restarts(t, false, func() { u.apply(guestWithSeed(t, "two", one, ""), plugs, `Seed of volume "acc/seed" has changed`) })
 	sees(t, "DISK:", "SEED:")
 	restarts(t, true, func() { u.apply(guestWithSeed(t, "two", two, ""), stops, `Domain "acc" will be restarted`) })
@@ -119,7 +119,7 @@ func TestAccVolumeReplaced(t *testing.T) {
 	}
 	virsh(t, "destroy", "acc")
 	off := guestWithSeed(t, "three", two, "running = false")
-	u.apply(off, `Guest "acc" is shut off and has it (vda). It finds the new content at its next start.`)
+	u.apply(off, `Guest "acc" is shut off and uses it (vda). The guest sees the new content at its next start.`)
 
 	// A download that fails leaves nobody with the old content.
 	u.apply(guestWithSeed(t, "three", two, ""))
@@ -156,13 +156,13 @@ func TestAccVolumeUnderOverlay(t *testing.T) {
 	one, two := writeDisk(t, 1), writeDisk(t, 2)
 	u := newInUse(t, fmt.Sprintf(accOverlay, one))
 	u.apply(fmt.Sprintf(accOverlay, one))
-	u.apply(fmt.Sprintf(accOverlay, two), "/srv/acc/over lies on it.", `Base of volume "acc/over" is replaced`, "2 added, 0 changed, 2 destroyed")
+	u.apply(fmt.Sprintf(accOverlay, two), "/srv/acc/over is an overlay on it.", `Base of volume "acc/over" is replaced`, "2 added, 0 changed, 2 destroyed")
 
 	virsh(t, "vol-create-as", "acc", "others", "1M", "--format", "qcow2", "--backing-vol", "over", "--backing-vol-format", "qcow2")
 	before := fileSum(t, "/srv/acc/base") + fileSum(t, "/srv/acc/over")
 	u.write("main.tf", onHost(lab.Shared(t).URI)+fmt.Sprintf(accOverlay, one))
-	u.mustFail([]string{"apply", "-auto-approve"}, "Unable to delete volume", "/srv/acc/others lies on it")
-	u.mustFail([]string{"destroy", "-auto-approve"}, "Unable to delete volume", "/srv/acc/others lies on it")
+	u.mustFail([]string{"apply", "-auto-approve"}, "Unable to delete volume", "/srv/acc/others is an overlay on it")
+	u.mustFail([]string{"destroy", "-auto-approve"}, "Unable to delete volume", "/srv/acc/others is an overlay on it")
 	if now := fileSum(t, "/srv/acc/base") + fileSum(t, "/srv/acc/over"); now != before {
 		t.Error("what lies under the overlay has changed")
 	}
@@ -173,9 +173,9 @@ func TestAccVolumeUnderOverlay(t *testing.T) {
 	onLab(t, "qemu-img", "create", "-q", "-f", "qcow2", "-b", "/srv/acc/base", "-F", "raw", "/srv/outside/disk")
 	virsh(t, "define", writeFile(t, `<domain type='qemu'><name>others</name><memory>65536</memory><os><type arch='s390x' machine='s390-ccw-virtio'>hvm</type></os>
 		<devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/srv/outside/disk'/><target dev='vda'/></disk></devices></domain>`))
-	u.mustFail([]string{"plan"}, "A guest's disk lies on volume \"acc/base\"", "/srv/outside/disk")
+	u.mustFail([]string{"plan"}, "The disk of a guest is an overlay on volume \"acc/base\"", "/srv/outside/disk")
 	u.write("main.tf", onHost(lab.Shared(t).URI)+fmt.Sprintf(accOverlay, two))
-	u.mustFail([]string{"destroy", "-auto-approve"}, "/srv/outside/disk lies on it")
+	u.mustFail([]string{"destroy", "-auto-approve"}, "/srv/outside/disk is an overlay on it")
 	virsh(t, "undefine", "others")
 	u.apply(fmt.Sprintf(accOverlay, one))
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt/virttest"
 )
 
-// inUseRow is what happens to a volume that somebody has: what the plan says, and what the apply then does.
+// inUseRow is what happens to a volume in use: what the plan says, and what the apply then does.
 type inUseRow struct {
 	happens, who string
 	plan         string // is in a warning or an error of the plan
@@ -30,44 +30,44 @@ const (
 )
 
 var inUseRows = []inUseRow{
-	{inUseReplace, "a guest that runs and only reads it (`readonly`, bus `virtio`; or in a CD-ROM drive)",
-		"It is unplugged, and plugged in again with the new content", "does so; the guest keeps running",
+	{inUseReplace, "a running guest that only reads it (`readonly`, bus `virtio`; or in a CD-ROM drive)",
+		"The volume is detached, and attached again with the new content", "does so; the guest keeps running",
 		guestOnSeed(true, true, ""), func(t *testing.T, h *virttest.Host, c *core, problems problems) {
 			wantCalls(t, h, map[string]int{"UnplugVolume": 1, "PlugVolume": 1, "ShutDownDomain": 0})
 		}},
-	{inUseReplace, "a guest that runs and writes it",
-		"It is asked to shut down", "shuts it down, and starts it with the new content",
+	{inUseReplace, "a running guest that writes to it",
+		"The guest is asked to shut down", "shuts it down, and starts it with the new content",
 		guestOnSeed(true, false, ""), func(t *testing.T, h *virttest.Host, c *core, problems problems) {
 			wantCalls(t, h, map[string]int{"UnplugVolume": 0, "ShutDownDomain": 1, "StartDomain": 2})
 		}},
-	{inUseReplace, "the same, and its `netboot_domain` has a `boot_check`",
+	{inUseReplace, "a running guest that writes to it, and whose `netboot_domain` has a `boot_check`",
 		"Its netboot_domain then starts it with the new content, and checks its boot", "shuts it down; its `netboot_domain` starts it, and checks its boot",
 		guestOnSeed(true, false, `{"boot_check": {"expect": ["login:"]}}`), func(t *testing.T, h *virttest.Host, c *core, problems problems) {
 			wantCalls(t, h, map[string]int{"ShutDownDomain": 1, "StartDomain": 1})
 		}},
 	{inUseReplace, "a guest that is shut off",
-		"It finds the new content at its next start", "replaces it",
+		"The guest sees the new content at its next start", "replaces it",
 		guestOnSeed(false, false, ""), func(t *testing.T, h *virttest.Host, c *core, problems problems) {
 			wantCalls(t, h, map[string]int{"ShutDownDomain": 0, "StartDomain": 0})
 		}},
-	{inUseReplace, "another volume, which lies on it",
-		"lies on it", "replaces a volume of the same configuration too, with a warning of its own; else it fails before it deletes anything",
+	{inUseReplace, "another volume, as an overlay on it",
+		"is an overlay on it", "also replaces an overlay of the same configuration, with a separate warning; otherwise it fails before it deletes anything",
 		overlayOnSeed, refusesToDelete},
 	{inUseDestroy, "a guest, running or shut off",
-		"The apply does not destroy it while that is so", "fails, unless the same apply takes the volume from the guest or destroys the guest; with `force_destroy`, deletes it",
+		"The apply does not destroy a volume in use", "fails, unless the same apply detaches the volume from the guest or destroys the guest; with `force_destroy`, deletes it",
 		guestOnSeed(false, false, ""), refusesToDelete},
-	{inUseDestroy, "another volume, which lies on it",
-		"The apply does not destroy it while that is so", "fails, unless the same apply destroys that volume; with `force_destroy`, deletes it",
+	{inUseDestroy, "another volume, as an overlay on it",
+		"The apply does not destroy a volume in use", "fails, unless the same apply destroys that overlay; with `force_destroy`, deletes the volume",
 		overlayOnSeed, refusesToDelete},
 	{inUseRename, "a guest, or another volume",
-		"create_before_destroy = true", "fails; with `create_before_destroy`, makes the new volume, changes the guests of the configuration, and destroys the old one last",
+		"create_before_destroy = true", "fails; with `create_before_destroy`, makes the new volume, changes the guests of the configuration, and destroys the old volume last",
 		guestOnSeed(true, true, ""), refusesToDelete},
 }
 
-// TestGuideVolumesInUse holds that the guide "Volumes in use" says what a plan says and an apply does.
+// TestGuideVolumesInUse checks that the guide "Volumes in use" shows what a plan says and an apply does.
 func TestGuideVolumesInUse(t *testing.T) {
 	var table strings.Builder
-	table.WriteString("\n| What happens to the volume | Who has it | The plan says | The apply |\n|---|---|---|---|\n")
+	table.WriteString("\n| What happens to the volume | User of the volume | The plan says | The apply |\n|---|---|---|---|\n")
 	for _, row := range inUseRows {
 		fmt.Fprintf(&table, "| %s | %s | \"%s\" | %s |\n", row.happens, row.who, row.plan, row.apply)
 		t.Run(row.happens+", "+row.who, func(t *testing.T) {
@@ -139,7 +139,8 @@ func wantCalls(t *testing.T, h *virttest.Host, want map[string]int) {
 	}
 }
 
-// TestVolumeInUseOtherwise holds that an apply does not what the plan did not say: guests come, start and write meanwhile.
+// TestVolumeInUseOtherwise checks that an apply does nothing that the plan did not say, if guests or overlays are added, or guests
+// start, after the plan.
 func TestVolumeInUseOtherwise(t *testing.T) {
 	for what, change := range map[string]func(h *virttest.Host) error{
 		"a guest comes":    guestOnSeed(false, true, ""),
@@ -168,8 +169,8 @@ func TestVolumeInUseOtherwise(t *testing.T) {
 	refusesToDelete(t, h, c, c.do(plan))
 }
 
-// TestVolumeInUseFails holds that a guest gets its volume back where the delete fails, and that an error names those that wait
-// where the new one cannot be made.
+// TestVolumeInUseFails checks that a guest gets its volume back if the delete fails, and that an error names the guests that wait
+// if the new volume cannot be created.
 func TestVolumeInUseFails(t *testing.T) {
 	for method, want := range map[string]string{
 		"DeleteVolume": "Unable to delete volume",
@@ -193,7 +194,7 @@ func TestVolumeInUseFails(t *testing.T) {
 	}
 }
 
-// TestVolumeTaken holds what a plan says of a replacement that only the user asks for, and of one by force.
+// TestVolumeTaken checks what a plan says about a replacement that only the user asks for, and about a destroy with force_destroy.
 func TestVolumeTaken(t *testing.T) {
 	h := newMemoryHost(t)
 	c := newCore(t, h, "netboot_volume")
@@ -202,7 +203,7 @@ func TestVolumeTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	if said := c.replace(seedOne).problems; !strings.Contains(said.String(), "Shut the guest down first") || !said.hasError() {
-		t.Errorf("of a guest that cannot be said: %v", said)
+		t.Errorf("the plan of a replacement that a running guest without a note prevents says %v", said)
 	}
 	if err := h.SetNote(t.Context(), "guest", "{}"); err != nil {
 		t.Fatal(err)

@@ -41,20 +41,20 @@ func (a *domainPowerAction) Metadata(_ context.Context, req action.MetadataReque
 
 func (a *domainPowerAction) Schema(_ context.Context, _ action.SchemaRequest, resp *action.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Starts, shuts down, reboots or resets a guest, once. Actions need Terraform 1.14; OpenTofu has none. " +
-			"The `running` of a `netboot_domain` says what a guest is to do for good: what this action stops, the next apply starts.",
+		MarkdownDescription: "Starts, shuts down, reboots or resets a guest, once. Actions need Terraform 1.14; OpenTofu does not have them. " +
+			"`running` of a `netboot_domain` sets the permanent state of a guest: if this action stops a guest with `running = true`, the next apply starts it.",
 		Attributes: map[string]schema.Attribute{
 			"host":   schema.StringAttribute{MarkdownDescription: framework.HostDescription, Optional: true},
 			"domain": schema.StringAttribute{MarkdownDescription: "Name of the guest.", Required: true, Validators: []validator.String{framework.ObjectName}},
 			"power": schema.StringAttribute{
-				MarkdownDescription: "`start`, which also lets a paused guest go on, wakes one that sleeps, and starts one anew that has crashed and was kept; " +
-					"`shutdown`, which asks the guest, waits for it, and forces it off after `timeout`, or at once where it cannot hear; " +
-					"`reboot`, which asks it and does not wait, and is an error where the guest does not run; `reset`, which does not ask.",
+				MarkdownDescription: "`start`: starts the guest; also resumes a paused guest, wakes a suspended guest, and restarts a guest that crashed and was preserved. " +
+					"`shutdown`: asks the guest to shut down, waits, and forces it off after `timeout`, or at once if the guest cannot receive the request. " +
+					"`reboot`: asks the guest to reboot, and does not wait; an error if the guest is not running. `reset`: resets the guest without asking it.",
 				Required:   true,
 				Validators: []validator.String{stringvalidator.OneOf(powerStart, powerShutDown, powerReboot, powerReset)},
 			},
 			"timeout": schema.StringAttribute{
-				MarkdownDescription: fmt.Sprintf("How long a guest may take to shut down, such as `\"5m\"`. Default: `%q`.", framework.ShutdownPatience),
+				MarkdownDescription: fmt.Sprintf("How long the guest may take to shut down, such as `\"5m\"`. Default: `%q`.", framework.ShutdownPatience),
 				Optional:            true,
 				Validators:          []validator.String{duration},
 			},
@@ -77,7 +77,7 @@ func (a *domainPowerAction) Invoke(ctx context.Context, req action.InvokeRequest
 	}
 }
 
-// press does what the model says, and tells how far it is.
+// press performs the action, and reports its progress.
 func (a *domainPowerAction) press(ctx context.Context, m domainPowerModel, say func(format string, values ...any)) error {
 	name := m.Domain.ValueString()
 	switch m.Power.ValueString() {
@@ -85,7 +85,7 @@ func (a *domainPowerAction) press(ctx context.Context, m domainPowerModel, say f
 		if err := a.Host.StartDomain(ctx, name); err != nil {
 			return explainStart(err, name)
 		}
-		say("%s runs", name)
+		say("%s is running", name)
 		return nil
 	case powerReboot:
 		say("asking %s to reboot", name)
@@ -105,6 +105,6 @@ func (a *domainPowerAction) press(ctx context.Context, m domainPowerModel, say f
 	if err := a.Host.ShutDownDomain(ctx, name, patience); err != nil {
 		return err
 	}
-	say("%s is off", name)
+	say("%s is shut off", name)
 	return nil
 }

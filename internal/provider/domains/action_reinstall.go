@@ -34,8 +34,8 @@ func (a *domainReinstallAction) Metadata(_ context.Context, req action.MetadataR
 
 func (a *domainReinstallAction) Schema(_ context.Context, _ action.SchemaRequest, resp *action.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Installs a guest again that a `netboot_domain` with `install` has made: shuts it down, boots it from the network once, waits for its installer, and starts it from disk if it ran. " +
-			"What is on its disks is for the installer to overwrite. Actions need Terraform 1.14; a change of `reinstall` does the same, also in OpenTofu.",
+		MarkdownDescription: "Installs a guest again that a `netboot_domain` with `install` created. The action shuts the guest down, boots it from the network once and waits for its installer. If the guest was running, the action then starts it from disk. " +
+			"The installer can overwrite the guest's disks. Actions need Terraform 1.14; a change of `reinstall` does the same, also in OpenTofu.",
 		Attributes: map[string]schema.Attribute{
 			"host":   schema.StringAttribute{MarkdownDescription: framework.HostDescription, Optional: true},
 			"domain": schema.StringAttribute{MarkdownDescription: "Name of the guest.", Required: true, Validators: []validator.String{framework.ObjectName}},
@@ -59,7 +59,7 @@ func (a *domainReinstallAction) Invoke(ctx context.Context, req action.InvokeReq
 	}
 }
 
-// domainToImport is a guest of which nothing is known but its name.
+// domainToImport is a guest with nothing but its name, as in an import.
 func domainToImport(ctx context.Context, p framework.Placement, name string, diags *diag.Diagnostics) (m domainModel) {
 	s := domainSchema(ctx)
 	state := tfsdk.State{Schema: s, Raw: tftypes.NewValue(s.Type().TerraformType(ctx), nil)}
@@ -68,13 +68,13 @@ func domainToImport(ctx context.Context, p framework.Placement, name string, dia
 	return m
 }
 
-// reinstall installs a guest as the note in its definition says, and tells how far it is.
+// reinstall installs a guest as the note in its definition says, and reports its progress.
 func (r *domainResource) reinstall(ctx context.Context, m *domainModel, say func(format string, values ...any), diags *diag.Diagnostics) error {
 	if _, err := r.read(ctx, m, diags); err != nil {
 		return err
 	}
 	if m.Install.IsNull() {
-		return errors.New("it was made without install, so nobody knows what ends its installation; add install to its netboot_domain and apply that first")
+		return errors.New("it does not have install, so it is not known what ends its installation; add install to its netboot_domain and apply that first")
 	}
 	name, runs := m.Name.ValueString(), m.Running.ValueBool()
 	say("asking %s to shut down, for at most %v", name, m.patience())
@@ -93,7 +93,7 @@ func (r *domainResource) reinstall(ctx context.Context, m *domainModel, say func
 	return r.boot(ctx, m, noPrivateState{}, diags)
 }
 
-// noPrivateState keeps no private state, as an action has none.
+// noPrivateState discards private state, because an action does not have it.
 type noPrivateState struct{}
 
 // SetKey implements privateWriter.

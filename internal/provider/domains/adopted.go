@@ -12,12 +12,12 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// adoptedKey is where a resource keeps in what its guest ran otherwise than it was defined when it was imported. Somebody
-// wanted that: a disk that was plugged in for a while, memory that comes with the next start. It stays until the guest starts
-// again.
+// adoptedKey is where a resource keeps how its running guest differed from its definition when it was imported. Someone wanted
+// that difference: a disk that is attached only for a while, or memory that changes with the next start. It stays until the guest
+// starts again.
 const adoptedKey = "adopted"
 
-// without is nil where the divergence is the one that was imported, or is being imported.
+// without is nil if the divergence is the one that was imported, or that is being imported.
 func (d *divergence) without(adopted *divergence, imported bool) *divergence {
 	if imported || reflect.DeepEqual(d, adopted) {
 		return nil
@@ -25,18 +25,18 @@ func (d *divergence) without(adopted *divergence, imported bool) *divergence {
 	return d
 }
 
-// tellDivergence says at the import in what the guest runs otherwise than it is defined.
+// tellDivergence warns during the import how the running guest differs from its definition.
 func (m domainModel) tellDivergence(d *divergence, diags *diag.Diagnostics) {
 	if d == nil {
 		return
 	}
-	diags.AddWarning(fmt.Sprintf("Domain %q does not run as it is defined", m.Name.ValueString()),
-		fmt.Sprintf("The running guest and its definition differ in: %s. The resource is what the definition says, and the guest stays as it runs until it starts again. \"virsh dumpxml\" shows the one, with --inactive the other.",
+	diags.AddWarning(fmt.Sprintf("Domain %q differs from its definition", m.Name.ValueString()),
+		fmt.Sprintf("The running guest and its definition differ in: %s. The state of the resource is the definition. The running guest stays unchanged until it starts again. \"virsh dumpxml\" shows the running guest, and \"virsh dumpxml --inactive\" the definition.",
 			strings.Join(slices.Concat(d.Live, d.Restart), ", ")))
 }
 
-// keepAdopted makes of what a running guest is to become what it is already, where the plan changes nothing of it: the guest
-// keeps what it has beyond its definition, and gets nothing that only that has.
+// keepAdopted makes the wanted guest equal to the running guest in everything that the plan does not change: the guest keeps the
+// devices that its definition does not have, and does not get the devices that only the definition has.
 func (r *domainResource) keepAdopted(ctx context.Context, wanted *virt.Domain, plan, state domainModel, diags *diag.Diagnostics) error {
 	if plan.adopted == nil {
 		return nil
@@ -66,7 +66,8 @@ func (r *domainResource) keepAdopted(ctx context.Context, wanted *virt.Domain, p
 	return nil
 }
 
-// kept is what is wanted of a list of devices, with those that run as if both lists, before and now, had them alike.
+// kept is the wanted list of devices, changed only in the devices that differ between the definition before and the running guest:
+// those stay as they are in the running guest.
 func kept[T any](wanted, before, running []T, same func(a, b T) bool) []T {
 	has := func(list []T, device T) bool {
 		return slices.ContainsFunc(list, func(other T) bool { return same(device, other) })

@@ -56,12 +56,11 @@ var (
 	}
 )
 
-// bootFailedKey is set in the private state while the guest's last boot has failed its check, so
-// that the next apply boots it again.
+// bootFailedKey is set in the private state if the guest's last boot failed its check, so that the next apply boots it again.
 const bootFailedKey = "boot_failed"
 
-// boot starts the guest; its error says that it did not start. With a boot check, unless it is resumed, it also watches the
-// console until the check is passed, or failed, which it adds to diags.
+// boot starts the guest. It returns an error if the guest did not start. If the guest has a boot check and does not resume from
+// saved memory, boot also watches the console until the check passes or fails. It adds a failure of the check to diags.
 func (r *domainResource) boot(ctx context.Context, m *domainModel, private framework.PrivateWriter, diags *diag.Diagnostics) error {
 	check := framework.As[bootCheckModel](ctx, m.BootCheck, diags)
 	if check == nil || m.resumes {
@@ -76,8 +75,8 @@ func (r *domainResource) boot(ctx context.Context, m *domainModel, private frame
 			failure.Facts = r.bootFacts(ctx, *m, failure.Result)
 		}
 		if errors.Is(failure.Err, virt.ErrConsoleTaken) {
-			failure.Facts = append(failure.Facts, "nobody knows how the boot went on: the guest was left running, and the next apply boots it again. "+
-				"Leave its console alone meanwhile; to see a boot that is watched, follow the file that the provider's console_log_dir gets")
+			failure.Facts = append(failure.Facts, "the provider cannot see how the boot continued: it left the guest running, and the next apply boots it again. "+
+				"Do not open the console during that apply. To follow a watched boot, read the file that the provider writes in console_log_dir")
 		}
 		framework.Fail(diags, path.Root("boot_check"), "boot", m.subject(), err)
 		diags.Append(private.SetKey(ctx, bootFailedKey, []byte("true"))...)
@@ -90,7 +89,7 @@ func (r *domainResource) boot(ctx context.Context, m *domainModel, private frame
 	diags.Append(problems...)
 	m.BootResult = object
 	if err := r.saveNote(ctx, *m, diags); err != nil {
-		framework.Fail(diags, path.Empty(), "note the boot of", m.subject(), err)
+		framework.Fail(diags, path.Empty(), "save the boot result of", m.subject(), err)
 	}
 	return nil
 }
@@ -160,8 +159,8 @@ func compile(patterns []string) ([]*regexp.Regexp, error) {
 	return compiled, nil
 }
 
-// consoleLog opens the file that a guest's console is also written to; without a folder for them
-// it goes nowhere. Guests of one name on several hosts have one each.
+// consoleLog opens the file to which a guest's console is also written. Without console_log_dir it discards the output. Guests
+// with the same name on several hosts have separate files.
 func (r *domainResource) consoleLog(m domainModel) (io.WriteCloser, error) {
 	if r.ConsoleLogDir == "" {
 		return discard{}, nil
@@ -188,15 +187,15 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 func (discard) Close() error { return nil }
 
-// blamedForDefinition is the attribute because of which libvirt refuses a definition: what users write of it in XML, or what
-// the host cannot do.
+// blamedForDefinition is the attribute that makes libvirt refuse a definition: XML of the user, or a feature that the host does
+// not have.
 func (m domainModel) blamedForDefinition(err error) path.Path {
 	switch {
 	case !errors.Is(err, virt.ErrXML):
 		return path.Empty()
-	case m.LaunchSecurity.ValueString() == secureExecution && strings.Contains(err.Error(), "launch security"): // libvirt has no code for it
+	case m.LaunchSecurity.ValueString() == secureExecution && strings.Contains(err.Error(), "launch security"): // libvirt does not have an error code for this
 		return path.Root("launch_security")
-	case strings.Contains(err.Error(), "machine type"): // nor for this
+	case strings.Contains(err.Error(), "machine type"): // or for this
 		return path.Root("machine")
 	case len(m.DevicesXML.Elements()) > 0:
 		return path.Root("devices_xml")
@@ -205,18 +204,19 @@ func (m domainModel) blamedForDefinition(err error) path.Path {
 	}
 }
 
-// startFaults are why a guest does not start. Those of which libvirt has no code are told by its words.
+// startFaults are reasons why a guest does not start. A fault without an error code of libvirt is recognized by the words of the
+// message.
 var startFaults = []struct {
 	is     func(error) bool
 	at     path.Path
 	remedy string
 }{
 	{func(err error) bool { return errors.Is(err, virt.ErrNoMemory) }, path.Root("memory"),
-		"The host does not have as much memory as the guest is to have (max_memory, where that is set). Make memory smaller, or stop other guests; free, on the host, tells what there is"},
+		"The host does not have enough memory for the guest (max_memory if it is set, otherwise memory). Reduce it, or stop other guests. To see the free memory, run free on the host"},
 	{says("interface", "No such device"), path.Root("interfaces"),
-		"The host has no bridge or network device of this name; ip link, on the host, lists them. Make it first, or correct bridge or device"},
+		"The host has no bridge or network device with this name. To list them, run ip link on the host. Create it first, or correct bridge or device"},
 	{says("CPU model"), path.Root("cpu"),
-		"The host does not have this CPU model for the guest; virsh domcapabilities --arch ARCH, on the host, lists those that it has"},
+		"The host does not have this CPU model for the guest. To list the models, run virsh domcapabilities --arch ARCH on the host"},
 }
 
 func says(words ...string) func(error) bool {
@@ -225,7 +225,7 @@ func says(words ...string) func(error) bool {
 	}
 }
 
-// blamedForStart is the attribute because of which a guest does not start.
+// blamedForStart is the attribute that keeps a guest from starting.
 func blamedForStart(err error) path.Path {
 	for _, fault := range startFaults {
 		if fault.is(err) {
@@ -235,7 +235,7 @@ func blamedForStart(err error) path.Path {
 	return path.Root("running")
 }
 
-// explainStart adds what to do, and where to look, when a guest does not start.
+// explainStart adds to the error of a failed start what to do and where to look.
 func explainStart(err error, name string) error {
 	if err == nil || errors.Is(err, context.Canceled) || framework.IsNotFound(err) {
 		return err
@@ -246,5 +246,5 @@ func explainStart(err error, name string) error {
 			break
 		}
 	}
-	return fmt.Errorf("%w\n\nThe domain is defined on the host. More may be in /var/log/libvirt/qemu/%s.log there.", err, name)
+	return fmt.Errorf("%w\n\nThe domain is defined on the host. For more details, see /var/log/libvirt/qemu/%s.log there.", err, name)
 }

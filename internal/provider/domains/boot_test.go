@@ -21,7 +21,7 @@ import (
 
 const manyGuests = 20
 
-// TestWatchDoesNotPoll waits for minutes for guests that say nothing, and asks their host nothing.
+// TestWatchDoesNotPoll checks that the provider makes no calls to the host while it waits minutes for guests that write nothing.
 func TestWatchDoesNotPoll(t *testing.T) {
 	memory := virttest.New()
 	var names []string
@@ -78,8 +78,8 @@ func allCalls(memory *virttest.Host) map[string]int {
 	return calls
 }
 
-// TestConsoleLog holds that a console's file is in its folder whatever the guest is called, and is nobody
-// else's to read.
+// TestConsoleLog checks that the file of a console is in its directory for any name of the guest, and that only its owner can read
+// it.
 func TestConsoleLog(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "logs")
 	for _, name := range []string{"guest", "-x", "a b;c", "~", "*"} {
@@ -103,7 +103,7 @@ func TestConsoleLog(t *testing.T) {
 	}
 }
 
-// FuzzNote holds that a domain's note says nothing or is noted again as it was read.
+// FuzzNote checks that a domain's note is either ignored, or written again with the same content.
 func FuzzNote(f *testing.F) {
 	f.Add(`{"pxelinux_config":"lab/default","boot_check":{"expect":["a"]},"boot_result":{"stage":"linux","seconds":1.5}}`)
 	f.Add(`{"boot_check":null,"boot_result":{"matched":null}}`)

@@ -12,7 +12,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 )
 
-// claim claims what only one guest can have: its name, its MAC addresses on their networks, and the disks that it writes.
+// claim claims what only one guest can have: its name, its MAC addresses on their networks, and the disks that it can write to.
 func (r *domainResource) claim(ctx context.Context, m domainModel, state *domainModel, claims framework.Claims, diags *diag.Diagnostics) {
 	claims.Add(path.Root("name"), framework.Subject{Kind: "domain", ID: m.Name.ValueString()}, state != nil && !m.Name.Equal(state.Name))
 	fresh := m.fresh(ctx, state, diags)
@@ -25,7 +25,7 @@ func (r *domainResource) claim(ctx context.Context, m domainModel, state *domain
 	}
 }
 
-// fresh is what only this guest can have, and what it does not have yet.
+// fresh is what only this guest can have, and does not have yet.
 func (m domainModel) fresh(ctx context.Context, state *domainModel, diags *diag.Diagnostics) []owning {
 	var had []owning
 	if state != nil {
@@ -36,8 +36,8 @@ func (m domainModel) fresh(ctx context.Context, state *domainModel, diags *diag.
 	})
 }
 
-// volumeID is the id of the volume at a path, so that a disk that is written by its path is the one that another guest has by
-// its volume; else what it is given.
+// volumeID is the id of the volume at a path, so that a disk that one guest has by path equals the disk that another guest has by
+// volume. It returns the name unchanged if that is not the path of a volume.
 func (r *domainResource) volumeID(ctx context.Context, name string) string {
 	if !strings.HasPrefix(name, "/") || strings.HasPrefix(name, "/dev/") {
 		return name
@@ -52,7 +52,7 @@ func (r *domainResource) volumeID(ctx context.Context, name string) string {
 // diskKind is the kind of a disk that only one guest can have.
 const diskKind = "disk"
 
-// owning is something that only one guest can have, and the attribute that says it.
+// owning is something that only one guest can have, and the attribute that sets it.
 type owning struct {
 	at   path.Path
 	what framework.Subject

@@ -59,7 +59,7 @@ func (d *domainDataSource) Metadata(_ context.Context, req datasource.MetadataRe
 
 func (d *domainDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "A guest of the libvirt host, whoever made it: what it is, what it does, and its addresses at this moment.",
+		MarkdownDescription: "A guest on the libvirt host, created by any program: its definition, its current state and its current addresses.",
 		Attributes: map[string]schema.Attribute{
 			"host":         framework.DataHost,
 			"name":         framework.DataKey("Name of the guest.", framework.ObjectName),
@@ -69,27 +69,27 @@ func (d *domainDataSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 			"accelerator":  framework.DataString("`kvm` or `tcg`."),
 			"vcpus":        framework.DataNumber("Number of virtual CPUs."),
 			"memory_bytes": framework.DataNumber("Memory, in bytes."),
-			"autostart":    framework.DataBool("Whether the guest starts with the host."),
-			"state":        framework.DataString("What the guest does: `running`, `paused`, `off` or `crashed`."),
+			"autostart":    framework.DataBool("Whether the guest starts when the host starts."),
+			"state":        framework.DataString("State of the guest: `running`, `paused`, `off` or `crashed`."),
 			"running":      framework.DataBool("Whether `state` is `running`."),
-			"boot":         framework.DataStrings("Classes of devices that it boots from, in order."),
-			"disks": framework.DataObjects("Its disks, in order.", map[string]schema.Attribute{
+			"boot":         framework.DataStrings("Classes of devices that the guest boots from, in order."),
+			"disks": framework.DataObjects("Disks of the guest, in order.", map[string]schema.Attribute{
 				"path":     framework.DataString("Path of the file or the block device on the host."),
-				"volume":   framework.DataString("The volume, `<pool>/<name>`, where the definition names that instead of a path."),
-				"url":      framework.DataString("Storage of the network, instead of a path."),
+				"volume":   framework.DataString("The volume, `<pool>/<name>`, if the definition has a volume instead of a path."),
+				"url":      framework.DataString("URL of network storage, instead of a path."),
 				"bus":      framework.DataString("Bus, such as `virtio`."),
 				"serial":   framework.DataString("Serial number that the guest sees."),
-				"readonly": framework.DataBool("Whether the guest can only read it."),
-				"beneath":  framework.DataStrings("What it is an overlay of, from the top down, as after a snapshot or with a backing volume."),
+				"readonly": framework.DataBool("Whether the guest can only read the disk."),
+				"beneath":  framework.DataStrings("Files that the disk is an overlay on, from the top down, for example after a snapshot or with a backing volume."),
 			}),
-			"interfaces": framework.DataObjects("Its network interfaces, in order.", map[string]schema.Attribute{
-				"network": framework.DataString("Name of the libvirt network that it is on."),
-				"bridge":  framework.DataString("Name of the host's bridge that it is on, instead of a network."),
-				"device":  framework.DataString("Name of the host's network device that it shares by macvtap."),
-				"pci":     framework.DataString("Address of the host's PCI function that it is."),
+			"interfaces": framework.DataObjects("Network interfaces of the guest, in order.", map[string]schema.Attribute{
+				"network": framework.DataString("Name of the libvirt network."),
+				"bridge":  framework.DataString("Name of the bridge on the host, instead of a network."),
+				"device":  framework.DataString("Name of the network device on the host that the guest shares with macvtap."),
+				"pci":     framework.DataString("Address of the PCI function of the host that is assigned to the guest."),
 				"mac":     framework.DataString("MAC address."),
 			}),
-			"addresses": framework.DataStrings("Addresses that libvirt's DHCP leased to the guest."),
+			"addresses": framework.DataStrings("IP addresses that libvirt's DHCP server leased to the guest."),
 		},
 	}
 }
@@ -126,7 +126,7 @@ func (d *domainDataSource) find(ctx context.Context, name string) (foundDomain, 
 		}
 	}
 	addresses, err := d.Host.Addresses(ctx, name, virt.FromLeases)
-	if err != nil && !framework.IsNotFound(err) { // a network that is gone has no leases, but the guest is there
+	if err != nil && !framework.IsNotFound(err) { // a network that no longer exists has no leases, but the guest exists
 		return found, err
 	}
 	for _, address := range addresses {
@@ -135,7 +135,7 @@ func (d *domainDataSource) find(ctx context.Context, name string) (foundDomain, 
 	return found, nil
 }
 
-// beneath asks only where libvirt has not told it with the disk.
+// beneath asks the host only if libvirt did not return the chain with the disk.
 func (d *domainDataSource) beneath(ctx context.Context, domain string, disk virt.Disk) ([]string, error) {
 	layers := disk.Chain
 	if layers == nil && disk.Format != "raw" {

@@ -20,7 +20,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// consolePatience is how long a console is read where the user does not say.
+// consolePatience is the default timeout for reading a console.
 const consolePatience = "30s"
 
 type consoleDataSource struct{ framework.DataSource[Host] }
@@ -44,17 +44,17 @@ func (d *consoleDataSource) Metadata(_ context.Context, req datasource.MetadataR
 
 func (d *consoleDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Reads the console of a running guest until a line matches. It sees only what the guest writes from then on: libvirt keeps nothing of what went before. " +
-			"To watch a boot from its first byte, use `boot_check` of a `netboot_domain`. While another client has the console, such as `virsh console`, it cannot be read.\n\n" +
-			"Every plan reads the console again, and fails when no line matches in time; so does the plan of a destroy. So wait for what the guest writes again and again; `-refresh=false` makes a plan without it.",
+		MarkdownDescription: "Reads the console of a running guest until a line matches. The data source sees only what the guest writes after the read starts, because libvirt does not keep earlier output. " +
+			"To watch a boot from its first byte, use `boot_check` of a `netboot_domain`. The console cannot be read while another client, such as `virsh console`, has it open.\n\n" +
+			"Every plan reads the console again, also the plan of a destroy, and fails if no line matches in time. So wait for output that the guest writes repeatedly. `-refresh=false` makes a plan without reading the console.",
 		Attributes: map[string]schema.Attribute{
 			"host":    framework.DataHost,
 			"domain":  framework.DataKey("Name of the guest.", framework.ObjectName),
 			"until":   framework.DataKey("Pattern ([RE2](https://github.com/google/re2/wiki/Syntax)) that a line must match.", pattern),
-			"timeout": schema.StringAttribute{MarkdownDescription: "How long to wait for it, such as `\"2m\"`. Default: `\"" + consolePatience + "\"`.", Optional: true, Validators: []validator.String{duration}},
-			"matched": framework.DataString("What matched."),
-			"groups":  framework.DataStrings("What the groups in parentheses of `until` matched, in order."),
-			"tail":    framework.DataString("The last lines until then, at most 40 of them and 4 KiB."),
+			"timeout": schema.StringAttribute{MarkdownDescription: "How long to wait for a match, such as `\"2m\"`. Default: `\"" + consolePatience + "\"`.", Optional: true, Validators: []validator.String{duration}},
+			"matched": framework.DataString("Text that matched `until`."),
+			"groups":  framework.DataStrings("Text that the groups in parentheses of `until` matched, in order."),
+			"tail":    framework.DataString("The last lines up to the match, at most 40 lines and 4 KiB."),
 		},
 	}
 }
@@ -86,7 +86,7 @@ func (d *consoleDataSource) read(ctx context.Context, m *consoleModel) error {
 	defer cancel()
 	console, err := d.Host.OpenConsole(ctx, m.Domain.ValueString())
 	if errors.Is(err, virt.ErrConsoleTaken) {
-		return fmt.Errorf("%w\n\nlibvirt gives it to one at a time. Close it there (Ctrl+] in virsh console), or wait for the apply that watches the guest boot", err)
+		return fmt.Errorf("%w\n\nlibvirt lets only one client at a time open the console. Close the other client (Ctrl+] in virsh console), or wait for the apply that watches the boot of the guest", err)
 	}
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func (d *consoleDataSource) read(ctx context.Context, m *consoleModel) error {
 	return nil
 }
 
-// unmatched says in other words than those of a boot why a console was not read further.
+// unmatched says why the reading of a console ended. It replaces the words of a failed boot.
 func unmatched(err error, until *regexp.Regexp) error {
 	var failure *boot.Failure
 	if !errors.As(err, &failure) {
@@ -110,16 +110,16 @@ func unmatched(err error, until *regexp.Regexp) error {
 	why := "the console ended"
 	switch failure.Reason {
 	case boot.TimedOut:
-		why = fmt.Sprintf("the time allowed is over, %s", failure.Result.Elapsed.Round(time.Second))
+		why = fmt.Sprintf("the timeout of %s expired", failure.Result.Elapsed.Round(time.Second))
 	case boot.Cancelled:
 		return failure.Err
 	case boot.Ended:
 		if failure.Err != nil {
-			why = fmt.Sprintf("the console could not be read any more (%v)", failure.Err)
+			why = fmt.Sprintf("the console could no longer be read (%v)", failure.Err)
 		}
 	}
 	if failure.Result.Tail == "" {
-		return fmt.Errorf("no line matched %q: %s, and the guest wrote nothing meanwhile", until, why)
+		return fmt.Errorf("no line matched %q: %s, and the guest wrote nothing in that time", until, why)
 	}
 	return fmt.Errorf("no line matched %q: %s; the end of the console:\n  | %s", until, why, strings.ReplaceAll(failure.Result.Tail, "\n", "\n  | "))
 }

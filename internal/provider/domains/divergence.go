@@ -14,11 +14,11 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// divergence is in what a guest runs otherwise than it is defined: because a change was interrupted, or
-// somebody changed the one and not the other. The attributes are those that a plan would have changed.
+// divergence is how a running guest differs from its definition: a change was interrupted, or someone changed only the guest or
+// only the definition. It has the names of the attributes that differ.
 type divergence struct{ Live, Restart []string }
 
-// divergedKey is where a refresh keeps the divergence for the plan, which mends it.
+// divergedKey is where a refresh keeps the divergence for the plan, which repairs it.
 const divergedKey = "diverged"
 
 func (d *divergence) live() []string {
@@ -28,11 +28,11 @@ func (d *divergence) live() []string {
 	return d.Live
 }
 
-// restarts tells whether only a new start mends it.
+// restarts tells whether only a restart repairs the divergence.
 func (d *divergence) restarts() bool { return d != nil && len(d.Restart) > 0 }
 
-// divergenceOf is nil where a guest runs as it is defined, and where it is off. libvirt shows some
-// settings of a running guest otherwise than they are defined, so not all are compared.
+// divergenceOf returns nil if the running guest equals its definition, or if the guest is shut off. It does not compare all settings,
+// because libvirt shows some settings of a running guest differently from their definition.
 func divergenceOf(d virt.Domain) *divergence {
 	if d.Running == nil {
 		return nil
@@ -81,7 +81,7 @@ func links(interfaces []virt.Interface) map[string]bool {
 	return down
 }
 
-// fixDivergence makes a plan change what nothing in the configuration changes.
+// fixDivergence makes the plan show a change, although nothing in the configuration changes.
 func (m *domainModel) fixDivergence(ctx context.Context, state *domainModel, diverged *divergence, diags *diag.Diagnostics) {
 	if diverged == nil || state == nil || !state.Running.ValueBool() || !m.Running.ValueBool() || m.replaces(*state) {
 		return
@@ -91,7 +91,7 @@ func (m *domainModel) fixDivergence(ctx context.Context, state *domainModel, div
 	if diverged.restarts() || m.restarts(ctx, *state) {
 		how = "restarted"
 	}
-	diags.AddWarning(fmt.Sprintf("Domain %q does not run as it is defined", m.Name.ValueString()),
-		fmt.Sprintf("A change was interrupted, or made of the running guest or of its definition alone: %s. The guest will be %s to mend it.",
+	diags.AddWarning(fmt.Sprintf("Domain %q differs from its definition", m.Name.ValueString()),
+		fmt.Sprintf("A change was interrupted, or was made only in the running guest or only in its definition: %s. To repair this, the guest will be %s.",
 			strings.Join(slices.Concat(diverged.Live, diverged.Restart), ", "), how))
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// Host is what guests ask of a host.
+// Host is what guests need of a host.
 type Host interface {
 	framework.Connection
 	virt.DirectoryHost

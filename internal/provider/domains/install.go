@@ -17,8 +17,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// An installation is a run of the guest beside its definition, which says at all times to boot from
-// disk: whatever happens to the run, to this program or to the host, the next start is from disk.
+// An installation is a run of the guest that differs from its definition. The definition always boots from disk: whatever happens
+// to the run, to this program or to the host, the next start is from disk.
 
 type installModel struct {
 	Until   string `tfsdk:"until" json:"until"`
@@ -28,13 +28,14 @@ type installModel struct {
 var installTypes = map[string]attr.Type{"until": types.StringType, "timeout": types.StringType}
 
 const (
-	// reconnectPatience is how long a host may be away while a guest on it installs.
+	// reconnectPatience is how long a host may be unreachable while a guest on it installs.
 	reconnectPatience = time.Minute
-	// endGrace is how long the end of a guest is waited for after that of its console, and the other way round.
+	// endGrace is how long to wait for the end of a guest after the end of its console, and for the end of its console after the end
+	// of the guest.
 	endGrace = 2 * time.Second
 )
 
-// nextPhase is what is to be done about an installation that the plan has.
+// nextPhase is the phase in which this apply continues an installation.
 func (r *domainResource) nextPhase(ctx context.Context, plan, state domainModel) (netboot.Phase, error) {
 	if !plan.installs(&state) {
 		return netboot.PhaseNone, nil
@@ -54,8 +55,8 @@ func (r *domainResource) nextPhase(ctx context.Context, plan, state domainModel)
 	return noted.Phase.Next(installing, d.State == virt.Off && d.Reason == virt.ShutDown), nil
 }
 
-// install boots the guest from the network and waits until it is installed, or goes on to wait. The
-// guest is off then.
+// install boots the guest from the network, unless it is installing already, and waits until it is installed. The guest is then
+// shut off.
 func (r *domainResource) install(ctx context.Context, m *domainModel, diags *diag.Diagnostics) error {
 	m.Installed = types.BoolValue(false)
 	err := r.awaitInstallation(ctx, m, *framework.As[installModel](ctx, m.Install, diags), diags)
@@ -88,7 +89,7 @@ func (r *domainResource) awaitInstallation(ctx context.Context, m *domainModel, 
 		run.Leave()
 		seen.Until, seen.Timeout = install.Until, install.Timeout
 		switch err = seen.Verdict(); {
-		case seen.Ended && err != nil: // libvirt does not keep all that was seen of the end
+		case seen.Ended && err != nil: // libvirt does not keep everything that was seen of the end
 			m.phase = netboot.PhaseDue
 			return errors.Join(err, r.saveNote(context.WithoutCancel(ctx), *m, diags))
 		case !lost || ctx.Err() != nil:
@@ -99,8 +100,8 @@ func (r *domainResource) awaitInstallation(ctx context.Context, m *domainModel, 
 	return err
 }
 
-// beginInstallation starts the guest, or finds it where it has been started. That it was is noted behind
-// the start: a guest that is off before has not been installed.
+// beginInstallation starts the guest, or joins the installation if it is already running. The phase is noted after the start: a
+// guest that is shut off before that has not been installed.
 func (r *domainResource) beginInstallation(ctx context.Context, m *domainModel, diags *diag.Diagnostics) (*virt.Installation, error) {
 	name := m.Name.ValueString()
 	if m.phase == netboot.PhaseInstalling {
@@ -118,7 +119,7 @@ func (r *domainResource) beginInstallation(ctx context.Context, m *domainModel, 
 	return run, nil
 }
 
-// rejoin finds the guest again after the connection was lost, as soon as the host answers.
+// rejoin joins the installation again after the connection was lost, as soon as the host answers.
 func (r *domainResource) rejoin(ctx context.Context, name string) (*virt.Installation, error) {
 	for began := time.Now(); ; {
 		run, err := r.Host.JoinInstallation(ctx, name)
@@ -142,8 +143,9 @@ var ends = map[virt.End]netboot.End{
 	virt.EndCrashed:   netboot.EndCrashed,
 }
 
-// followInstallation waits for the end of the guest, of its firmware's attempts, or of the context, and tells whether the
-// connection was lost meanwhile. The console alone does not count as the guest's end: somebody else may have taken it.
+// followInstallation waits until the guest ends, its firmware gives up, or the context ends. It tells whether the connection was
+// lost during that time. The end of the console does not count as the end of the guest, because another client may have opened the
+// console.
 func followInstallation(ctx context.Context, run *virt.Installation, log io.Writer) (seen netboot.Installation, lost bool) {
 	console := make(chan *boot.Failure, 1)
 	go func() { console <- boot.Follow(ctx, io.TeeReader(run.Console, log)) }()

@@ -16,7 +16,7 @@ import (
 type installNote struct {
 	installModel
 	Reinstall *string       `json:"reinstall,omitempty"`
-	Boot      []string      `json:"boot"` // as the user writes it, for the definition says disk
+	Boot      []string      `json:"boot"` // as the user writes it, because the definition has only disk
 	Phase     netboot.Phase `json:"phase,omitempty"`
 }
 
@@ -30,7 +30,7 @@ func (m domainModel) installNote(ctx context.Context, diags *diag.Diagnostics) *
 	return n
 }
 
-// parseInstallNote is nil where a note says nothing about an installation.
+// parseInstallNote returns nil if the note has no installation.
 func parseInstallNote(text string) *installNote {
 	var n note
 	if json.Unmarshal([]byte(text), &n) != nil {
@@ -39,8 +39,8 @@ func parseInstallNote(text string) *installNote {
 	return n.Install
 }
 
-// fromInstallNote takes over what was noted of an installation: all of it for an import, else what it
-// has come to. A run that was killed may have begun or ended one that the state does not know of.
+// fromInstallNote reads the installation from the note: all of it for an import, otherwise only its phase and reinstall. A run that
+// was killed may have begun or ended an installation that the state does not have.
 func (m *domainModel) fromInstallNote(ctx context.Context, d virt.Domain, imported bool, diags *diag.Diagnostics) {
 	n := parseInstallNote(d.Note)
 	if imported {

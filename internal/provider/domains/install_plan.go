@@ -15,8 +15,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// installs tells whether the apply installs the guest, or ends an installation that was begun. A guest
-// that was there before it had install is left as it is until reinstall says otherwise.
+// installs tells whether the apply installs the guest, or continues an installation. A guest that existed before install was added
+// stays unchanged until reinstall changes.
 func (m domainModel) installs(state *domainModel) bool {
 	if m.Install.IsNull() {
 		return false
@@ -37,7 +37,7 @@ func (m domainModel) installPatience(ctx context.Context, state *domainModel) ti
 	return timeout
 }
 
-// planInstall plans that an installation comes to its end, and that the guest boots from disk then.
+// planInstall plans that the installation completes, and that the guest then boots from disk.
 func (m *domainModel) planInstall(config domainModel) {
 	boots := bootList(virt.BootDisk)
 	switch {
@@ -53,7 +53,7 @@ func (m *domainModel) planInstall(config domainModel) {
 	}
 }
 
-// settleInstall makes known in an apply what the plan could not say.
+// settleInstall sets during the apply the values that were unknown in the plan.
 func (m *domainModel) settleInstall() {
 	if !m.Installed.IsUnknown() {
 		return
@@ -69,7 +69,7 @@ func bootList(class string) types.List {
 	return types.ListValueMust(types.StringType, []attr.Value{types.StringValue(class)})
 }
 
-// netboot is the guest with what it boots from in this apply.
+// netboot is the guest with the boot order of this apply.
 func (m domainModel) netboot(state *domainModel) domainModel {
 	switch {
 	case m.Install.IsNull() || m.Install.IsUnknown():
@@ -81,22 +81,22 @@ func (m domainModel) netboot(state *domainModel) domainModel {
 	return m
 }
 
-// warnInstall says what an installation does to a guest that is there.
+// warnInstall says what an installation does to an existing guest.
 func (m domainModel) warnInstall(state domainModel, diags *diag.Diagnostics) {
 	if state.Installed.Equal(types.BoolValue(false)) && m.Reinstall.Equal(state.Reinstall) {
-		diags.AddWarning(fmt.Sprintf("The installation of domain %q has not ended", m.Name.ValueString()),
-			"This apply waits for a guest that still installs. One that has ended in another way than a reboot or a power-off of its own is installed again.")
+		diags.AddWarning(fmt.Sprintf("The installation of domain %q is not complete", m.Name.ValueString()),
+			"If the guest is still installing, this apply waits for it. If the installation ended in any way other than a reboot or a power-off by the guest itself, this apply installs the guest again.")
 		return
 	}
 	diags.AddWarning(fmt.Sprintf("Domain %q will be installed again", m.Name.ValueString()),
-		"The guest is shut down and boots from the network. What is on its disks is for the installer to overwrite.")
+		"The guest is shut down and boots from the network. The installer can overwrite its disks.")
 }
 
-// validateInstall checks that there is what to install from and what to install on.
+// validateInstall checks that the guest has something to install from and something to install on.
 func (m domainModel) validateInstall(ctx context.Context, diags *diag.Diagnostics) {
 	if m.Install.IsNull() {
 		if !m.Reinstall.IsNull() && !m.Reinstall.IsUnknown() {
-			diags.AddAttributeError(path.Root("reinstall"), "Nothing to install again", "reinstall has no meaning without install. Add install, or remove reinstall.")
+			diags.AddAttributeError(path.Root("reinstall"), "Nothing to install again", "reinstall has no effect without install. Add install, or remove reinstall.")
 		}
 		return
 	}
@@ -104,24 +104,23 @@ func (m domainModel) validateInstall(ctx context.Context, diags *diag.Diagnostic
 		return
 	}
 	if !m.Disks.IsUnknown() && len(m.Disks.Elements()) == 0 {
-		diags.AddAttributeError(path.Root("install"), "Nothing to install on", "The guest is to be installed and has no disk. Add disks, or remove install.")
+		diags.AddAttributeError(path.Root("install"), "Nothing to install on", "With install, the guest needs a disk, and it has none. Add disks, or remove install.")
 	}
 	if !m.Interfaces.IsUnknown() && len(m.Interfaces.Elements()) == 0 {
-		diags.AddAttributeError(path.Root("install"), "Nothing to install from", "The guest is to boot from the network once and has no interface. Add interfaces, or remove install.")
+		diags.AddAttributeError(path.Root("install"), "Nothing to install from", "With install, the guest boots from the network once, and it has no interface. Add interfaces, or remove install.")
 	}
 	if !m.Kernel.IsNull() {
 		diags.AddAttributeError(path.Root("kernel"), "An installed guest boots from disk",
-			"With kernel the guest boots that kernel each time, and never what is installed. Remove kernel, or install; an installer is booted from the network, by a netboot_pxelinux_config.")
+			"With kernel, the guest boots that kernel every time, and never the installed system. Remove either kernel or install. To boot an installer from the network, use a netboot_pxelinux_config.")
 	}
 	if !m.Boot.IsNull() && !m.Boot.IsUnknown() && !m.bootsFrom(ctx, virt.BootDisk) {
 		diags.AddAttributeError(path.Root("boot"), "An installed guest boots from disk",
-			"With install the guest boots from the network once and then from disk for good. Leave boot out, or add \"disk\" to it.")
+			"With install, the guest boots from the network once, and then always from disk. Leave boot out, or add \"disk\" to it.")
 	}
 }
 
-// fromInstalledBoot keeps the user's boot order where the definition is that of an installed guest, which
-// boots from disk alone whatever he has written. Where it is another one, the state has nothing to say in
-// his words, and the plan shows that it changes.
+// fromInstalledBoot keeps the user's boot order if the definition is that of an installed guest, which boots only from disk,
+// whatever the user wrote. Otherwise it sets boot to null, so that the plan shows a change.
 func (m *domainModel) fromInstalledBoot(found []string) {
 	if !slices.Equal(found, []string{virt.BootDisk}) {
 		m.Boot = types.ListNull(types.StringType)

@@ -18,7 +18,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// directKernelModel is a kernel that the guest boots without its firmware: of an image, or any file of the host.
+// directKernelModel is a kernel that the guest boots without its firmware: from an image, or from any file on the host.
 type directKernelModel struct {
 	Image      types.String `tfsdk:"image"`
 	File       types.String `tfsdk:"file"`
@@ -37,7 +37,7 @@ var directKernelTypes = map[string]attr.Type{
 	"initrd_path": types.StringType,
 }
 
-// planKernel finds the files of the image: as this run plans them, or else as they are on the host.
+// planKernel finds the files of the image: those that this run plans, otherwise those on the host.
 func (r *domainResource) planKernel(ctx context.Context, m *domainModel, diags *diag.Diagnostics) {
 	if m.Kernel.IsUnknown() {
 		return
@@ -55,17 +55,17 @@ func (r *domainResource) planKernel(ctx context.Context, m *domainModel, diags *
 	if planned, _ := r.Plans.Images.Find(m.Local(kernel.Image)); planned.Arch != "" && !m.Arch.IsUnknown() && planned.Arch != m.Arch.ValueString() {
 		at := path.Root("kernel").AtName("image")
 		diags.AddAttributeError(at, "Guest would not boot",
-			framework.Sentence(framework.Within(at, fmt.Errorf("image %s has a kernel for %s, and the guest is of %s", kernel.Image.ValueString(), planned.Arch, m.Arch.ValueString()))))
+			framework.Sentence(framework.Within(at, fmt.Errorf("image %s has a kernel for %s, but the guest's architecture is %s", kernel.Image.ValueString(), planned.Arch, m.Arch.ValueString()))))
 	}
 	if !kernel.Image.IsUnknown() {
 		if err := r.findKernel(ctx, m.Placement, kernel); err != nil && !errors.Is(err, errImageUnknown) {
-			kernel.Path, kernel.InitrdPath = types.StringUnknown(), types.StringUnknown() // the apply says what is missing
+			kernel.Path, kernel.InitrdPath = types.StringUnknown(), types.StringUnknown() // the apply reports what is missing
 		}
 	}
 	m.Kernel = framework.ObjectFrom(ctx, directKernelTypes, kernel, diags)
 }
 
-// checkCommandLine refuses a command line that is not meant, unless the guest has it already.
+// checkCommandLine refuses a command line that the user cannot have meant, unless the guest already has it.
 func (m domainModel) checkCommandLine(state *domainModel, diags *diag.Diagnostics) {
 	cmdline := framework.Member(m.Kernel, "cmdline")
 	if state != nil && cmdline == framework.Member(state.Kernel, "cmdline") {
@@ -81,10 +81,10 @@ func (m domainModel) checkCommandLine(state *domainModel, diags *diag.Diagnostic
 	}
 }
 
-// errImageUnknown says that an image's files are known only after apply.
+// errImageUnknown means that the files of an image are known only after apply.
 var errImageUnknown = errors.New("image is known after apply")
 
-// findKernel fills in where the files of the image are on the host.
+// findKernel fills in the paths of the image's files on the host.
 func (r *domainResource) findKernel(ctx context.Context, p framework.Placement, kernel *directKernelModel) error {
 	id := p.Local(kernel.Image)
 	root, name, ok := strings.Cut(id, "/")
@@ -101,7 +101,7 @@ func (r *domainResource) findKernel(ctx context.Context, p framework.Placement, 
 			return err
 		}
 		if found[bootfiles.Kernel] == nil {
-			return fmt.Errorf("there is no image %s on the host; an image whose files have a file_name of their own is found only where it is in the same configuration", id)
+			return fmt.Errorf("image %s does not exist on the host; an image whose files set file_name is found only if it is in the same configuration", id)
 		}
 		files.Kernel = found[bootfiles.Kernel].Name
 		if found[bootfiles.Initrd] != nil {
@@ -123,7 +123,7 @@ func (r *domainResource) findKernel(ctx context.Context, p framework.Placement, 
 	return nil
 }
 
-// kernel is the model's kernel as libvirt's layer takes it.
+// kernel converts the model's kernel for package virt.
 func (r *domainResource) kernel(ctx context.Context, m domainModel, diags *diag.Diagnostics) (virt.Kernel, error) {
 	kernel := framework.As[directKernelModel](ctx, m.Kernel, diags)
 	if kernel == nil {
@@ -134,14 +134,14 @@ func (r *domainResource) kernel(ctx context.Context, m domainModel, diags *diag.
 			return virt.Kernel{}, err
 		}
 	}
-	if kernel.Image.IsNull() { // which may have been unknown at plan
+	if kernel.Image.IsNull() { // file and initrd_file may have been unknown in the plan
 		kernel.Path, kernel.InitrdPath = kernel.File, kernel.InitrdFile
 	}
 	return virt.Kernel{Path: kernel.Path.ValueString(), Initrd: kernel.InitrdPath.ValueString(), Cmdline: kernel.Cmdline.ValueString()}, nil
 }
 
-// fromKernel takes over what the guest boots directly, with the image that the state has or that its file is of. Files of
-// no image are those of file and initrd_file.
+// fromKernel reads the kernel that the guest boots directly, with the image from the state, or with the image that the file belongs
+// to. Files that belong to no image become file and initrd_file.
 func (r *domainResource) fromKernel(ctx context.Context, m *domainModel, found virt.Kernel, diags *diag.Diagnostics) error {
 	before := m.Kernel
 	m.Kernel = types.ObjectNull(directKernelTypes)
@@ -163,7 +163,7 @@ func (r *domainResource) fromKernel(ctx context.Context, m *domainModel, found v
 	return nil
 }
 
-// imageOf is the id of the image that has published a kernel, "" where none has.
+// imageOf is the id of the image that a kernel file belongs to, or "".
 func (r *domainResource) imageOf(ctx context.Context, p framework.Placement, file string) (string, error) {
 	pool, name, err := r.Host.VolumeAt(ctx, file)
 	if framework.IsNotFound(err) {
@@ -178,7 +178,7 @@ func (r *domainResource) imageOf(ctx context.Context, p framework.Placement, fil
 	return "", nil
 }
 
-// forgetUnknownKernel makes null what could not be read of a kernel.
+// forgetUnknownKernel sets paths of a kernel that could not be read to null.
 func (m *domainModel) forgetUnknownKernel() {
 	attributes := m.Kernel.Attributes()
 	for _, name := range []string{"path", "initrd_path"} {

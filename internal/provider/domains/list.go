@@ -13,7 +13,7 @@ func NewList() list.ListResource {
 	return &framework.Listing[Host]{
 		ResourceWithConfigure: &domainResource{},
 		Identity:              domainIdentity,
-		Schema:                framework.ListSchema("The guests of the host."),
+		Schema:                framework.ListSchema("The guests on the host."),
 		Find:                  findDomains,
 	}
 }

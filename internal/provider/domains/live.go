@@ -16,11 +16,11 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// domainPart is an attribute that a running guest has.
+// domainPart is an attribute that affects a running guest.
 type domainPart struct {
 	name   string
 	change func(ctx context.Context, plan, state domainModel) devices.Change
-	advice string // what a live change needs of the guest
+	advice string // what the guest must do for a live change
 }
 
 var domainParts = []domainPart{
@@ -29,9 +29,9 @@ var domainParts = []domainPart{
 	restarting("cpu", func(m domainModel) attr.Value { return m.CPU }),
 	restarting("cpu_features", func(m domainModel) attr.Value { return m.CPUFeatures }),
 	restarting("cpu_topology", func(m domainModel) attr.Value { return m.CPUTopology }),
-	{"vcpus", changeOfVCPUs, "Linux may leave new processors off until chcpu --enable."},
+	{"vcpus", changeOfVCPUs, "Linux may leave new virtual CPUs off until you run chcpu --enable in the guest."},
 	{"max_vcpus", changeOfMaxVCPUs, ""},
-	{"memory", changeOfMemory, "The guest follows where it has the driver of the memory balloon (virtio_balloon)."},
+	{"memory", changeOfMemory, "The memory changes only if the guest has the driver for the memory balloon (virtio_balloon)."},
 	{"max_memory", changeOfMaxMemory, ""},
 	restarting("boot", func(m domainModel) attr.Value { return m.Boot }),
 	restarting("loadparm", func(m domainModel) attr.Value { return m.Loadparm }),
@@ -39,7 +39,7 @@ var domainParts = []domainPart{
 	{"disks", func(ctx context.Context, plan, state domainModel) devices.Change {
 		return devices.ChangeOfDisks(ctx, plan.Placement, state.Disks, plan.Disks)
 	},
-		"A disk that goes must not be in use in the guest: unmount it first."},
+		"A disk that is removed must not be in use in the guest: unmount it first."},
 	{"interfaces", func(ctx context.Context, plan, state domainModel) devices.Change {
 		return devices.ChangeOfInterfaces(ctx, state.Interfaces, plan.Interfaces)
 	}, ""},
@@ -55,14 +55,14 @@ var domainParts = []domainPart{
 	}, ""},
 	{"hostdevs", func(ctx context.Context, plan, state domainModel) devices.Change {
 		return devices.ChangeOfHostdevs(ctx, state.Hostdevs, plan.Hostdevs)
-	}, "A device that goes must not be in use in the guest."},
+	}, "A device that is removed must not be in use in the guest."},
 	{"devices_xml", func(ctx context.Context, plan, state domainModel) devices.Change {
 		return devices.ChangeOfNamed(ctx, state.DevicesXML, plan.DevicesXML)
-	}, "A device that goes must not be in use in the guest."},
+	}, "A device that is removed must not be in use in the guest."},
 	restarting("guest_agent", func(m domainModel) attr.Value { return m.GuestAgent }),
 }
 
-// restarting is an attribute of which every change needs a new start.
+// restarting is an attribute whose every change restarts the guest.
 func restarting(name string, value func(domainModel) attr.Value) domainPart {
 	return domainPart{name: name, change: func(_ context.Context, plan, state domainModel) devices.Change {
 		if value(plan).Equal(value(state)) {
@@ -72,8 +72,8 @@ func restarting(name string, value func(domainModel) attr.Value) domainPart {
 	}}
 }
 
-// changeOfVCPUs: processors come while the guest runs. QEMU takes none back on s390x ("CPU hot unplug
-// not supported on this machine"), and elsewhere only with the guest's consent.
+// changeOfVCPUs is MadeLive only for more virtual CPUs. On s390x, QEMU cannot remove them from a running guest ("CPU hot unplug not
+// supported on this machine"), and on other architectures only if the guest agrees.
 func changeOfVCPUs(_ context.Context, plan, state domainModel) devices.Change {
 	switch {
 	case plan.VCPUs.Equal(state.VCPUs):
@@ -85,7 +85,7 @@ func changeOfVCPUs(_ context.Context, plan, state domainModel) devices.Change {
 	}
 }
 
-// changeOfMaxVCPUs: where it follows vcpus, that is what changes.
+// changeOfMaxVCPUs does not count a change of max_vcpus that only follows a change of vcpus.
 func changeOfMaxVCPUs(_ context.Context, plan, state domainModel) devices.Change {
 	if plan.MaxVCPUs.Equal(state.MaxVCPUs) || !plan.VCPUs.Equal(state.VCPUs) && plan.MaxVCPUs.Equal(plan.VCPUs) {
 		return devices.Unchanged
@@ -111,7 +111,7 @@ func changeOfMaxMemory(_ context.Context, plan, state domainModel) devices.Chang
 	return devices.NeedsRestart
 }
 
-// changes are the parts that change, by what that asks of a running guest.
+// changes are the parts that change, by what the change does to a running guest.
 func (m domainModel) changes(ctx context.Context, state domainModel) map[devices.Change][]domainPart {
 	parts := map[devices.Change][]domainPart{}
 	for _, part := range domainParts {
@@ -121,7 +121,7 @@ func (m domainModel) changes(ctx context.Context, state domainModel) map[devices
 	return parts
 }
 
-// restarts tells whether a running guest has to start again to get from the state to the plan.
+// restarts tells whether a running guest must start again to get from the state to the plan.
 func (m domainModel) restarts(ctx context.Context, state domainModel) bool {
 	return len(m.changes(ctx, state)[devices.NeedsRestart]) > 0
 }
@@ -133,9 +133,9 @@ func (m domainModel) announce(ctx context.Context, state domainModel, diags *dia
 	switch {
 	case len(restart) > 0:
 		diags.AddWarning(fmt.Sprintf("Domain %q will be restarted", m.Name.ValueString()),
-			fmt.Sprintf("A change of %s needs a new start: the guest is asked to shut down, is forced off if it has not after %v, and boots again.", partNames(restart), m.patience()))
+			fmt.Sprintf("A change of %s needs a restart: the guest is asked to shut down, is forced off if it still runs after %v, and boots again.", partNames(restart), m.patience()))
 	case len(live) > 0:
-		detail := fmt.Sprintf("The guest runs on while this changes: %s.", partNames(live))
+		detail := fmt.Sprintf("The guest keeps running during the change of: %s.", partNames(live))
 		for _, part := range live {
 			if part.advice != "" {
 				detail += " " + part.advice
@@ -158,15 +158,15 @@ func (m domainModel) patience() time.Duration {
 	return patience
 }
 
-// changeLive makes the changes of the definition in the running guest. Where that fails, the old
-// definition is put back; what was changed in the guest by then, the next plan finds.
+// changeLive makes the changes of the definition in the running guest. If that fails, it restores the old definition. The next
+// plan finds the changes that the running guest already has.
 func (r *domainResource) changeLive(ctx context.Context, domain virt.Domain, plan, state domainModel, diverged *divergence, diags *diag.Diagnostics) (path.Path, error) {
 	live := append(framework.Each(plan.changes(ctx, state)[devices.MadeLive], partName), diverged.live()...)
 	if len(live) == 0 || !state.Running.ValueBool() {
 		return path.Empty(), nil
 	}
 	if !slices.Contains(live, "cdroms") {
-		domain.CDROMs = nil // what the guest has ejected meanwhile is not put in again
+		domain.CDROMs = nil // do not insert a medium again that the guest has ejected
 	}
 	if err := r.keepAdopted(ctx, &domain, plan, state, diags); err != nil {
 		return path.Root(live[0]), r.takeBack(ctx, state, err, diags)
@@ -177,13 +177,12 @@ func (r *domainResource) changeLive(ctx context.Context, domain virt.Domain, pla
 	return path.Empty(), nil
 }
 
-// takeBack puts the old definition back after a change that did not come to its end, so that the next
-// plan finds that it is still to be made.
+// takeBack restores the old definition after an incomplete change, so that the next plan shows the change again.
 func (r *domainResource) takeBack(ctx context.Context, state domainModel, cause error, diags *diag.Diagnostics) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), framework.CallTimeout)
 	defer cancel()
 	if err := r.redefine(ctx, state, diags); err != nil {
-		return fmt.Errorf("%w; putting its old definition back failed too: %w", cause, err)
+		return fmt.Errorf("%w; restoring the old definition failed as well: %w", cause, err)
 	}
 	return cause
 }
@@ -196,7 +195,7 @@ func (r *domainResource) redefine(ctx context.Context, m domainModel, diags *dia
 	if m.had != nil {
 		domain.Disks = m.had
 	}
-	// What the state says none of, the guest had none of.
+	// If the state has no devices of a kind, the guest had none.
 	domain.CDROMs = append([]virt.Disk{}, domain.CDROMs...)
 	domain.Filesystems = append([]virt.Filesystem{}, domain.Filesystems...)
 	if domain.CPUFeatures == nil {

@@ -7,25 +7,25 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 )
 
-// TestPartsAreWhole holds that of each attribute it is said what a change of it does to a running guest: in domainParts,
-// or here, where it does nothing to one.
+// TestPartsAreWhole checks that each attribute is either in domainParts, which says what a change of it does to a running guest, or
+// in the list here, because a change of it does nothing to a running guest.
 func TestPartsAreWhole(t *testing.T) {
 	doesNothing := []string{
-		"host", "name", "arch", // which replace the guest
-		"autostart", "running", "shutdown_timeout", "timeouts", // which are about what comes after
-		"pxelinux_config", "boot_check", "install", "reinstall", // which a start reads
-		"id", "uuid", "memory_bytes", "max_memory_bytes", "boot_result", "installed", "addresses", "addresses_from", // which are read
+		"host", "name", "arch", // these replace the guest
+		"autostart", "running", "shutdown_timeout", "timeouts", // these affect later events only
+		"pxelinux_config", "boot_check", "install", "reinstall", // a start reads these
+		"id", "uuid", "memory_bytes", "max_memory_bytes", "boot_result", "installed", "addresses", "addresses_from", // these are read from the host
 	}
 	parts := framework.Each(domainParts, partName)
 	attributes := domainSchema(t.Context()).Attributes
 	for name := range attributes {
 		if slices.Contains(parts, name) == slices.Contains(doesNothing, name) {
-			t.Errorf("%s must be in domainParts, or be one of which a change does nothing to a running guest", name)
+			t.Errorf("%s must be either in domainParts or in doesNothing", name)
 		}
 	}
 	for _, name := range slices.Concat(parts, doesNothing) {
 		if attributes[name] == nil {
-			t.Errorf("%s is no attribute", name)
+			t.Errorf("%s is not an attribute", name)
 		}
 	}
 }

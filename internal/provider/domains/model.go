@@ -15,7 +15,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// bootsFrom tells whether a class of devices is in the boot order; the network is where none is given.
+// bootsFrom tells whether a class of devices is in the boot order. The default boot order is the network.
 func (m domainModel) bootsFrom(ctx context.Context, class string) bool {
 	if m.Boot.IsNull() {
 		return class == virt.BootNetwork
@@ -27,7 +27,7 @@ func (m domainModel) bootsFrom(ctx context.Context, class string) bool {
 	return slices.ContainsFunc(classes, func(c types.String) bool { return c.ValueString() == class })
 }
 
-// domain is the model as libvirt's layer takes it. With an error it says which attribute that is about.
+// domain converts the model for package virt. With an error it returns the attribute that the error is about.
 func (r *domainResource) domain(ctx context.Context, m domainModel, diags *diag.Diagnostics) (virt.Domain, path.Path, error) {
 	d := virt.Domain{
 		Name:      m.Name.ValueString(),
@@ -87,7 +87,7 @@ func (r *domainResource) domain(ctx context.Context, m domainModel, diags *diag.
 	return d, path.Empty(), nil
 }
 
-// fromDomain takes over what the host has, in the words of the state where they say the same.
+// fromDomain reads the guest on the host into the model. It keeps the spelling of the state if that means the same.
 func (r *domainResource) fromDomain(ctx context.Context, m *domainModel, d virt.Domain, diags *diag.Diagnostics) error {
 	m.ID = types.StringValue(m.Qualified(d.Name))
 	m.Name = types.StringValue(d.Name)
@@ -136,13 +136,13 @@ func (r *domainResource) fromDomain(ctx context.Context, m *domainModel, d virt.
 	return err
 }
 
-// isMachine tells whether a machine is what the user wrote: libvirt replaces the name of a family,
-// s390-ccw-virtio, by its newest member, s390-ccw-virtio-7.2.
+// isMachine tells whether a machine is the one that the user wrote: libvirt replaces the name of a family, s390-ccw-virtio, with
+// its newest member, s390-ccw-virtio-7.2.
 func isMachine(written, actual string) bool {
 	return written == actual || written != "" && strings.HasPrefix(actual, written+"-")
 }
 
-// fromAccelerator keeps auto where the domain has what auto chooses.
+// fromAccelerator keeps auto if the domain has the accelerator that auto chooses.
 func (r *domainResource) fromAccelerator(ctx context.Context, m *domainModel, d virt.Domain) error {
 	if m.Accelerator.ValueString() == d.Accelerator {
 		return nil
@@ -158,8 +158,8 @@ func (r *domainResource) fromAccelerator(ctx context.Context, m *domainModel, d 
 	return nil
 }
 
-// keepAccelerator makes a state say auto, or what auto chooses, as the plan does, where both are the same on the host: an
-// import cannot know which of them the configuration says, and the guest need not start again for it.
+// keepAccelerator sets the accelerator of the state to that of the plan if both are the same on the host: one is auto, and the
+// other is what auto chooses. An import cannot know which of them the configuration has, and the difference needs no restart.
 func (r *domainResource) keepAccelerator(ctx context.Context, plan domainModel, state *domainModel) {
 	if state == nil || plan.Accelerator.IsUnknown() || plan.Accelerator.Equal(state.Accelerator) {
 		return
@@ -176,8 +176,8 @@ func (r *domainResource) keepAccelerator(ctx context.Context, plan domainModel, 
 	}
 }
 
-// fromBoot takes over the boot order. A class without a device leaves no trace in the definition,
-// so the user's order stays where the host has the rest of it.
+// fromBoot reads the boot order. A class without a device is not in the definition, so the user's order stays if the rest of it
+// is on the host.
 func (m *domainModel) fromBoot(ctx context.Context, d virt.Domain, diags *diag.Diagnostics) {
 	if !m.Install.IsNull() {
 		m.fromInstalledBoot(d.Boot)
@@ -203,10 +203,10 @@ func (m *domainModel) fromBoot(ctx context.Context, d virt.Domain, diags *diag.D
 	m.Boot = list
 }
 
-// bootsNothing tells whether a guest boots from no device, as it has a kernel.
+// bootsNothing tells whether a guest boots from no device, because it has a kernel.
 func bootsNothing(d virt.Domain) bool { return d.Kernel.Path != "" && len(d.Boot) == 0 }
 
-// topologyModel is how processors are made up.
+// topologyModel is the topology of the virtual CPUs.
 type topologyModel struct {
 	Sockets types.Int64 `tfsdk:"sockets"`
 	Cores   types.Int64 `tfsdk:"cores"`
@@ -232,7 +232,7 @@ func (m *domainModel) fromTopology(ctx context.Context, t virt.Topology, diags *
 	}
 }
 
-// memoryBackingModel is where the host takes a guest's memory from.
+// memoryBackingModel is how the host provides a guest's memory.
 type memoryBackingModel struct {
 	HugePages types.String `tfsdk:"huge_pages"`
 	Source    types.String `tfsdk:"source"`
@@ -249,7 +249,7 @@ func (m domainModel) memoryBacking(ctx context.Context, diags *diag.Diagnostics)
 	return virt.MemoryBacking{HugePages: b.HugePages.ValueString(), Source: b.Source.ValueString(), Shared: b.Shared.ValueBool()}
 }
 
-// fromMemoryBacking takes over where memory comes from; what says nothing stays null, or empty.
+// fromMemoryBacking reads the memory backing. If the guest has none, null stays null and empty stays empty.
 func (m *domainModel) fromMemoryBacking(ctx context.Context, b virt.MemoryBacking, diags *diag.Diagnostics) {
 	if b == (virt.MemoryBacking{}) && !framework.IsKnown(m.MemoryBacking) {
 		m.MemoryBacking = types.ObjectNull(memoryBackingTypes)
@@ -260,7 +260,7 @@ func (m *domainModel) fromMemoryBacking(ctx context.Context, b virt.MemoryBackin
 	}, diags)
 }
 
-// forgetUnknown makes null what could not be read, so that the state can be saved.
+// forgetUnknown sets values that could not be read to null, so that the state can be saved.
 func (m *domainModel) forgetUnknown() {
 	if m.Machine.IsUnknown() {
 		m.Machine = types.StringNull()

@@ -42,11 +42,11 @@ func (r *domainResource) checkNetboot(ctx context.Context, m domainModel, starts
 	}
 }
 
-// guest is the guest as its boot from the network depends on it.
+// guest is the part of the guest that matters for its boot from the network.
 func (m domainModel) guest(ctx context.Context, diags *diag.Diagnostics) netboot.Guest {
 	guest := netboot.Guest{UUID: m.UUID.ValueString(), Config: m.Local(m.PxelinuxConfig)}
 	if !m.Memory.IsUnknown() {
-		guest.Memory = max(m.Memory.Bytes(), m.MaxMemory.Bytes()) // a balloon takes none of it before a kernel runs
+		guest.Memory = max(m.Memory.Bytes(), m.MaxMemory.Bytes()) // before a kernel runs, the guest has all of its maximum memory
 	}
 	var interfaces []devices.Interface
 	diags.Append(m.Interfaces.ElementsAs(ctx, &interfaces, false)...)
@@ -68,7 +68,7 @@ func attributeOf(finding netboot.Finding) path.Path {
 	return path.Root(string(finding.Attribute))
 }
 
-// bootFacts finds what explains a failed boot here.
+// bootFacts finds facts on the host that explain a failed boot.
 func (r *domainResource) bootFacts(ctx context.Context, m domainModel, result boot.Result) []string {
 	if !m.bootsFrom(ctx, virt.BootNetwork) {
 		return nil
@@ -81,7 +81,7 @@ func (r *domainResource) bootFacts(ctx context.Context, m domainModel, result bo
 	return netboot.Facts(ctx, guest, result, r.Plans, netbootHost{r.Host})
 }
 
-// netbootHost is a host as package netboot asks it.
+// netbootHost adapts a host for package netboot.
 type netbootHost struct{ host Host }
 
 func (h netbootHost) BootNetwork(ctx context.Context, name string) (netboot.Network, error) {

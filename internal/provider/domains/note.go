@@ -11,8 +11,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// note is what libvirt keeps with the domain for an import, because nothing else on the host says
-// it: how the guest is watched, and what was seen.
+// note is kept in the metadata of the domain for an import, because nothing else on the host has it: how the boot is checked, and
+// the result.
 type note struct {
 	PxelinuxConfig  string           `json:"pxelinux_config,omitempty"`
 	Image           string           `json:"image,omitempty"`
@@ -44,7 +44,7 @@ func (m domainModel) note(ctx context.Context, diags *diag.Diagnostics) (string,
 	return string(text), err
 }
 
-// fromNote takes over what was noted; a note that cannot be read says nothing.
+// fromNote reads the note. A note that cannot be read counts as empty.
 func (m *domainModel) fromNote(ctx context.Context, text string, diags *diag.Diagnostics) {
 	m.BootCheck, m.BootResult = types.ObjectNull(bootCheckTypes), types.ObjectNull(bootResultTypes)
 	m.AddressesFrom = types.StringValue(string(virt.FromLeases))
@@ -65,13 +65,13 @@ func (m *domainModel) fromNote(ctx context.Context, text string, diags *diag.Dia
 		diags.Append(problems...)
 	}
 	if n.BootResult != nil {
-		n.BootResult.ConsoleTail = framework.Printable(n.BootResult.ConsoleTail) // who writes notes on the host writes into a plan
+		n.BootResult.ConsoleTail = framework.Printable(n.BootResult.ConsoleTail) // anyone who can change the note on the host can write to the output of a plan
 		m.BootResult, problems = types.ObjectValueFrom(ctx, bootResultTypes, n.BootResult)
 		diags.Append(problems...)
 	}
 }
 
-// saveNote writes the note anew.
+// saveNote replaces the note.
 func (r *domainResource) saveNote(ctx context.Context, m domainModel, diags *diag.Diagnostics) error {
 	text, err := m.note(ctx, diags)
 	if err != nil {

@@ -12,25 +12,25 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// transientKey is set in the private state of a guest that was imported and that libvirt forgets when it ends.
+// transientKey is set in the private state of an imported transient guest, which libvirt forgets when the guest ends.
 const transientKey = "transient"
 
-// find looks a guest up, also one that others have renamed.
+// find looks up a guest, even if another program has renamed it.
 func (r *domainResource) find(ctx context.Context, m domainModel) (virt.Domain, error) {
 	by := framework.ByName[virt.Domain]{Look: r.Host.Domain, UUID: func(d virt.Domain) string { return d.UUID }, Name: r.Host.DomainName}
 	return by.Find(ctx, m.Name, m.UUID)
 }
 
-// checkRenamed refuses to make a guest anew that has another name now.
+// checkRenamed refuses to create a guest again that only has another name now.
 func checkRenamed(ctx context.Context, m domainModel, state *domainModel, private framework.PrivateState, diags *diag.Diagnostics) {
 	if state == nil {
 		return
 	}
 	framework.CheckRenamed(ctx, private, "domain", m.Name, state.Name,
-		fmt.Sprintf("Or give it its name back, while it is off: virsh domrename %s %s", state.Name.ValueString(), m.Name.ValueString()), diags)
+		fmt.Sprintf("Or restore its name while it is shut off: virsh domrename %s %s", state.Name.ValueString(), m.Name.ValueString()), diags)
 }
 
-// tellTransient says at the import that libvirt forgets a guest when it ends.
+// tellTransient warns during the import of a transient guest.
 func (r *domainResource) tellTransient(ctx context.Context, d virt.Domain, private framework.PrivateWriter, diags *diag.Diagnostics) {
 	if d.State == virt.Off {
 		return
@@ -44,15 +44,15 @@ func (r *domainResource) tellTransient(ctx context.Context, d virt.Domain, priva
 		return
 	}
 	diags.AddWarning(fmt.Sprintf("Domain %q is transient", d.Name),
-		"It was made by virsh create or the like, so libvirt forgets it when it ends, and the next plan makes it anew. The import leaves it so. The first change that an apply makes defines it, so that it stays when it ends.")
+		"It was created with virsh create or a similar command, so libvirt forgets it when it ends, and the next plan creates it again. The import does not change that. The first apply that changes the guest defines it, so that it stays when it ends.")
 	framework.SavePrivate(ctx, private, transientKey, &transient, diags)
 }
 
-// planOthers says what a change does to what others have made of the guest, or keep with it.
+// planOthers says what a change does to overlays, snapshots, saved memory and block jobs of other programs, and to a transient guest.
 func (r *domainResource) planOthers(ctx context.Context, m *domainModel, state domainModel, private framework.PrivateState, diags *diag.Diagnostics) {
 	r.warnOverlays(ctx, *m, state, loadOverlays(ctx, private, diags), diags)
 	if framework.LoadPrivate[bool](ctx, private, transientKey, diags) != nil {
-		diags.AddWarning(fmt.Sprintf("Domain %q becomes persistent", state.Name.ValueString()), "It is transient so far: libvirt forgets it when it ends. The apply defines it, so that it stays when it ends.")
+		diags.AddWarning(fmt.Sprintf("Domain %q becomes persistent", state.Name.ValueString()), "It is transient: libvirt forgets it when it ends. The apply defines it, so that it stays when it ends.")
 	}
 	failed, problems := private.GetKey(ctx, bootFailedKey)
 	diags.Append(problems...)
@@ -64,7 +64,7 @@ func (r *domainResource) planOthers(ctx context.Context, m *domainModel, state d
 	}
 	has, err := r.Host.Belongings(ctx, state.Name.ValueString())
 	if err != nil {
-		framework.Fail(diags, path.Empty(), "look at what belongs to", state.subject(), err)
+		framework.Fail(diags, path.Empty(), "read the snapshots and jobs of", state.subject(), err)
 		return
 	}
 	if changed {

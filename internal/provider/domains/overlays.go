@@ -15,7 +15,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// overlaysKey is where a refresh keeps the overlays that others have put over disks, for the plan.
+// overlaysKey is where a refresh keeps for the plan the overlays that other programs have put on disks.
 const overlaysKey = "overlays"
 
 func loadOverlays(ctx context.Context, private framework.PrivateState, diags *diag.Diagnostics) []devices.Overlay {
@@ -26,28 +26,28 @@ func loadOverlays(ctx context.Context, private framework.PrivateState, diags *di
 	return *kept
 }
 
-// tellForeign says what others have done to the disks of a guest.
+// tellForeign says what other programs have done to the disks of a guest.
 func (m domainModel) tellForeign(diags *diag.Diagnostics) {
 	name := m.Name.ValueString()
 	for _, o := range m.foreign.Overlays {
 		diags.AddWarning(fmt.Sprintf("A disk of domain %q has an overlay", name),
-			fmt.Sprintf("%s lies beneath %s%s. Others have put that file over the disk, as a snapshot, a backup or a block job does, and what the guest writes is in that file. "+
-				"This is no change: every plan and every apply leaves it so. %s", o.Disk, o.File, o.Since(), o.End(name)))
+			fmt.Sprintf("%s is the backing of %s%s. Another program has put that overlay on the disk, as a snapshot, a backup or a block job does. The guest writes to the overlay. "+
+				"This is not a change: no plan and no apply removes the overlay. %s", o.Disk, o.File, o.Since(), o.End(name)))
 	}
 	switch gone, come := m.foreign.Gone, m.foreign.Come; {
 	case len(gone) == 0 || len(come) == 0:
 	case sameFiles(gone, come):
-		diags.AddWarning(fmt.Sprintf("A volume of domain %q is gone", name),
-			fmt.Sprintf("The guest has %s, which is no volume of the host any more: it was deleted, or a run that replaced it did not finish. The plan makes it where the configuration has it.", strings.Join(gone, ", ")))
+		diags.AddWarning(fmt.Sprintf("A volume of domain %q no longer exists", name),
+			fmt.Sprintf("The guest uses %s, which is no longer a volume on the host: it was deleted, or a run that replaced it did not finish. If the configuration has the volume, the plan creates it.", strings.Join(gone, ", ")))
 	default:
 		diags.AddWarning(fmt.Sprintf("Domain %q has another disk", name),
-			fmt.Sprintf("The guest has %s, and had %s: others have changed the guest, or have moved the disk, as virsh blockcopy does. "+
-				"Where the configuration still says the latter, an apply gives the guest that again, without what was written since. To keep what the guest has, write it into the configuration.",
+			fmt.Sprintf("The guest uses %[1]s instead of %[2]s: another program has changed the guest, or has moved the disk, as virsh blockcopy does. "+
+				"If the configuration still has %[2]s, an apply gives the guest that disk again, without the data that was written since the change. To keep %[1]s, add it to the configuration instead.",
 				strings.Join(come, ", "), strings.Join(gone, ", ")))
 	}
 }
 
-// sameFiles tells whether volumes, by their ids, have the names of files.
+// sameFiles tells whether the volumes with these ids have the same names as the files.
 func sameFiles(volumes, files []string) bool {
 	for i := range volumes {
 		if i >= len(files) || path.Base(volumes[i]) != path.Base(files[i]) {
@@ -57,7 +57,7 @@ func sameFiles(volumes, files []string) bool {
 	return len(volumes) == len(files)
 }
 
-// warnOverlays says what becomes of overlays where the plan changes the disks beneath.
+// warnOverlays says what happens to overlays if the plan changes the disks that they are on.
 func (r *domainResource) warnOverlays(ctx context.Context, m, state domainModel, overlays []devices.Overlay, diags *diag.Diagnostics) {
 	if m.Disks.IsUnknown() || m.Disks.Equal(state.Disks) {
 		return
@@ -65,8 +65,8 @@ func (r *domainResource) warnOverlays(ctx context.Context, m, state domainModel,
 	name := m.Name.ValueString()
 	for _, o := range overlays {
 		if !devices.Has(ctx, m.Disks, o.Disk, diags) && !devices.Has(ctx, m.Disks, o.Name, diags) {
-			diags.AddWarning(fmt.Sprintf("A disk that domain %q loses has an overlay", name),
-				fmt.Sprintf("The guest loses %s, which lies beneath %s%s. That file stays on the host, and what was written since is in it alone.", o.Disk, o.File, o.Since()))
+			diags.AddWarning(fmt.Sprintf("A disk removed from domain %q has an overlay", name),
+				fmt.Sprintf("The plan removes %s from the guest. The disk is the backing of %s%s. That overlay stays on the host, and only it has the data that the guest wrote to it.", o.Disk, o.File, o.Since()))
 		}
 	}
 	added := devices.Added(ctx, r.Host, m.Placement, state.Disks, m.Disks, diags)
@@ -75,42 +75,42 @@ func (r *domainResource) warnOverlays(ctx context.Context, m, state domainModel,
 	}
 	kept, err := r.Host.DisksWithOverlays(ctx, name, added)
 	if err != nil {
-		return // the apply asks again
+		return // the apply reads them again
 	}
 	for i, disk := range added {
 		if kept[i].Is(disk) {
 			continue
 		}
 		diags.AddWarning(fmt.Sprintf("Domain %q keeps an overlay", name),
-			fmt.Sprintf("%s lies beneath %s, which the guest has. The apply leaves the guest so: with the file beneath, it would lose what was written since. "+
-				"To give it the file beneath all the same, take the disk out of the configuration in one apply, and put the other one in in the next.", disk.Where(), kept[i].Where()))
+			fmt.Sprintf("%[1]s is the backing of %[2]s, which the guest uses. The apply keeps %[2]s: with %[1]s the guest would lose the data that was written to the overlay. "+
+				"To use %[1]s anyway, remove the disk from the configuration in one apply, and add %[1]s in the next.", disk.Where(), kept[i].Where()))
 	}
 }
 
-// warnReplaced says what a new guest does not have of the one in whose place it comes.
+// warnReplaced says which data of a replaced guest the new guest does not have.
 func (m domainModel) warnReplaced(overlays []devices.Overlay, diags *diag.Diagnostics) {
 	for _, o := range overlays {
 		diags.AddWarning("A disk of a domain that is replaced has an overlay",
-			fmt.Sprintf("The guest that is destroyed has %s, which lies over %s%s, and what it wrote since is in that file alone, which stays on the host. The new guest %q does not have that. To keep it, end the overlay first.",
+			fmt.Sprintf("The guest that is destroyed uses %s, an overlay on %s%s. Only the overlay has the data that the guest wrote to it. The overlay stays on the host, but the new guest %q does not use it. To keep the data, end the overlay first.",
 				o.File, o.Disk, o.Since(), m.Name.ValueString()))
 	}
 }
 
-// keepHad remembers what the guest has before its disks change, so that a change that is taken back gives it the same again.
+// keepHad remembers the disks that the guest has before they change, so that a change that is undone restores the same disks.
 func (r *domainResource) keepHad(ctx context.Context, plan domainModel, state *domainModel, diags *diag.Diagnostics) {
 	if plan.Disks.Equal(state.Disks) {
 		return
 	}
 	domain, _, err := r.domain(ctx, *state, diags)
 	if err != nil {
-		return // of a volume that is gone nothing can be given back
+		return // a volume that no longer exists cannot be restored
 	}
 	if had, err := r.Host.DisksWithOverlays(ctx, domain.Name, domain.Disks); err == nil {
 		state.had = had
 	}
 }
 
-// planDestroy says what else goes with a domain, and what stays of it.
+// planDestroy says what else is removed with a domain, and what stays.
 func (r *domainResource) planDestroy(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics) {
 	var state domainModel
 	diags.Append(req.State.Get(ctx, &state)...)
@@ -124,7 +124,7 @@ func (r *domainResource) planDestroy(ctx context.Context, req resource.ModifyPla
 	framework.WarnImported(ctx, req, state.subject(), "stops it and removes its definition; its disks stay", diags)
 	has, err := r.Host.Belongings(ctx, name)
 	if err != nil {
-		return // the destroy tells
+		return // the destroy reports the error
 	}
 	var goes []string
 	if has.Saved {
@@ -138,13 +138,13 @@ func (r *domainResource) planDestroy(ctx context.Context, req resource.ModifyPla
 	}
 	detail := ""
 	if len(goes) > 0 {
-		detail = fmt.Sprintf("This goes with the guest: %s.", strings.Join(goes, ", "))
+		detail = fmt.Sprintf("The destroy also removes: %s.", strings.Join(goes, ", "))
 	}
 	if len(has.Snapshots) > 0 {
-		detail += " The content of snapshots stays in the files of the disks, and nothing can revert to them any more."
+		detail += " The content of the snapshots stays in the files of the disks, but it is no longer possible to revert to them."
 	}
 	if len(overlays) > 0 {
-		detail += fmt.Sprintf(" These files stay, which lie over disks and have what the guest wrote last: %s.", strings.Join(framework.Each(overlays, func(o devices.Overlay) string { return o.File }), ", "))
+		detail += fmt.Sprintf(" These overlays on disks stay on the host, and contain the data that the guest wrote last: %s.", strings.Join(framework.Each(overlays, func(o devices.Overlay) string { return o.File }), ", "))
 	}
 	diags.AddWarning(fmt.Sprintf("Domain %q has more than its definition", name), strings.TrimSpace(detail))
 }
@@ -153,15 +153,15 @@ func named(kind string, names []string) []string {
 	return framework.Each(names, func(name string) string { return fmt.Sprintf("%s %q", kind, name) })
 }
 
-// warnSnapshots says what a change of the definition means for snapshots.
+// warnSnapshots says what a change of the definition does to snapshots.
 func (m domainModel) warnSnapshots(has virt.Belongings, diags *diag.Diagnostics) {
 	if len(has.Snapshots) > 0 {
 		diags.AddWarning(fmt.Sprintf("Domain %q has snapshots", m.Name.ValueString()),
-			fmt.Sprintf("They stay: %s. Whoever reverts to one gets the guest as it was defined then, and the next plan shows that.", strings.Join(has.Snapshots, ", ")))
+			fmt.Sprintf("The snapshots stay: %s. If you revert to a snapshot, the guest gets the definition of that time, and the next plan shows the difference.", strings.Join(has.Snapshots, ", ")))
 	}
 }
 
-// warnJobs says what a change does to the jobs that run on disks.
+// warnJobs says what a change does to running block jobs.
 func (m domainModel) warnJobs(state domainModel, has virt.Belongings, stops bool, diags *diag.Diagnostics) {
 	if len(has.Jobs) == 0 {
 		return
@@ -169,8 +169,8 @@ func (m domainModel) warnJobs(state domainModel, has virt.Belongings, stops bool
 	title, jobs := fmt.Sprintf("A block job runs on domain %q", m.Name.ValueString()), strings.Join(has.Jobs, ", ")
 	switch {
 	case stops:
-		diags.AddWarning(title, fmt.Sprintf("The apply stops the guest, which ends the job before it is done: %s. To let it end first, apply later; virsh blockjob shows how far it is.", jobs))
+		diags.AddWarning(title, fmt.Sprintf("The apply stops the guest, which ends the job before it is complete: %s. To let the job complete first, apply later; virsh blockjob shows its progress.", jobs))
 	case !m.Disks.Equal(state.Disks):
-		diags.AddWarning(title, fmt.Sprintf("libvirt takes no disk from a guest on which one runs: %s. If it is one that the guest loses, the apply fails and changes nothing; apply again when the job has ended.", jobs))
+		diags.AddWarning(title, fmt.Sprintf("libvirt cannot detach a disk during a block job: %s. If the plan removes that disk, the apply fails and changes nothing. Apply again when the job has ended.", jobs))
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// fillPlan makes known at plan what follows from the configuration and the state. The guest starts again
-// where its last boot has failed, or it runs otherwise than it is defined.
+// fillPlan plans the values that follow from the configuration and the state. With again, the guest starts again: its last boot
+// failed, or the running guest differs from its definition.
 func (m *domainModel) fillPlan(ctx context.Context, config domainModel, state *domainModel, again bool, diags *diag.Diagnostics) {
 	m.ID = m.QualifiedName(m.Name)
 	m.planInstall(config)
@@ -50,8 +50,8 @@ func (m *domainModel) fillPlan(ctx context.Context, config domainModel, state *d
 	}
 }
 
-// fillMost plans as many processors and as much memory at most as there are at first, where the user
-// does not say. An imported guest may have more, which stay.
+// fillMost plans the maxima of virtual CPUs and of memory if the user does not set them: they equal the initial values. An
+// imported guest may have more, and keeps them.
 func (m *domainModel) fillMost(config domainModel, state *domainModel) {
 	if config.MaxVCPUs.IsNull() {
 		m.MaxVCPUs = m.VCPUs
@@ -75,7 +75,7 @@ func (m *domainModel) fillMost(config domainModel, state *domainModel) {
 	}
 }
 
-// fillConsoles plans the console of the architecture, where the user names none and the guest has none.
+// fillConsoles plans the consoles if the user does not set them: those of the existing guest, or the default of the architecture.
 func (m *domainModel) fillConsoles(ctx context.Context, config domainModel, state *domainModel, diags *diag.Diagnostics) {
 	switch {
 	case !config.Consoles.IsNull():
@@ -86,7 +86,7 @@ func (m *domainModel) fillConsoles(ctx context.Context, config domainModel, stat
 	}
 }
 
-// fillDevices plans what the guest has, or what a new one has, where the user does not say.
+// fillDevices plans the attributes that the user does not set: the values of the existing guest, or the defaults of a new guest.
 func (m *domainModel) fillDevices(config domainModel, state *domainModel) {
 	secure := config.LaunchSecurity.ValueString() == secureExecution
 	before := domainModel{
@@ -112,7 +112,7 @@ func (m *domainModel) fillDevices(config domainModel, state *domainModel) {
 	framework.Fill(&m.DevicesXML, config.DevicesXML, before.DevicesXML)
 }
 
-// keepWords keeps the state's words where the plan says the same in others.
+// keepWords keeps the spelling of the state if the plan means the same.
 func (m *domainModel) keepWords(state domainModel) {
 	if m.MemoryBytes.Equal(state.MemoryBytes) {
 		m.Memory = state.Memory
@@ -125,8 +125,8 @@ func (m *domainModel) keepWords(state domainModel) {
 	}
 }
 
-// fillInterfaces derives the MAC addresses that the user does not give, and what follows from where an interface is. One
-// that is there keeps the address it has.
+// fillInterfaces derives the MAC addresses that the user does not set, and the values that depend on where an interface is
+// attached. An existing interface keeps its address.
 func (m *domainModel) fillInterfaces(ctx context.Context, config domainModel, state *domainModel, diags *diag.Diagnostics) {
 	if m.Interfaces.IsNull() || m.Interfaces.IsUnknown() || framework.HasUnknownElement(m.Interfaces) || m.Name.IsUnknown() {
 		return
@@ -137,7 +137,7 @@ func (m *domainModel) fillInterfaces(ctx context.Context, config domainModel, st
 	if state != nil {
 		diags.Append(state.Interfaces.ElementsAs(ctx, &old, false)...)
 	}
-	takes := func(mac hwtypes.MACAddress) bool { // because the user gives it to another one
+	takes := func(mac hwtypes.MACAddress) bool { // the user sets it on another interface
 		return slices.ContainsFunc(given, func(g devices.Interface) bool { return devices.SameMAC(g.MAC, mac) })
 	}
 	for i := range planned {
@@ -159,8 +159,8 @@ func (m *domainModel) fillInterfaces(ctx context.Context, config domainModel, st
 	m.Interfaces = list
 }
 
-// checkOrder refuses to take the boot order from a guest: libvirt would have it boot from its disks, and without any it would
-// not boot.
+// checkOrder refuses to remove the boot order of a guest: libvirt would then let it boot from its disks, and a guest without
+// disks would not boot.
 // libvirt src/conf/domain_postparse.c, virDomainDefBootPostParse.
 func (m domainModel) checkOrder(state *domainModel, diags *diag.Diagnostics) {
 	empty := func(list types.List) bool { return !list.IsUnknown() && len(list.Elements()) == 0 }
@@ -168,7 +168,7 @@ func (m domainModel) checkOrder(state *domainModel, diags *diag.Diagnostics) {
 		return
 	}
 	diags.AddAttributeError(path.Root("boot"), "Nothing to boot from",
-		"Only an imported guest, which boots from a device that this resource does not model, can have an empty boot. Set boot = [\"disk\"] or boot = [\"network\"].")
+		"Only an imported guest that boots from a device that this resource does not model can have an empty boot. Set boot = [\"disk\"] or boot = [\"network\"].")
 }
 
 // starts tells whether the apply starts the guest.
@@ -177,12 +177,12 @@ func (m domainModel) starts(ctx context.Context, state *domainModel, again bool)
 	return runs && (state == nil || !state.Running.ValueBool() || again || m.restarts(ctx, *state) || m.installs(state))
 }
 
-// replaces tells whether the plan is for another domain than that of the state.
+// replaces tells whether the plan is for another domain than the state.
 func (m domainModel) replaces(state domainModel) bool {
 	return !m.Name.Equal(state.Name) || !m.Arch.Equal(state.Arch)
 }
 
-// checkBridges says that an interface comes onto a bridge which the host does not have.
+// checkBridges reports an interface on a bridge that the host does not have.
 func (r *domainResource) checkBridges(ctx context.Context, m domainModel, state *domainModel, diags *diag.Diagnostics) {
 	if m.Interfaces.IsUnknown() || framework.HasUnknownElement(m.Interfaces) {
 		return
@@ -200,15 +200,15 @@ func (r *domainResource) checkBridges(ctx context.Context, m domainModel, state 
 		at := path.Root("interfaces").AtListIndex(i).AtName("bridge")
 		switch err := r.checkBridge(ctx, name); {
 		case errors.Is(err, virt.ErrNotBridge):
-			framework.AddError(diags, at, "Not a bridge", framework.Sentence(fmt.Errorf("%w, so the guest could not start. To share it with the guest, set device in place of bridge", err)))
+			framework.AddError(diags, at, "Not a bridge", framework.Sentence(fmt.Errorf("%w, so the guest could not start. To share the interface with the guest, set device instead of bridge", err)))
 		case errors.Is(err, virt.ErrNoBridge):
-			diags.AddAttributeWarning(at, "No such bridge", framework.Sentence(fmt.Errorf("%w. Unless something makes it, the guest does not start. "+
-				"\"ip link show type bridge\" on the host shows the bridges that are there", err)))
+			diags.AddAttributeWarning(at, "Bridge does not exist", framework.Sentence(fmt.Errorf("%w. The guest does not start until the bridge exists. "+
+				"To list the bridges, run \"ip link show type bridge\" on the host", err)))
 		}
 	}
 }
 
-// checkBridge asks the host once a run, unless a network of this run makes the bridge.
+// checkBridge asks the host once in a run, unless a network of this run creates the bridge.
 func (r *domainResource) checkBridge(ctx context.Context, name string) error {
 	if _, planned := r.Plans.Bridges.Find(name); planned {
 		return nil
@@ -221,7 +221,7 @@ func (r *domainResource) checkBridge(ctx context.Context, name string) error {
 	return err
 }
 
-// checkReferences refuses what lies on another host than the guest.
+// checkReferences refuses references to objects on another host than the guest.
 func (r *domainResource) checkReferences(ctx context.Context, m domainModel, diags *diag.Diagnostics) {
 	r.CheckReference(m.Placement, m.PxelinuxConfig, path.Root("pxelinux_config"), diags)
 	r.CheckReference(m.Placement, types.StringValue(framework.Member(m.Kernel, "image")), path.Root("kernel").AtName("image"), diags)

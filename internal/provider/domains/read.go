@@ -13,7 +13,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// read takes over what the host has.
+// read reads the guest on the host into the model.
 func (r *domainResource) read(ctx context.Context, m *domainModel, diags *diag.Diagnostics) (virt.Domain, error) {
 	domain, err := r.find(ctx, *m)
 	if err != nil {
@@ -31,16 +31,16 @@ func (r *domainResource) read(ctx context.Context, m *domainModel, diags *diag.D
 	return domain, r.readAddresses(ctx, m, domain.State, diags)
 }
 
-// tellOthers says once, at the import, what the guest has beside what the resource models.
+// tellOthers says once, during the import, what the guest has that the resource does not model.
 func (m domainModel) tellOthers(domain virt.Domain, diags *diag.Diagnostics) {
 	if len(domain.Others) == 0 {
 		return
 	}
 	diags.AddWarning(fmt.Sprintf("Domain %q has more than this resource models", domain.Name),
-		fmt.Sprintf("It also has: %s. This stays as it is, whatever the resource changes. Change it with virsh edit.", strings.Join(domain.Others, ", ")))
+		fmt.Sprintf("The guest also has: %s. This resource never changes these parts. To change them, use virsh edit.", strings.Join(domain.Others, ", ")))
 }
 
-// refresh fills in what is known once the domain is there.
+// refresh fills in the values that are known after the domain exists.
 func (r *domainResource) refresh(ctx context.Context, m *domainModel, diags *diag.Diagnostics) {
 	ctx, cancel := context.WithTimeout(ctx, framework.CallTimeout)
 	defer cancel()
@@ -55,11 +55,11 @@ func (r *domainResource) refresh(ctx context.Context, m *domainModel, diags *dia
 		m.Addresses = addresses
 	}
 	if running.ValueBool() && !m.Running.ValueBool() && !diags.HasError() {
-		diags.AddAttributeWarning(path.Root("running"), fmt.Sprintf("Domain %q does not run any more", m.Name.ValueString()),
-			fmt.Sprintf("The guest was started, and %s. The next plan shows it as stopped; for a guest that ends by itself, set running = false.", domain.Reason))
+		diags.AddAttributeWarning(path.Root("running"), fmt.Sprintf("Domain %q is no longer running", m.Name.ValueString()),
+			fmt.Sprintf("The guest was started, and %s. The next plan shows that it is not running. For a guest that shuts itself down, set running = false.", domain.Reason))
 	}
 	if !diags.HasError() {
-		m.Running = running // what it became since is for the next plan to find
+		m.Running = running // the next plan finds the state that the guest has now
 	}
 }
 
@@ -67,7 +67,7 @@ func (r *domainResource) readAddresses(ctx context.Context, m *domainModel, stat
 	found := []string{}
 	if state == virt.Running && len(m.Interfaces.Elements()) > 0 {
 		addresses, err := r.Host.Addresses(ctx, m.Name.ValueString(), virt.AddressSource(m.AddressesFrom.ValueString()))
-		if err != nil && !framework.IsNotFound(err) { // a network that is gone has no leases, but the guest is there
+		if err != nil && !framework.IsNotFound(err) { // a network that no longer exists has no leases, but the guest exists
 			return err
 		}
 		for _, a := range addresses {

@@ -1,4 +1,5 @@
-// Package domains has guests: the resource netboot_domain, data sources of a guest and of its console, and the actions on one.
+// Package domains has guests: the resource netboot_domain, the data sources for a guest and for its console, and the actions on a
+// guest.
 package domains
 
 import (
@@ -69,13 +70,13 @@ type domainModel struct {
 	Addresses       types.List     `tfsdk:"addresses"`
 	Timeouts        timeouts.Value `tfsdk:"timeouts"`
 
-	phase     netboot.Phase // of the installation, as the note has it
-	made      devices.Made  // of what is written of devices
+	phase     netboot.Phase // of the installation, from the note
+	made      devices.Made  // what libvirt made of named devices
 	adopted   *divergence   // from before the import
 	foreign   devices.Foreign
-	resumes   bool        // it is saved, and continues where it was
-	had       []virt.Disk // what the guest had before a change, with the overlays of others; nil is what the state says
-	logGoesOn bool        // the console's log, from the installation to the boot from disk
+	resumes   bool        // the guest is saved, and continues where it was
+	had       []virt.Disk // the guest's disks before a change, with the overlays of others; nil means those of the state
+	logGoesOn bool        // the boot from disk appends to the console log of the installation
 }
 
 var domainIdentity = framework.Identity{"name"}
@@ -86,7 +87,7 @@ func (m domainModel) subject() framework.Subject {
 
 func (r *domainResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_domain"
-	resp.ResourceBehavior = resource.ResourceBehavior{MutableIdentity: true} // others rename guests
+	resp.ResourceBehavior = resource.ResourceBehavior{MutableIdentity: true} // other programs can rename guests
 }
 
 func (r *domainResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
@@ -116,8 +117,7 @@ func (r *domainResource) MoveState(context.Context) []resource.StateMover {
 	return domainIdentity.Movers("netboot_domain", "libvirt_domain")
 }
 
-// ModifyPlan makes known at plan what follows from the configuration, and says what a change does
-// to a running guest.
+// ModifyPlan plans the values that follow from the configuration, and says what a change does to a running guest.
 func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
 		r.planDestroy(ctx, req, &resp.Diagnostics)
@@ -253,8 +253,8 @@ func (r *domainResource) Read(ctx context.Context, req resource.ReadRequest, res
 	adopted := framework.LoadPrivate[divergence](ctx, req.Private, adoptedKey, &resp.Diagnostics)
 	framework.SavePrivate(ctx, resp.Private, divergedKey, diverged.without(adopted, before.Memory.IsNull()), &resp.Diagnostics)
 	if before.Running.ValueBool() && !state.Running.ValueBool() {
-		resp.Diagnostics.AddAttributeWarning(path.Root("running"), fmt.Sprintf("Domain %q does not run", state.Name.ValueString()),
-			fmt.Sprintf("The guest was running, and %s. The plan starts it again where running is true.", domain.Reason))
+		resp.Diagnostics.AddAttributeWarning(path.Root("running"), fmt.Sprintf("Domain %q is not running", state.Name.ValueString()),
+			fmt.Sprintf("The guest was running, and %s. If running is true, the plan starts it again.", domain.Reason))
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	resp.Diagnostics.Append(domainIdentity.Set(ctx, resp.Identity, state.Placement, state.Name)...)
@@ -278,7 +278,7 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 	resp.Diagnostics.Append(problems...)
 	saved, err := r.lookSaved(ctx, plan, state, failed != nil)
 	if err != nil {
-		framework.Fail(&resp.Diagnostics, path.Empty(), "look at the saved memory of", plan.subject(), err)
+		framework.Fail(&resp.Diagnostics, path.Empty(), "check the saved memory of", plan.subject(), err)
 		return
 	}
 	diverged := framework.LoadPrivate[divergence](ctx, req.Private, divergedKey, &resp.Diagnostics)
@@ -341,9 +341,8 @@ func (r *domainResource) Delete(ctx context.Context, req resource.DeleteRequest,
 	}
 }
 
-// change makes the definition what is planned, and stops the guest where the change needs it or
-// the plan says so. The definition is changed before the guest is stopped: one that libvirt
-// refuses costs nobody his guest.
+// change updates the definition as planned, and stops the guest if the change needs it or the plan says so. The definition is
+// changed before the guest is stopped: if libvirt refuses the definition, the guest keeps running.
 func (r *domainResource) change(ctx context.Context, plan *domainModel, state domainModel, restarts bool, diverged *divergence, diags *diag.Diagnostics) (at path.Path, err error) {
 	if plan.phase, err = r.nextPhase(ctx, *plan, state); err != nil {
 		return path.Root("install"), err
@@ -364,7 +363,7 @@ func (r *domainResource) change(ctx context.Context, plan *domainModel, state do
 		}
 	}
 	if !plan.Running.ValueBool() && !state.Running.ValueBool() {
-		return path.Empty(), nil // one that is paused, or kept as it crashed, is so because somebody wants it
+		return path.Empty(), nil // a guest that is paused, or preserved after a crash, stays so: someone wants that
 	}
 	if plan.Running.ValueBool() && !restarts {
 		return r.changeLive(ctx, domain, *plan, state, diverged, diags)
@@ -376,14 +375,14 @@ func (r *domainResource) change(ctx context.Context, plan *domainModel, state do
 	return path.Root("running"), err
 }
 
-// putBack gives a guest that ran its old definition back, because with the new one it does not start.
+// putBack restores the old definition of a guest that was running, because the guest does not start with the new definition.
 func (r *domainResource) putBack(ctx context.Context, state domainModel, cause error, diags *diag.Diagnostics) error {
 	err := r.redefine(ctx, state, diags)
 	if err == nil {
 		err = r.Host.StartDomain(ctx, state.Name.ValueString())
 	}
 	if err != nil {
-		return fmt.Errorf("%w; putting its old definition back failed too: %w", cause, err)
+		return fmt.Errorf("%w; restoring the old definition failed as well: %w", cause, err)
 	}
-	return fmt.Errorf("%w; its old definition was put back, and the guest runs with it again", cause)
+	return fmt.Errorf("%w; the old definition was restored, and the guest runs with it again", cause)
 }

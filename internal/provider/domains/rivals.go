@@ -14,7 +14,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// noteHeld keeps what the guest has after this run, for the plans of others.
+// noteHeld keeps what the guest uses after this run, for the plans of other resources.
 func (r *domainResource) noteHeld(ctx context.Context, m domainModel, diags *diag.Diagnostics) {
 	held := m.holds()
 	for _, owned := range m.owned(ctx, diags) {
@@ -23,8 +23,8 @@ func (r *domainResource) noteHeld(ctx context.Context, m domainModel, diags *dia
 	r.Plans.Holds.Add(netboot.GuestHolder(m.Name.ValueString()), held)
 }
 
-// checkRivals refuses a disk or a MAC address that the guest is to get, and that another guest of the host has, whosever it
-// is: two that write one disk destroy it. What this run takes from the other guest is free.
+// checkRivals refuses to give the guest a disk or a MAC address that any other guest on the host uses, because two guests that write
+// to one disk destroy its content. A disk or a MAC address that this run takes from the other guest is free.
 func (r *domainResource) checkRivals(ctx context.Context, plan domainModel, state *domainModel, diags *diag.Diagnostics) {
 	fresh := plan.fresh(ctx, state, diags)
 	if len(fresh) == 0 || diags.HasError() {
@@ -32,7 +32,7 @@ func (r *domainResource) checkRivals(ctx context.Context, plan domainModel, stat
 	}
 	guests, err := r.Host.Guests(ctx)
 	if err != nil {
-		return // which the apply says in full, should the host still be away then
+		return // if the host is still unreachable, the apply reports the error
 	}
 	for _, owned := range fresh {
 		names, err := r.namesOf(ctx, owned)
@@ -47,21 +47,21 @@ func (r *domainResource) checkRivals(ctx context.Context, plan domainModel, stat
 				continue
 			}
 			diags.AddAttributeError(owned.at, fmt.Sprintf("%s belongs to another guest", framework.Capital(owned.what.String())),
-				framework.Sentence(framework.Within(owned.at, fmt.Errorf("guest %q has it on this host. %s", name, owned.remedy()))))
+				framework.Sentence(framework.Within(owned.at, fmt.Errorf("guest %q on this host uses it. %s", name, owned.remedy()))))
 		}
 	}
 }
 
 func (o owning) remedy() string {
 	if o.disk() {
-		return "Two guests that write one disk destroy what is on it. Take it from that guest, or use another disk. If both only read it, set readonly = true; if they share it as a cluster does, set shareable = true in both"
+		return "Two guests that write to one disk destroy its content. Detach the disk from that guest, or use another disk. If both guests only read the disk, set readonly = true; if they share it as a cluster does, set shareable = true in both"
 	}
 	return "Give this interface another mac, or leave mac out"
 }
 
 func (o owning) disk() bool { return o.what.Kind == diskKind }
 
-// namesOf are the names under which a guest can have something.
+// namesOf are the names under which the definition of a guest can have a disk or a MAC address.
 func (r *domainResource) namesOf(ctx context.Context, o owning) ([]string, error) {
 	names := []string{o.what.String(), o.what.ID}
 	pool, name, isVolume := strings.Cut(r.volumeID(ctx, o.what.ID), "/")
@@ -75,7 +75,7 @@ func (r *domainResource) namesOf(ctx context.Context, o owning) ([]string, error
 	return append(names, volume.Path), err
 }
 
-// hasAny tells whether a guest has a disk that it writes, or a MAC address, under one of these names.
+// hasAny tells whether a guest has a disk that it can write to, or a MAC address, under one of these names.
 func hasAny(guest virt.Domain, names []string) bool {
 	return slices.ContainsFunc(guest.Disks, func(disk virt.Disk) bool {
 		return !disk.ReadOnly && !disk.Shared && (slices.Contains(names, disk.Path) || slices.Contains(names, disk.Volume))

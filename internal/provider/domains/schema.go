@@ -37,10 +37,10 @@ const (
 func domainSchema(ctx context.Context) schema.Schema {
 	return schema.Schema{
 		MarkdownDescription: "A guest that boots from the network.\n\n" +
-			"It is made for s390x: each device has its place in the boot order, the console is the firmware's. " +
-			"On a host of the same architecture with KVM it runs with that, everywhere else by emulation.\n\n" +
-			"A change is made to the definition that is there, and keeps of it what this resource does not model. What libvirt can change in a running guest is changed there; for the rest the guest is restarted. The plan says which; see the guide on [guests that change](https://registry.terraform.io/providers/s390x-netboot/netboot/latest/docs/guides/guests). " +
-			"Destroy forces the guest off, unless `shutdown_timeout` gives it time to shut down; its volumes stay.",
+			"The resource is made for s390x: each device has its own place in the boot order, and the console is the one that the firmware writes to. " +
+			"On a host of the same architecture with KVM, the guest runs with KVM. On other hosts it runs by emulation.\n\n" +
+			"A change updates the existing definition, and keeps the parts of it that this resource does not model. If libvirt can make the change in a running guest, it is made there; otherwise the guest is restarted. The plan says which; see the guide on [guests that change](https://registry.terraform.io/providers/s390x-netboot/netboot/latest/docs/guides/guests). " +
+			"A destroy forces the guest off at once, unless `shutdown_timeout` gives it time to shut down. Its volumes stay.",
 		Attributes: map[string]schema.Attribute{
 			"id":   framework.IDAttribute("The domain's `name`."),
 			"host": framework.HostAttribute,
@@ -54,28 +54,28 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Validators:          []validator.String{framework.Arch},
 			},
 			"machine": schema.StringAttribute{
-				MarkdownDescription: "QEMU's machine type. Default: the host's newest for the architecture, `s390-ccw-virtio-…`, which the guest keeps.",
+				MarkdownDescription: "QEMU machine type. Default: the newest on the host for the architecture, `s390-ccw-virtio-…`. The guest keeps it.",
 				Optional:            true,
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 				Validators:          []validator.String{framework.QEMUName},
 			},
 			"accelerator": schema.StringAttribute{
-				MarkdownDescription: "`kvm`, `tcg` (emulation) or `auto`: KVM where the host has it for the architecture. Default: `auto`.",
+				MarkdownDescription: "`kvm`, `tcg` (emulation) or `auto`: KVM if the host has it for the architecture, otherwise emulation. Default: `auto`.",
 				Optional:            true,
 				Computed:            true,
 				Default:             stringdefault.StaticString("auto"),
 				Validators:          []validator.String{stringvalidator.OneOf("auto", "kvm", "tcg")},
 			},
 			"cpu": schema.StringAttribute{
-				MarkdownDescription: "CPU model, or `host-passthrough`, `host-model` or `max`. Default: libvirt's.",
+				MarkdownDescription: "CPU model, or `host-passthrough`, `host-model` or `max`. Default: libvirt's default.",
 				Optional:            true,
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 				Validators:          []validator.String{framework.QEMUName},
 			},
 			"cpu_features": schema.MapAttribute{
-				MarkdownDescription: "Features that the CPU has or lacks beside its model, each with libvirt's policy: `require`, `disable`, `optional`, `force` or `forbid`. It needs `cpu`. `{}` is none. Default: none, and what an imported guest has.",
+				MarkdownDescription: "CPU features that differ from the CPU model, each with a policy of libvirt: `require`, `disable`, `optional`, `force` or `forbid`. Requires `cpu`. `{}` means no features. Default: none; an imported guest keeps what it has.",
 				ElementType:         types.StringType,
 				Optional:            true,
 				Computed:            true,
@@ -85,30 +85,30 @@ func domainSchema(ctx context.Context) schema.Schema {
 				},
 			},
 			"cpu_topology": schema.SingleNestedAttribute{
-				MarkdownDescription: "How the virtual CPUs are made up; together they are `max_vcpus`. Default: one socket for each.",
+				MarkdownDescription: "Topology of the virtual CPUs. The product of the three numbers must be `max_vcpus`. Default: one socket for each virtual CPU.",
 				Optional:            true,
 				Attributes: map[string]schema.Attribute{
-					"sockets": topologyAttribute("Sockets."),
-					"cores":   topologyAttribute("Cores of a socket."),
-					"threads": topologyAttribute("Threads of a core."),
+					"sockets": topologyAttribute("Number of sockets."),
+					"cores":   topologyAttribute("Number of cores in a socket."),
+					"threads": topologyAttribute("Number of threads in a core."),
 				},
 			},
 			"vcpus": schema.Int64Attribute{
-				MarkdownDescription: "Number of virtual CPUs. A running guest gets more up to `max_vcpus`; for fewer it is restarted. Default: 1.",
+				MarkdownDescription: "Number of virtual CPUs. A running guest can get more, up to `max_vcpus`. A smaller number restarts it. Default: 1.",
 				Optional:            true,
 				Computed:            true,
 				Default:             int64default.StaticInt64(1),
-				// S390_MAX_CPUS, QEMU hw/s390x/s390-virtio-ccw.c; the most that any architecture here takes
+				// S390_MAX_CPUS, QEMU hw/s390x/s390-virtio-ccw.c; the maximum of all architectures here
 				Validators: []validator.Int64{int64validator.Between(1, 248)},
 			},
 			"max_vcpus": schema.Int64Attribute{
-				MarkdownDescription: "How many virtual CPUs a running guest can get. Default: `vcpus`, and what an imported guest has.",
+				MarkdownDescription: "Maximum number of virtual CPUs that a running guest can get. Default: `vcpus`; an imported guest keeps what it has.",
 				Optional:            true,
 				Computed:            true,
 				Validators:          []validator.Int64{int64validator.Between(1, 248)},
 			},
 			"memory": schema.StringAttribute{
-				MarkdownDescription: "Memory of the guest. " + framework.SizeDescription + " The firmware that netboots s390x guests needs at least 128 MiB, installers need some GiB.",
+				MarkdownDescription: "Memory of the guest. " + framework.SizeDescription + " The firmware that boots s390x guests from the network needs at least 128 MiB. Installers need some GiB.",
 				CustomType:          framework.SizeType{},
 				Required:            true,
 				Validators:          []validator.String{framework.GuestMemory},
@@ -118,8 +118,8 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 			},
 			"max_memory": schema.StringAttribute{
-				MarkdownDescription: "How much memory a running guest can get. With more than `memory`, a balloon in the guest takes the difference once its kernel runs, and a change of `memory` up to here is made while it runs. " +
-					"Default: `memory`, and what an imported guest has; then a change of `memory` restarts the guest.",
+				MarkdownDescription: "Maximum memory that a running guest can get. If it is more than `memory`, a balloon in the guest takes the difference after the kernel starts, and a change of `memory` up to this maximum is made while the guest runs. " +
+					"Default: `memory`, so that a change of `memory` restarts the guest; an imported guest keeps what it has.",
 				CustomType: framework.SizeType{},
 				Optional:   true,
 				Computed:   true,
@@ -130,7 +130,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 			},
 			"autostart": schema.BoolAttribute{
-				MarkdownDescription: "Whether the guest starts with the host. Default: `false`.",
+				MarkdownDescription: "Whether the guest starts when the host starts. Default: `false`.",
 				Optional:            true,
 				Computed:            true,
 				Default:             booldefault.StaticBool(false),
@@ -142,12 +142,12 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Default:             booldefault.StaticBool(true),
 			},
 			"shutdown_timeout": schema.StringAttribute{
-				MarkdownDescription: "How long the guest may take to shut down before it is forced off, such as `\"5m\"`. Default: one minute for a change, and no time for a destroy, which forces it off at once.",
+				MarkdownDescription: "How long the guest may take to shut down before it is forced off, such as `\"5m\"`. Default: one minute for a change. A destroy forces the guest off at once by default.",
 				Optional:            true,
 				Validators:          []validator.String{duration},
 			},
 			"boot": schema.ListAttribute{
-				MarkdownDescription: "Classes of devices to boot from, in order: `network`, `disk`, `cdrom`. Default: `[\"network\"]`. s390x firmware before QEMU 9.2 tries the first device only, so `boot = false` in the others' `interfaces` and `disks` says which. An imported guest that boots from neither, such as a floppy drive, has `[]`.",
+				MarkdownDescription: "Classes of devices to boot from, in order: `network`, `disk`, `cdrom`. Default: `[\"network\"]`. s390x firmware before QEMU 9.2 tries only the first device. To choose that device, set `boot = false` on the other elements of `interfaces` and `disks`. An imported guest that boots from another class of device, such as a floppy drive, has `[]`.",
 				ElementType:         types.StringType,
 				Optional:            true,
 				Computed:            true,
@@ -158,27 +158,27 @@ func domainSchema(ctx context.Context) schema.Schema {
 				},
 			},
 			"loadparm": schema.StringAttribute{
-				MarkdownDescription: "What the firmware of an s390x guest is told with the device that it boots from, such as the number of an entry of its menu. Up to 8 of `A`–`Z`, `0`–`9`, `.` and blanks.",
+				MarkdownDescription: "Load parameter of the boot device of an s390x guest, such as the number of an entry in the boot menu. The firmware reads it. Up to 8 characters: `A`–`Z`, `0`–`9`, `.` and spaces.",
 				Optional:            true,
 				Validators:          []validator.String{loadparm},
 			},
 			"kernel": schema.SingleNestedAttribute{
-				MarkdownDescription: fmt.Sprintf("A kernel that the guest boots directly, without its firmware and its limits, so that the command line may be longer than %d bytes. `boot` then says nothing.", pxelinux.MaxAppendSize),
+				MarkdownDescription: fmt.Sprintf("Kernel that the guest boots directly, without its firmware. The firmware's limit of %d bytes for the command line then does not apply, and `boot` has no effect.", pxelinux.MaxAppendSize),
 				Optional:            true,
 				Attributes:          directKernelAttributes(),
 			},
 			"disks": schema.ListNestedAttribute{
-				MarkdownDescription: "Disks, in order. They come and go while the guest runs; what else changes of one restarts it.",
+				MarkdownDescription: "Disks, in order. Disks can be added and removed while the guest runs. Any other change of a disk restarts the guest.",
 				Optional:            true,
 				NestedObject:        schema.NestedAttributeObject{Attributes: devices.DiskAttributes()},
 			},
 			"interfaces": schema.ListNestedAttribute{
-				MarkdownDescription: "Network interfaces, in order. They come and go while the guest runs, and are plugged elsewhere; what else changes of one restarts it.",
+				MarkdownDescription: "Network interfaces, in order. While the guest runs, interfaces can be added and removed, and their `network`, `bridge`, `mac` and `link` can change. Any other change of an interface restarts the guest.",
 				Optional:            true,
 				NestedObject:        schema.NestedAttributeObject{Attributes: devices.InterfaceAttributes()},
 			},
 			"consoles": schema.ListAttribute{
-				MarkdownDescription: "Types of the guest's consoles: `sclp`, `sclplm` (both s390x), `virtio` or `serial` (not s390x). The first is the one that is watched and that `virsh console` opens. Default: `[\"sclp\"]` on s390x, `[\"serial\"]` elsewhere, and what an imported guest has.",
+				MarkdownDescription: "Types of the guest's consoles: `sclp`, `sclplm` (both s390x), `virtio` or `serial` (not s390x). The provider watches the first console, and `virsh console` opens it. Default: `[\"sclp\"]` on s390x, `[\"serial\"]` on other architectures; an imported guest keeps what it has.",
 				ElementType:         types.StringType,
 				Optional:            true,
 				Computed:            true,
@@ -188,7 +188,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				},
 			},
 			"guest_agent": schema.BoolAttribute{
-				MarkdownDescription: "Whether the guest has the channel that QEMU's guest agent (`qemu-guest-agent`) uses. Default: `false`, and what an imported guest has.",
+				MarkdownDescription: "Whether the guest has the channel for the QEMU guest agent (`qemu-guest-agent`). Default: `false`; an imported guest keeps what it has.",
 				Optional:            true,
 				Computed:            true,
 			},
@@ -196,78 +196,78 @@ func domainSchema(ctx context.Context) schema.Schema {
 			"hostdevs":    devices.HostdevsAttribute(),
 			"filesystems": devices.FilesystemsAttribute(),
 			"memory_backing": schema.SingleNestedAttribute{
-				MarkdownDescription: "Where the host takes the guest's memory from. `{}` is libvirt's own way. Default: that, and what an imported guest has.",
+				MarkdownDescription: "How the host provides the guest's memory. `{}` means libvirt's default. Default: `{}`; an imported guest keeps what it has.",
 				Optional:            true,
 				Computed:            true,
 				Attributes:          memoryBackingAttributes(),
 			},
 			"iothreads": schema.Int64Attribute{
-				MarkdownDescription: "Number of I/O threads, which serve disks beside the virtual CPUs. Default: 0, and what an imported guest has.",
+				MarkdownDescription: "Number of I/O threads, which process the I/O of disks separately from the virtual CPUs. Default: 0; an imported guest keeps what it has.",
 				Optional:            true,
 				Computed:            true,
 				Validators:          []validator.Int64{int64validator.Between(0, 1000)},
 			},
 			"rng": schema.BoolAttribute{
-				MarkdownDescription: "Whether the guest has a random number generator, which takes its numbers from the host's `/dev/urandom`. Default: `false`, and what an imported guest has.",
+				MarkdownDescription: "Whether the guest has a random number generator, which reads from `/dev/urandom` on the host. Default: `false`; an imported guest keeps what it has.",
 				Optional:            true,
 				Computed:            true,
 			},
 			"memory_balloon": schema.BoolAttribute{
-				MarkdownDescription: "Whether the guest has a memory balloon, which gives and takes memory up to `max_memory`. Default: `true`, what an imported guest has, and `false` with `launch_security`.",
+				MarkdownDescription: "Whether the guest has a memory balloon, which changes the memory of the running guest, up to `max_memory`. Default: `true`, or `false` with `launch_security`; an imported guest keeps what it has.",
 				Optional:            true,
 				Computed:            true,
 			},
 			"launch_security": schema.StringAttribute{
-				MarkdownDescription: "`s390-pv` makes an s390x guest one of IBM Secure Execution, whose memory the host cannot read; `none` does not. " +
-					"The host needs `prot_virt=1` in its kernel's command line (the data source `netboot_host` tells). The guest boots an encrypted image from disk, or directly by `kernel`; it cannot boot from the network. Its kernel needs room for what it shares with the host: `swiotlb=262144`. Default: `none`, and what an imported guest has.",
+				MarkdownDescription: "`s390-pv` makes an s390x guest a guest of IBM Secure Execution: the host cannot read its memory. `none` does not. " +
+					"The host needs `prot_virt=1` on its kernel command line (the data source `netboot_host` shows this). The guest boots an encrypted image from disk, or directly with `kernel`. It cannot boot from the network. Its kernel needs memory that it shares with the host: `swiotlb=262144`. Default: `none`; an imported guest keeps what it has.",
 				Optional:   true,
 				Computed:   true,
 				Validators: []validator.String{stringvalidator.OneOf(secureNone, secureExecution)},
 			},
 			"devices_xml": devices.NamedAttribute(),
 			"pxelinux_config": schema.StringAttribute{
-				MarkdownDescription: "The `id` of the `netboot_pxelinux_config` that the guest boots by. It orders the guest after its configuration, and lets the plan find out whether the guest would boot: whether its firmware asks for that file, its network serves it, and kernel and initrd fit.",
+				MarkdownDescription: "The `id` of the `netboot_pxelinux_config` that the guest boots with. The guest is then created after this configuration, and the plan checks whether the guest would boot: whether its firmware requests that file, whether its network serves the file, and whether kernel and initrd fit into its memory.",
 				Optional:            true,
 			},
 			"boot_check": schema.SingleNestedAttribute{
-				MarkdownDescription: "What the console must show when the guest is started, watched from the firmware's first byte. The apply waits for it, and fails as soon as the boot has. A change is checked at the next start.",
+				MarkdownDescription: "What the console must show when the guest starts. The provider watches it from the first byte of the firmware. The apply waits until the check passes, and fails as soon as the boot fails. A change of the check applies to the next start.",
 				Optional:            true,
 				Attributes:          bootCheckAttributes(),
 			},
 			"boot_result": schema.SingleNestedAttribute{
-				MarkdownDescription: "What `boot_check` saw at the last start.",
+				MarkdownDescription: "Result of `boot_check` at the last start.",
 				Computed:            true,
 				Attributes:          bootResultAttributes(),
 			},
 			"install": schema.SingleNestedAttribute{
-				MarkdownDescription: "Installs the guest: it boots from the network once, and from disk for good when the installer has ended. The apply waits for that. " +
-					"The definition then boots from disk alone, and so does every start that is not the installation; `boot` may be left out, and `network` in it means that one boot. " +
-					"A guest that is there already is not installed by adding this, but by a change of `reinstall`.",
+				MarkdownDescription: "Installs the guest: it boots from the network once, and always from disk after the installer has ended. The apply waits for the end of the installer. " +
+					"The definition then boots only from disk, and so does every start other than the installation. `boot` can be left out; `network` in `boot` means the one boot of the installation. " +
+					"To install a guest that already exists, change `reinstall`; adding `install` does not install it.",
 				Optional:   true,
 				Attributes: installAttributes(),
 			},
 			"reinstall": schema.StringAttribute{
-				MarkdownDescription: "Any text. A change of it installs the guest again: it is shut down, and what is on its disks is for the installer to overwrite.",
+				MarkdownDescription: "Any text. A change installs the guest again: the guest is shut down, and the installer can overwrite its disks.",
 				Optional:            true,
 			},
 			"installed": schema.BoolAttribute{
-				MarkdownDescription: "Whether the installation has come to its end. Where it has not, the next apply goes on with it, or begins again. Null without `install`.",
+				MarkdownDescription: "Whether the installation is complete. If it is not, the next apply continues it or starts it again. Null without `install`.",
 				Computed:            true,
 			},
 			"uuid": schema.StringAttribute{
-				MarkdownDescription: "UUID of the domain, which imports it too.",
+				MarkdownDescription: "UUID of the domain. It can also be used as the import ID.",
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 			},
 			"addresses_from": schema.StringAttribute{
-				MarkdownDescription: "Who is asked for `addresses`: `lease` (libvirt's DHCP), `agent` (the guest agent, which also knows addresses of a bridge's DHCP) or `arp` (the host's table of neighbours). Default: `lease`.",
+				MarkdownDescription: "Source of `addresses`: `lease` (libvirt's DHCP server), `agent` (the guest agent, which also knows addresses from a DHCP server on a bridge) or `arp` (the host's neighbour table). Default: `lease`.",
 				Optional:            true,
 				Computed:            true,
 				Default:             stringdefault.StaticString(string(virt.FromLeases)),
 				Validators:          []validator.String{stringvalidator.OneOf(string(virt.FromLeases), string(virt.FromAgent), string(virt.FromARP))},
 			},
 			"addresses": schema.ListAttribute{
-				MarkdownDescription: "Addresses of the guest, as `addresses_from` knows them.",
+				MarkdownDescription: "IP addresses of the guest, from the source in `addresses_from`.",
 				ElementType:         types.StringType,
 				Computed:            true,
 			},
@@ -279,17 +279,17 @@ func domainSchema(ctx context.Context) schema.Schema {
 func memoryBackingAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"huge_pages": schema.StringAttribute{
-			MarkdownDescription: "Size of huge pages that the host has set aside: `1MiB` on s390x, `2MiB` or `1GiB` on x86_64, or `default` for the host's own. Default: none.",
+			MarkdownDescription: "Size of the huge pages, which the host must have reserved: `1MiB` on s390x, `2MiB` or `1GiB` on x86_64, or `default` for the host's default size. Default: no huge pages.",
 			Optional:            true,
 			Validators:          []validator.String{stringvalidator.OneOf(virt.HugePages()...)},
 		},
 		"source": schema.StringAttribute{
-			MarkdownDescription: "`memfd`, `file` or `anonymous`. Default: libvirt's.",
+			MarkdownDescription: "`memfd`, `file` or `anonymous`. Default: libvirt's default.",
 			Optional:            true,
 			Validators:          []validator.String{stringvalidator.OneOf("memfd", "file", "anonymous")},
 		},
 		"shared": schema.BoolAttribute{
-			MarkdownDescription: "Whether other processes of the host may map it, as `filesystems` with `virtiofs` need it. Default: `false`.",
+			MarkdownDescription: "Whether other processes on the host can map the memory. `filesystems` with `virtiofs` need this. Default: `false`.",
 			Optional:            true,
 			Computed:            true,
 			Default:             booldefault.StaticBool(false),
@@ -310,11 +310,11 @@ func topologyAttribute(what string) schema.Int64Attribute {
 func directKernelAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"image": schema.StringAttribute{
-			MarkdownDescription: "The `id` of a `netboot_image`. A kernel is one of `image` and `file`.",
+			MarkdownDescription: "The `id` of a `netboot_image`. Set either `image` or `file`.",
 			Optional:            true,
 		},
 		"file": schema.StringAttribute{
-			MarkdownDescription: "Path of a kernel on the host that is no `netboot_image`.",
+			MarkdownDescription: "Path of a kernel on the host that is not part of a `netboot_image`.",
 			Optional:            true,
 			Validators:          []validator.String{framework.HostPath},
 		},
@@ -324,27 +324,27 @@ func directKernelAttributes() map[string]schema.Attribute {
 			Validators:          []validator.String{framework.HostPath, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("file"))},
 		},
 		"cmdline": schema.StringAttribute{
-			MarkdownDescription: "Command line of the kernel. A line's end in it is a blank to the kernel.",
+			MarkdownDescription: "Command line of the kernel. The kernel treats a line break in it as a space.",
 			Optional:            true,
 			Validators:          []validator.String{kernelCommandLine},
 		},
 		"path":        framework.ComputedString("Path of the kernel on the host."),
-		"initrd_path": framework.ComputedString("Path of the initrd on the host, where there is one."),
+		"initrd_path": framework.ComputedString("Path of the initrd on the host, if there is one."),
 	}
 }
 
 func installAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"until": schema.StringAttribute{
-			MarkdownDescription: "What ends the installation: that the guest reboots by itself, `reboot`, or powers off, `shutdown`. Default: `reboot`. " +
-				"The other one of them is an error, as is a crash or somebody who ends the guest. Under emulation only `shutdown` works with most installers.",
+			MarkdownDescription: "What ends the installation: `reboot` (the guest reboots itself) or `shutdown` (the guest powers itself off). Default: `reboot`. " +
+				"The other of the two is an error, and so is a crash, or another user or program that stops the guest. Under emulation, only `shutdown` works with most installers.",
 			Optional:   true,
 			Computed:   true,
 			Default:    stringdefault.StaticString(netboot.UntilReboot),
 			Validators: []validator.String{stringvalidator.OneOf(netboot.UntilReboot, netboot.UntilShutdown)},
 		},
 		"timeout": schema.StringAttribute{
-			MarkdownDescription: "How long the installation may take, such as `\"30m\"`. Default: `\"1h\"`. The guest goes on when it is over.",
+			MarkdownDescription: "How long the installation may take, such as `\"30m\"`. Default: `\"1h\"`. After that time the apply fails, and the guest keeps running.",
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString("1h"),
@@ -362,14 +362,14 @@ func bootCheckAttributes() map[string]schema.Attribute {
 			Validators:          []validator.List{listvalidator.ValueStringsAre(pattern)},
 		}
 	}
-	expect := patterns("Patterns ([RE2](https://github.com/google/re2/wiki/Syntax)) that lines of the console must match, each, in any order.")
+	expect := patterns("Patterns ([RE2](https://github.com/google/re2/wiki/Syntax)) that the console must show. Each must match a line, in any order.")
 	expect.Required, expect.Optional = true, false
 	expect.Validators = append(expect.Validators, listvalidator.SizeAtLeast(1))
 	return map[string]schema.Attribute{
 		"expect": expect,
-		"forbid": patterns("Patterns that no line may match until then."),
+		"forbid": patterns("Patterns that no line may match before all of `expect` have matched."),
 		"timeout": schema.StringAttribute{
-			MarkdownDescription: "How long to wait for it, such as `\"5m\"`. Default: `\"5m\"`. Emulation is many times slower than KVM.",
+			MarkdownDescription: "How long to wait for the check to pass, such as `\"5m\"`. Default: `\"5m\"`. Emulation is many times slower than KVM.",
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString("5m"),
@@ -381,34 +381,34 @@ func bootCheckAttributes() map[string]schema.Attribute {
 func bootResultAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"stage": schema.StringAttribute{
-			MarkdownDescription: "How far the boot came: `none`, `firmware`, `dhcp`, `config`, `kernel`, `initrd`, `started`, `linux` or `userspace`.",
+			MarkdownDescription: "How far the boot got: `none`, `firmware`, `dhcp`, `config`, `kernel`, `initrd`, `started`, `linux` or `userspace`.",
 			Computed:            true,
 		},
 		"stages": schema.MapAttribute{
-			MarkdownDescription: "Seconds from the start until each stage that the console showed.",
+			MarkdownDescription: "Seconds from the start to each stage that the console showed.",
 			ElementType:         types.Float64Type,
 			Computed:            true,
 		},
 		"config": schema.StringAttribute{
-			MarkdownDescription: "The configuration that the firmware loaded, such as `pxelinux.cfg/default`. Null where the console does not say.",
+			MarkdownDescription: "Configuration file that the firmware loaded, such as `pxelinux.cfg/default`. Null if the console does not show it.",
 			Computed:            true,
 		},
 		"matched": schema.ListAttribute{
-			MarkdownDescription: "What matched each pattern of `expect`, in their order.",
+			MarkdownDescription: "Text that each pattern of `expect` matched, in the order of `expect`.",
 			ElementType:         types.StringType,
 			Computed:            true,
 		},
 		"groups": schema.ListAttribute{
-			MarkdownDescription: "What the groups of each pattern of `expect` matched: `groups[0][1]` is the second group of the first pattern. A pattern without groups has an empty list.",
+			MarkdownDescription: "Text that the groups of each pattern of `expect` matched: `groups[0][1]` is the second group of the first pattern. A pattern without groups has an empty list.",
 			ElementType:         types.ListType{ElemType: types.StringType},
 			Computed:            true,
 		},
 		"seconds": schema.Float64Attribute{
-			MarkdownDescription: "Seconds from the start until the last pattern matched.",
+			MarkdownDescription: "Seconds from the start to the match of the last pattern.",
 			Computed:            true,
 		},
 		"console_tail": schema.StringAttribute{
-			MarkdownDescription: "The last lines of the console until then, at most 40 of them and 4 KiB.",
+			MarkdownDescription: "The last lines of the console up to the match of the last pattern, at most 40 lines and 4 KiB.",
 			Computed:            true,
 		},
 	}

@@ -31,19 +31,19 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	m.validateFilesystems(ctx, diags)
 	m.validateInstall(ctx, diags)
 	if !m.Kernel.IsNull() {
-		return // which boots without a device
+		return // the guest boots without a device
 	}
 	m.validateBoot(ctx, diags)
 }
 
-// validateMemory refuses the rest of a KiB: libvirt counts memory in KiB, and QEMU cannot give less.
+// validateMemory refuses a size with a fraction of a KiB: libvirt counts memory in KiB, and QEMU cannot provide less.
 func validateMemory(name string, size framework.Size, diags *diag.Diagnostics) {
 	if size.Bytes()%1024 != 0 && framework.GuestMemory.Check(size) == nil {
-		diags.AddAttributeError(path.Root(name), "Invalid "+name, fmt.Sprintf("%s is not a number of whole KiB. Write it in KiB, MiB or GiB.", size.ValueString()))
+		diags.AddAttributeError(path.Root(name), "Invalid "+name, fmt.Sprintf("%s is not a whole number of KiB. Write the size in KiB, MiB or GiB.", size.ValueString()))
 	}
 }
 
-// validateMost checks what there can be at most against what there is at first.
+// validateMost checks the maxima of memory and of virtual CPUs against their initial values.
 func (m domainModel) validateMost(diags *diag.Diagnostics) {
 	if most := m.MaxMemory.Bytes(); most > 0 && most < m.Memory.Bytes() && framework.GuestMemory.Check(m.MaxMemory) == nil {
 		diags.AddAttributeError(path.Root("max_memory"), "Invalid max_memory", fmt.Sprintf("%s is less than memory, %s.", m.MaxMemory.ValueString(), m.Memory.ValueString()))
@@ -66,7 +66,7 @@ func (m domainModel) validateMost(diags *diag.Diagnostics) {
 	}
 	if threads != max(most, vcpus) {
 		diags.AddAttributeError(path.Root("cpu_topology"), "Invalid cpu_topology",
-			fmt.Sprintf("Sockets, cores and threads make %d virtual CPUs, and the guest has %d: max_vcpus, or else vcpus.", threads, max(most, vcpus)))
+			fmt.Sprintf("Sockets, cores and threads multiply to %d virtual CPUs, but the guest has %d (max_vcpus, or vcpus if max_vcpus is not set).", threads, max(most, vcpus)))
 	}
 }
 
@@ -82,33 +82,33 @@ func (m domainModel) validateConsoles(ctx context.Context, diags *diag.Diagnosti
 		console, has := machine.Console(kind)
 		switch at := path.Root("consoles").AtListIndex(i); {
 		case !has:
-			framework.AddError(diags, at, "Invalid console", fmt.Sprintf("A guest of this architecture has no console of the type %q.", kind))
+			framework.AddError(diags, at, "Invalid console", fmt.Sprintf("A guest of this architecture cannot have a console of type %q.", kind))
 		case !console.Many && slices.Index(consoles, kind) < i:
-			framework.AddError(diags, at, "Invalid console", fmt.Sprintf("A guest has only one console of the type %q.", kind))
+			framework.AddError(diags, at, "Invalid console", fmt.Sprintf("A guest can have only one console of type %q.", kind))
 		case i == 0 && !console.First:
-			framework.AddError(diags, at, "Invalid console", fmt.Sprintf("The first console of a guest of this architecture is of the type %s.", machine.DefaultConsole()))
+			framework.AddError(diags, at, "Invalid console", fmt.Sprintf("The first console of a guest of this architecture must be of type %s.", machine.DefaultConsole()))
 		}
 	}
 }
 
-// validateExtras checks what needs another attribute, or excludes one.
+// validateExtras checks attributes that need or exclude another attribute.
 func (m domainModel) validateExtras(diags *diag.Diagnostics) {
 	if !m.Loadparm.IsNull() && !m.Arch.IsUnknown() && !m.machine().Loadparm {
-		diags.AddAttributeError(path.Root("loadparm"), "Invalid loadparm", "Only s390x guests have a load parameter.")
+		diags.AddAttributeError(path.Root("loadparm"), "Invalid loadparm", "Only s390x guests have a load parameter. Leave loadparm out.")
 	}
 	if m.AddressesFrom.ValueString() == string(virt.FromAgent) && !m.GuestAgent.IsUnknown() && !m.GuestAgent.ValueBool() {
-		diags.AddAttributeError(path.Root("addresses_from"), "Invalid addresses_from", "The guest agent needs its channel: set guest_agent = true.")
+		diags.AddAttributeError(path.Root("addresses_from"), "Invalid addresses_from", "The guest agent needs its channel. Set guest_agent = true.")
 	}
 	if image, file := m.Kernel.Attributes()["image"], m.Kernel.Attributes()["file"]; image != nil && !image.IsUnknown() && !file.IsUnknown() && image.IsNull() == file.IsNull() {
-		diags.AddAttributeError(path.Root("kernel"), "Invalid kernel", "A kernel is that of a netboot_image or a file of the host: set one of image and file.")
+		diags.AddAttributeError(path.Root("kernel"), "Invalid kernel", "A kernel is a netboot_image or a file on the host. Set either image or file.")
 	}
 	if !m.Kernel.IsNull() && !m.PxelinuxConfig.IsNull() {
-		diags.AddAttributeError(path.Root("pxelinux_config"), "Invalid pxelinux_config", "The guest boots its kernel directly and reads no configuration: set one of kernel and pxelinux_config.")
+		diags.AddAttributeError(path.Root("pxelinux_config"), "Invalid pxelinux_config", "With kernel, the guest boots that kernel directly and does not read a configuration. Set either kernel or pxelinux_config.")
 	}
 }
 
-// validateFilesystems checks what virtiofs needs where the configuration says otherwise: an imported guest may share its
-// memory by its NUMA cells. https://libvirt.org/kbase/virtiofs.html
+// validateFilesystems checks that the configuration does not contradict what virtiofs needs. Without memory_backing it checks
+// nothing, because an imported guest may share its memory in its NUMA cells. https://libvirt.org/kbase/virtiofs.html
 func (m domainModel) validateFilesystems(ctx context.Context, diags *diag.Diagnostics) {
 	if m.Filesystems.IsUnknown() || m.MemoryBacking.IsUnknown() || m.MemoryBacking.IsNull() || m.memoryBacking(ctx, diags).Shared {
 		return
@@ -119,30 +119,30 @@ func (m domainModel) validateFilesystems(ctx context.Context, diags *diag.Diagno
 	}
 	for i, fs := range m.Filesystems.Elements() {
 		if driver := framework.Member(fs, "driver"); driver == virt.Virtiofs || driver == "" {
-			diags.AddAttributeError(path.Root("filesystems").AtListIndex(i).AtName("driver"), "Invalid filesystem", "virtiofs needs memory that it can map: set memory_backing = { source = \"memfd\", shared = true }.")
+			diags.AddAttributeError(path.Root("filesystems").AtListIndex(i).AtName("driver"), "Invalid filesystem", "virtiofs needs memory that it can map. Set memory_backing = { source = \"memfd\", shared = true }.")
 		}
 	}
 }
 
-// validateSecure checks what a guest of Secure Execution cannot have. QEMU docs/system/s390x/protvirt.rst; firmware has no
-// key for what it would load from the network.
+// validateSecure refuses attributes that a guest of Secure Execution cannot have. QEMU docs/system/s390x/protvirt.rst; the
+// firmware has no key for an image that it would load from the network.
 func (m domainModel) validateSecure(ctx context.Context, diags *diag.Diagnostics) {
 	if m.LaunchSecurity.ValueString() != secureExecution {
 		return
 	}
 	if !m.Arch.IsUnknown() && m.machine().Name != arch.S390X {
-		diags.AddAttributeError(path.Root("launch_security"), "Invalid launch_security", "Only s390x guests are guests of IBM Secure Execution.")
+		diags.AddAttributeError(path.Root("launch_security"), "Invalid launch_security", "Only s390x guests can use IBM Secure Execution. Set launch_security = \"none\", or leave it out.")
 	}
 	if m.MemoryBalloon.ValueBool() {
 		diags.AddAttributeError(path.Root("memory_balloon"), "Invalid memory_balloon", "The host cannot take memory from a guest of IBM Secure Execution. Set memory_balloon = false, or leave it out.")
 	}
 	if !m.Install.IsNull() || m.Kernel.IsNull() && !m.Boot.IsUnknown() && m.bootsFrom(ctx, virt.BootNetwork) {
 		diags.AddAttributeError(path.Root("boot"), "Guest would not boot",
-			"A guest of IBM Secure Execution boots an encrypted image, which firmware loads from a disk, or which kernel names; it does not boot from the network. Set boot = [\"disk\"] or kernel, without install.")
+			"A guest of IBM Secure Execution cannot boot from the network. It boots an encrypted image, which the firmware loads from a disk, or which kernel names. Set boot = [\"disk\"] or kernel, without install.")
 	}
 }
 
-// buses are those that the guest's disks can be on, none where that is not known.
+// buses are the buses that the guest's disks can be on. It is nil if the architecture is not known.
 func (m domainModel) buses() []string {
 	if m.Arch.IsUnknown() {
 		return nil
@@ -150,7 +150,7 @@ func (m domainModel) buses() []string {
 	return m.machine().Buses
 }
 
-// machine is the guest's architecture, s390x where none is given.
+// machine is the guest's architecture, by default s390x.
 func (m domainModel) machine() arch.Arch { return arch.Of(cmp.Or(m.Arch.ValueString(), arch.S390X)) }
 
 // validateBoot checks that there is a device to boot from.
@@ -160,15 +160,15 @@ func (m domainModel) validateBoot(ctx context.Context, diags *diag.Diagnostics) 
 	}
 	if m.bootsFrom(ctx, virt.BootNetwork) && !hasBootable(m.Interfaces) {
 		diags.AddAttributeError(path.Root("boot"), "Nothing to boot from",
-			"The guest is to boot from the network and has no interface for it. Add interfaces, or set boot = [\"disk\"].")
+			"The guest boots from the network, but it has no interface that it can boot from. Add interfaces, or set boot = [\"disk\"].")
 	}
 	if !m.Boot.IsNull() && len(m.Boot.Elements()) == 1 && m.bootsFrom(ctx, virt.BootDisk) && !hasBootable(m.Disks) {
 		diags.AddAttributeError(path.Root("boot"), "Nothing to boot from",
-			"The guest is to boot from disk and has none for it. Add disks, or set boot = [\"network\"].")
+			"The guest boots from disk, but it has no disk that it can boot from. Add disks, or set boot = [\"network\"].")
 	}
 }
 
-// hasBootable tells whether a device of a list may be booted from.
+// hasBootable tells whether the guest can boot from a device of a list.
 func hasBootable(devices types.List) bool {
 	return slices.ContainsFunc(devices.Elements(), func(device attr.Value) bool {
 		object, isObject := device.(types.Object)

@@ -23,7 +23,7 @@ var (
 
 func checkDuration(value string) error {
 	if d, err := time.ParseDuration(value); err != nil || d <= 0 {
-		return fmt.Errorf("%q is not a duration above zero, such as \"90s\" or \"5m\"", value)
+		return fmt.Errorf("%q is not a duration greater than zero, such as \"90s\" or \"5m\"", value)
 	}
 	return nil
 }
@@ -37,23 +37,23 @@ func checkPattern(value string) error {
 
 var loadparmPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z0-9. ]{1,8}$`) })
 
-// checkLoadparm accepts what libvirt keeps as it is written: it makes capitals of small letters.
+// checkLoadparm accepts values that libvirt does not change: it converts lower-case letters to upper case.
 func checkLoadparm(value string) error {
 	if !loadparmPattern().MatchString(value) {
-		return fmt.Errorf("%q is not a load parameter: up to 8 of A-Z, 0-9, the dot and the blank, in capitals", value)
+		return fmt.Errorf("%q is not a load parameter: use up to 8 upper-case letters, digits, dots and spaces", value)
 	}
 	return nil
 }
 
-// checkKernelCommandLine refuses what XML cannot hold as it is. A line's end is a blank to the kernel: Linux
+// checkKernelCommandLine refuses characters that XML cannot represent unchanged. The kernel treats a line break as a space: Linux
 // kernel/params.c, parse_args, and lib/cmdline.c, next_arg, by isspace.
 func checkKernelCommandLine(value string) error {
 	isControl := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
 	switch {
 	case value == "":
-		return errors.New("a command line cannot be empty: leave it out")
+		return errors.New("the command line is empty: leave it out")
 	case strings.Contains(value, "\r"):
-		return fmt.Errorf("%q has the line ends of Windows: save the file with those of Unix, or write it as one line", value)
+		return fmt.Errorf("%q has Windows line endings: save the file with Unix line endings, or write the command line as one line", value)
 	case !utf8.ValidString(value) || strings.ContainsFunc(value, isControl):
 		return fmt.Errorf("%q has a control character, which a kernel's command line cannot have", value)
 	default:
@@ -61,7 +61,7 @@ func checkKernelCommandLine(value string) error {
 	}
 }
 
-// checkNewCommandLine refuses what only an imported guest may have, as it has run with it.
+// checkNewCommandLine refuses characters that only an imported guest may have, because it has already run with them.
 func checkNewCommandLine(value string) error {
 	if err := pxelinux.CheckPasted(value); err != nil {
 		return err

@@ -13,14 +13,14 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 )
 
-// holds are the ids and paths of the volumes and of the image that the guest has, as far as they are known.
+// holds are the ids and paths of the volumes and of the image that the guest uses, as far as they are known.
 func (m domainModel) holds() []string {
 	image := m.Local(framework.Optional(framework.Member(m.Kernel, "image")))
 	return slices.Concat(devices.Held(m.Placement, m.Disks), devices.Held(m.Placement, m.CDROMs), []string{image})
 }
 
-// followVolumes says what becomes of a running guest because volumes that it has get other content in this run: the strongest
-// of its fates. The resource of a volume takes it from the guest, and gives it back.
+// followVolumes says what happens to a running guest because its volumes get other content in this run, and returns the strongest
+// of its fates. The resource of the volume detaches the volume from the guest, and attaches it again.
 func (r *domainResource) followVolumes(plan, state *domainModel, diags *diag.Diagnostics) netboot.Fate {
 	guest := plan.Name.ValueString()
 	if state == nil || !plan.Running.ValueBool() || plan.replaces(*state) {
@@ -35,10 +35,10 @@ func (r *domainResource) followVolumes(plan, state *domainModel, diags *diag.Dia
 	switch {
 	case len(stopping) > 0:
 		diags.AddAttributeWarning(path.Root("disks"), fmt.Sprintf("Domain %q will be restarted", guest),
-			fmt.Sprintf("It runs with %s, which is replaced: the guest is asked to shut down first, and is forced off if it has not after %v.", strings.Join(stopping, ", "), plan.patience()))
+			fmt.Sprintf("The guest runs with %s, which is replaced. The guest is asked to shut down first, and is forced off if it still runs after %v.", strings.Join(stopping, ", "), plan.patience()))
 	case len(by[netboot.FatePlug]) > 0:
 		diags.AddAttributeWarning(path.Root("disks"), fmt.Sprintf("Domain %q will be changed while it runs", guest),
-			fmt.Sprintf("It reads %s, which is replaced: the guest loses it, and gets it again with the new content. Unmount it in the guest first.", strings.Join(by[netboot.FatePlug], ", ")))
+			fmt.Sprintf("The guest only reads %s, which is replaced. It is detached from the guest, and attached again with the new content. Unmount it in the guest first.", strings.Join(by[netboot.FatePlug], ", ")))
 	}
 	switch {
 	case len(by[netboot.FateBoot]) > 0:

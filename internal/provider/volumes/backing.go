@@ -42,7 +42,7 @@ func backingAttributes() map[string]schema.Attribute {
 			Validators:          []validator.String{framework.AbsolutePath},
 		},
 		"format": schema.StringAttribute{
-			MarkdownDescription: "Format of what is beneath, such as `qcow2` or `raw`. Default: a volume's own, `raw` for a `path`.",
+			MarkdownDescription: "Format of the backing, such as `qcow2` or `raw`. Default: the format of the volume; `raw` for a `path`.",
 			Optional:            true,
 			Validators:          []validator.String{stringvalidator.OneOf(formats...)},
 		},
@@ -52,12 +52,11 @@ func backingAttributes() map[string]schema.Attribute {
 // validate checks what the schema cannot.
 func (b backingModel) validate(diags *diag.Diagnostics) {
 	if !b.Volume.IsUnknown() && !b.Path.IsUnknown() && b.Volume.IsNull() == b.Path.IsNull() {
-		diags.AddAttributeError(path.Root("backing"), "Invalid backing", "A volume is laid over another volume or over a file: set one of volume and path.")
+		diags.AddAttributeError(path.Root("backing"), "Invalid backing", "A volume is an overlay on another volume or on a file: set either volume or path.")
 	}
 }
 
-// resolve finds the file beneath an overlay, its format and, where the volume has no size of its
-// own, its size.
+// resolve finds the backing file of an overlay, its format and, if the volume does not set a size, its size.
 func (r *volumeResource) resolve(ctx context.Context, p framework.Placement, backing backingModel, v *virt.Volume) error {
 	v.Backing = &virt.Backing{Path: backing.Path.ValueString(), Format: cmp.Or(backing.Format.ValueString(), "raw")}
 	pool, name, isVolume := strings.Cut(p.Local(backing.Volume), "/")
@@ -66,7 +65,7 @@ func (r *volumeResource) resolve(ctx context.Context, p framework.Placement, bac
 		pool, name, err = r.Host.VolumeAt(ctx, v.Backing.Path)
 		switch {
 		case framework.IsNotFound(err) && v.Capacity == 0:
-			return fmt.Errorf("the size of %s is not known, for it lies in no pool; set capacity: %w", v.Backing.Path, err)
+			return fmt.Errorf("the size of %s is not known, because it is in no pool; set capacity: %w", v.Backing.Path, err)
 		case framework.IsNotFound(err):
 			return nil
 		case err != nil:
@@ -78,7 +77,7 @@ func (r *volumeResource) resolve(ctx context.Context, p framework.Placement, bac
 		return fmt.Errorf("backing volume %s/%s: %w", pool, name, err)
 	}
 	if base.Format == "dir" {
-		return fmt.Errorf("%s is a directory; name the image file in it", base.Path)
+		return fmt.Errorf("%s is a directory; set the path of the image file in it", base.Path)
 	}
 	v.Backing.Path = base.Path
 	v.Backing.Format = cmp.Or(backing.Format.ValueString(), base.Format)
@@ -88,8 +87,8 @@ func (r *volumeResource) resolve(ctx context.Context, p framework.Placement, bac
 	return nil
 }
 
-// readBacking takes over what a volume is laid over: as a volume where it is one, in the words of
-// the state where they still say the same.
+// readBacking reads the backing of a volume, as a volume if it is one. It keeps the spelling of the state if that still means
+// the same.
 func (r *volumeResource) readBacking(ctx context.Context, m *volumeModel, backing *virt.Backing, diags *diag.Diagnostics) error {
 	if backing == nil {
 		m.Backing = types.ObjectNull(backingTypes)
@@ -97,7 +96,7 @@ func (r *volumeResource) readBacking(ctx context.Context, m *volumeModel, backin
 	}
 	if !strings.HasPrefix(backing.Path, "/") { // such as json: or nbd:
 		if m.isImported() {
-			diags.AddWarning("Backing that is not shown", fmt.Sprintf("%s is laid over %s, which is no file of the host's, and which backing cannot say. It stays so: leave backing out.",
+			diags.AddWarning("Backing cannot be imported", fmt.Sprintf("%s is an overlay on %s, which is not a file on the host. The attribute backing cannot describe it. The volume stays unchanged: leave backing out.",
 				m.subject(), framework.Printable(backing.Path)))
 		}
 		m.Backing = types.ObjectNull(backingTypes)
@@ -109,7 +108,7 @@ func (r *volumeResource) readBacking(ctx context.Context, m *volumeModel, backin
 	}
 	id, err := framework.VolumeID(ctx, r.Host, m.Placement, backing.Path)
 	read := backingModel{Volume: types.StringValue(id)}
-	if err != nil || known != nil && m.Local(known.Volume) == m.Local(read.Volume) { // with the host's name or without
+	if err != nil || known != nil && m.Local(known.Volume) == m.Local(read.Volume) { // with or without the name of the host
 		return err
 	}
 	if id == backing.Path {

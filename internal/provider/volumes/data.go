@@ -37,18 +37,18 @@ func (d *volumeDataSource) Metadata(_ context.Context, req datasource.MetadataRe
 
 func (d *volumeDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "A volume of the libvirt host, whoever made it: a base image for overlays, or a disk for a guest.",
+		MarkdownDescription: "A volume on the libvirt host, created by any program: for example a base image for overlays, or a disk for a guest.",
 		Attributes: map[string]schema.Attribute{
-			"id":               framework.DataString("`<pool>/<name>`, as `disks` of a `netboot_domain` and `backing` of a `netboot_volume` take it."),
+			"id":               framework.DataString("`<pool>/<name>`, for `disks` of a `netboot_domain` and `backing` of a `netboot_volume`."),
 			"host":             framework.DataHost,
 			"name":             framework.DataKey("Name of the volume.", framework.ObjectName),
-			"pool":             schema.StringAttribute{MarkdownDescription: "Pool that it lies in. Default: `" + defaultPool + "`.", Optional: true, Computed: true},
-			"path":             framework.DataString("Path of its file on the host."),
-			"format":           framework.DataString("`qcow2`, `raw`, or another one that libvirt knows."),
-			"capacity_bytes":   framework.DataNumber("Size that a guest sees, in bytes."),
-			"allocation_bytes": framework.DataNumber("What it takes on the host, in bytes."),
-			"backing_path":     framework.DataString("Path of the file that it is laid over, if it is an overlay."),
-			"mode":             framework.DataString("Permissions of its file, in octal."),
+			"pool":             schema.StringAttribute{MarkdownDescription: "Storage pool of the volume. Default: `" + defaultPool + "`.", Optional: true, Computed: true},
+			"path":             framework.DataString("Path of the volume's file on the host."),
+			"format":           framework.DataString("`qcow2`, `raw`, or another format that libvirt knows."),
+			"capacity_bytes":   framework.DataNumber("Size of the disk that a guest sees, in bytes."),
+			"allocation_bytes": framework.DataNumber("Number of bytes that the volume uses on the host."),
+			"backing_path":     framework.DataString("Path of the backing file, if the volume is an overlay."),
+			"mode":             framework.DataString("Permissions of the file in octal digits."),
 		},
 	}
 }

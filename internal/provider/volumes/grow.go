@@ -11,7 +11,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 )
 
-// checkGrow refuses to grow what lies beneath the disk of a guest, and says what others keep of a guest that has the volume.
+// checkGrow refuses to grow the backing of the disk of a guest. It warns of snapshots, saved memory and block jobs of a guest
+// that uses the volume.
 func (r *volumeResource) checkGrow(ctx context.Context, m, state volumeModel, diags *diag.Diagnostics) {
 	if m.Capacity.IsNull() || m.Capacity.IsUnknown() || m.Capacity.Bytes() <= uint64(state.CapacityBytes.ValueInt64()) {
 		return
@@ -24,19 +25,19 @@ func (r *volumeResource) checkGrow(ctx context.Context, m, state volumeModel, di
 	for _, guest := range guests {
 		has, err := r.Host.Belongings(ctx, guest)
 		if err != nil {
-			continue // it is gone
+			continue // the guest no longer exists
 		}
 		if len(has.Snapshots) > 0 {
 			diags.AddWarning(fmt.Sprintf("Domain %q has snapshots", guest),
-				fmt.Sprintf("%s grows, and they stay: %s. Whoever reverts to an internal one gets the disk with the size that it had then.", m.id(), strings.Join(has.Snapshots, ", ")))
+				fmt.Sprintf("%s grows. The snapshots stay: %s. If you revert to an internal snapshot, the disk has the size of that time.", m.id(), strings.Join(has.Snapshots, ", ")))
 		}
 		if has.Saved {
 			diags.AddWarning(fmt.Sprintf("Domain %q is saved", guest),
-				fmt.Sprintf("%s grows, and the guest, which is resumed from its saved memory (virsh managedsave), sees that after its next boot.", m.id()))
+				fmt.Sprintf("%s grows. The guest resumes from its saved memory (virsh managedsave), so it sees the new size after its next boot.", m.id()))
 		}
 		if len(has.Jobs) > 0 {
 			diags.AddWarning(fmt.Sprintf("A block job runs on domain %q", guest),
-				fmt.Sprintf("libvirt grows no disk on which one runs: %s. If it runs on %s, the apply fails and changes nothing; apply again when the job has ended.", strings.Join(has.Jobs, ", "), m.id()))
+				fmt.Sprintf("libvirt does not grow a disk during a block job: %s. If the job runs on %s, the apply fails and changes nothing. Apply again when the job has ended.", strings.Join(has.Jobs, ", "), m.id()))
 		}
 	}
 }

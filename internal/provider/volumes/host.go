@@ -8,7 +8,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// Host is what volumes ask of a host.
+// Host is what volumes need of a host.
 type Host interface {
 	framework.Connection
 	virt.PopulateHost

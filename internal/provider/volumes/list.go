@@ -16,7 +16,7 @@ func NewList() list.ListResource {
 	return &framework.Listing[Host]{
 		ResourceWithConfigure: &volumeResource{},
 		Identity:              volumeIdentity,
-		Schema:                framework.ListSchemaWithin("pool", "The volumes in a pool, or in each that is started and no TFTP root."),
+		Schema:                framework.ListSchemaWithin("pool", "The volumes in a pool. Without a pool: the volumes in all started pools, except TFTP roots."),
 		Find:                  findVolumes,
 	}
 }
@@ -45,7 +45,7 @@ func findVolumes(ctx context.Context, h Host, within string) ([][]string, error)
 	return found, nil
 }
 
-// volumePools are the pools whose volumes can be seen and are no boot files.
+// volumePools are the started pools whose volumes are not boot files.
 func volumePools(ctx context.Context, h Host, within string) ([]string, error) {
 	if within != "" {
 		return []string{within}, nil

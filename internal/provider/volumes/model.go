@@ -15,11 +15,11 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// validateOrigin refuses a volume of which nothing says how large it is.
+// validateOrigin refuses a volume without any attribute that determines its size.
 func (m volumeModel) validateOrigin(diags *diag.Diagnostics) {
 	if m.Capacity.IsNull() && m.Backing.IsNull() && m.Source.IsNull() && !m.isSeed() {
 		diags.AddAttributeError(path.Root("capacity"), "Missing capacity",
-			"Give the volume a capacity, or something to begin with: backing, source, cloud_init or ignition.")
+			"Nothing determines the size of the volume: set capacity, backing, source, cloud_init or ignition.")
 	}
 }
 
@@ -32,38 +32,39 @@ func (m volumeModel) validateSizes(diags *diag.Diagnostics) {
 	}
 }
 
-// checkNew refuses what cannot be made, but may be there already: QEMU rounds up what does not end with a sector.
+// checkNew refuses values that only an existing volume can have: QEMU rounds up the size of a file that does not end with a whole
+// sector.
 func (m volumeModel) checkNew(diags *diag.Diagnostics) {
 	const sector = 512
 	if err := framework.VolumeCapacity.Check(m.Capacity); err != nil {
 		diags.AddAttributeError(path.Root("capacity"), "Invalid size", framework.Sentence(err))
 	} else if m.Capacity.Bytes()%sector != 0 {
 		diags.AddAttributeError(path.Root("capacity"), "Invalid capacity",
-			fmt.Sprintf("%s is not a whole number of sectors of %d bytes.", m.Capacity.ValueString(), sector))
+			fmt.Sprintf("%s is not a whole number of %d-byte sectors.", m.Capacity.ValueString(), sector))
 	}
 	if format := m.Format.ValueString(); format != "" && format != "qcow2" && format != "raw" {
 		diags.AddAttributeError(path.Root("format"), "Invalid format",
-			fmt.Sprintf("A new volume is qcow2 or raw; %s is only for one that is there.", format))
+			fmt.Sprintf("A new volume is qcow2 or raw. Only an existing volume can be %s.", format))
 	}
 }
 
-// validateFormat refuses what a format has not.
+// validateFormat refuses attributes that the format does not have.
 func (m volumeModel) validateFormat(diags *diag.Diagnostics) {
 	refuse := func(at, why string) {
 		diags.AddAttributeError(path.Root(at), "Invalid "+at, why)
 	}
 	allocates := m.Preallocation.ValueString() == "metadata" || m.Preallocation.ValueString() == "falloc"
 	if !m.Backing.IsNull() && allocates {
-		refuse("preallocation", "What is laid over another volume cannot be preallocated: it would hide that. Leave preallocation out.")
+		refuse("preallocation", "An overlay cannot be preallocated: the allocated blocks would hide the backing. Leave preallocation out.")
 	}
 	if m.isSeed() && m.Format.ValueString() == "qcow2" {
-		refuse("format", "A guest reads a seed as it is. Use raw, or leave format out.")
+		refuse("format", "A guest reads a seed without conversion, so it must be raw. Use raw, or leave format out.")
 	}
 	if m.Format.ValueString() != "raw" && !m.isSeed() {
 		return
 	}
 	if !m.Backing.IsNull() {
-		refuse("format", "A raw volume cannot be laid over another one. Use qcow2, or leave backing out.")
+		refuse("format", "A raw volume cannot be an overlay. Use qcow2, or leave backing out.")
 	}
 	if m.Preallocation.ValueString() == "metadata" {
 		refuse("preallocation", "A raw volume has no metadata. Use falloc or off, or the format qcow2.")
@@ -76,7 +77,7 @@ func (m volumeModel) validateFormat(diags *diag.Diagnostics) {
 	}
 }
 
-// createTimeout is that of a transfer where the volume has a source.
+// createTimeout is longer for a volume with a source, because of the transfer.
 func (m volumeModel) createTimeout() time.Duration {
 	if m.Source.IsNull() {
 		return framework.CallTimeout
@@ -84,10 +85,10 @@ func (m volumeModel) createTimeout() time.Duration {
 	return framework.TransferTimeout
 }
 
-// isImported tells whether the state is that of an import, which knows nothing but the volume's name.
+// isImported tells whether the state is from an import that has not been read yet: only the volume's name is known.
 func (m volumeModel) isImported() bool { return m.Format.IsNull() }
 
-// toVolume is the volume as it is to be made; what is not known is left empty.
+// toVolume is the volume to create. Unknown values are left empty.
 func (m volumeModel) toVolume() virt.Volume {
 	return virt.Volume{
 		Pool:          m.Pool.ValueString(),
@@ -103,7 +104,7 @@ func (m volumeModel) toVolume() virt.Volume {
 	}
 }
 
-// decimal is what libvirt is told; "" where that is nothing.
+// decimal is a number as libvirt takes it, or "" if it is not set.
 func decimal(n types.Int64) string {
 	if n.IsNull() || n.IsUnknown() {
 		return ""
@@ -111,7 +112,7 @@ func decimal(n types.Int64) string {
 	return strconv.FormatInt(n.ValueInt64(), 10)
 }
 
-// withLayout fills in what an empty qcow2 volume has by default. libvirt's own is a version from before 2013.
+// withLayout fills in the defaults of an empty qcow2 volume. libvirt's own default is the version from before 2013.
 func withLayout(v virt.Volume) virt.Volume {
 	if v.Format == "qcow2" {
 		v.Compat = cmp.Or(v.Compat, "1.1")
@@ -148,8 +149,8 @@ func (m *volumeModel) fromVolume(v virt.Volume) {
 	}
 }
 
-// showNumber takes over an owner where none is known. Any other one may be QEMU's user, for the time
-// of a guest.
+// showNumber reads an owner into the state if the state has none. Otherwise it keeps the state, because the owner on the host may
+// be QEMU's user while a guest runs.
 func showNumber(known *types.Int64, now string) {
 	if !known.IsNull() && !known.IsUnknown() {
 		return
@@ -160,14 +161,14 @@ func showNumber(known *types.Int64, now string) {
 	}
 }
 
-// sameMode tells whether two modes in octal digits are the same, however many zeros they begin with.
+// sameMode tells whether two modes in octal digits are equal, without regard to leading zeros.
 func sameMode(a, b string) bool {
 	one, problem := strconv.ParseUint(a, 8, 32)
 	other, otherProblem := strconv.ParseUint(b, 8, 32)
 	return problem == nil && otherProblem == nil && one == other
 }
 
-// forgetUnknown makes null what could not be read, so that the state can be saved.
+// forgetUnknown sets values that could not be read to null, so that the state can be saved.
 func (m *volumeModel) forgetUnknown() {
 	for _, s := range []*types.String{&m.Path, &m.Preallocation, &m.Compat, &m.Mode} {
 		if s.IsUnknown() {

@@ -15,8 +15,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// ModifyPlan makes known what can be, finds what replaces the volume, and refuses what cannot be done to
-// one that is there.
+// ModifyPlan plans the values that are known, finds the reasons to replace the volume, and refuses a change that an existing
+// volume cannot have.
 func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
 		r.modifyDestroy(ctx, req, resp)
@@ -37,7 +37,7 @@ func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	plan.complete(config, state)
 	reason := r.unseenReason(plan, config, otherSeed, &resp.Diagnostics)
 	if state != nil && reason {
-		plan.Path = types.StringUnknown() // it differs then, which what is write-only cannot
+		plan.Path = types.StringUnknown() // so that the plan shows a difference: write-only attributes cannot
 		resp.RequiresReplace = append(resp.RequiresReplace, path.Root("path"))
 	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
@@ -57,12 +57,12 @@ func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	r.planChange(ctx, plan, *state, resp)
 }
 
-// planChange says what becomes of who has a volume that is there, and refuses what cannot be done to it.
+// planChange says what happens to the users of an existing volume, and refuses a change that the volume cannot have.
 func (r *volumeResource) planChange(ctx context.Context, plan, state volumeModel, resp *resource.ModifyPlanResponse) {
 	var fates netboot.Fates
 	switch {
 	case plan.moves(state):
-		fates = netboot.Fates{} // nothing is agreed
+		fates = netboot.Fates{} // the plan announces nothing, so the apply may not touch any guest
 		r.planMove(ctx, state, &resp.Diagnostics)
 	case len(resp.RequiresReplace) > 0 || plan.isOther(state):
 		r.checkSource(ctx, plan, &resp.Diagnostics)
@@ -76,7 +76,7 @@ func (r *volumeResource) planChange(ctx context.Context, plan, state volumeModel
 	framework.SavePrivate(ctx, resp.Private, fatesKey, &fates, &resp.Diagnostics)
 }
 
-// modifyDestroy says at the plan of a destroy who has the volume.
+// modifyDestroy says in the plan of a destroy who uses the volume.
 func (r *volumeResource) modifyDestroy(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	var state volumeModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
@@ -84,13 +84,13 @@ func (r *volumeResource) modifyDestroy(ctx context.Context, req resource.ModifyP
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	framework.WarnImported(ctx, req, state.subject(), "deletes its file and what is in it", &resp.Diagnostics)
+	framework.WarnImported(ctx, req, state.subject(), "deletes its file and the data in it", &resp.Diagnostics)
 	fates := r.planDestroy(ctx, state, &resp.Diagnostics)
 	framework.SavePrivate(ctx, resp.Private, fatesKey, &fates, &resp.Diagnostics)
 }
 
-// planAgain looks at the users of a volume that the user replaces (-replace=ADDRESS). Terraform then asks as for a new volume,
-// with the private state of the old one.
+// planAgain finds the users of a volume that is replaced only because of -replace=ADDRESS. Terraform then calls ModifyPlan as for
+// a new volume, with the private state of the old volume.
 func (r *volumeResource) planAgain(ctx context.Context, plan volumeModel, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	there := framework.LoadPrivate[string](ctx, req.Private, pathKey, &resp.Diagnostics)
 	known := framework.LoadPrivate[netboot.Fates](ctx, req.Private, fatesKey, &resp.Diagnostics)
@@ -105,17 +105,17 @@ func (r *volumeResource) planAgain(ctx context.Context, plan volumeModel, req re
 	framework.SavePrivate(ctx, resp.Private, fatesKey, &fates, &resp.Diagnostics)
 }
 
-// refuseUnsaid refuses a replacement that only the user asks for where a guest runs that has no netboot_domain, as far as its
-// note tells: Terraform drops the warnings of this call, so that only the plan of a netboot_domain can say what becomes of it.
+// refuseUnsaid refuses a replacement that only the user asks for if a running guest does not have a netboot_domain, as far as its
+// note tells. Terraform drops the warnings of this call, so only the plan of a netboot_domain can say what happens to the guest.
 func (m volumeModel) refuseUnsaid(users virt.Users, diags *diag.Diagnostics) {
 	isSaid := func(u virt.User) bool { return !u.Running || u.Note != "" }
 	if err := inUse(virt.Users{Guests: slices.DeleteFunc(slices.Clone(users.Guests), isSaid)}); err != nil {
 		diags.AddError(fmt.Sprintf("%s is in use", framework.Capital(m.subject().String())), framework.Sentence(err)+
-			" Terraform shows no warning of a replacement that only -replace or taint asks for. Shut the guest down first, or take the volume from it.")
+			" Terraform does not show the warnings of a replacement that only -replace or taint causes. Shut the guest down first, or detach the volume from it.")
 	}
 }
 
-// unseenReason tells whether something replaces the volume that the plan does not show, and says it.
+// unseenReason tells whether the volume is replaced for a reason that the plan does not show, and warns of it.
 func (r *volumeResource) unseenReason(plan, config volumeModel, otherSeed bool, diags *diag.Diagnostics) bool {
 	if plan.Path.IsUnknown() { // the volume is new
 		return false
@@ -129,23 +129,23 @@ func (r *volumeResource) unseenReason(plan, config volumeModel, otherSeed bool, 
 	_, otherBase := r.Plans.Replaced.Find(base)
 	if otherBase {
 		diags.AddAttributeWarning(path.Root("backing"), fmt.Sprintf("Base of %s is replaced", plan.subject()),
-			fmt.Sprintf("Its data belong to the content that %q has now. It is replaced with it, and what was written to it is lost. The plan shows path as the reason for the replacement.", base))
+			fmt.Sprintf("The data of an overlay belongs to the current content of its base, %q. So the volume is replaced with its base, and the data that was written to it is lost. The plan shows path as the reason for the replacement.", base))
 	}
 	return otherSeed || otherBase
 }
 
-// backingVolume is the id of the volume that a volume is laid over, null where it is none.
+// backingVolume is the id of the backing volume of a volume, or null.
 func backingVolume(m volumeModel) types.String {
 	return framework.Optional(framework.Member(m.Backing, "volume"))
 }
 
-// moves tells whether the plan is for a volume of another name, which leaves the old one to be destroyed.
+// moves tells whether the plan is for a volume with another name or in another pool. The old volume is then destroyed.
 func (m volumeModel) moves(state volumeModel) bool {
 	return !m.Pool.Equal(state.Pool) || !m.Name.Equal(state.Name)
 }
 
-// complete makes known what a plan can tell. An equal size keeps the state's words, and a volume that
-// does not grow takes no more room.
+// complete plans the values that are known. An equal size keeps the spelling of the state, and a volume that does not grow keeps
+// its allocation.
 func (m *volumeModel) complete(config volumeModel, state *volumeModel) {
 	if !m.Name.IsUnknown() && !m.Pool.IsUnknown() {
 		m.ID = types.StringValue(m.id())
@@ -174,8 +174,8 @@ func (m *volumeModel) complete(config volumeModel, state *volumeModel) {
 	}
 }
 
-// replacing are the attributes whose change replaces the volume, beside those that the schema names. A
-// source for a volume that is there, of which none is known, is what it was made of.
+// replacing are the attributes whose change replaces the volume, in addition to those with RequiresReplace in the schema. If the
+// state of an existing volume has no source, a new source is taken as the one that the volume was created from.
 func (m volumeModel) replacing(state volumeModel) (paths path.Paths) {
 	if !m.ClusterSizeBytes.Equal(state.ClusterSizeBytes) {
 		paths = append(paths, path.Root("cluster_size"))
@@ -192,7 +192,7 @@ func (m volumeModel) replacing(state volumeModel) (paths path.Paths) {
 	return paths
 }
 
-// isOther tells whether the plan is for another volume than that of the state.
+// isOther tells whether the plan is for another volume than the state.
 func (m volumeModel) isOther(state volumeModel) bool {
 	return m.moves(state) || !m.Format.Equal(state.Format) ||
 		!m.Compat.Equal(state.Compat) || !m.Backing.Equal(state.Backing)
@@ -203,12 +203,12 @@ func (m volumeModel) checkShrink(state volumeModel, diags *diag.Diagnostics) {
 		return
 	}
 	diags.AddAttributeError(path.Root("capacity"), fmt.Sprintf("Unable to shrink %s", m.subject()),
-		fmt.Sprintf("It has %s and %s are planned. What lies behind the new end would be lost, so volumes only grow. "+
-			"To begin again with an empty smaller one, replace it: -replace=ADDRESS, or another name.", state.Capacity.ValueString(), m.Capacity.ValueString()))
+		fmt.Sprintf("The volume has %s, and the plan is %s. The data after the new end would be lost, so a volume can only grow. "+
+			"To get a smaller, empty volume, replace this one: -replace=ADDRESS, or another name.", state.Capacity.ValueString(), m.Capacity.ValueString()))
 }
 
-// checkPermissions refuses to change an owner, a group or a mode: libvirt can only give them to a new
-// volume. What somebody else has changed on the host as wanted is in order.
+// checkPermissions refuses to change an owner, a group or a mode: libvirt can only set them on a new volume. It accepts a change
+// that was made on the host already.
 func (r *volumeResource) checkPermissions(ctx context.Context, m, state volumeModel, diags *diag.Diagnostics) {
 	if m.Owner.Equal(state.Owner) && m.Group.Equal(state.Group) && m.Mode.Equal(state.Mode) {
 		return
@@ -228,7 +228,7 @@ func (r *volumeResource) checkPermissions(ctx context.Context, m, state volumeMo
 	} {
 		if !wanted.same {
 			diags.AddAttributeError(path.Root(wanted.attribute), fmt.Sprintf("Unable to change the %s of %s", wanted.attribute, m.subject()),
-				fmt.Sprintf("It is %s, and %s is planned. libvirt gives a volume its %s when it is made, and cannot change it. On the host: %s %s %s. Or replace the volume, which loses its content: -replace=ADDRESS.",
+				fmt.Sprintf("It is %s, and the plan is %s. libvirt sets the %s when it creates a volume, and cannot change it later. Change it on the host: %s %s %s. Or replace the volume, which loses its content: -replace=ADDRESS.",
 					wanted.is, wanted.value, wanted.attribute, wanted.command, wanted.value, v.Path))
 		}
 	}

@@ -19,8 +19,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// The pool that volumes lie in where the user names none; a host that has none gets it here, as
-// virt-install does it.
+// The pool of a volume that does not set one. The provider creates it on a host that does not have it, as virt-install does.
 const (
 	defaultPool     = "default"
 	defaultPoolPath = "/var/lib/libvirt/images"
@@ -89,7 +88,7 @@ func (r *volumeResource) ValidateConfig(ctx context.Context, req resource.Valida
 	var config volumeModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	if resp.Diagnostics.HasError() {
-		return // of what is no size, nothing is known
+		return // the checks below need valid sizes
 	}
 	config.validateOrigin(&resp.Diagnostics)
 	config.validateSizes(&resp.Diagnostics)
@@ -97,7 +96,7 @@ func (r *volumeResource) ValidateConfig(ctx context.Context, req resource.Valida
 	if backing := framework.As[backingModel](ctx, config.Backing, &resp.Diagnostics); backing != nil && !config.Backing.IsUnknown() {
 		backing.validate(&resp.Diagnostics)
 	}
-	if _, err := config.seedVolume(ctx, &resp.Diagnostics); err != nil && config.Ignition.IsNull() { // which has a rule of its own
+	if _, err := config.seedVolume(ctx, &resp.Diagnostics); err != nil && config.Ignition.IsNull() { // ignition has its own validator
 		resp.Diagnostics.AddAttributeError(config.seedPath(), "Invalid seed", framework.Sentence(err))
 	}
 }
@@ -166,7 +165,7 @@ func (r *volumeResource) Read(ctx context.Context, req resource.ReadRequest, res
 	if err == nil {
 		imported := state.isImported()
 		if now != nil && state.Preallocation.IsNull() {
-			state.Preallocation = types.StringValue("off") // a seed takes all of its room because it is written
+			state.Preallocation = types.StringValue("off") // all of a seed is allocated because all of it is written
 		}
 		err = r.readBacking(ctx, &state, v.Backing, &resp.Diagnostics)
 		state.fromVolume(v)
@@ -187,7 +186,7 @@ func (r *volumeResource) Read(ctx context.Context, req resource.ReadRequest, res
 	resp.Diagnostics.Append(volumeIdentity.Set(ctx, resp.Identity, state.Placement, state.Pool, state.Name)...)
 }
 
-// checkImported refuses to take over what is no whole volume.
+// checkImported refuses to import a directory or an incomplete volume.
 func checkImported(ctx context.Context, h Host, v virt.Volume) error {
 	if v.Format == "dir" {
 		return errors.New("it is a directory, which libvirt lists among the volumes of its pool")
@@ -195,7 +194,7 @@ func checkImported(ctx context.Context, h Host, v virt.Volume) error {
 	return virt.CheckWhole(ctx, h, v)
 }
 
-// Update grows the volume; other changes replace it, or have nothing to do on the host.
+// Update grows the volume. Other changes replace it, or change nothing on the host.
 func (r *volumeResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state volumeModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
@@ -222,7 +221,8 @@ func (r *volumeResource) Update(ctx context.Context, req resource.UpdateRequest,
 	resp.Diagnostics.Append(volumeIdentity.Set(ctx, resp.Identity, plan.Placement, plan.Pool, plan.Name)...)
 }
 
-// Delete removes the volume, after it has taken it from the guests that the plan named. A volume that others have stays.
+// Delete deletes the volume, after it has detached it from the guests that the plan named. It does not delete a volume that has
+// other users.
 func (r *volumeResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state volumeModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
@@ -242,7 +242,7 @@ func (r *volumeResource) Delete(ctx context.Context, req resource.DeleteRequest,
 	}
 }
 
-// delete takes the volume from the guests, and deletes it.
+// delete detaches the volume from the guests, and deletes it.
 func (r *volumeResource) delete(ctx context.Context, m volumeModel, fates netboot.Fates) error {
 	free, err := r.Plans.Waiting.Hold(ctx, slices.Collect(maps.Keys(fates)))
 	if err != nil {
@@ -262,8 +262,8 @@ func (r *volumeResource) delete(ctx context.Context, m volumeModel, fates netboo
 	return nil
 }
 
-// create makes the volume, and returns what is to be remembered of a seed; with an error it says which
-// attribute that is about. Only the configuration has what is write-only.
+// create creates the volume, and returns what the private state keeps of a seed. With an error it returns the attribute that the
+// error is about. Only the configuration has the write-only attributes.
 func (r *volumeResource) create(ctx context.Context, m, config volumeModel, diags *diag.Diagnostics) (*madeSeed, path.Path, error) {
 	if err := r.ensurePool(ctx, m.Pool.ValueString()); err != nil {
 		return nil, path.Root("pool"), err
@@ -285,9 +285,9 @@ func (r *volumeResource) create(ctx context.Context, m, config volumeModel, diag
 	return nil, path.Root("name"), r.Host.CreateVolume(ctx, withLayout(v))
 }
 
-// ensurePool makes the default pool where a host has none; any other pool must be there.
+// ensurePool creates the default pool if the host does not have it. Any other pool must exist.
 func (r *volumeResource) ensurePool(ctx context.Context, name string) error {
-	if err := r.PoolMaking.Acquire(ctx, 1); err != nil { // volumes are made side by side, the pool once
+	if err := r.PoolMaking.Acquire(ctx, 1); err != nil { // volumes are created in parallel, the pool only once
 		return context.Cause(ctx)
 	}
 	defer r.PoolMaking.Release(1)
@@ -300,13 +300,13 @@ func (r *volumeResource) ensurePool(ctx context.Context, name string) error {
 	case !framework.IsNotFound(err):
 		return err
 	case name != defaultPool:
-		return fmt.Errorf("the host has no pool %q; create it, or use another one (virsh pool-list --all shows them): %w", name, err)
+		return fmt.Errorf("the host has no pool %q; create it, or use another pool (virsh pool-list --all shows them): %w", name, err)
 	}
 	_, _, err = r.Host.CreatePool(ctx, defaultPool, defaultPoolPath)
 	return err
 }
 
-// refresh fills in what is known once the volume is there, and returns it.
+// refresh fills in the values that are known after the volume exists, and returns the volume.
 func (r *volumeResource) refresh(ctx context.Context, m *volumeModel, diags *diag.Diagnostics) *virt.Volume {
 	v, err := r.Host.Volume(ctx, m.Pool.ValueString(), m.Name.ValueString())
 	if err != nil {

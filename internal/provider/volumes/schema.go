@@ -25,7 +25,7 @@ func volumeSchema(ctx context.Context) schema.Schema {
 		"host": framework.HostAttribute,
 		"name": framework.ReplacingString("Name of the volume, and of its file in the pool's directory.", framework.ObjectName),
 		"pool": schema.StringAttribute{
-			MarkdownDescription: "Name of the pool. Default: `default`; a host that has no such pool gets it at `" + defaultPoolPath + "` and keeps it. A change replaces the volume.",
+			MarkdownDescription: "Name of the storage pool. Default: `default`. If the host does not have the pool `default`, the provider creates it at `" + defaultPoolPath + "`, and a destroy does not remove it. A change replaces the volume.",
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString(defaultPool),
@@ -38,7 +38,7 @@ func volumeSchema(ctx context.Context) schema.Schema {
 			PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 		},
 		"force_destroy": schema.BoolAttribute{
-			MarkdownDescription: "Whether a destroy deletes the volume while a guest has it, or another volume lies on it. They lose their data. Default: `false`, and the destroy fails and names them. A change takes effect with an apply.",
+			MarkdownDescription: "Whether a destroy deletes the volume while a guest uses it or another volume is an overlay on it. The guest and the overlay lose their data. Default: `false`: the destroy fails and lists the guests and overlays. Apply a change of this attribute before the destroy.",
 			Optional:            true,
 		},
 		"timeouts": framework.TimeoutsAttribute(ctx),
@@ -49,47 +49,48 @@ func volumeSchema(ctx context.Context) schema.Schema {
 		}
 	}
 	return schema.Schema{
-		MarkdownDescription: "A volume in a libvirt storage pool: a guest's disk, empty, laid over another one, or with the content of an image; or a seed, which tells a guest at its first boot what to become.\n\n" +
-			"It grows in place. It never shrinks, which would lose what lies behind the new end.\n\n" +
-			"An import takes `<pool>/<name>`, or the path on the host, which is how other providers name a volume. " +
-			"It takes no seed's content over: that may be secret. The volume stays as it is until `cloud_init` or `ignition` says what it holds; the same content then changes nothing.",
+		MarkdownDescription: "A volume in a libvirt storage pool. It is the disk of a guest: empty, an overlay on another volume, or with the content of an image. Or it is a seed: configuration that a guest reads at its first boot.\n\n" +
+			"A volume can grow in place. It cannot shrink, because that would lose the data after the new end.\n\n" +
+			"The import ID is `<pool>/<name>`, or the path on the host, which other providers use as the ID of a volume. " +
+			"An import does not read the content of a seed into the state, because it may be secret. The volume stays unchanged until `cloud_init` or `ignition` is set. If the content is then the same, nothing changes.",
 		Attributes: attributes,
 	}
 }
 
 var volumeSizes = map[string]schema.Attribute{
 	"capacity": schema.StringAttribute{
-		MarkdownDescription: "Size that the guest sees. " + framework.SizeDescription + " With `backing` or `source`, the default is the size of that. It can grow.",
+		MarkdownDescription: "Size of the disk that the guest sees. " + framework.SizeDescription + " Default with `backing` or `source`: the size of that volume, file or image. It can grow.",
 		CustomType:          framework.SizeType{},
 		Optional:            true,
 		Computed:            true,
 		PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 	},
 	"capacity_bytes":   schema.Int64Attribute{MarkdownDescription: "`capacity` in bytes.", Computed: true},
-	"allocation_bytes": schema.Int64Attribute{MarkdownDescription: "Bytes that the volume takes on the host.", Computed: true},
+	"allocation_bytes": schema.Int64Attribute{MarkdownDescription: "Number of bytes that the volume uses on the host.", Computed: true},
 }
 
-// formats are those of volumes: libvirt src/conf/storage_source_conf.c, virStorageFileFormat. The first two can be made.
+// formats are the formats of volumes in libvirt: src/conf/storage_source_conf.c, virStorageFileFormat. Only the first two can be
+// created.
 var formats = []string{"qcow2", "raw", "bochs", "cloop", "cow", "dmg", "fat", "ploop", "qcow", "qed", "vdi", "vhd", "vmdk", "vpc"}
 
 var volumeLayout = map[string]schema.Attribute{
 	"format": schema.StringAttribute{
-		MarkdownDescription: "`qcow2` or `raw`. Default: `qcow2`, and what a volume that is there has; a seed is always `raw`. A volume that is there may have any that libvirt knows, such as `vmdk`. A change replaces the volume.",
+		MarkdownDescription: "`qcow2` or `raw`. Default: `qcow2` for a new volume, `raw` for a seed; an existing volume keeps its format. An existing volume can have any format that libvirt knows, such as `vmdk`. A change replaces the volume.",
 		Optional:            true,
 		Computed:            true,
 		PlanModifiers:       []planmodifier.String{defaultFormat{}, stringplanmodifier.RequiresReplace()},
 		Validators:          []validator.String{stringvalidator.OneOf(formats...)},
 	},
 	"preallocation": schema.StringAttribute{
-		MarkdownDescription: "How much of the volume gets its place on the host's disk when it is made: `off`, `metadata` (`qcow2` only: all of its tables) or `falloc` (all of it, without writing to it). Default: `off`. " +
-			"A change does nothing to a volume that is there.",
+		MarkdownDescription: "How much of the volume is allocated on the host's disk when it is created: `off`, `metadata` (only `qcow2`: all of its tables) or `falloc` (all of it, without writing to it). Default: `off`. " +
+			"A change has no effect on an existing volume.",
 		Optional:      true,
 		Computed:      true,
 		PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 		Validators:    []validator.String{stringvalidator.OneOf("off", "metadata", "falloc")},
 	},
 	"cluster_size": schema.StringAttribute{
-		MarkdownDescription: "Size of a `qcow2` volume's clusters, a power of two from 512 bytes to 2 MiB. Default: `64KiB`, or that of a `qcow2` source. A change replaces the volume.",
+		MarkdownDescription: "Size of the clusters of a `qcow2` volume, a power of two from 512 bytes to 2 MiB. Default: the cluster size of a `qcow2` source, otherwise `64KiB`. A change replaces the volume.",
 		CustomType:          framework.SizeType{},
 		Optional:            true,
 		Computed:            true,
@@ -101,27 +102,27 @@ var volumeLayout = map[string]schema.Attribute{
 		Computed:            true,
 	},
 	"compat": schema.StringAttribute{
-		MarkdownDescription: "Version of a `qcow2` volume: `1.1`, or `0.10` for programs from before 2013. Default: `1.1`, or that of a `qcow2` source. A change replaces the volume.",
+		MarkdownDescription: "Version of the `qcow2` format: `1.1`, or `0.10` for programs from before 2013. Default: the version of a `qcow2` source, otherwise `1.1`. A change replaces the volume.",
 		Optional:            true,
 		Computed:            true,
 		PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown(), stringplanmodifier.RequiresReplaceIfConfigured()},
 		Validators:          []validator.String{stringvalidator.OneOf("0.10", "1.1")},
 	},
 	"backing": schema.SingleNestedAttribute{
-		MarkdownDescription: "What a `qcow2` volume is laid over: reads go through to it until the guest writes. A change replaces the volume, and so does a replacement of that volume in the same run.",
+		MarkdownDescription: "Volume or file that a `qcow2` volume is an overlay on. Until the guest writes a block, reads of it come from the backing. A change replaces the volume. So does a replacement of the backing volume in the same run.",
 		Optional:            true,
 		PlanModifiers:       []planmodifier.Object{objectplanmodifier.RequiresReplace()},
 		Attributes:          backingAttributes(),
 	},
 }
 
-const ownership = " libvirt gives the file to QEMU's user while a guest runs, and back; a change on the host is therefore not looked for."
+const ownership = " While a guest runs, libvirt gives the file to QEMU's user, and gives it back afterwards. The provider therefore does not detect a change on the host."
 
 var volumePermissions = map[string]schema.Attribute{
-	"owner": ownerAttribute("Number of the user who owns the file." + ownership),
-	"group": ownerAttribute("Number of the group that the file belongs to." + ownership),
+	"owner": ownerAttribute("Numeric ID of the user that owns the file." + ownership),
+	"group": ownerAttribute("Numeric ID of the group that owns the file." + ownership),
 	"mode": schema.StringAttribute{
-		MarkdownDescription: "Permissions of the file in octal digits. Default: libvirt's, `0600`. libvirt cannot change those of a file that is there: where they differ, a plan says so.",
+		MarkdownDescription: "Permissions of the file in octal digits. Default: libvirt's default, `0600`. libvirt cannot change the permissions of an existing file: if they differ, the plan fails and shows the command that changes them.",
 		Optional:            true,
 		Computed:            true,
 		PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
@@ -140,16 +141,16 @@ func ownerAttribute(what string) schema.Attribute {
 }
 
 var volumeSources = map[string]schema.Attribute{
-	"source": framework.OptionalString("Image that the volume begins with: an `http` or `https` URL, or a path on the machine that runs Terraform. It is `qcow2` or `raw`, and may be packed with gzip, xz, zstd, bzip2 or lz4. "+
-		"Where it has not the volume's `format`, the host converts it. A change to another source replaces the volume; to give one for a volume that is there, as after an import, or to leave it out, does not. "+
-		"A change of what the source holds is not looked for: give its `checksum`.", stringvalidator.ConflictsWith(path.MatchRoot("backing"))),
+	"source": framework.OptionalString("Image with the initial content of the volume: an `http` or `https` URL, or a path on the machine that runs Terraform. The image is `qcow2` or `raw`, and can be compressed with gzip, xz, zstd, bzip2 or lz4. "+
+		"If its format is not the volume's `format`, the host converts it. A change from one source to another replaces the volume. Adding a source to an existing volume, for example after an import, or removing it does not. "+
+		"The provider does not detect a change of the content of the source: set `checksum` for that.", stringvalidator.ConflictsWith(path.MatchRoot("backing"))),
 	"archive_path": schema.StringAttribute{
-		MarkdownDescription: "Path of the image in the tar archive that `source` is, such as `disk.raw` in a `.tar.xz` or the disk in an `.ova`. The archive may be packed, or else the image in it; it is unpacked while it comes. A change replaces the volume.",
+		MarkdownDescription: "Path of the image in `source`, if that is a tar archive: for example `disk.raw` in a `.tar.xz`, or the disk in an `.ova`. Either the archive or the image in it can be compressed. It is unpacked during the download. A change replaces the volume.",
 		Optional:            true,
 		Validators:          []validator.String{stringvalidator.LengthAtLeast(1), stringvalidator.AlsoRequires(path.MatchRoot("source"))},
 	},
 	"checksum": schema.StringAttribute{
-		MarkdownDescription: "`sha256:…` or `sha512:…` of the source as it is there, packed, an archive or neither, or `file:` and the URL or path of a list that has it, such as `SHA256SUMS`. What does not match leaves no volume. A change to another one replaces the volume.",
+		MarkdownDescription: "`sha256:…` or `sha512:…` of the source file as it is, before decompression or unpacking. Or `file:` and the URL or path of a list that contains the checksum, such as `SHA256SUMS`. If the checksum does not match, no volume is created. A change from one checksum to another replaces the volume.",
 		Optional:            true,
 		Validators:          []validator.String{framework.Checksum, stringvalidator.AlsoRequires(path.MatchRoot("source"))},
 	},
@@ -157,31 +158,31 @@ var volumeSources = map[string]schema.Attribute{
 	"tls":                framework.TLSAttribute,
 }
 
-const writeOnly = " It is in no plan and no state; of those a digest tells whether it has changed, which replaces the volume."
+const writeOnly = " It is write-only: no plan and no state contains it. The provider keeps a digest of it to detect a change, which replaces the volume."
 
 var cloudInitTypes = framework.TypesOf(cloudInitAttributes)
 
 var cloudInitAttributes = map[string]schema.Attribute{
-	"user_data":      secretText("User data, which begin with a line such as `#cloud-config`.", userData),
-	"meta_data":      secretText("Meta data in YAML, with an `instance-id`. Default: an `instance-id` that changes with the other data, so that cloud-init does its work again."),
+	"user_data":      secretText("User data. It begins with a line such as `#cloud-config`.", userData),
+	"meta_data":      secretText("Meta data in YAML, with an `instance-id`. Default: an `instance-id` that changes when the other data changes, so that cloud-init runs again."),
 	"network_config": secretText("Network configuration in YAML."),
-	"vendor_data":    secretText("Vendor data, of the form of user data.", userData),
+	"vendor_data":    secretText("Vendor data, in the same form as user data.", userData),
 }
 
-// ofDisks is what a seed has not. To ask that of the seeds alone costs a volume that is none nothing: on
-// a resource as a whole, each of these conflicts would be looked for at each validation, of which a plan
-// has three.
+// ofDisks are the attributes that a seed cannot have. The attributes of a seed check for these conflicts, so that the checks
+// cost nothing for a volume that is not a seed. On the resource as a whole, they would run in every validation, and a plan has
+// three of them.
 var ofDisks = path.Expressions{path.MatchRoot("capacity"), path.MatchRoot("backing"), path.MatchRoot("source"), path.MatchRoot("preallocation")}
 
 var volumeSeeds = map[string]schema.Attribute{
 	"cloud_init": schema.SingleNestedAttribute{
-		MarkdownDescription: "Makes the volume a seed for cloud-init: its NoCloud data, in an ISO 9660 file system with the label `cidata`. It is attached to a guest as any disk." + writeOnly,
+		MarkdownDescription: "Makes the volume a seed for cloud-init: NoCloud data in an ISO 9660 file system with the label `cidata`. Attach it to a guest like any other disk." + writeOnly,
 		Optional:            true,
 		Attributes:          cloudInitAttributes,
 		Validators:          []validator.Object{objectvalidator.ConflictsWith(append(ofDisks, path.MatchRoot("ignition"))...)},
 	},
 	"ignition": schema.StringAttribute{
-		MarkdownDescription: "Makes the volume a seed for Ignition: its configuration in JSON. s390x has no `fw_cfg`; it is attached to a guest as a disk with `serial = \"ignition\"`." + writeOnly,
+		MarkdownDescription: "Makes the volume a seed for Ignition: an Ignition configuration in JSON. s390x does not have `fw_cfg`, so attach the volume to a guest as a disk with `serial = \"ignition\"`." + writeOnly,
 		Optional:            true,
 		WriteOnly:           true,
 		Validators:          []validator.String{ignitionConfig, stringvalidator.ConflictsWith(append(ofDisks, path.MatchRoot("cloud_init"))...)},
@@ -192,15 +193,15 @@ func secretText(what string, validators ...validator.String) schema.Attribute {
 	return schema.StringAttribute{MarkdownDescription: what, Optional: true, WriteOnly: true, Validators: validators}
 }
 
-// defaultFormat is the format where the configuration names none.
+// defaultFormat plans the format if the configuration does not set it.
 type defaultFormat struct{}
 
 func (defaultFormat) Description(context.Context) string {
-	return "qcow2, raw for a seed, or what is there"
+	return "qcow2 for a new volume, raw for a seed; an existing volume keeps its format"
 }
 
 func (defaultFormat) MarkdownDescription(context.Context) string {
-	return "`qcow2`, `raw` for a seed, or what is there"
+	return "`qcow2` for a new volume, `raw` for a seed; an existing volume keeps its format"
 }
 
 func (defaultFormat) PlanModifyString(ctx context.Context, req planmodifier.StringRequest, resp *planmodifier.StringResponse) {
@@ -213,7 +214,7 @@ func (defaultFormat) PlanModifyString(ctx context.Context, req planmodifier.Stri
 	case config.isSeed():
 		resp.PlanValue = types.StringValue("raw")
 	case !req.StateValue.IsNull() && config.ClusterSize.IsNull() && config.Compat.IsNull() && config.Backing.IsNull():
-		resp.PlanValue = req.StateValue // a missing line replaces no volume
+		resp.PlanValue = req.StateValue // removing format from the configuration must not replace the volume
 	default:
 		resp.PlanValue = types.StringValue("qcow2")
 	}

@@ -29,11 +29,11 @@ type cloudInitModel struct {
 	VendorData    types.String `tfsdk:"vendor_data"`
 }
 
-// isSeed tells whether a configuration is one of a seed. A plan and a state have nothing write-only.
+// isSeed tells whether a configuration is for a seed. A plan and a state do not have the write-only attributes.
 func (m volumeModel) isSeed() bool { return !m.CloudInit.IsNull() || !m.Ignition.IsNull() }
 
-// seedVolume is what the volume of a configuration is to hold; nil where it is no seed, or where a
-// part of that is known only after apply.
+// seedVolume is the content of the volume of a configuration. It is nil if the volume is not a seed, or if a part of the content
+// is known only after apply.
 func (m volumeModel) seedVolume(ctx context.Context, diags *diag.Diagnostics) ([]byte, error) {
 	if !m.Ignition.IsNull() && !m.Ignition.IsUnknown() {
 		return seed.Ignition(m.Ignition.ValueString())
@@ -55,19 +55,19 @@ func (m volumeModel) hasUnknownSeed(ctx context.Context) bool {
 	return m.Ignition.IsUnknown() || err != nil || !value.IsFullyKnown()
 }
 
-// madeSeed is what a volume remembers of the seed that it holds, or of the one that is on the host.
+// madeSeed is what the private state keeps of a seed that the volume contains.
 type madeSeed struct {
 	Kind     seed.Kind
 	SHA256   string
 	Written  time.Time
-	Imported bool              // and so made by others, or in another run
-	Parts    map[string]string // of an imported one: what it holds, as digests
+	Imported bool              // it was created by others, or in another run
+	Parts    map[string]string // of an imported seed: the digests of its parts
 }
 
 // seedKey is the key of the private state.
 const seedKey = "seed"
 
-// createSeed makes the volume of a configuration that is a seed.
+// createSeed creates the volume of a configuration for a seed.
 func (r *volumeResource) createSeed(ctx context.Context, config volumeModel, v virt.Volume, diags *diag.Diagnostics) (*madeSeed, error) {
 	content, err := config.seedVolume(ctx, diags)
 	if err != nil {
@@ -83,8 +83,8 @@ func digest(content []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// readSeed looks at what a volume holds where that may have changed, or where it is imported and of a
-// seed's size; nil is no seed.
+// readSeed reads the content of a volume if it may have changed, or if the volume is imported and small enough for a seed. It
+// returns nil if the volume is not a seed.
 func (r *volumeResource) readSeed(ctx context.Context, v virt.Volume, known *madeSeed, imported bool) (*madeSeed, error) {
 	switch {
 	case known == nil && !imported, known != nil && known.Written.Equal(v.ModTime):
@@ -106,7 +106,7 @@ func (r *volumeResource) readSeed(ctx context.Context, v virt.Volume, known *mad
 	return now, nil
 }
 
-// limited is a buffer that a volume which grows meanwhile does not fill beyond measure.
+// limited is a buffer with a maximum size, for a volume that grows while it is read.
 type limited struct {
 	bytes.Buffer
 	left int
@@ -114,7 +114,7 @@ type limited struct {
 
 func (l *limited) Write(p []byte) (int, error) {
 	if l.left -= len(p); l.left < 0 {
-		return 0, errors.New("it has become too large for a seed")
+		return 0, errors.New("it is now too large for a seed")
 	}
 	return l.Buffer.Write(p)
 }
@@ -127,8 +127,8 @@ func (m volumeModel) seedPath() path.Path {
 	return path.Root("ignition")
 }
 
-// planSeed tells whether the seed of a configuration is another one than the host has, so that the
-// volume must be replaced. It makes the size known where the seed is.
+// planSeed tells whether the seed of a configuration differs from the seed on the host, so that the volume must be replaced. It
+// plans the size of the volume if the seed is known.
 func (r *volumeResource) planSeed(ctx context.Context, config volumeModel, plan, state *volumeModel, known *madeSeed, diags *diag.Diagnostics) (other bool) {
 	imported := known != nil && known.Imported && state != nil
 	if !config.isSeed() {
@@ -139,7 +139,7 @@ func (r *volumeResource) planSeed(ctx context.Context, config volumeModel, plan,
 		return false
 	}
 	content, err := config.seedVolume(ctx, diags)
-	if err != nil || content == nil { // validation has said why, or it is known only after apply
+	if err != nil || content == nil { // validation reports the error; nil content is known only after apply
 		plan.Capacity, plan.CapacityBytes = framework.UnknownSize(), types.Int64Unknown()
 		return true
 	}

@@ -17,11 +17,11 @@ import (
 // volumeSource is where the content of a volume comes from.
 type volumeSource struct {
 	image.Client
-	signing *image.Signing // nil where lists need no signature
+	signing *image.Signing // nil if lists need no signature
 }
 
-// populate makes a volume with what its source holds; with an error it says which attribute that is
-// about. Nothing of a source that is not whole, or not what was promised, stays on the host.
+// populate creates a volume with the content of its source. With an error it returns the attribute that the error is about.
+// If the source is incomplete, or its checksum does not match, nothing stays on the host.
 func (r *volumeResource) populate(ctx context.Context, m volumeModel, v virt.Volume, diags *diag.Diagnostics) (path.Path, error) {
 	from := volumeSource{Client: framework.Trust(ctx, m.TLS, diags)}
 	from.Together = r.Downloads
@@ -36,7 +36,7 @@ func (r *volumeResource) populate(ctx context.Context, m volumeModel, v virt.Vol
 	defer cancel()
 	at, err := from.populate(connected, r.Host, m, v)
 	if err != nil && connected.Err() != nil && ctx.Err() == nil {
-		return path.Root("pool"), context.Cause(connected) // and not what it did to the source
+		return path.Root("pool"), context.Cause(connected) // rather than the error of the source that follows from it
 	}
 	return at, err
 }
@@ -66,8 +66,8 @@ func (s volumeSource) populate(ctx context.Context, h Host, m volumeModel, v vir
 	}
 }
 
-// checkSource opens the source of a volume that is to be replaced: the apply deletes the old content before it reads the new
-// one.
+// checkSource opens the source of a volume that the plan replaces, because the apply deletes the old content before it reads
+// the new content.
 func (r *volumeResource) checkSource(ctx context.Context, m volumeModel, diags *diag.Diagnostics) {
 	source := image.DiskSource{Source: m.Source.ValueString(), ArchivePath: m.ArchivePath.ValueString()}
 	if source.Source == "" || m.TLS.IsUnknown() || m.ArchivePath.IsUnknown() {
@@ -90,9 +90,8 @@ func ofSource(err error) path.Path {
 	return path.Root("source")
 }
 
-// unpackedLimit is the most that a packed source may unpack to, in bytes: twice what there is room for,
-// as a qcow2 image has more than its disk. Of a volume that is as large as its source, the host's disk and
-// the time allowed are the bounds.
+// unpackedLimit is the maximum size of an unpacked source, in bytes: twice the capacity of the volume, because a qcow2 image is
+// larger than its disk. A volume that takes its size from its source is limited only by the host's disk and by the timeout.
 func unpackedLimit(v virt.Volume) int64 {
 	if v.Capacity == 0 || v.Capacity > math.MaxInt64/2 {
 		return math.MaxInt64
@@ -100,7 +99,7 @@ func unpackedLimit(v virt.Volume) int64 {
 	return 2 * int64(v.Capacity)
 }
 
-// sourceReader tells an error of the source from one of the host.
+// sourceReader distinguishes an error of the source from an error of the host.
 type sourceReader struct {
 	*image.Disk
 	err error

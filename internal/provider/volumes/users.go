@@ -17,17 +17,17 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// fatesKey is where a plan keeps what becomes of the guests that have the volume. The apply does that, and no more.
+// fatesKey is where a plan keeps what happens to the guests that use the volume. The apply does exactly that.
 const fatesKey = "fates"
 
-// guestNote is what a volume has to know of the note that the resource of a guest keeps with it (domains/note.go).
+// guestNote is the part that a volume needs of the note that the resource of a guest keeps with the guest (domains/note.go).
 type guestNote struct {
 	BootCheck       json.RawMessage `json:"boot_check"`
 	ShutdownTimeout string          `json:"shutdown_timeout"`
 }
 
 func noteOf(u virt.User) (n guestNote) {
-	_ = json.Unmarshal([]byte(u.Note), &n) // one that cannot be read says nothing
+	_ = json.Unmarshal([]byte(u.Note), &n) // a note that cannot be read counts as empty
 	return n
 }
 
@@ -38,7 +38,7 @@ func patience(u virt.User) time.Duration {
 	return framework.ShutdownPatience
 }
 
-// fateOf is what becomes of a guest when the volume is replaced.
+// fateOf is what happens to a guest when the volume is replaced.
 func fateOf(u virt.User) netboot.Fate {
 	switch {
 	case !u.Running:
@@ -52,7 +52,7 @@ func fateOf(u virt.User) netboot.Fate {
 	}
 }
 
-// usersOf finds who has the volume of a state; nobody where it is gone.
+// usersOf finds the users of the volume of a state. A volume that no longer exists has no users.
 func (r *volumeResource) usersOf(ctx context.Context, m volumeModel) (virt.Users, error) {
 	users, err := r.Host.VolumeUsers(ctx, m.onHost())
 	if framework.IsNotFound(err) {
@@ -61,7 +61,7 @@ func (r *volumeResource) usersOf(ctx context.Context, m volumeModel) (virt.Users
 	return users, err
 }
 
-// planUsers is usersOf for a plan: where the host cannot tell, that is an error of the plan.
+// planUsers is usersOf for a plan: if the host cannot answer, the plan fails.
 func (r *volumeResource) planUsers(ctx context.Context, m volumeModel, diags *diag.Diagnostics) virt.Users {
 	users, err := r.usersOf(ctx, m)
 	if err != nil {
@@ -77,25 +77,25 @@ func (m volumeModel) onHost() virt.Volume {
 	return virt.Volume{Pool: m.Pool.ValueString(), Name: m.Name.ValueString(), Path: m.Path.ValueString()}
 }
 
-// planReplacement says what becomes of who has a volume that gets other content.
+// planReplacement says what happens to the users of a volume that gets other content.
 func (r *volumeResource) planReplacement(m volumeModel, users virt.Users, diags *diag.Diagnostics) netboot.Fates {
 	fates := netboot.Fates{}
 	var lines []string
 	for _, u := range users.Guests {
 		if u.Saved {
-			diags.AddError(fmt.Sprintf("Saved guest %q has %s", u.Domain, m.subject()), fmt.Sprintf(
-				"Its saved state belongs to what the volume holds now, and would damage the new content. Start the guest: virsh start %[1]s. Or give the saved state up: virsh managedsave-remove %[1]s.", u.Domain))
+			diags.AddError(fmt.Sprintf("Saved guest %q uses %s", u.Domain, m.subject()), fmt.Sprintf(
+				"The saved state of the guest belongs to the current content of the volume. If the guest resumes with other content, it damages that content. Start the guest: virsh start %[1]s. Or discard its saved state: virsh managedsave-remove %[1]s.", u.Domain))
 			continue
 		}
 		fates[u.Domain] = fateOf(u)
 		lines = append(lines, sentence(u))
 	}
 	for _, file := range users.Files {
-		diags.AddError(fmt.Sprintf("A guest's disk lies on %s", m.subject()),
-			fmt.Sprintf("%s is an overlay on it, and in no pool, so it cannot be replaced with the volume. With other content beneath it, its data are damaged. Remove it, or give the new content a volume of its own.", file))
+		diags.AddError(fmt.Sprintf("The disk of a guest is an overlay on %s", m.subject()),
+			fmt.Sprintf("%s is an overlay on it and is in no pool, so the overlay cannot be replaced with the volume. New content of the volume would damage the data of the overlay. Remove the overlay, or create a separate volume for the new content.", file))
 	}
 	for _, overlay := range users.Overlays {
-		lines = append(lines, fmt.Sprintf("%s lies on it. If it is a volume of this configuration, it is replaced too, before this one. If it is not, the apply fails before it deletes this volume: first remove it, or give the new content a volume of its own.", overlay))
+		lines = append(lines, fmt.Sprintf("%s is an overlay on it. If the overlay is a volume of this configuration, it is replaced as well, before this one. If it is not, the apply fails before it deletes this volume: remove the overlay first, or create a separate volume for the new content.", overlay))
 	}
 	if len(lines) > 0 {
 		diags.AddWarning(fmt.Sprintf("%s is in use and will be replaced", framework.Capital(m.subject().String())), strings.Join(lines, "\n"))
@@ -107,20 +107,20 @@ func (r *volumeResource) planReplacement(m volumeModel, users virt.Users, diags 
 // sentence says what a replacement does to a guest.
 func sentence(u virt.User) string {
 	has := fmt.Sprintf("Guest %q runs with it (%s)", u.Domain, u.Device)
-	stops := fmt.Sprintf("%s. It is asked to shut down, and is forced off if it has not after %v", has, patience(u))
+	stops := fmt.Sprintf("%s. The guest is asked to shut down, and is forced off if it still runs after %v", has, patience(u))
 	switch fateOf(u) {
 	case netboot.FatePlug:
-		return has + " and only reads it. It is unplugged, and plugged in again with the new content. The guest keeps running: unmount it there first."
+		return has + " and only reads it. The volume is detached, and attached again with the new content. The guest keeps running: unmount the volume in the guest first."
 	case netboot.FateBoot:
 		return stops + ". Its netboot_domain then starts it with the new content, and checks its boot."
 	case netboot.FateRestart:
-		return stops + ". It then starts with the new content."
+		return stops + ". The guest then starts with the new content."
 	default:
-		return fmt.Sprintf("Guest %q is shut off and has it (%s). It finds the new content at its next start.", u.Domain, u.Device)
+		return fmt.Sprintf("Guest %q is shut off and uses it (%s). The guest sees the new content at its next start.", u.Domain, u.Device)
 	}
 }
 
-// planDestroy says who has a volume that is to go, and finds out from whom this run takes it.
+// planDestroy says who uses a volume that is destroyed, and finds the users from which this run detaches it.
 func (r *volumeResource) planDestroy(ctx context.Context, m volumeModel, diags *diag.Diagnostics) netboot.Fates {
 	r.Plans.Holds.Add(netboot.OverlayHolder(m.Path.ValueString()), nil)
 	if m.ForceDestroy.ValueBool() {
@@ -138,28 +138,28 @@ func (r *volumeResource) planDestroy(ctx context.Context, m volumeModel, diags *
 	users.Overlays = slices.DeleteFunc(users.Overlays, func(file string) bool { return r.frees(ctx, netboot.OverlayHolder(file), m) })
 	if err := inUse(users); err != nil {
 		diags.AddWarning(fmt.Sprintf("%s is in use", framework.Capital(m.subject().String())),
-			framework.Sentence(err)+" The apply does not destroy it while that is so.\n\n"+remedyOfUse)
+			framework.Sentence(err)+" The apply does not destroy a volume in use.\n\n"+remedyOfUse)
 	}
 	return fates
 }
 
-// planMove says who has a volume that another one takes the place of, with another name.
+// planMove says who uses a volume that is replaced by a volume with another name.
 func (r *volumeResource) planMove(ctx context.Context, m volumeModel, diags *diag.Diagnostics) {
 	users := r.planUsers(ctx, m, diags)
 	if err := inUse(users); err != nil && !m.ForceDestroy.ValueBool() {
 		diags.AddWarning(fmt.Sprintf("%s is in use", framework.Capital(m.subject().String())), framework.Sentence(err)+
-			" The apply does not destroy it while that is so. With lifecycle { create_before_destroy = true }, it makes the new volume first, then changes the guests of this configuration, and destroys the old volume last.")
+			" The apply does not destroy a volume in use. With lifecycle { create_before_destroy = true }, it creates the new volume first, then changes the guests of this configuration, and destroys the old volume last.")
 	}
 }
 
-// frees tells whether this run takes the volume from a guest, or from an overlay on it.
+// frees tells whether this run detaches the volume from a guest, or removes an overlay on it.
 func (r *volumeResource) frees(ctx context.Context, holder string, m volumeModel) bool {
 	return r.Plans.Frees(ctx, holder, m.Path.ValueString(), m.key())
 }
 
-const remedyOfUse = "Take the volume from them first, or destroy them too. To destroy the volume all the same, and what they have in it, apply force_destroy = true first."
+const remedyOfUse = "Detach the volume from its users first, or destroy them as well. To destroy the volume anyway, and the data of its users with it, apply force_destroy = true first."
 
-// inUse is nil where nobody has the volume.
+// inUse is nil if the volume has no users.
 func inUse(users virt.Users) error {
 	var who []string
 	for _, u := range users.Guests {
@@ -170,7 +170,7 @@ func inUse(users virt.Users) error {
 		who = append(who, fmt.Sprintf("guest %q %s (%s)", u.Domain, how, u.Device))
 	}
 	for _, overlay := range append(users.Overlays, users.Files...) {
-		who = append(who, overlay+" lies on it")
+		who = append(who, overlay+" is an overlay on it")
 	}
 	if len(who) == 0 {
 		return nil
@@ -178,7 +178,7 @@ func inUse(users virt.Users) error {
 	return errors.New(strings.Join(who, ", and "))
 }
 
-// release takes the volume from those who have it, as the plan said. It refuses where others have it.
+// release detaches the volume from its users, as the plan said. It returns an error if the volume has other users.
 func (r *volumeResource) release(ctx context.Context, m volumeModel, fates netboot.Fates) error {
 	users, err := r.usersOf(ctx, m)
 	if err != nil {
@@ -196,14 +196,14 @@ func (r *volumeResource) release(ctx context.Context, m volumeModel, fates netbo
 	for _, u := range users.Guests {
 		if err := r.releaseFrom(ctx, u, fates[u.Domain], m); err != nil {
 			r.takeBack(context.WithoutCancel(ctx), m, fates)
-			return fmt.Errorf("guest %q has it (%s): %w", u.Domain, u.Device, err)
+			return fmt.Errorf("guest %q uses it (%s): %w", u.Domain, u.Device, err)
 		}
 	}
 	r.Plans.Replaced.Add(m.key(), fates)
 	return nil
 }
 
-// agreed tells whether what the plan said of a guest still fits it.
+// agreed tells whether the fate that the plan announced for a guest is still possible.
 func agreed(u virt.User, fate netboot.Fate) bool {
 	switch fate {
 	case netboot.FateFreed, netboot.FateRestart, netboot.FateBoot:
@@ -217,7 +217,8 @@ func agreed(u virt.User, fate netboot.Fate) bool {
 	}
 }
 
-// releaseFrom takes the volume from a guest. One that is off already may be so for another volume of its own.
+// releaseFrom detaches the volume from a guest. A guest that is shut off already may have been shut down for another of its
+// volumes.
 func (r *volumeResource) releaseFrom(ctx context.Context, u virt.User, fate netboot.Fate, m volumeModel) error {
 	if fate != netboot.FateFreed {
 		r.Plans.Waiting.Add(u.Domain, m.key(), fate, u.Running && fate == netboot.FateRestart)
@@ -232,7 +233,7 @@ func (r *volumeResource) releaseFrom(ctx context.Context, u virt.User, fate netb
 	}
 }
 
-// resume gives the volume to the guests that wait for it, and returns those to which it could not, with the reason.
+// resume gives the volume to the guests that wait for it, and returns the guests for which that failed, with the reason.
 func (r *volumeResource) resume(ctx context.Context, m volumeModel) (failed []string) {
 	for _, guest := range r.Plans.Waiting.For(m.key()) {
 		fate, starts := r.Plans.Waiting.Ready(guest, m.key())
@@ -250,31 +251,31 @@ func (r *volumeResource) resume(ctx context.Context, m volumeModel) (failed []st
 	return failed
 }
 
-// takeBack gives the volume back to all guests, because it stays.
+// takeBack gives the volume back to all guests, because it is not destroyed.
 func (r *volumeResource) takeBack(ctx context.Context, m volumeModel, fates netboot.Fates) {
 	r.resume(ctx, m)
 	for guest, fate := range fates {
 		if fate == netboot.FateFreed {
-			_ = r.Host.PlugVolume(ctx, guest, m.onHost()) // the error that is on its way says more
+			_ = r.Host.PlugVolume(ctx, guest, m.onHost()) // the caller returns an error that says more
 		}
 	}
 }
 
-// resumeAll gives a volume that was made anew to the guests that wait for it.
+// resumeAll gives a volume that was created again to the guests that wait for it.
 func (r *volumeResource) resumeAll(ctx context.Context, m volumeModel, diags *diag.Diagnostics) {
 	free, err := r.Plans.Waiting.Hold(ctx, r.Plans.Waiting.For(m.key()))
 	if err != nil {
-		framework.Fail(diags, path.Empty(), "give", m.subject(), err)
+		framework.Fail(diags, path.Empty(), "attach", m.subject(), err)
 		return
 	}
 	defer free()
 	if failed := r.resume(ctx, m); len(failed) > 0 {
-		diags.AddWarning(fmt.Sprintf("Guests do not have %s yet", m.subject()),
-			framework.Sentence(errors.New(strings.Join(failed, "; ")))+" The next apply of their netboot_domain gives it to them.")
+		diags.AddWarning(fmt.Sprintf("Guests do not use %s yet", m.subject()),
+			framework.Sentence(errors.New(strings.Join(failed, "; ")))+" The next apply of their netboot_domain gives them the volume.")
 	}
 }
 
-// waiting adds to an error which guests wait for a volume that could not be made anew.
+// waiting adds to an error the guests that wait for a volume that could not be created again.
 func (r *volumeResource) waiting(m volumeModel, err error) error {
 	var who []string
 	for _, guest := range r.Plans.Waiting.For(m.key()) {
@@ -289,6 +290,6 @@ func (r *volumeResource) waiting(m volumeModel, err error) error {
 	if len(who) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w.\n\nThe old content is deleted, and %s. Fix the error and apply again: that also brings back the guests that have a netboot_domain. "+
-		"Bring back others after that: virsh start, or virsh attach-device", err, strings.Join(who, ", "))
+	return fmt.Errorf("%w.\n\nThe old content is deleted, and %s. Fix the error and apply again: the apply also brings back the guests that have a netboot_domain. "+
+		"After that, bring back the other guests: virsh start, or virsh attach-device", err, strings.Join(who, ", "))
 }

@@ -25,22 +25,22 @@ type CDROM struct {
 	Boot   types.Bool   `tfsdk:"boot"`
 }
 
-// CDROMType is that of an element of the attribute cdroms.
+// CDROMType is the type of an element of the attribute cdroms.
 var CDROMType = types.ObjectType{AttrTypes: framework.TypesOf(cdromAttributes())}
 
 func cdromAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"volume": schema.StringAttribute{
-			MarkdownDescription: "The `id` of a volume, `<pool>/<name>`, that is in the drive. A drive with none of `volume`, `path` and `url` is empty.",
+			MarkdownDescription: "The `id` of a volume in the drive, `<pool>/<name>`. A drive without `volume`, `path` and `url` is empty.",
 			Optional:            true,
 		},
 		"path": schema.StringAttribute{
-			MarkdownDescription: "Path on the host of an ISO image that is in no pool, or of a drive.",
+			MarkdownDescription: "Path on the host of an ISO image that is in no pool, or of a CD-ROM drive.",
 			Optional:            true,
 			Validators:          []validator.String{framework.HostPath, stringvalidator.ConflictsWith(path.MatchRelative().AtParent().AtName("volume"))},
 		},
 		"url": schema.StringAttribute{
-			MarkdownDescription: "An ISO image that QEMU itself reads from the network: `https://server:443/dvd.iso`.",
+			MarkdownDescription: "URL of an ISO image that QEMU itself reads from the network: `https://server:443/dvd.iso`.",
 			Optional:            true,
 			Validators: []validator.String{
 				remoteURL,
@@ -48,28 +48,28 @@ func cdromAttributes() map[string]schema.Attribute {
 			},
 		},
 		"bus": schema.StringAttribute{
-			MarkdownDescription: "`scsi`, or on other architectures than s390x also `sata`, `ide` and `usb`. Default: `scsi`.",
+			MarkdownDescription: "`scsi`; on architectures other than s390x also `sata`, `ide` or `usb`. Default: `scsi`.",
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString("scsi"),
 			Validators:          []validator.String{stringvalidator.OneOf("scsi", "sata", "ide", "usb", "virtio")},
 		},
-		"boot": bootsAttribute("Whether the guest boots from it where `boot` has `cdrom`; of several, from the first."),
+		"boot": bootsAttribute("Whether the guest can boot from this drive if its `boot` contains `cdrom`. The guest boots from the first such drive."),
 	}
 }
 
-// CDROMsAttribute is for CD-ROM drives.
+// CDROMsAttribute is the attribute for CD-ROM drives.
 func CDROMsAttribute() schema.ListNestedAttribute {
 	return schema.ListNestedAttribute{
-		MarkdownDescription: "CD-ROM drives, in order. What is in them changes while the guest runs; one more or less restarts it. `[]` removes all of them. Default: none, and what an imported guest has.",
+		MarkdownDescription: "CD-ROM drives, in order. The medium in a drive can change while the guest runs. Adding or removing a drive restarts the guest. `[]` removes all drives. Default: none; an imported guest keeps what it has.",
 		Optional:            true,
 		Computed:            true,
 		NestedObject:        schema.NestedAttributeObject{Attributes: cdromAttributes()},
 	}
 }
 
-// CDROMs are drives as libvirt's layer takes them; nil, which leaves them as they are, where nothing is known of them. With
-// an error it says which attribute that is about.
+// CDROMs converts drives for package virt. It returns nil, which leaves the drives unchanged, if the attribute is null or unknown.
+// With an error it returns the attribute that the error is about.
 func CDROMs(ctx context.Context, host Host, at framework.Placement, list types.List, diags *diag.Diagnostics) ([]virt.Disk, path.Path, error) {
 	if list.IsNull() || list.IsUnknown() {
 		return nil, path.Empty(), nil
@@ -92,8 +92,8 @@ func CDROMs(ctx context.Context, host Host, at framework.Placement, list types.L
 	return drives, path.Empty(), nil
 }
 
-// FromCDROMs are the drives of a guest, in the words of before where they say the same. Whether one boots shows only where
-// drives do.
+// FromCDROMs reads the drives of a guest, in the spelling of before if that means the same. Whether the guest boots from a drive is
+// known only if it boots from drives at all.
 func FromCDROMs(ctx context.Context, host Host, at framework.Placement, before types.List, d virt.Domain, diags *diag.Diagnostics) (types.List, error) {
 	var old []CDROM
 	diags.Append(before.ElementsAs(ctx, &old, false)...)
@@ -106,7 +106,7 @@ func FromCDROMs(ctx context.Context, host Host, at framework.Placement, before t
 		}
 		read := CDROM{medium.Volume, medium.Path, medium.URL, types.StringValue(drive.Bus), types.BoolValue(!drive.NoBoot)}
 		if i < len(old) && oldDisks[i].isSame(at, medium) {
-			read.Volume, read.URL = old[i].Volume, old[i].URL // which may be said in other words
+			read.Volume, read.URL = old[i].Volume, old[i].URL // they may be spelled differently
 		}
 		if i < len(old) && !slices.Contains(d.Boot, virt.BootCDROM) {
 			read.Boot = old[i].Boot
@@ -116,10 +116,10 @@ func FromCDROMs(ctx context.Context, host Host, at framework.Placement, before t
 	return framework.ListLike(ctx, before, CDROMType, drives, diags), nil
 }
 
-// medium is what is in a drive.
+// medium is the medium in a drive.
 func (m CDROM) medium() Disk { return Disk{Volume: m.Volume, Path: m.Path, URL: m.URL} }
 
-// ChangeOfCDROMs is how drives get to be others: what is in them changes while the guest runs.
+// ChangeOfCDROMs is what a change of the drives does to a running guest: only the media can change live.
 func ChangeOfCDROMs(ctx context.Context, at framework.Placement, from, to types.List) Change {
 	if from.Equal(to) {
 		return Unchanged

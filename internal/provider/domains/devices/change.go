@@ -1,4 +1,4 @@
-// Package devices has the devices of guests as attributes: disks, network interfaces, and what a change of them asks of a
+// Package devices has the devices of guests as attributes: disks, network interfaces and others, and what a change of them does to a
 // running guest.
 package devices
 
@@ -12,25 +12,25 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// Host is what devices ask of a host.
+// Host is what devices need of a host.
 type Host interface {
 	Volume(ctx context.Context, pool, name string) (virt.Volume, error)
 	VolumeAt(ctx context.Context, path string) (pool, name string, err error)
 	Beneath(ctx context.Context, domain string, disk virt.Disk) ([]virt.Layer, error)
 }
 
-// Change is what a change of an attribute asks of a running guest.
+// Change is what a change of an attribute does to a running guest.
 type Change int
 
-// Changes, from what asks least.
+// Changes, in the order of their effect.
 const (
 	Unchanged    Change = iota
-	MadeLive            // it is made while the guest runs
-	NeedsRestart        // the guest has to start again
+	MadeLive            // the change is made while the guest runs
+	NeedsRestart        // the guest must start again
 )
 
-// changeOf is how a list of devices gets to be another one. compare tells whether two are the same
-// device, and what it takes to make the one the other. Devices that stay keep their order.
+// changeOf is what a change of a list of devices does to a running guest. compare tells whether from and to are the same device, and
+// what it takes to change from into to. A new order of devices that stay needs a restart.
 func changeOf[T any](ctx context.Context, from, to types.List, compare func(from, to T) (same bool, how Change)) Change {
 	if from.Equal(to) {
 		return Unchanged

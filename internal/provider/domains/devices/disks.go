@@ -41,7 +41,7 @@ type Disk struct {
 	Boot     types.Bool   `tfsdk:"boot"`
 }
 
-// Held are the ids and paths of the volumes that disks or drives have, as far as they are known.
+// Held are the ids and paths of the volumes that disks or drives use, as far as they are known.
 func Held(p framework.Placement, list types.List) (held []string) {
 	for _, element := range list.Elements() {
 		held = append(held, heldIn(p, framework.Member(element, "volume"), framework.Member(element, "path"))...)
@@ -65,7 +65,7 @@ func heldIn(p framework.Placement, volume, file string) (held []string) {
 
 var diskType = types.ObjectType{AttrTypes: framework.TypesOf(DiskAttributes())}
 
-// defaultFormat is that of what has none of its own, such as a block device.
+// defaultFormat is the format of storage that does not have one, such as a block device.
 const defaultFormat = "raw"
 
 func bootsAttribute(what string) schema.BoolAttribute {
@@ -77,94 +77,94 @@ func bootsAttribute(what string) schema.BoolAttribute {
 	}
 }
 
-// DiskAttributes are those of a disk.
+// DiskAttributes are the attributes of a disk.
 func DiskAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"volume": schema.StringAttribute{
-			MarkdownDescription: "The `id` of a volume, `<pool>/<name>`. A disk has one of `volume`, `path` and `url`.",
+			MarkdownDescription: "The `id` of a volume, `<pool>/<name>`. Set exactly one of `volume`, `path` and `url`.",
 			Optional:            true,
 		},
 		"path": schema.StringAttribute{
-			MarkdownDescription: "Path on the host of a block device, which is below `/dev` (a DASD, a SCSI LUN, a logical volume), or of a file that is in no pool. A name that stays is that below `/dev/disk/by-path` or `/dev/disk/by-id`.",
+			MarkdownDescription: "Path on the host of a block device below `/dev` (a DASD, a SCSI LUN, a logical volume), or of a file that is in no pool. The names in `/dev/disk/by-path` and `/dev/disk/by-id` are persistent.",
 			Optional:            true,
 			Validators:          []validator.String{framework.HostPath},
 		},
 		"url": schema.StringAttribute{
-			MarkdownDescription: "Storage of the network that QEMU itself reads and writes, `protocol://user@server:port/name`: `rbd://server1:6789,server2:6789/pool/image`, `iscsi://server/iqn.2026-11.com.example:disks/1`, `nbd://server:10809/export`. " +
-				"A socket of the host is `nbd+unix:///export?socket=/run/nbd.sock`.",
+			MarkdownDescription: "URL of network storage that QEMU itself reads and writes, `protocol://user@server:port/name`: `rbd://server1:6789,server2:6789/pool/image`, `iscsi://server/iqn.2026-11.com.example:disks/1`, `nbd://server:10809/export`. " +
+				"For a socket on the host: `nbd+unix:///export?socket=/run/nbd.sock`.",
 			Optional:   true,
 			Validators: []validator.String{remoteURL},
 		},
 		"secret": schema.StringAttribute{
-			MarkdownDescription: "UUID or usage of the libvirt secret with the password for `url`, whose user is in `url`.",
+			MarkdownDescription: "UUID or usage of the libvirt secret that contains the password for `url`. The user name is in `url`.",
 			Optional:            true,
 			Validators:          []validator.String{framework.ObjectName, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("url"))},
 		},
 		"format": schema.StringAttribute{
-			MarkdownDescription: "Format as which QEMU reads it, such as `qcow2`. Default: the volume's; `raw` for `path` and `url`.",
+			MarkdownDescription: "Format in which QEMU reads the disk, such as `qcow2`. Default: the format of the volume; `raw` for `path` and `url`.",
 			Optional:            true,
 			Validators:          []validator.String{framework.QEMUName},
 		},
 		"bus": schema.StringAttribute{
-			MarkdownDescription: "`virtio`, `scsi`, or on other architectures than s390x also `sata`, `ide`, `usb` and `sd`. Default: `virtio`.",
+			MarkdownDescription: "`virtio` or `scsi`; on architectures other than s390x also `sata`, `ide`, `usb` or `sd`. Default: `virtio`.",
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString("virtio"),
 			Validators:          []validator.String{stringvalidator.OneOf("virtio", "scsi", "sata", "ide", "usb", "sd")},
 		},
 		"serial": schema.StringAttribute{
-			MarkdownDescription: "Serial number that the guest sees; of a longer one it sees the first 20 characters where `bus` is `virtio`.",
+			MarkdownDescription: "Serial number that the guest sees. If `bus` is `virtio`, the guest sees only the first 20 characters.",
 			Optional:            true,
 			Validators:          []validator.String{serial},
 		},
 		"readonly": schema.BoolAttribute{
-			MarkdownDescription: "Whether the guest can only read it. Default: `false`.",
+			MarkdownDescription: "Whether the guest can only read the disk. Default: `false`.",
 			Optional:            true,
 			Computed:            true,
 			Default:             booldefault.StaticBool(false),
 		},
 		"cache": schema.StringAttribute{
-			MarkdownDescription: "How the host caches it: `none`, `writeback`, `writethrough`, `directsync` or `unsafe`. Default: QEMU's, `writeback`.",
+			MarkdownDescription: "Cache mode on the host: `none`, `writeback`, `writethrough`, `directsync` or `unsafe`. Default: QEMU's default, `writeback`.",
 			Optional:            true,
 			Validators:          []validator.String{stringvalidator.OneOf("none", "writeback", "writethrough", "directsync", "unsafe")},
 		},
 		"discard": schema.StringAttribute{
-			MarkdownDescription: "Whether what the guest discards is given back to the host's file system: `unmap` or `ignore`. Default: QEMU's, `ignore`.",
+			MarkdownDescription: "What happens to blocks that the guest discards: `unmap` returns them to the host's file system, `ignore` does not. Default: QEMU's default, `ignore`.",
 			Optional:            true,
 			Validators:          []validator.String{stringvalidator.OneOf("unmap", "ignore")},
 		},
 		"io": schema.StringAttribute{
-			MarkdownDescription: "How QEMU reads and writes it: `threads`, `native` (which needs `cache` `none` or `directsync`) or `io_uring`. Default: QEMU's, `threads`.",
+			MarkdownDescription: "How QEMU reads and writes the disk: `threads`, `native` (needs `cache` `none` or `directsync`) or `io_uring`. Default: QEMU's default, `threads`.",
 			Optional:            true,
 			Validators:          []validator.String{stringvalidator.OneOf("threads", "native", "io_uring")},
 		},
 		"iothread": schema.Int64Attribute{
-			MarkdownDescription: "Number of the I/O thread that serves it, from 1 to `iothreads`. Only where `bus` is `virtio`. Default: none.",
+			MarkdownDescription: "Number of the I/O thread for the disk, from 1 to `iothreads`. Only if `bus` is `virtio`. Default: none.",
 			Optional:            true,
 			Validators:          []validator.Int64{int64validator.AtLeast(1)},
 		},
 		"queues": schema.Int64Attribute{
-			MarkdownDescription: "Number of its queues. Only where `bus` is `virtio`. Default: QEMU's, one for each virtual CPU.",
+			MarkdownDescription: "Number of queues. Only if `bus` is `virtio`. Default: QEMU's default, one for each virtual CPU.",
 			Optional:            true,
 			Validators:          []validator.Int64{int64validator.Between(1, 1024)},
 		},
 		"error_policy": schema.StringAttribute{
-			MarkdownDescription: "What happens when the host cannot read or write it: `report` (to the guest), `stop` (the guest pauses), `ignore` or `enospace` (stop where there is no space left). Default: QEMU's, `report` when reading and `enospace` when writing.",
+			MarkdownDescription: "What happens when the host cannot read or write the disk: `report` (to the guest), `stop` (pauses the guest), `ignore` or `enospace` (pauses the guest if no space is left). Default: QEMU's default, `report` for reads and `enospace` for writes.",
 			Optional:            true,
 			Validators:          []validator.String{stringvalidator.OneOf("report", "stop", "ignore", "enospace")},
 		},
 		"shareable": schema.BoolAttribute{
-			MarkdownDescription: "Whether other guests have it at the same time, which a cluster's file system can deal with. Default: `false`.",
+			MarkdownDescription: "Whether several guests can use the disk at the same time, which needs a cluster file system. Default: `false`.",
 			Optional:            true,
 			Computed:            true,
 			Default:             booldefault.StaticBool(false),
 		},
-		"boot": bootsAttribute("Whether the guest boots from it where `boot` has `disk`; of several, from the first."),
+		"boot": bootsAttribute("Whether the guest can boot from this disk if its `boot` contains `disk`. The guest boots from the first such disk."),
 	}
 }
 
-// Disks are disks as libvirt's layer takes them, with what the host knows of their volumes. With an error it says which
-// attribute that is about.
+// Disks converts disks for package virt, with what the host knows of their volumes. With an error it returns the attribute that the
+// error is about.
 func Disks(ctx context.Context, host Host, at framework.Placement, list types.List, diags *diag.Diagnostics) ([]virt.Disk, path.Path, error) {
 	var models []Disk
 	diags.Append(list.ElementsAs(ctx, &models, false)...)
@@ -201,10 +201,11 @@ func Disks(ctx context.Context, host Host, at framework.Placement, list types.Li
 	return disks, path.Empty(), nil
 }
 
-// isDevice tells whether a path is that of a block device.
+// isDevice tells whether a path is the path of a block device.
 func isDevice(path string) bool { return strings.HasPrefix(path, "/dev/") }
 
-// formatOf is the format that a disk on a volume has. libvirt says of a block device's what partitions it may have.
+// formatOf is the format of a disk on a volume. For a volume that is a block device, libvirt returns its partition table as the
+// format.
 func formatOf(v virt.Volume) string {
 	if isDevice(v.Path) {
 		return defaultFormat
@@ -216,20 +217,20 @@ func formatOf(v virt.Volume) string {
 func volume(ctx context.Context, host Host, id string) (virt.Volume, error) {
 	pool, name, ok := strings.Cut(id, "/")
 	if !ok || pool == "" {
-		return virt.Volume{}, fmt.Errorf("%q is not the id of a volume, which has the form pool/name; a path on the host is that of the attribute path", id)
+		return virt.Volume{}, fmt.Errorf("%q is not the id of a volume, which has the form pool/name; for a path on the host, set path instead", id)
 	}
 	v, err := host.Volume(ctx, pool, name)
 	if err != nil {
 		return virt.Volume{}, fmt.Errorf("volume %s: %w", id, err)
 	}
 	if !strings.HasPrefix(v.Path, "/") {
-		return virt.Volume{}, fmt.Errorf("volume %s is no file or device of the host; set url instead of volume", id)
+		return virt.Volume{}, fmt.Errorf("volume %s is not a file or device on the host; set url instead of volume", id)
 	}
 	return v, nil
 }
 
-// FromDisks are the disks of a guest, in the words of before where they say the same, and what others have done to them.
-// Whether one boots shows only where disks do.
+// FromDisks reads the disks of a guest, in the spelling of before if that means the same, and what other programs have done to them.
+// Whether the guest boots from a disk is known only if it boots from disks at all.
 func FromDisks(ctx context.Context, host Host, at framework.Placement, before types.List, d virt.Domain, diags *diag.Diagnostics) (types.List, Foreign, error) {
 	var old []Disk
 	diags.Append(before.ElementsAs(ctx, &old, false)...)
@@ -254,7 +255,7 @@ func FromDisks(ctx context.Context, host Host, at framework.Placement, before ty
 				return types.ListNull(diskType), Foreign{}, err
 			}
 			foreign.add(disks[i], overlay)
-			if known := place(disks[i]); known >= 0 { // by what it lies over, of which the state has the format
+			if known := place(disks[i]); known >= 0 { // the state has the format of the disk below the overlay
 				disk.Format, disk.Secret = old[known].Format.ValueString(), old[known].Secret.ValueString()
 			}
 		}
@@ -270,8 +271,8 @@ func FromDisks(ctx context.Context, host Host, at framework.Placement, before ty
 	return framework.ListLike(ctx, before, diskType, asWritten(disks, place), diags), foreign, nil
 }
 
-// asWritten puts disks into the order that the state has them in, where it is theirs but for that of other buses: libvirt
-// sorts disks by bus, src/conf/domain_conf.c, virDomainDiskInsert.
+// asWritten puts disks into the order of the state, if the disks of each bus are already in that order: libvirt sorts disks by bus,
+// src/conf/domain_conf.c, virDomainDiskInsert.
 func asWritten(disks []Disk, place func(Disk) int) []Disk {
 	last := map[string]int{}
 	for _, disk := range disks {
@@ -284,7 +285,7 @@ func asWritten(disks []Disk, place func(Disk) int) []Disk {
 	return slices.SortedStableFunc(slices.Values(disks), func(a, b Disk) int { return cmp.Compare(place(a), place(b)) })
 }
 
-// fromDisk is all of a disk but where it is.
+// fromDisk converts a disk, except for its volume and path.
 func fromDisk(disk virt.Disk) Disk {
 	return Disk{
 		URL:      framework.Optional(disk.URL),
@@ -303,7 +304,7 @@ func fromDisk(disk virt.Disk) Disk {
 	}
 }
 
-// locate says where a disk is: by a path that the state has, by the volume that is there, or else by its path.
+// locate sets where a disk is: its path if the state has it, otherwise the volume at the path, otherwise the path.
 func (m *Disk) locate(ctx context.Context, host Host, at framework.Placement, disk virt.Disk, old []Disk) error {
 	switch {
 	case disk.Path == "" && disk.Volume != "":
@@ -316,7 +317,7 @@ func (m *Disk) locate(ctx context.Context, host Host, at framework.Placement, di
 		if err != nil {
 			return err
 		}
-		if id == disk.Path { // it is in no pool
+		if id == disk.Path { // the file is in no pool
 			m.Path = types.StringValue(id)
 		} else {
 			m.Volume = types.StringValue(id)
@@ -325,15 +326,15 @@ func (m *Disk) locate(ctx context.Context, host Host, at framework.Placement, di
 	return nil
 }
 
-// isSame tells whether two are the same disk, changed perhaps, however the volume's host is said.
+// isSame tells whether both are the same disk, even if its other attributes differ, with or without the host in the volume's id.
 func (m Disk) isSame(at framework.Placement, other Disk) bool {
 	return at.Local(m.Volume) == at.Local(other.Volume) && m.Path.Equal(other.Path) && virt.SameURL(m.URL.ValueString(), other.URL.ValueString())
 }
 
-// keep takes over the words of the state for what the host has.
+// keep keeps the spelling of the state for what the host has.
 func (m *Disk) keep(old Disk, disk virt.Disk, showsBoot bool) {
-	m.Volume = old.Volume // with the host's name or without
-	m.URL = old.URL       // with a port or without
+	m.Volume = old.Volume // with or without the host's name
+	m.URL = old.URL       // with or without a port
 	if strings.EqualFold(m.Secret.ValueString(), old.Secret.ValueString()) {
 		m.Secret = old.Secret
 	}
@@ -345,8 +346,8 @@ func (m *Disk) keep(old Disk, disk virt.Disk, showsBoot bool) {
 	}
 }
 
-// fromUnknown takes over a disk that the state does not have: as the disk that the state has, where it is an overlay of
-// that, or else with the format that it has.
+// fromUnknown reads a disk that the state does not have. If it is an overlay on a disk of the state, it is read as that disk,
+// otherwise with its own format.
 func (m *Disk) fromUnknown(ctx context.Context, host Host, at framework.Placement, domain string, disk virt.Disk, gone []Disk, imported bool) (*Overlay, error) {
 	v, err := m.volume(ctx, host, at)
 	if err != nil {
@@ -362,7 +363,7 @@ func (m *Disk) fromUnknown(ctx context.Context, host Host, at framework.Placemen
 	return nil, nil
 }
 
-// volume reads the volume that a disk is on; none where it is on none, or that is gone.
+// volume reads the volume of a disk. It returns an empty volume if the disk has none, or if the volume no longer exists.
 func (m *Disk) volume(ctx context.Context, host Host, at framework.Placement) (virt.Volume, error) {
 	if m.Volume.IsNull() {
 		return virt.Volume{}, nil
@@ -374,7 +375,7 @@ func (m *Disk) volume(ctx context.Context, host Host, at framework.Placement) (v
 	return v, err
 }
 
-// fromFormat takes over the format of a disk that others made, where it is not what it would have been by default.
+// fromFormat sets the format of a disk that another program attached, if it differs from the default.
 func (m *Disk) fromFormat(v virt.Volume, format string) {
 	usual := defaultFormat
 	if !m.Volume.IsNull() {
@@ -385,14 +386,14 @@ func (m *Disk) fromFormat(v virt.Volume, format string) {
 	}
 }
 
-// ChangeOfDisks is how disks get from one list to another: they come and go while the guest runs, and those that stay do
-// not change.
+// ChangeOfDisks is what a change of the disks does to a running guest: disks can be added and removed live, but disks that stay
+// cannot change.
 func ChangeOfDisks(ctx context.Context, at framework.Placement, from, to types.List) Change {
 	return changeOf(ctx, from, to, func(from, to Disk) (same bool, how Change) {
 		if !from.isSame(at, to) {
 			return false, 0
 		}
-		from.Volume, from.URL = to.Volume, to.URL // which may be said in other words
+		from.Volume, from.URL = to.Volume, to.URL // they may be spelled differently
 		if from == to {
 			return true, Unchanged
 		}
@@ -400,7 +401,7 @@ func ChangeOfDisks(ctx context.Context, at framework.Placement, from, to types.L
 	})
 }
 
-// ValidateDisks checks what libvirt would refuse later. buses are those that the guest can have; none is any.
+// ValidateDisks checks what libvirt would refuse later. buses are the buses that the guest can have; none means any.
 func ValidateDisks(ctx context.Context, list types.List, buses []string, diags *diag.Diagnostics) {
 	if list.IsUnknown() || framework.HasUnknownElement(list) {
 		return
@@ -411,17 +412,17 @@ func ValidateDisks(ctx context.Context, list types.List, buses []string, diags *
 		at := path.Root("disks").AtListIndex(i)
 		attribute, where, count := disk.where()
 		if count != 1 && count != unknown {
-			framework.AddError(diags, at, "Invalid disk", "A disk is a volume, a path on the host, or storage of the network: set one of volume, path and url.")
+			framework.AddError(diags, at, "Invalid disk", "A disk is a volume, a path on the host, or network storage. Set exactly one of volume, path and url.")
 		}
 		if user := virt.UserOf(disk.URL.ValueString()); !disk.Secret.IsUnknown() && (user != "") == disk.Secret.IsNull() {
-			framework.AddError(diags, at.AtName("secret"), "Invalid secret", "A user in url and a secret go together: libvirt keeps the password in a secret (virsh secret-define), never in a definition.")
+			framework.AddError(diags, at.AtName("secret"), "Invalid secret", "url with a user name needs a secret, and secret needs a user name in url. libvirt keeps the password in a secret (virsh secret-define), never in a definition.")
 		}
 		same := func(o Disk) bool { a, w, _ := o.where(); return a == attribute && w == where }
 		if where != "" && slices.IndexFunc(disks, same) < i {
-			framework.AddError(diags, at.AtName(attribute), "Invalid disk", fmt.Sprintf("Another disk of this guest is the %s %q.", attribute, where))
+			framework.AddError(diags, at.AtName(attribute), "Invalid disk", fmt.Sprintf("Another disk of this guest has the same %s, %q.", attribute, where))
 		}
 		if bus := disk.Bus.ValueString(); bus != "" && len(buses) > 0 && !slices.Contains(buses, bus) {
-			framework.AddError(diags, at.AtName("bus"), "Invalid bus", fmt.Sprintf("A guest of this architecture has no disks on %q, only on %s.", bus, strings.Join(buses, " or ")))
+			framework.AddError(diags, at.AtName("bus"), "Invalid bus", fmt.Sprintf("A guest of this architecture cannot have a disk on the bus %q, only on %s.", bus, strings.Join(buses, " or ")))
 		}
 		// "io='native' needs either no disk cache or directsync cache mode" (libvirt)
 		if cache := disk.Cache.ValueString(); disk.IO.ValueString() == "native" && !disk.Cache.IsUnknown() && cache != "none" && cache != "directsync" {
@@ -430,10 +431,10 @@ func ValidateDisks(ctx context.Context, list types.List, buses []string, diags *
 	}
 }
 
-// unknown is how many attributes say where a device is, if that shows only after apply.
+// unknown is the count of attributes that say where a device is, if the count is known only after apply.
 const unknown = -1
 
-// where is the attribute that says where a disk is, its value, and how many there are.
+// where returns the attribute that says where a disk is, its value, and the count of such attributes.
 func (m Disk) where() (attribute, value string, count int) {
 	for name, v := range map[string]types.String{"volume": m.Volume, "path": m.Path, "url": m.URL} {
 		if v.IsUnknown() {
@@ -446,7 +447,7 @@ func (m Disk) where() (attribute, value string, count int) {
 	return attribute, value, count
 }
 
-// References are the ids of volumes that disks are on, by where they stand.
+// References calls check for the volume id of each disk, with the path of its attribute.
 func References(ctx context.Context, list types.List, check func(id types.String, at path.Path), diags *diag.Diagnostics) {
 	if list.IsUnknown() || framework.HasUnknownElement(list) {
 		return

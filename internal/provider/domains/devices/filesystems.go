@@ -24,7 +24,7 @@ type Filesystem struct {
 	ReadOnly types.Bool   `tfsdk:"readonly"`
 }
 
-// FilesystemType is that of an element of the attribute filesystems.
+// FilesystemType is the type of an element of the attribute filesystems.
 var FilesystemType = types.ObjectType{AttrTypes: framework.TypesOf(filesystemAttributes())}
 
 func filesystemAttributes() map[string]schema.Attribute {
@@ -35,7 +35,7 @@ func filesystemAttributes() map[string]schema.Attribute {
 			Validators:          []validator.String{framework.AbsolutePath},
 		},
 		"target": schema.StringAttribute{
-			MarkdownDescription: "Tag by which the guest mounts it: `mount -t virtiofs <target> /mnt`.",
+			MarkdownDescription: "Tag with which the guest mounts the directory: `mount -t virtiofs <target> /mnt`.",
 			Required:            true,
 			Validators:          []validator.String{framework.ObjectName},
 		},
@@ -47,7 +47,7 @@ func filesystemAttributes() map[string]schema.Attribute {
 			Validators:          []validator.String{stringvalidator.OneOf(virt.Virtiofs, virt.Plan9)},
 		},
 		"readonly": schema.BoolAttribute{
-			MarkdownDescription: "Whether the guest can only read it. QEMU knows that for `9p` alone. Default: `false`.",
+			MarkdownDescription: "Whether the guest can only read the directory. QEMU supports this only for `9p`. Default: `false`.",
 			Optional:            true,
 			Computed:            true,
 			Default:             booldefault.StaticBool(false),
@@ -55,18 +55,18 @@ func filesystemAttributes() map[string]schema.Attribute {
 	}
 }
 
-// FilesystemsAttribute is for directories of the host.
+// FilesystemsAttribute is the attribute for directories of the host.
 func FilesystemsAttribute() schema.ListNestedAttribute {
 	return schema.ListNestedAttribute{
-		MarkdownDescription: "Directories of the host that the guest mounts. `[]` removes all of them. Default: none, and what an imported guest has.",
+		MarkdownDescription: "Directories on the host that the guest can mount. `[]` removes all of them. Default: none; an imported guest keeps what it has.",
 		Optional:            true,
 		Computed:            true,
 		NestedObject:        schema.NestedAttributeObject{Attributes: filesystemAttributes()},
 	}
 }
 
-// Filesystems are directories of the host as libvirt's layer takes them; nil, which leaves them as they are, where nothing is
-// known of them.
+// Filesystems converts directories of the host for package virt. It returns nil, which leaves them unchanged, if the attribute is
+// null or unknown.
 func Filesystems(ctx context.Context, list types.List, diags *diag.Diagnostics) []virt.Filesystem {
 	if list.IsNull() || list.IsUnknown() {
 		return nil
@@ -78,7 +78,7 @@ func Filesystems(ctx context.Context, list types.List, diags *diag.Diagnostics) 
 	}))
 }
 
-// FromFilesystems are the directories of the host that a guest has.
+// FromFilesystems reads the directories of the host that a guest has.
 func FromFilesystems(ctx context.Context, before types.List, found []virt.Filesystem, diags *diag.Diagnostics) types.List {
 	return framework.ListLike(ctx, before, FilesystemType, framework.Each(found, func(fs virt.Filesystem) Filesystem {
 		return Filesystem{types.StringValue(fs.Source), types.StringValue(fs.Target), types.StringValue(fs.Driver), types.BoolValue(fs.ReadOnly)}

@@ -25,14 +25,14 @@ type Hostdev struct {
 	PCI   types.String `tfsdk:"pci"`
 }
 
-// HostdevType is that of an element of the attribute hostdevs.
+// HostdevType is the type of an element of the attribute hostdevs.
 var HostdevType = types.ObjectType{AttrTypes: framework.TypesOf(hostdevAttributes())}
 
 func hostdevAttributes() map[string]schema.Attribute {
 	mdev := path.MatchRelative().AtParent().AtName("mdev")
 	return map[string]schema.Attribute{
 		"mdev": schema.StringAttribute{
-			MarkdownDescription: "UUID of a mediated device that is there: `mdevctl list`.",
+			MarkdownDescription: "UUID of an existing mediated device. `mdevctl list` shows it.",
 			Optional:            true,
 			Validators:          []validator.String{mdevUUID, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("model"))},
 		},
@@ -42,24 +42,24 @@ func hostdevAttributes() map[string]schema.Attribute {
 			Validators:          []validator.String{stringvalidator.OneOf("vfio-ccw", "vfio-ap", "vfio-pci"), stringvalidator.AlsoRequires(mdev)},
 		},
 		"pci": schema.StringAttribute{
-			MarkdownDescription: "Address of a PCI function, as `lspci -D` writes it: `0000:01:00.1`. libvirt takes it from the host's driver, and gives it back. A network adapter is better one of `interfaces`.",
+			MarkdownDescription: "Address of a PCI function in the format of `lspci -D`: `0000:01:00.1`. libvirt detaches the function from the host's driver, and returns it afterwards. For a network adapter, use `interfaces` instead.",
 			Optional:            true,
 			Validators:          []validator.String{pciAddress},
 		},
 	}
 }
 
-// HostdevsAttribute is for devices of the host.
+// HostdevsAttribute is the attribute for devices of the host.
 func HostdevsAttribute() schema.ListNestedAttribute {
 	return schema.ListNestedAttribute{
-		MarkdownDescription: "Devices of the host that the guest has for itself. They come and go while the guest runs. `[]` takes all of them away. Default: none, and what an imported guest has. USB and SCSI devices are said in `devices_xml`.",
+		MarkdownDescription: "Devices of the host that are assigned only to this guest. They can be added and removed while the guest runs. `[]` removes all of them. Default: none; an imported guest keeps what it has. For USB and SCSI devices, use `devices_xml`.",
 		Optional:            true,
 		Computed:            true,
 		NestedObject:        schema.NestedAttributeObject{Attributes: hostdevAttributes()},
 	}
 }
 
-// Hostdevs are devices of the host as libvirt's layer takes them.
+// Hostdevs converts devices of the host for package virt.
 func Hostdevs(ctx context.Context, list types.List, diags *diag.Diagnostics) []virt.Hostdev {
 	var models []Hostdev
 	diags.Append(list.ElementsAs(ctx, &models, false)...)
@@ -68,14 +68,14 @@ func Hostdevs(ctx context.Context, list types.List, diags *diag.Diagnostics) []v
 	})
 }
 
-// FromHostdevs are the devices of the host that a guest has, in the words of before where they say the same.
+// FromHostdevs reads the devices of the host that a guest has, in the spelling of before if that means the same.
 func FromHostdevs(ctx context.Context, before types.List, found []virt.Hostdev, diags *diag.Diagnostics) types.List {
 	var old []Hostdev
 	diags.Append(before.ElementsAs(ctx, &old, false)...)
 	models := framework.Each(found, func(dev virt.Hostdev) Hostdev {
 		read := Hostdev{framework.Optional(dev.Mdev), framework.Optional(dev.Model), framework.Optional(dev.PCI)}
 		if at := slices.IndexFunc(old, read.isSame); at >= 0 {
-			read.Mdev = old[at].Mdev // in capitals or not
+			read.Mdev = old[at].Mdev // in upper or lower case
 		}
 		return read
 	})
@@ -86,7 +86,7 @@ func (m Hostdev) isSame(other Hostdev) bool {
 	return strings.EqualFold(m.Mdev.ValueString(), other.Mdev.ValueString()) && m.PCI.Equal(other.PCI)
 }
 
-// ValidateHostdevs checks that each is one device, and no other's.
+// ValidateHostdevs checks that each element is exactly one device, and that no device is listed twice.
 func ValidateHostdevs(ctx context.Context, list types.List, diags *diag.Diagnostics) {
 	if list.IsUnknown() || framework.HasUnknownElement(list) {
 		return
@@ -98,14 +98,14 @@ func ValidateHostdevs(ctx context.Context, list types.List, diags *diag.Diagnost
 		switch {
 		case m.Mdev.IsUnknown() || m.PCI.IsUnknown():
 		case m.Mdev.IsNull() == m.PCI.IsNull():
-			framework.AddError(diags, at, "Invalid hostdev", "A device of the host is a mediated one or a PCI function: set one of mdev and pci.")
+			framework.AddError(diags, at, "Invalid hostdev", "A device of the host is a mediated device or a PCI function. Set either mdev or pci.")
 		case slices.IndexFunc(models, m.isSame) < i:
-			framework.AddError(diags, at, "Invalid hostdev", "The guest has this device already.")
+			framework.AddError(diags, at, "Invalid hostdev", "Another element of hostdevs is the same device.")
 		}
 	}
 }
 
-// ChangeOfHostdevs is how devices of the host get to be others: they come and go while the guest runs.
+// ChangeOfHostdevs is what a change of the devices of the host does to a running guest: they can be added and removed live.
 func ChangeOfHostdevs(ctx context.Context, from, to types.List) Change {
 	return changeOf(ctx, from, to, func(from, to Hostdev) (same bool, how Change) {
 		switch {

@@ -40,13 +40,13 @@ type Interface struct {
 	Boot      types.Bool         `tfsdk:"boot"`
 }
 
-// MACOn is the MAC address with the network, the bridge or the device of the host that it is on, where two cannot be alike.
-// Its id is empty while one of them is not known.
+// MACOn is the MAC address with its network, bridge or device, on which a MAC address must be unique. Its id is empty while one of
+// them is unknown.
 func (i Interface) MACOn() framework.Subject {
 	return MACOn(virt.Interface{MAC: i.MAC.ValueString(), Network: i.Network.ValueString(), Bridge: i.Bridge.ValueString(), Device: i.Device.ValueString()})
 }
 
-// MACOn is the MAC address of an interface on a host.
+// MACOn is the MAC address with the network, bridge or device of an interface on a host.
 func MACOn(nic virt.Interface) framework.Subject {
 	for kind, name := range map[string]string{"network": nic.Network, "bridge": nic.Bridge, "device": nic.Device} {
 		if name != "" {
@@ -56,7 +56,7 @@ func MACOn(nic virt.Interface) framework.Subject {
 	return framework.Subject{}
 }
 
-// InterfaceType is that of an element of the attribute interfaces.
+// InterfaceType is the type of an element of the attribute interfaces.
 var InterfaceType = types.ObjectType{AttrTypes: framework.TypesOf(InterfaceAttributes())}
 
 const (
@@ -66,35 +66,35 @@ const (
 
 const defaultModel = "virtio"
 
-// macvtapBridge lets guests that share a device talk to each other. libvirt's own default, vepa, needs a switch that
-// sends back what comes from it.
+// macvtapBridge lets guests that share a device reach each other. libvirt's own default, vepa, needs a switch that sends packets back
+// on the port that they came from.
 const macvtapBridge = "bridge"
 
-// InterfaceAttributes are those of an interface.
+// InterfaceAttributes are the attributes of an interface.
 func InterfaceAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"network": schema.StringAttribute{
-			MarkdownDescription: "Name of the libvirt network that it is on. An interface has one of `network`, `bridge`, `device` and `pci`.",
+			MarkdownDescription: "Name of the libvirt network that the interface is attached to. Set exactly one of `network`, `bridge`, `device` and `pci`.",
 			Optional:            true,
 			Validators:          []validator.String{framework.ObjectName},
 		},
 		"portgroup": schema.StringAttribute{
-			MarkdownDescription: "Name of the port group of `network` that it is in.",
+			MarkdownDescription: "Name of a port group of `network`.",
 			Optional:            true,
 			Validators:          []validator.String{framework.ObjectName, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("network"))},
 		},
 		"bridge": schema.StringAttribute{
-			MarkdownDescription: "Name of the host's bridge that it is on.",
+			MarkdownDescription: "Name of the bridge on the host that the interface is attached to.",
 			Optional:            true,
 			Validators:          []validator.String{framework.Device},
 		},
 		"device": schema.StringAttribute{
-			MarkdownDescription: "Name of the host's network device that the guest shares by macvtap, such as `encbdf0` or `eth0`. The guest and the host itself do not reach each other through it.",
+			MarkdownDescription: "Name of the network device on the host that the guest shares with macvtap, such as `encbdf0` or `eth0`. The guest and the host cannot reach each other through it.",
 			Optional:            true,
 			Validators:          []validator.String{framework.Device},
 		},
 		"macvtap": schema.StringAttribute{
-			MarkdownDescription: "How guests share `device`: `bridge` (they reach each other), `private` (they do not), `vepa` (by a switch that sends back what comes from it) or `passthrough` (one guest has all of it). Default: `bridge`.",
+			MarkdownDescription: "How guests share `device`: `bridge` (guests can reach each other), `private` (they cannot), `vepa` (they can if the switch sends packets back on the same port) or `passthrough` (only one guest uses the device). Default: `bridge`.",
 			Optional:            true,
 			Computed:            true,
 			Validators: []validator.String{
@@ -103,57 +103,57 @@ func InterfaceAttributes() map[string]schema.Attribute {
 			},
 		},
 		"pci": schema.StringAttribute{
-			MarkdownDescription: "Address of the host's PCI function that is given to the guest, as `lspci -D` writes it: `0000:01:00.1`, such as a virtual function of a RoCE adapter. s390x firmware does not boot from it.",
+			MarkdownDescription: "Address of a PCI function of the host that is assigned to the guest, such as a virtual function of a RoCE adapter. Use the format of `lspci -D`: `0000:01:00.1`. s390x firmware cannot boot from it.",
 			Optional:            true,
 			Validators:          []validator.String{pciAddress},
 		},
 		"mac": schema.StringAttribute{
-			MarkdownDescription: "MAC address. Default: one that follows from the domain's name, known at plan and always the same.",
+			MarkdownDescription: "MAC address. Default: an address that is derived from the domain's name. It is known in the plan and always the same.",
 			CustomType:          hwtypes.MACAddressType{},
 			Optional:            true,
 			Computed:            true,
 			Validators:          []validator.String{framework.MACAddress},
 		},
 		"model": schema.StringAttribute{
-			MarkdownDescription: "Model of the adapter. Default: `virtio`, which is what s390x guests can have; none with `pci`.",
+			MarkdownDescription: "Model of the adapter. Default: `virtio`, the model for s390x guests; none with `pci`.",
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString(defaultModel),
 			Validators:          []validator.String{framework.QEMUName},
 		},
 		"mtu": schema.Int64Attribute{
-			MarkdownDescription: "MTU that the guest is told. Default: the network's.",
+			MarkdownDescription: "MTU that the host announces to the guest. Default: the MTU of the network.",
 			Optional:            true,
 			Validators:          []validator.Int64{int64validator.Between(68, 65535)},
 		},
 		"vlan": schema.Int64Attribute{
-			MarkdownDescription: "Tag of the VLAN that it is in. libvirt takes it on a network or bridge of Open vSwitch, with `pci`, and with `macvtap` `passthrough`.",
+			MarkdownDescription: "VLAN tag. libvirt supports it on a network or bridge of Open vSwitch, with `pci`, and with `macvtap` `passthrough`.",
 			Optional:            true,
 			Validators:          []validator.Int64{int64validator.Between(1, 4094)},
 		},
 		"queues": schema.Int64Attribute{
-			MarkdownDescription: "Number of the adapter's pairs of queues. Default: QEMU's, 1.",
+			MarkdownDescription: "Number of queue pairs of the adapter. Default: QEMU's default, 1.",
 			Optional:            true,
 			Validators:          []validator.Int64{int64validator.Between(1, 256)},
 		},
 		"trust_guest_rx_filters": schema.BoolAttribute{
-			MarkdownDescription: "Whether the host follows the guest when that changes its MAC address or joins a multicast group, which `device` needs for it. Default: `false`.",
+			MarkdownDescription: "Whether the host adapts when the guest changes its MAC address or joins a multicast group. With `device`, the guest can do so only if this is `true`. Default: `false`.",
 			Optional:            true,
 			Computed:            true,
 			Default:             booldefault.StaticBool(false),
 		},
 		"link": schema.StringAttribute{
-			MarkdownDescription: "Whether its cable is plugged in: `up` or `down`. Default: `up`.",
+			MarkdownDescription: "State of the link, as if its cable were plugged in or not: `up` or `down`. Default: `up`.",
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString(linkUp),
 			Validators:          []validator.String{stringvalidator.OneOf(linkUp, linkDown)},
 		},
-		"boot": bootsAttribute("Whether the guest boots from it where `boot` has `network`; of several, from the first."),
+		"boot": bootsAttribute("Whether the guest can boot from this interface if its `boot` contains `network`. The guest boots from the first such interface."),
 	}
 }
 
-// Interfaces are interfaces as libvirt's layer takes them.
+// Interfaces converts interfaces for package virt.
 func Interfaces(ctx context.Context, list types.List, diags *diag.Diagnostics) []virt.Interface {
 	var models []Interface
 	diags.Append(list.ElementsAs(ctx, &models, false)...)
@@ -177,8 +177,8 @@ func Interfaces(ctx context.Context, list types.List, diags *diag.Diagnostics) [
 	})
 }
 
-// FromInterfaces are the interfaces of a guest. Whether one boots shows only where interfaces do; bootsNothing tells that
-// the guest boots from no device.
+// FromInterfaces reads the interfaces of a guest. Whether the guest boots from an interface is known only if it boots from interfaces
+// at all. bootsNothing means that the guest boots from no device.
 func FromInterfaces(ctx context.Context, before types.List, d virt.Domain, bootsNothing bool, diags *diag.Diagnostics) types.List {
 	var old []Interface
 	diags.Append(before.ElementsAs(ctx, &old, false)...)
@@ -204,7 +204,7 @@ func FromInterfaces(ctx context.Context, before types.List, d virt.Domain, boots
 		}
 		at := slices.IndexFunc(old, func(o Interface) bool { return netboot.CanonicalMAC(o.MAC.ValueString()) == nic.MAC })
 		if at >= 0 && nic.Queues == 0 && old[at].Queues.ValueInt64() == 1 {
-			read.Queues = old[at].Queues // libvirt drops what is QEMU's own
+			read.Queues = old[at].Queues // libvirt drops QEMU's default
 		}
 		if at >= 0 && !slices.Contains(d.Boot, virt.BootNetwork) {
 			read.Boot = old[at].Boot
@@ -213,8 +213,8 @@ func FromInterfaces(ctx context.Context, before types.List, d virt.Domain, boots
 	}), diags)
 }
 
-// Complete plans what the user leaves out of an interface and its place decides; before is the interface that is there, or
-// the zero one.
+// Complete plans the attributes that the user does not set and that depend on where the interface is attached. before is the existing
+// interface, or the zero value.
 func (m *Interface) Complete(config, before Interface) {
 	if config.Macvtap.IsNull() {
 		m.Macvtap = types.StringNull()
@@ -230,8 +230,8 @@ func (m *Interface) Complete(config, before Interface) {
 	}
 }
 
-// ChangeOfInterfaces is how interfaces get from one list to another: they come and go while the guest runs, are plugged
-// elsewhere, and their links go up and down.
+// ChangeOfInterfaces is what a change of the interfaces does to a running guest: interfaces can be added, removed and attached to
+// another network or bridge live, and their links can change.
 func ChangeOfInterfaces(ctx context.Context, from, to types.List) Change {
 	return changeOf(ctx, from, to, func(from, to Interface) (same bool, how Change) {
 		if !SameMAC(from.MAC, to.MAC) {
@@ -254,7 +254,7 @@ func ChangeOfInterfaces(ctx context.Context, from, to types.List) Change {
 
 // ValidateInterfaces checks what libvirt would refuse later.
 func ValidateInterfaces(ctx context.Context, list types.List, diags *diag.Diagnostics) {
-	var untyped diag.Diagnostics // which the types of the attributes report as well
+	var untyped diag.Diagnostics // dropped, because the types of the attributes report the same errors
 	interfaces := framework.Elements[Interface](ctx, list, &untyped)
 	if untyped.HasError() {
 		return
@@ -266,12 +266,12 @@ func ValidateInterfaces(ctx context.Context, list types.List, diags *diag.Diagno
 			framework.AddError(diags, at.AtName("mac"), "Invalid interface", fmt.Sprintf("Another interface of this guest has the MAC address %q.", nic.MAC.ValueString()))
 		}
 		if count := nic.places(); count != 1 && count != unknown {
-			framework.AddError(diags, at, "Invalid interface", "An interface is on a libvirt network, on a bridge or a device of the host, or is a PCI function of it: set one of network, bridge, device and pci.")
+			framework.AddError(diags, at, "Invalid interface", "An interface is attached to a libvirt network, or to a bridge or a device of the host, or it is a PCI function of the host. Set exactly one of network, bridge, device and pci.")
 		}
 	}
 }
 
-// places is how many attributes say where the interface is.
+// places is the count of attributes that say where the interface is attached.
 func (m Interface) places() (count int) {
 	for _, v := range []types.String{m.Network, m.Bridge, m.Device, m.PCI} {
 		if v.IsUnknown() {
@@ -284,7 +284,7 @@ func (m Interface) places() (count int) {
 	return count
 }
 
-// SameMAC tells whether two are one address, however written.
+// SameMAC tells whether two addresses are equal, however they are written.
 func SameMAC(a, b hwtypes.MACAddress) bool {
 	return netboot.CanonicalMAC(a.ValueString()) == netboot.CanonicalMAC(b.ValueString())
 }

@@ -23,12 +23,12 @@ var (
 	deviceXML  = framework.Rule{What: "device", Check: virt.CheckDevice}
 )
 
-// NamedAttribute is for what no other attribute says.
+// NamedAttribute is the attribute for devices that no other attribute describes.
 func NamedAttribute() schema.MapAttribute {
 	return schema.MapAttribute{
-		MarkdownDescription: "Devices that no other attribute says, in [libvirt's XML](https://libvirt.org/formatdomain.html#devices), by names of your choice, which libvirt keeps as aliases (`ua-<name>`). " +
-			"Of each, what you write is compared with what the guest has; libvirt may add to it. A device comes and goes while the guest runs where libvirt can do that; the plan says so. " +
-			"`{}` removes all devices that have such a name. Default: those that the guest has. Devices without a name stay as they are.",
+		MarkdownDescription: "Devices that no other attribute describes, in [libvirt's XML](https://libvirt.org/formatdomain.html#devices). The keys are names of your choice, which libvirt keeps as aliases (`ua-<name>`). " +
+			"The provider compares only the parts of a device that you write; libvirt may add others. A device can be added and removed while the guest runs if libvirt supports that; the plan says so. " +
+			"`{}` removes all devices that have such an alias. Default: the devices that the guest has. Devices without such an alias stay unchanged.",
 		ElementType: types.StringType,
 		Optional:    true,
 		Computed:    true,
@@ -38,15 +38,15 @@ func NamedAttribute() schema.MapAttribute {
 
 var deviceNames = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,126}$`) })
 
-// checkDeviceName accepts what libvirt keeps as an alias: src/conf/domain_conf.c, USER_ALIAS_CHARS.
+// checkDeviceName accepts names that libvirt keeps as aliases: src/conf/domain_conf.c, USER_ALIAS_CHARS.
 func checkDeviceName(value string) error {
 	if !deviceNames().MatchString(value) {
-		return fmt.Errorf("%q is not a name of at most 127 letters, digits, hyphens and underscores", value)
+		return fmt.Errorf("%q is not a name of up to 127 letters, digits, hyphens and underscores that begins with a letter or a digit", value)
 	}
 	return nil
 }
 
-// Named are devices as libvirt's layer takes them; nil, which leaves them as they are, where nothing is known of them.
+// Named converts devices for package virt. It returns nil, which leaves them unchanged, if the attribute is null or unknown.
 func Named(ctx context.Context, m types.Map, diags *diag.Diagnostics) map[string]string {
 	if m.IsNull() || m.IsUnknown() {
 		return nil
@@ -59,13 +59,13 @@ func Named(ctx context.Context, m types.Map, diags *diag.Diagnostics) map[string
 // MadeKey is where a resource keeps Made.
 const MadeKey = "devices"
 
-// Made is what libvirt makes of named devices: numbers and units may be other than those that were written.
+// Made is what libvirt made of named devices: numbers and units may differ from those that were written.
 type Made struct {
 	Devices map[string]string
-	JustNow bool `json:"-"` // what is there now is what was made
+	JustNow bool `json:"-"` // the devices that exist now are those that were just made
 }
 
-// FromNamed are the devices that a guest has, in the words of before where they say the same.
+// FromNamed reads the named devices of a guest, in the spelling of before if that means the same.
 func FromNamed(ctx context.Context, before types.Map, found map[string]string, made *Made, diags *diag.Diagnostics) types.Map {
 	if made.JustNow {
 		made.Devices, made.JustNow = found, false
@@ -86,11 +86,12 @@ func FromNamed(ctx context.Context, before types.Map, found map[string]string, m
 	return value
 }
 
-// pluggable are the devices that libvirt gives to a guest that runs, and takes from it: src/qemu/qemu_driver.c,
-// qemuDomainAttachDeviceLive and qemuDomainDetachDeviceLive. Of watchdogs and filesystems it depends on the model.
+// pluggable are the devices that libvirt can attach to and detach from a running guest: src/qemu/qemu_driver.c,
+// qemuDomainAttachDeviceLive and qemuDomainDetachDeviceLive. For watchdogs and filesystems it depends on the model.
 var pluggable = []string{"hostdev", "interface", "rng", "vsock", "memory", "shmem", "redirdev", "channel", "input", "lease"}
 
-// ChangeOfNamed is how named devices get to be others: they come and go while the guest runs, where libvirt can do that.
+// ChangeOfNamed is what a change of the named devices does to a running guest: devices can be added and removed live if libvirt
+// supports that.
 func ChangeOfNamed(ctx context.Context, from, to types.Map) Change {
 	if from.Equal(to) {
 		return Unchanged
@@ -109,7 +110,7 @@ func ChangeOfNamed(ctx context.Context, from, to types.Map) Change {
 	return how
 }
 
-// ChangeBetween is how devices come and go.
+// ChangeBetween is what adding and removing devices does to a running guest.
 func ChangeBetween(before, after map[string]string) Change {
 	how := Unchanged
 	for name := range union(before, after) {

@@ -12,26 +12,26 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// Foreign is what others have done to the disks of a guest.
+// Foreign is what other programs have done to the disks of a guest.
 type Foreign struct {
 	Overlays []Overlay
-	Gone     []string // disks of the state that the guest does not have any more
+	Gone     []string // disks of the state that the guest no longer has
 	Come     []string // disks that the state does not have
 }
 
-// Overlay is a file that a snapshot, a backup or a block job of others has put over a disk. The state has the disk, and the
-// guest the file.
+// Overlay is a file that a snapshot, a backup or a block job of another program has put on a disk. The state has the disk, and the
+// guest uses the overlay.
 type Overlay struct {
 	Disk     string // the disk as the state names it
-	Base     string // where that is on the host
-	File     string // where the overlay is on the host
-	Name     string // the overlay as a configuration would name it
+	Base     string // path of the disk on the host
+	File     string // path of the overlay on the host
+	Name     string // the overlay as a configuration names it
 	Target   string // libvirt's name of the disk
-	Snapshot string // that has made it; "" where libvirt knows of none
-	Alone    bool   // it has taken in all that was beneath (virsh blockpull)
+	Snapshot string // the snapshot that created it; "" if libvirt knows of none
+	Alone    bool   // it contains all data and no longer needs its backing (virsh blockpull)
 }
 
-// add takes in a disk that the state does not have, or has under its overlay.
+// add adds a disk that the state does not have, or the overlay on a disk that the state has.
 func (f *Foreign) add(disk Disk, overlay *Overlay) {
 	if overlay != nil {
 		f.Overlays = append(f.Overlays, *overlay)
@@ -46,13 +46,14 @@ func (m Disk) name() string {
 	return where
 }
 
-// mayBeOverlay tells whether something may lie beneath a disk that is imported, as far as is known already.
+// mayBeOverlay tells whether an imported disk may have a backing, as far as this is known without asking the host.
 func (m *Disk) mayBeOverlay(disk virt.Disk, v virt.Volume) bool {
 	return len(disk.Chain) > 0 || v.Backing != nil || m.Volume.IsNull() && disk.Format != defaultFormat
 }
 
-// beneath makes a disk what it lies over, where that is one of those that have gone from the state, or, without a state, what
-// a snapshot has put it over. It returns nil where it is neither: such a disk is what the guest is meant to have.
+// beneath replaces an overlay with the disk that it is on: one of the disks that the guest no longer has or, without a state, the
+// disk that a snapshot has put an overlay on. It returns nil in all other cases, because then the guest is meant to use the disk as
+// it is.
 func (m *Disk) beneath(ctx context.Context, host Host, at framework.Placement, domain string, disk virt.Disk, gone []Disk) (*Overlay, error) {
 	layers, err := host.Beneath(ctx, domain, disk)
 	if err != nil {
@@ -67,7 +68,7 @@ func (m *Disk) beneath(ctx context.Context, host Host, at framework.Placement, d
 	overlay := Overlay{File: disk.Where(), Name: m.name(), Target: disk.Target}
 	for i, layer := range layers {
 		if layer.Snapshot != "" {
-			overlay.Snapshot = layer.Snapshot // the first one that has made an overlay over the disk
+			overlay.Snapshot = layer.Snapshot // the first snapshot that created an overlay on the disk
 		}
 		found := Disk{URL: framework.Optional(layer.Disk().URL)}
 		if err := found.locate(ctx, host, at, layer.Disk(), gone); err != nil {
@@ -84,16 +85,16 @@ func (m *Disk) beneath(ctx context.Context, host Host, at framework.Placement, d
 	return nil, nil
 }
 
-// End is how to get rid of an overlay of a domain's disk.
+// End says how to end an overlay on a domain's disk.
 func (o Overlay) End(domain string) string {
 	if o.Alone {
-		return fmt.Sprintf("%s has taken in all that was beneath. To keep it, write it into the configuration in place of %s.", o.Name, o.Disk)
+		return fmt.Sprintf("%s contains all data of the disk. To keep it, set it in the configuration instead of %s.", o.Name, o.Disk)
 	}
 	disk := virt.Disk{Target: o.Target}
-	return fmt.Sprintf("To end that, while the guest runs: %s", virt.CommitCommand(domain, disk, o.Base))
+	return fmt.Sprintf("To end the overlay, run this while the guest is running: %s", virt.CommitCommand(domain, disk, o.Base))
 }
 
-// Since says since when an overlay is there.
+// Since says since when an overlay exists.
 func (o Overlay) Since() string {
 	if o.Snapshot == "" {
 		return ""
@@ -101,15 +102,15 @@ func (o Overlay) Since() string {
 	return fmt.Sprintf(" since snapshot %q", o.Snapshot)
 }
 
-// Has tells whether a list of disks has one that is named so.
+// Has tells whether a list of disks has a disk with this name.
 func Has(ctx context.Context, list types.List, name string, diags *diag.Diagnostics) bool {
 	var disks []Disk
 	diags.Append(list.ElementsAs(ctx, &disks, false)...)
 	return slices.ContainsFunc(disks, func(d Disk) bool { return d.name() == name })
 }
 
-// Added are the disks of a list that another one does not have, as libvirt's layer takes them; none where not all is known,
-// or nothing goes for them.
+// Added are the disks that to has and from does not, converted for package virt. It returns none if a disk is unknown, or if no disk
+// is removed for them.
 func Added(ctx context.Context, host Host, at framework.Placement, from, to types.List, diags *diag.Diagnostics) []virt.Disk {
 	if to.IsUnknown() || framework.HasUnknownElement(to) {
 		return nil
@@ -129,7 +130,7 @@ func Added(ctx context.Context, host Host, at framework.Placement, from, to type
 			continue
 		}
 		v, err := disk.volume(ctx, host, at)
-		if err != nil || v.Path == "" && !disk.Volume.IsNull() { // it is yet to be made
+		if err != nil || v.Path == "" && !disk.Volume.IsNull() { // the volume does not exist yet
 			continue
 		}
 		place := virt.Disk{Path: disk.Path.ValueString(), URL: disk.URL.ValueString(), Volume: at.Local(disk.Volume)}

@@ -20,7 +20,7 @@ var (
 // QEMU_SERIAL_PARAM_ACCEPTED_CHARS.
 func checkSerial(value string) error {
 	if value == "" || len(value) > 100 || strings.Trim(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ .+-") != "" {
-		return fmt.Errorf("%q is not a serial number, which has letters, digits, blanks, dots, hyphens, underscores and plus signs", value)
+		return fmt.Errorf("%q is not a serial number: use up to 100 letters, digits, spaces, dots, hyphens, underscores and plus signs", value)
 	}
 	return nil
 }
@@ -31,20 +31,20 @@ func checkURL(value string) error {
 	protocol, _, _ := strings.Cut(scheme, "+")
 	switch {
 	case strings.Contains(virt.UserOf(value), ":"):
-		return fmt.Errorf("the URL has a password, which would stand in the guest's definition: leave it out, and name a libvirt secret in secret")
+		return fmt.Errorf("the URL contains a password, which would be in the guest's definition: remove it from the URL, and set secret to a libvirt secret")
 	case !found || !strings.Contains(rest, "/") || framework.HasInvisible(value):
 		return fmt.Errorf("%q is not a URL of network storage, such as nbd://server:10809/export", value)
 	case !slices.Contains(virt.RemoteProtocols(), protocol):
-		return fmt.Errorf("%q is not a protocol of network storage; there are %s", protocol, strings.Join(virt.RemoteProtocols(), ", "))
+		return fmt.Errorf("%q is not a protocol for network storage; use one of %s", protocol, strings.Join(virt.RemoteProtocols(), ", "))
 	default:
 		return nil
 	}
 }
 
-// checkPCI accepts an address as lspci -D writes it and libvirt's layer reads it.
+// checkPCI accepts an address in the format of lspci -D, which package virt reads.
 func checkPCI(value string) error {
 	if !virt.IsPCI(value) {
-		return fmt.Errorf("%q is not the address of a PCI device as lspci -D writes it, such as 0000:01:00.1", value)
+		return fmt.Errorf("%q is not the address of a PCI device in the format of lspci -D, such as 0000:01:00.1", value)
 	}
 	return nil
 }
