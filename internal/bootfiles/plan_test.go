@@ -15,7 +15,7 @@ const (
 	given = "2222222222222222222222222222222222222222222222222222222222222222"
 )
 
-// initrdText passes for an initrd: the beginning of an archive.
+// initrdText is accepted as an initrd: it is the beginning of an archive.
 const initrdText = "070701 and so on"
 
 func digest(text string) string {
@@ -23,7 +23,7 @@ func digest(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// TestPlan holds what is known of a file before its source is fetched, by what is given and what was published.
+// TestPlan checks what is known of a file before its source is fetched, from its description and what was published.
 func TestPlan(t *testing.T) {
 	local := filepath.Join(t.TempDir(), "initrd")
 	if err := os.WriteFile(local, []byte(initrdText), 0o644); err != nil {
@@ -81,7 +81,7 @@ func TestPlan(t *testing.T) {
 			if (err != nil) != test.fails {
 				t.Fatal(err)
 			}
-			if test.file.Inject != nil && !test.fails && got != asBefore { // whose hash is that of an archive
+			if test.file.Inject != nil && !test.fails && got != asBefore { // its hash is the hash of an archive
 				if got.SHA256 == "" || got.SHA256 == older || got.SHA256 == asRead.SHA256 {
 					t.Errorf("got %+v", got)
 				}

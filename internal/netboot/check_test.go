@@ -23,17 +23,17 @@ const (
 	unknownFirmware  = "not s390-ccw.img"
 )
 
-// netbootCase is a guest with one interface on the network lab, and what else its boot depends on.
+// netbootCase is a guest with one interface on the network lab, and everything else that its boot depends on.
 type netbootCase struct {
 	firmware string
 	memory   uint64
-	uuid     string // "" is one that only the apply gives it
+	uuid     string // "" if only the apply sets it
 	config   string // pxelinux_config
 	network  Network
-	onHost   bool // the network is there and no resource of this run
+	onHost   bool // the network exists on the host, and is not a resource of this run
 	initrd   uint64
 	others   []string // more configurations
-	runs     bool     // the guest runs and goes on
+	runs     bool     // the guest runs, and keeps running
 }
 
 // serving serves the TFTP root lab.
@@ -114,7 +114,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// check plans all that the case has, and the guest last.
+// check plans everything in the case, and the guest last.
 func (c netbootCase) check(t *testing.T) []Finding {
 	t.Helper()
 	if c.memory == 0 {
@@ -164,7 +164,7 @@ func wantFindings(t *testing.T, got []Finding, want []string) {
 	}
 }
 
-// fakeHost answers from what a test puts in it.
+// fakeHost is a host with the networks and files that a test sets.
 type fakeHost struct {
 	firmware string
 	networks map[string]Network

@@ -56,7 +56,7 @@ func TestFacts(t *testing.T) {
 	}
 }
 
-// factsAbout is of a guest whose configuration, kernel and network are of this run.
+// factsAbout returns the facts about a guest whose configuration, kernel and network are planned in this run.
 func factsAbout(t *testing.T, result boot.Result, files map[string]string, network Network) []string {
 	t.Helper()
 	host := fakeHost{files: map[string]fs.FileInfo{}}
@@ -71,7 +71,7 @@ func factsAbout(t *testing.T, result boot.Result, files map[string]string, netwo
 	return Facts(t.Context(), guest, result, &plans, host)
 }
 
-// TestFactsOfFiles holds what is said of a file that the TFTP server serves no guest.
+// TestFactsOfFiles checks the facts about files that the TFTP server cannot serve.
 func TestFactsOfFiles(t *testing.T) {
 	for want, info := range map[string]fs.FileInfo{
 		"is empty on the host":              fileInfo(t, "", 0o644),

@@ -16,7 +16,7 @@ func TestPhase(t *testing.T) {
 		want                 Phase
 	}{
 		{PhaseNone, false, true, PhaseDue},
-		{PhaseDue, false, true, PhaseDue}, // killed before the start: that it is off says nothing
+		{PhaseDue, false, true, PhaseDue}, // killed before the start: that it is shut off means nothing
 		{PhaseDue, true, false, PhaseInstalling},
 		{PhaseInstalling, true, false, PhaseInstalling},
 		{PhaseInstalling, false, true, PhaseNone},

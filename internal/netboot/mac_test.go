@@ -19,7 +19,7 @@ func TestCanonicalMAC(t *testing.T) {
 	}
 }
 
-// TestDerivedMAC pins what names give: another version of the provider must not give guests others.
+// TestDerivedMAC fixes the addresses for names: another version of the provider must not give guests other addresses.
 func TestDerivedMAC(t *testing.T) {
 	for _, test := range []struct {
 		guest string

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestWaiting has a guest wait for two volumes: it starts when both are there, once.
+// TestWaiting checks that a guest that waits for two volumes starts once, when both exist.
 func TestWaiting(t *testing.T) {
 	var w Waiting
 	w.Add("guest", "pool/seed", FatePlug, false)
@@ -30,7 +30,8 @@ func TestWaiting(t *testing.T) {
 	}
 }
 
-// TestWaitingHold holds that one at a time changes what a guest has, and that whoever waits for that obeys a context.
+// TestWaitingHold checks that the devices of a guest are changed by one caller at a time, and that the others stop waiting
+// when their context ends.
 func TestWaitingHold(t *testing.T) {
 	var w Waiting
 	free, err := w.Hold(t.Context(), []string{"b", "a"})

@@ -95,7 +95,7 @@ func TestAccImageInvalid(t *testing.T) {
 		{from("http://127.0.0.1/", `file_name = "a/b"`), []string{"Invalid name", "In kernel.file_name:", "slash"}},
 		{bootImage(fmt.Sprintf("kernel = { source = %[1]q }\n initrd = { source = %[1]q }", local(t, oldKernel))), []string{"Unable to read initrd", "In initrd.source:", "kernel and initrd are not swapped"}},
 		{bootImage(fmt.Sprintf("kernel = {\n source = %q\n file_name = \"same\"\n}\n initrd = {\n source = %q\n file_name = \"same\"\n}", local(t, oldKernel), local(t, anInitrd))),
-			[]string{"Invalid file_name", "In initrd.file_name:", `published as "same" too`}},
+			[]string{"Invalid file_name", "In initrd.file_name:", `also published as "same"`}},
 		{strings.Replace(from("/kernel"), `"acc"`, `"a/b"`, 1), []string{"Invalid name", "name      =", "slash"}},
 		{bootImage(""), []string{"Exactly one of these attributes must be configured", "kernel", "ins"}},
 	} {

@@ -315,7 +315,7 @@ func TestAccImageImport(t *testing.T) {
 		resource.TestStep{
 			PreConfig:    func() { writeHostFile(t, "/srv/boot/acc-kernel-000000000000", nil) },
 			ResourceName: testImage, ImportState: true, ImportStateId: "srv-boot/acc",
-			ExpectError: says("more than one kernel of that name", "acc-kernel-000000000000"),
+			ExpectError: says("more than one kernel with that name", "acc-kernel-000000000000"),
 		},
 		resource.TestStep{
 			PreConfig: func() {

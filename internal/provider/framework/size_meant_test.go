@@ -7,7 +7,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
-// TestSizeMeant asks for the size that somebody means who writes a number as other programs take it.
+// TestSizeMeant checks that the error for a number without a unit asks for the size that it means to other programs.
 func TestSizeMeant(t *testing.T) {
 	for _, test := range []struct {
 		rule SizeRule
@@ -52,7 +52,7 @@ func TestSizeMeant(t *testing.T) {
 	}
 }
 
-// TestSizeSpelling holds that what others write for a size is refused with the right spelling.
+// TestSizeSpelling checks that the spellings of sizes of other programs are refused, and that the error has the right one.
 func TestSizeSpelling(t *testing.T) {
 	const gib = `write "8GiB" (powers of 1024, which QEMU and virsh mean by G) or "8GB" (powers of 1000)`
 	for text, want := range map[string]string{

@@ -65,7 +65,7 @@ func TestFormatSize(t *testing.T) {
 	}
 }
 
-// FuzzParseSize holds that what is written out for a size is that size again.
+// FuzzParseSize checks that a size that is written is read as the same size.
 func FuzzParseSize(f *testing.F) {
 	for _, seed := range []string{"8GiB", "1.5 MB", "0", "0.0000001PiB", "9223372036854775807", "1" + strings.Repeat("0", 400) + "B"} {
 		f.Add(seed)
@@ -103,6 +103,6 @@ func TestSizeValue(t *testing.T) {
 		}
 	}
 	if bytes := size("lots").Bytes(); bytes != 0 {
-		t.Errorf("what is no size has %d bytes", bytes)
+		t.Errorf("a text that is not a size has %d bytes", bytes)
 	}
 }
