@@ -190,3 +190,10 @@ func (m *domainModel) forgetUnknownKernel() {
 		m.Kernel = types.ObjectValueMust(directKernelTypes, attributes)
 	}
 }
+
+// sweepKernel removes the files of an image that the guest has booted, if the image has new ones and nothing names the old ones.
+func (r *domainResource) sweepKernel(ctx context.Context, state domainModel) {
+	if root, _, ok := strings.Cut(state.Local(types.StringValue(framework.Member(state.Kernel, "image"))), "/"); ok {
+		r.Superseded.Sweep(ctx, r.Host, root)
+	}
+}

@@ -313,6 +313,7 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 			r.catchUp(ctx, plan, &resp.Diagnostics)
 		}
 	}
+	r.sweepKernel(ctx, state)
 	r.refresh(context.WithoutCancel(ctx), now, &resp.Diagnostics)
 	framework.SavePrivate(ctx, resp.Private, devices.MadeKey, &now.made, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(context.WithoutCancel(ctx), now)...)
@@ -338,7 +339,9 @@ func (r *domainResource) Delete(ctx context.Context, req resource.DeleteRequest,
 	}
 	if err != nil && !framework.IsNotFound(err) {
 		framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
+		return
 	}
+	r.sweepKernel(ctx, state)
 }
 
 // change updates the definition as planned, and stops the guest if the change needs it or the plan says so. The definition is

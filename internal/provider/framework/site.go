@@ -32,6 +32,7 @@ type Site struct {
 	host       Connection
 	Claims     *bootfiles.Claims
 	Plans      *netboot.Plans
+	Superseded *Superseded
 	PoolMaking *semaphore.Weighted // held while a pool is created that several volumes need
 }
 
@@ -42,7 +43,7 @@ type Connection interface {
 
 // NewSite is a host of which nothing is known yet.
 func NewSite(host Connection) *Site {
-	return &Site{host: host, Claims: &bootfiles.Claims{}, Plans: &netboot.Plans{}, PoolMaking: semaphore.NewWeighted(1)}
+	return &Site{host: host, Claims: &bootfiles.Claims{}, Plans: &netboot.Plans{}, Superseded: &Superseded{}, PoolMaking: semaphore.NewWeighted(1)}
 }
 
 func listed(names []string) string {

@@ -3,18 +3,22 @@ package images
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// The connection may be lost when an old file of an image is removed. Then only the image knows the name of this file.
+// An old file of an image stays while a pxelinux configuration or a guest names it, and if the connection is lost when it is to
+// be removed. Then only the image knows the name of this file.
 
-// leftKey is the key in the private state for the names of old files that could not be removed. The next apply or the
-// destroy removes them.
+// leftKey is the key in the private state for the names of old files that are left. A later update in the same run, the next
+// apply or the destroy removes them.
 const leftKey = "left"
 
 func loadLeft(ctx context.Context, private framework.PrivateState, diags *diag.Diagnostics) []string {
@@ -24,6 +28,32 @@ func loadLeft(ctx context.Context, private framework.PrivateState, diags *diag.D
 	return nil
 }
 
+// removeUnnamed removes the old files that nothing names, and returns those that are left.
+func (r *imageResource) removeUnnamed(ctx context.Context, root string, files []string) (left []string, err error) {
+	unnamed, err := framework.Unnamed(ctx, r.Host, root, files)
+	if err == nil {
+		err = bootfiles.Remove(ctx, virt.NewDirectory(r.Host, root), unnamed)
+	}
+	if err != nil {
+		return files, err
+	}
+	left = slices.DeleteFunc(files, func(file string) bool { return slices.Contains(unnamed, file) })
+	r.Superseded.Add(root, left)
+	return left, nil
+}
+
+// forgetRemoved forgets the files that an update of a pxelinux configuration or of a guest has removed.
+func (r *imageResource) forgetRemoved(ctx context.Context, m imageModel, from framework.PrivateState, to framework.PrivateWriter, diags *diag.Diagnostics) {
+	left := loadLeft(ctx, from, diags)
+	if len(left) == 0 {
+		return
+	}
+	if names, err := r.Host.VolumeNames(ctx, m.root()); err == nil {
+		left = slices.DeleteFunc(left, func(file string) bool { return !slices.Contains(names, file) })
+		framework.SavePrivate(ctx, to, leftKey, &left, diags)
+	}
+}
+
 // planRemoval makes a plan an update if old files are left that could not be removed.
 func (m *imageModel) planRemoval(ctx context.Context, left []string, diags *diag.Diagnostics) {
 	kernel := m.file(ctx, "kernel", diags)
@@ -31,7 +61,7 @@ func (m *imageModel) planRemoval(ctx context.Context, left []string, diags *diag
 		return
 	}
 	diags.AddWarning(fmt.Sprintf("Old files of %s are left", m.subject()),
-		fmt.Sprintf("An earlier run could not remove these files. The apply removes them: %s.", strings.Join(left, ", ")))
+		fmt.Sprintf("An earlier run could not remove these files, or something still named them. The apply removes them: %s.", strings.Join(left, ", ")))
 	kernel.SizeBytes = types.Int64Unknown()
 	m.setFile(ctx, "kernel", kernel, diags)
 }

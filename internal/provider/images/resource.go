@@ -176,7 +176,10 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		r.note(plan, kind, *wanted)
 	}
 	if prior != nil {
-		plan.planRemoval(ctx, loadLeft(ctx, req.Private, &resp.Diagnostics), &resp.Diagnostics)
+		left, err := framework.Unnamed(ctx, r.Host, plan.root(), loadLeft(ctx, req.Private, &resp.Diagnostics))
+		if err == nil { // otherwise a later plan removes them
+			plan.planRemoval(ctx, left, &resp.Diagnostics)
+		}
 	}
 	r.noteImage(ctx, plan, &resp.Diagnostics)
 	plan.checkNames(ctx, &resp.Diagnostics)
@@ -270,11 +273,12 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 		return
 	}
 	savePublished(ctx, resp.Private, published, &resp.Diagnostics)
+	r.forgetRemoved(ctx, state, req.Private, resp.Private, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	resp.Diagnostics.Append(imageIdentity.Set(ctx, resp.Identity, state.Placement, state.TFTPRoot, state.Name)...)
 }
 
-// Update first publishes the new files and then removes the old files, so that guests can boot at any time.
+// Update first publishes the new files and then removes the old files that nothing names, so that guests can boot at any time.
 func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state imageModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
@@ -297,11 +301,9 @@ func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, 
 	savePublished(ctx, resp.Private, now, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(imageIdentity.Set(ctx, resp.Identity, plan.Placement, plan.TFTPRoot, plan.Name)...)
-	left = now.Lacks(append(left, before.Names()...))
-	if err := bootfiles.Remove(ctx, r.directory(plan), left); err != nil {
+	left, err := r.removeUnnamed(ctx, plan.root(), now.Lacks(append(left, before.Names()...)))
+	if err != nil {
 		framework.Fail(&resp.Diagnostics, path.Empty(), "remove the old files of", plan.subject(), fmt.Errorf("%w; the next apply removes them", err))
-	} else {
-		left = nil
 	}
 	framework.SavePrivate(ctx, resp.Private, leftKey, &left, &resp.Diagnostics)
 }

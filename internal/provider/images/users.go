@@ -3,7 +3,7 @@ package images
 import (
 	"context"
 	"fmt"
-	"path/filepath"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,9 +12,6 @@ import (
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
 // warnUsers warns, in the plan of a destroy, about what boots the image's files and is not destroyed in this run.
@@ -37,18 +34,9 @@ func (r *imageResource) warnUsers(ctx context.Context, m imageModel, diags *diag
 
 // configsWith are the pxelinux configurations that name one of the files, and still do so after this run.
 func (r *imageResource) configsWith(ctx context.Context, root string, files []string) (configs []string, err error) {
-	pool := tftproot.ConfigPool(root)
-	names, err := r.Host.VolumeNames(ctx, pool)
-	if framework.IsNotFound(err) {
-		return nil, nil
-	}
-	for _, name := range names {
-		_, text, err := tftproot.ReadText(ctx, virt.NewDirectory(r.Host, pool), name)
-		if err != nil {
-			continue // it was removed at the same time, or guests cannot read it either
-		}
-		config, _ := pxelinux.Parse(text, pxelinux.UnknownFirmware)
-		for _, file := range config.Files() {
+	named, err := framework.FilesOfConfigs(ctx, r.Host, root)
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		for _, file := range named[name] {
 			if slices.Contains(files, file) && !r.Plans.Frees(ctx, netboot.ConfigHolder(root+"/"+name), file) {
 				configs = append(configs, fmt.Sprintf("pxelinux configuration %q names %s", name, file))
 				break
@@ -60,23 +48,12 @@ func (r *imageResource) configsWith(ctx context.Context, root string, files []st
 
 // guestsWith are the guests that boot one of the files directly, and still do so after this run.
 func (r *imageResource) guestsWith(ctx context.Context, m imageModel, files []string) (guests []string, err error) {
-	pool, err := r.Host.Pool(ctx, m.root())
-	if framework.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	all, err := r.Host.Guests(ctx)
-	for name, guest := range all {
-		boots := func(file string) bool {
-			at := filepath.Join(pool.Path, file)
-			return guest.Kernel.Path == at || guest.Kernel.Initrd == at
-		}
-		if slices.ContainsFunc(files, boots) && !r.Plans.Frees(ctx, netboot.GuestHolder(name), m.Local(m.ID)) {
+	named, err := framework.FilesOfGuests(ctx, r.Host, m.root())
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		boots := func(file string) bool { return slices.Contains(files, file) }
+		if slices.ContainsFunc(named[name], boots) && !r.Plans.Frees(ctx, netboot.GuestHolder(name), m.Local(m.ID)) {
 			guests = append(guests, fmt.Sprintf("guest %q boots it", name))
 		}
 	}
-	slices.Sort(guests)
 	return guests, err
 }

@@ -14,5 +14,6 @@ type Host interface {
 	Pool(ctx context.Context, name string) (virt.Pool, error)
 	PoolNames(ctx context.Context) ([]string, error)
 	VolumeNames(ctx context.Context, pool string) ([]string, error)
+	Guests(ctx context.Context) (map[string]virt.Domain, error)
 	Firmware(ctx context.Context) ([]byte, error)
 }

@@ -281,6 +281,7 @@ func (r *pxelinuxConfigResource) Update(ctx context.Context, req resource.Update
 		framework.Fail(&resp.Diagnostics, path.Root("tftp_root"), "update", plan.subject(), err)
 		return
 	}
+	r.Superseded.Sweep(ctx, r.Host, plan.root())
 	framework.SavePrivate(ctx, resp.Private, configKey, &file, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(pxelinuxConfigIdentity.Set(ctx, resp.Identity, plan.Placement, plan.TFTPRoot, plan.FileName)...)
@@ -299,7 +300,9 @@ func (r *pxelinuxConfigResource) Delete(ctx context.Context, req resource.Delete
 	err := errors.Join(r.remove(ctx, state, state.FileName.ValueString()), r.removeInitrd(ctx, state, &resp.Diagnostics))
 	if err != nil {
 		framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
+		return
 	}
+	r.Superseded.Sweep(ctx, r.Host, state.root())
 }
 
 func (r *pxelinuxConfigResource) directory(m pxelinuxConfigModel) tftproot.Directory {
