@@ -38,7 +38,7 @@ func TestAccNetworkMacvtapOfOthers(t *testing.T) {
 	rewriteMain(mode)
 	c.mustFail([]string{"plan"}, "Bridge is missing", "forward_devices")
 	rewriteMain("  mode = \"bridge\"\n  bridge = \"lo\"")
-	c.mustFail([]string{"plan"}, "Not a bridge", "bridge =", "forward_devices instead of bridge")
+	c.mustFail([]string{"plan"}, "Not a bridge", "bridge =", "forward_devices in place of bridge")
 }
 
 // TestAccNetworkLeasesOfOthers adds a reservation to networks whose leases last otherwise than usual, and changes no

@@ -139,7 +139,7 @@ func TestNetworkBridgeIsThere(t *testing.T) {
 		t.Errorf("the host was asked %d times more for a bridge that it was asked for, or that is of Open vSwitch", now-asked)
 	}
 	for name, want := range map[string][]string{
-		"eth0": {"ERROR", "Not a bridge", "interface of that name is no bridge", `"eth0"`, "forward_devices instead of bridge", "openvswitch = true"},
+		"eth0": {"ERROR", "Not a bridge", "interface of that name is no bridge", `"eth0"`, "forward_devices in place of bridge", "openvswitch = true"},
 		"br1":  {"WARNING", "No such bridge", "no bridge of that name", `"br1"`, "Unless something makes it"},
 	} {
 		said := c.plan(plugged(fmt.Sprintf(`"mode": "bridge", "bridge": %q`, name))).problems.String()

@@ -41,11 +41,11 @@ func (pxelinuxParseFunction) Definition(_ context.Context, _ function.Definition
 		Summary: "What a guest's firmware reads in a pxelinux configuration.",
 		MarkdownDescription: "What a guest's firmware reads in a pxelinux configuration, and what it ignores. Use it to see why a file does not boot what it should, or to take over an existing file.\n\n" +
 			"The result is an object:\n\n" +
-			"- `default` (String) Label of the entry to boot. Null if the firmware boots the first entry.\n" +
+			"- `default` (String) Label of the entry to boot, if the firmware uses it. Null if the firmware boots the first entry.\n" +
 			"- `entries` (List of Object) Each has `label`, `kernel`, `initrd` and `append`, a list of words. What the text does not set is null. The list can be used as `entries` of a `netboot_pxelinux_config`.\n" +
 			"- `problems` (List of String) What the firmware cuts off, ignores or reads differently from how it is written, in the order of the lines. Each problem has the line, the column and what to write instead. " +
 			"A problem that begins with `warning:` concerns only some versions of the firmware. The list is empty if the text has no problems.\n\n" +
-			"A text with problems is parsed nevertheless. `pxelinux_render` accepts the result.",
+			"A text with problems is also parsed. `pxelinux_render` accepts the result.",
 		Parameters: []function.Parameter{function.StringParameter{
 			Name:                "text",
 			MarkdownDescription: "The configuration, such as `file(\"pxelinux.cfg/default\")`.",

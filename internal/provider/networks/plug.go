@@ -87,7 +87,7 @@ func (r *networkResource) checkBridge(ctx context.Context, c networkChange, diag
 	switch err := r.Host.CheckBridge(ctx, name); {
 	case errors.Is(err, virt.ErrNotBridge):
 		diags.AddAttributeError(path.Root("bridge"), "Not a bridge", framework.Sentence(fmt.Errorf("%w, so no guest on the network could start. "+
-			"To attach guests to a network device, set forward_devices instead of bridge. To attach them to a bridge, set bridge to its name; \"ip link show type bridge\" on the host shows all bridges. "+
+			"To attach guests to a network device, set forward_devices in place of bridge. To attach them to a bridge, set bridge to its name; \"ip link show type bridge\" on the host shows all bridges. "+
 			"For a bridge of Open vSwitch, set openvswitch = true", err)))
 	case errors.Is(err, virt.ErrNoBridge):
 		diags.AddAttributeWarning(path.Root("bridge"), "No such bridge", framework.Sentence(fmt.Errorf("%w. Unless something makes it, no guest on the network starts. "+

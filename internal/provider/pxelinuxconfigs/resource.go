@@ -75,7 +75,7 @@ func (r *pxelinuxConfigResource) Schema(ctx context.Context, _ resource.SchemaRe
 		MarkdownDescription: "A file below `pxelinux.cfg/` that tells guests what to boot.\n\n" +
 			"A guest's firmware looks for a file for its UUID, then for its MAC address, then for its IPv4 address and ever shorter prefixes of that address, and then for `default`. " +
 			"Set one of `mac`, `uuid` and `ipv4`, or none of them for `default`.\n\n" +
-			"The firmware of s390x guests reads far less than real PXELINUX, and mostly does not report what it cannot read. " +
+			"The firmware of s390x guests reads far less than real PXELINUX, and does not report most of what it cannot read. " +
 			"Everything that it would cut off, ignore or misread, or that would make it skip this file and use the file of another guest, is an error in the plan.",
 		Attributes: map[string]schema.Attribute{
 			"host":      framework.HostAttribute,
