@@ -11,7 +11,7 @@ import (
 )
 
 // ErrConsoleTaken says that a guest's console, which libvirt gives to one client at a time, is another's.
-var ErrConsoleTaken = errors.New("somebody else has the guest's console, as virsh console does")
+var ErrConsoleTaken = errors.New("another program has the guest's console open, for example virsh console")
 
 // Console is a guest's console: what the guest writes from the moment it was opened.
 type Console struct {

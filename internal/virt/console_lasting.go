@@ -12,7 +12,7 @@ import (
 )
 
 // consoleGapNotice is what a reader gets in place of what a guest wrote while nobody had its console.
-const consoleGapNotice = "\r\n[The connection to libvirt broke here; what the guest wrote until it was made again is missing.]\r\n"
+const consoleGapNotice = "\r\n[The connection to libvirt was lost here. The guest's output until the provider connected again is missing.]\r\n"
 
 // lastingConsole is a console that is opened again when libvirtd is restarted, under which guests go on.
 type lastingConsole struct {

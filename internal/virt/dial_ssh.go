@@ -24,7 +24,7 @@ func newSSHDialer(uri *url.URL) (dialer, error) {
 		return nil, errors.New("ssh takes no password from a URI; use a key or an agent, or the transport libssh")
 	}
 	if strings.HasPrefix(uri.Hostname(), "-") || strings.HasPrefix(uri.User.Username(), "-") {
-		return nil, errors.New("ssh would take the host or the user for an option")
+		return nil, errors.New("the host or the user begins with \"-\", so ssh would read it as an option")
 	}
 	script, err := sshScript(uri)
 	if err != nil {
@@ -64,7 +64,7 @@ func hostKeyChecking(query url.Values) ([]string, error) {
 	case "ignore":
 		return []string{"-o", "StrictHostKeyChecking=no"}, nil
 	default:
-		return nil, fmt.Errorf("known_hosts_verify %q is not known; it is normal, auto or ignore", verify)
+		return nil, fmt.Errorf("known_hosts_verify %q is not known; use normal, auto or ignore", verify)
 	}
 }
 
@@ -85,7 +85,7 @@ func sshScript(uri *url.URL) (string, error) {
 	case proxy == "", proxy == "auto":
 		return "if command -v virt-ssh-helper >/dev/null 2>&1; then " + helper + "; fi; " + netcat, nil
 	default:
-		return "", fmt.Errorf("proxy %q is not known; it is auto, netcat or native", proxy)
+		return "", fmt.Errorf("proxy %q is not known; use auto, netcat or native", proxy)
 	}
 }
 

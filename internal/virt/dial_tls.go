@@ -102,7 +102,7 @@ func (c certificates) load(config *tls.Config) error {
 	}
 	config.RootCAs = x509.NewCertPool()
 	if !config.RootCAs.AppendCertsFromPEM(authority) {
-		return fmt.Errorf("%s holds no certificate", c.authority)
+		return fmt.Errorf("%s contains no certificate", c.authority)
 	}
 	if _, err := os.Stat(c.certificate); errors.Is(err, os.ErrNotExist) {
 		return nil

@@ -38,7 +38,7 @@ func newUnixDialer(uri *url.URL) (dialer, error) {
 	case "direct":
 		return unixDialer{direct}, nil
 	default:
-		return nil, fmt.Errorf("mode %q is not known; it is auto, legacy or direct", mode)
+		return nil, fmt.Errorf("mode %q is not known; use auto, legacy or direct", mode)
 	}
 }
 

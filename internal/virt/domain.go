@@ -340,7 +340,7 @@ func (h *Host) ShutDownDomain(ctx context.Context, name string, timeout time.Dur
 	return err
 }
 
-var errStillRunning = errors.New("the guest has not shut down in time")
+var errStillRunning = errors.New("the guest did not shut down in time")
 
 func (h *Host) awaitShutdown(ctx context.Context, name string, ended <-chan error, timeout time.Duration) (err error) {
 	wait := h.beginWait(ctx, "guest's shutdown", name)

@@ -119,9 +119,9 @@ func CheckDevice(text string) error {
 	case err != nil:
 		return err
 	case device.SelectElement("alias") != nil:
-		return errors.New("it has an alias, which is made of the device's name: leave it out")
+		return errors.New("it has an alias; remove it, because the provider makes the alias from the device's name")
 	case isModelled(device):
-		return fmt.Errorf("the resource has attributes for <%s>: use these", device.Tag)
+		return fmt.Errorf("the resource has attributes for <%s>; use those attributes", device.Tag)
 	default:
 		return nil
 	}
@@ -149,14 +149,14 @@ func checkOneElement(text string) error {
 			depth--
 		case xml.CharData:
 			if depth == 0 && strings.TrimSpace(string(token)) != "" {
-				return fmt.Errorf("there is text beside the element: %.40q", token)
+				return fmt.Errorf("there is text outside the element: %.40q", token)
 			}
 		case xml.Directive, xml.ProcInst:
-			return errors.New("it has a directive or a processing instruction, which a device does not need")
+			return errors.New("it has a directive or a processing instruction; remove it, because a device does not need one")
 		}
 	}
 	if roots != 1 {
-		return fmt.Errorf("it has %d elements and not one", roots)
+		return fmt.Errorf("it has %d elements; it must have exactly one", roots)
 	}
 	return nil
 }

@@ -124,7 +124,7 @@ func (l liveDomain) detachMissing(ctx context.Context, now Domain, devices *etre
 	alias := func(device *etree.Element) string { return attr(device.SelectElement("alias"), "name") }
 	for i, element := range hostdevElements(devices) {
 		if !slices.ContainsFunc(d.Hostdevs, now.Hostdevs[i].Is) {
-			missing[alias(element)] = "device of the host " + now.Hostdevs[i].Where()
+			missing[alias(element)] = "host device " + now.Hostdevs[i].Where()
 		}
 	}
 	for i, element := range interfaceElements(devices) {
@@ -152,7 +152,7 @@ func (l liveDomain) detachMissing(ctx context.Context, now Domain, devices *etre
 	defer stop()
 	for alias, what := range missing {
 		if err := l.detach(ctx, alias); err != nil {
-			return fmt.Errorf("unable to take %s from the running guest: %w", what, err)
+			return fmt.Errorf("unable to detach %s from the running guest: %w", what, err)
 		}
 	}
 	wait := l.host.beginWait(ctx, "removal of devices", l.domain.Name)
@@ -180,12 +180,12 @@ func awaitRemovals(ctx context.Context, missing map[string]string, removals <-ch
 			case event.err != nil:
 				return event.err
 			case asked && event.refused:
-				return fmt.Errorf("the guest refuses to let go of %s: %s", what, inUse)
+				return fmt.Errorf("the guest refuses to release %s: %s", what, inUse)
 			default:
 				delete(missing, event.alias)
 			}
 		case <-timeout:
-			return fmt.Errorf("the guest does not let go of %s: it was asked and has it still after %v; %s",
+			return fmt.Errorf("the guest did not release %s within %v after the request: %s",
 				strings.Join(slices.Sorted(maps.Values(missing)), " and "), detachTimeout, inUse)
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -195,7 +195,7 @@ func awaitRemovals(ctx context.Context, missing map[string]string, removals <-ch
 }
 
 // inUse is what to do where a guest keeps a device.
-const inUse = "see whether it is in use there, such as mounted, or stop the guest for the change"
+const inUse = "check whether the guest uses it, for example has it mounted, or stop the guest for the change"
 
 func (l liveDomain) attach(ctx context.Context, what string, device *etree.Element) error {
 	text, err := formatXML(device)
@@ -215,7 +215,7 @@ func (l liveDomain) attach(ctx context.Context, what string, device *etree.Eleme
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("unable to give %s to the running guest: %w", what, err)
+		return fmt.Errorf("unable to attach %s to the running guest: %w", what, err)
 	}
 	return nil
 }
@@ -293,7 +293,7 @@ func (l liveDomain) attachHostdevs(ctx context.Context, now Domain, wanted []Hos
 		}
 		element := etree.NewElement("hostdev")
 		dev.edit(element)
-		if err := l.attach(ctx, "device of the host "+dev.Where(), element); err != nil {
+		if err := l.attach(ctx, "host device "+dev.Where(), element); err != nil {
 			return err
 		}
 	}
@@ -370,7 +370,7 @@ func (l liveDomain) resize(ctx context.Context, now, d Domain) error {
 			return c.DomainSetVcpusFlags(l.domain, uint32(d.VCPUs), uint32(libvirt.DomainVCPULive))
 		})
 		if err != nil {
-			return fmt.Errorf("unable to give processors to the running guest: %w", err)
+			return fmt.Errorf("unable to add processors to the running guest: %w", err)
 		}
 	}
 	if now.Memory == d.Memory {

@@ -56,8 +56,8 @@ func (h *Host) DiscardSaved(ctx context.Context, name string) error {
 func CheckSavedDisks(defined, saved Domain) error {
 	for _, disk := range saved.Disks {
 		if !slices.ContainsFunc(defined.Disks, disk.Is) {
-			return fmt.Errorf("the guest was saved (virsh managedsave) with the disk %s, which its definition does not have any more, as after a snapshot. "+
-				"If it were resumed, it would write to that file all the same. Forget its saved memory (virsh managedsave-remove %s), or give the definition that disk again", disk.Where(), saved.Name)
+			return fmt.Errorf("the guest was saved (virsh managedsave) with the disk %s, which its definition no longer has, for example after a snapshot. "+
+				"If the guest resumed, it would still write to that file. Remove its saved memory (virsh managedsave-remove %s), or put that disk back into the definition", disk.Where(), saved.Name)
 		}
 	}
 	return nil

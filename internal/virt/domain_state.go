@@ -54,14 +54,14 @@ const (
 func (r Reason) String() string {
 	return [...]string{
 		"libvirt does not know why",
-		"it shut down, by itself or because it was asked to",
-		"somebody forced it off, as virsh destroy does",
+		"it shut down, by itself or on request",
+		"it was forced off, for example by virsh destroy",
 		"it crashed, as the firmware does when it finds nothing to boot",
 		"QEMU failed",
-		"somebody saved its memory and stopped it, as virsh managedsave does",
-		"somebody paused it, as virsh suspend does",
-		"it is paused because of an I/O error of a disk, such as a full file system on the host",
-		"it has put itself to sleep (suspended to RAM)",
+		"its memory was saved and it was stopped, for example by virsh managedsave",
+		"it was paused, for example by virsh suspend",
+		"it is paused because of an I/O error on a disk, for example because a file system on the host is full",
+		"it suspended itself to RAM",
 	}[r]
 }
 
@@ -100,7 +100,7 @@ func reasonOf(state, reason int32) Reason {
 // checkResponsive is the error for asking something of a guest that is not running; nil where it is.
 func checkResponsive(state, reason int32) error {
 	if now := stateOf(state); now == Paused || now == Crashed {
-		return fmt.Errorf("the guest is %v and cannot hear: %s. To start it lets it go on where it can, to reset it makes it begin anew", now, reasonOf(state, reason))
+		return fmt.Errorf("the guest is %v and cannot respond: %s. Start it, which resumes it if it can continue, or reset it, which boots it again", now, reasonOf(state, reason))
 	}
 	return nil
 }

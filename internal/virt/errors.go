@@ -17,16 +17,16 @@ import (
 var ErrNotFound = fmt.Errorf("not found on the libvirt host: %w", fs.ErrNotExist)
 
 // ErrExists says that the name is taken.
-var ErrExists = fmt.Errorf("exists already on the libvirt host: %w", fs.ErrExist)
+var ErrExists = fmt.Errorf("already exists on the libvirt host: %w", fs.ErrExist)
 
 // ErrTFTPRoot says that dnsmasq, which has few rights, could not list a TFTP root when it started.
-var ErrTFTPRoot = errors.New("TFTP root that dnsmasq cannot read")
+var ErrTFTPRoot = errors.New("dnsmasq cannot read the TFTP root")
 
 // ErrNoMemory says that the host does not have the memory that a guest is to start with.
 var ErrNoMemory = errors.New("not enough memory on the libvirt host")
 
 // ErrXML says that libvirt refuses a definition for what stands in it.
-var ErrXML = errors.New("definition that libvirt refuses")
+var ErrXML = errors.New("libvirt refuses the definition")
 
 // ConnectError says that a host could not be reached.
 type ConnectError struct {
@@ -41,20 +41,20 @@ func (e *ConnectError) Error() string {
 		check = step.check
 	}
 	return fmt.Sprintf("unable to connect to libvirt at %s: %v\n\n"+
-		"Check that the URI is right (the provider's uri, else the environment's LIBVIRT_DEFAULT_URI, else qemu:///system), and that %s.", e.URI, e.Err, check)
+		"Check that the URI is right (the provider's uri, otherwise the environment variable LIBVIRT_DEFAULT_URI, otherwise qemu:///system). Check also that %s.", e.URI, e.Err, check)
 }
 
 func (e *ConnectError) Unwrap() error { return e.Err }
 
 // What to check when a step towards a host fails, behind "and that".
 const (
-	checkSocket       = "libvirtd runs on this machine (systemctl status libvirtd) and this user may open its socket (for qemu:///system: root or group libvirt; a session's begins with virsh -c qemu:///session list)"
-	checkTCP          = "libvirtd listens on that port (systemctl status libvirtd-tcp.socket or libvirtd-tls.socket there) and no firewall is in the way"
-	checkTLS          = "the host's certificate names it as the URI does and is signed by the authority in cacert.pem here, and that the host trusts the authority of clientcert.pem here (virt-pki-validate tells on each side)"
-	checkCertificates = "the certificates are where libvirt looks for them, or that pkipath names their directory (virt-pki-validate tells)"
-	checkSSH          = "ssh to that host works here without a question (a key without passphrase or an agent; the host's key in known_hosts), that it has virt-ssh-helper or nc, and that the user there may open libvirtd's socket (root or group libvirt)"
-	checkSSHProgram   = "the ssh program is installed here, or use the transport libssh, which needs none"
-	checkSASL         = "libvirtd lets this client in without a password (SASL), which this provider cannot give: use ssh or TLS, or set auth_tcp or auth_unix_rw to \"none\" in its libvirtd.conf where everybody who gets there may do everything"
+	checkSocket       = "libvirtd runs on this machine (systemctl status libvirtd) and this user may open its socket (for qemu:///system: root or a member of the group libvirt; for qemu:///session: virsh -c qemu:///session list starts the libvirtd of the session)"
+	checkTCP          = "libvirtd listens on that port (systemctl status libvirtd-tcp.socket or libvirtd-tls.socket on that host) and no firewall blocks it"
+	checkTLS          = "the host's certificate has the same name as the URI and is signed by the authority in cacert.pem on this machine, and that the host trusts the authority that signed clientcert.pem on this machine (virt-pki-validate checks each side)"
+	checkCertificates = "the certificates are where libvirt looks for them, or that pkipath names their directory (virt-pki-validate checks them)"
+	checkSSH          = "ssh to that host works from this machine without a prompt (a key without a passphrase or an agent; the host's key in known_hosts), that the host has virt-ssh-helper or nc, and that the user on that host may open libvirtd's socket (root or a member of the group libvirt)"
+	checkSSHProgram   = "the ssh program is installed on this machine, or use the transport libssh, which does not need it"
+	checkSASL         = "libvirtd accepts this client without a password. This provider cannot give a password (SASL): use ssh or TLS, or, if everyone who can connect there may do everything, set auth_tcp or auth_unix_rw to \"none\" in its libvirtd.conf"
 )
 
 // stepError is the failure of a step towards a host. It unwraps to nothing: a socket that does not exist is
@@ -113,7 +113,7 @@ func wasLost(err error) bool {
 
 // lostError is the error for a connection that ended before the answer came.
 func (h *Host) lostError(err error) error {
-	return fmt.Errorf("connection to libvirt at %s was lost, so it is not known whether the host did what was asked: %w", h.URI(), err)
+	return fmt.Errorf("connection to libvirt at %s was lost, so it is not known whether the host carried out the request: %w", h.URI(), err)
 }
 
 // refusal is libvirt's answer that it did not do what was asked.

@@ -110,7 +110,7 @@ func (h *Host) watchRemovals(ctx context.Context, domain libvirt.UUID) (removals
 
 var (
 	errNoEvents = errors.New("no more events")
-	errEnded    = errors.New("the guest ended meanwhile")
+	errEnded    = errors.New("the guest has ended")
 )
 
 // relay passes on what read makes of events, and lost at their end. It reads them to their end, or

@@ -96,7 +96,7 @@ func (h *Host) downloadFirmware(ctx context.Context, pool string) ([]byte, error
 		return nil, err
 	}
 	if volume.Capacity > maxFirmware {
-		return nil, fmt.Errorf("%s has %d bytes, more than a firmware: %w", volume.Path, volume.Capacity, ErrNotFound)
+		return nil, fmt.Errorf("%s has %d bytes, too many for firmware: %w", volume.Path, volume.Capacity, ErrNotFound)
 	}
 	var content bytes.Buffer
 	err = h.Download(ctx, pool, firmwareFile, &content)

@@ -88,7 +88,7 @@ func TestWhatHasCrashed(t *testing.T) {
 		awaitState(t, h, virt.Crashed)
 	}
 	crash()
-	if err := h.RebootDomain(t.Context(), "kept"); err == nil || !strings.Contains(err.Error(), "crashed and cannot hear") {
+	if err := h.RebootDomain(t.Context(), "kept"); err == nil || !strings.Contains(err.Error(), "crashed and cannot respond") {
 		t.Errorf("RebootDomain returned %v", err)
 	}
 	console, err := h.OpenConsole(t.Context(), "kept")

@@ -68,7 +68,7 @@ func Open(uri string) (*Host, error) {
 		var malformed *url.Error
 		switch {
 		case strings.Contains(uri, "@"): // of a password with a slash, net/url quotes the beginning as a port
-			err = errors.New("special characters of a user's name and password are written as % and two digits")
+			err = errors.New("write special characters in the user name and the password as % and two hexadecimal digits")
 		case errors.As(err, &malformed):
 			err = malformed.Err
 		}

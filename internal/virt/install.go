@@ -152,7 +152,7 @@ func (h *Host) newInstallation(ctx context.Context, name string, console io.Read
 	}}
 }
 
-var errLeft = errors.New("it is no longer waited for")
+var errLeft = errors.New("the provider no longer waits for it")
 
 // observeEnding passes on how an installation ends, which the provider waits for, and gives events of that wait.
 func (h *Host) observeEnding(ctx context.Context, name string, ended <-chan Ending) (passedOn <-chan Ending, leave func()) {

@@ -263,12 +263,12 @@ func (h *Host) checkConflicts(ctx context.Context, n, before Network) error {
 // Conflict says what two networks that run on one host cannot both have.
 func (n Network) Conflict(other Network) error {
 	if n.MakesBridge() && n.Bridge != "" && n.Bridge == other.Bridge {
-		return fmt.Errorf("bridge %q is that of network %q, which runs on this host; choose another name, or leave bridge out", n.Bridge, other.Name)
+		return fmt.Errorf("bridge %q belongs to network %q, which runs on this host; choose another name, or remove bridge", n.Bridge, other.Name)
 	}
 	for _, ours := range []*IP{n.IPv4, n.IPv6} {
 		for _, theirs := range []*IP{other.IPv4, other.IPv6} {
 			if ours != nil && theirs != nil && ours.Address.Overlaps(theirs.Address) {
-				return fmt.Errorf("%s overlaps %s of network %q, which runs on this host; choose other addresses",
+				return fmt.Errorf("%s overlaps with %s of network %q, which runs on this host; choose other addresses",
 					ours.Address.Masked(), theirs.Address.Masked(), other.Name)
 			}
 		}

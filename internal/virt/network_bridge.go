@@ -13,7 +13,7 @@ import (
 )
 
 // ErrInterfaceExists says that a bridge which is to be made has the name of an interface of the host's.
-var ErrInterfaceExists = errors.New("the host has an interface of that name already")
+var ErrInterfaceExists = errors.New("the host already has an interface with that name")
 
 // hostInterfaces is where Linux has the host's network interfaces, as directories.
 const hostInterfaces = "/sys/class/net"
@@ -41,8 +41,8 @@ func (h *Host) checkBridge(ctx context.Context, n Network, before ...Network) er
 
 // What a name is on the host that is not a bridge's.
 var (
-	ErrNoBridge  = errors.New("the host has no bridge of that name, nor any other interface")
-	ErrNotBridge = errors.New("the host's interface of that name is no bridge")
+	ErrNoBridge  = errors.New("the host has no bridge or other interface with that name")
+	ErrNotBridge = errors.New("the host's interface with that name is not a bridge")
 )
 
 // CheckBridge returns ErrNoBridge or ErrNotBridge where the host has no bridge of a name. A host that does not let itself
@@ -87,7 +87,7 @@ func (h *Host) ownBridge(ctx context.Context, network libvirt.Network) error {
 			return err
 		}
 		if choice == maxBridgeChoices {
-			return fmt.Errorf("libvirt chose a bridge %d times, and another network had the same one each time; give the network a bridge by name", choice)
+			return fmt.Errorf("libvirt chose a bridge %d times, and each time another network already had it; set the bridge's name in the configuration", choice)
 		}
 		if err := h.chooseBridgeAgain(ctx, network); err != nil {
 			return err

@@ -118,7 +118,7 @@ func TestLiveChangeOfNetworkThatStops(t *testing.T) {
 	p := newProxy(t, lab.Shared(t).URI)
 	p.failAt(1, func() { virsh(t, "net-destroy", "served") })
 	err := open(t, p.URI).UpdateNetwork(t.Context(), n)
-	if err == nil || !strings.Contains(err.Error(), "does not run any more") {
+	if err == nil || !strings.Contains(err.Error(), "it no longer runs") {
 		t.Errorf("UpdateNetwork returned %v", err)
 	}
 	if read, err := h.Network(t.Context(), n.Name); err != nil || read.Active || read.ChangeTo(servedNetwork()) != virt.NoChange {

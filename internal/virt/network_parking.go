@@ -44,7 +44,7 @@ func (h *Host) park(ctx context.Context, x networkXML) error {
 func (h *Host) parkThese(ctx context.Context, x networkXML, nics []nic) error {
 	parking, err := h.parking(ctx, x)
 	if err != nil {
-		return fmt.Errorf("unable to make a network for running guests to wait on: %w", err)
+		return fmt.Errorf("unable to create a temporary network for the running guests: %w", err)
 	}
 	return h.plug(ctx, nics, parking)
 }
@@ -62,7 +62,7 @@ func (h *Host) parking(ctx context.Context, x networkXML) (place, error) {
 	case errors.Is(err, ErrNotFound):
 		return place{}, made
 	case err == nil && parking.running == nil:
-		return place{}, fmt.Errorf("network %q, which is not ours, has the name that it needs; remove that one", name)
+		return place{}, fmt.Errorf("the name that it needs belongs to network %q, which the provider did not create; remove that network", name)
 	default:
 		return parking.place(), err
 	}
@@ -91,7 +91,7 @@ func (h *Host) unpark(ctx context.Context, network string) error {
 		err = h.plug(ctx, waiting, x.place())
 	}
 	if err != nil {
-		return fmt.Errorf("unable to plug running guests into the network again: %w; they wait on network %q, and the next apply plugs them in", err, parking.name())
+		return fmt.Errorf("unable to plug running guests back into the network: %w; they stay on network %q until the next apply, which plugs them in again", err, parking.name())
 	}
 	return h.destroyTransientNetwork(ctx, parking.name())
 }

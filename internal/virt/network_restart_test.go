@@ -187,7 +187,7 @@ func TestRestartThatFailsTouchesNobody(t *testing.T) {
 	}
 	wrong = servedNetwork()
 	wrong.Options = []string{"nonsense"}
-	if err := h.UpdateNetwork(t.Context(), wrong); err == nil || !strings.Contains(err.Error(), "bad option") || !strings.Contains(err.Error(), "what was before was put back") {
+	if err := h.UpdateNetwork(t.Context(), wrong); err == nil || !strings.Contains(err.Error(), "bad option") || !strings.Contains(err.Error(), "the network was restored to its previous state") {
 		t.Errorf("UpdateNetwork with a bad option returned %v", err)
 	}
 	wantOn(t, "served0", taps)

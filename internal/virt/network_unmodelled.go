@@ -45,7 +45,7 @@ func unmodelled(root *etree.Element) []string {
 	}
 	for _, ip := range root.SelectElements("ip") {
 		if ip != ipElement(root, isIPv4) && ip != ipElement(root, isIPv6) {
-			add("a further address, " + attr(ip, "address"))
+			add("an additional address, " + attr(ip, "address"))
 		}
 	}
 	for _, element := range root.ChildElements() {

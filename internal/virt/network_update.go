@@ -112,7 +112,7 @@ func (u networkUpdate) undoLive(ctx context.Context) error {
 		return err
 	}
 	if x.running == nil {
-		return errors.New("it does not run any more")
+		return errors.New("it no longer runs")
 	}
 	now, err := parseNetwork(x.running)
 	if err != nil {
@@ -200,9 +200,9 @@ func (u networkUpdate) activate(ctx context.Context, definition *etree.Element) 
 // putBack is the error of a change after which what was before was put back, or not.
 func putBack(err, back error) error {
 	if back != nil {
-		return fmt.Errorf("%w; putting back what was before failed too: %w", err, back)
+		return fmt.Errorf("%w; restoring the network to its previous state failed as well: %w", err, back)
 	}
-	return fmt.Errorf("%w; what was before was put back", err)
+	return fmt.Errorf("%w; the network was restored to its previous state", err)
 }
 
 // check finds what would keep the network from starting, before anybody loses a link for it.
@@ -229,7 +229,7 @@ func (u networkUpdate) checkGuests(ctx context.Context, n Network) error {
 	if err != nil || len(nics) == 0 {
 		return err
 	}
-	return fmt.Errorf("running guests are on its bridge, and libvirt moves no running guest from a bridge to a device of the host's: %s; stop them first",
+	return fmt.Errorf("running guests are attached to its bridge, and libvirt cannot move a running guest from a bridge to a device of the host: %s; stop them first",
 		strings.Join(guestNames(nics), ", "))
 }
 

@@ -94,7 +94,7 @@ func TestParseNetwork(t *testing.T) {
 				Name: "n", Mode: "nat", Bridge: "b", STP: true, Domain: "d",
 				IPv4: &IP{netip.MustParsePrefix("10.0.0.1/24"), &DHCP{Reservations: []Reservation{{Hostname: "one", IP: "10.0.0.10"}}}},
 				Unmodelled: []string{
-					"ipv6 of <network>", "a further address, 10.0.1.1", "managed of <forward>", "zone of <bridge>", "localOnly of <domain>", "<txt>", "<virtualport>",
+					"ipv6 of <network>", "an additional address, 10.0.1.1", "managed of <forward>", "zone of <bridge>", "localOnly of <domain>", "<txt>", "<virtualport>",
 					"id of <host> in IPv4", "<portgroup>",
 				},
 			},

@@ -155,7 +155,7 @@ func explainFile(err error) error {
 	if !refusedWith(err, libvirt.ErrSystemError) || !strings.Contains(err.Error(), "Not a directory") {
 		return err
 	}
-	return fmt.Errorf("%w. There is a file where the directory has to be: move the file away, or choose another path", err)
+	return fmt.Errorf("%w. A file exists at the path of the directory: move the file away, or choose another path", err)
 }
 
 func poolXML(name, path string) *libvirtxml.StoragePool {
@@ -272,7 +272,7 @@ func (h *Host) withTransientPool(ctx context.Context, dir string, use func(pool 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transientPoolTimeout)
 	defer cancel()
 	if left := h.stopPool(ctx, name); left != nil {
-		return fmt.Errorf("unable to take the storage pool %q away again: %w", name, left)
+		return fmt.Errorf("unable to remove the temporary storage pool %q: %w", name, left)
 	}
 	return err
 }

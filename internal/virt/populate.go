@@ -63,11 +63,11 @@ func CheckWhole(ctx context.Context, host DirectoryHost, v Volume) error {
 	case errors.Is(err, ErrNotFound) && v.Capacity > 0:
 		return nil
 	case errors.Is(err, ErrNotFound):
-		return fmt.Errorf("it is empty, as one is that a run which was killed had just begun to make; remove it, and an apply makes it: virsh vol-delete %s --pool %s", v.Name, v.Pool)
+		return fmt.Errorf("it is empty, like a volume whose run was killed just after it created the volume; remove it, and the next apply creates it: virsh vol-delete %s --pool %s", v.Name, v.Pool)
 	case err != nil:
 		return err
 	default:
-		return fmt.Errorf("it is not whole, for there is %[1]s beside it: a run is making it, or was killed; an apply that makes it begins anew, and where it is whole after all, remove that file: virsh vol-delete %[1]s --pool %[2]s",
+		return fmt.Errorf("it is not complete, because the file %[1]s exists next to it: a run is creating the volume, or was killed. An apply that creates the volume begins again. If the volume is complete after all, remove that file: virsh vol-delete %[1]s --pool %[2]s",
 			v.Name+markSuffix, v.Pool)
 	}
 }
@@ -96,7 +96,7 @@ func (p *volumeCreation) checkSize(size uint64) error {
 type TooSmallError struct{ Capacity, Content uint64 }
 
 func (e *TooSmallError) Error() string {
-	return fmt.Sprintf("the source has a disk of %d bytes, which %d bytes have no room for", e.Content, e.Capacity)
+	return fmt.Sprintf("the source has a disk of %d bytes, which does not fit into %d bytes", e.Content, e.Capacity)
 }
 
 // abandonedAfter is how long nothing is written to a volume whose run was killed. One that still runs, but is
@@ -121,7 +121,7 @@ func (p *volumeCreation) removeLeftover(ctx context.Context) error {
 	}
 	for name, written := range now {
 		if !written.Equal(before[name]) {
-			return fmt.Errorf("another run is making volume %s/%s at this moment: wait until it has ended, then apply again", p.volume.Pool, p.volume.Name)
+			return fmt.Errorf("another run is creating volume %s/%s: wait until it ends, then apply again", p.volume.Pool, p.volume.Name)
 		}
 	}
 	err = p.remove(ctx, p.volume.Name, p.stage(), p.mark())
@@ -175,7 +175,7 @@ func (p *volumeCreation) undoReserve(ctx context.Context, failure error) error {
 	time.Sleep(abandonedAfter)
 	left, err := p.parts(ctx)
 	if err != nil {
-		return fmt.Errorf("it is not known whether an empty volume is there: %w", err)
+		return fmt.Errorf("it is not known whether an empty volume was left on the host: %w", err)
 	}
 	if left[p.volume.Name].IsZero() || !left[p.mark()].IsZero() {
 		return nil
@@ -252,9 +252,9 @@ func (p *volumeCreation) inspect(ctx context.Context, name, format string) (Volu
 	case err != nil:
 		return v, err
 	case v.Format != format:
-		return v, fmt.Errorf("the content is meant to be %s, and libvirt takes it for %s; convert it: qemu-img convert -O qcow2 IMAGE NEW.qcow2", format, v.Format)
+		return v, fmt.Errorf("the content should be %s, but libvirt recognizes it as %s; convert it: qemu-img convert -O qcow2 IMAGE NEW.qcow2", format, v.Format)
 	case v.Backing != nil:
-		return v, fmt.Errorf("the content is laid over %s, a file of the host's", v.Backing.Path)
+		return v, fmt.Errorf("the content is laid over %s, a file on the host", v.Backing.Path)
 	}
 	return v, p.checkSize(v.Capacity)
 }
@@ -288,7 +288,7 @@ func (p *volumeCreation) checkOurs(ctx context.Context) error {
 	return err
 }
 
-var errOvertaken = errors.New("another run took the volume for a leftover, because nothing was written to it for a while, and made it anew")
+var errOvertaken = errors.New("nothing was written to the volume for a while, so another run treated it as a leftover and created it again")
 
 // undoTimeout bounds the removal of what has failed. Where it is too short, as while the host still
 // converts, the mark stays, and the next run removes all.
@@ -301,10 +301,10 @@ func (p *volumeCreation) undo(ctx context.Context) error {
 		if errors.Is(err, errOvertaken) {
 			return nil
 		}
-		return fmt.Errorf("what is there of the volume stays until the next apply, which removes it: %w", err)
+		return fmt.Errorf("the incomplete volume stays on the host until the next apply, which removes it: %w", err)
 	}
 	if err := p.remove(ctx, p.stage(), p.volume.Name, p.mark()); err != nil {
-		return fmt.Errorf("what is there of the volume stays until the next apply, which removes it: %w", err)
+		return fmt.Errorf("the incomplete volume stays on the host until the next apply, which removes it: %w", err)
 	}
 	return nil
 }

@@ -103,10 +103,10 @@ func TestPopulateFails(t *testing.T) {
 	}{
 		"source":              {newDisk("raw", 0), virt.Content{Reader: iotest.ErrReader(broken), Format: "raw"}, "the source broke"},
 		"source of a stage":   {newDisk("qcow2", 0), virt.Content{Reader: io.MultiReader(strings.NewReader("x"), iotest.ErrReader(broken)), Format: "raw"}, "the source broke"},
-		"known to be large":   {newDisk("raw", 512), virt.Content{Reader: iotest.ErrReader(broken), Format: "raw", Size: 1024}, "a disk of 1024 bytes, which 512 bytes have no room for"},
+		"known to be large":   {newDisk("raw", 512), virt.Content{Reader: iotest.ErrReader(broken), Format: "raw", Size: 1024}, "a disk of 1024 bytes, which does not fit into 512 bytes"},
 		"found to be large":   {newDisk("raw", 512), contentOf("raw", strings.Repeat("x", 1024)), "a disk of 1024 bytes"},
 		"large stage":         {newDisk("raw", 512), contentOf("qcow2", image), "a disk of 1048576 bytes"},
-		"another format":      {newDisk("raw", 0), contentOf("raw", image), "libvirt takes it for qcow2"},
+		"another format":      {newDisk("raw", 0), contentOf("raw", image), "libvirt recognizes it as qcow2"},
 		"backing file":        {newDisk("qcow2", 0), contentOf("qcow2", hostile), "laid over /etc/shadow"},
 		"backing of a stage":  {newDisk("raw", 0), contentOf("qcow2", hostile), "laid over /etc/shadow"},
 		"another pool's name": {virt.Volume{Pool: "none", Name: "disk", Format: "raw"}, contentOf("raw", "x"), "not found"},
@@ -246,7 +246,7 @@ func TestPopulateAfterKill(t *testing.T) {
 		written := make(chan error)
 		go func() { written <- h.Fill(goesOn, populated, "disk", endless{}) }()
 		err := virt.Populate(t.Context(), h, newDisk("raw", 0), contentOf("raw", "new"))
-		if err == nil || !strings.Contains(err.Error(), "another run is making volume populated/disk") {
+		if err == nil || !strings.Contains(err.Error(), "another run is creating volume populated/disk") {
 			t.Errorf("error %v", err)
 		}
 		wantVolumes(t, h, "disk", "disk.netboot-part", "disk.netboot-stage")
@@ -281,7 +281,7 @@ func TestPopulateOvertaken(t *testing.T) {
 			return 0, io.EOF
 		})
 		err := virt.Populate(t.Context(), h, newDisk("raw", 0), virt.Content{Reader: overtake, Format: "raw"})
-		if err == nil || !strings.Contains(err.Error(), "another run took the volume for a leftover") {
+		if err == nil || !strings.Contains(err.Error(), "another run treated it as a leftover") {
 			t.Errorf("error %v", err)
 		}
 		wantVolumes(t, h, "disk")

@@ -26,7 +26,7 @@ func (h *Host) Fill(ctx context.Context, pool, volume string, content io.Reader)
 // libvirt src/util/virfdstream.c, virFDStreamThreadDoWrite.
 func (h *Host) truncate(ctx context.Context, pool, volume string, size uint64) (err error) {
 	if size == 0 {
-		return errors.New("libvirt cannot cut a volume to nothing; delete it and create it anew")
+		return errors.New("libvirt cannot shrink a volume to 0 bytes; delete it and create it again")
 	}
 	defer h.changing()()
 	transfer := h.beginTransfer(ctx, "truncation", pool, volume)

@@ -164,7 +164,7 @@ func (u *upload) finish(ctx context.Context) error {
 func (u *upload) checkLength(ctx context.Context) error {
 	length, err := u.length(ctx)
 	if err == nil && length < u.sent {
-		return fmt.Errorf("libvirtd wrote %d of %d bytes; perhaps there is no space left on its disk", length, u.sent)
+		return fmt.Errorf("libvirtd wrote only %d of %d bytes; perhaps the host's disk has no space left", length, u.sent)
 	}
 	return err
 }

@@ -111,7 +111,7 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 		return err
 	}
 	if capacity < v.Capacity { // libvirt refuses this too, QEMU does not
-		return fmt.Errorf("%d bytes are less than the %d that it has", capacity, v.Capacity)
+		return fmt.Errorf("the new size of %d bytes is less than the current size of %d bytes", capacity, v.Capacity)
 	}
 	err = change(ctx, h, "resize volume", func(l *libvirt.Libvirt) error {
 		guest, disk, err := h.diskAt(l, Disk{Path: v.Path, Volume: v.Pool + "/" + v.Name})
@@ -125,7 +125,7 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 		}
 	})
 	if isRefused(err) && strings.Contains(err.Error(), resizeWithSnapshots) {
-		return fmt.Errorf("%w; delete its internal snapshots first (virsh snapshot-delete), or make the image one of compat 1.1, which can have both (qemu-img amend -o compat=1.1, while no guest runs on it)", err)
+		return fmt.Errorf("%w; delete its internal snapshots first (virsh snapshot-delete), or convert the image to compat 1.1, which can be resized with snapshots (qemu-img amend -o compat=1.1, while no guest uses it)", err)
 	}
 	return err
 }
@@ -218,10 +218,10 @@ func checkBeneath(v Volume, guest Domain, disk Disk, layers []Layer) error {
 	}
 	switch snapshot := layers[at].Snapshot; {
 	case snapshot != "":
-		return fmt.Errorf("it lies beneath the disk %s of domain %q, which is %s since snapshot %q, so the guest would see nothing of it. End that first, while the guest runs: %s",
+		return fmt.Errorf("it lies beneath the disk %s of domain %q. That disk is %s since snapshot %q, so the guest would not see the change. Commit the overlay first, while the guest runs: %s",
 			disk.Target, guest.Name, disk.Where(), snapshot, CommitCommand(guest.Name, disk, v.Path))
 	case guest.State != Off:
-		return fmt.Errorf("it lies beneath the disk %s of the running domain %q, which is %s: the guest would see nothing of it, and QEMU locks the file. Change the volume that lies above, or stop the guest",
+		return fmt.Errorf("it lies beneath the disk %s of the running domain %q. That disk is %s, so the guest would not see the change, and QEMU locks the file. Change the volume that the guest uses, or stop the guest",
 			disk.Target, guest.Name, disk.Where())
 	default:
 		return nil

@@ -43,7 +43,7 @@ func (r *xdrReader) take(n int) []byte {
 		return nil
 	}
 	if n < 0 || n > len(r.rest) {
-		r.err = fmt.Errorf("libvirtd's answer is cut short: %d bytes wanted, %d there", n, len(r.rest))
+		r.err = fmt.Errorf("libvirtd's answer is truncated: want %d bytes, have %d", n, len(r.rest))
 		r.rest = nil
 		return nil
 	}

@@ -20,7 +20,7 @@ func parseXML(text string) (*etree.Element, error) {
 		return nil, err
 	}
 	if doc.Root() == nil {
-		return nil, errors.New("XML without an element")
+		return nil, errors.New("the XML has no element")
 	}
 	return doc.Root(), nil
 }

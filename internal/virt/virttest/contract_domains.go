@@ -252,7 +252,7 @@ var domainChecks = []check{
 		done(t, "Suspend", s.Suspend(t.Context(), domainName))
 		wantState(t, s, virt.Paused)
 		wantReason(t, s, virt.WasPaused)
-		if err := s.RebootDomain(t.Context(), domainName); err == nil || !strings.Contains(err.Error(), "paused and cannot hear") {
+		if err := s.RebootDomain(t.Context(), domainName); err == nil || !strings.Contains(err.Error(), "paused and cannot respond") {
 			t.Errorf("RebootDomain returned %v", err)
 		}
 		done(t, "ResetDomain", s.ResetDomain(t.Context(), domainName))

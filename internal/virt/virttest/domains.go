@@ -229,7 +229,7 @@ var errNotRunning = errors.New("domain is not running")
 func (h *Host) RebootDomain(ctx context.Context, name string) error {
 	return h.onDomain(ctx, "RebootDomain", name, func(d *domain) error {
 		if d.State == virt.Paused || d.State == virt.Crashed {
-			return fmt.Errorf("the guest is %v and cannot hear: %s", d.State, d.Reason)
+			return fmt.Errorf("the guest is %v and cannot respond: %s", d.State, d.Reason)
 		}
 		return d.mustRun()
 	})
