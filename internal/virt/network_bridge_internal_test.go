@@ -41,7 +41,7 @@ func givenSharedBridge(t *testing.T, define fakeAnswer) (*Host, *fakeLibvirtd) {
 func TestBridgeIsAlwaysShared(t *testing.T) {
 	h, fake := givenSharedBridge(t, replies)
 	err := h.ownBridge(t.Context(), libvirt.Network{Name: "one"})
-	if err == nil || !strings.Contains(err.Error(), "give the network a bridge by name") {
+	if err == nil || !strings.Contains(err.Error(), "set the bridge's name in the configuration") {
 		t.Errorf("ownBridge returned %v", err)
 	}
 	if asked := fake.calls(procNetworkDefineXML); asked != maxBridgeChoices-1 {
