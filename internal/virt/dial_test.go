@@ -46,7 +46,7 @@ func TestOpenChoosesSSH(t *testing.T) {
 	}
 }
 
-// TestSSHScript holds what is run on the other side, in which nothing of a URI is for the shell there.
+// TestSSHScript checks what runs on the remote host: the shell there interprets nothing from a URI.
 func TestSSHScript(t *testing.T) {
 	for query, want := range map[string][2]string{
 		"":                           {"exec virt-ssh-helper 'qemu:///system'", "exec 'nc' $ARG -U '/var/run/libvirt/libvirt-sock'"},

@@ -9,7 +9,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// installHost is what the cases of installations ask of a host.
+// installHost is what the cases of installations need of a host.
 type installHost interface {
 	InstallDomain(ctx context.Context, d virt.Domain) (*virt.Installation, error)
 	JoinInstallation(ctx context.Context, name string) (*virt.Installation, error)
