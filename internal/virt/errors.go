@@ -54,7 +54,7 @@ const (
 	checkCertificates = "the certificates are where libvirt looks for them, or that pkipath names their directory (virt-pki-validate checks them)"
 	checkSSH          = "ssh to that host works from this machine without a prompt (a key without a passphrase or an agent; the host's key in known_hosts), that the host has virt-ssh-helper or nc, and that the user on that host may open libvirtd's socket (root or a member of the group libvirt)"
 	checkSSHProgram   = "the ssh program is installed on this machine, or use the transport libssh, which does not need it"
-	checkSASL         = "libvirtd accepts this client without a password. This provider cannot give a password (SASL): use ssh or TLS, or, if everyone who can connect there may do everything, set auth_tcp or auth_unix_rw to \"none\" in its libvirtd.conf"
+	checkSASL         = "libvirtd accepts this client without a password (SASL), which this provider cannot give: use ssh or TLS, or, if everyone who can connect there may do everything, set auth_tcp or auth_unix_rw to \"none\" in its libvirtd.conf"
 )
 
 // stepError is the failure of a step of connecting to a host. It unwraps to nothing: a socket that does not exist is

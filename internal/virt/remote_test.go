@@ -83,7 +83,7 @@ func TestTransports(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := open(t, "qemu+tcp://"+remote.TCP+"/system").Info(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "This provider cannot give a password (SASL)") {
+		if err == nil || !strings.Contains(err.Error(), "(SASL), which this provider cannot give") {
 			t.Errorf("error %v, want one that says that SASL is asked for", err)
 		}
 	})
