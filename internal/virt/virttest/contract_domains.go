@@ -101,7 +101,7 @@ var domainChecks = []check{
 			}
 		}
 	}},
-	{"a guest that is off cannot begin anew", func(t *testing.T, s Subject) {
+	{"a guest that is off cannot be restarted", func(t *testing.T, s Subject) {
 		givenDomain(t, s, bareDomain())
 		failed(t, "RebootDomain", s.RebootDomain(t.Context(), domainName))
 		failed(t, "ResetDomain", s.ResetDomain(t.Context(), domainName))
@@ -152,7 +152,7 @@ var domainChecks = []check{
 		_, err := s.Domain(t.Context(), domainName)
 		refused(t, "Domain", err, virt.ErrNotFound)
 	}},
-	{"a domain that is not there", func(t *testing.T, s Subject) {
+	{"a domain that does not exist", func(t *testing.T, s Subject) {
 		_, err := s.Domain(t.Context(), domainName)
 		refused(t, "Domain", err, virt.ErrNotFound)
 		_, err = s.Addresses(t.Context(), domainName, virt.FromLeases)
@@ -246,7 +246,7 @@ var domainChecks = []check{
 			t.Errorf("Addresses of a guest that is off returned %v, %v", addresses, err)
 		}
 	}},
-	{"a guest that is paused goes on, and hears nothing before", func(t *testing.T, s Subject) {
+	{"a paused guest resumes, and does not respond before", func(t *testing.T, s Subject) {
 		givenWaitingDomain(t, s)
 		done(t, "StartDomain", s.StartDomain(t.Context(), domainName))
 		done(t, "Suspend", s.Suspend(t.Context(), domainName))
@@ -329,7 +329,7 @@ var domainChecks = []check{
 			wantStateSoon(t, s, virt.Off) // libvirtd may end a console before it records the end of the guest
 		}
 	}},
-	{"a console is let go and the guest goes on", func(t *testing.T, s Subject) {
+	{"a console is released and the guest keeps running", func(t *testing.T, s Subject) {
 		givenWaitingDomain(t, s)
 		ctx, cancel := context.WithCancel(t.Context())
 		console, err := s.BootDomain(ctx, domainName)

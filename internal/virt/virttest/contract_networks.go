@@ -57,7 +57,7 @@ var networkChecks = []check{
 		n.Bridge = read.Bridge
 		wantNetwork(t, s, n)
 	}},
-	{"a network that is not there", func(t *testing.T, s Subject) {
+	{"a network that does not exist", func(t *testing.T, s Subject) {
 		_, err := s.Network(t.Context(), networkName)
 		refused(t, "Network", err, virt.ErrNotFound)
 		_, err = s.NetworkGuests(t.Context(), networkName)
@@ -115,7 +115,7 @@ var networkChecks = []check{
 		_, err := s.Network(t.Context(), networkName)
 		refused(t, "Network", err, virt.ErrNotFound)
 	}},
-	{"a network starts where everybody can list its TFTP root", func(t *testing.T, s Subject) {
+	{"a network starts if everyone can list its TFTP root", func(t *testing.T, s Subject) {
 		n := fullNetwork(t, s)
 		for mode, starts := range map[fs.FileMode]bool{0o700: false, 0o711: false, 0o750: false, 0o744: true, 0o705: true} {
 			done(t, "Chmod", s.Disk.Chmod(n.TFTPRoot, mode))

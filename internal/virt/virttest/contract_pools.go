@@ -85,7 +85,7 @@ var poolChecks = []check{
 		}
 		wantGone(t, s, poolPath+"2")
 	}},
-	{"a pool that is not there", func(t *testing.T, s Subject) {
+	{"a pool that does not exist", func(t *testing.T, s Subject) {
 		_, err := s.Pool(t.Context(), poolName)
 		refused(t, "Pool", err, virt.ErrNotFound)
 		_, err = s.PoolAt(t.Context(), poolPath)

@@ -41,7 +41,7 @@ var snapshotChecks = []check{
 		_, err = s.CheckResize(t.Context(), poolName, "none")
 		refused(t, "CheckResize", err, virt.ErrNotFound)
 	}},
-	{"a guest that is saved continues, or begins anew", func(t *testing.T, s Subject) {
+	{"a saved guest continues, or starts again", func(t *testing.T, s Subject) {
 		d := givenDomainOnVolumes(t, s)
 		wantSaved(t, s, false)
 		for _, discards := range []bool{false, true} {

@@ -55,17 +55,17 @@ var volumeChecks = []check{
 		}
 		refused(t, "CreateVolume again", s.CreateVolume(t.Context(), v), virt.ErrExists)
 	}},
-	{"a volume that is not there", func(t *testing.T, s Subject) {
+	{"a volume that does not exist", func(t *testing.T, s Subject) {
 		givenPool(t, s, true)
 		wantNoVolume(t, s, poolName)
 		_, _, err := s.VolumeAt(t.Context(), path.Join(poolPath, "none"))
 		refused(t, "VolumeAt", err, virt.ErrNotFound)
 	}},
-	{"a volume of a pool that is not there", func(t *testing.T, s Subject) {
+	{"a volume of a pool that does not exist", func(t *testing.T, s Subject) {
 		wantNoVolume(t, s, poolName)
 		refused(t, "CreateVolume", s.CreateVolume(t.Context(), givenVolume("none")), virt.ErrNotFound)
 	}},
-	{"a file that somebody removed is gone", func(t *testing.T, s Subject) {
+	{"a file that another user removed no longer exists", func(t *testing.T, s Subject) {
 		givenPool(t, s, true)
 		givenContent(t, s, "file", "content")
 		done(t, "Remove", s.Disk.Remove(path.Join(poolPath, "file")))
@@ -75,7 +75,7 @@ var volumeChecks = []check{
 		failedWithoutVolume(t, "Upload", s.Upload(t.Context(), poolName, "file", strings.NewReader("new")))
 		wantGone(t, s, path.Join(poolPath, "file"))
 	}},
-	{"a file that somebody made has its name", func(t *testing.T, s Subject) {
+	{"a file that another user made has its name", func(t *testing.T, s Subject) {
 		givenPool(t, s, true)
 		givenFile(t, s)
 		_, err := s.Volume(t.Context(), poolName, "theirs")
@@ -84,7 +84,7 @@ var volumeChecks = []check{
 		wantContent(t, s, "theirs", "kept")
 		wantCapacity(t, s, "theirs", 4)
 	}},
-	{"a file has the mode that somebody gave it", func(t *testing.T, s Subject) {
+	{"a file has the mode that another user gave it", func(t *testing.T, s Subject) {
 		givenPool(t, s, true)
 		givenContent(t, s, "file", "content")
 		directory := virt.NewDirectory(s, poolName)
@@ -337,7 +337,7 @@ var volumeChecks = []check{
 			done(t, "Volume", err)
 		}
 	}},
-	{"a slow reader holds up nobody", func(t *testing.T, s Subject) {
+	{"a slow reader delays no one", func(t *testing.T, s Subject) {
 		givenPool(t, s, true)
 		givenContent(t, s, "file", letters(8<<20))
 		slow := &slowWriter{began: make(chan struct{}), goOn: make(chan struct{})}

@@ -149,7 +149,7 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 		i, isImage := readImage(f)
 		switch {
 		case shrink && (isImage || capacity == 0):
-			return errors.New("only a raw volume can be cut, and not to nothing")
+			return errors.New("only a raw volume can be shrunk, and not to 0 bytes")
 		case !shrink && capacity < max(i.capacity, uint64(f.size)):
 			return errors.New("can't shrink capacity below current capacity unless shrink flag explicitly specified")
 		case isImage:
