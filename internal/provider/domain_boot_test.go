@@ -132,7 +132,7 @@ func TestAccDomainProviderKilled(t *testing.T) {
 	if err := run.wait(20 * time.Second); err == nil {
 		t.Error("an apply succeeds without its provider")
 	}
-	c.mustFail([]string{"apply", "-auto-approve"}, `Unable to create domain "acc"`, "exists already", "import ADDRESS acc")
+	c.mustFail([]string{"apply", "-auto-approve"}, `Unable to create domain "acc"`, "already exists", "import ADDRESS acc")
 	c.must("import", testDomain, "acc")
 	c.must("apply", "-auto-approve")
 	c.must("plan", "-detailed-exitcode")

@@ -77,8 +77,8 @@ func TestAccDomainConsoleTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run.ends(`Unable to boot domain "acc"`, "somebody else has the guest's console, as virsh console does", `Not seen on the console: "login:"`,
-		"It left the guest running, and the next apply boots it again", "console_log_dir")
+	run.ends(`Unable to boot domain "acc"`, "another program has the guest's console open, for example virsh console", `Not seen on the console: "login:"`,
+		"The guest was left running, and the next apply boots it again", "console_log_dir")
 	if state := strings.TrimSpace(virsh(t, "domstate", "acc")); state != "running" {
 		t.Errorf("the guest is %s", state)
 	}
@@ -86,7 +86,7 @@ func TestAccDomainConsoleTaken(t *testing.T) {
   domain = "acc"
   until  = "login:"
 }`)
-	c.mustFail([]string{"plan"}, "somebody else has the guest's console", "Close the other client")
+	c.mustFail([]string{"plan"}, "another program has the guest's console open", "Close it there")
 	c.write("console.tf", "")
 	release()
 	c.mends(domain(onLabNetwork + passesAtOnce))

@@ -54,7 +54,7 @@ func TestAccInstallCutOff(t *testing.T) {
 	guest := virsh(t, "domid", "acc")
 	run.killProvider()
 	run.ends()
-	c.mustFail([]string{"apply", "-auto-approve"}, `Unable to create domain "acc"`, "exists already", "import ADDRESS acc")
+	c.mustFail([]string{"apply", "-auto-approve"}, `Unable to create domain "acc"`, "already exists", "import ADDRESS acc")
 	c.must("import", testDomain, "acc")
 	if plan := c.must("plan"); !says("installed", "false -> true", `The installation of domain "acc" is not complete`).MatchString(plan) {
 		t.Errorf("the plan says:\n%s", plan)

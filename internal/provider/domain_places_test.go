@@ -60,7 +60,7 @@ func TestDomainPlacesAreChecked(t *testing.T) {
 		`"devices_xml": {"a b": "<rng/>"}`:                                                                 "is not a name of up to 127",
 		`"devices_xml": {"a": "<rng>"}`:                                                                    "syntax error",
 		`"devices_xml": {"a": "<rng/><rng/>"}`:                                                             "2 elements",
-		`"devices_xml": {"a": "<rng><alias name='ua-x'/></rng>"}`:                                          "leave it out",
+		`"devices_xml": {"a": "<rng><alias name='ua-x'/></rng>"}`:                                          "it has an alias; remove it",
 		`"devices_xml": {"a": "<interface type='bridge'><source bridge='br0'/></interface>"}`:              "has attributes for <interface>",
 		`"devices_xml": {"a": "<disk type='block' device='disk'><source dev='/dev/dasda'/></disk>"}`:       "has attributes for <disk>",
 		`"launch_security": "s390-pv"`:                                                                     "cannot boot from the network",

@@ -35,7 +35,7 @@ func stall(h interface {
 
 // TestPower presses each button of a guest in each state: what comes of it is a state, or an error.
 func TestPower(t *testing.T) {
-	const deaf = "cannot hear"
+	const deaf = "cannot respond"
 	wanted := map[string]map[string]string{
 		"start":    {"running": "running", "paused": "running", "paused by an error": "running", "asleep": "running", "crashed": "running", "off": "running"},
 		"shutdown": {"running": "off", "paused": "off", "paused by an error": "off", "asleep": "off", "crashed": "off", "off": "off"},

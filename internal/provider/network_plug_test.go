@@ -139,8 +139,8 @@ func TestNetworkBridgeIsThere(t *testing.T) {
 		t.Errorf("the host was asked %d times more for a bridge that it was asked for, or that is of Open vSwitch", now-asked)
 	}
 	for name, want := range map[string][]string{
-		"eth0": {"ERROR", "Not a bridge", "interface of that name is no bridge", `"eth0"`, "forward_devices in place of bridge", "openvswitch = true"},
-		"br1":  {"WARNING", "No such bridge", "no bridge of that name", `"br1"`, "Unless something makes it"},
+		"eth0": {"ERROR", "Not a bridge", "interface with that name is not a bridge", `"eth0"`, "forward_devices in place of bridge", "openvswitch = true"},
+		"br1":  {"WARNING", "No such bridge", "no bridge or other interface with that name", `"br1"`, "Unless something makes it"},
 	} {
 		said := c.plan(plugged(fmt.Sprintf(`"mode": "bridge", "bridge": %q`, name))).problems.String()
 		for _, text := range want {

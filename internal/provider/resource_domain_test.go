@@ -270,7 +270,7 @@ func TestAccDomainNameTaken(t *testing.T) {
 <os><type arch='s390x' machine='s390-ccw-virtio'>hvm</type></os></domain>`, "undefine", "acc")
 	acceptance(t, resource.TestStep{
 		Config:      stopped(""),
-		ExpectError: says(`Unable to create domain "acc"`, `name = "acc"`, "exists already", "terraform import ADDRESS acc"),
+		ExpectError: says(`Unable to create domain "acc"`, `name = "acc"`, "already exists", "terraform import ADDRESS acc"),
 	})
 	expect(t, virshPrints(t, "dumpxml acc", "<memory unit='KiB'>78848</memory>", "not <interface"))
 }

@@ -386,7 +386,7 @@ func TestAccNetworkBridge(t *testing.T) {
 		},
 		resource.TestStep{
 			Config:      network("bridge = \"acc-a\"\n" + nat),
-			ExpectError: says("Unable to update network", "bridge =", "has an interface of that name already", "mode = \"bridge\"", "ip link delete"),
+			ExpectError: says("Unable to update network", "bridge =", "already has an interface with that name", "mode = \"bridge\"", "ip link delete"),
 		},
 		resource.TestStep{Config: bridge("acc-a"), ConfigPlanChecks: noChange},
 	)
@@ -424,7 +424,7 @@ func TestAccNetworkConflicts(t *testing.T) {
 		refused(`ipv4 = { address = "192.168.152.100/25" }`, "Subnet is in use", "192.168.152.0/25 overlaps with network \"theirs\"", "192.168.152.0/24"),
 		resource.TestStep{Config: good},
 		refused(`ipv4 = { address = "192.168.152.100/25" }`, "Subnet is in use", "192.168.152.0/25 overlaps with network \"theirs\"", "192.168.152.0/24"),
-		refused("bridge = \"theirs0\"\nipv4 = { address = \"192.168.151.1/24\" }", "bridge \"theirs0\" is that of network \"theirs\""),
+		refused("bridge = \"theirs0\"\nipv4 = { address = \"192.168.151.1/24\" }", "bridge \"theirs0\" belongs to network \"theirs\""),
 		refused(`ipv4 = { address = "192.168.153.100/24" }`, "already in use by interface acc-host", "Choose other addresses"),
 		refused("ipv4 = { address = \"192.168.151.1/24\" }\n dnsmasq_options = [\"nonsense=1\"]", "dnsmasq_options =", "bad option", "dnsmasq(8)"),
 		resource.TestStep{Config: good, ConfigPlanChecks: noChange},

@@ -224,7 +224,7 @@ func TestAccVolumeInvalid(t *testing.T) {
 
 func TestAccVolumeNameTaken(t *testing.T) {
 	accPool(t)
-	taken := says(`Unable to create volume "acc/disk"`, `name = "disk"`, "exists already", "terraform import ADDRESS acc/disk")
+	taken := says(`Unable to create volume "acc/disk"`, `name = "disk"`, "already exists", "terraform import ADDRESS acc/disk")
 	virsh(t, "vol-create-as", "acc", "disk", "3M", "--format", "raw")
 	acceptance(t,
 		resource.TestStep{Config: volume(`capacity = "1GiB"`), ExpectError: taken},

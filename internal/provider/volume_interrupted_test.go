@@ -69,7 +69,7 @@ func (f filling) isMarked() {
 	if err := hostAbsent(f.t, "/srv/acc/disk.netboot-part")(nil); err == nil {
 		f.t.Error("nothing tells that the volume is not whole")
 	}
-	f.mustFail([]string{"import", testVolume, "acc/disk"}, `Unable to read volume "acc/disk"`, "not whole", "disk.netboot-part")
+	f.mustFail([]string{"import", testVolume, "acc/disk"}, `Unable to read volume "acc/disk"`, "not complete", "disk.netboot-part")
 }
 
 // recovers applies, and destroys, and leaves nothing.

@@ -14,11 +14,11 @@ const (
 	busyPause   = 100 * time.Millisecond
 )
 
-// retryWhileBusy repeats what libvirt refuses while somebody else, here or on another machine, builds, clones
-// or refreshes. Such a refusal comes before anything is done.
+// retryWhileBusy repeats a call that libvirt refuses while another client, on this machine or another one, builds,
+// clones or refreshes. libvirt refuses before it does anything.
 //
-// A guest that somebody else works on needs none of this: libvirt itself waits 30 s for its lock
-// (src/qemu/qemu_domainjob.c, QEMU_JOB_WAIT_TIME) before it says who has it.
+// A call on a guest that another client works on does not need this: libvirt itself waits 30 s for the guest's lock
+// (src/qemu/qemu_domainjob.c, QEMU_JOB_WAIT_TIME) before it reports who holds the lock.
 func retryWhileBusy[T any](ctx context.Context, h *Host, operation string, f func(again bool) (T, error)) (T, error) {
 	limited, cancel := context.WithTimeout(ctx, busyTimeout)
 	defer cancel()
@@ -45,7 +45,8 @@ func retryWhileBusy[T any](ctx context.Context, h *Host, operation string, f fun
 	return result, err
 }
 
-// endUnlessBusy ends a call. Of one that is made again and again while libvirt is busy, the wait tells enough.
+// endUnlessBusy ends a call. A call that is repeated while libvirt is busy has no event, because the event of the
+// wait says enough.
 func (o *operation) endUnlessBusy(err error, again bool) {
 	if again && isBusy(err) {
 		o.endBriefly(err)
@@ -54,7 +55,8 @@ func (o *operation) endUnlessBusy(err error, again bool) {
 	}
 }
 
-// busyTexts are libvirt's, by code, for these codes mean much else: src/storage/storage_driver.c.
+// busyTexts are libvirt's messages by error code, because the same codes have many other meanings:
+// src/storage/storage_driver.c.
 var busyTexts = map[libvirt.ErrorNumber][]string{
 	libvirt.ErrInternalError:    {"asynchronous jobs running"},                                     // of a pool
 	libvirt.ErrOperationInvalid: {"is still being allocated", "is still in use", "is starting up"}, // of volumes, and of a pool

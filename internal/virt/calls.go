@@ -7,15 +7,16 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Whatever is asked of a host goes through one of three functions, whose name says what it may do: change and
-// changeReturning may change something there, so they are never repeated where the answer was lost; query changes
-// nothing, and is repeated. All of them are repeated where libvirt was busy, for it then has done nothing.
+// Each request to a host goes through one of three functions, whose name says what it may do. change and
+// changeReturning may change something on the host, so they do not repeat a request whose answer was lost. query
+// changes nothing, and is repeated. All of them repeat a request if libvirt was busy, because libvirt then did
+// nothing.
 
-// maxCalls bounds the calls in flight on the control connection. libvirtd takes five a client
+// maxCalls limits the calls in flight on the control connection. libvirtd accepts five per client
 // (max_client_requests) and then stops reading the connection, keepalives included.
 const maxCalls = 4
 
-// change makes calls that may change something on the host. The operation names them in events: Event.Operation.
+// change makes calls that may change something on the host. Events name them by operation: Event.Operation.
 func change(ctx context.Context, h *Host, operation string, f func(*libvirt.Libvirt) error) error {
 	_, err := changeReturning(ctx, h, operation, func(l *libvirt.Libvirt) (struct{}, error) { return struct{}{}, f(l) })
 	return err
@@ -28,14 +29,14 @@ func changeReturning[T any](ctx context.Context, h *Host, operation string, f fu
 	return r.call(ctx, h)
 }
 
-// changing makes what was read ahead worthless while something changes, and until it has.
+// changing invalidates what was read ahead, both while something changes and until the change ends.
 func (h *Host) changing() (done func()) {
 	h.changes.Add(1)
 	return func() { h.changes.Add(1) }
 }
 
-// query makes calls that change nothing on the host. They are made again where the connection is lost, as
-// when libvirtd is restarted; whoever changes something has to look first what became of it.
+// query makes calls that change nothing on the host. It repeats them if the connection is lost, for example when
+// libvirtd restarts. A caller of change must first look at what became of the change.
 func query[T any](ctx context.Context, h *Host, operation string, f func(*libvirt.Libvirt) (T, error)) (T, error) {
 	const attempts = 3
 	r := request[T]{operation: operation, run: f}
@@ -47,20 +48,20 @@ func query[T any](ctx context.Context, h *Host, operation string, f func(*libvir
 	}
 }
 
-// request is what a host is asked, once or again.
+// request is a request to a host, which may be made more than once.
 type request[T any] struct {
 	operation string
 	run       func(*libvirt.Libvirt) (T, error)
 	attempt   int
 }
 
-// call makes a call, again only where libvirt has said that it did nothing because it was busy.
+// call makes a call. It repeats the call only if libvirt reported that it did nothing because it was busy.
 func (r *request[T]) call(ctx context.Context, h *Host) (T, error) {
 	return retryWhileBusy(ctx, h, r.operation, func(again bool) (T, error) { return r.callOnce(ctx, h, again) })
 }
 
-// callOnce makes one call on the control connection and waits for its reply. When ctx ends, what was
-// asked already is given a moment to be answered, for the answer says what is on the host.
+// callOnce makes one call on the control connection and waits for its reply. When ctx ends, a request that was
+// already sent gets a moment to be answered, because the answer says what is on the host.
 func (r *request[T]) callOnce(ctx context.Context, h *Host, again bool) (T, error) {
 	var none T
 	if ctx.Err() != nil {
@@ -90,8 +91,8 @@ func (r *request[T]) callOnce(ctx context.Context, h *Host, again bool) (T, erro
 	return result, err
 }
 
-// concurrently makes calls side by side, which take the time of one where the host is far away. All of them
-// are waited for; the error is the first one.
+// concurrently makes calls at the same time. On a distant host they take as long as one call. It waits for all of
+// them and returns the first error.
 func concurrently(calls ...func() error) error {
 	var group errgroup.Group
 	for _, call := range calls {

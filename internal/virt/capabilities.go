@@ -25,7 +25,7 @@ type Guest struct {
 	Accelerators []string // kvm, tcg
 }
 
-// Capabilities asks the host what it can run, once.
+// Capabilities asks the host once what it can run.
 func (h *Host) Capabilities(ctx context.Context) (Capabilities, error) {
 	return h.capabilities.get(ctx, h, func() (Capabilities, error) {
 		text, err := query(ctx, h, "virConnectGetCapabilities", func(l *libvirt.Libvirt) (string, error) { return l.ConnectGetCapabilities() })
@@ -66,8 +66,8 @@ func parseCapabilities(text string) (Capabilities, error) {
 // accelerators are QEMU's names for what libvirt calls a domain's type.
 var accelerators = map[string]string{"kvm": "kvm", "qemu": "tcg"}
 
-// Accelerator chooses how to run a guest: as wanted, or for "auto" with kvm where the host has it
-// for that architecture and by emulation elsewhere. The error says what the host lacks.
+// Accelerator chooses how to run a guest: as wanted, or for "auto" with kvm if the host has it for that architecture,
+// and with emulation otherwise. The error says what the host does not have.
 func (c Capabilities) Accelerator(of, wanted string) (string, error) {
 	at := slices.IndexFunc(c.Guests, func(g Guest) bool { return g.Arch == of })
 	if at < 0 {
@@ -90,13 +90,13 @@ func (c Capabilities) Accelerator(of, wanted string) (string, error) {
 	}
 }
 
-// SecureExecution tells whether the host runs guests of IBM Secure Execution, which only KVM on a host does that was started
-// with prot_virt=1. https://libvirt.org/formatdomaincaps.html#s390-pv-capability
+// SecureExecution reports whether the host runs guests of IBM Secure Execution. Only KVM does, on a host that was
+// started with prot_virt=1. https://libvirt.org/formatdomaincaps.html#s390-pv-capability
 func (h *Host) SecureExecution(ctx context.Context) (bool, error) {
 	text, err := query(ctx, h, "virConnectGetDomainCapabilities", func(l *libvirt.Libvirt) (string, error) {
 		return l.ConnectGetDomainCapabilities(nil, libvirt.OptString{arch.S390X}, nil, libvirt.OptString{"kvm"}, 0)
 	})
-	if isRefused(err) { // there is no KVM for it
+	if isRefused(err) { // the host has no KVM for it
 		return false, nil
 	}
 	if err != nil {

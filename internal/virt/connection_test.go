@@ -14,8 +14,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// TestLostConnection cuts the connection at the worst moments: what was asked must end with an error
-// that nobody takes for "not found", soon, and what is asked next must work.
+// TestLostConnection cuts the connection at the worst moments. A request must end soon, with an error that cannot be
+// mistaken for "not found", and the next request must work.
 func TestLostConnection(t *testing.T) {
 	lose := map[string]func(t *testing.T, p *proxy, h *virt.Host) error{
 		"in a call": func(t *testing.T, p *proxy, h *virt.Host) error {
@@ -23,7 +23,7 @@ func TestLostConnection(t *testing.T) {
 			return h.DeleteVolume(t.Context(), "cut", "none")
 		},
 		"in a call for what is not there": func(t *testing.T, p *proxy, h *virt.Host) error {
-			p.cutAfter(200) // the question passes, the answer does not
+			p.cutAfter(200) // the question arrives, the answer does not
 			return h.DeleteVolume(t.Context(), "cut", "none")
 		},
 		"in an upload": func(t *testing.T, p *proxy, h *virt.Host) error {
@@ -77,7 +77,7 @@ func TestLostConnection(t *testing.T) {
 	}
 }
 
-// TestReadIsRepeated loses the connection in what changes nothing: nobody hears of it.
+// TestReadIsRepeated loses the connection during calls that change nothing. The caller does not notice it.
 func TestReadIsRepeated(t *testing.T) {
 	p := newProxy(t, lab.Shared(t).URI)
 	h := open(t, p.URI)
@@ -94,7 +94,7 @@ func TestReadIsRepeated(t *testing.T) {
 	}
 }
 
-// TestRestartedHost has a libvirtd that is upgraded: what was not asked yet waits for it.
+// TestRestartedHost has a libvirtd that is upgraded. Requests that were not sent yet wait for it.
 func TestRestartedHost(t *testing.T) {
 	host := lab.Shared(t)
 	h := open(t, host.URI)
@@ -117,7 +117,7 @@ func TestRestartedHost(t *testing.T) {
 	}
 }
 
-// TestWhileConnected holds that who waits for somebody else hears of a lost connection.
+// TestWhileConnected checks that a caller that waits for a third party is told about a lost connection.
 func TestWhileConnected(t *testing.T) {
 	p := newProxy(t, lab.Shared(t).URI)
 	h := open(t, p.URI)
@@ -169,7 +169,7 @@ func TestUnreachableHost(t *testing.T) {
 	}
 }
 
-// TestMuteHost: a libvirtd that says nothing more holds up nobody longer than the context does.
+// TestMuteHost: a libvirtd that no longer answers delays a caller no longer than the caller's context lasts.
 func TestMuteHost(t *testing.T) {
 	p := newProxy(t, lab.Shared(t).URI)
 	h := open(t, p.URI)
@@ -219,8 +219,8 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestStuckReaderDelaysNobody has streams whose readers do not read, a console among them, and more
-// than there may be calls at once. Other calls and streams go on meanwhile.
+// TestStuckReaderDelaysNobody has more streams than calls are allowed at once. Their readers, including one of a
+// console, do not read. Other calls and streams continue at the same time.
 func TestStuckReaderDelaysNobody(t *testing.T) {
 	h := givenGuest(t, "", waiting, "destroy")
 	const size, readers = 16 << 20, 8
@@ -256,7 +256,7 @@ func TestStuckReaderDelaysNobody(t *testing.T) {
 	}
 }
 
-// stuckWriter says that it got something, and takes it when it is released.
+// stuckWriter reports that it got something, and accepts it when it is released.
 type stuckWriter struct {
 	stuck   chan<- struct{}
 	release <-chan struct{}
@@ -269,7 +269,7 @@ func (w *stuckWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// givenFile is a volume of so many bytes, in a pool that goes with the test.
+// givenFile makes a volume of this many bytes, in a pool that is removed after the test.
 func givenFile(t *testing.T, h *virt.Host, size int64) {
 	t.Helper()
 	if _, _, err := h.CreatePool(t.Context(), "cut", "/srv/cut"); err != nil {
@@ -290,7 +290,7 @@ func givenFile(t *testing.T, h *virt.Host, size int64) {
 	}
 }
 
-// ones is content without an end.
+// ones is endless content.
 type ones struct{}
 
 func (ones) Read(p []byte) (int, error) {
@@ -300,7 +300,7 @@ func (ones) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// zeros is content without an end.
+// zeros is endless content.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {

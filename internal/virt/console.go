@@ -10,8 +10,8 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// ErrConsoleTaken says that a guest's console, which libvirt gives to one client at a time, is another's.
-var ErrConsoleTaken = errors.New("somebody else has the guest's console, as virsh console does")
+// ErrConsoleTaken says that another client has the guest's console. libvirt gives a console to one client at a time.
+var ErrConsoleTaken = errors.New("another program has the guest's console open, for example virsh console")
 
 // Console is a guest's console: what the guest writes from the moment it was opened.
 type Console struct {
@@ -20,8 +20,8 @@ type Console struct {
 	domain libvirt.Domain
 }
 
-// OpenConsole opens a domain's first console, on a connection of its own. Reading ends with io.EOF
-// when the guest does. It is refused while somebody else has the console.
+// OpenConsole opens a domain's first console, on a connection of its own. Reading ends with io.EOF when the guest
+// ends. libvirt refuses it while another client has the console.
 func (h *Host) OpenConsole(ctx context.Context, name string) (io.ReadCloser, error) {
 	domain, err := h.lookupDomain(ctx, name)
 	if err != nil {
@@ -42,7 +42,7 @@ func (h *Host) openConsole(ctx context.Context, domain libvirt.Domain, how libvi
 	return &Console{streamReader{stream: s, ctx: ctx}, h, domain}, nil
 }
 
-// Read reads what the guest writes. libvirtd aborts the stream of who loses the console to another.
+// Read reads what the guest writes. libvirtd aborts the stream of a client that loses the console to another client.
 func (c *Console) Read(p []byte) (int, error) {
 	n, err := c.streamReader.Read(p)
 	switch {
@@ -54,8 +54,8 @@ func (c *Console) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// awaitEnd waits until libvirt knows of the end of a guest whose console has ended. QEMU closes that when it ends, and
-// libvirt 11.3 looks a little later what has become of QEMU.
+// awaitEnd waits until libvirt knows that a guest has ended, after the guest's console has ended. QEMU closes the
+// console when it ends, and libvirt 11.3 notices the end of QEMU a little later.
 func (h *Host) awaitEnd(ctx context.Context, guest libvirt.Domain) {
 	for pause := firstPause; pause <= lastPause; pause *= 2 {
 		ended, err := query(ctx, h, "virDomainLookupByUUID", func(l *libvirt.Libvirt) (bool, error) { return hasEnded(l, guest), nil })
@@ -70,7 +70,7 @@ func (h *Host) awaitEnd(ctx context.Context, guest libvirt.Domain) {
 	}
 }
 
-// Close lets go of the console; the guest goes on.
+// Close releases the console. The guest keeps running.
 func (c *Console) Close() error {
 	c.stream.Close()
 	return nil

@@ -11,10 +11,10 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// consoleGapNotice is what a reader gets in place of what a guest wrote while nobody had its console.
-const consoleGapNotice = "\r\n[The connection to libvirt broke here; what the guest wrote until it was made again is missing.]\r\n"
+// consoleGapNotice is what a reader gets instead of the guest's output while no one was connected to its console.
+const consoleGapNotice = "\r\n[The connection to libvirt was lost here. The guest's output until the provider connected again is missing.]\r\n"
 
-// lastingConsole is a console that is opened again when libvirtd is restarted, under which guests go on.
+// lastingConsole is a console that is reopened when libvirtd restarts. Guests keep running while libvirtd restarts.
 type lastingConsole struct {
 	host *Host
 
@@ -52,7 +52,8 @@ func (c *lastingConsole) Read(p []byte) (int, error) {
 	return 0, nil
 }
 
-// withoutEOF is an error but for the guest's end, which ends a wait for its console and is none.
+// withoutEOF returns the error, but nil for io.EOF: the guest's end also ends a wait for its console and is not an
+// error.
 func withoutEOF(err error) error {
 	if err == io.EOF {
 		return nil
@@ -60,8 +61,8 @@ func withoutEOF(err error) error {
 	return err
 }
 
-// reopenConsole waits for libvirtd, and until it has let go of the console where only the connection
-// was cut. Where the guest has ended, or runs anew, that is io.EOF.
+// reopenConsole waits for libvirtd and, if only the connection was cut, until libvirtd has released the console. It
+// returns io.EOF if the guest has ended or was started again.
 func (h *Host) reopenConsole(ctx context.Context, domain libvirt.Domain) (*Console, error) {
 	for pause := firstPause; ; pause *= 2 {
 		now, err := h.lookupDomain(ctx, domain.Name)

@@ -9,7 +9,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// TestConsoleIsTaken: libvirt gives a console to one client at a time. To lose it is not the guest's end.
+// TestConsoleIsTaken: libvirt gives a console to one client at a time. Its loss is not the end of the guest.
 func TestConsoleIsTaken(t *testing.T) {
 	h := givenGuest(t, "", waiting, "destroy")
 	console, err := h.BootDomain(t.Context(), "kept")
@@ -31,8 +31,8 @@ func TestConsoleIsTaken(t *testing.T) {
 	wantState(t, h, virt.Running)
 }
 
-// TestConsoleOfKilledGuest: a guest whose QEMU the host kills, as for want of memory, is not one whose
-// console was taken.
+// TestConsoleOfKilledGuest: if the host kills a guest's QEMU, for example because memory is short, that does not
+// count as a console that another client has taken.
 func TestConsoleOfKilledGuest(t *testing.T) {
 	h := givenGuest(t, "", waiting, "destroy")
 	console, err := h.BootDomain(t.Context(), "kept")

@@ -40,7 +40,7 @@ func TestHostHoldsTheContract(t *testing.T) {
 	})
 }
 
-// open is the host of a URI, closed with the test.
+// open returns the host of a URI. The host is closed after the test.
 func open(t testing.TB, uri string) *virt.Host {
 	t.Helper()
 	host, err := virt.Open(uri)
@@ -55,7 +55,7 @@ func open(t testing.TB, uri string) *virt.Host {
 	return host
 }
 
-// labDisk is the lab's disk, of which /srv can be reached from outside.
+// labDisk is the lab's disk. Its directory /srv can be reached from outside.
 type labDisk struct{ dir string }
 
 func (d labDisk) Stat(path string) (fs.FileInfo, error) { return os.Stat(filepath.Join(d.dir, path)) }

@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// dialer opens connections to the libvirtd of one host. They are closed by who gets them.
+// dialer opens connections to the libvirtd of one host. The caller closes them.
 type dialer interface {
 	dial(ctx context.Context) (net.Conn, error)
 }
 
-// parameters are those of libvirt's URIs, https://libvirt.org/uri.html#remote-uris; another one would be
-// a mistake that nobody notices.
+// parameters are the parameters of libvirt's URIs, https://libvirt.org/uri.html#remote-uris. Any other parameter is
+// refused, because it would be a mistake that no one notices.
 var parameters = map[string]bool{
 	"auth": true, "command": true, "keyfile": true, "known_hosts": true, "known_hosts_verify": true, "mode": true, "name": true,
 	"netcat": true, "no_sanity": true, "no_tty": true, "no_verify": true, "pkipath": true, "proxy": true, "socket": true, "sshauth": true, "tls_priority": true,
@@ -30,7 +30,7 @@ func dialerFor(uri *url.URL) (dialer, error) {
 	}
 	for name := range uri.Query() {
 		if !parameters[name] {
-			return nil, fmt.Errorf("parameter %q is not known; there are %s", name, strings.Join(slices.Sorted(maps.Keys(parameters)), ", "))
+			return nil, fmt.Errorf("parameter %q is not known; use one of %s", name, strings.Join(slices.Sorted(maps.Keys(parameters)), ", "))
 		}
 	}
 	if transport == "" {
@@ -44,7 +44,7 @@ func dialerFor(uri *url.URL) (dialer, error) {
 		return newUnixDialer(uri)
 	case "tcp", "tls", "ssh", "libssh", "libssh2":
 		if uri.Hostname() == "" {
-			return nil, fmt.Errorf("transport %q needs a host; write it like %s+%s://host/system", transport, driver, transport)
+			return nil, fmt.Errorf("transport %q needs a host; use a URI like %s+%s://host/system", transport, driver, transport)
 		}
 		return remoteDialerFor(transport, uri)
 	default:
@@ -52,20 +52,21 @@ func dialerFor(uri *url.URL) (dialer, error) {
 	}
 }
 
-// checkDriver refuses what is no URI of libvirt's QEMU driver, https://libvirt.org/drvqemu.html#connection-uris.
+// checkDriver refuses a URI that does not belong to libvirt's QEMU driver,
+// https://libvirt.org/drvqemu.html#connection-uris.
 func checkDriver(driver string, uri *url.URL) error {
 	isPath := func(text string) bool { return text == "system" || text == "session" }
 	switch {
 	case driver == "":
-		return fmt.Errorf("it has no driver; write it like qemu:///system")
-	case uri.Query().Has("name"): // which libvirtd is told in place of this URI
+		return fmt.Errorf("it has no driver; use a URI like qemu:///system")
+	case uri.Query().Has("name"): // libvirtd gets its value instead of this URI
 		return nil
 	case driver != "qemu":
-		return fmt.Errorf("driver %q has no guests that netboot as QEMU's do; write it like qemu:///system", driver)
+		return fmt.Errorf("driver %q is not supported, because its guests do not boot from the network as QEMU's guests do; use a URI like qemu:///system", driver)
 	case isPath(uri.Host) && uri.Path == "":
-		return fmt.Errorf("it names a host %q and no path; write it with three slashes, %s:///%s", uri.Host, uri.Scheme, uri.Host)
+		return fmt.Errorf("it names the host %q and no path; write it with three slashes, %s:///%s", uri.Host, uri.Scheme, uri.Host)
 	case !isPath(strings.TrimPrefix(uri.Path, "/")):
-		return fmt.Errorf("path %q is not one of QEMU's; write /system, or /session for guests of a user's own", uri.Path)
+		return fmt.Errorf("path %q is not a path of the QEMU driver; use /system, or /session for a user's own guests", uri.Path)
 	default:
 		return nil
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/digitalocean/go-libvirt/socket/dialers"
 )
 
-// libSSHDialer connects by ssh without the ssh program, and so without its configuration.
+// libSSHDialer connects by ssh without the ssh program, and therefore without the program's configuration.
 type libSSHDialer struct{ *dialers.SSH }
 
 func newLibSSHDialer(uri *url.URL) (dialer, error) {
@@ -33,7 +33,7 @@ func newLibSSHDialer(uri *url.URL) (dialer, error) {
 	return libSSHDialer{dialers.NewSSH(uri.Hostname(), options...)}, nil
 }
 
-// dial waits for go-libvirt, which knows no context, and closes a connection that comes too late.
+// dial waits for go-libvirt, which has no context, and closes a connection that comes too late.
 func (d libSSHDialer) dial(ctx context.Context) (net.Conn, error) {
 	var conn net.Conn
 	var err error
@@ -55,7 +55,7 @@ func (d libSSHDialer) dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// set is the option for a value that the URI gives, or none.
+// set is the option for a value from the URI, or no option if the URI has no value.
 func set[O any](value string, option func(string) O) []O {
 	if value == "" {
 		return nil

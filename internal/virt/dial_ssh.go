@@ -12,8 +12,8 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// sshDialer connects by the ssh program, as libvirt does, so that whatever works by hand works here:
-// ~/.ssh/config with its jump hosts, agents, known hosts.
+// sshDialer connects by the ssh program, as libvirt does. What works by hand therefore works here: ~/.ssh/config with
+// its jump hosts, agents and known hosts.
 type sshDialer struct {
 	program   string
 	arguments []string
@@ -24,14 +24,14 @@ func newSSHDialer(uri *url.URL) (dialer, error) {
 		return nil, errors.New("ssh takes no password from a URI; use a key or an agent, or the transport libssh")
 	}
 	if strings.HasPrefix(uri.Hostname(), "-") || strings.HasPrefix(uri.User.Username(), "-") {
-		return nil, errors.New("ssh would take the host or the user for an option")
+		return nil, errors.New("the host or the user begins with \"-\", so ssh would read it as an option")
 	}
 	script, err := sshScript(uri)
 	if err != nil {
 		return nil, err
 	}
 	query := uri.Query()
-	// Nobody is there to answer a question.
+	// No one can answer a prompt.
 	arguments := []string{"-T", "-e", "none", "-o", "BatchMode=yes"}
 	for _, option := range []struct{ name, value string }{{"-p", uri.Port()}, {"-l", uri.User.Username()}, {"-i", query.Get("keyfile")}} {
 		if option.value != "" {
@@ -50,7 +50,7 @@ func newSSHDialer(uri *url.URL) (dialer, error) {
 	return sshDialer{cmp.Or(query.Get("command"), "ssh"), arguments}, nil
 }
 
-// hostKeyChecking is ssh's option for the two parameters that libvirt has for it.
+// hostKeyChecking returns ssh's options for libvirt's two parameters about host keys.
 func hostKeyChecking(query url.Values) ([]string, error) {
 	verify := query.Get("known_hosts_verify")
 	if query.Get("no_verify") == "1" {
@@ -64,13 +64,13 @@ func hostKeyChecking(query url.Values) ([]string, error) {
 	case "ignore":
 		return []string{"-o", "StrictHostKeyChecking=no"}, nil
 	default:
-		return nil, fmt.Errorf("known_hosts_verify %q is not known; it is normal, auto or ignore", verify)
+		return nil, fmt.Errorf("known_hosts_verify %q is not known; use normal, auto or ignore", verify)
 	}
 }
 
-// sshScript connects standard input and output to libvirtd's socket on the other side: by the program
-// that libvirt has for it, which knows where the socket is, or by netcat, whose versions differ in
-// whether they end with their input. libvirt src/rpc/virnetclient.c, virNetClientSSHHelperCommand.
+// sshScript connects standard input and output to libvirtd's socket on the remote host. It uses libvirt's own
+// program, which knows where the socket is, or netcat. Versions of netcat differ in whether they end with their
+// input. libvirt src/rpc/virnetclient.c, virNetClientSSHHelperCommand.
 func sshScript(uri *url.URL) (string, error) {
 	query := uri.Query()
 	socket, nc := query.Get("socket"), quoted(cmp.Or(query.Get("netcat"), "nc"))
@@ -85,11 +85,11 @@ func sshScript(uri *url.URL) (string, error) {
 	case proxy == "", proxy == "auto":
 		return "if command -v virt-ssh-helper >/dev/null 2>&1; then " + helper + "; fi; " + netcat, nil
 	default:
-		return "", fmt.Errorf("proxy %q is not known; it is auto, netcat or native", proxy)
+		return "", fmt.Errorf("proxy %q is not known; use auto, netcat or native", proxy)
 	}
 }
 
-// quoted is a word for a shell.
+// quoted quotes a word for a shell.
 func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
 func (d sshDialer) dial(context.Context) (net.Conn, error) {

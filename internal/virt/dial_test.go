@@ -46,7 +46,7 @@ func TestOpenChoosesSSH(t *testing.T) {
 	}
 }
 
-// TestSSHScript holds what is run on the other side, in which nothing of a URI is for the shell there.
+// TestSSHScript checks what runs on the remote host: the shell there interprets nothing from a URI.
 func TestSSHScript(t *testing.T) {
 	for query, want := range map[string][2]string{
 		"":                           {"exec virt-ssh-helper 'qemu:///system'", "exec 'nc' $ARG -U '/var/run/libvirt/libvirt-sock'"},
@@ -76,17 +76,17 @@ func TestOpenRefuses(t *testing.T) {
 		"xen:///system":                           `driver "xen"`,
 		"qemu://system":                           "three slashes, qemu:///system",
 		"qemu+ssh://session":                      "three slashes",
-		"qemu+ssh://host":                         `path "" is not one`,
-		"qemu:///":                                `path "/" is not one`,
+		"qemu+ssh://host":                         `path "" is not a path`,
+		"qemu:///":                                `path "/" is not a path`,
 		"qemu+pigeon:///system":                   `"pigeon" is not known`,
-		"qemu://me:secret@%zz/":                   "are written as %",
+		"qemu://me:secret@%zz/":                   "as % and two hexadecimal digits",
 		"qemu://%zz/":                             "invalid URL",
 		"qemu+tcp:///system":                      "needs a host",
 		"qemu:///system?sock=/run/sock":           `parameter "sock" is not known`,
 		"qemu:///system?mode=modular":             "modular",
 		"qemu+ssh://me:secret@host/system":        "takes no password",
-		"qemu+ssh://-oProxyCommand=reboot/system": "for an option",
-		"qemu+ssh://-oProxyCommand=reboot@host/system":    "for an option",
+		"qemu+ssh://-oProxyCommand=reboot/system": "as an option",
+		"qemu+ssh://-oProxyCommand=reboot@host/system":    "as an option",
 		"qemu+ssh://host/system?proxy=socks":              "socks",
 		"qemu+ssh://host/system?known_hosts_verify=never": "never",
 	} {

@@ -19,10 +19,10 @@ type tlsDialer struct {
 	unverified    bool
 }
 
-// certificates are the files of libvirt's that say who is trusted and who this is.
+// certificates are libvirt's files that say which authority is trusted and who this client is.
 type certificates struct{ authority, certificate, key string }
 
-// newTLSDialer knows libvirt's places for certificates: https://libvirt.org/kbase/tlscerts.html.
+// newTLSDialer uses the places where libvirt looks for certificates: https://libvirt.org/kbase/tlscerts.html.
 func newTLSDialer(uri *url.URL) tlsDialer {
 	d := tlsDialer{address: address(uri, "16514"), host: uri.Hostname(), unverified: uri.Query().Get("no_verify") == "1"}
 	if dir := uri.Query().Get("pkipath"); dir != "" {
@@ -61,8 +61,8 @@ func (d tlsDialer) dial(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
-// awaitAcceptance waits for libvirtd's word that it takes the client's certificate, a byte of value 1:
-// libvirt src/rpc/virnetclient.c, virNetClientSetTLSSession.
+// awaitAcceptance waits for a byte of value 1, with which libvirtd accepts the client's certificate: libvirt
+// src/rpc/virnetclient.c, virNetClientSetTLSSession.
 func awaitAcceptance(ctx context.Context, conn *tls.Conn) error {
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return fmt.Errorf("TLS handshake: %w", err)
@@ -77,8 +77,8 @@ func awaitAcceptance(ctx context.Context, conn *tls.Conn) error {
 	return nil
 }
 
-// config reads the certificates in the first place that has those of an authority. A client needs one of
-// its own only where the host asks for it.
+// config reads the certificates in the first place that has an authority's certificate. A client needs a certificate
+// of its own only if the host asks for one.
 func (d tlsDialer) config() (*tls.Config, error) {
 	config := &tls.Config{ServerName: d.host, InsecureSkipVerify: d.unverified, MinVersion: tls.VersionTLS12} //nolint:gosec // only where the URI says no_verify
 	var failures []error
@@ -102,7 +102,7 @@ func (c certificates) load(config *tls.Config) error {
 	}
 	config.RootCAs = x509.NewCertPool()
 	if !config.RootCAs.AppendCertsFromPEM(authority) {
-		return fmt.Errorf("%s holds no certificate", c.authority)
+		return fmt.Errorf("%s contains no certificate", c.authority)
 	}
 	if _, err := os.Stat(c.certificate); errors.Is(err, os.ErrNotExist) {
 		return nil

@@ -13,12 +13,12 @@ import (
 	"strings"
 )
 
-// unixDialer connects to the first socket that is there.
+// unixDialer connects to the first socket that exists.
 type unixDialer []string
 
-// newUnixDialer finds the sockets of the libvirtd that serves all drivers and of the virtqemud that
-// stands in for it, which asks the daemons of networks and storage itself. That of a session is the
-// user's own: libvirt src/rpc/virnetsocket.c and src/remote/remote_sockets.c.
+// newUnixDialer finds two sockets: that of the libvirtd that serves all drivers, and that of the virtqemud that
+// replaces it and contacts the daemons for networks and storage itself. A session has sockets of the user's own:
+// libvirt src/rpc/virnetsocket.c and src/remote/remote_sockets.c.
 func newUnixDialer(uri *url.URL) (dialer, error) {
 	query := uri.Query()
 	if socket := query.Get("socket"); socket != "" {
@@ -38,7 +38,7 @@ func newUnixDialer(uri *url.URL) (dialer, error) {
 	case "direct":
 		return unixDialer{direct}, nil
 	default:
-		return nil, fmt.Errorf("mode %q is not known; it is auto, legacy or direct", mode)
+		return nil, fmt.Errorf("mode %q is not known; use auto, legacy or direct", mode)
 	}
 }
 

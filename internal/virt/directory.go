@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// Directory is a directory pool seen as files: what lies under a TFTP root.
+// Directory shows a directory pool as files: the content of a TFTP root.
 type Directory struct {
 	host DirectoryHost
 	pool string
 }
 
-// DirectoryHost is what a Directory asks of a host; it lets an in-memory host have directories too.
+// DirectoryHost is what a Directory needs of a host. It also allows directories on an in-memory host.
 type DirectoryHost interface {
 	Volume(ctx context.Context, pool, name string) (Volume, error)
 	CreateVolume(ctx context.Context, v Volume) error
@@ -25,13 +25,13 @@ type DirectoryHost interface {
 	Download(ctx context.Context, pool, name string, to io.Writer) error
 }
 
-// NewDirectory is the pool of that name on a host, seen as files. It asks the host nothing.
+// NewDirectory shows the named pool of a host as files. It does not contact the host.
 func NewDirectory(host DirectoryHost, pool string) *Directory { return &Directory{host, pool} }
 
-// publicMode lets dnsmasq read a file, whatever user it runs as.
+// publicMode lets dnsmasq read a file, whichever user dnsmasq runs as.
 const publicMode = "0644"
 
-// Stat returns a file's size, permissions and modification time, as they are now, or fs.ErrNotExist.
+// Stat returns a file's current size, permissions and modification time, or fs.ErrNotExist.
 func (d *Directory) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	v, err := d.host.Volume(ctx, d.pool, name)
 	if err != nil {
@@ -40,28 +40,28 @@ func (d *Directory) Stat(ctx context.Context, name string) (fs.FileInfo, error) 
 	return fileInfo{v}, nil
 }
 
-// Create makes an empty file with mode 0644; fs.ErrExist says that there is one.
+// Create makes an empty file with mode 0644. It returns fs.ErrExist if the file exists.
 func (d *Directory) Create(ctx context.Context, name string) error {
 	return d.host.CreateVolume(ctx, Volume{Pool: d.pool, Name: name, Format: "raw", Mode: publicMode})
 }
 
-// Write puts content over the file from its beginning. It makes a file longer, never shorter; when
-// it fails, the file holds a part.
+// Write overwrites the file with content from the beginning. It makes a file longer, but not shorter. After a
+// failure, the file has a part of the content.
 func (d *Directory) Write(ctx context.Context, name string, content io.Reader) error {
 	return d.host.Upload(ctx, d.pool, name, content)
 }
 
-// Truncate cuts the file to size bytes, one at least.
+// Truncate cuts the file to size bytes. size is at least one.
 func (d *Directory) Truncate(ctx context.Context, name string, size int64) error {
 	return d.host.ResizeVolume(ctx, d.pool, name, uint64(size), true)
 }
 
-// Read writes the file's bytes to a writer, a slow one too.
+// Read writes the file's bytes to a writer, which may be slow.
 func (d *Directory) Read(ctx context.Context, name string, to io.Writer) error {
 	return d.host.Download(ctx, d.pool, name, to)
 }
 
-// Copy makes a file out of another one, on the host, with mode 0644.
+// Copy makes a copy of a file on the host, with mode 0644.
 func (d *Directory) Copy(ctx context.Context, from, to string) error {
 	source, err := d.host.Volume(ctx, d.pool, from)
 	if err != nil {
@@ -86,7 +86,8 @@ func (i fileInfo) ModTime() time.Time { return i.volume.ModTime }
 func (i fileInfo) IsDir() bool        { return false }
 func (i fileInfo) Sys() any           { return nil }
 
-// permissions are those of an octal mode. Where libvirt tells none, they are taken to be as they should.
+// permissions reads an octal mode. If libvirt does not report the mode, the permissions are taken to be as they
+// should be.
 func permissions(mode string, asTheyShould fs.FileMode) fs.FileMode {
 	bits, err := strconv.ParseUint(mode, 8, 32)
 	if err != nil {

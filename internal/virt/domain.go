@@ -20,40 +20,40 @@ type Domain struct {
 	Machine       string            // "" lets libvirt choose
 	Accelerator   string            // kvm, tcg
 	CPU           string            // model or mode; "" lets libvirt choose
-	CPUFeatures   map[string]string // policies of features beside the model: force, require, optional, disable, forbid; nil leaves them as they are
+	CPUFeatures   map[string]string // policies of features in addition to the model: force, require, optional, disable, forbid; nil leaves them as they are
 	VCPUs         uint
-	MaxVCPUs      uint   // as many as it can get while it runs, and no fewer than VCPUs
+	MaxVCPUs      uint   // the maximum while it runs; at least VCPUs
 	Memory        uint64 // bytes
-	MaxMemory     uint64 // bytes; as much as a balloon can give it, and no less than Memory
+	MaxMemory     uint64 // bytes; the maximum that a balloon can give; at least Memory
 	Topology      Topology
 	Kernel        Kernel
-	Loadparm      string // what s390x firmware is told with the device that it boots from
+	Loadparm      string // parameter of s390x firmware, on the device that it boots from
 	Boot          []string
 	Disks         []Disk
-	CDROMs        []Disk // drives, of which one without a place is empty; only where, bus and boot are said; nil leaves them as they are
+	CDROMs        []Disk // drives; a drive without a place is empty; only place, bus and boot are used; nil leaves them as they are
 	Interfaces    []Interface
-	Consoles      []string // types; the first is the one that BootDomain gives; none is as it is
+	Consoles      []string // types; BootDomain returns the first; an empty list leaves them as they are
 	Hostdevs      []Hostdev
 	Filesystems   []Filesystem // nil leaves them as they are
 	MemoryBacking MemoryBacking
 	IOThreads     uint
-	RNG           bool   // has a random number generator without a name
-	NoBalloon     bool   // has no balloon, which gives and takes memory
+	RNG           bool   // has a random number generator that the user has not named
+	NoBalloon     bool   // has no balloon, which adds and removes memory
 	Secure        bool   // is an IBM Secure Execution guest
 	GuestAgent    bool   // has the channel of QEMU's guest agent
-	Note          string // what this program keeps with the domain; in its metadata
+	Note          string // text that this program keeps in the domain's metadata
 	Autostart     bool
-	Devices       map[string]string // XML of devices that are said nowhere else, by their names; nil leaves them as they are
-	Others        []string          // what else it has, for people to read; it stays as it is
+	Devices       map[string]string // XML of devices that no other field describes, by name; nil leaves them as they are
+	Others        []string          // what else the domain has, for people to read; it stays as it is
 	State         State
-	Reason        Reason  // why it does not run, where it does not
-	Running       *Domain // as it runs now, where it does; the rest is as it is defined
+	Reason        Reason  // why it does not run, if it does not run
+	Running       *Domain // as it runs now, if it runs; the other fields are as it is defined
 }
 
-// Topology is how processors are made up; all are zero where libvirt chooses.
+// Topology is how processors are arranged. All fields are zero if libvirt chooses.
 type Topology struct{ Sockets, Cores, Threads uint }
 
-// Kernel is what a guest boots directly, without its firmware: files on the host.
+// Kernel is what a guest boots directly, without its firmware. The files are on the host.
 type Kernel struct{ Path, Initrd, Cmdline string }
 
 // Boot classes of Domain.Boot.
@@ -63,7 +63,8 @@ const (
 	BootCDROM   = "cdrom"
 )
 
-// Disk is a guest's disk. It has a Path, a Volume or a URL; with both of the first, the definition may name either.
+// Disk is a guest's disk. It has a Path, a Volume or a URL. If it has both Path and Volume, the definition may name
+// either.
 type Disk struct {
 	Path     string // of a file or a block device on the host
 	Block    bool   // Path is a block device
@@ -74,38 +75,39 @@ type Disk struct {
 	Bus      string
 	Serial   string
 	ReadOnly bool
-	Cache    string // "" lets QEMU choose, as with the next two
+	Cache    string // "" lets QEMU choose, also in the next two fields
 	Discard  string
 	IO       string
-	IOThread uint   // number of the domain's I/O thread that serves it; 0 is none
+	IOThread uint   // number of the domain's I/O thread that serves it; 0 means none
 	Queues   uint   // 0 leaves them to QEMU
 	OnError  string // what the guest does when the host cannot read or write: report, stop, ignore, enospace
-	Shared   bool   // other guests have it too
-	NoBoot   bool   // is not booted from although the class of disks is
+	Shared   bool   // other guests use it as well
+	NoBoot   bool   // excluded from booting although the class of disks boots
 
-	Target string  // libvirt's name of it, such as vda; it follows from its bus and its place
-	Chain  []Layer // what it lies over, from the top down; nil where libvirt does not show it
+	Target string  // libvirt's name for it, such as vda; it follows from its bus and its position
+	Chain  []Layer // the layers beneath it, from the top down; nil if libvirt does not show them
 }
 
-// Interface is a guest's network interface: on a libvirt network, on a bridge or a device of the host, or a PCI device of it.
+// Interface is a guest's network interface: on a libvirt network, on a bridge or a device of the host, or a PCI
+// device of the host.
 type Interface struct {
 	Network   string
 	PortGroup string // of the network
 	Bridge    string
-	Device    string // which the host shares with the guest, by macvtap
+	Device    string // shared with the guest by macvtap
 	Mode      string // of macvtap: bridge, private, vepa, passthrough
-	PCI       string // address of what the host gives to the guest: 0000:01:00.1
+	PCI       string // address of the device that the host gives to the guest: 0000:01:00.1
 	MAC       string
 	Model     string // "" lets libvirt choose
-	MTU       uint   // 0 is the network's
-	VLAN      uint   // 0 is none
+	MTU       uint   // 0 takes the network's
+	VLAN      uint   // 0 means none
 	Queues    uint   // of the adapter; 0 leaves it to QEMU
-	TrustRx   bool   // the host follows the guest in what the guest's adapter receives
+	TrustRx   bool   // the host trusts the guest's changes to the receive filter of its adapter
 	Down      bool   // its link is down
-	NoBoot    bool   // is not booted from although the class of interfaces is
+	NoBoot    bool   // excluded from booting although the class of interfaces boots
 }
 
-// CreateDomain defines a domain, which does not start. When the name is taken, it returns ErrExists.
+// CreateDomain defines a domain and does not start it. It returns ErrExists if the name is taken.
 func (h *Host) CreateDomain(ctx context.Context, d Domain) error {
 	definition, err := d.newXML()
 	if err != nil {
@@ -124,8 +126,8 @@ func (h *Host) CreateDomain(ctx context.Context, d Domain) error {
 	return nil
 }
 
-// RedefineDomain changes a domain's definition and keeps of it what d does not model. A running
-// guest sees the change when it starts again. Of a disk that has an overlay, the guest keeps the overlay.
+// RedefineDomain changes a domain's definition and keeps everything that d does not model. A running guest sees the
+// change at its next start. If a disk has an overlay, the guest keeps the overlay.
 func (h *Host) RedefineDomain(ctx context.Context, d Domain) error {
 	domain, text, err := h.definition(ctx, d.Name)
 	if err != nil {
@@ -149,7 +151,7 @@ func (h *Host) RedefineDomain(ctx context.Context, d Domain) error {
 	return h.setAutostart(ctx, domain, d.Autostart)
 }
 
-// definition is a domain and its definition, whole, as it can be given back to libvirt.
+// definition returns a domain and its complete definition, in a form that libvirt accepts again.
 func (h *Host) definition(ctx context.Context, name string) (domain libvirt.Domain, text string, err error) {
 	domain, err = h.lookupDomain(ctx, name)
 	if err != nil {
@@ -175,8 +177,8 @@ func (h *Host) setAutostart(ctx context.Context, domain libvirt.Domain, on bool)
 	return change(ctx, h, "virDomainSetAutostart", func(l *libvirt.Libvirt) error { return l.DomainSetAutostart(domain, flag(on)) })
 }
 
-// StartDomain starts a domain, lets it continue where it is paused or was saved, and wakes it where it sleeps. One that has
-// crashed, and is kept for somebody to look at, begins anew; one that runs is left so.
+// StartDomain starts a domain, resumes it if it is paused or was saved, and wakes it up if it is suspended to RAM. A
+// domain that crashed, and is preserved for inspection, is started again. A running domain stays as it is.
 func (h *Host) StartDomain(ctx context.Context, name string) error {
 	return change(ctx, h, "start domain", func(l *libvirt.Libvirt) error {
 		domain, err := l.DomainLookupByName(name)
@@ -205,9 +207,9 @@ func (h *Host) StartDomain(ctx context.Context, name string) error {
 	})
 }
 
-// BootDomain starts a domain and gives its console from the firmware's first byte: the domain is
-// created paused, its console opened, and only then does it run. The console ends with ctx, the
-// guest does not, and it goes on where libvirtd is restarted. When it fails, the domain is off.
+// BootDomain starts a domain and returns its console from the firmware's first byte: it creates the domain paused,
+// opens its console, and only then lets it run. The console ends with ctx. The guest does not, and keeps running if
+// libvirtd restarts. If BootDomain fails, the domain is off.
 func (h *Host) BootDomain(ctx context.Context, name string) (io.ReadCloser, error) {
 	domain, err := h.lookupDomain(ctx, name)
 	if err != nil {
@@ -222,15 +224,15 @@ func (h *Host) BootDomain(ctx context.Context, name string) (io.ReadCloser, erro
 	return &lastingConsole{host: h, current: console}, nil
 }
 
-// boot lets a guest run that start creates paused, once its console is open.
+// boot runs start, which creates a paused guest, opens the guest's console and then lets the guest run.
 func (h *Host) boot(ctx context.Context, name, operation string, start func(*libvirt.Libvirt) (libvirt.Domain, error)) (*Console, error) {
 	started, err := changeReturning(ctx, h, operation, start)
-	if isRefused(err) { // also a domain that runs already, which is not ours to kill
+	if isRefused(err) { // this includes a domain that already runs, which BootDomain must not kill
 		return nil, err
 	}
 	var console *Console
 	if err == nil {
-		// By force: who waits for the guest with a virsh console that begins again and again may be faster.
+		// Force is needed because a user with a virsh console that reconnects in a loop may be faster.
 		console, err = h.openConsole(ctx, started, libvirt.DomainConsoleForce)
 	}
 	if err == nil {
@@ -245,7 +247,7 @@ func (h *Host) boot(ctx context.Context, name, operation string, start func(*lib
 	return nil, errors.Join(err, h.KillDomain(context.WithoutCancel(ctx), name))
 }
 
-// KillDomain ends a guest at once, as pulling its plug would. One that is off is left so.
+// KillDomain ends a guest at once, like a power cut. A guest that is off stays as it is.
 func (h *Host) KillDomain(ctx context.Context, name string) error {
 	return change(ctx, h, "virDomainDestroy", func(l *libvirt.Libvirt) error {
 		domain, err := l.DomainLookupByName(name)
@@ -263,13 +265,13 @@ func kill(l *libvirt.Libvirt, domain libvirt.Domain) error {
 	err := l.DomainDestroy(domain)
 	var answer libvirt.Error
 	if errors.As(err, &answer) && libvirt.ErrorNumber(answer.Code) == libvirt.ErrOperationInvalid {
-		return nil // it ended by itself meanwhile
+		return nil // it ended by itself in the meantime
 	}
 	return err
 }
 
-// RebootDomain asks a guest to shut down and start again, and does not wait for it. One that does not run
-// is refused.
+// RebootDomain asks a guest to shut down and start again, and does not wait for it. It refuses a guest that does not
+// run.
 func (h *Host) RebootDomain(ctx context.Context, name string) error {
 	return change(ctx, h, "virDomainReboot", func(l *libvirt.Libvirt) error {
 		domain, err := l.DomainLookupByName(name)
@@ -284,8 +286,8 @@ func (h *Host) RebootDomain(ctx context.Context, name string) error {
 	})
 }
 
-// ResetDomain makes a guest begin anew at once, as a reset button would, also where it has crashed. One
-// that is paused stays so, at its beginning; one that is off is refused.
+// ResetDomain restarts a guest at once, like a reset button, even if it has crashed. A paused guest stays paused, at
+// the beginning of its boot. A guest that is off is refused.
 func (h *Host) ResetDomain(ctx context.Context, name string) error {
 	return change(ctx, h, "virDomainReset", func(l *libvirt.Libvirt) error {
 		domain, err := l.DomainLookupByName(name)
@@ -300,12 +302,12 @@ func (h *Host) ResetDomain(ctx context.Context, name string) error {
 		if err != nil || stateOf(state) != Crashed {
 			return err
 		}
-		return l.DomainResume(domain) // libvirt takes a crashed guest that is reset for a paused one
+		return l.DomainResume(domain) // libvirt treats a crashed guest that is reset as a paused one
 	})
 }
 
-// ShutDownDomain asks a guest to shut down and waits for it, at most for timeout; then the guest
-// is killed. It waits by libvirt's events.
+// ShutDownDomain asks a guest to shut down and waits for at most timeout. Then it kills the guest. It waits by
+// libvirt's events.
 func (h *Host) ShutDownDomain(ctx context.Context, name string, timeout time.Duration) error {
 	domain, err := h.lookupDomain(ctx, name)
 	if err != nil || domain.ID < 0 {
@@ -319,7 +321,7 @@ func (h *Host) ShutDownDomain(ctx context.Context, name string, timeout time.Dur
 		return err
 	}
 	if stateOf(state) == Paused {
-		return h.KillDomain(ctx, name) // it cannot hear
+		return h.KillDomain(ctx, name) // it cannot respond
 	}
 	ended, stop, err := h.watchEnd(ctx, domain)
 	if err != nil {
@@ -328,7 +330,7 @@ func (h *Host) ShutDownDomain(ctx context.Context, name string, timeout time.Dur
 	defer stop()
 	err = change(ctx, h, "virDomainShutdown", func(l *libvirt.Libvirt) error { return l.DomainShutdown(domain) })
 	if refusedWith(err, libvirt.ErrOperationInvalid) {
-		return h.KillDomain(ctx, name) // it ended meanwhile, or has crashed and is kept for a look
+		return h.KillDomain(ctx, name) // it has ended in the meantime, or has crashed and is preserved for inspection
 	}
 	if err != nil {
 		return err
@@ -340,7 +342,7 @@ func (h *Host) ShutDownDomain(ctx context.Context, name string, timeout time.Dur
 	return err
 }
 
-var errStillRunning = errors.New("the guest has not shut down in time")
+var errStillRunning = errors.New("the guest did not shut down in time")
 
 func (h *Host) awaitShutdown(ctx context.Context, name string, ended <-chan error, timeout time.Duration) (err error) {
 	wait := h.beginWait(ctx, "guest's shutdown", name)
@@ -355,8 +357,7 @@ func (h *Host) awaitShutdown(ctx context.Context, name string, ended <-chan erro
 	}
 }
 
-// DeleteDomain kills a guest and removes its definition with what libvirt keeps beside it. Its
-// disks stay.
+// DeleteDomain kills a guest and removes its definition, together with what libvirt keeps with it. Its disks stay.
 func (h *Host) DeleteDomain(ctx context.Context, name string) error {
 	const everything = libvirt.DomainUndefineManagedSave | libvirt.DomainUndefineSnapshotsMetadata |
 		libvirt.DomainUndefineCheckpointsMetadata | libvirt.DomainUndefineNvram
@@ -372,7 +373,7 @@ func (h *Host) DeleteDomain(ctx context.Context, name string) error {
 	})
 }
 
-// DomainName is the name of the domain with a UUID; ErrNotFound where there is none.
+// DomainName returns the name of the domain with a UUID, or ErrNotFound if no domain has it.
 func (h *Host) DomainName(ctx context.Context, id string) (string, error) {
 	wanted, err := uuid.Parse(id)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// AddressSource is who is asked for a guest's addresses.
+// AddressSource is the source of a guest's addresses.
 type AddressSource string
 
 // Sources of addresses.
@@ -24,8 +24,8 @@ var addressSources = map[AddressSource]libvirt.DomainInterfaceAddressesSource{
 	FromARP:    libvirt.DomainInterfaceAddressesSrcArp,
 }
 
-// Addresses are a guest's addresses on its interfaces; one that is off has none, nor has one whose agent
-// does not answer.
+// Addresses returns a guest's addresses on its interfaces. It returns none if the guest is off or its agent does not
+// answer.
 func (h *Host) Addresses(ctx context.Context, name string, from AddressSource) ([]netip.Addr, error) {
 	domain, err := h.lookupDomain(ctx, name)
 	if err != nil || domain.ID < 0 {
@@ -34,11 +34,11 @@ func (h *Host) Addresses(ctx context.Context, name string, from AddressSource) (
 	interfaces, err := query(ctx, h, "virDomainInterfaceAddresses", func(l *libvirt.Libvirt) ([]libvirt.DomainInterface, error) {
 		return l.DomainInterfaceAddresses(domain, uint32(addressSources[from]), 0)
 	})
-	// libvirt has many codes for an agent that is not there, and none for an empty table of neighbours.
+	// libvirt has many error codes for an agent that does not run, and none for an empty neighbour table.
 	if isRefused(err) && from != FromLeases {
 		return nil, nil
 	}
-	if refusedWith(err, libvirt.ErrOperationInvalid) { // the guest has ended since it was looked up
+	if refusedWith(err, libvirt.ErrOperationInvalid) { // the guest has ended since the lookup
 		return nil, nil
 	}
 	if err != nil {
@@ -51,7 +51,7 @@ func (h *Host) Addresses(ctx context.Context, name string, from AddressSource) (
 			if err != nil {
 				return nil, fmt.Errorf("address of %q: %w", name, err)
 			}
-			if !address.IsLoopback() { // which only the agent tells
+			if !address.IsLoopback() { // only the agent reports these
 				addresses = append(addresses, address)
 			}
 		}

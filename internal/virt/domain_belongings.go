@@ -9,15 +9,15 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// Belongings are what libvirt has of a domain besides its definition.
+// Belongings are what libvirt keeps for a domain in addition to its definition.
 type Belongings struct {
-	Saved       bool     // its memory, by virsh managedsave
+	Saved       bool     // its memory is saved (virsh managedsave)
 	Snapshots   []string // names
 	Checkpoints []string // names
-	Jobs        []string // that run on its disks: "backup of vda"
+	Jobs        []string // running on its disks: "backup of vda"
 }
 
-// Belongings finds what libvirt has of a domain. It takes about six calls.
+// Belongings finds what libvirt keeps for a domain. It takes about six calls.
 func (h *Host) Belongings(ctx context.Context, name string) (Belongings, error) {
 	return query(ctx, h, "read what belongs to a domain", func(l *libvirt.Libvirt) (Belongings, error) {
 		domain, err := l.DomainLookupByName(name)
@@ -54,7 +54,7 @@ func (h *Host) Belongings(ctx context.Context, name string) (Belongings, error) 
 	})
 }
 
-// jobNames are those of virDomainBlockJobType.
+// jobNames are names for the values of virDomainBlockJobType.
 var jobNames = map[libvirt.DomainBlockJobType]string{
 	libvirt.DomainBlockJobTypePull:         "blockpull",
 	libvirt.DomainBlockJobTypeCopy:         "blockcopy",
@@ -63,7 +63,7 @@ var jobNames = map[libvirt.DomainBlockJobType]string{
 	libvirt.DomainBlockJobTypeBackup:       "backup",
 }
 
-// diskJobs are the jobs that run on the disks of a guest. Not all of them show in its definition.
+// diskJobs returns the jobs that run on the disks of a guest. Its definition does not show all of them.
 func diskJobs(l *libvirt.Libvirt, domain libvirt.Domain) ([]string, error) {
 	if domain.ID < 0 {
 		return nil, nil
@@ -81,7 +81,7 @@ func diskJobs(l *libvirt.Libvirt, domain libvirt.Domain) ([]string, error) {
 		found, kind, _, _, _, err := l.DomainGetBlockJobInfo(domain, disk.Target, 0)
 		var answer libvirt.Error
 		if errors.As(err, &answer) {
-			continue // the guest has ended meanwhile, or has let go of the disk
+			continue // the guest has ended in the meantime, or has released the disk
 		}
 		if err != nil {
 			return nil, err
@@ -93,7 +93,7 @@ func diskJobs(l *libvirt.Libvirt, domain libvirt.Domain) ([]string, error) {
 	return jobs, nil
 }
 
-// IsTransient tells whether libvirt forgets a domain when it ends, as one of virsh create.
+// IsTransient reports whether libvirt forgets a domain when it ends, for example a domain from virsh create.
 func (h *Host) IsTransient(ctx context.Context, name string) (bool, error) {
 	return query(ctx, h, "virDomainIsPersistent", func(l *libvirt.Libvirt) (bool, error) {
 		domain, err := l.DomainLookupByName(name)

@@ -8,7 +8,7 @@ import (
 	"github.com/beevik/etree"
 )
 
-// osClasses are libvirt's names in <os> of the classes that a domain boots from.
+// osClasses maps libvirt's names in <os> to the classes that a domain boots from.
 var osClasses = map[string]string{"hd": BootDisk, "network": BootNetwork, "cdrom": BootCDROM}
 
 // classElements find the devices of each class.
@@ -16,7 +16,7 @@ var classElements = map[string]func(devices *etree.Element) []*etree.Element{
 	BootDisk: diskElements, BootNetwork: interfaceElements, BootCDROM: cdromElements,
 }
 
-// noBoot tells whether the i-th device of a class is left out of the order.
+// noBoot reports whether the i-th device of a class is left out of the boot order.
 func (d Domain) noBoot(class string, i int) bool {
 	switch class {
 	case BootDisk:
@@ -28,9 +28,10 @@ func (d Domain) noBoot(class string, i int) bool {
 	}
 }
 
-// parseBoot reads the classes of the devices that boot, in order, each once, and what the first of them tells the firmware.
-// A definition has an order of its devices, or, as virt-install and virt-manager write it, of classes in <os>; libvirt adds
-// that for disks where there is neither. A class without a device says nothing, nor does an order beside a kernel.
+// parseBoot reads the classes of the devices that boot, in order and each once, and the loadparm of the first device.
+// A definition has either an order of its devices or, as virt-install and virt-manager write it, an order of classes
+// in <os>. libvirt adds the class of disks if neither exists. A class without a device has no meaning, and an order
+// of classes has no meaning if the guest boots a kernel directly.
 func parseBoot(root *etree.Element) (classes []string, loadparm string) {
 	os, devices := root.SelectElement("os").NotNil(), root.SelectElement("devices").NotNil()
 	classes, loadparm = parseBootOrder(devices)
@@ -46,7 +47,7 @@ func parseBoot(root *etree.Element) (classes []string, loadparm string) {
 	return classes, ""
 }
 
-// parseNoBoot finds the devices without a place in an order of devices, of classes of which others have one.
+// parseNoBoot finds the devices without a position in the boot order, in classes of which other devices have one.
 func (d *Domain) parseNoBoot(devices *etree.Element) {
 	ordered, _ := parseBootOrder(devices)
 	for _, class := range ordered {
@@ -64,12 +65,12 @@ func (d *Domain) parseNoBoot(devices *etree.Element) {
 	}
 }
 
-// editBoot makes the order that of d. One of classes in <os> stays where it says the same: "per-device boot elements cannot
-// be used together with os/boot elements" (libvirt).
+// editBoot sets the boot order of d. An order of classes in <os> stays if it means the same: "per-device boot
+// elements cannot be used together with os/boot elements" (libvirt).
 func (d Domain) editBoot(root *etree.Element, now Domain) {
 	os, devices := child(root, "os"), child(root, "devices")
 	classes := os.SelectElements("boot")
-	if len(classes) > 0 && (len(d.Boot) == 0 || d.bootsAs(now)) { // without any, libvirt adds one for disks again
+	if len(classes) > 0 && (len(d.Boot) == 0 || d.bootsAs(now)) { // without an order, libvirt adds the class of disks again
 		return
 	}
 	for _, class := range classes {
@@ -81,14 +82,15 @@ func (d Domain) editBoot(root *etree.Element, now Domain) {
 	d.editBootOrder(devices, now)
 }
 
-// bootsAs tells whether d boots as a domain whose order is one of classes, and so from all devices of each.
+// bootsAs reports whether d boots like a domain whose order consists of classes, that is, from all devices of each
+// class.
 func (d Domain) bootsAs(now Domain) bool {
 	return slices.Equal(d.Boot, now.Boot) && d.Loadparm == now.Loadparm &&
 		!slices.ContainsFunc(slices.Concat(d.Disks, d.CDROMs), func(disk Disk) bool { return disk.NoBoot }) &&
 		!slices.ContainsFunc(d.Interfaces, func(nic Interface) bool { return nic.NoBoot })
 }
 
-// keepBootOfFloppy has the first floppy drive boot, after the devices that Domain models.
+// keepBootOfFloppy lets the first floppy drive boot after the devices that Domain models.
 func keepBootOfFloppy(devices *etree.Element) {
 	for _, disk := range devices.SelectElements("disk") {
 		if attr(disk, "device") == "floppy" {
@@ -98,8 +100,8 @@ func keepBootOfFloppy(devices *etree.Element) {
 	}
 }
 
-// editBootOrder numbers the devices of each class of d.Boot in turn. Devices of other kinds that boot,
-// such as a floppy drive, do so behind them, unless nothing changes.
+// editBootOrder numbers the devices of each class of d.Boot in turn. Bootable devices of other kinds, such as a
+// floppy drive, come after them, unless nothing changes.
 func (d Domain) editBootOrder(devices *etree.Element, now Domain) {
 	modelled := slices.Concat(diskElements(devices), interfaceElements(devices), cdromElements(devices))
 	wanted := d.bootDevices(devices)
@@ -135,13 +137,13 @@ func (d Domain) editBootOrder(devices *etree.Element, now Domain) {
 	}
 }
 
-// keepsOrder tells whether d boots from the classes that a definition has, and has the devices of that in the same order,
-// whatever comes and goes among them.
+// keepsOrder reports whether d boots from the same classes as a definition and lists the devices they share in the
+// same order, whichever devices are added or removed.
 func (d Domain) keepsOrder(now Domain) bool {
 	return slices.Equal(d.Boot, now.Boot) && sameOrder(d.Disks, now.Disks, Disk.Is) && sameOrder(d.Interfaces, now.Interfaces, Interface.Is)
 }
 
-// sameOrder tells whether what two lists have in common is in one order.
+// sameOrder reports whether the elements that two lists share are in the same order.
 func sameOrder[T any](a, b []T, same func(T, T) bool) bool {
 	last := -1
 	for _, value := range a {
@@ -154,8 +156,8 @@ func sameOrder[T any](a, b []T, same func(T, T) bool) bool {
 	return true
 }
 
-// mergeOrder keeps the order that devices have, which may differ from that of their lists, and puts each new one
-// after the last of its kind.
+// mergeOrder keeps the current order of the devices, which may differ from the order of their lists. It puts each new
+// device after the last of its kind.
 func mergeOrder(ours, wanted []*etree.Element) []*etree.Element {
 	merged := slices.DeleteFunc(slices.Clone(ours), func(e *etree.Element) bool { return !slices.Contains(wanted, e) })
 	for _, device := range wanted {
@@ -174,7 +176,7 @@ func mergeOrder(ours, wanted []*etree.Element) []*etree.Element {
 	return merged
 }
 
-// bootDevices are the devices that d boots from, in their order.
+// bootDevices returns the devices that d boots from, in order.
 func (d Domain) bootDevices(devices *etree.Element) []*etree.Element {
 	var all []*etree.Element
 	for i, class := range d.Boot {
@@ -195,12 +197,12 @@ func isUnnumbered(device *etree.Element) bool { return bootOrder(device) == 0 }
 func byBootOrder(a, b *etree.Element) int { return cmp.Compare(bootOrder(a), bootOrder(b)) }
 
 func bootOrder(device *etree.Element) uint {
-	order, _ := parseNumber(device.SelectElement("boot"), "order") // libvirt writes nothing else than a number
+	order, _ := parseNumber(device.SelectElement("boot"), "order") // libvirt writes only numbers here
 	return order
 }
 
-// parseBootOrder reads the classes of the devices that boot, in order, each once, and what the first
-// of them tells the firmware.
+// parseBootOrder reads the classes of the devices that boot, in order and each once, and the loadparm of the first
+// device.
 func parseBootOrder(devices *etree.Element) (classes []string, loadparm string) {
 	type bootable struct {
 		class string

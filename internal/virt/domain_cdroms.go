@@ -6,12 +6,12 @@ import (
 	"github.com/beevik/etree"
 )
 
-// cdromElements are the elements of Domain.CDROMs, in their order.
+// cdromElements returns the elements of Domain.CDROMs, in order.
 func cdromElements(devices *etree.Element) []*etree.Element {
 	return slices.DeleteFunc(devices.SelectElements("disk"), func(e *etree.Element) bool { return !isCDROM(e) })
 }
 
-// isCDROM tells whether an element is a CD-ROM drive which is empty, or of whose medium Disk can say where it is.
+// isCDROM reports whether an element is a CD-ROM drive that is empty or has a medium whose place Disk can express.
 func isCDROM(element *etree.Element) bool {
 	return attr(element, "device") == "cdrom" && (hasSource(element) || isEmptyDrive(element))
 }
@@ -27,12 +27,12 @@ func parseCDROM(element *etree.Element) Disk {
 	return drive
 }
 
-// sameMedium tells whether two drives have the same medium, or both none.
+// sameMedium reports whether two drives have the same medium or are both empty.
 func (disk Disk) sameMedium(other Disk) bool {
 	return disk.Is(other) || disk.Where() == "" && other.Where() == ""
 }
 
-// editCDROMs makes the domain's drives those of d, each by its place among them, where d says any.
+// editCDROMs makes the domain's drives those of d, matched by position, if d has a list of drives.
 func (d Domain) editCDROMs(devices *etree.Element, now Domain) {
 	if d.CDROMs == nil {
 		return
@@ -57,7 +57,7 @@ func (d Domain) editCDROMs(devices *etree.Element, now Domain) {
 	arrange(devices, old, wanted)
 }
 
-// editMedium changes what is in a drive.
+// editMedium changes the medium in a drive.
 func (disk Disk) editMedium(element *etree.Element) {
 	removeAll(element, "source")
 	removeAll(element, "backingStore")

@@ -6,15 +6,15 @@ import (
 	"github.com/beevik/etree"
 )
 
-// editConsoles makes the consoles those of d, in their order. One that stays, by its type, keeps what d
-// does not model.
+// editConsoles makes the consoles those of d, in order. A console that stays (the same type) keeps what d does not
+// model.
 func (d Domain) editConsoles(devices *etree.Element, now Domain) {
 	if len(d.Consoles) == 0 || slices.Equal(d.Consoles, now.Consoles) {
 		return
 	}
 	for _, console := range devices.SelectElements("console") {
 		if kind := consoleType(devices, console); isSerial(console) && kind != "serial" && kind != d.Consoles[0] {
-			devices.RemoveChild(sclpSerial(devices)) // which is the same device, and can only be the first
+			devices.RemoveChild(sclpSerial(devices)) // it is the same device, and can only be the first
 		}
 	}
 	replaceAll(devices, "console", d.Consoles, func(old *etree.Element, kind string) bool {
@@ -32,7 +32,7 @@ func editConsole(element *etree.Element, kind string) {
 	}
 	target := child(element, "target")
 	target.CreateAttr("type", kind)
-	target.RemoveAttr("port") // its place among the others
+	target.RemoveAttr("port") // its position among the others
 }
 
 func consoleTypes(devices *etree.Element) []string {
@@ -43,12 +43,12 @@ func consoleTypes(devices *etree.Element) []string {
 	return types
 }
 
-// sclpModels are the consoles of s390x that libvirt also has as serial devices, by the models of these: it makes one of
-// <console> without a target, and virt-install asks for one. The <console> then is an alias of the first <serial>.
-// https://libvirt.org/formatdomain.html#console
+// sclpModels are the consoles of s390x that libvirt also has as serial devices, by the models of the serial devices.
+// libvirt makes a serial device of a <console> without a target, and virt-install asks for one. The <console> is then
+// an alias of the first <serial>. https://libvirt.org/formatdomain.html#console
 var sclpModels = map[string]string{"sclpconsole": "sclp", "sclplmconsole": "sclplm"}
 
-// consoleType is the type of a console, also of one that is the alias of a serial device.
+// consoleType returns the type of a console, including a console that is the alias of a serial device.
 func consoleType(devices, console *etree.Element) string {
 	if isSerial(console) {
 		if serial := sclpSerial(devices); serial != nil {
@@ -62,7 +62,7 @@ func isSerial(console *etree.Element) bool {
 	return attr(console.SelectElement("target"), "type") == "serial"
 }
 
-// sclpSerial is the first serial device, where that is a console of s390x; else nil.
+// sclpSerial returns the first serial device if it is a console of s390x, and nil otherwise.
 func sclpSerial(devices *etree.Element) *etree.Element {
 	serial := devices.SelectElement("serial")
 	target := serial.NotNil().SelectElement("target").NotNil()
@@ -72,7 +72,7 @@ func sclpSerial(devices *etree.Element) *etree.Element {
 	return serial
 }
 
-// guestAgent is the channel's name that QEMU's guest agent looks for.
+// guestAgent is the name of the channel that QEMU's guest agent looks for.
 const guestAgent = "org.qemu.guest_agent.0"
 
 func isGuestAgent(channel *etree.Element) bool {

@@ -12,18 +12,19 @@ import (
 	"github.com/beevik/etree"
 )
 
-// userAlias begins the aliases that libvirt lets users give to devices, and keeps. https://libvirt.org/formatdomain.html#devices
+// userAlias begins the aliases that libvirt lets users give to devices and preserves.
+// https://libvirt.org/formatdomain.html#devices
 const userAlias = "ua-"
 
-// modelledDevices are elements of devices that Domain says by itself, whatever is in them.
+// modelledDevices are the elements of devices that Domain always models, whatever they contain.
 var modelledDevices = []string{"emulator", "console", "memballoon"}
 
-// isNamed tells whether a user has given a device a name.
+// isNamed reports whether a user has named a device.
 func isNamed(device *etree.Element) bool {
 	return strings.HasPrefix(attr(device.SelectElement("alias"), "name"), userAlias)
 }
 
-// isModelled tells whether Domain says a device by itself, whether it has a name or not.
+// isModelled reports whether a field of Domain models a device, whether or not the device has a name.
 func isModelled(device *etree.Element) bool {
 	switch device.Tag {
 	case "disk":
@@ -37,7 +38,7 @@ func isModelled(device *etree.Element) bool {
 	}
 }
 
-// namedDevices are the devices of Domain.Devices.
+// namedDevices returns the devices of Domain.Devices.
 func namedDevices(devices *etree.Element) map[string]*etree.Element {
 	named := map[string]*etree.Element{}
 	for _, device := range devices.ChildElements() {
@@ -48,7 +49,7 @@ func namedDevices(devices *etree.Element) map[string]*etree.Element {
 	return named
 }
 
-// parseDevices reads the XML of named devices; of none it is nil.
+// parseDevices reads the XML of named devices. It returns nil if there are none.
 func parseDevices(devices *etree.Element) (map[string]string, error) {
 	var texts map[string]string
 	for name, device := range namedDevices(devices) {
@@ -68,7 +69,8 @@ func parseDevices(devices *etree.Element) (map[string]string, error) {
 	return texts, nil
 }
 
-// editDevices makes the named devices those of d, where d says any. One that says all of what is wanted stays as it is.
+// editDevices makes the named devices those of d, if d has any. A device that already includes all of what is wanted
+// stays as it is.
 func (d Domain) editDevices(devices *etree.Element) error {
 	if d.Devices == nil {
 		return nil
@@ -90,7 +92,7 @@ func (d Domain) editDevices(devices *etree.Element) error {
 			devices.AddChild(wanted)
 		case !includes(before, wanted):
 			if address := before.SelectElement("address"); address != nil && before.Tag == wanted.Tag && wanted.SelectElement("address") == nil {
-				wanted.AddChild(address.Copy()) // the guest finds it where it was
+				wanted.AddChild(address.Copy()) // the guest finds it at the same address
 			}
 			devices.InsertChildAt(before.Index(), wanted)
 			devices.RemoveChild(before)
@@ -99,7 +101,7 @@ func (d Domain) editDevices(devices *etree.Element) error {
 	return nil
 }
 
-// namedDevice is a device with its alias.
+// namedDevice returns a device with its alias.
 func namedDevice(name, text string) (*etree.Element, error) {
 	device, err := parseXML(text)
 	if err != nil {
@@ -109,7 +111,7 @@ func namedDevice(name, text string) (*etree.Element, error) {
 	return device, nil
 }
 
-// CheckDevice tells whether a text can be the XML of one of Domain.Devices.
+// CheckDevice reports an error if a text cannot be the XML of one of Domain.Devices.
 func CheckDevice(text string) error {
 	if err := checkOneElement(text); err != nil {
 		return err
@@ -119,15 +121,15 @@ func CheckDevice(text string) error {
 	case err != nil:
 		return err
 	case device.SelectElement("alias") != nil:
-		return errors.New("it has an alias, which is made of the device's name: leave it out")
+		return errors.New("it has an alias; remove it, because the provider makes the alias from the device's name")
 	case isModelled(device):
-		return fmt.Errorf("the resource has attributes for <%s>: use these", device.Tag)
+		return fmt.Errorf("the resource has attributes for <%s>; use those attributes", device.Tag)
 	default:
 		return nil
 	}
 }
 
-// checkOneElement refuses XML that is not one element and nothing beside it, and what may hide in it.
+// checkOneElement refuses XML that is not exactly one element, and XML in which something can hide.
 func checkOneElement(text string) error {
 	decoder := xml.NewDecoder(strings.NewReader(text))
 	depth, roots := 0, 0
@@ -149,19 +151,19 @@ func checkOneElement(text string) error {
 			depth--
 		case xml.CharData:
 			if depth == 0 && strings.TrimSpace(string(token)) != "" {
-				return fmt.Errorf("there is text beside the element: %.40q", token)
+				return fmt.Errorf("there is text outside the element: %.40q", token)
 			}
 		case xml.Directive, xml.ProcInst:
-			return errors.New("it has a directive or a processing instruction, which a device does not need")
+			return errors.New("it has a directive or a processing instruction; remove it, because a device does not need one")
 		}
 	}
 	if roots != 1 {
-		return fmt.Errorf("it has %d elements and not one", roots)
+		return fmt.Errorf("it has %d elements; it must have exactly one", roots)
 	}
 	return nil
 }
 
-// IncludesDevice tells whether a device, as the host has it, says all that is written, and perhaps more.
+// IncludesDevice reports whether a device on the host has everything that is written, and perhaps more.
 func IncludesDevice(device, written string) bool {
 	has, err := parseXML(device)
 	if err != nil {
@@ -171,7 +173,7 @@ func IncludesDevice(device, written string) bool {
 	return err == nil && includes(has, wanted)
 }
 
-// DeviceTag is the name of a device's element, "" where there is none.
+// DeviceTag returns the name of a device's element, or "" if there is none.
 func DeviceTag(text string) string {
 	device, err := parseXML(text)
 	if err != nil {
@@ -180,7 +182,7 @@ func DeviceTag(text string) string {
 	return device.Tag
 }
 
-// includes tells whether an element has all attributes, elements and texts of another.
+// includes reports whether an element has all attributes, elements and texts of another.
 func includes(has, wanted *etree.Element) bool {
 	if has.FullTag() != wanted.FullTag() || strings.TrimSpace(has.Text()) != strings.TrimSpace(wanted.Text()) {
 		return false

@@ -9,11 +9,11 @@ import (
 	"github.com/google/uuid"
 )
 
-// sourceAttrs are the types of a disk that Disk models, and the attribute of the source that says where it is.
+// sourceAttrs are the types of disk that Disk models, and the attribute of the source that says where the disk is.
 // https://libvirt.org/formatdomain.html#hard-drives-floppy-disks-cdroms
 var sourceAttrs = map[string]string{"file": "file", "block": "dev", "volume": "volume", "network": "protocol"}
 
-// hasSource tells whether Disk can say where a disk is.
+// hasSource reports whether Disk can express where a disk is.
 func hasSource(disk *etree.Element) bool {
 	if diskType(disk) == "network" {
 		return slices.Contains(RemoteProtocols(), attr(disk.SelectElement("source"), "protocol"))
@@ -23,7 +23,7 @@ func hasSource(disk *etree.Element) bool {
 
 func diskType(disk *etree.Element) string { return disk.SelectAttrValue("type", "file") }
 
-// parseSource reads where a disk is.
+// parseSource reads where a disk is stored.
 func (disk *Disk) parseSource(element *etree.Element) {
 	source := element.SelectElement("source").NotNil()
 	switch kind := diskType(element); kind {
@@ -35,11 +35,12 @@ func (disk *Disk) parseSource(element *etree.Element) {
 		auth := diskAuth(element)
 		disk.URL = parseRemote(source, attr(auth, "username"))
 		secret := auth.SelectElement("secret").NotNil()
-		disk.Secret = attr(secret, "uuid") + attr(secret, "usage") // it has one of them
+		disk.Secret = attr(secret, "uuid") + attr(secret, "usage") // it has either of them
 	}
 }
 
-// diskAuth is who a disk of the network is read as. Older definitions have it beside the source.
+// diskAuth returns the <auth> element that says as which user a network disk is read. Older definitions have it next
+// to the source.
 func diskAuth(disk *etree.Element) *etree.Element {
 	if auth := disk.SelectElement("source").NotNil().SelectElement("auth"); auth != nil {
 		return auth
@@ -47,8 +48,8 @@ func diskAuth(disk *etree.Element) *etree.Element {
 	return disk.SelectElement("auth").NotNil()
 }
 
-// editSource writes where a new disk is. A volume is written by its path, because AppArmor's virt-aa-helper denies
-// type='volume'.
+// editSource writes where a new disk is stored. It writes a volume by its path, because AppArmor's virt-aa-helper
+// denies type='volume'.
 func (disk Disk) editSource(element *etree.Element) {
 	kind := "file"
 	switch {
@@ -73,10 +74,10 @@ func (disk Disk) editSource(element *etree.Element) {
 	}
 }
 
-// secretTypes are libvirt's types of secrets, by the protocol that they are for.
+// secretTypes are libvirt's types of secrets, by protocol.
 var secretTypes = map[string]string{"rbd": "ceph", "iscsi": "iscsi"}
 
-// editSecret writes which secret a disk of the network needs.
+// editSecret writes which secret a network disk needs.
 func (disk Disk) editSecret(element *etree.Element, before string) {
 	if disk.URL == "" || strings.EqualFold(disk.Secret, before) {
 		return
@@ -100,7 +101,7 @@ func (disk Disk) editSecret(element *etree.Element, before string) {
 }
 
 // remote is a URL of network storage: protocol[+transport]://[user@]host[:port][,host…]/name[?socket=path], as QEMU
-// writes its own. The name is as libvirt has it, whatever is in it.
+// writes its own URLs. The name is as libvirt has it, whatever it contains.
 type remote struct {
 	protocol, transport, user, name, socket string
 	hosts                                   []string
@@ -124,7 +125,7 @@ func splitRemote(text string) remote {
 	return r
 }
 
-// parseRemote is the URL of a disk's source.
+// parseRemote returns the URL of a disk's source.
 func parseRemote(source *etree.Element, user string) string {
 	scheme, socket := attr(source, "protocol"), ""
 	var hosts []string
@@ -173,14 +174,14 @@ func editRemote(source *etree.Element, url string) {
 	}
 }
 
-// defaultPorts are those that libvirt writes where none is said: src/storage_file/storage_source.c,
+// defaultPorts are the ports that libvirt writes if a source has none: src/storage_file/storage_source.c,
 // virStorageSourceNetworkDefaultPort.
 var defaultPorts = map[string]string{"http": "80", "https": "443", "ftp": "21", "ftps": "990", "nbd": "10809", "iscsi": "3260", "gluster": "24007"}
 
-// SameURL tells whether two URLs are one storage: with or without the port that is the protocol's own.
+// SameURL reports whether two URLs are the same storage, with or without the protocol's default port.
 func SameURL(a, b string) bool { return plainURL(a) == plainURL(b) }
 
-// plainURL is how parseRemote writes a URL.
+// plainURL writes a URL as parseRemote does.
 func plainURL(url string) string {
 	if url == "" {
 		return ""
@@ -190,10 +191,10 @@ func plainURL(url string) string {
 	return parseRemote(source, splitRemote(url).user)
 }
 
-// UserOf is the user that a URL names, "" where there is none.
+// UserOf returns the user in a URL, or "" if it has none.
 func UserOf(url string) string { return splitRemote(url).user }
 
-// RemoteProtocols are the protocols of URLs of disks.
+// RemoteProtocols returns the protocols of disk URLs.
 func RemoteProtocols() []string {
 	return []string{"rbd", "iscsi", "nbd", "http", "https", "ftp", "ftps", "gluster"}
 }

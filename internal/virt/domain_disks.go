@@ -7,8 +7,8 @@ import (
 	"github.com/beevik/etree"
 )
 
-// editDisks makes the domain's disks those of d, in their order. A disk that stays keeps what d does not
-// model; drives of other kinds stay as they are.
+// editDisks makes the domain's disks those of d, in order. A disk that stays keeps what d does not model. Drives of
+// other kinds stay as they are.
 func (d Domain) editDisks(devices *etree.Element, now Domain) {
 	old := diskElements(devices)
 	names := newDiskNames(slices.DeleteFunc(devices.SelectElements("disk"), func(e *etree.Element) bool { return slices.Contains(old, e) }))
@@ -25,7 +25,7 @@ func (d Domain) editDisks(devices *etree.Element, now Domain) {
 	arrange(devices, old, wanted)
 }
 
-// diskElements are the elements of Domain.Disks, in their order.
+// diskElements returns the elements of Domain.Disks, in order.
 func diskElements(devices *etree.Element) []*etree.Element {
 	return slices.DeleteFunc(devices.SelectElements("disk"), func(e *etree.Element) bool { return !isDisk(e) })
 }
@@ -40,15 +40,15 @@ func isDisk(element *etree.Element) bool {
 	return element.SelectAttrValue("device", "disk") == "disk" && hasSource(element)
 }
 
-// Is tells whether the other is this disk, changed perhaps.
+// Is reports whether the other is this disk, possibly with changes.
 func (disk Disk) Is(other Disk) bool {
 	return disk.Path != "" && disk.Path == other.Path || disk.Volume != "" && disk.Volume == other.Volume || disk.URL != "" && SameURL(disk.URL, other.URL)
 }
 
-// Where is what tells a disk from the others of its guest.
+// Where identifies a disk among the disks of its guest.
 func (disk Disk) Where() string { return cmp.Or(disk.Path, disk.Volume, disk.URL) }
 
-// edit writes all but the disk's name.
+// edit writes everything except the disk's name.
 func (disk Disk) edit(element *etree.Element) {
 	now := parseDisk(element)
 	if !disk.Is(now) {
@@ -67,19 +67,19 @@ func (disk Disk) edit(element *etree.Element) {
 	editText(element, "serial", disk.Serial)
 	editFlag(element, "readonly", disk.ReadOnly)
 	editFlag(element, "shareable", disk.Shared)
-	if attr(element.SelectElement("target"), "bus") != disk.Bus { // with what belongs to the bus that it was on
+	if attr(element.SelectElement("target"), "bus") != disk.Bus { // with everything that belongs to its old bus
 		removeAll(element, "target")
 		child(element, "target").CreateAttr("bus", disk.Bus)
 	}
 }
 
-// diskNames gives out names of disks, as targets have them.
+// diskNames assigns names to disks, as they stand in targets.
 type diskNames struct {
 	taken map[string]bool
-	next  map[string]int // by bus: behind the last that was given out
+	next  map[string]int // by bus: after the last one that was assigned
 }
 
-// newDiskNames knows the names that disks have already.
+// newDiskNames knows the names that disks already have.
 func newDiskNames(disks []*etree.Element) diskNames {
 	names := diskNames{map[string]bool{}, map[string]int{}}
 	for _, disk := range disks {
@@ -88,9 +88,8 @@ func newDiskNames(disks []*etree.Element) diskNames {
 	return names
 }
 
-// give gives a disk, the index-th of its domain, a name behind those of its bus, because libvirt puts them
-// in the order of their names (libvirt src/conf/domain_conf.c, virDomainDiskInsert). A name that is
-// right already stays.
+// give gives a disk, the index-th of its domain, a name after the other names on its bus, because libvirt sorts disks
+// by name (libvirt src/conf/domain_conf.c, virDomainDiskInsert). A name that is already right stays.
 func (n diskNames) give(disk *etree.Element, index int) {
 	target := child(disk, "target")
 	name, bus := attr(target, "dev"), attr(target, "bus")
@@ -102,12 +101,12 @@ func (n diskNames) give(disk *etree.Element, index int) {
 		}
 		name = diskName(bus, at)
 		target.CreateAttr("dev", name)
-		removeAll(disk, "address") // it belongs to the place that the disk had
+		removeAll(disk, "address") // it belongs to the disk's old place
 	}
 	n.taken[name], n.next[bus] = true, at+1
 }
 
-// diskIndex is the index in a disk's name, and -1 where there is none.
+// diskIndex returns the index in a disk's name, or -1 if it has none.
 func diskIndex(name string) int {
 	index := -1
 	for _, letter := range name[min(2, len(name)):] {
@@ -116,7 +115,7 @@ func diskIndex(name string) int {
 	return index
 }
 
-// diskName is the name of the index-th disk of a bus, as libvirt asks for it: vda, vdb, … vdz, vdaa.
+// diskName returns the name of the index-th disk of a bus, as libvirt requires it: vda, vdb, … vdz, vdaa.
 func diskName(bus string, index int) string {
 	prefix := "sd"
 	switch bus {
@@ -147,7 +146,7 @@ func parseDisk(element *etree.Element) Disk {
 		Target:   attr(element.SelectElement("target"), "dev"),
 		Chain:    parseChain(element),
 	}
-	disk.IOThread, _ = parseNumber(driver, "iothread") // libvirt writes nothing else than numbers
+	disk.IOThread, _ = parseNumber(driver, "iothread") // libvirt writes only numbers here
 	disk.Queues, _ = parseNumber(driver, "queues")
 	disk.parseSource(element)
 	return disk

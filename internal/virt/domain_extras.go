@@ -4,11 +4,11 @@ import (
 	"github.com/beevik/etree"
 )
 
-// Parts of a definition that are there or not.
+// Optional parts of a definition.
 
 func isUnnamed(device *etree.Element) bool { return !isNamed(device) }
 
-// editRNG keeps a random number generator that is there, whatever it takes its numbers from.
+// editRNG keeps a random number generator that exists, whatever its source of random numbers.
 // https://libvirt.org/formatdomain.html#random-number-generator-device
 func (d Domain) editRNG(devices *etree.Element, now Domain) {
 	switch {
@@ -28,7 +28,7 @@ func (d Domain) editRNG(devices *etree.Element, now Domain) {
 	}
 }
 
-// editBalloon says that there is none, because libvirt gives one to each guest that does not say so.
+// editBalloon writes explicitly that the guest has no balloon, because libvirt otherwise gives one to each guest.
 // https://libvirt.org/formatdomain.html#memory-balloon-device
 func (d Domain) editBalloon(devices *etree.Element, now Domain) {
 	if d.NoBalloon == now.NoBalloon {
@@ -40,7 +40,7 @@ func (d Domain) editBalloon(devices *etree.Element, now Domain) {
 	}
 }
 
-// editIOThreads keeps the list of each of them where their number stays.
+// editIOThreads keeps the list of I/O threads if their number stays the same.
 // https://libvirt.org/formatdomain.html#iothreads-allocation
 func (d Domain) editIOThreads(root *etree.Element, now Domain) {
 	if d.IOThreads == now.IOThreads {
@@ -59,8 +59,8 @@ func parseIOThreads(root *etree.Element) (uint, error) {
 	return uint(count), err
 }
 
-// isSecure tells whether an element makes a guest one of IBM Secure Execution. QEMU then has virtio devices use memory that
-// host and guest share, so none needs iommu='on': QEMU hw/core/machine.c, machine_run_board_init.
+// isSecure reports whether an element makes a guest an IBM Secure Execution guest. QEMU then makes virtio devices use
+// memory that host and guest share, so no device needs iommu='on': QEMU hw/core/machine.c, machine_run_board_init.
 // https://libvirt.org/formatdomain.html#launch-security
 func isSecure(element *etree.Element) bool {
 	return element.Tag == "launchSecurity" && attr(element, "type") == "s390-pv"

@@ -20,11 +20,11 @@ const (
 	Plan9    = "9p"
 )
 
-// drivers9p are libvirt's names of the driver of 9p, which it also has where it says none.
+// drivers9p are libvirt's names for the 9p driver. libvirt also uses 9p if a definition names no driver.
 var drivers9p = []string{"", "path"}
 
-// editFilesystems makes the domain's directories those of d, where d says any. One that stays, by its tag, keeps what d does
-// not model.
+// editFilesystems makes the domain's directories those of d, if d has a list of them. A directory that stays (the
+// same tag) keeps what d does not model.
 func (d Domain) editFilesystems(devices *etree.Element, now Domain) {
 	if d.Filesystems == nil {
 		return
@@ -50,14 +50,15 @@ func (d Domain) editFilesystems(devices *etree.Element, now Domain) {
 	arrange(devices, old, wanted)
 }
 
-// filesystemElements are the elements of Domain.Filesystems, in their order. One that a user has named is of Domain.Devices.
+// filesystemElements returns the elements of Domain.Filesystems, in order. An element that a user has named belongs
+// to Domain.Devices.
 func filesystemElements(devices *etree.Element) []*etree.Element {
 	return slices.DeleteFunc(devices.SelectElements("filesystem"), func(e *etree.Element) bool {
 		return isNamed(e) || parseFilesystem(e) == Filesystem{}
 	})
 }
 
-// parseFilesystem reads a directory of the host; it is the zero one where Filesystem cannot say it.
+// parseFilesystem reads a directory of the host. It returns the zero value if Filesystem cannot express it.
 func parseFilesystem(element *etree.Element) Filesystem {
 	fs := Filesystem{
 		Source:   attr(element.SelectElement("source"), "dir"),
@@ -76,20 +77,20 @@ func parseFilesystem(element *etree.Element) Filesystem {
 
 // MemoryBacking is where the host takes a guest's memory from. https://libvirt.org/formatdomain.html#memory-backing
 type MemoryBacking struct {
-	HugePages string // size, such as 1MiB; "default" is the host's; "" is none
+	HugePages string // size, such as 1MiB; "default" is the host's size; "" means none
 	Source    string // memfd, file, anonymous; "" lets libvirt choose
-	Shared    bool   // other processes may map it, such as virtiofsd
+	Shared    bool   // other processes, such as virtiofsd, may map it
 }
 
-// HugePagesDefault is MemoryBacking.HugePages of the host's own size.
+// HugePagesDefault is the value of MemoryBacking.HugePages for the host's default size.
 const HugePagesDefault = "default"
 
-// hugePages are sizes of pages, by how libvirt writes them in KiB.
+// hugePages maps sizes of pages, as libvirt writes them in KiB.
 var hugePages = map[string]string{
 	"64": "64KiB", "1024": "1MiB", "2048": "2MiB", "16384": "16MiB", "32768": "32MiB", "524288": "512MiB", "1048576": "1GiB", "2097152": "2GiB", "16777216": "16GiB",
 }
 
-// HugePages are the values of MemoryBacking.HugePages.
+// HugePages returns the possible values of MemoryBacking.HugePages.
 func HugePages() []string {
 	sizes := []string{HugePagesDefault}
 	for _, size := range hugePages {
@@ -99,7 +100,7 @@ func HugePages() []string {
 	return sizes
 }
 
-// editMemoryBacking keeps what MemoryBacking does not model, such as pages that are locked, or of several sizes.
+// editMemoryBacking keeps what MemoryBacking does not model, such as locked pages or pages of several sizes.
 func (d Domain) editMemoryBacking(root *etree.Element, now Domain) {
 	wanted, before := d.MemoryBacking, now.MemoryBacking
 	if wanted == before {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// formOf is a definition as other programs write it: with these elements in <os> and <devices>.
+// formOf returns a definition as other programs write it, with these elements in <os> and <devices>.
 func formOf(os, devices string) string {
 	return `<domain type="qemu"><name>x</name><memory unit="KiB">524288</memory><vcpu>1</vcpu><os><type arch="s390x" machine="s390-ccw-virtio-7.2">hvm</type>` +
 		os + `</os><devices>` + devices + `</devices></domain>`
@@ -27,7 +27,7 @@ func TestBootOfClasses(t *testing.T) {
 		{`<boot dev="hd"/>`, formDisk + formNIC, []string{BootDisk}},
 		{`<boot dev="network"/><boot dev="hd"/>`, formDisk + formNIC, []string{BootNetwork, BootDisk}},
 		{`<boot dev="cdrom"/><boot dev="hd"/>`, formCDROM + formDisk, []string{BootCDROM, BootDisk}},
-		{`<boot dev="hd"/>`, formNIC, nil}, // which libvirt adds where nothing boots
+		{`<boot dev="hd"/>`, formNIC, nil}, // libvirt adds it if nothing boots
 		{`<boot dev="hd"/>`, formCDROM, nil},
 		{`<kernel>/k</kernel><boot dev="hd"/>`, formDisk, nil},
 		{``, formDisk, nil},
@@ -42,7 +42,7 @@ func TestBootOfClasses(t *testing.T) {
 	}
 }
 
-// TestEditOfClasses holds that an order of classes stays until another one is wanted, and what then becomes of it.
+// TestEditOfClasses checks that an order of classes stays until another order is wanted, and what it then becomes.
 func TestEditOfClasses(t *testing.T) {
 	const os = `<boot dev="cdrom"/><boot dev="hd"/>`
 	for name, test := range map[string]struct {
@@ -82,8 +82,8 @@ func TestEditOfClasses(t *testing.T) {
 	}
 }
 
-// TestSerialConsoleOfS390X holds that a console which libvirt also has as a serial device is read by its own name, stays as
-// it is, and goes with that device.
+// TestSerialConsoleOfS390X checks a console that libvirt also has as a serial device: it is read by its own name,
+// stays as it is, and is removed with that device.
 func TestSerialConsoleOfS390X(t *testing.T) {
 	const serial = `<serial type="pty"><target type="sclp-serial" port="0"><model name="sclpconsole"/></target></serial>`
 	text := formOf("", serial+`<console type="pty"><target type="serial" port="0"/></console>`)

@@ -8,21 +8,21 @@ import (
 	"github.com/beevik/etree"
 )
 
-// Hostdev is a device of the host that is given to a guest: a mediated one (a DASD by vfio-ccw, crypto by vfio-ap, a part of a
-// PCI device), or a PCI function. https://libvirt.org/formatdomain.html#usb-pci-scsi-devices
+// Hostdev is a host device that a guest uses: a mediated device (a DASD by vfio-ccw, crypto by vfio-ap, a part of a
+// PCI device) or a PCI function. https://libvirt.org/formatdomain.html#usb-pci-scsi-devices
 type Hostdev struct {
 	Mdev  string // UUID
 	Model string // of Mdev: vfio-ccw, vfio-ap, vfio-pci
 	PCI   string // address: 0000:01:00.1
 }
 
-// Where is what tells a device from the others of its guest.
+// Where identifies a device among the host devices of its guest.
 func (dev Hostdev) Where() string { return cmp.Or(dev.Mdev, dev.PCI) }
 
-// Is tells whether the other is this device.
+// Is reports whether the other is this device.
 func (dev Hostdev) Is(other Hostdev) bool { return strings.EqualFold(dev.Where(), other.Where()) }
 
-// editHostdevs makes the domain's devices of the host those of d, in their order. One that stays keeps what d does not model.
+// editHostdevs makes the domain's host devices those of d, in order. A device that stays keeps what d does not model.
 func (d Domain) editHostdevs(devices *etree.Element, now Domain) {
 	old := hostdevElements(devices)
 	var wanted []*etree.Element
@@ -53,19 +53,20 @@ func (dev Hostdev) editNew(element *etree.Element) {
 		return
 	}
 	element.CreateAttr("type", "pci")
-	element.CreateAttr("managed", "yes") // libvirt takes it from the host's driver and gives it back
+	element.CreateAttr("managed", "yes") // libvirt detaches it from the host's driver and attaches it again afterwards
 	editPCI(address, dev.PCI)
 	address.RemoveAttr("type")
 }
 
-// hostdevElements are the elements of Domain.Hostdevs, in their order. One that a user has named is of Domain.Devices.
+// hostdevElements returns the elements of Domain.Hostdevs, in order. An element that a user has named belongs to
+// Domain.Devices.
 func hostdevElements(devices *etree.Element) []*etree.Element {
 	return slices.DeleteFunc(devices.SelectElements("hostdev"), func(e *etree.Element) bool {
 		return isNamed(e) || parseHostdev(e).Where() == ""
 	})
 }
 
-// parseHostdev reads a device of the host; it is the zero one where Hostdev cannot say it.
+// parseHostdev reads a host device. It returns the zero value if Hostdev cannot express it.
 func parseHostdev(element *etree.Element) Hostdev {
 	address := element.SelectElement("source").NotNil().SelectElement("address")
 	switch attr(element, "type") {

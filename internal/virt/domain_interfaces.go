@@ -7,7 +7,7 @@ import (
 	"github.com/beevik/etree"
 )
 
-// editInterfaces makes the domain's interfaces those of d, in their order. One that stays, by its MAC,
+// editInterfaces makes the domain's interfaces those of d, in order. An interface that stays (the same MAC address)
 // keeps what d does not model.
 func (d Domain) editInterfaces(devices *etree.Element, now Domain) {
 	old := interfaceElements(devices)
@@ -23,33 +23,33 @@ func (d Domain) editInterfaces(devices *etree.Element, now Domain) {
 	arrange(devices, old, wanted)
 }
 
-// interfaceElements are the elements of Domain.Interfaces, in their order.
+// interfaceElements returns the elements of Domain.Interfaces, in order.
 func interfaceElements(devices *etree.Element) []*etree.Element {
 	return slices.DeleteFunc(devices.SelectElements("interface"), func(e *etree.Element) bool { return !hasPlace(e) })
 }
 
-// Is tells whether the other is this interface, changed perhaps.
+// Is reports whether the other is this interface, possibly with changes.
 func (nic Interface) Is(other Interface) bool { return strings.EqualFold(nic.MAC, other.MAC) }
 
-// isAt tells whether the interface is where the other is.
+// isAt reports whether the interface is attached where the other is.
 func (nic Interface) isAt(other Interface) bool { return nic.at(other) == nic }
 
-// at is the interface where the other is.
+// at returns the interface, attached where the other is.
 func (nic Interface) at(other Interface) Interface {
 	nic.Network, nic.PortGroup, nic.Bridge, nic.Device, nic.Mode, nic.PCI = other.Network, other.PortGroup, other.Bridge, other.Device, other.Mode, other.PCI
 	return nic
 }
 
-// edit writes what nic models into an element that says now.
+// edit writes what nic models into an element whose current content is now.
 func (nic Interface) edit(element *etree.Element, now Interface) {
 	if !nic.Is(now) {
 		child(element, "mac").CreateAttr("address", nic.MAC)
 	}
-	if nic.Model != "" && nic.PCI == "" { // a device of the host is what it is
+	if nic.Model != "" && nic.PCI == "" { // a host device has no choice of model
 		editNamed(element, "model", "type", nic.Model)
 	}
 	editNamed(element, "mtu", "size", number(nic.MTU))
-	if now.VLAN != nic.VLAN { // a trunk is not modelled
+	if now.VLAN != nic.VLAN { // a VLAN trunk is not modelled
 		removeAll(element, "vlan")
 		if nic.VLAN != 0 {
 			element.CreateElement("vlan").CreateElement("tag").CreateAttr("id", number(nic.VLAN))
@@ -67,7 +67,7 @@ func (nic Interface) edit(element *etree.Element, now Interface) {
 	if now.isAt(nic) {
 		return
 	}
-	if (now.PCI == "") != (nic.PCI == "") { // a device of the host has another place in the guest, and no model
+	if (now.PCI == "") != (nic.PCI == "") { // a host device has another address in the guest, and no model
 		removeAll(element, "address")
 		removeAll(element, "driver")
 		editNamed(element, "model", "type", map[bool]string{true: nic.Model}[nic.PCI == ""])
@@ -75,14 +75,15 @@ func (nic Interface) edit(element *etree.Element, now Interface) {
 	nic.editPlace(element)
 }
 
-// hasPlace tells whether Interface can say where an interface is. https://libvirt.org/formatdomain.html#network-interfaces
+// hasPlace reports whether Interface can express where an interface is attached.
+// https://libvirt.org/formatdomain.html#network-interfaces
 func hasPlace(element *etree.Element) bool {
 	nic := Interface{}
 	nic.parsePlace(element)
 	return nic != Interface{}
 }
 
-// editPlace writes where the interface is, without what belongs to where it was.
+// editPlace writes where the interface is attached, and removes what belongs to its old place.
 func (nic Interface) editPlace(element *etree.Element) {
 	removeAll(element, "source")
 	element.RemoveAttr("managed")
@@ -106,7 +107,7 @@ func (nic Interface) editPlace(element *etree.Element) {
 	}
 }
 
-// parsePlace reads where an interface is.
+// parsePlace reads where an interface is attached.
 func (nic *Interface) parsePlace(element *etree.Element) {
 	source := element.SelectElement("source").NotNil()
 	switch attr(element, "type") {
@@ -121,7 +122,7 @@ func (nic *Interface) parsePlace(element *etree.Element) {
 	}
 }
 
-// editDriver gives the driver of a device an attribute, or takes it away, and the driver where nothing is left of it.
+// editDriver sets or removes an attribute of a device's driver. It removes the driver if nothing is left of it.
 func editDriver(device *etree.Element, key, value string) {
 	driver := child(device, "driver")
 	setAttr(driver, key, value)

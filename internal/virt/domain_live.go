@@ -12,19 +12,19 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// detachTimeout is how long a guest may take to let go of a device. On s390x it takes a tenth of a second
-// where a kernel runs, and 5 to 7 s where the firmware does.
+// detachTimeout is how long a guest may take to release a device. On s390x it takes a tenth of a second if a kernel
+// runs, and 5 to 7 s if the firmware runs.
 const detachTimeout = 30 * time.Second
 
-// UpdateRunningDomain makes of a running guest what can be made of it without a new start: disks and
-// interfaces come and go, links go up and down, interfaces change their network, processors come, and a
-// balloon takes or gives memory. Of a disk that has an overlay, the guest keeps the overlay. The definition
-// is changed by itself. A guest that ends meanwhile needs none of it.
+// UpdateRunningDomain changes a running guest as far as possible without a new start: it attaches and detaches disks
+// and interfaces, sets links up and down, moves interfaces to another network, adds processors, and sets the memory
+// by a balloon. If a disk has an overlay, the guest keeps the overlay. The definition is changed separately. A guest
+// that ends in the meantime needs no change.
 func (h *Host) UpdateRunningDomain(ctx context.Context, d Domain) error {
 	return h.whileRunning(ctx, d.Name, func(live liveDomain) error { return live.update(ctx, d) })
 }
 
-// whileRunning changes a guest if it runs. One that ends meanwhile needs no change.
+// whileRunning changes a guest if it runs. A guest that ends in the meantime needs no change.
 func (h *Host) whileRunning(ctx context.Context, name string, change func(liveDomain) error) error {
 	domain, err := h.lookupDomain(ctx, name)
 	if err != nil || domain.ID < 0 {
@@ -41,7 +41,7 @@ func (h *Host) whileRunning(ctx context.Context, name string, change func(liveDo
 	return err
 }
 
-// liveDomain is a guest that runs.
+// liveDomain is a running guest.
 type liveDomain struct {
 	host   *Host
 	domain libvirt.Domain
@@ -84,9 +84,10 @@ func (l liveDomain) update(ctx context.Context, d Domain) error {
 	return l.resize(ctx, now, d)
 }
 
-// attachFirst gives a guest its new disks and interfaces before the old ones go. QEMU puts a device that comes after one
-// has gone at the same subchannel. A kernel that is busy has not seen the first go by then: its driver talks to the new
-// device, and hangs ("Failed to deregister indicators"). Nothing tells when the kernel has seen it.
+// attachFirst attaches a guest's new disks and interfaces before the old ones are detached. QEMU gives a device that
+// is attached after a removal the same subchannel as the removed one. A busy kernel has not noticed the removal by
+// then: its driver talks to the new device, and hangs ("Failed to deregister indicators"). Nothing shows when the
+// kernel has noticed.
 func (l liveDomain) attachFirst(ctx context.Context, now Domain, devices *etree.Element, d Domain) error {
 	if err := l.attachDisks(ctx, now, devices, d.Disks); err != nil {
 		return err
@@ -94,15 +95,15 @@ func (l liveDomain) attachFirst(ctx context.Context, now Domain, devices *etree.
 	return l.setInterfaces(ctx, now, devices, d.Interfaces)
 }
 
-// isOnChannel tells whether a guest has a channel subsystem, as those of s390x do. Others may have no place for a device
-// more than they have, and let go of one themselves.
+// isOnChannel reports whether a guest has a channel subsystem, as guests of s390x do. Other guests may have no slot
+// for an additional device, but their kernels release a removed device correctly.
 func isOnChannel(devices *etree.Element) bool {
 	return slices.ContainsFunc(devices.ChildElements(), func(device *etree.Element) bool {
 		return attr(device.SelectElement("address"), "type") == "ccw"
 	})
 }
 
-// read is the domain as it runs, and its devices, in the same order.
+// read returns the domain as it runs, and its devices, in the same order.
 func (l liveDomain) read(ctx context.Context) (Domain, *etree.Element, error) {
 	text, err := query(ctx, l.host, "virDomainGetXMLDesc", func(c *libvirt.Libvirt) (string, error) {
 		return c.DomainGetXMLDesc(l.domain, libvirt.DomainXMLSecure)
@@ -118,13 +119,13 @@ func (l liveDomain) read(ctx context.Context) (Domain, *etree.Element, error) {
 	return now, child(root, "devices"), err
 }
 
-// detachMissing takes from the guest what d does not have, all of it at once.
+// detachMissing detaches from the guest all devices that d does not have, at the same time.
 func (l liveDomain) detachMissing(ctx context.Context, now Domain, devices *etree.Element, d Domain) error {
-	missing := map[string]string{} // what it is, by libvirt's name
+	missing := map[string]string{} // a description of the device, by libvirt's alias
 	alias := func(device *etree.Element) string { return attr(device.SelectElement("alias"), "name") }
 	for i, element := range hostdevElements(devices) {
 		if !slices.ContainsFunc(d.Hostdevs, now.Hostdevs[i].Is) {
-			missing[alias(element)] = "device of the host " + now.Hostdevs[i].Where()
+			missing[alias(element)] = "host device " + now.Hostdevs[i].Where()
 		}
 	}
 	for i, element := range interfaceElements(devices) {
@@ -152,7 +153,7 @@ func (l liveDomain) detachMissing(ctx context.Context, now Domain, devices *etre
 	defer stop()
 	for alias, what := range missing {
 		if err := l.detach(ctx, alias); err != nil {
-			return fmt.Errorf("unable to take %s from the running guest: %w", what, err)
+			return fmt.Errorf("unable to detach %s from the running guest: %w", what, err)
 		}
 	}
 	wait := l.host.beginWait(ctx, "removal of devices", l.domain.Name)
@@ -161,15 +162,16 @@ func (l liveDomain) detachMissing(ctx context.Context, now Domain, devices *etre
 	return err
 }
 
-// detach asks for a device, once: to ask again before the guest's answer can crash libvirtd 9.0, for the
-// answer to the first request takes the device away under the second. The call does not wait for the answer.
+// detach requests the removal of a device, once. A second request before the guest's answer can crash libvirtd 9.0,
+// because the answer to the first request removes the device while the second is handled. The call does not wait for
+// the answer.
 func (l liveDomain) detach(ctx context.Context, alias string) error {
 	return change(ctx, l.host, "virDomainDetachDeviceAlias", func(c *libvirt.Libvirt) error {
 		return c.DomainDetachDeviceAlias(l.domain, alias, uint32(libvirt.DomainDeviceModifyLive))
 	})
 }
 
-// awaitRemovals waits until all devices are gone that the guest was asked for.
+// awaitRemovals waits until all requested devices are removed.
 func awaitRemovals(ctx context.Context, missing map[string]string, removals <-chan removal) error {
 	timeout := time.After(detachTimeout)
 	for len(missing) > 0 {
@@ -180,12 +182,12 @@ func awaitRemovals(ctx context.Context, missing map[string]string, removals <-ch
 			case event.err != nil:
 				return event.err
 			case asked && event.refused:
-				return fmt.Errorf("the guest refuses to let go of %s: %s", what, inUse)
+				return fmt.Errorf("the guest refuses to release %s: %s", what, inUse)
 			default:
 				delete(missing, event.alias)
 			}
 		case <-timeout:
-			return fmt.Errorf("the guest does not let go of %s: it was asked and has it still after %v; %s",
+			return fmt.Errorf("the guest did not release %s within %v after the request: %s",
 				strings.Join(slices.Sorted(maps.Values(missing)), " and "), detachTimeout, inUse)
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -194,8 +196,8 @@ func awaitRemovals(ctx context.Context, missing map[string]string, removals <-ch
 	return nil
 }
 
-// inUse is what to do where a guest keeps a device.
-const inUse = "see whether it is in use there, such as mounted, or stop the guest for the change"
+// inUse says what to do if a guest keeps a device.
+const inUse = "check whether the guest uses it, for example has it mounted, or stop the guest for the change"
 
 func (l liveDomain) attach(ctx context.Context, what string, device *etree.Element) error {
 	text, err := formatXML(device)
@@ -209,25 +211,25 @@ func (l liveDomain) attach(ctx context.Context, what string, device *etree.Eleme
 		if !isLocked(err) || time.Since(began) > detachTimeout {
 			break
 		}
-		select { // another guest lets go of it, perhaps in the same run
+		select { // another guest may release it, perhaps in the same run
 		case <-time.After(time.Second):
 		case <-ctx.Done():
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("unable to give %s to the running guest: %w", what, err)
+		return fmt.Errorf("unable to attach %s to the running guest: %w", what, err)
 	}
 	return nil
 }
 
-// isLocked tells whether another QEMU has a file. libvirt passes on QEMU's words (util/osdep.c, block/file-posix.c), without a
-// code or an event.
+// isLocked reports whether another QEMU uses a file. libvirt passes on QEMU's message (util/osdep.c,
+// block/file-posix.c) without an error code or an event.
 func isLocked(err error) bool {
 	return err != nil && strings.Contains(err.Error(), `Failed to get "write" lock`)
 }
 
-// attachDisks gives the guest the disks that it does not have, each at the first name that is free:
-// the guest may still have others than its definition.
+// attachDisks attaches the disks that the guest does not have, each with the first free name: the guest may still
+// have disks that its definition does not have.
 func (l liveDomain) attachDisks(ctx context.Context, now Domain, devices *etree.Element, wanted []Disk) error {
 	names := newDiskNames(devices.SelectElements("disk"))
 	for i, disk := range wanted {
@@ -244,7 +246,7 @@ func (l liveDomain) attachDisks(ctx context.Context, now Domain, devices *etree.
 	return nil
 }
 
-// changeMedia changes what is in the guest's drives, as far as it has them.
+// changeMedia changes the media in the drives that the guest has.
 func (l liveDomain) changeMedia(ctx context.Context, now Domain, devices *etree.Element, wanted []Disk) error {
 	for i, element := range cdromElements(devices) {
 		if i >= len(wanted) || wanted[i].sameMedium(now.CDROMs[i]) {
@@ -269,7 +271,7 @@ func (l liveDomain) updateDevice(ctx context.Context, device *etree.Element) err
 	})
 }
 
-// attachDevices gives the guest the named devices that it does not have.
+// attachDevices attaches the named devices that the guest does not have.
 func (l liveDomain) attachDevices(ctx context.Context, now Domain, wanted map[string]string) error {
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		if _, has := now.Devices[name]; has {
@@ -293,7 +295,7 @@ func (l liveDomain) attachHostdevs(ctx context.Context, now Domain, wanted []Hos
 		}
 		element := etree.NewElement("hostdev")
 		dev.edit(element)
-		if err := l.attach(ctx, "device of the host "+dev.Where(), element); err != nil {
+		if err := l.attach(ctx, "host device "+dev.Where(), element); err != nil {
 			return err
 		}
 	}
@@ -337,8 +339,8 @@ func (l liveDomain) setInterface(ctx context.Context, element *etree.Element, be
 	return nil
 }
 
-// isPlugged tells whether a running guest's interface is where it is wanted. Of a network that is a bridge of the host's,
-// or shares devices of it, libvirt shows the bridge or the device.
+// isPlugged reports whether a running guest's interface is where it is wanted. If a network is a bridge of the host
+// or shares devices of the host, libvirt shows the bridge or the device.
 func (l liveDomain) isPlugged(ctx context.Context, now, wanted Interface) (bool, error) {
 	if now.isAt(wanted) {
 		return true, nil
@@ -350,7 +352,7 @@ func (l liveDomain) isPlugged(ctx context.Context, now, wanted Interface) (bool,
 	return err == nil && network.plugs(now), err
 }
 
-// plugs tells whether a running guest's interface can be one that is on the network.
+// plugs reports whether a running guest's interface can be on the network.
 func (x networkXML) plugs(nic Interface) bool {
 	if nic.Bridge != "" {
 		return x.place().bridge == nic.Bridge
@@ -362,15 +364,14 @@ func (x networkXML) plugs(nic Interface) bool {
 	return slices.ContainsFunc(append(forward.SelectElements("interface"), forward), func(e *etree.Element) bool { return attr(e, "dev") == nic.Device })
 }
 
-// resize gives processors, and lets a balloon give or take memory, which it does where the guest has
-// its driver.
+// resize adds processors and lets a balloon add or remove memory. The balloon does so if the guest has its driver.
 func (l liveDomain) resize(ctx context.Context, now, d Domain) error {
 	if d.VCPUs > now.VCPUs {
 		err := change(ctx, l.host, "virDomainSetVcpusFlags", func(c *libvirt.Libvirt) error {
 			return c.DomainSetVcpusFlags(l.domain, uint32(d.VCPUs), uint32(libvirt.DomainVCPULive))
 		})
 		if err != nil {
-			return fmt.Errorf("unable to give processors to the running guest: %w", err)
+			return fmt.Errorf("unable to add processors to the running guest: %w", err)
 		}
 	}
 	if now.Memory == d.Memory {

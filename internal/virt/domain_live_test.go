@@ -7,15 +7,15 @@ import (
 	"testing"
 )
 
-// TestAwaitRemovals has the answers that no guest of the lab gives.
+// TestAwaitRemovals has answers that no guest of the lab gives.
 func TestAwaitRemovals(t *testing.T) {
 	broken := errors.New("broken")
 	for name, test := range map[string]struct {
 		events []removal
-		want   string // "" is success
+		want   string // "" means success
 	}{
 		"all are gone":           {[]removal{{alias: "net0"}, {alias: "other", refused: true}, {alias: "disk0"}}, ""},
-		"one is refused":         {[]removal{{alias: "net0"}, {alias: "disk0", refused: true}}, "refuses to let go of disk /one: see whether it is in use"},
+		"one is refused":         {[]removal{{alias: "net0"}, {alias: "disk0", refused: true}}, "refuses to release disk /one: check whether the guest uses it"},
 		"the connection is lost": {[]removal{{alias: "net0"}, {err: broken}}, "broken"},
 	} {
 		events := make(chan removal, len(test.events))

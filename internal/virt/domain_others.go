@@ -9,7 +9,7 @@ import (
 	"github.com/beevik/etree"
 )
 
-// What libvirt has in every definition, or Domain models, is not worth a word. The rest is told by Domain.Others.
+// Elements that every definition of libvirt has, or that Domain models, are not reported. Domain.Others has the rest.
 var (
 	plainElements = []string{
 		"name", "uuid", "genid", "title", "description", "metadata", "memory", "maxMemory", "currentMemory", "vcpu", "vcpus", "iothreads", "resource", "os",
@@ -18,7 +18,7 @@ var (
 	plainDevices = []string{"emulator", "controller", "input", "audio", "memballoon", "rng", "panic", "console", "serial"}
 )
 
-// parseOthers names what a definition has that Domain does not model, for people to read.
+// parseOthers lists what a definition has that Domain does not model, for people to read.
 func parseOthers(root, devices *etree.Element) []string {
 	var others []string
 	said := append(slices.Collect(maps.Values(namedDevices(devices))), slices.Concat(hostdevElements(devices), filesystemElements(devices))...)
@@ -35,7 +35,7 @@ func parseOthers(root, devices *etree.Element) []string {
 	return others
 }
 
-// isPlainBacking tells whether an element is a memory backing that MemoryBacking says as a whole.
+// isPlainBacking reports whether MemoryBacking models an element of memory backing completely.
 func isPlainBacking(element *etree.Element) bool {
 	if element.Tag != "memoryBacking" {
 		return false
@@ -45,7 +45,7 @@ func isPlainBacking(element *etree.Element) bool {
 	return includes(root.SelectElement("memoryBacking").NotNil(), element)
 }
 
-// describeDevice is a device in a few words, such as "disk vdb (nvme)" or "hostdev (mdev)".
+// describeDevice describes a device in a few words, such as "disk vdb (nvme)" or "hostdev (mdev)".
 func describeDevice(device *etree.Element) string {
 	kind := device.Tag
 	if kind == "disk" {

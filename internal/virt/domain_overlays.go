@@ -11,19 +11,18 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// A snapshot (virsh snapshot-create-as --disk-only), many backup programs and some block jobs give a guest an overlay in
-// the place of its disk: a new file, which gets what the guest writes from then on, over the one that the guest had. The
-// guest's disk is then what both files make together, and a guest that is pointed at the file beneath loses what was
-// written since.
+// A snapshot (virsh snapshot-create-as --disk-only), many backup programs and some block jobs replace a guest's disk
+// by an overlay: a new file on top of the guest's old one, which receives what the guest writes from then on. The
+// guest's disk is then both files together. A guest that gets the lower file back loses what was written since.
 
-// Layer is what lies beneath a guest's disk.
+// Layer is a file beneath a guest's disk.
 type Layer struct {
-	Where    string // as Disk.Where has it
-	Format   string // "" where it is not known
-	Snapshot string // which has put the overlay over it; "" where libvirt knows of none
+	Where    string // as returned by Disk.Where
+	Format   string // "" if it is not known
+	Snapshot string // the snapshot that put the overlay on top; "" if libvirt knows of none
 }
 
-// Disk is a disk at the place of a layer.
+// Disk returns a disk at the place of a layer.
 func (l Layer) Disk() Disk {
 	switch {
 	case strings.HasPrefix(l.Where, "/"):
@@ -35,11 +34,11 @@ func (l Layer) Disk() Disk {
 	}
 }
 
-// maxLayers bounds a chain: no program makes a longer one, and each layer may be a call.
+// maxLayers limits a chain. No program makes a longer one, and each layer may cost a call.
 const maxLayers = 64
 
-// parseChain reads what is beneath a disk, which libvirt shows of a guest that runs, and sometimes of a definition; nil
-// where it does not.
+// parseChain reads the layers beneath a disk. libvirt shows them for a running guest, and sometimes in a definition.
+// The result is nil if libvirt does not show them.
 func parseChain(disk *etree.Element) []Layer {
 	if disk.SelectElement("backingStore") == nil {
 		return nil
@@ -53,7 +52,8 @@ func parseChain(disk *etree.Element) []Layer {
 	return layers
 }
 
-// shareChains tells of a definition's disks what is beneath them, which libvirt shows of the guest that runs.
+// shareChains copies the layers beneath disks from the running guest, for which libvirt shows them, to the
+// definition's disks.
 func shareChains(defined, running []Disk) {
 	for i, disk := range defined {
 		if at := slices.IndexFunc(running, disk.Is); at >= 0 && disk.Chain == nil {
@@ -62,18 +62,18 @@ func shareChains(defined, running []Disk) {
 	}
 }
 
-// isOver tells whether a disk is an overlay of another one.
+// isOver reports whether a disk is an overlay of another disk.
 func (disk Disk) isOver(other Disk) bool {
 	return slices.ContainsFunc(disk.Chain, func(l Layer) bool { return other.isAt(l.Where) })
 }
 
-// isAt tells whether a disk is at a place, as Where has it.
+// isAt reports whether a disk is at a place, in the form of Where.
 func (disk Disk) isAt(where string) bool {
 	return where != "" && (where == disk.Path || where == disk.Volume || disk.URL != "" && SameURL(where, disk.URL))
 }
 
-// WithOverlays are the disks that are wanted of a guest, each in the place of which the guest has an overlay being that
-// overlay. now is what the guest has, with what is beneath.
+// WithOverlays returns the wanted disks of a guest. If the guest has an overlay on top of a wanted disk, the overlay
+// replaces that disk. now are the guest's current disks, with the layers beneath them.
 func WithOverlays(wanted, now []Disk) []Disk {
 	result := slices.Clone(wanted)
 	for i, disk := range wanted {
@@ -90,7 +90,7 @@ func WithOverlays(wanted, now []Disk) []Disk {
 	return result
 }
 
-// SameDisks tells whether two lists have the same disks, in any order, where an overlay counts as what it lies over.
+// SameDisks reports whether two lists have the same disks, in any order. An overlay counts as the disk beneath it.
 func SameDisks(a, b []Disk) bool {
 	same := func(x Disk) func(Disk) bool {
 		return func(y Disk) bool { return x.Is(y) || x.isOver(y) || y.isOver(x) }
@@ -100,7 +100,7 @@ func SameDisks(a, b []Disk) bool {
 		!slices.ContainsFunc(b, func(x Disk) bool { return !slices.ContainsFunc(a, same(x)) })
 }
 
-// DisksWithOverlays is WithOverlays of a guest that the host has: as it is defined and, where it runs, as it runs.
+// DisksWithOverlays applies WithOverlays to a guest on the host: as it is defined and, if it runs, as it runs.
 func (h *Host) DisksWithOverlays(ctx context.Context, name string, wanted []Disk) ([]Disk, error) {
 	domain, text, err := h.definition(ctx, name)
 	if err != nil {
@@ -126,7 +126,7 @@ func (h *Host) withOverlays(ctx context.Context, domain libvirt.Domain, wanted, 
 	return h.overThese(ctx, domain.Name, wanted, defined)
 }
 
-// overThese is WithOverlays of a guest's disks, of which it finds out what is beneath where it has to know.
+// overThese applies WithOverlays to a guest's disks. It finds the layers beneath a disk only if it needs them.
 func (h *Host) overThese(ctx context.Context, name string, wanted, now []Disk) ([]Disk, error) {
 	if !slices.ContainsFunc(wanted, func(w Disk) bool { return !slices.ContainsFunc(now, w.Is) }) {
 		return wanted, nil
@@ -144,9 +144,10 @@ func (h *Host) overThese(ctx context.Context, name string, wanted, now []Disk) (
 	return WithOverlays(wanted, now), nil
 }
 
-// Beneath is what lies beneath a disk that a guest has, from the top down. It is asked for where a guest has another disk
-// than it should, for it takes several calls: libvirt shows it of a guest that runs; else the guest's snapshots tell, which
-// also know of an overlay that has taken in what was beneath (virsh blockpull); else the files themselves.
+// Beneath returns the layers beneath a guest's disk, from the top down. It takes several calls, so it is used only if
+// a guest has another disk than it should. libvirt shows the layers of a running guest. Otherwise the guest's
+// snapshots have them, including an overlay into which the layers beneath were merged (virsh blockpull). Otherwise
+// the files themselves have them.
 func (h *Host) Beneath(ctx context.Context, domain string, disk Disk) ([]Layer, error) {
 	snapshots, err := h.snapshotLayers(ctx, domain)
 	if err != nil {
@@ -177,7 +178,7 @@ func (h *Host) Beneath(ctx context.Context, domain string, disk Disk) ([]Layer, 
 	}
 }
 
-// snapshotLayers is what the snapshots of a guest say of disks: what was beneath an overlay when it was made.
+// snapshotLayers reads from a guest's snapshots what was beneath each overlay when it was made.
 func (h *Host) snapshotLayers(ctx context.Context, name string) (map[string]Layer, error) {
 	return query(ctx, h, "virDomainListAllSnapshots", func(l *libvirt.Libvirt) (map[string]Layer, error) {
 		domain, err := l.DomainLookupByName(name)
@@ -192,7 +193,7 @@ func (h *Host) snapshotLayers(ctx context.Context, name string) (map[string]Laye
 		for _, snapshot := range snapshots {
 			text, err := l.DomainSnapshotGetXMLDesc(snapshot, 0)
 			if isCode(err, libvirt.ErrNoDomainSnapshot) {
-				continue // somebody has deleted it meanwhile
+				continue // another user or program has deleted it in the meantime
 			}
 			if err != nil {
 				return nil, err
@@ -205,8 +206,8 @@ func (h *Host) snapshotLayers(ctx context.Context, name string) (map[string]Laye
 	})
 }
 
-// addSnapshot reads a snapshot. It names the overlay that it has made of each disk, and that of each to which the guest was
-// reverted since (libvirt 9.10), and has the definition from before it.
+// addSnapshot reads a snapshot. A snapshot names the overlay that it made for each disk, the overlay of each disk to
+// which the guest was reverted since (libvirt 9.10), and has the definition from before the snapshot.
 // https://libvirt.org/formatsnapshot.html
 func addSnapshot(layers map[string]Layer, text string) error {
 	root, err := parseXML(text)
@@ -229,7 +230,7 @@ func addSnapshot(layers map[string]Layer, text string) error {
 	return nil
 }
 
-// fileBeneath is what a file on the host lies over, as itself says; none where it cannot be read.
+// fileBeneath returns the backing file that a file on the host names, or no layer if the file cannot be read.
 func (h *Host) fileBeneath(ctx context.Context, file string) (Layer, error) {
 	if !strings.HasPrefix(file, "/") || strings.HasPrefix(file, "/dev/") {
 		return Layer{}, nil
@@ -248,8 +249,8 @@ func (h *Host) fileBeneath(ctx context.Context, file string) (Layer, error) {
 	return Layer{Where: where, Format: volume.Backing.Format}, nil
 }
 
-// volumeOfFile reads a file as a volume: of the pool that it is in, which may not know of it yet, or else of one that is
-// there for a moment.
+// volumeOfFile reads a file as a volume: in the pool that contains it, which may not list it yet, or otherwise in a
+// pool that exists only for this purpose.
 func (h *Host) volumeOfFile(ctx context.Context, file string) (volume Volume, err error) {
 	dir, base := path.Split(file)
 	dir = path.Clean(dir)
@@ -274,7 +275,7 @@ func (h *Host) volumeOfFile(ctx context.Context, file string) (volume Volume, er
 		volume, err = h.Volume(ctx, pool, base)
 		return err
 	})
-	if isRefused(err) { // a directory that is gone, or that libvirt may not read
+	if isRefused(err) { // the directory does not exist, or libvirt may not read it
 		err = ErrNotFound
 	}
 	return volume, err

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestDiskSources writes disks wherever they can be, and reads them again.
+// TestDiskSources writes disks in every possible place, and reads them again.
 func TestDiskSources(t *testing.T) {
 	const uuid = "0a1b2c3d-0000-4000-8000-0000000000c2"
 	for text, disk := range map[string]Disk{
@@ -41,7 +41,7 @@ func TestDiskSources(t *testing.T) {
 	}
 }
 
-// TestInterfacePlaces writes interfaces wherever they can be, and reads them again.
+// TestInterfacePlaces writes interfaces in every possible place, and reads them again.
 func TestInterfacePlaces(t *testing.T) {
 	for text, nic := range map[string]Interface{
 		`<interface type="network"><source network="lab"/></interface>`:                                                                                    {Network: "lab"},
@@ -84,8 +84,8 @@ func TestSameURL(t *testing.T) {
 	}
 }
 
-// TestBootOrderOfOthers holds that an order of devices which is not that of their lists stays, whatever else changes, and
-// that a new device boots after those of its kind.
+// TestBootOrderOfOthers checks that an order of devices that differs from the order of their lists stays, whatever
+// else changes, and that a new device boots after the others of its kind.
 func TestBootOrderOfOthers(t *testing.T) {
 	text := formOf("", strings.Replace(formDisk, "</disk>", `<boot order="3"/></disk>`, 1)+
 		`<disk type="file" device="disk"><source file="/b"/><target dev="vdb" bus="virtio"/><boot order="1" loadparm="2"/></disk>`+

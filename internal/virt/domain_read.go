@@ -7,8 +7,8 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// Domain looks a domain up by name, as it is defined, with its present state and, where it runs, as it
-// runs.
+// Domain looks up a domain by name. It returns the domain as it is defined, with its current state and, if it runs,
+// as it runs.
 func (h *Host) Domain(ctx context.Context, name string) (Domain, error) {
 	one := func() (Domain, error) {
 		return query(ctx, h, "read domain", func(l *libvirt.Libvirt) (Domain, error) { return readDomain(l, name) })
@@ -20,7 +20,7 @@ func (h *Host) Domain(ctx context.Context, name string) (Domain, error) {
 	return h.domains.look(ctx, name, one, all)
 }
 
-// Guests are all domains of the host, by name.
+// Guests returns all domains of the host, by name.
 func (h *Host) Guests(ctx context.Context) (map[string]Domain, error) {
 	const all = "all"
 	one := func() (map[string]Domain, error) { return query(ctx, h, "read all domains", readDomains) }
@@ -33,7 +33,7 @@ func (h *Host) Guests(ctx context.Context) (map[string]Domain, error) {
 	})
 }
 
-// domainStatus is what of a domain is not in its definition.
+// domainStatus is the part of a domain that is not in its definition.
 type domainStatus struct {
 	state, reason int32
 	autostart     bool
@@ -60,7 +60,7 @@ func readDomain(l *libvirt.Libvirt, name string) (Domain, error) {
 	return described.with(status), err
 }
 
-// readDomains reads all domains in as many calls, and three more.
+// readDomains reads all domains, with one call for each and three more.
 func readDomains(l *libvirt.Libvirt) (map[string]Domain, error) {
 	var domains, starting []libvirt.Domain
 	var stats []libvirt.DomainStatsRecord
@@ -113,7 +113,7 @@ func statusOf(stats []libvirt.DomainStatsRecord) map[libvirt.UUID]*domainStatus 
 	return statuses
 }
 
-// describeDomain is the domain as it is defined and, where it runs, as it runs.
+// describeDomain returns the domain as it is defined and, if it runs, as it runs.
 func describeDomain(l *libvirt.Libvirt, domain libvirt.Domain) (Domain, error) {
 	var defined, running string
 	err := concurrently(func() (err error) {
@@ -142,7 +142,7 @@ func describeDomain(l *libvirt.Libvirt, domain libvirt.Domain) (Domain, error) {
 	return described, err
 }
 
-// isActive tells whether a definition is that of a guest which runs: it then has a number.
+// isActive reports whether a definition belongs to a running guest, which has an id.
 func isActive(root *etree.Element) bool { return root.SelectAttr("id") != nil }
 
 func (d Domain) with(s domainStatus) Domain {

@@ -8,8 +8,8 @@ import (
 	"github.com/beevik/etree"
 )
 
-// UnplugVolume takes a volume from a running guest that only reads it: a disk is unplugged, a medium ejected. The guest's
-// definition keeps it.
+// UnplugVolume removes a volume from a running guest that only reads it: it unplugs a disk, or ejects a medium. The
+// guest's definition keeps the volume.
 func (h *Host) UnplugVolume(ctx context.Context, domain string, v Volume) error {
 	return h.whileRunning(ctx, domain, func(live liveDomain) error {
 		now, devices, err := live.read(ctx)
@@ -31,7 +31,7 @@ func (h *Host) UnplugVolume(ctx context.Context, domain string, v Volume) error 
 	})
 }
 
-// PlugVolume gives a volume to a running guest that is defined with it and does not have it.
+// PlugVolume attaches a volume to a running guest that is defined with it and does not have it.
 func (h *Host) PlugVolume(ctx context.Context, domain string, v Volume) error {
 	return h.whileRunning(ctx, domain, func(live liveDomain) error {
 		_, text, err := h.definition(ctx, domain)
@@ -54,7 +54,7 @@ func (h *Host) PlugVolume(ctx context.Context, domain string, v Volume) error {
 	})
 }
 
-// plugDisks plugs the disks with a volume as they are defined, with all that is not modelled.
+// plugDisks attaches the disks with a volume as they are defined, including everything that is not modelled.
 func (l liveDomain) plugDisks(ctx context.Context, devices *etree.Element, defined []*etree.Element, v Volume) error {
 	has := diskElements(devices)
 	names := newDiskNames(devices.SelectElements("disk"))
@@ -63,7 +63,7 @@ func (l liveDomain) plugDisks(ctx context.Context, devices *etree.Element, defin
 		if !isVolume(disk) || slices.ContainsFunc(has, isVolume) {
 			continue
 		}
-		removeAll(disk, "boot") // another device may have the place in the running guest's order
+		removeAll(disk, "boot") // another device may have this position in the running guest's boot order
 		names.give(disk, i)
 		if err := l.attach(ctx, "disk "+v.Path, disk); err != nil {
 			return err
@@ -72,7 +72,7 @@ func (l liveDomain) plugDisks(ctx context.Context, devices *etree.Element, defin
 	return nil
 }
 
-// insert puts a volume into the drives that are defined with it.
+// insert inserts a volume into the drives that are defined with it.
 func (l liveDomain) insert(ctx context.Context, now Domain, devices *etree.Element, defined []*etree.Element, v Volume) error {
 	drives := slices.Clone(now.CDROMs)
 	for i := range min(len(drives), len(defined)) {

@@ -8,10 +8,10 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// A guest that was saved (virsh managedsave) is off, and continues where it was when it is started: with its memory, and with
-// the machine that it had then, whatever its definition says now.
+// A guest that was saved (virsh managedsave) is off. When it is started, it continues where it was, with its saved
+// memory and with the machine that it had then, whatever its definition says now.
 
-// SavedDomain is the machine that a domain was saved with; nil where it is not saved.
+// SavedDomain returns the machine that a domain was saved with, or nil if the domain is not saved.
 func (h *Host) SavedDomain(ctx context.Context, name string) (*Domain, error) {
 	return query(ctx, h, "virDomainManagedSaveGetXMLDesc", func(l *libvirt.Libvirt) (*Domain, error) {
 		domain, err := l.DomainLookupByName(name)
@@ -22,7 +22,8 @@ func (h *Host) SavedDomain(ctx context.Context, name string) (*Domain, error) {
 	})
 }
 
-// savedDomain asks whether there is a save first: of a libvirtd that was restarted since, a domain's state does not tell.
+// savedDomain first asks whether a saved image exists. If libvirtd was restarted since, a domain's state does not
+// show it.
 func savedDomain(l *libvirt.Libvirt, domain libvirt.Domain) (*Domain, error) {
 	saved, err := l.DomainHasManagedSaveImage(domain, 0)
 	if err != nil || saved == 0 {
@@ -36,7 +37,7 @@ func savedDomain(l *libvirt.Libvirt, domain libvirt.Domain) (*Domain, error) {
 	return &machine, err
 }
 
-// DiscardSaved forgets what a domain was saved with, so that its next start is a fresh boot.
+// DiscardSaved removes a domain's saved image, so that its next start is a fresh boot.
 func (h *Host) DiscardSaved(ctx context.Context, name string) error {
 	return change(ctx, h, "virDomainManagedSaveRemove", func(l *libvirt.Libvirt) error {
 		domain, err := l.DomainLookupByName(name)
@@ -51,19 +52,20 @@ func (h *Host) DiscardSaved(ctx context.Context, name string) error {
 	})
 }
 
-// CheckSavedDisks is an error where a saved machine has a disk that its domain does not have any more: a snapshot that is
-// made meanwhile puts an overlay over it in the definition alone, and the guest would continue on the file beneath.
+// CheckSavedDisks returns an error if a saved machine has a disk that its domain no longer has. A snapshot that is
+// made while the guest is saved adds an overlay only in the definition, and the guest would continue on the file
+// beneath.
 func CheckSavedDisks(defined, saved Domain) error {
 	for _, disk := range saved.Disks {
 		if !slices.ContainsFunc(defined.Disks, disk.Is) {
-			return fmt.Errorf("the guest was saved (virsh managedsave) with the disk %s, which its definition does not have any more, as after a snapshot. "+
-				"If it were resumed, it would write to that file all the same. Forget its saved memory (virsh managedsave-remove %s), or give the definition that disk again", disk.Where(), saved.Name)
+			return fmt.Errorf("the guest was saved (virsh managedsave) with the disk %s, which its definition no longer has, for example after a snapshot. "+
+				"If the guest resumed, it would still write to that file. Remove its saved memory (virsh managedsave-remove %s), or put that disk back into the definition", disk.Where(), saved.Name)
 		}
 	}
 	return nil
 }
 
-// start starts a domain that is off: one that is saved, only with the disks that it has now.
+// start starts a domain that is off. A saved domain is started only with the disks that it has now.
 func start(l *libvirt.Libvirt, domain libvirt.Domain) error {
 	saved, err := savedDomain(l, domain)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// State is what a domain does.
+// State is the state of a domain.
 type State int
 
 // States of a domain.
@@ -17,7 +17,7 @@ const (
 	Crashed
 )
 
-// String is the state as a user knows it.
+// String returns the state in the user's words.
 func (s State) String() string { return [...]string{"off", "running", "paused", "crashed"}[s] }
 
 // stateOf maps libvirt's virDomainState.
@@ -37,7 +37,7 @@ func stateOf(state int32) State {
 // Reason is why a domain does not run.
 type Reason int
 
-// Reasons. libvirtd knows none of a domain that was off when it started.
+// Reasons. libvirtd does not know the reason of a domain that was off when libvirtd started.
 const (
 	NoReason Reason = iota
 	ShutDown
@@ -50,18 +50,18 @@ const (
 	Asleep
 )
 
-// String says it of the guest, as the end of a sentence.
+// String describes the reason as the end of a sentence about the guest.
 func (r Reason) String() string {
 	return [...]string{
 		"libvirt does not know why",
-		"it shut down, by itself or because it was asked to",
-		"somebody forced it off, as virsh destroy does",
+		"it shut down, by itself or on request",
+		"it was forced off, for example by virsh destroy",
 		"it crashed, as the firmware does when it finds nothing to boot",
 		"QEMU failed",
-		"somebody saved its memory and stopped it, as virsh managedsave does",
-		"somebody paused it, as virsh suspend does",
-		"it is paused because of an I/O error of a disk, such as a full file system on the host",
-		"it has put itself to sleep (suspended to RAM)",
+		"its memory was saved and it was stopped, for example by virsh managedsave",
+		"it was paused, for example by virsh suspend",
+		"it is paused because of an I/O error on a disk, for example because a file system on the host is full",
+		"it suspended itself to RAM",
 	}[r]
 }
 
@@ -97,10 +97,10 @@ func reasonOf(state, reason int32) Reason {
 	}
 }
 
-// checkResponsive is the error for asking something of a guest that is not running; nil where it is.
+// checkResponsive returns an error if a guest cannot respond because it is paused or has crashed.
 func checkResponsive(state, reason int32) error {
 	if now := stateOf(state); now == Paused || now == Crashed {
-		return fmt.Errorf("the guest is %v and cannot hear: %s. To start it lets it go on where it can, to reset it makes it begin anew", now, reasonOf(state, reason))
+		return fmt.Errorf("the guest is %v and cannot respond: %s. Start it, which resumes it if it can continue, or reset it, which boots it again", now, reasonOf(state, reason))
 	}
 	return nil
 }

@@ -13,12 +13,11 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 )
 
-// A domain's definition is read and changed in the XML that libvirt has, element by element, so that whatever
-// Domain does not model stays in it, and keeps nothing from being read.
-// Elements: https://libvirt.org/formatdomain.html
+// A domain's definition is read and changed in libvirt's XML, element by element, so that everything that Domain does
+// not model stays in it and does not prevent reading it. Elements: https://libvirt.org/formatdomain.html
 
-// newXML is the definition of a domain that is not there yet: a guest with one console, right for its
-// architecture, and with what d says.
+// newXML returns the definition of a new domain: a guest with one console, suitable for its architecture, and with
+// what d has.
 func (d Domain) newXML() (*etree.Element, error) {
 	root := etree.NewElement("domain")
 	root.CreateElement("name").SetText(d.Name)
@@ -37,10 +36,10 @@ func (d Domain) newXML() (*etree.Element, error) {
 	return root, d.edit(root, Domain{Consoles: []string{console}})
 }
 
-// domainTypes are libvirt's names for accelerators.
+// domainTypes maps accelerators to libvirt's names.
 var domainTypes = map[string]string{"kvm": "kvm", "tcg": "qemu"}
 
-// redefinition is a definition changed to what d says.
+// redefinition returns a definition changed to d.
 func (d Domain) redefinition(text string) (*etree.Element, error) {
 	root, err := parseXML(text)
 	if err != nil {
@@ -53,7 +52,7 @@ func (d Domain) redefinition(text string) (*etree.Element, error) {
 	return root, d.edit(root, now)
 }
 
-// edit writes what d models into a definition, which says now, and leaves the rest of it as it is.
+// edit writes what d models into a definition, whose current content is now, and leaves the rest as it is.
 func (d Domain) edit(root *etree.Element, now Domain) error {
 	setAttr(root, "type", domainTypes[d.Accelerator])
 	d.editNote(root)
@@ -87,20 +86,20 @@ func (d Domain) editMemory(root *etree.Element, now Domain) {
 	editKiB(child(root, "currentMemory"), d.Memory)
 }
 
-// editCells gives NUMA cells so many KiB more, each its share: libvirt takes a guest's memory from them, whatever <memory>
-// says. https://libvirt.org/formatdomain.html#guest-numa-topology
+// editCells adds KiB to NUMA cells in proportion to their size: libvirt takes a guest's memory from the cells,
+// whatever <memory> says. https://libvirt.org/formatdomain.html#guest-numa-topology
 func editCells(root *etree.Element, more int64) {
 	cells := root.FindElements("cpu/numa/cell[@memory]")
 	sizes := make([]int64, len(cells))
 	var sum int64
 	for i, cell := range cells {
-		sizes[i], _ = strconv.ParseInt(attr(cell, "memory"), 10, 64) // which libvirt writes in KiB
+		sizes[i], _ = strconv.ParseInt(attr(cell, "memory"), 10, 64) // libvirt writes it in KiB
 		sum += sizes[i]
 	}
 	if sum == 0 || sum+more <= 0 {
 		return
 	}
-	const step = 1024 // KiB; a page of any size is a multiple of it, or it of that
+	const step = 1024 // KiB; a page of any size is a multiple or a fraction of it
 	left := more
 	for i, cell := range cells {
 		share := more * sizes[i] / sum / step * step
@@ -122,7 +121,7 @@ func (d Domain) editVCPUs(root *etree.Element, now Domain) {
 	if d.VCPUs == now.VCPUs && most == now.MaxVCPUs {
 		return
 	}
-	removeAll(root, "vcpus") // the list of each of them, which libvirt makes anew
+	removeAll(root, "vcpus") // the list of processors, which libvirt writes again
 	vcpu := child(root, "vcpu")
 	vcpu.SetText(number(most))
 	vcpu.RemoveAttr("current")
@@ -144,14 +143,15 @@ func (d Domain) editOS(root *etree.Element, now Domain) {
 	}
 }
 
-// cpuModes are the values of Domain.CPU that are a mode and not a model's name.
+// cpuModes are the values of Domain.CPU that are a mode and not the name of a model.
 var cpuModes = map[string]string{
 	"host-passthrough": "host-passthrough",
 	"host-model":       "host-model",
 	"max":              "maximum",
 }
 
-// editCPU keeps what a CPU has beside its model, and what a topology has, such as dies, where d says the same.
+// editCPU keeps what a CPU has in addition to its model, and what a topology has in addition to Topology, such as
+// dies, if d asks for the same CPU.
 func (d Domain) editCPU(root *etree.Element, now Domain) {
 	cpu := child(root, "cpu")
 	if d.CPU != now.CPU {
@@ -179,8 +179,8 @@ func (d Domain) editCPU(root *etree.Element, now Domain) {
 	}
 }
 
-// editModel takes away what belongs to another model or mode. Features that a CPU has or lacks beside its
-// model stay with every model, but cannot be without one.
+// editModel removes what belongs to another model or mode. Features that are added to or removed from a model stay
+// with every model, but cannot exist without one.
 func editModel(cpu *etree.Element, model string) {
 	for _, key := range []string{"mode", "match", "check", "migratable"} {
 		cpu.RemoveAttr(key)
@@ -199,7 +199,7 @@ func editModel(cpu *etree.Element, model string) {
 	}
 }
 
-// cpuOf is the name that Domain.CPU has for a CPU, "" where there is none.
+// cpuOf returns the name that Domain.CPU uses for a CPU, or "" if there is none.
 func cpuOf(cpu *etree.Element) string {
 	for name, mode := range cpuModes {
 		if attr(cpu, "mode") == mode {
@@ -209,7 +209,7 @@ func cpuOf(cpu *etree.Element) string {
 	return childText(cpu.NotNil(), "model")
 }
 
-// parseFeatures reads what a CPU has or lacks beside its model; of none it is nil.
+// parseFeatures reads the features that are added to or removed from a CPU's model. It returns nil if there are none.
 func parseFeatures(cpu *etree.Element) map[string]string {
 	var features map[string]string
 	for _, feature := range cpu.NotNil().SelectElements("feature") {
@@ -276,7 +276,7 @@ func parseDomainElement(root *etree.Element) (Domain, error) {
 	return d, nil
 }
 
-// parseMemory reads what libvirt always writes in KiB.
+// parseMemory reads a size that libvirt always writes in KiB.
 func (d *Domain) parseMemory(memory, current *etree.Element) error {
 	most, err := parseText(memory)
 	d.MaxMemory, d.Memory = most*1024, most*1024
@@ -301,7 +301,7 @@ func (d *Domain) parseVCPUs(vcpu *etree.Element) error {
 func (d *Domain) parseTopology(cpu *etree.Element) error {
 	topology := cpu.NotNil().SelectElement("topology")
 	var problems [3]error
-	for _, level := range []string{"dies", "clusters"} { // which Topology cannot say
+	for _, level := range []string{"dies", "clusters"} { // Topology cannot express these
 		if count, err := parseNumber(topology, level); err == nil && count > 1 {
 			return nil
 		}

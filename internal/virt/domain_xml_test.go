@@ -64,8 +64,8 @@ func TestParseDomainRefuses(t *testing.T) {
 	}
 }
 
-// TestParseDomainOfAnyForm holds that what a domain has of kinds that are not modelled keeps nothing from being read,
-// also where libvirt's types would not take it.
+// TestParseDomainOfAnyForm checks that devices and elements that are not modelled do not prevent reading a domain,
+// even if libvirt's types would refuse them.
 func TestParseDomainOfAnyForm(t *testing.T) {
 	const text = `<domain type='kvm' id='3'><name>guest</name><memory dumpCore='off'> 1024 </memory><vcpu current='1'>2</vcpu>
 		<os><type arch='s390x'>hvm</type></os><cpu mode='host-model'><topology sockets='1' dies='2' cores='1' threads='1'/></cpu>
@@ -114,7 +114,7 @@ func TestBootOrder(t *testing.T) {
 	}
 }
 
-// TestBootOrderStays holds that what is not modelled goes on booting first where nothing changes.
+// TestBootOrderStays checks that a device that is not modelled continues to boot first if nothing changes.
 func TestBootOrderStays(t *testing.T) {
 	const text = `<devices><disk device="floppy"><boot order="1"/></disk><interface type="bridge"><source bridge="a"/><boot order="2" loadparm="4"/></interface></devices>`
 	d := Domain{Boot: []string{BootNetwork}, Loadparm: "4", Interfaces: make([]Interface, 1)}
@@ -154,7 +154,7 @@ func TestDiskName(t *testing.T) {
 	}
 }
 
-// TestDiskNames holds that disks keep their names where their order allows it, and their addresses with them.
+// TestDiskNames checks that disks keep their names if their order allows it, and also their addresses.
 func TestDiskNames(t *testing.T) {
 	const text = `<devices>
 		<disk device='cdrom'><target dev='sda' bus='scsi'/></disk>
@@ -165,7 +165,7 @@ func TestDiskNames(t *testing.T) {
 	moved := Disk{Path: "one", Bus: "scsi"}
 	for _, test := range []struct {
 		disks []Disk
-		want  []string // with a star where the address stayed
+		want  []string // with an asterisk if the address stayed
 	}{
 		{[]Disk{one, two}, []string{"vdb*", "vdd*"}},
 		{[]Disk{two}, []string{"vdd*"}},
@@ -210,7 +210,7 @@ func TestEditCPU(t *testing.T) {
 	}
 }
 
-// TestEditTopology holds that what is in a topology beside what is modelled stays where that is the same.
+// TestEditTopology checks that parts of a topology that are not modelled stay if the modelled parts stay the same.
 func TestEditTopology(t *testing.T) {
 	now := Domain{Topology: Topology{1, 2, 1}}
 	for _, test := range []struct {
@@ -229,7 +229,7 @@ func TestEditTopology(t *testing.T) {
 	}
 }
 
-// TestKeepsTrunk holds that tags which the package does not model are not lost.
+// TestKeepsTrunk checks that VLAN tags that the package does not model are kept.
 func TestKeepsTrunk(t *testing.T) {
 	const text = `<interface><vlan trunk="yes"><tag id="1"/><tag id="2"/></vlan></interface>`
 	element := parsed(t, text)

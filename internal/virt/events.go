@@ -7,9 +7,8 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// watch subscribes to what happens to domains, on a connection of its own: go-libvirt can deadlock
-// where a subscription is cancelled; closing the connection ends it for certain. stop does that, and
-// must be called.
+// watch subscribes to events of domains, on a connection of its own. go-libvirt can deadlock when a subscription is
+// cancelled, but closing the connection reliably ends it. stop closes the connection and must be called.
 func (h *Host) watch(ctx context.Context) (watch *connection, events <-chan libvirt.DomainEventLifecycleMsg, stop func(), err error) {
 	watch, err = h.connect(ctx, 1)
 	if err != nil {
@@ -28,7 +27,7 @@ func (h *Host) watch(ctx context.Context) (watch *connection, events <-chan libv
 
 const registerEvent = "virConnectDomainEventRegisterAny"
 
-// subscribe makes a call on a connection that events have of their own.
+// subscribe makes a call on a connection that is used only for events.
 func subscribe[T any](ctx context.Context, h *Host, operation string, f func() (T, error)) (T, error) {
 	call := h.beginCall(ctx, operation, 1)
 	events, err := awaitReply(ctx, f)
@@ -37,8 +36,8 @@ func subscribe[T any](ctx context.Context, h *Host, operation string, f func() (
 	return events, err
 }
 
-// watchEnd gives a channel that brings one value: nil when a running domain ends, or an error when
-// the connection that brings the events is lost. stop must be called.
+// watchEnd returns a channel that brings one value: nil when a running domain ends, or an error if the connection for
+// the events is lost. stop must be called.
 func (h *Host) watchEnd(ctx context.Context, domain libvirt.Domain) (ended <-chan error, stop func(), err error) {
 	_, events, stop, err := h.watch(ctx)
 	if err != nil {
@@ -47,13 +46,13 @@ func (h *Host) watchEnd(ctx context.Context, domain libvirt.Domain) (ended <-cha
 	end := make(chan error, 1)
 	go func() {
 		end <- h.awaitStop(events, domain.UUID)
-		for range events { // or go-libvirt's sender would wait for ever
+		for range events { // or go-libvirt's sender would wait forever
 		}
 	}()
 	return end, stop, nil
 }
 
-// awaitStop returns when the domain stopped, or with an error when no more events come.
+// awaitStop returns when the domain has stopped, or with an error if no more events come.
 func (h *Host) awaitStop(events <-chan libvirt.DomainEventLifecycleMsg, domain libvirt.UUID) error {
 	for event := range events {
 		if event.Dom.UUID == domain && libvirt.DomainEventType(event.Event) == libvirt.DomainEventStopped {
@@ -63,14 +62,15 @@ func (h *Host) awaitStop(events <-chan libvirt.DomainEventLifecycleMsg, domain l
 	return h.lostError(errNoEvents)
 }
 
-// removal is what becomes of a request that a running guest let go of a device.
+// removal is the result of a request to remove a device from a running guest.
 type removal struct {
-	alias   string // libvirt's name of the device
+	alias   string // libvirt's name for the device
 	refused bool   // the guest keeps it
-	err     error  // no more is heard of it
+	err     error  // no more events come for it
 }
 
-// watchRemovals gives a channel that brings what becomes of a guest's devices. stop must be called.
+// watchRemovals returns a channel that brings the results of requests to remove a guest's devices. stop must be
+// called.
 func (h *Host) watchRemovals(ctx context.Context, domain libvirt.UUID) (removals <-chan removal, stop func(), err error) {
 	watch, lifecycle, end, err := h.watch(ctx)
 	if err != nil {
@@ -110,11 +110,11 @@ func (h *Host) watchRemovals(ctx context.Context, domain libvirt.UUID) (removals
 
 var (
 	errNoEvents = errors.New("no more events")
-	errEnded    = errors.New("the guest ended meanwhile")
+	errEnded    = errors.New("the guest has ended")
 )
 
-// relay passes on what read makes of events, and lost at their end. It reads them to their end, or
-// go-libvirt's sender would wait for ever.
+// relay passes on what read makes of events, and passes on lost when they end. It reads all of them, because
+// go-libvirt's sender would otherwise wait forever.
 func relay[T any](events <-chan T, to chan<- removal, stopped <-chan struct{}, lost removal, read func(T) (removal, bool)) {
 	pass := func(r removal) {
 		select {

@@ -2,8 +2,8 @@ package virt
 
 import "time"
 
-// SetKeepalive makes a host look sooner whether it is still there.
+// SetKeepalive makes a host check sooner whether libvirtd answers.
 func (h *Host) SetKeepalive(interval time.Duration) { h.keepalive = interval }
 
-// SetProgress makes a host give an event sooner of what has not ended.
+// SetProgress makes a host report operations in progress sooner.
 func (h *Host) SetProgress(first time.Duration) { h.progress = first }

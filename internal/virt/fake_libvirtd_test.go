@@ -11,8 +11,8 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// fakeLibvirtd answers calls within the test, where a real libvirtd could not be brought to what is tested. Where
-// answer returns no reply it replies with zeros, which read as nothing of whatever is asked for.
+// fakeLibvirtd answers calls within the test, for cases that a real libvirtd cannot be brought into. If answer
+// returns no reply, it replies with zeros, which read as nothing for any call.
 type fakeLibvirtd struct {
 	answer func(procedure uint32) (xdr, fakeAnswer)
 
@@ -20,21 +20,21 @@ type fakeLibvirtd struct {
 	called map[uint32]int
 }
 
-// fakeAnswer is what a fake libvirtd does with a call.
+// fakeAnswer is how a fake libvirtd handles a call.
 type fakeAnswer int
 
 const (
 	replies fakeAnswer = iota
-	refuses            // with what answer returns, as refusal makes it
+	refuses            // with what answer returns, as made by refused
 	isSilent
 )
 
-// refused is the reply of a refusal: virNetMessageError with code, domain, message, level and four things more.
+// refused returns the reply of a refusal: virNetMessageError with code, domain, message, level and four more fields.
 func refused(code libvirt.ErrorNumber, message string) xdr {
 	return append(xdr{}.uint32(uint32(code)).uint32(0).optional(message).uint32(2), make(xdr, 64)...)
 }
 
-// openFake is a host of a fake libvirtd.
+// openFake returns a host with a fake libvirtd.
 func openFake(t *testing.T, answer func(procedure uint32) (xdr, fakeAnswer)) (*Host, *fakeLibvirtd) {
 	t.Helper()
 	h := mustOpen(t, "qemu+tcp://user:secret@fake/system")
@@ -98,7 +98,7 @@ func (f *fakeLibvirtd) calls(procedure uint32) int {
 	return f.called[procedure]
 }
 
-// muteDialer makes connections on which nothing is ever answered.
+// muteDialer makes connections on which nothing is answered.
 type muteDialer struct{}
 
 func (muteDialer) dial(context.Context) (net.Conn, error) {

@@ -14,17 +14,17 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 )
 
-// firmwareFile is the boot firmware of s390x guests, in a directory of QEMU's.
+// firmwareFile is the boot firmware of s390x guests, in a directory of QEMU.
 var firmwareFile = arch.Of(arch.S390X).Firmware
 
-// maxFirmware bounds what is downloaded for it. The largest known has 100 KiB.
+// maxFirmware limits the size of the download. The largest known firmware has 100 KiB.
 const maxFirmware = 4 << 20
 
-// Firmware returns the boot firmware that s390x guests of the host are started with, the content of
-// QEMU's s390-ccw.img. The error is ErrNotFound where the host has none, or has it elsewhere.
+// Firmware returns the boot firmware with which the host starts s390x guests, the content of QEMU's s390-ccw.img. The
+// error is ErrNotFound if the host does not have it, or has it in another directory.
 //
-// libvirt shows files in storage pools only. Where there is none for QEMU's directory, there is a
-// transient one for a moment, which changes nothing on the host.
+// libvirt shows files only in storage pools. If no pool exists for QEMU's directory, Firmware makes a transient one
+// for a moment, which changes nothing on the host.
 func (h *Host) Firmware(ctx context.Context) ([]byte, error) {
 	return h.firmware.get(ctx, h, func() ([]byte, error) { return h.findFirmware(ctx) })
 }
@@ -47,14 +47,14 @@ func (h *Host) findFirmware(ctx context.Context) ([]byte, error) {
 	return nil, fmt.Errorf("no %s in %s: %w", firmwareFile, strings.Join(directories, ", "), ErrNotFound)
 }
 
-// isAbsent tells whether a directory has no firmware. One that is not there itself is a system error
-// of libvirt's, with no code of its own.
+// isAbsent reports whether a directory has no firmware. If the directory itself does not exist, libvirt returns a
+// system error without a code of its own.
 func isAbsent(err error) bool {
 	return errors.Is(err, ErrNotFound) || refusedWith(err, libvirt.ErrSystemError)
 }
 
-// firmwareDirectories are where QEMU has its firmware: beside its own prefix, or where distributions
-// put it.
+// firmwareDirectories returns the directories where QEMU may have its firmware: relative to its own prefix, or where
+// distributions put it.
 func (c Capabilities) firmwareDirectories() []string {
 	var directories []string
 	for _, guest := range c.Guests {
@@ -70,7 +70,7 @@ func (c Capabilities) firmwareDirectories() []string {
 	return directories
 }
 
-// readFirmware reads the firmware in a directory, by the pool that is there or by a transient one.
+// readFirmware reads the firmware in a directory, in an existing pool or in a transient one.
 func (h *Host) readFirmware(ctx context.Context, dir string) ([]byte, error) {
 	pool, err := h.PoolAt(ctx, dir)
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -96,7 +96,7 @@ func (h *Host) downloadFirmware(ctx context.Context, pool string) ([]byte, error
 		return nil, err
 	}
 	if volume.Capacity > maxFirmware {
-		return nil, fmt.Errorf("%s has %d bytes, more than a firmware: %w", volume.Path, volume.Capacity, ErrNotFound)
+		return nil, fmt.Errorf("%s has %d bytes, too many for firmware: %w", volume.Path, volume.Capacity, ErrNotFound)
 	}
 	var content bytes.Buffer
 	err = h.Download(ctx, pool, firmwareFile, &content)

@@ -23,7 +23,7 @@ func TestFirmwareDirectories(t *testing.T) {
 	}
 }
 
-// TestRespelt holds that the names of a directory differ for libvirt, and not for the kernel.
+// TestRespelt checks that the names of a directory differ for libvirt, but not for the kernel.
 func TestRespelt(t *testing.T) {
 	const dir = "/usr/share/qemu"
 	for range 100 {

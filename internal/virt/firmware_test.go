@@ -15,9 +15,9 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-const firmwareDir = "/usr/share/qemu" // of Debian's package
+const firmwareDir = "/usr/share/qemu" // in Debian's package
 
-// TestFirmware asks for the firmware several times at once and again, although the host shows it once.
+// TestFirmware asks for the firmware several times at once and again, although the host sends it only once.
 func TestFirmware(t *testing.T) {
 	leavesNothing(t)
 	host := open(t, lab.Shared(t).URI)
@@ -30,7 +30,7 @@ func TestFirmware(t *testing.T) {
 	wantFirmware(t, host)
 }
 
-// TestFirmwareOfPool has a pool of the directory already, which stays as it is.
+// TestFirmwareOfPool has an existing pool for the directory, which stays as it is.
 func TestFirmwareOfPool(t *testing.T) {
 	tests := map[string]struct {
 		give func(t *testing.T)
@@ -58,7 +58,8 @@ func TestFirmwareOfPool(t *testing.T) {
 	}
 }
 
-// TestNoFirmware has no firmware, then what cannot be one. What was not found is looked for again.
+// TestNoFirmware has no firmware, and then a file that cannot be firmware. A firmware that was not found is looked
+// for again.
 func TestNoFirmware(t *testing.T) {
 	leavesNothing(t)
 	host := open(t, lab.Shared(t).URI)
@@ -74,7 +75,7 @@ func TestNoFirmware(t *testing.T) {
 	wantFirmware(t, host)
 }
 
-// TestFirmwareInterrupted loses the connection, or runs out of time, wherever that can happen.
+// TestFirmwareInterrupted loses the connection, or runs out of time, at every possible point.
 func TestFirmwareInterrupted(t *testing.T) {
 	leavesNothing(t)
 	p := newProxy(t, lab.Shared(t).URI)
@@ -110,7 +111,7 @@ func TestFirmwareInterrupted(t *testing.T) {
 	}
 }
 
-// wantFirmware holds that a host shows the firmware that it has.
+// wantFirmware checks that a host returns the firmware that it has.
 func wantFirmware(t *testing.T, host *virt.Host) {
 	t.Helper()
 	want, err := os.ReadFile(filepath.Join(lab.Shared(t).Root, firmwareDir, "s390-ccw.img"))
@@ -123,7 +124,7 @@ func wantFirmware(t *testing.T, host *virt.Host) {
 	}
 }
 
-// leavesNothing holds that the pools and the firmware's directory are after the test what they are now.
+// leavesNothing checks that the pools and the firmware's directory are the same after the test as before.
 func leavesNothing(t *testing.T) {
 	t.Helper()
 	look := func() string {
@@ -137,8 +138,8 @@ func leavesNothing(t *testing.T) {
 	})
 }
 
-// coverFirmware has an empty directory in the place of the firmware's for the lab, until the end of the
-// test or a call of what it returns.
+// coverFirmware puts an empty directory over the lab's firmware directory, until the end of the test or until the
+// returned function is called.
 func coverFirmware(t *testing.T) (uncover func()) {
 	t.Helper()
 	onLab(t, "mount", "-t", "tmpfs", "none", firmwareDir)
@@ -147,7 +148,7 @@ func coverFirmware(t *testing.T) (uncover func()) {
 	return uncover
 }
 
-// onLab runs a program on the lab's host, also when the test is over.
+// onLab runs a program on the lab's host, even after the test.
 func onLab(t *testing.T, args ...string) string {
 	t.Helper()
 	text, err := lab.Shared(t).Exec(context.Background(), args...)

@@ -16,8 +16,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// guestXML is a guest that boots a kernel, or that waits in its firmware for a DHCP server, or whose
-// firmware finds nothing to boot and crashes.
+// guestXML is a guest that boots a kernel, waits in its firmware for a DHCP server, or crashes because its firmware
+// finds nothing to boot.
 const guestXML = `<domain type='qemu'>
   <name>kept</name>
   <memory unit='MiB'>512</memory>
@@ -31,7 +31,7 @@ const guestXML = `<domain type='qemu'>
 
 const waiting = "<interface type='network'><source network='kept'/><boot order='1'/></interface>"
 
-// TestShutDownWaitsForTheGuest boots a real kernel, which answers.
+// TestShutDownWaitsForTheGuest boots a real kernel, which responds.
 func TestShutDownWaitsForTheGuest(t *testing.T) {
 	h := givenGuest(t, "<kernel>"+inLab(t, lab.Kernel)+"</kernel><initrd>"+inLab(t, lab.Initrd)+"</initrd>", "", "destroy")
 	console, err := h.BootDomain(t.Context(), "kept")
@@ -77,7 +77,7 @@ func TestShutDownEndsWhatDoesNotReact(t *testing.T) {
 	wantState(t, h, virt.Off)
 }
 
-// TestWhatHasCrashed has a guest that libvirt keeps, for somebody to look at it.
+// TestWhatHasCrashed has a crashed guest that libvirt preserves for inspection.
 func TestWhatHasCrashed(t *testing.T) {
 	h := givenGuest(t, "", "", "preserve")
 	crash := func() {
@@ -88,7 +88,7 @@ func TestWhatHasCrashed(t *testing.T) {
 		awaitState(t, h, virt.Crashed)
 	}
 	crash()
-	if err := h.RebootDomain(t.Context(), "kept"); err == nil || !strings.Contains(err.Error(), "crashed and cannot hear") {
+	if err := h.RebootDomain(t.Context(), "kept"); err == nil || !strings.Contains(err.Error(), "crashed and cannot respond") {
 		t.Errorf("RebootDomain returned %v", err)
 	}
 	console, err := h.OpenConsole(t.Context(), "kept")
@@ -104,7 +104,7 @@ func TestWhatHasCrashed(t *testing.T) {
 	_ = console.Close()
 	awaitState(t, h, virt.Crashed)
 	first := virsh(t, "domid", "kept")
-	crash() // which begins anew
+	crash() // which starts it again
 	if again := virsh(t, "domid", "kept"); again == first {
 		t.Error("StartDomain left it crashed")
 	}
@@ -114,7 +114,7 @@ func TestWhatHasCrashed(t *testing.T) {
 	wantState(t, h, virt.Off)
 }
 
-// awaitState waits for what becomes of a guest by itself.
+// awaitState waits for a state that a guest reaches by itself.
 func awaitState(t *testing.T, h *virt.Host, want virt.State) virt.Domain {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
@@ -128,7 +128,7 @@ func awaitState(t *testing.T, h *virt.Host, want virt.State) virt.Domain {
 	}
 }
 
-// TestShutDownWithoutEventsKillsNobody: that the connection is lost says nothing about the guest.
+// TestShutDownWithoutEventsKillsNobody: a lost connection says nothing about the guest.
 func TestShutDownWithoutEventsKillsNobody(t *testing.T) {
 	direct := givenGuest(t, "", waiting, "destroy")
 	if err := direct.StartDomain(t.Context(), "kept"); err != nil {
@@ -146,7 +146,8 @@ func TestShutDownWithoutEventsKillsNobody(t *testing.T) {
 // domainInterfaceAddresses is REMOTE_PROC_DOMAIN_INTERFACE_ADDRESSES of libvirt's src/remote/remote_protocol.x.
 const domainInterfaceAddresses = 353
 
-// TestAddressesOfGuestThatEnds has the guest end between the look whether it runs and the question for its addresses.
+// TestAddressesOfGuestThatEnds has a guest that ends after the check that it runs, and before the request for its
+// addresses.
 func TestAddressesOfGuestThatEnds(t *testing.T) {
 	givenGuest(t, "", waiting, "destroy")
 	h, wire := givenWire(t, "addresses", patience)
@@ -167,7 +168,7 @@ func TestAddressesOfGuestThatEnds(t *testing.T) {
 	}
 }
 
-// TestConsoleIsLost loses the host for good: that must not look like the guest's end.
+// TestConsoleIsLost loses the host permanently. That must not look like the end of the guest.
 func TestConsoleIsLost(t *testing.T) {
 	givenGuest(t, "", waiting, "destroy")
 	p := newProxy(t, lab.Shared(t).URI)
@@ -185,7 +186,7 @@ func TestConsoleIsLost(t *testing.T) {
 	}
 }
 
-// givenGuest defines the guest; both go with the test.
+// givenGuest defines the guest and its network, which are removed after the test.
 func givenGuest(t *testing.T, kernel, nic, onCrash string) *virt.Host {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "guest.xml")
@@ -218,7 +219,7 @@ func wantState(t *testing.T, h *virt.Host, want virt.State) {
 	}
 }
 
-// inLab copies one of the lab's files to where QEMU may read it, and returns its path there.
+// inLab copies one of the lab's files to a place where QEMU may read it, and returns the path there.
 func inLab(t *testing.T, source func(context.Context) (string, error)) string {
 	t.Helper()
 	from, err := source(t.Context())

@@ -1,8 +1,7 @@
 // Package virt reaches libvirt hosts: their pools, volumes, networks, domains and consoles.
 //
-// It is the only package that knows go-libvirt and libvirt's XML; what it takes and gives is made
-// of its own types and the standard library's. Every call obeys its context, although libvirt's
-// protocol and go-libvirt know none.
+// It is the only package that knows go-libvirt and libvirt's XML. Its interface consists of its own types and types
+// of the standard library. Every call obeys its context, although libvirt's protocol and go-libvirt have no contexts.
 package virt
 
 import (
@@ -21,37 +20,37 @@ import (
 	"github.com/digitalocean/go-libvirt/socket/dialers"
 )
 
-// Host is a libvirt host. It connects when it is first asked for something, and again when the
-// connection was lost; it may be used by many goroutines at once.
+// Host is a libvirt host. It connects at the first request, and again after the connection was lost. Many goroutines
+// may use it at the same time.
 //
-// Calls share one control connection. Each stream (an upload, a download, a console) has a
-// connection of its own, so that a slow one never holds up a call.
+// Calls share one control connection. Each stream (an upload, a download, a console) has a connection of its own, so
+// that a slow stream never delays a call.
 type Host struct {
 	uri      *url.URL
 	redacted string // the URI without a password
 	dialer   dialer
-	slots    semaphore // one for each call in flight
+	slots    semaphore // one per call in flight
 
-	connecting      semaphore // held by who connects
-	mayBeRestarting bool      // there was a connection, and the last attempt to make one has not failed
+	connecting      semaphore // held while connecting
+	mayBeRestarting bool      // a connection existed, and the last attempt to connect has not failed
 
-	mu          sync.Mutex // held for moments, over no call
+	mu          sync.Mutex // held briefly, and never during a call
 	control     *connection
-	stopConnect context.CancelCauseFunc // ends the attempt to connect that is under way; nil where there is none
+	stopConnect context.CancelCauseFunc // ends the current attempt to connect; nil if there is none
 
 	capabilities *cache[Capabilities]
 	firmware     *cache[[]byte]
-	libvirt      atomic.Uint64 // its release; 0 before it was asked
+	libvirt      atomic.Uint64 // libvirt's release; 0 until it is known
 
 	bridgeNaming semaphore // held while libvirt chooses the name of a bridge
 
-	observer func(context.Context, Event) // nil is none
-	progress time.Duration                // until the first event of what has not ended
+	observer func(context.Context, Event) // nil if there is none
+	progress time.Duration                // delay of the first event of an operation that has not ended
 
-	keepalive time.Duration // between two looks whether the host is there
+	keepalive time.Duration // interval between checks that the host answers
 	streams   streams
 
-	changes  atomic.Uint64 // that were asked for, at their beginning and at their end
+	changes  atomic.Uint64 // counted both when a change is requested and when it ends
 	domains  *readAhead[Domain]
 	guests   *readAhead[map[string]Domain]
 	mayLieOn candidates
@@ -60,15 +59,15 @@ type Host struct {
 	paths    *readAhead[libvirt.StorageVol]
 }
 
-// Open describes the host at a libvirt URI such as qemu:///system. It does not connect; an error
-// means that the URI cannot be used at all.
+// Open describes the host at a libvirt URI such as qemu:///system. It does not connect. An error means that the URI
+// cannot be used at all.
 func Open(uri string) (*Host, error) {
 	parsed, err := url.Parse(uri)
 	if err != nil {
 		var malformed *url.Error
 		switch {
-		case strings.Contains(uri, "@"): // of a password with a slash, net/url quotes the beginning as a port
-			err = errors.New("special characters of a user's name and password are written as % and two digits")
+		case strings.Contains(uri, "@"): // if a password has a slash, net/url quotes its beginning as a port
+			err = errors.New("write special characters in the user name and the password as % and two hexadecimal digits")
 		case errors.As(err, &malformed):
 			err = malformed.Err
 		}
@@ -98,12 +97,12 @@ func Open(uri string) (*Host, error) {
 	return h, nil
 }
 
-// URI is the host's libvirt URI without a password.
+// URI returns the host's libvirt URI without a password.
 func (h *Host) URI() string { return h.redacted }
 
 var errClosed = errors.New("the connection to libvirt was closed")
 
-// Close ends the control connection, and the attempt to make one. The host connects again when it is used again.
+// Close ends the control connection and any attempt to make one. The host connects again when it is used again.
 func (h *Host) Close() error {
 	h.mu.Lock()
 	control := h.control
@@ -118,7 +117,7 @@ func (h *Host) Close() error {
 	return control.conn.Close()
 }
 
-// connected returns the control connection, made when there is none or it was lost.
+// connected returns the control connection. It connects if there is no connection or the connection was lost.
 func (h *Host) connected(ctx context.Context) (*connection, error) {
 	if control := h.present(); control != nil {
 		return control, nil
@@ -127,7 +126,7 @@ func (h *Host) connected(ctx context.Context) (*connection, error) {
 		return nil, err
 	}
 	defer h.connecting.release()
-	if control := h.present(); control != nil { // somebody else has made it
+	if control := h.present(); control != nil { // another goroutine has connected
 		return control, nil
 	}
 	ctx, stop := context.WithCancelCause(ctx)
@@ -139,7 +138,7 @@ func (h *Host) connected(ctx context.Context) (*connection, error) {
 	return h.keep(ctx, control, err)
 }
 
-// present is the control connection, nil where there is none or it is lost.
+// present returns the control connection, or nil if there is none or it was lost.
 func (h *Host) present() *connection {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -149,7 +148,7 @@ func (h *Host) present() *connection {
 	return nil
 }
 
-// keep makes a connection the control connection, unless the host was closed meanwhile.
+// keep makes a connection the control connection, unless the host was closed in the meantime.
 func (h *Host) keep(ctx context.Context, control *connection, err error) (*connection, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -162,7 +161,7 @@ func (h *Host) keep(ctx context.Context, control *connection, err error) (*conne
 	return control, err
 }
 
-// reconnect makes a connection. Where there was one, libvirtd may be being restarted, and is waited for once.
+// reconnect connects. If a connection existed before, libvirtd may be restarting, so reconnect waits for it once.
 func (h *Host) reconnect(ctx context.Context) (*connection, error) {
 	control, err := h.connect(ctx, 1)
 	if err != nil && h.mayBeRestarting {
@@ -174,7 +173,7 @@ func (h *Host) reconnect(ctx context.Context) (*connection, error) {
 	return control, err
 }
 
-// awaitRestart tries again and again to connect.
+// awaitRestart tries repeatedly to connect.
 func (h *Host) awaitRestart(ctx context.Context) (control *connection, err error) {
 	wait := h.beginWait(ctx, "libvirtd after a lost connection", "")
 	defer func() { wait.end(err) }()
@@ -191,14 +190,14 @@ func (h *Host) awaitRestart(ctx context.Context) (control *connection, err error
 	}
 }
 
-// A libvirtd that is being restarted or upgraded is soon there again. These pauses make 3 s.
+// A libvirtd that is restarted or upgraded is back soon. These pauses add up to 3 s.
 const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 16 * firstPause
 )
 
-// dropConnection makes sure that a connection on which a call was lost is not used again: go-libvirt still
-// holds it for connected at that moment.
+// dropConnection makes sure that a connection on which a call was lost is not used again. At that moment, go-libvirt
+// still considers it connected.
 func (h *Host) dropConnection(lost *connection) {
 	h.mu.Lock()
 	if h.control == lost {
@@ -208,8 +207,8 @@ func (h *Host) dropConnection(lost *connection) {
 	_ = lost.conn.Close()
 }
 
-// WhileConnected is a context that ends with the control connection, for whoever waits for somebody
-// else, such as a web server, on behalf of the host. The cause is then the loss of the connection.
+// WhileConnected returns a context that ends with the control connection. It is for a caller that waits for a third
+// party, such as a web server, on behalf of the host. The cause is then the loss of the connection.
 func (h *Host) WhileConnected(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	control, err := h.connected(ctx)
 	if err != nil {
@@ -226,14 +225,14 @@ func (h *Host) WhileConnected(ctx context.Context) (context.Context, context.Can
 	return ctx, func() { cancel(nil) }, nil
 }
 
-// connection carries go-libvirt's calls and events. Closing conn ends it, whatever state
-// go-libvirt is in; its own Disconnect asks the server first and waits for the answer.
+// connection carries go-libvirt's calls and events. Closing conn ends it, whatever state go-libvirt is in.
+// go-libvirt's own Disconnect first asks the server and waits for the answer.
 type connection struct {
 	*libvirt.Libvirt
 	conn *keepaliveConn
 }
 
-// explainLoss is the error of a call, with the reason where the connection was given up.
+// explainLoss adds to the error of a call the reason why the connection was closed.
 func (c *connection) explainLoss(err error) error {
 	if c.conn.silent.Load() {
 		return fmt.Errorf("%w (%w)", errSilent, err)
@@ -241,7 +240,7 @@ func (c *connection) explainLoss(err error) error {
 	return err
 }
 
-// connectLimit is how long a host may take until it takes calls, also over several hops of ssh.
+// connectLimit is how long a host may take until it accepts calls. It allows for several hops of ssh.
 const connectLimit = 30 * time.Second
 
 var errConnectLimit = fmt.Errorf("it did not answer within %v", connectLimit)
@@ -274,7 +273,7 @@ func (h *Host) connect(ctx context.Context, attempt int) (control *connection, e
 	return control, nil
 }
 
-// keepAlive looks after a control connection until it ends.
+// keepAlive watches a control connection until it ends.
 func (h *Host) keepAlive(control *connection) {
 	if control.conn.watch(h.keepalive, control.Disconnected(), h.streams.mayBeSilent) {
 		h.streams.endAll(h.lostError(errSilent))

@@ -12,10 +12,9 @@ import (
 	"testing"
 )
 
-// TestHostileXML puts markup into every string of what becomes XML: the same elements with the same
-// attributes must come of it as of a harmless value, and the value must be in one of them as it was. It
-// finds the strings by reflection, so that a new field is among them. What XML cannot hold, such as NUL, is
-// refused in the plan.
+// TestHostileXML puts markup into every string that is written as XML. The result must have the same elements and
+// attributes as with a harmless value, and the value must be unchanged in one of them. The test finds the strings by
+// reflection, so that it includes new fields. The plan refuses what XML cannot hold, such as NUL.
 func TestHostileXML(t *testing.T) {
 	unmodelled := map[string]string{}
 	for _, kind := range []string{"domain", "network"} {
@@ -57,7 +56,7 @@ func TestHostileXML(t *testing.T) {
 	holdsShape(t, "a pool", Pool{Name: "pool", Path: "/srv/pool"}, func(p Pool) (string, error) { return poolXML(p.Name, p.Path).Marshal() })
 }
 
-// manyTexts is a network with all that it can have.
+// manyTexts returns a network with everything that a network can have.
 func manyTexts() Network {
 	return Network{
 		Name: "lab", Mode: ModeNAT, Bridge: "virbr1", Domain: "lab.test", TFTPRoot: "/srv/tftp", OpenVSwitch: true, VLANs: []uint{1, 2},
@@ -102,8 +101,8 @@ func holdsShape[T any](t *testing.T, what string, full T, write func(T) (string,
 	}
 }
 
-// shapeOf are the elements and attributes of a document, and their values. It is read by another parser
-// than the one that wrote it.
+// shapeOf returns the elements and attributes of a document, and their values. It uses another parser than the one
+// behind the writer.
 func shapeOf(t *testing.T, text string) (shape string, values []string) {
 	t.Helper()
 	decoder := xml.NewDecoder(strings.NewReader(text))
@@ -134,7 +133,7 @@ func shapeOf(t *testing.T, text string) (shape string, values []string) {
 	}
 }
 
-// textsOf are the paths of the strings in a value.
+// textsOf returns the paths of the strings in a value.
 func textsOf(value reflect.Value, path string) (paths []string) {
 	switch value.Kind() {
 	case reflect.String:
@@ -182,7 +181,7 @@ func setText(value reflect.Value, n *int, wanted int, text string) {
 	}
 }
 
-// deepCopy shares nothing with the value that could be set.
+// deepCopy returns a copy that shares nothing that can be set with the value.
 func deepCopy(value reflect.Value) reflect.Value {
 	copied := reflect.New(value.Type()).Elem()
 	copied.Set(value)

@@ -8,14 +8,14 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// Info is what a host says of itself.
+// Info is what a host reports about itself.
 type Info struct {
 	Hostname   string
 	Libvirt    string // version of libvirtd, such as 9.0.0
-	Hypervisor string // version of the host's own QEMU; empty where libvirt knows none
+	Hypervisor string // version of the host's own QEMU; empty if libvirt does not know it
 }
 
-// Info asks a host what it is.
+// Info asks a host for its versions and names.
 func (h *Host) Info(ctx context.Context) (Info, error) {
 	return query(ctx, h, "read host", func(l *libvirt.Libvirt) (Info, error) {
 		hostname, err := l.ConnectGetHostname()
@@ -28,7 +28,7 @@ func (h *Host) Info(ctx context.Context) (Info, error) {
 		}
 		info := Info{Hostname: hostname, Libvirt: version(library)}
 		hypervisor, err := l.ConnectGetVersion()
-		if isCode(err, libvirt.ErrInternalError) { // libvirt 9.0, where QEMU for the host's own architecture is missing: "Cannot find suitable emulator"
+		if isCode(err, libvirt.ErrInternalError) { // libvirt 9.0, if the host has no QEMU for its own architecture: "Cannot find suitable emulator"
 			return info, nil
 		}
 		info.Hypervisor = version(hypervisor)
@@ -36,7 +36,7 @@ func (h *Host) Info(ctx context.Context) (Info, error) {
 	})
 }
 
-// release is libvirtd's version as libvirt encodes it, asked once.
+// release returns libvirtd's version as libvirt encodes it. It asks once.
 func (h *Host) release(ctx context.Context) (uint64, error) {
 	if known := h.libvirt.Load(); known != 0 {
 		return known, nil
@@ -46,12 +46,12 @@ func (h *Host) release(ctx context.Context) (uint64, error) {
 	return release, err
 }
 
-// version writes a version as people do: libvirt encodes it as 1,000,000 major + 1,000 minor + release.
+// version writes a version in the usual form: libvirt encodes it as 1,000,000 major + 1,000 minor + release.
 func version(encoded uint64) string {
 	return fmt.Sprintf("%d.%d.%d", encoded/1_000_000, encoded/1000%1000, encoded%1000)
 }
 
-// PoolNames lists the host's pools, whether they are started or not.
+// PoolNames lists the host's pools, both started and stopped.
 func (h *Host) PoolNames(ctx context.Context) ([]string, error) {
 	return query(ctx, h, "virConnectListAllStoragePools", func(l *libvirt.Libvirt) ([]string, error) {
 		pools, _, err := l.ConnectListAllStoragePools(1, 0)
@@ -59,7 +59,7 @@ func (h *Host) PoolNames(ctx context.Context) ([]string, error) {
 	})
 }
 
-// NetworkNames lists the host's networks, whether they are started or not.
+// NetworkNames lists the host's networks, both started and stopped.
 func (h *Host) NetworkNames(ctx context.Context) ([]string, error) {
 	return query(ctx, h, "virConnectListAllNetworks", func(l *libvirt.Libvirt) ([]string, error) {
 		networks, _, err := l.ConnectListAllNetworks(1, 0)
@@ -67,7 +67,7 @@ func (h *Host) NetworkNames(ctx context.Context) ([]string, error) {
 	})
 }
 
-// DomainNames lists the host's guests, whether they run or not.
+// DomainNames lists the host's guests, both running and shut off.
 func (h *Host) DomainNames(ctx context.Context) ([]string, error) {
 	return query(ctx, h, "virConnectListAllDomains", func(l *libvirt.Libvirt) ([]string, error) {
 		domains, _, err := l.ConnectListAllDomains(1, 0)
@@ -75,7 +75,7 @@ func (h *Host) DomainNames(ctx context.Context) ([]string, error) {
 	})
 }
 
-// names are those of objects, in order.
+// names returns the names of objects, sorted.
 func names[T any](objects []T, name func(T) string) []string {
 	all := make([]string, len(objects))
 	for i, object := range objects {

@@ -11,18 +11,18 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// Installation is a run of a guest that boots from the network alone, whatever its definition says,
-// and that ends where the guest would boot again. HAZARDS.md, "Installations", says why it is a run of its own.
+// Installation is a run of a guest that boots only from the network, whatever its definition says, and ends when the
+// guest would boot again. HAZARDS.md, "Installations", says why it is a run of its own.
 type Installation struct {
-	Console io.ReadCloser // from the firmware's first byte, or from where it was joined
+	Console io.ReadCloser // from the firmware's first byte, or from the moment it was joined
 	Ended   <-chan Ending // brings one value
-	Leave   func()        // lets go of the console and the events; the guest goes on
+	Leave   func()        // releases the console and the events; the guest keeps running
 }
 
-// Ending is how a guest's run ended, or that no more is heard of it.
+// Ending is how a guest's run ended, or that no more events of it come.
 type Ending struct {
 	How End
-	Err error // the loss of the connection; the guest may go on
+	Err error // the loss of the connection; the guest may keep running
 }
 
 // End is how a guest's last run ended.
@@ -30,20 +30,20 @@ type End int
 
 // Ends of a run.
 const (
-	EndUnknown   End = iota // libvirt does not say, or says nothing that is known here
-	EndShutdown             // by itself: it rebooted or powered off, and only events tell these apart
+	EndUnknown   End = iota // libvirt reports no reason, or an unknown one
+	EndShutdown             // by itself: it rebooted or powered off, which only events distinguish
 	EndReboot               // it rebooted
 	EndPowerOff             // it powered off
-	EndDestroyed            // somebody on the host ended it
+	EndDestroyed            // another user or program ended it from the host
 	EndCrashed              // it crashed: its firmware gave up, its kernel panicked, or QEMU ended
 )
 
-// String is the end as a user knows it.
+// String returns the end in the user's words.
 func (e End) String() string {
 	return [...]string{"in an unknown way", "by itself", "with a reboot", "with a power-off", "from the host", "with a crash"}[e]
 }
 
-// End is how a run ended that has left a domain off for a reason.
+// End returns how a run ended, from the reason why the domain is off.
 func (r Reason) End() End {
 	switch r {
 	case ShutDown:
@@ -57,13 +57,13 @@ func (r Reason) End() End {
 	}
 }
 
-// noConsole is one that has ended.
+// noConsole is a console that has ended.
 var noConsole = io.NopCloser(strings.NewReader(""))
 
-// InstallDomain runs a domain that is off, once: it boots from the network alone, by those of d's
-// interfaces that may boot and with its loadparm, and is off where it
-// reboots, powers off or crashes. libvirt keeps the definition beside that run, so the next start, by
-// whomever, is what the definition says. When it fails, the domain is off.
+// InstallDomain runs a domain that is off, once. The domain boots only from the network, by those interfaces of d
+// that may boot and with d's loadparm, and is off when it reboots, powers off or crashes. libvirt keeps the
+// definition separately from that run, so the next start uses the definition, whoever starts the domain. If
+// InstallDomain fails, the domain is off.
 func (h *Host) InstallDomain(ctx context.Context, d Domain) (*Installation, error) {
 	domain, text, err := h.definition(ctx, d.Name)
 	if err != nil {
@@ -78,7 +78,7 @@ func (h *Host) InstallDomain(ctx context.Context, d Domain) (*Installation, erro
 		return nil, err
 	}
 	console, err := h.boot(ctx, d.Name, "virDomainCreateXML", func(l *libvirt.Libvirt) (libvirt.Domain, error) {
-		// What libvirt saved of the guest's memory knows another disk than the one that is made now.
+		// A saved image of the guest's memory belongs to another disk than the new one.
 		if saved, err := l.DomainHasManagedSaveImage(domain, 0); err == nil && saved == 1 {
 			if err := l.DomainManagedSaveRemove(domain, 0); err != nil {
 				return libvirt.Domain{}, err
@@ -93,14 +93,15 @@ func (h *Host) InstallDomain(ctx context.Context, d Domain) (*Installation, erro
 	return h.newInstallation(ctx, d.Name, console, ended, stop), nil
 }
 
-// JoinInstallation takes part in an installation that another run began. Where there is none any more,
-// it has ended as the guest's last run has; a guest that runs otherwise is one that somebody started.
+// JoinInstallation joins an installation that another run began. If the installation no longer runs, the result is
+// how the guest's last run ended. If the guest runs but not as an installation, another user or program has started
+// it.
 func (h *Host) JoinInstallation(ctx context.Context, name string) (*Installation, error) {
 	domain, err := h.lookupDomain(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	ended, stop, err := h.watchRun(ctx, domain, false) // before the look, so that no end is missed
+	ended, stop, err := h.watchRun(ctx, domain, false) // before the lookup, so that no end is missed
 	if err != nil {
 		return nil, err
 	}
@@ -122,8 +123,8 @@ func (h *Host) JoinInstallation(ctx context.Context, name string) (*Installation
 	return h.newInstallation(ctx, name, console, ended, stop), nil
 }
 
-// joinConsole opens the console of a running guest. There is none where the guest has ended meanwhile,
-// which comes as an event, or where somebody else has it.
+// joinConsole opens the console of a running guest. It returns no console if the guest has ended in the meantime,
+// which an event reports, or if another client has the console.
 func (h *Host) joinConsole(ctx context.Context, domain libvirt.Domain) (io.ReadCloser, error) {
 	console, err := h.openConsole(ctx, domain, 0)
 	switch {
@@ -152,9 +153,9 @@ func (h *Host) newInstallation(ctx context.Context, name string, console io.Read
 	}}
 }
 
-var errLeft = errors.New("it is no longer waited for")
+var errLeft = errors.New("the provider no longer waits for it")
 
-// observeEnding passes on how an installation ends, which the provider waits for, and gives events of that wait.
+// observeEnding passes on how an installation ends, and reports the wait for it as an event.
 func (h *Host) observeEnding(ctx context.Context, name string, ended <-chan Ending) (passedOn <-chan Ending, leave func()) {
 	wait := h.beginWait(ctx, "end of an installation", name)
 	if wait == nil {
@@ -169,7 +170,7 @@ func (h *Host) observeEnding(ctx context.Context, name string, ended <-chan Endi
 	return passed, func() { wait.end(errLeft) }
 }
 
-// Installing tells whether a domain runs as InstallDomain starts it.
+// Installing reports whether a domain runs as InstallDomain starts it.
 func (h *Host) Installing(ctx context.Context, name string) (bool, error) {
 	return query(ctx, h, "virDomainGetXMLDesc", func(l *libvirt.Libvirt) (bool, error) {
 		domain, err := l.DomainLookupByName(name)
@@ -189,13 +190,13 @@ func (h *Host) Installing(ctx context.Context, name string) (bool, error) {
 	})
 }
 
-// installationXML is a definition changed for a run that installs d.
+// installationXML returns a definition changed for a run that installs d.
 func installationXML(text string, d Domain) (string, error) {
 	root, err := parseXML(text)
 	if err != nil {
 		return "", err
 	}
-	removeAll(child(root, "os"), "boot") // which cannot stand beside the devices' own order
+	removeAll(child(root, "os"), "boot") // it cannot be combined with a boot order of devices
 	devices := child(root, "devices")
 	for _, device := range devices.ChildElements() {
 		removeAll(device, "boot")
@@ -208,19 +209,19 @@ func installationXML(text string, d Domain) (string, error) {
 	return formatXML(root)
 }
 
-// qemuGrace is how long QEMU's word for the end of a guest is waited for, which libvirt sends before
-// its own, on another way through go-libvirt.
+// qemuGrace is how long to wait for QEMU's event about the end of a guest. libvirt sends it before its own event, but
+// it takes another way through go-libvirt.
 const qemuGrace = time.Second
 
-// watchRun is watchEnd with how the run ended. The end of a run before the watch may still come as an
-// event: where the run is yet to start, what comes before its start is passed over.
+// watchRun is watchEnd with the way in which the run ended. Events of an earlier run may still come. If the run has
+// not started yet, watchRun ignores all events before its start.
 func (h *Host) watchRun(ctx context.Context, domain libvirt.Domain, yetToStart bool) (<-chan Ending, func(), error) {
 	watch, events, stop, err := h.watch(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	// libvirt's own events call a reboot that ends the guest a shutdown; QEMU's tell them apart. A host
-	// that does not pass these on is one where they are not told apart.
+	// libvirt's own events report a reboot that ends the guest as a shutdown. QEMU's events distinguish them. On a
+	// host that does not pass on QEMU's events, they cannot be distinguished.
 	qemuEvents, err := subscribe(ctx, h, "virConnectDomainQemuMonitorEventRegister", func() (<-chan libvirt.DomainEvent, error) {
 		return watch.SubscribeQEMUEvents(context.Background(), domain.Name)
 	})
@@ -233,7 +234,7 @@ func (h *Host) watchRun(ctx context.Context, domain libvirt.Domain, yetToStart b
 	ended := make(chan Ending, 1)
 	go func() {
 		ended <- h.awaitEnding(events, reported, domain.UUID, !yetToStart)
-		for range events { // or go-libvirt's sender would wait for ever
+		for range events { // or go-libvirt's sender would wait forever
 		}
 	}()
 	return ended, stop, nil
@@ -257,7 +258,7 @@ func (h *Host) awaitEnding(events <-chan libvirt.DomainEventLifecycleMsg, report
 	return Ending{Err: h.lostError(errNoEvents)}
 }
 
-// stoppedBy maps virDomainEventStoppedDetailType. The host may have shut down what had crashed before.
+// stoppedBy maps virDomainEventStoppedDetailType. The host may have shut down a guest that had crashed before.
 func stoppedBy(detail int32, fromHost bool, reported <-chan End) End {
 	switch libvirt.DomainEventStoppedDetailType(detail) {
 	case libvirt.DomainEventStoppedShutdown:
@@ -279,9 +280,10 @@ func stoppedBy(detail int32, fromHost bool, reported <-chan End) End {
 	}
 }
 
-// firstShutdown reads QEMU's events until the first one that says why the guest ends: libvirt then ends
-// QEMU itself, which is another one, and the only one where the guest has ended while libvirtd was away. Whether
-// the host ended the guest is therefore libvirt's to say. QEMU qapi/run-state.json, SHUTDOWN and ShutdownCause.
+// firstShutdown reads QEMU's events until the first one that says why the guest ends. libvirt then ends QEMU itself,
+// which causes another such event. If the guest ended while libvirtd did not run, that event is the only one. For
+// this reason, only libvirt's event says whether the host ended the guest. QEMU qapi/run-state.json, SHUTDOWN and
+// ShutdownCause.
 func firstShutdown(events <-chan libvirt.DomainEvent, reported chan<- End) {
 	known := false
 	for event := range events {

@@ -11,7 +11,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// TestInstallationIsLost: that must not look like the guest's end. What it came to is found later.
+// TestInstallationIsLost: a lost connection must not look like the end of the guest. The result is found later.
 func TestInstallationIsLost(t *testing.T) {
 	direct := givenGuest(t, "", waiting, "destroy")
 	p := newProxy(t, lab.Shared(t).URI)
@@ -40,7 +40,7 @@ func TestInstallationIsLost(t *testing.T) {
 	}
 }
 
-// TestInstallationWithoutSavedMemory: a guest's memory that libvirt has saved knows the disk of before.
+// TestInstallationWithoutSavedMemory: memory of a guest that libvirt has saved belongs to the previous disk.
 func TestInstallationWithoutSavedMemory(t *testing.T) {
 	h := givenGuest(t, "", waiting, "restart")
 	if err := h.StartDomain(t.Context(), "kept"); err != nil {

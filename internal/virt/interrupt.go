@@ -5,15 +5,16 @@ import (
 	"time"
 )
 
-// A Ctrl-C ends the context of whatever the provider does. A call that libvirtd has by then is waited for a moment longer, a
-// transfer is cut at once (stream.go), and programs that the provider has started do not hear of it (process_unix.go).
+// A Ctrl-C ends the context of everything the provider does. The provider waits a moment longer for a call that
+// libvirtd has already received. It cuts a transfer at once (stream.go). Programs that the provider has started do
+// not receive the Ctrl-C (process_unix.go).
 
-// replyGrace is how long a reply is waited for after the end of a context. libvirt mostly answers
-// within milliseconds, and who interrupts an apply waits for it at most five seconds.
+// replyGrace is how long to wait for a reply after a context ends. libvirt usually answers within milliseconds, and a
+// user who interrupts an apply waits at most five seconds for it.
 const replyGrace = 3 * time.Second
 
-// awaitReply runs f, which knows no context, and stops waiting for it some time after ctx ends. f goes
-// on until its reply comes or its connection ends.
+// awaitReply runs f, which has no context, and stops waiting for it some time after ctx ends. f continues until its
+// reply comes or its connection ends.
 func awaitReply[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type outcome struct {
 		value T

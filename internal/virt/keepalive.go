@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// A host is taken for lost when it has said nothing for 15 s: by then it was asked three times whether
-// it is there. libvirtd answers that from its event loop, however busy its workers are, as long as it
-// reads the connection (maxCalls); libvirt src/rpc/virkeepalive.c.
+// A host is considered lost when it has sent nothing for 15 s. By then it was asked three times for a sign of life.
+// libvirtd answers from its event loop, however busy its workers are, as long as it reads the connection (maxCalls);
+// libvirt src/rpc/virkeepalive.c.
 const (
 	keepaliveInterval = 3 * time.Second
 	keepalivePings    = 3
@@ -30,16 +30,16 @@ var ping = func() (packet []byte) {
 	return packet
 }()
 
-// keepaliveConn is a connection that is closed when the host falls silent. What libvirtd answers to a ping
-// goes on to go-libvirt, which drops it.
+// keepaliveConn is a connection that is closed when the host falls silent. libvirtd's answers to a ping are passed on
+// to go-libvirt, which drops them.
 type keepaliveConn struct {
 	net.Conn
-	heard  atomic.Bool // since the last look
-	silent atomic.Bool // is what it was closed for
+	heard  atomic.Bool // since the last check
+	silent atomic.Bool // it was closed because the host was silent
 	ending sync.Once
 
 	writing sync.Mutex
-	rest    int // bytes of a packet that is being written; pings go between packets
+	rest    int // remaining bytes of the packet that is being written; pings go between packets
 }
 
 func (c *keepaliveConn) Read(p []byte) (int, error) {
@@ -61,14 +61,14 @@ func (c *keepaliveConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the connection. Who looks after it and who uses it may both do so.
+// Close ends the connection. Both its watcher and its user may call it.
 func (c *keepaliveConn) Close() (err error) {
 	c.ending.Do(func() { err = c.Conn.Close() })
 	return err
 }
 
-// watch asks the host from time to time whether it is there, until the connection has ended. It returns
-// whether the host fell silent.
+// watch regularly asks the host for a sign of life, until the connection has ended. It reports whether the host fell
+// silent.
 func (c *keepaliveConn) watch(interval time.Duration, ended <-chan struct{}, mayBeSilent func() bool) (silent bool) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -91,7 +91,7 @@ func (c *keepaliveConn) watch(interval time.Duration, ended <-chan struct{}, may
 	}
 }
 
-// ping writes between packets. While one cannot be written, the host owes an answer anyway.
+// ping writes between packets. While a packet is being written, the host owes an answer anyway.
 func (c *keepaliveConn) ping() {
 	if !c.writing.TryLock() {
 		return
@@ -102,28 +102,28 @@ func (c *keepaliveConn) ping() {
 	}
 }
 
-// streams are the streams of a host. They have connections of their own, on which a slow disk may
-// keep libvirtd from reading, and so from answering a ping; when the control connection falls silent,
-// they end with it.
+// streams are the streams of a host. They have connections of their own. A slow disk may keep libvirtd from reading
+// such a connection, and so from answering a ping. The streams end with the control connection when that falls
+// silent.
 type streams struct {
 	connecting semaphore    // held while a stream connects
-	transfers  semaphore    // held by uploads and downloads; a console may stay open for long and holds none
-	finishing  atomic.Int32 // uploads during whose end libvirtd may be silent
+	transfers  semaphore    // held by uploads and downloads; not by a console, which may stay open for a long time
+	finishing  atomic.Int32 // uploads that are ending, during which libvirtd may be silent
 
 	mu   sync.Mutex
 	open context.Context
 	end  context.CancelCauseFunc
 }
 
-// libvirtd takes 20 connections at once that are not authenticated yet (max_anonymous_clients), for all
-// that it serves, and lets the others wait; of those that are, 5000. Each transfer is a thread and a
-// queue of its own in libvirtd.
+// libvirtd accepts 20 connections at a time that are not authenticated yet (max_anonymous_clients), from all of its
+// clients, and lets the others wait. It accepts 5000 authenticated ones. Each transfer has a thread and a queue of
+// its own in libvirtd.
 const (
 	maxConnecting = 4
 	maxTransfers  = 16
 )
 
-// context gives a context that ends with ctx, or when the host falls silent.
+// context returns a context that ends with ctx, or when the host falls silent.
 func (s *streams) context(ctx context.Context) (context.Context, context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,7 +136,7 @@ func (s *streams) context(ctx context.Context) (context.Context, context.CancelF
 	return tied, func() { stop(); cancel(nil) }
 }
 
-// endAll ends those that are open.
+// endAll ends all open streams.
 func (s *streams) endAll(cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,10 +12,10 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// patience is long enough for any machine, and short enough to tell from waiting for ever.
+// patience is long enough for any machine, and short enough to be distinguished from an endless wait.
 const patience = time.Minute
 
-// givenWire is a host at the end of a wire, which looks often whether that is still there.
+// givenWire returns a host that is connected through a wire, and often checks that libvirtd answers.
 func givenWire(t *testing.T, name string, interval time.Duration) (*virt.Host, *lab.Wire) {
 	t.Helper()
 	wire, err := lab.NewWire(lab.Shared(t), name, 0)
@@ -28,8 +28,8 @@ func givenWire(t *testing.T, name string, interval time.Duration) (*virt.Host, *
 	return h, wire
 }
 
-// TestSilentHost loses the host without a word, as when its power fails: the connection stays, and
-// nothing comes through it. Whoever waits is told soon.
+// TestSilentHost loses the host without a message, as in a power failure: the connection stays, and nothing comes
+// through it. Each waiting caller is told soon.
 func TestSilentHost(t *testing.T) {
 	h, wire := givenWire(t, "silent", 100*time.Millisecond)
 	givenFile(t, h, 64<<20)
@@ -48,7 +48,7 @@ func TestSilentHost(t *testing.T) {
 		"upload":   func() error { return h.Upload(ctx, "cut", "other", trickle{}) },
 		"download": func() error { return h.Download(ctx, "cut", "file", sluggish{}) },
 		"call": func() error {
-			for { // until one is lost
+			for { // until one of them is lost
 				if _, err := h.Pool(ctx, "cut"); err != nil {
 					return err
 				}
@@ -66,7 +66,7 @@ func TestSilentHost(t *testing.T) {
 		outcomes[what] = outcome
 		go func() { outcome <- wait() }()
 	}
-	time.Sleep(200 * time.Millisecond) // by then the streams are open, or else they are lost while they connect
+	time.Sleep(200 * time.Millisecond) // by then the streams are open, or otherwise they are lost while they connect
 	release := wire.Hold(lab.Everything)
 	t.Cleanup(release)
 	<-connected.Done()
@@ -84,7 +84,7 @@ func TestSilentHost(t *testing.T) {
 	}
 }
 
-// trickle is content without an end that comes slowly.
+// trickle is endless content that comes slowly.
 type trickle struct{}
 
 func (trickle) Read(p []byte) (int, error) {
@@ -92,7 +92,7 @@ func (trickle) Read(p []byte) (int, error) {
 	return min(len(p), 4096), nil
 }
 
-// sluggish takes what it gets in its own time.
+// sluggish accepts data slowly.
 type sluggish struct{}
 
 func (sluggish) Write(p []byte) (int, error) {
@@ -100,7 +100,7 @@ func (sluggish) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestSlowHost has a libvirtd that takes its time for an answer, and is there: nobody gives it up.
+// TestSlowHost has a libvirtd that answers slowly, but runs. It is not considered lost.
 func TestSlowHost(t *testing.T) {
 	const interval = 500 * time.Millisecond
 	h, wire := givenWire(t, "slow", interval)
@@ -112,8 +112,8 @@ func TestSlowHost(t *testing.T) {
 	}
 }
 
-// TestSilentEndOfAnUpload has a libvirtd that waits for its disk when an upload ends, and answers nobody
-// meanwhile: neither the upload nor a call beside it is given up.
+// TestSilentEndOfAnUpload has a libvirtd that waits for its disk at the end of an upload, and answers no one until
+// then. Neither the upload nor another call at the same time fails.
 func TestSilentEndOfAnUpload(t *testing.T) {
 	const interval = 100 * time.Millisecond
 	h, wire := givenWire(t, "ending", interval)

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Network looks a network up by name, as it is defined.
+// Network looks up a network by name, as it is defined.
 func (h *Host) Network(ctx context.Context, name string) (Network, error) {
 	one := func() (networkXML, error) { return h.networkXML(ctx, name) }
 	all := func() map[string]networkXML {
@@ -37,7 +37,7 @@ func (h *Host) Network(ctx context.Context, name string) (Network, error) {
 	return read, err
 }
 
-// NetworkName is the name of the network that has a UUID.
+// NetworkName returns the name of the network with a UUID.
 func (h *Host) NetworkName(ctx context.Context, id string) (string, error) {
 	wanted, err := uuid.Parse(id)
 	if err != nil {
@@ -49,8 +49,8 @@ func (h *Host) NetworkName(ctx context.Context, id string) (string, error) {
 	})
 }
 
-// CreateNetwork defines a network and starts it where n is active. When it does not start, nothing
-// of it is left; when the name is taken, it returns ErrExists.
+// CreateNetwork defines a network, and starts it if n is active. If it does not start, nothing of it is left. If the
+// name is taken, CreateNetwork returns ErrExists.
 func (h *Host) CreateNetwork(ctx context.Context, n Network) error {
 	exists := func() error { _, err := h.Network(ctx, n.Name); return err }
 	if err := h.checkBridge(ctx, n); err != nil && exists() != nil { // libvirt refuses a name that is taken
@@ -74,7 +74,7 @@ func (h *Host) CreateNetwork(ctx context.Context, n Network) error {
 	return nil
 }
 
-// startNetwork starts a network that was just defined, where n is active, and marks it for the host's every boot.
+// startNetwork starts a network that was just defined, if n is active, and sets its autostart.
 func (h *Host) startNetwork(ctx context.Context, network libvirt.Network, n Network) error {
 	if n.Bridge == "" && n.MakesBridge() {
 		if err := h.ownBridge(ctx, network); err != nil {
@@ -103,7 +103,7 @@ func (h *Host) DeleteNetwork(ctx context.Context, name string) error {
 	return change(ctx, h, "virNetworkUndefine", func(l *libvirt.Libvirt) error { return l.NetworkUndefine(x.network) })
 }
 
-// stopNetwork stops a network, and that of a change of it that has not ended.
+// stopNetwork stops a network, and also the temporary network of a change that has not ended.
 func (h *Host) stopNetwork(ctx context.Context, x networkXML) error {
 	err := change(ctx, h, "virNetworkDestroy", func(l *libvirt.Libvirt) error { return setNetworkActive(l, x.network, false) })
 	if err != nil || !x.parked {
@@ -112,8 +112,8 @@ func (h *Host) stopNetwork(ctx context.Context, x networkXML) error {
 	return h.destroyTransientNetwork(ctx, changeName(x.network))
 }
 
-// NetworkGuests names the running guests that have an interface on a network, on its bridge or on a device that it gave
-// them, in the alphabet's order. Those that are parked are among them.
+// NetworkGuests returns, in alphabetical order, the names of the running guests that have an interface on a network,
+// on its bridge, or on a device from it. Guests that are parked are included.
 func (h *Host) NetworkGuests(ctx context.Context, name string) ([]string, error) {
 	x, err := h.networkXML(ctx, name)
 	if err != nil {
@@ -129,14 +129,14 @@ func (h *Host) NetworkGuests(ctx context.Context, name string) ([]string, error)
 type networkXML struct {
 	network   libvirt.Network
 	defined   *etree.Element
-	running   *etree.Element // nil where it does not run
+	running   *etree.Element // nil if it does not run
 	autostart bool
-	parked    bool // there is the network of a change that has not ended
+	parked    bool // the temporary network of a change that has not ended exists
 }
 
 func (x networkXML) name() string { return x.network.Name }
 
-// place is where its guests are plugged in.
+// place returns where the network's guests are plugged in.
 func (x networkXML) place() place {
 	current := x.defined
 	if x.running != nil {
@@ -179,8 +179,7 @@ func (h *Host) networkXML(ctx context.Context, name string) (networkXML, error) 
 	})
 }
 
-// describe reads a network's XML.
-// readNetworks reads all networks: those that run in two calls each, the others in one, and three more.
+// readNetworks reads all networks: running networks with two calls each, the others with one, and three more calls.
 func readNetworks(l *libvirt.Libvirt) (map[string]networkXML, error) {
 	var networks, running, starting []libvirt.Network
 	list := func(found *[]libvirt.Network, flags libvirt.ConnectListAllNetworksFlags) func() error {
@@ -222,6 +221,7 @@ func namesOf(networks []libvirt.Network) map[string]bool {
 	return names
 }
 
+// describe reads a network's XML.
 func describe(l *libvirt.Libvirt, network libvirt.Network, flags libvirt.NetworkXMLFlags) (*etree.Element, error) {
 	text, err := l.NetworkGetXMLDesc(network, uint32(flags))
 	if err != nil {
@@ -230,9 +230,9 @@ func describe(l *libvirt.Libvirt, network libvirt.Network, flags libvirt.Network
 	return parseXML(text)
 }
 
-// defineNetwork keeps a definition. libvirt chooses the name of a bridge that has none, and notes it only some time
-// later: of two networks that come at once both could get one name, and the one that then does not start would take
-// the other's bridge away (libvirt src/network/bridge_driver.c, networkBridgeNameValidate).
+// defineNetwork stores a definition. libvirt chooses the name of a bridge that has none, and records it only some
+// time later: two networks that are defined at the same time could both get one name, and the network that then does
+// not start would remove the other's bridge (libvirt src/network/bridge_driver.c, networkBridgeNameValidate).
 func (h *Host) defineNetwork(ctx context.Context, root *etree.Element) (libvirt.Network, error) {
 	text, err := formatXML(root)
 	if err == nil {
@@ -245,8 +245,8 @@ func (h *Host) defineNetwork(ctx context.Context, root *etree.Element) (libvirt.
 	return changeReturning(ctx, h, "virNetworkDefineXML", func(l *libvirt.Libvirt) (libvirt.Network, error) { return l.NetworkDefineXML(text) })
 }
 
-// checkConflicts finds the network that has the bridge or the addresses which n is to have, and had
-// not before, because libvirt's own refusal does not name it.
+// checkConflicts finds a network that has the bridge or the addresses that n is to have and did not have before.
+// libvirt's own refusal does not name that network.
 func (h *Host) checkConflicts(ctx context.Context, n, before Network) error {
 	others, err := h.runningNetworks(ctx)
 	if err != nil {
@@ -260,15 +260,15 @@ func (h *Host) checkConflicts(ctx context.Context, n, before Network) error {
 	return nil
 }
 
-// Conflict says what two networks that run on one host cannot both have.
+// Conflict returns an error that says what two networks that run on one host cannot both have.
 func (n Network) Conflict(other Network) error {
 	if n.MakesBridge() && n.Bridge != "" && n.Bridge == other.Bridge {
-		return fmt.Errorf("bridge %q is that of network %q, which runs on this host; choose another name, or leave bridge out", n.Bridge, other.Name)
+		return fmt.Errorf("bridge %q belongs to network %q, which runs on this host; choose another name, or remove bridge", n.Bridge, other.Name)
 	}
 	for _, ours := range []*IP{n.IPv4, n.IPv6} {
 		for _, theirs := range []*IP{other.IPv4, other.IPv6} {
 			if ours != nil && theirs != nil && ours.Address.Overlaps(theirs.Address) {
-				return fmt.Errorf("%s overlaps %s of network %q, which runs on this host; choose other addresses",
+				return fmt.Errorf("%s overlaps with %s of network %q, which runs on this host; choose other addresses",
 					ours.Address.Masked(), theirs.Address.Masked(), other.Name)
 			}
 		}
@@ -285,7 +285,7 @@ func (h *Host) runningNetworks(ctx context.Context) ([]Network, error) {
 		var networks []Network
 		for _, network := range found {
 			root, err := describe(l, network, 0)
-			if isCode(err, libvirt.ErrNoNetwork) { // gone since it was listed
+			if isCode(err, libvirt.ErrNoNetwork) { // removed since it was listed
 				continue
 			}
 			if err != nil {
@@ -313,7 +313,7 @@ func setNetworkActive(l *libvirt.Libvirt, network libvirt.Network, wanted bool) 
 	}
 }
 
-// flag is a truth as libvirt's protocol has it.
+// flag converts a bool for libvirt's protocol.
 func flag(b bool) int32 {
 	if b {
 		return 1

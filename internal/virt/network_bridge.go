@@ -12,15 +12,15 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// ErrInterfaceExists says that a bridge which is to be made has the name of an interface of the host's.
-var ErrInterfaceExists = errors.New("the host has an interface of that name already")
+// ErrInterfaceExists says that a bridge to be created has the name of an interface of the host.
+var ErrInterfaceExists = errors.New("the host already has an interface with that name")
 
-// hostInterfaces is where Linux has the host's network interfaces, as directories.
+// hostInterfaces is the directory in which Linux shows the host's network interfaces, as directories.
 const hostInterfaces = "/sys/class/net"
 
-// checkBridge refuses a bridge that n is to make, and had not before, where the host has an interface of that name.
-// libvirt 11.3 takes that interface away when the network then does not start: src/network/bridge_driver.c,
-// networkStartNetwork. A host that does not let itself be looked at is left to libvirt.
+// checkBridge refuses a bridge that n is to make and did not make before, if the host has an interface with that
+// name. If the network then does not start, libvirt 11.3 removes that interface: src/network/bridge_driver.c,
+// networkStartNetwork. If the host does not allow the check, checkBridge leaves it to libvirt.
 func (h *Host) checkBridge(ctx context.Context, n Network, before ...Network) error {
 	makesIt := func(other Network) bool { return other.MakesBridge() && other.Bridge == n.Bridge }
 	if n.Bridge == "" || !makesIt(n) || slices.ContainsFunc(before, makesIt) {
@@ -33,22 +33,23 @@ func (h *Host) checkBridge(ctx context.Context, n Network, before ...Network) er
 	if !slices.Contains(names, n.Bridge) {
 		return err
 	}
-	if err := h.checkConflicts(ctx, n, Network{}); err != nil { // which names the network that has it
+	if err := h.checkConflicts(ctx, n, Network{}); err != nil { // it names the network that has the bridge
 		return err
 	}
 	return fmt.Errorf("%w: %q", ErrInterfaceExists, n.Bridge)
 }
 
-// What a name is on the host that is not a bridge's.
+// What a name on the host is if it is not the name of a bridge.
 var (
-	ErrNoBridge  = errors.New("the host has no bridge of that name, nor any other interface")
-	ErrNotBridge = errors.New("the host's interface of that name is no bridge")
+	ErrNoBridge  = errors.New("the host has no bridge or other interface with that name")
+	ErrNotBridge = errors.New("the host's interface with that name is not a bridge")
 )
 
-// CheckBridge returns ErrNoBridge or ErrNotBridge where the host has no bridge of a name. A host that does not let itself
-// be looked at has every bridge, and one of Open vSwitch is none to the kernel.
+// CheckBridge returns ErrNoBridge or ErrNotBridge if the host has no bridge with this name. It returns nil if the
+// host does not allow the check. A bridge of Open vSwitch is not a bridge to the kernel.
 func (h *Host) CheckBridge(ctx context.Context, name string) error {
-	// Linux keeps the interfaces that are plugged into a bridge there: net/bridge/br_sysfs_br.c, SYSFS_BRIDGE_PORT_SUBDIR.
+	// Linux keeps the interfaces that are plugged into a bridge here: net/bridge/br_sysfs_br.c,
+	// SYSFS_BRIDGE_PORT_SUBDIR.
 	err := h.withTransientPool(ctx, path.Join(hostInterfaces, name, "brif"), func(string) error { return nil })
 	if !isRefused(err) {
 		return err
@@ -74,12 +75,12 @@ func (h *Host) hostInterfaceNames(ctx context.Context) (names []string, err erro
 	return names, err
 }
 
-// maxBridgeChoices bounds how often libvirt may choose a bridge that another network has too. Each time it has a
-// reason: two clients had it choose within the same milliseconds.
+// maxBridgeChoices limits how often libvirt may choose a bridge that another network also has. Each time this happens
+// only if two clients made it choose within the same milliseconds.
 const maxBridgeChoices = 10
 
-// ownBridge has libvirt choose again while it has chosen a bridge that another network has too, which another
-// client has defined in the same moment.
+// ownBridge makes libvirt choose again as long as it has chosen a bridge that another network also has, because
+// another client defined that network at the same moment.
 func (h *Host) ownBridge(ctx context.Context, network libvirt.Network) error {
 	for choice := 1; ; choice++ {
 		shared, err := query(ctx, h, "virNetworkGetBridgeName", func(l *libvirt.Libvirt) (bool, error) { return sharesBridge(l, network) })
@@ -87,7 +88,7 @@ func (h *Host) ownBridge(ctx context.Context, network libvirt.Network) error {
 			return err
 		}
 		if choice == maxBridgeChoices {
-			return fmt.Errorf("libvirt chose a bridge %d times, and another network had the same one each time; give the network a bridge by name", choice)
+			return fmt.Errorf("libvirt chose a bridge %d times, and each time another network already had it; set the bridge's name in the configuration", choice)
 		}
 		if err := h.chooseBridgeAgain(ctx, network); err != nil {
 			return err
@@ -106,14 +107,14 @@ func (h *Host) chooseBridgeAgain(ctx context.Context, network libvirt.Network) e
 	return err
 }
 
-// withoutBridge is a definition changed so that libvirt chooses the bridge.
+// withoutBridge returns a definition that lets libvirt choose the bridge.
 func withoutBridge(definition *etree.Element) *etree.Element {
 	changed := definition.Copy()
 	changed.SelectElement("bridge").NotNil().RemoveAttr("name")
 	return changed
 }
 
-// sharesBridge tells whether another network has the name of a network's bridge.
+// sharesBridge reports whether another network has a bridge with the same name as a network's bridge.
 func sharesBridge(l *libvirt.Libvirt, network libvirt.Network) (bool, error) {
 	bridge, err := l.NetworkGetBridgeName(network)
 	if err != nil {
@@ -128,7 +129,7 @@ func sharesBridge(l *libvirt.Libvirt, network libvirt.Network) (bool, error) {
 	for i, other := range networks {
 		calls[i] = func() error {
 			name, err := l.NetworkGetBridgeName(other)
-			if isCode(err, libvirt.ErrNoNetwork) || isCode(err, libvirt.ErrInternalError) { // it is gone, or has no bridge
+			if isCode(err, libvirt.ErrNoNetwork) || isCode(err, libvirt.ErrInternalError) { // it was removed, or has no bridge
 				return nil
 			}
 			if name == bridge && other.UUID != network.UUID {

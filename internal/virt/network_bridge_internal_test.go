@@ -18,7 +18,7 @@ const (
 	procListAllNetworks      = 283
 )
 
-// givenSharedBridge is a host that gives whatever network the bridge of another one.
+// givenSharedBridge returns a host that gives every network the bridge of another network.
 func givenSharedBridge(t *testing.T, define fakeAnswer) (*Host, *fakeLibvirtd) {
 	t.Helper()
 	return openFake(t, func(procedure uint32) (xdr, fakeAnswer) {
@@ -37,11 +37,11 @@ func givenSharedBridge(t *testing.T, define fakeAnswer) (*Host, *fakeLibvirtd) {
 	})
 }
 
-// TestBridgeIsAlwaysShared holds that libvirt is not asked for ever for a bridge of a network's own.
+// TestBridgeIsAlwaysShared checks that libvirt is not asked endlessly for a bridge that only this network has.
 func TestBridgeIsAlwaysShared(t *testing.T) {
 	h, fake := givenSharedBridge(t, replies)
 	err := h.ownBridge(t.Context(), libvirt.Network{Name: "one"})
-	if err == nil || !strings.Contains(err.Error(), "give the network a bridge by name") {
+	if err == nil || !strings.Contains(err.Error(), "set the bridge's name in the configuration") {
 		t.Errorf("ownBridge returned %v", err)
 	}
 	if asked := fake.calls(procNetworkDefineXML); asked != maxBridgeChoices-1 {

@@ -13,7 +13,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// TestNetworksAtOnce has two clients make networks side by side, each of which gets a bridge of its own.
+// TestNetworksAtOnce has two clients create networks at the same time. Each network gets its own bridge.
 func TestNetworksAtOnce(t *testing.T) {
 	clients := []*virt.Host{open(t, lab.Shared(t).URI), open(t, lab.Shared(t).URI)}
 	const rounds, many = 3, 12
@@ -44,8 +44,8 @@ func TestNetworksAtOnce(t *testing.T) {
 	}
 }
 
-// TestNetworkTakesNoInterface has networks that are to make a bridge which the host has: it stays, also where a
-// network that has its guests on it is to make it from now on.
+// TestNetworkTakesNoInterface has networks that are to make a bridge with the name of an existing interface. The
+// interface stays, even if a network that has its guests on it is changed to make it.
 func TestNetworkTakesNoInterface(t *testing.T) {
 	h := open(t, lab.Shared(t).URI)
 	onLab(t, "ip", "link", "add", "br-theirs", "type", "bridge")
@@ -73,7 +73,7 @@ func TestNetworkTakesNoInterface(t *testing.T) {
 	}
 }
 
-// TestCheckBridge holds what a host says of a name: that of a bridge, of another interface, and of none.
+// TestCheckBridge checks what a host reports for the name of a bridge, of another interface, and of nothing.
 func TestCheckBridge(t *testing.T) {
 	h := open(t, lab.Shared(t).URI)
 	onLab(t, "ip", "link", "add", "br-there", "type", "bridge")
@@ -85,8 +85,8 @@ func TestCheckBridge(t *testing.T) {
 	}
 }
 
-// TestNetworkKeepsGuestsOnDevices restarts a network of macvtap under a guest, which keeps its device, and refuses to take
-// a guest from a bridge to a device.
+// TestNetworkKeepsGuestsOnDevices restarts a macvtap network with a running guest, which keeps its device. The
+// network refuses to move a guest from a bridge to a device.
 func TestNetworkKeepsGuestsOnDevices(t *testing.T) {
 	h := open(t, lab.Shared(t).URI)
 	n := virt.Network{Name: "plugged", Mode: virt.ModeIsolated, Bridge: "plugged0", Active: true}
@@ -113,8 +113,8 @@ func TestNetworkKeepsGuestsOnDevices(t *testing.T) {
 	}
 }
 
-// TestNetworkOfMacvtap starts a guest on a network of macvtap, which it is on after the network has got another device and
-// has restarted.
+// TestNetworkOfMacvtap starts a guest on a macvtap network. The guest is still on the network after the network has
+// got another device and has restarted.
 func TestNetworkOfMacvtap(t *testing.T) {
 	h := open(t, lab.Shared(t).URI)
 	onLab(t, "ip", "link", "add", "macvtap-a", "type", "veth", "peer", "name", "macvtap-b")

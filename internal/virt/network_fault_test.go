@@ -10,21 +10,21 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// TestRestartInterrupted interrupts a change at each call that changes something on the host. The next
-// apply, which comes when a plan sees that something is not as it should be, mends everything.
+// TestRestartInterrupted interrupts a change at each call that changes something on the host. The next apply, which
+// runs because a plan sees a difference, repairs everything.
 func TestRestartInterrupted(t *testing.T) {
 	for what, interrupt := range map[string]func(t *testing.T, p *proxy) (do, wait func()){
 		"the provider is killed before a call": func(_ *testing.T, p *proxy) (do, wait func()) {
 			return p.cutAll, func() {}
 		},
 		"the provider is killed before the answer": func(_ *testing.T, p *proxy) (do, wait func()) {
-			// The call passes, and libvirtd has done what it says before anybody looks.
+			// The call passes, and libvirtd has carried it out before the test looks.
 			return func() { p.limit = 1 << 10 }, func() { time.Sleep(time.Second) }
 		},
 		"libvirtd is killed": func(t *testing.T, _ *proxy) (do, wait func()) {
 			killed := make(chan error, 1)
 			kill := func() {
-				time.Sleep(20 * time.Millisecond) // it is at work by then
+				time.Sleep(20 * time.Millisecond) // it is working by then
 				killed <- lab.Shared(t).Kill(t.Context())
 			}
 			return func() { go kill() }, func() {
@@ -38,7 +38,7 @@ func TestRestartInterrupted(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			h, n := givenServedNetwork(t)
 			taps := append(givenPausedGuest(t, "one", sortsOfNIC[0]), givenPausedGuest(t, "two", sortsOfNIC[5])...)
-			n.Bridge = "" // a libvirtd that is killed may leave the first one behind
+			n.Bridge = "" // a libvirtd that is killed may leave the first one
 			roots := []string{"/srv/served-b", "/srv/served-a"}
 			for step := 0; ; step++ {
 				n.TFTPRoot = roots[step%2]
@@ -65,8 +65,9 @@ func TestRestartInterrupted(t *testing.T) {
 	}
 }
 
-// endHalfStarted ends what no call to libvirt can, as the provider's error asks for (TestAccNetworkHalfStarted): where
-// libvirtd is killed between the start of a network's dnsmasq and its own note of that, it does not know of either.
+// endHalfStarted ends what no call to libvirt can end, as the provider's error tells the user to do
+// (TestAccNetworkHalfStarted): if libvirtd is killed after it starts a network's dnsmasq and before it records that,
+// it does not know about either.
 func endHalfStarted(t *testing.T) {
 	t.Helper()
 	if strings.Contains(virsh(t, "net-list", "--name"), "served") || !lab.Shared(t).EndDnsmasq(t.Context(), "served") {
@@ -79,13 +80,13 @@ func endHalfStarted(t *testing.T) {
 	onLab(t, "ip", "link", "delete", n.Bridge)
 }
 
-// TestRestartWhileGuestsEnd ends a guest just before it is plugged elsewhere, and just before it is
+// TestRestartWhileGuestsEnd ends a guest just before it is plugged into the other network, and just before it is
 // plugged in again.
 func TestRestartWhileGuestsEnd(t *testing.T) {
 	const guests = 3
 	for when, step := range map[string]int{
 		"elsewhere": firstParking,
-		"again":     firstParking + guests + 2, // behind destroy and create
+		"again":     firstParking + guests + 2, // after destroy and create
 	} {
 		t.Run(when, func(t *testing.T) {
 			_, n := givenServedNetwork(t)
@@ -105,12 +106,12 @@ func TestRestartWhileGuestsEnd(t *testing.T) {
 	}
 }
 
-// firstParking is the first call that plugs a guest elsewhere: before it, the TFTP root was tried on a
-// network that is made and goes, the definition was changed, and the network for guests to wait on was
-// made.
+// firstParking is the first call that plugs a guest into another network. Before it, the TFTP root was tried on a
+// network that is created and removed, the definition was changed, and the temporary network for guests was created.
 const firstParking = 4
 
-// TestLiveChangeOfNetworkThatStops has somebody stop the network between its new definition and the change of what runs.
+// TestLiveChangeOfNetworkThatStops stops the network after its definition has changed and before the running network
+// changes.
 func TestLiveChangeOfNetworkThatStops(t *testing.T) {
 	h, n := givenServedNetwork(t)
 	taps := givenPausedGuest(t, "kept", sortsOfNIC[0])
@@ -118,7 +119,7 @@ func TestLiveChangeOfNetworkThatStops(t *testing.T) {
 	p := newProxy(t, lab.Shared(t).URI)
 	p.failAt(1, func() { virsh(t, "net-destroy", "served") })
 	err := open(t, p.URI).UpdateNetwork(t.Context(), n)
-	if err == nil || !strings.Contains(err.Error(), "does not run any more") {
+	if err == nil || !strings.Contains(err.Error(), "it no longer runs") {
 		t.Errorf("UpdateNetwork returned %v", err)
 	}
 	if read, err := h.Network(t.Context(), n.Name); err != nil || read.Active || read.ChangeTo(servedNetwork()) != virt.NoChange {
@@ -129,7 +130,8 @@ func TestLiveChangeOfNetworkThatStops(t *testing.T) {
 	wantNoParking(t)
 }
 
-// TestRestartWithoutAPlaceToWait has a network in the way that somebody has defined and not started.
+// TestRestartWithoutAPlaceToWait has a network that another user has defined, but not started, with the name of the
+// temporary network.
 func TestRestartWithoutAPlaceToWait(t *testing.T) {
 	h, n := givenServedNetwork(t)
 	taps := givenPausedGuest(t, "kept", sortsOfNIC[0])
@@ -159,7 +161,7 @@ func TestRestartWithoutAPlaceToWait(t *testing.T) {
 	wantNoParking(t)
 }
 
-// mend is a plan and, where that is not empty, an apply. It returns the network after it.
+// mend is a plan and, if that is not empty, an apply. It returns the network afterwards.
 func mend(t *testing.T, h *virt.Host, n virt.Network) virt.Network {
 	t.Helper()
 	read, err := h.Network(t.Context(), n.Name)

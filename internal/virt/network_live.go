@@ -13,12 +13,12 @@ import (
 type liveUpdate struct {
 	command libvirt.NetworkUpdateCommand
 	section libvirt.NetworkUpdateSection
-	family  func(ip *etree.Element) bool // nil where the section is in no address
+	family  func(ip *etree.Element) bool // nil if the section is not part of an address
 	element *etree.Element
 }
 
-// liveUpdates are the calls that bring the network to another definition while it runs. It is not ok
-// where libvirt has none: libvirt src/conf/network_conf.c, virNetworkDefUpdateSection().
+// liveUpdates returns the calls that change the network to another definition while it runs. ok is false if libvirt
+// has no such calls: libvirt src/conf/network_conf.c, virNetworkDefUpdateSection().
 func (n Network) liveUpdates(wanted Network) (updates []liveUpdate, ok bool) {
 	from, to := n.definition(), wanted.definition()
 	if !from.withoutLive().sameDefinition(to.withoutLive()) {
@@ -30,13 +30,13 @@ func (n Network) liveUpdates(wanted Network) (updates []liveUpdate, ok bool) {
 	return slices.Concat(updates, ipv4, ipv6), ok && keepsV4 && keepsV6
 }
 
-// withoutLive is the part of a definition that has no live update.
+// withoutLive returns the part of a definition that cannot be updated live.
 func (n Network) withoutLive() Network {
 	for _, ip := range []**IP{&n.IPv4, &n.IPv6} {
 		if *ip == nil {
 			continue
 		}
-		rest := IP{Address: (*ip).Address, DHCP: &DHCP{Ranges: []Range{{}}}} // not empty, so that it counts
+		rest := IP{Address: (*ip).Address, DHCP: &DHCP{Ranges: []Range{{}}}} // not empty, so that it is compared
 		if dhcp := (*ip).DHCP; dhcp != nil {
 			rest.DHCP.Bootfile, rest.DHCP.NextServer = dhcp.Bootfile, dhcp.NextServer
 		}
@@ -48,9 +48,10 @@ func (n Network) withoutLive() Network {
 	return n
 }
 
-// liveUpdates turn one DHCP into the other. It is not ok where there would be none for a moment, in which
-// libvirt forgets the bootfile: src/conf/network_conf.c, virNetworkIPDefFormat(), writes that beside a
-// range or a reservation alone, and libvirt copies a definition by writing and reading it.
+// liveUpdates returns the calls that change one DHCP into the other. ok is false if there would be nothing to offer
+// for a moment, because libvirt then forgets the bootfile: src/conf/network_conf.c, virNetworkIPDefFormat(), writes
+// the bootfile only together with a range or a reservation, and libvirt copies a definition by writing and reading
+// it.
 func (ip *IP) liveUpdates(wanted *IP, family func(*etree.Element) bool) (updates []liveUpdate, ok bool) {
 	if ip == nil || wanted == nil {
 		return nil, true
@@ -59,7 +60,7 @@ func (ip *IP) liveUpdates(wanted *IP, family func(*etree.Element) bool) (updates
 	first, last := from.rangeUpdates(to)
 	hosts := from.reservationUpdates(to)
 	if len(hosts) > 0 && (!areOfOneEach(from.Reservations) || !areOfOneEach(to.Reservations)) {
-		return nil, false // libvirt takes the first that is alike for the one that is meant
+		return nil, false // libvirt updates the first one that is similar to the intended one
 	}
 	updates = slices.Concat(first, hosts, last)
 	offers, boots := len(from.Ranges)+len(from.Reservations), from.Bootfile != "" || from.NextServer != ""
@@ -78,7 +79,7 @@ func (ip *IP) liveUpdates(wanted *IP, family func(*etree.Element) bool) (updates
 	return updates, true
 }
 
-// rangeUpdates are those that come first, and those that come when there is something else to offer.
+// rangeUpdates returns the updates that come first, and those that come when there is something else to offer.
 func (d DHCP) rangeUpdates(wanted DHCP) (first, last []liveUpdate) {
 	const section = libvirt.NetworkSectionIPDhcpRange
 	remove := func(r Range) liveUpdate {
@@ -89,7 +90,7 @@ func (d DHCP) rangeUpdates(wanted DHCP) (first, last []liveUpdate) {
 		if at >= 0 && d.Ranges[at] == r {
 			continue
 		}
-		if at >= 0 { // libvirt knows a range by its ends alone
+		if at >= 0 { // libvirt identifies a range only by its ends
 			first = append(first, remove(d.Ranges[at]))
 		}
 		first = append(first, liveUpdate{command: libvirt.NetworkUpdateCommandAddLast, section: section, element: newElement("range", r, editRange)})
@@ -104,7 +105,7 @@ func (d DHCP) rangeUpdates(wanted DHCP) (first, last []liveUpdate) {
 
 func (r Range) hasEndsOf(other Range) bool { return r.Start == other.Start && r.End == other.End }
 
-// reservationUpdates free addresses and names before somebody else gets them.
+// reservationUpdates first removes reservations, so that their addresses and names are free for others.
 func (d DHCP) reservationUpdates(wanted DHCP) []liveUpdate {
 	const section = libvirt.NetworkSectionIPDhcpHost
 	var removed, changed, added []liveUpdate
@@ -128,8 +129,8 @@ func (d DHCP) reservationUpdates(wanted DHCP) []liveUpdate {
 	return slices.Concat(removed, changed, added)
 }
 
-// canBecome tells whether libvirt can change one reservation into the other. It looks for the one to
-// change by MAC or name, so neither may differ.
+// canBecome reports whether libvirt can change one reservation into the other. libvirt looks for the reservation by
+// MAC address or name, so neither may differ.
 func (r Reservation) canBecome(other Reservation) bool {
 	return r.MAC == other.MAC && r.DUID == other.DUID && r.Hostname == other.Hostname && (r.MAC != "" || r.IP == other.IP)
 }
@@ -141,8 +142,8 @@ func (d *DHCP) orEmpty() DHCP {
 	return *d
 }
 
-// dnsUpdates turn one list of DNS hosts into the other. libvirt looks for a host by its address and
-// each of its names, and takes no second one that shares any.
+// dnsUpdates returns the calls that change one list of DNS hosts into the other. libvirt looks for a host by its
+// address and each of its names, and accepts no second host that shares any of them.
 func (n Network) dnsUpdates(wanted Network) (updates []liveUpdate, ok bool) {
 	const section = libvirt.NetworkSectionDNSHost
 	from, to := n.DNS.hosts(), wanted.DNS.hosts()
@@ -170,18 +171,18 @@ func (host DNSHost) equal(other DNSHost) bool {
 	return host.IP == other.IP && slices.Equal(host.Names, other.Names)
 }
 
-// areDistinct tells whether no address and no name is in two of the hosts.
+// areDistinct reports whether no two hosts share an address or a name.
 func areDistinct(hosts []DNSHost) bool {
 	return haveOneEach(hosts, func(host DNSHost) []string { return append([]string{host.IP}, host.Names...) })
 }
 
-// areOfOneEach tells whether no guest, no address and no name is in two of the reservations, which libvirt takes in a
-// definition.
+// areOfOneEach reports whether no two reservations share a guest, an address or a name. libvirt accepts such
+// reservations in a definition.
 func areOfOneEach(reservations []Reservation) bool {
 	return haveOneEach(reservations, func(r Reservation) []string { return []string{r.MAC, r.DUID, r.IP, r.Hostname} })
 }
 
-// haveOneEach tells whether no two of the values have a key in common.
+// haveOneEach reports whether no two values share a key.
 func haveOneEach[T any](values []T, keys func(T) []string) bool {
 	seen := map[string]bool{}
 	for _, value := range values {
@@ -195,14 +196,14 @@ func haveOneEach[T any](values []T, keys func(T) []string) bool {
 	return true
 }
 
-// newElement is a value as an element of this name.
+// newElement returns a value as an element with this name.
 func newElement[T any](name string, value T, edit func(*etree.Element, T)) *etree.Element {
 	e := etree.NewElement(name)
 	edit(e, value)
 	return e
 }
 
-// updateLive makes the calls on what runs; the definition is changed by itself.
+// updateLive makes the calls for the running network. The definition is changed separately.
 func (h *Host) updateLive(ctx context.Context, x networkXML, updates []liveUpdate) error {
 	for _, u := range updates {
 		text, err := formatXML(u.element)
@@ -219,7 +220,7 @@ func (h *Host) updateLive(ctx context.Context, x networkXML, updates []liveUpdat
 	return nil
 }
 
-// parentIndex is the place of the address among the network's, -1 where there is none.
+// parentIndex returns the index of the address among the network's addresses, or -1 if the update has none.
 func (u liveUpdate) parentIndex(running *etree.Element) int32 {
 	if u.family == nil {
 		return -1

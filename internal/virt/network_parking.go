@@ -12,12 +12,12 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A network that stops takes its bridge away, and the taps of running guests stay behind without one.
-// libvirt plugs a tap in again when its interface goes to another network and back
-// (libvirt src/qemu/qemu_hotplug.c, qemuDomainChangeNetBridge). So guests are parked on a transient
-// network while theirs restarts. HAZARDS.md, "Networks", has what else a restart has to survive.
+// A network that stops removes its bridge, and the taps of running guests stay without a bridge. libvirt plugs a tap
+// in again when its interface changes to another network and back (libvirt src/qemu/qemu_hotplug.c,
+// qemuDomainChangeNetBridge). So guests are parked on a transient network while theirs restarts. HAZARDS.md,
+// "Networks", has what else a restart has to survive.
 
-// place is what an interface can be plugged into: a network, or its bridge.
+// place is where an interface can be plugged in: a network, or its bridge.
 type place struct{ network, bridge string }
 
 // nic is an interface of a running guest.
@@ -26,13 +26,13 @@ type nic struct {
 	element *etree.Element
 }
 
-// changeName is the name of a transient network that is there while a network changes. Whoever finds
-// it knows that the change has not ended, and that guests may wait there.
+// changeName returns the name of the transient network that exists while a network changes. If it is found later, the
+// change has not ended, and guests may be parked there.
 func changeName(network libvirt.Network) string {
 	return "netboot-change-" + uuid.UUID(network.UUID).String()
 }
 
-// park plugs the running guests of a network into another one.
+// park plugs the running guests of a network into a temporary network.
 func (h *Host) park(ctx context.Context, x networkXML) error {
 	nics, err := h.nicsOn(ctx, x.place())
 	if err != nil || len(nics) == 0 {
@@ -44,12 +44,12 @@ func (h *Host) park(ctx context.Context, x networkXML) error {
 func (h *Host) parkThese(ctx context.Context, x networkXML, nics []nic) error {
 	parking, err := h.parking(ctx, x)
 	if err != nil {
-		return fmt.Errorf("unable to make a network for running guests to wait on: %w", err)
+		return fmt.Errorf("unable to create a temporary network for the running guests: %w", err)
 	}
 	return h.plug(ctx, nics, parking)
 }
 
-// parking is the place where guests wait, which is made when it is not there.
+// parking returns the place where guests are parked. It creates the network if it does not exist.
 func (h *Host) parking(ctx context.Context, x networkXML) (place, error) {
 	name := changeName(x.network)
 	mtu, err := parseNumber(x.defined.SelectElement("mtu"), "size")
@@ -57,19 +57,19 @@ func (h *Host) parking(ctx context.Context, x networkXML) (place, error) {
 		return place{}, err
 	}
 	made := h.createTransientNetwork(ctx, Network{Name: name, Mode: ModeIsolated, MTU: mtu})
-	parking, err := h.networkXML(ctx, name) // which may be there already
+	parking, err := h.networkXML(ctx, name) // it may exist already
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return place{}, made
 	case err == nil && parking.running == nil:
-		return place{}, fmt.Errorf("network %q, which is not ours, has the name that it needs; remove that one", name)
+		return place{}, fmt.Errorf("the name that it needs belongs to network %q, which the provider did not create; remove that network", name)
 	default:
 		return parking.place(), err
 	}
 }
 
-// unpark plugs all guests that wait into the network again, and those that have lost it: libvirt has
-// no port for their interface, because the network was stopped under them.
+// unpark plugs all parked guests into their network again, and also guests whose connection was lost: libvirt has no
+// port for their interface, because the network was stopped while they used it.
 func (h *Host) unpark(ctx context.Context, network string) error {
 	x, err := h.networkXML(ctx, network)
 	if err != nil {
@@ -91,12 +91,12 @@ func (h *Host) unpark(ctx context.Context, network string) error {
 		err = h.plug(ctx, waiting, x.place())
 	}
 	if err != nil {
-		return fmt.Errorf("unable to plug running guests into the network again: %w; they wait on network %q, and the next apply plugs them in", err, parking.name())
+		return fmt.Errorf("unable to plug running guests back into the network: %w; they stay on network %q until the next apply, which plugs them in again", err, parking.name())
 	}
 	return h.destroyTransientNetwork(ctx, parking.name())
 }
 
-// lostNICs are interfaces on the network that it knows nothing of.
+// lostNICs returns the guests' interfaces on the network that the network does not know.
 func (h *Host) lostNICs(ctx context.Context, x networkXML) ([]nic, error) {
 	ports, err := query(ctx, h, "virNetworkListAllPorts", func(l *libvirt.Libvirt) ([]libvirt.NetworkPort, error) {
 		ports, _, err := l.NetworkListAllPorts(x.network, 1, 0)
@@ -113,7 +113,7 @@ func (h *Host) lostNICs(ctx context.Context, x networkXML) ([]nic, error) {
 	return slices.DeleteFunc(nics, func(n nic) bool { return known[attr(n.element.SelectElement("source"), "portid")] }), err
 }
 
-// createTransientNetwork starts a network of which nothing is left when it stops.
+// createTransientNetwork starts a network of which nothing remains when it stops.
 func (h *Host) createTransientNetwork(ctx context.Context, n Network) error {
 	text, err := formatXML(n.newXML())
 	if err == nil {
@@ -143,8 +143,8 @@ func (h *Host) destroyTransientNetwork(ctx context.Context, name string) error {
 	return err
 }
 
-// plug plugs interfaces into a network, or into its bridge where they are on a bridge. A guest that
-// has ended meanwhile needs none.
+// plug plugs interfaces into a network, or into its bridge if they are on a bridge. A guest that has ended in the
+// meantime is skipped.
 func (h *Host) plug(ctx context.Context, nics []nic, to place) error {
 	var guests errgroup.Group
 	guests.SetLimit(maxCalls)
@@ -170,7 +170,7 @@ func (h *Host) plug(ctx context.Context, nics []nic, to place) error {
 	return guests.Wait()
 }
 
-// on is the interface as it is on another network or bridge.
+// on returns the interface as it is on another network or bridge.
 func (n nic) on(to place) *etree.Element {
 	moved := n.element.Copy()
 	source := moved.SelectElement("source")
@@ -179,18 +179,18 @@ func (n nic) on(to place) *etree.Element {
 		return moved
 	}
 	source.CreateAttr("network", to.network)
-	source.RemoveAttr("bridge") // these are what libvirt found for the old one
+	source.RemoveAttr("bridge") // libvirt found these for the old network
 	source.RemoveAttr("portid")
 	return moved
 }
 
-// hasEnded tells whether a guest that was running is not the same one any more.
+// hasEnded reports whether a guest that was running has ended or was started again.
 func hasEnded(l *libvirt.Libvirt, guest libvirt.Domain) bool {
 	now, err := l.DomainLookupByUUID(guest.UUID)
 	return isCode(err, libvirt.ErrNoDomain) || err == nil && now.ID != guest.ID
 }
 
-// nicsOn are the interfaces of running guests in a place.
+// nicsOn returns the interfaces of running guests in a place.
 func (h *Host) nicsOn(ctx context.Context, where place) ([]nic, error) {
 	return h.nicsWhere(ctx, func(n nic) bool { return n.isOn(where) })
 }
@@ -216,7 +216,7 @@ func (h *Host) nicsWhere(ctx context.Context, is func(nic) bool) ([]nic, error) 
 	return slices.DeleteFunc(slices.Concat(found...), func(n nic) bool { return !is(n) }), err
 }
 
-// nicsOf are the interfaces of a running guest, none if it has ended.
+// nicsOf returns the interfaces of a running guest, or none if the guest has ended.
 func (h *Host) nicsOf(ctx context.Context, guest libvirt.Domain) ([]nic, error) {
 	text, err := query(ctx, h, "virDomainGetXMLDesc", func(l *libvirt.Libvirt) (string, error) {
 		text, err := l.DomainGetXMLDesc(guest, 0)
@@ -239,7 +239,7 @@ func (h *Host) nicsOf(ctx context.Context, guest libvirt.Domain) ([]nic, error) 
 	return nics, nil
 }
 
-// isOn tells whether the interface is in a place.
+// isOn reports whether the interface is in a place.
 func (n nic) isOn(p place) bool {
 	source := n.element.SelectElement("source")
 	switch attr(n.element, "type") {
@@ -252,14 +252,14 @@ func (n nic) isOn(p place) bool {
 	}
 }
 
-// hasDeviceOf tells whether the interface is a device that a network gave to its guest, which libvirt shows as such of a
-// guest that runs. It cannot be plugged elsewhere: src/qemu/qemu_hotplug.c, qemuDomainChangeNet().
+// hasDeviceOf reports whether the interface is a device from a network. libvirt shows it as a device for a running
+// guest. Such an interface cannot be plugged in elsewhere: src/qemu/qemu_hotplug.c, qemuDomainChangeNet().
 func (n nic) hasDeviceOf(network string) bool {
 	kind := attr(n.element, "type")
 	return (kind == "direct" || kind == "hostdev") && attr(n.element.SelectElement("source"), "network") == network
 }
 
-// guestNames are the names of the guests that have the interfaces, each once, sorted.
+// guestNames returns the names of the guests that have the interfaces, each once, sorted.
 func guestNames(nics []nic) []string {
 	var names []string
 	for _, n := range nics {

@@ -11,8 +11,8 @@ import (
 	"github.com/beevik/etree"
 )
 
-// ipElement is the address of a family that n models: the one that has DHCP, of which libvirt allows
-// one, or else the first.
+// ipElement returns the address of a family that n models: the address with DHCP, of which libvirt allows one, or
+// otherwise the first address.
 func ipElement(root *etree.Element, family func(*etree.Element) bool) *etree.Element {
 	var first *etree.Element
 	for _, element := range root.SelectElements("ip") {
@@ -75,8 +75,9 @@ func forwardMode(forward *etree.Element) string {
 	}
 }
 
-// forwardDevices are the host's devices. Those that libvirt found by a physical function, which it shows of a network
-// that runs, are not the definition's: libvirt src/network/bridge_driver.c, networkCreateInterfacePool().
+// forwardDevices returns the host's devices. For a running network, libvirt also shows devices that it found by a
+// physical function. Those do not belong to the definition: libvirt src/network/bridge_driver.c,
+// networkCreateInterfacePool().
 func forwardDevices(forward *etree.Element) []string {
 	if forward.SelectElement("pf") != nil {
 		return nil
@@ -127,8 +128,8 @@ func parseIP(element *etree.Element) (*IP, error) {
 	return ip, err
 }
 
-// parsePrefix reads an address with the length of its network's prefix, which may be written as a netmask, or be left
-// to libvirt: src/util/virsocketaddr.c, virSocketAddrGetIPPrefix().
+// parsePrefix reads an address with the length of its network's prefix. A definition may also have a netmask, or
+// leave the length to libvirt: src/util/virsocketaddr.c, virSocketAddrGetIPPrefix().
 func parsePrefix(element *etree.Element) (netip.Prefix, error) {
 	address, err := netip.ParseAddr(attr(element, "address"))
 	if err != nil {
@@ -145,7 +146,7 @@ func parsePrefix(element *etree.Element) (netip.Prefix, error) {
 	return netip.PrefixFrom(address, int(bits)), err
 }
 
-// usualBits are those of the class that an address had before there were prefixes.
+// usualBits returns the prefix length of an address's class, from the time before prefixes.
 func usualBits(address netip.Addr) uint {
 	if address.IsUnspecified() {
 		return 0
@@ -202,8 +203,8 @@ func parseDHCP(dhcp *etree.Element) (*DHCP, error) {
 	return d, errors.Join(problems...)
 }
 
-// parseReservation reads a host's, in small letters. The id of an IPv4 host means nothing to libvirt, and stays:
-// src/util/virdnsmasq.c, hostsfileAdd().
+// parseReservation reads the reservation of a host, in lower case. libvirt ignores the id of an IPv4 host, and keeps
+// it: src/util/virdnsmasq.c, hostsfileAdd().
 func parseReservation(host *etree.Element, lease Lease) Reservation {
 	r := Reservation{MAC: canonicalMAC(attr(host, "mac")), IP: attr(host, "ip"), Hostname: attr(host, "name"), Lease: lease}
 	if r.isIPv6() {
@@ -212,7 +213,8 @@ func parseReservation(host *etree.Element, lease Lease) Reservation {
 	return r
 }
 
-// canonicalMAC has two small digits in each octet, where libvirt takes one too: src/util/virmacaddr.c, virMacAddrParse().
+// canonicalMAC writes each octet with two lower-case digits. libvirt also accepts one: src/util/virmacaddr.c,
+// virMacAddrParse().
 func canonicalMAC(text string) string {
 	octets := strings.Split(strings.ToLower(text), ":")
 	for i, octet := range octets {
@@ -225,7 +227,7 @@ func canonicalMAC(text string) string {
 
 func (r Reservation) isIPv6() bool { return strings.Contains(r.IP, ":") }
 
-// parseLease reads a lease time; libvirt's unit is minutes unless it says otherwise, and 0 of them never end.
+// parseLease reads a lease time. libvirt's default unit is minutes, and a time of 0 never ends.
 func parseLease(lease *etree.Element) (Lease, error) {
 	if lease == nil {
 		return 0, nil
@@ -273,7 +275,7 @@ func parseForwarder(forwarder *etree.Element) Forwarder {
 	return Forwarder{Domain: attr(forwarder, "domain"), Address: attr(forwarder, "addr")}
 }
 
-// maskBits is the length of a prefix that is written as a netmask, such as 255.255.255.0.
+// maskBits returns the length of a prefix that is written as a netmask, such as 255.255.255.0.
 func maskBits(netmask string) (uint, error) {
 	mask, err := netip.ParseAddr(netmask)
 	if err != nil {

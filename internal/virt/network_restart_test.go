@@ -18,7 +18,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// TestRestartLeavesGuestsPluggedIn has twenty guests, with every sort of interface.
+// TestRestartLeavesGuestsPluggedIn has twenty guests, with all kinds of interfaces.
 func TestRestartLeavesGuestsPluggedIn(t *testing.T) {
 	h, n := givenServedNetwork(t)
 	var taps []string
@@ -61,12 +61,12 @@ func TestRestartKeepsConnections(t *testing.T) {
 	}
 	began := time.Now()
 	last := wantNext(t, numbers, 0)
-	wantNext(t, numbers, last+20) // the connection goes on, and there are more than what was under way
+	wantNext(t, numbers, last+20) // the connection continues, and brings more than what was in flight
 	t.Logf("the connection went on after %v", time.Since(began))
 	wantNoParking(t)
 }
 
-// TestLiveChangesRestartNothing asks the kernel: a bridge that was made anew has another index.
+// TestLiveChangesRestartNothing asks the kernel: a bridge that was created again has another index.
 func TestLiveChangesRestartNothing(t *testing.T) {
 	h, n := givenServedNetwork(t)
 	taps := givenPausedGuest(t, "plugged", sortsOfNIC[0])
@@ -100,7 +100,7 @@ func TestLiveChangesRestartNothing(t *testing.T) {
 	wantOn(t, "served0", taps)
 }
 
-// TestLiveChangesBeyondNumber: libvirt takes longer for each than for a restart.
+// TestLiveChangesBeyondNumber: many live changes take libvirt longer than a restart.
 func TestLiveChangesBeyondNumber(t *testing.T) {
 	n := servedNetwork()
 	n.IPv4.DHCP.Reservations = nil
@@ -119,7 +119,7 @@ func TestLiveChangesBeyondNumber(t *testing.T) {
 	}
 }
 
-// TestUpdateBringsTogetherWhatRunsAndWhatIsDefined has somebody else change one of them alone.
+// TestUpdateBringsTogetherWhatRunsAndWhatIsDefined has another user change only one of them.
 func TestUpdateBringsTogetherWhatRunsAndWhatIsDefined(t *testing.T) {
 	for what, meddle := range map[string]func(t *testing.T){
 		"what runs": func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestUpdateBringsTogetherWhatRunsAndWhatIsDefined(t *testing.T) {
 	}
 }
 
-// TestStartPlugsInGuestsThatWereLost has somebody else stop the network under its guests.
+// TestStartPlugsInGuestsThatWereLost has another user stop the network while guests use it.
 func TestStartPlugsInGuestsThatWereLost(t *testing.T) {
 	for what, meddle := range map[string]func(t *testing.T){
 		"stopped":   func(t *testing.T) { virsh(t, "net-destroy", "served") },
@@ -170,8 +170,8 @@ func TestStartPlugsInGuestsThatWereLost(t *testing.T) {
 	}
 }
 
-// TestRestartThatFailsTouchesNobody: the new TFTP root is tried before guests are touched, and the
-// old definition is put back where something else keeps the network from starting.
+// TestRestartThatFailsTouchesNobody: the new TFTP root is tried before guests are touched, and the old definition is
+// restored if something else prevents the network from starting.
 func TestRestartThatFailsTouchesNobody(t *testing.T) {
 	h, n := givenServedNetwork(t)
 	taps := givenPausedGuest(t, "kept", sortsOfNIC[0])
@@ -187,7 +187,7 @@ func TestRestartThatFailsTouchesNobody(t *testing.T) {
 	}
 	wrong = servedNetwork()
 	wrong.Options = []string{"nonsense"}
-	if err := h.UpdateNetwork(t.Context(), wrong); err == nil || !strings.Contains(err.Error(), "bad option") || !strings.Contains(err.Error(), "what was before was put back") {
+	if err := h.UpdateNetwork(t.Context(), wrong); err == nil || !strings.Contains(err.Error(), "bad option") || !strings.Contains(err.Error(), "the network was restored to its previous state") {
 		t.Errorf("UpdateNetwork with a bad option returned %v", err)
 	}
 	wantOn(t, "served0", taps)
@@ -222,7 +222,7 @@ func servedNetwork() virt.Network {
 	}
 }
 
-// givenServedNetwork starts a network with a TFTP root; another one can take its place.
+// givenServedNetwork starts a network with a TFTP root. The test may replace the root.
 func givenServedNetwork(t *testing.T) (*virt.Host, virt.Network) {
 	t.Helper()
 	for _, dir := range []string{"srv/served-a", "srv/served-b"} {
@@ -241,14 +241,14 @@ func givenServedNetwork(t *testing.T) (*virt.Host, virt.Network) {
 		if err := h.DeleteNetwork(context.Background(), n.Name); err != nil {
 			t.Error(err)
 		}
-		// A libvirtd that is killed while it stops the network leaves this behind.
+		// A libvirtd that is killed while it stops the network leaves this bridge.
 		_, _ = lab.Shared(t).Exec(context.Background(), "ip", "link", "delete", n.Bridge)
 	})
 	return h, n
 }
 
-// givenPausedGuest starts a guest that is held before its first instruction, and returns the taps of
-// its interfaces.
+// givenPausedGuest starts a guest that is paused before its first instruction, and returns the taps of its
+// interfaces.
 func givenPausedGuest(t *testing.T, name, interfaces string) (taps []string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "guest.xml")
@@ -285,7 +285,7 @@ func wantOn(t *testing.T, bridge string, taps []string) {
 	}
 }
 
-// wantNoParking holds that nothing is left of a restart.
+// wantNoParking checks that nothing is left of a restart.
 func wantNoParking(t *testing.T) {
 	t.Helper()
 	if networks := virsh(t, "net-list", "--all", "--name"); strings.Contains(networks, "netboot-") {
@@ -327,7 +327,7 @@ func bootCountingGuest(t *testing.T, h *virt.Host) {
 	})
 }
 
-// count accepts one connection and passes on the numbers that come, until the connection ends.
+// count accepts one connection and passes on the received numbers until the connection ends.
 func count(t *testing.T, listener net.Listener) <-chan int {
 	numbers := make(chan int, 1000)
 	go func() {
@@ -350,8 +350,8 @@ func count(t *testing.T, listener net.Listener) <-chan int {
 	return numbers
 }
 
-// wantNext returns the next number that is at least so high. A guest under emulation needs a while to
-// boot; one that counts does so every tenth of a second.
+// wantNext returns the next number that is at least this high. A guest under emulation needs some time to boot. After
+// that, it counts every tenth of a second.
 func wantNext(t *testing.T, numbers <-chan int, least int) int {
 	t.Helper()
 	patience := time.After(2 * time.Minute)

@@ -26,7 +26,8 @@ func (d *DHCP) edit(dhcp *etree.Element) {
 	setAttr(bootp, "server", d.NextServer)
 }
 
-// isOf tells whether two reservations are of one guest, which is known by its MAC address or its DUID, or else by its name.
+// isOf reports whether two reservations belong to the same guest. A guest is identified by its MAC address or its
+// DUID, or otherwise by its name.
 func (r Reservation) isOf(other Reservation) bool {
 	if r.MAC != "" || r.DUID != "" {
 		return r.MAC == other.MAC && r.DUID == other.DUID
@@ -52,7 +53,7 @@ func editHost(element *etree.Element, r Reservation) {
 	editLease(element, r.Lease)
 }
 
-// editLease leaves a lease time as it is written where it is the same in another unit.
+// editLease keeps a lease time as it is written if it is the same time in another unit.
 func editLease(of *etree.Element, wanted Lease) {
 	if before, err := parseLease(of.SelectElement("lease")); err == nil && before == wanted {
 		return
@@ -71,13 +72,13 @@ func editLease(of *etree.Element, wanted Lease) {
 	}
 }
 
-// edit leaves alone what a DNS element may hold beside hosts and forwarders, also where d is nil.
+// edit keeps everything in a DNS element other than hosts and forwarders, even if d is nil.
 func (d *DNS) edit(root *etree.Element) {
 	if d == nil {
 		d = &DNS{}
 	}
 	dns := child(root, "dns")
-	if disabled := attr(dns, "enable") == "no"; disabled != d.Disabled { // it may say yes as well as nothing
+	if disabled := attr(dns, "enable") == "no"; disabled != d.Disabled { // the attribute may be "yes" or missing
 		setAttr(dns, "enable", map[bool]string{true: "no"}[d.Disabled])
 	}
 	replaceAll(dns, "forwarder", d.Forwarders, func(old *etree.Element, f Forwarder) bool {

@@ -8,11 +8,11 @@ import (
 	"github.com/beevik/etree"
 )
 
-// modelledParts are the elements of a definition that Network has, with those of their attributes that it has.
+// modelledParts maps the elements of a definition that Network models to the attributes that it models.
 var modelledParts = map[string]string{
 	"name": "", "uuid": "",
 	"forward":           "mode dev",
-	"forward/interface": "dev connections", // how many guests use it, which libvirt shows of what runs
+	"forward/interface": "dev connections", // connections counts the guests that use it; libvirt shows it for a running network
 	"forward/pf":        "dev",
 	"bridge":            "name stp delay",
 	"mac":               "address", // libvirt chooses it
@@ -29,8 +29,8 @@ var modelledParts = map[string]string{
 	optionsElement + "/" + optionElement: "value",
 }
 
-// unmodelled names what a definition has that Network does not have, each once, as a user finds it there. What
-// libvirt adds to every network is left out, and so is metadata, which is other programs' own.
+// unmodelled returns what a definition has that Network does not model, each once, in the form in which a user finds
+// it there. It leaves out what libvirt adds to every network, and metadata, which belongs to other programs.
 func unmodelled(root *etree.Element) []string {
 	var parts []string
 	add := func(part string) {
@@ -45,7 +45,7 @@ func unmodelled(root *etree.Element) []string {
 	}
 	for _, ip := range root.SelectElements("ip") {
 		if ip != ipElement(root, isIPv4) && ip != ipElement(root, isIPv6) {
-			add("a further address, " + attr(ip, "address"))
+			add("an additional address, " + attr(ip, "address"))
 		}
 	}
 	for _, element := range root.ChildElements() {
@@ -77,8 +77,8 @@ func addUnmodelled(element *etree.Element, parent string, add func(string)) {
 	}
 }
 
-// isUsual tells whether an element says what libvirt does without it, as it writes of each network with NAT that runs:
-// src/network/bridge_driver.c, networkStartNetworkVirtual().
+// isUsual reports whether an element says what libvirt does without it. libvirt writes such elements for each running
+// network with NAT: src/network/bridge_driver.c, networkStartNetworkVirtual().
 func isUsual(element *etree.Element, place string) bool {
 	switch {
 	case place != "forward/nat" || len(element.Attr) > 0:

@@ -12,14 +12,14 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// restartTimeout bounds a restart with all that belongs to it. It is not cut short by the end of a
-// context, for guests have no network while it goes on; it takes a second or two.
+// restartTimeout limits a restart with everything that belongs to it. The end of a context does not shorten it,
+// because guests have no network during a restart. A restart takes a second or two.
 const restartTimeout = time.Minute
 
-// UpdateNetwork makes the network what n says and leaves alone what n does not model. A running
-// network is changed while it runs, where libvirt can do that, or else restarted; then the running
-// guests are plugged into another network for that time. When it fails, what was before is put back.
-// Where n names no bridge, the network keeps the one that it has, if that can be.
+// UpdateNetwork changes the network to n and leaves alone what n does not model. It changes a running network live if
+// libvirt can do that. Otherwise it restarts the network, and plugs the running guests into another network for that
+// time. If it fails, it restores the previous state. If n names no bridge, the network keeps the bridge that it has,
+// if possible.
 func (h *Host) UpdateNetwork(ctx context.Context, n Network) error {
 	x, err := h.networkXML(ctx, n.Name)
 	if err != nil {
@@ -51,16 +51,16 @@ func (h *Host) UpdateNetwork(ctx context.Context, n Network) error {
 	return change(ctx, h, "virNetworkSetAutostart", func(l *libvirt.Libvirt) error { return l.NetworkSetAutostart(x.network, flag(n.Autostart)) })
 }
 
-// networkUpdate is a change of a network under way.
+// networkUpdate is a change of a network in progress.
 type networkUpdate struct {
 	h *Host
 	networkXML
-	before    Network        // what runs, empty where nothing does
-	wanted    *etree.Element // the definition after it
+	before    Network        // what runs; empty if nothing runs
+	wanted    *etree.Element // the new definition
 	anyBridge bool           // libvirt may choose the bridge
 }
 
-// bring takes the gentlest way to what n says.
+// bring changes the network to n in the least disruptive way.
 func (u networkUpdate) bring(ctx context.Context, n Network) error {
 	switch {
 	case !n.Active:
@@ -83,7 +83,7 @@ func (u networkUpdate) bring(ctx context.Context, n Network) error {
 	}
 }
 
-// define makes a definition what libvirt keeps. That changes nothing that runs.
+// define stores a definition in libvirt. That does not change a running network.
 func (u networkUpdate) define(ctx context.Context, definition *etree.Element) error {
 	if definition == u.defined && u.wanted == u.defined {
 		return nil
@@ -99,20 +99,20 @@ func (u networkUpdate) live(ctx context.Context, n Network) error {
 		return err
 	}
 	err := u.h.updateLive(ctx, u.networkXML, updates)
-	if err == nil || ctx.Err() != nil { // what is left of it is for the next run
+	if err == nil || ctx.Err() != nil { // the next run continues the rest
 		return err
 	}
 	return putBack(err, errors.Join(u.define(ctx, u.defined), u.undoLive(ctx)))
 }
 
-// undoLive brings what runs back to what ran before.
+// undoLive restores what ran before.
 func (u networkUpdate) undoLive(ctx context.Context) error {
 	x, err := u.h.networkXML(ctx, u.before.Name)
 	if err != nil {
 		return err
 	}
 	if x.running == nil {
-		return errors.New("it does not run any more")
+		return errors.New("it no longer runs")
 	}
 	now, err := parseNetwork(x.running)
 	if err != nil {
@@ -122,8 +122,8 @@ func (u networkUpdate) undoLive(ctx context.Context) error {
 	return u.h.updateLive(ctx, x, updates)
 }
 
-// restart stops the network where it runs and starts it as it is wanted. Running guests that have an
-// interface on it are parked for that time, and plugged in again.
+// restart stops the network if it runs, and starts it as wanted. Running guests that have an interface on it are
+// parked for that time, and then plugged in again.
 func (u networkUpdate) restart(ctx context.Context, n Network) error {
 	err := u.check(ctx, n)
 	if err != nil {
@@ -146,13 +146,13 @@ func (u networkUpdate) restart(ctx context.Context, n Network) error {
 	return putBack(err, u.goBack(ctx, n))
 }
 
-// losesBridge tells whether the bridge that guests are plugged into goes with a restart. A device of the host's, which
-// guests are on by macvtap, stays.
+// losesBridge reports whether a restart removes the bridge that guests are plugged into. A device of the host, which
+// guests use by macvtap, stays.
 func (u networkUpdate) losesBridge(n Network) bool {
 	return u.place().bridge != "" && (n.MakesBridge() || n.Bridge != u.place().bridge)
 }
 
-// plugIn plugs in those who wait, which a bridge of the host's own has none of.
+// plugIn plugs in the parked guests. A bridge of the host's own has none.
 func (u networkUpdate) plugIn(ctx context.Context, n Network) error {
 	if !u.losesBridge(n) {
 		return nil
@@ -160,7 +160,7 @@ func (u networkUpdate) plugIn(ctx context.Context, n Network) error {
 	return u.h.unpark(ctx, n.Name)
 }
 
-// goBack makes the network again what it was.
+// goBack restores the previous state of the network.
 func (u networkUpdate) goBack(ctx context.Context, n Network) error {
 	if err := u.define(ctx, u.defined); err != nil || u.running == nil {
 		return err
@@ -171,7 +171,7 @@ func (u networkUpdate) goBack(ctx context.Context, n Network) error {
 	return u.plugIn(ctx, n)
 }
 
-// startAnew stops the network where it runs and starts it.
+// startAnew stops the network if it runs, and starts it.
 func (u networkUpdate) startAnew(ctx context.Context) error {
 	err := change(ctx, u.h, "virNetworkDestroy", func(l *libvirt.Libvirt) error { return setNetworkActive(l, u.network, false) })
 	if err != nil {
@@ -180,9 +180,9 @@ func (u networkUpdate) startAnew(ctx context.Context) error {
 	return u.activate(ctx, u.wanted)
 }
 
-// activate starts a network where it does not run. A libvirtd that is killed while it stops a network leaves its
-// bridge behind, at times with the network's address, so that the network cannot start. libvirt 9.0 has nothing that
-// removes such a bridge, so that another one has to be chosen; 11.3 removes it when the start fails.
+// activate starts a network if it does not run. A libvirtd that is killed while it stops a network leaves the
+// network's bridge, sometimes with the network's address, so the network cannot start. libvirt 9.0 cannot remove such
+// a bridge, so another bridge has to be chosen. libvirt 11.3 removes it when the start fails.
 func (u networkUpdate) activate(ctx context.Context, definition *etree.Element) error {
 	start := func(l *libvirt.Libvirt) error { return setNetworkActive(l, u.network, true) }
 	err := change(ctx, u.h, "virNetworkCreate", start)
@@ -197,15 +197,15 @@ func (u networkUpdate) activate(ctx context.Context, definition *etree.Element) 
 	return change(ctx, u.h, "virNetworkCreate", start)
 }
 
-// putBack is the error of a change after which what was before was put back, or not.
+// putBack returns the error of a change after the attempt to restore the previous state.
 func putBack(err, back error) error {
 	if back != nil {
-		return fmt.Errorf("%w; putting back what was before failed too: %w", err, back)
+		return fmt.Errorf("%w; restoring the network to its previous state failed as well: %w", err, back)
 	}
-	return fmt.Errorf("%w; what was before was put back", err)
+	return fmt.Errorf("%w; the network was restored to its previous state", err)
 }
 
-// check finds what would keep the network from starting, before anybody loses a link for it.
+// check finds what would prevent the network from starting, before any guest loses its link.
 func (u networkUpdate) check(ctx context.Context, n Network) error {
 	if err := u.h.checkConflicts(ctx, n, u.before); err != nil {
 		return err
@@ -219,8 +219,8 @@ func (u networkUpdate) check(ctx context.Context, n Network) error {
 	return u.probeTFTPRoot(ctx, n.TFTPRoot)
 }
 
-// checkGuests refuses to take a bridge from running guests that libvirt cannot plug into a device of the host's:
-// src/qemu/qemu_hotplug.c, qemuDomainChangeNet(), changes no interface of a bridge into one of macvtap.
+// checkGuests refuses to remove a bridge from running guests that libvirt cannot plug into a device of the host:
+// src/qemu/qemu_hotplug.c, qemuDomainChangeNet(), cannot change an interface on a bridge into one of macvtap.
 func (u networkUpdate) checkGuests(ctx context.Context, n Network) error {
 	if u.running == nil || u.place().bridge == "" || n.HasBridge() {
 		return nil
@@ -229,12 +229,12 @@ func (u networkUpdate) checkGuests(ctx context.Context, n Network) error {
 	if err != nil || len(nics) == 0 {
 		return err
 	}
-	return fmt.Errorf("running guests are on its bridge, and libvirt moves no running guest from a bridge to a device of the host's: %s; stop them first",
+	return fmt.Errorf("running guests are attached to its bridge, and libvirt cannot move a running guest from a bridge to a device of the host: %s; stop them first",
 		strings.Join(guestNames(nics), ", "))
 }
 
-// probeTFTPRoot finds out whether dnsmasq could serve a TFTP root, with the user, the rights and the
-// security policy that it has on this host: it starts one on a network of its own, for a moment.
+// probeTFTPRoot finds out whether dnsmasq could serve a TFTP root with the user, the rights and the security policy
+// that it has on this host: it briefly starts a dnsmasq on a network of its own.
 func (u networkUpdate) probeTFTPRoot(ctx context.Context, root string) error {
 	probe := Network{
 		Name: changeName(u.network), Mode: ModeIsolated, TFTPRoot: root,
@@ -245,6 +245,6 @@ func (u networkUpdate) probeTFTPRoot(ctx context.Context, root string) error {
 	if errors.Is(err, ErrTFTPRoot) {
 		return err
 	}
-	// Whatever else it cannot do there says nothing about the network itself.
+	// Any other failure of the probe says nothing about the network itself.
 	return u.h.destroyTransientNetwork(ctx, probe.Name)
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/beevik/etree"
 )
 
-// A network's definition is changed in the XML that libvirt has, element by element, so that whatever
-// Network does not model stays in it. Elements: https://libvirt.org/formatnetwork.html
+// A network's definition is changed in libvirt's XML, element by element, so that everything that Network does not
+// model stays in it. Elements: https://libvirt.org/formatnetwork.html
 
-// dnsmasqNamespace is that of raw options: https://libvirt.org/formatnetwork.html#network-namespaces
+// dnsmasqNamespace is the namespace of raw options: https://libvirt.org/formatnetwork.html#network-namespaces
 const dnsmasqNamespace = "http://libvirt.org/schemas/network/dnsmasq/1.0"
 
 const (
@@ -22,12 +22,12 @@ const (
 	optionElement  = "dnsmasq:option"
 )
 
-// sameDefinition tells whether the XML of both would say the same.
+// sameDefinition reports whether the XML of both networks would be the same.
 func (n Network) sameDefinition(other Network) bool {
 	return reflect.DeepEqual(n.definition(), other.definition())
 }
 
-// definition is the part of a network that its XML holds, in one order and without what libvirt drops.
+// definition returns the part of a network that its XML holds, in a fixed order and without what libvirt drops.
 func (n Network) definition() Network {
 	n.UUID, n.Autostart, n.Active, n.Running, n.Parked = "", false, false, nil, false
 	n.VLANs, n.Options = sorted(n.VLANs), clone(n.Options)
@@ -64,17 +64,17 @@ func (d *DNS) isEmpty() bool {
 	return d == nil || !d.Disabled && len(d.Hosts)+len(d.Forwarders) == 0
 }
 
-// sorted is a copy in the order of what the values look like; nothing is nil.
+// sorted returns a sorted copy, in the order of the printed values. An empty copy is nil.
 func sorted[T any](values []T) []T {
 	copied := clone(values)
 	slices.SortFunc(copied, func(a, b T) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	return copied
 }
 
-// clone is a copy; of nothing it is nil.
+// clone returns a copy. An empty copy is nil.
 func clone[T any](values []T) []T { return append([]T(nil), values...) }
 
-// newXML is the definition of a network that is not there yet.
+// newXML returns the definition of a new network.
 func (n Network) newXML() *etree.Element {
 	root := etree.NewElement("network")
 	root.CreateElement("name").SetText(n.Name)
@@ -82,7 +82,7 @@ func (n Network) newXML() *etree.Element {
 	return root
 }
 
-// edit writes what n models into a definition, and leaves the rest of it as it is.
+// edit writes what n models into a definition, and leaves the rest as it is.
 func (n Network) edit(root *etree.Element) {
 	n.editForward(root)
 	n.editBridge(root)
@@ -107,7 +107,7 @@ func (n Network) editForward(root *etree.Element) {
 	if n.Mode != ModeNAT {
 		removeAll(forward, "nat")
 	}
-	if n.Mode != ModeHostdev { // whose addresses of PCI are not modelled
+	if n.Mode != ModeHostdev { // their PCI addresses are not modelled
 		forward.RemoveAttr("managed")
 		removeAll(forward, "driver")
 		removeAll(forward, "address")
@@ -138,7 +138,7 @@ func (n Network) editBridge(root *etree.Element) {
 		bridge.RemoveAttr("stp")
 		bridge.RemoveAttr("delay")
 	}
-	if !n.MakesBridge() { // libvirt does not make it, so its MAC is not ours
+	if !n.MakesBridge() { // libvirt does not make the bridge, so its MAC address is not ours
 		removeAll(root, "mac")
 	}
 	if isOpenVSwitch(root) != n.OpenVSwitch {
@@ -151,7 +151,7 @@ func isOpenVSwitch(root *etree.Element) bool {
 	return attr(root.SelectElement("virtualport"), "type") == "openvswitch"
 }
 
-// editVLANs leaves a trunk of one VLAN and a native one as they are.
+// editVLANs keeps a trunk of one VLAN and a native VLAN as they are.
 func (n Network) editVLANs(root *etree.Element) {
 	if before, err := parseVLANs(root.SelectElement("vlan").NotNil()); err == nil && slices.Equal(sorted(before), sorted(n.VLANs)) {
 		return
@@ -173,7 +173,7 @@ func (n Network) editRoutes(root *etree.Element) {
 		return err == nil && read == r
 	}
 	replaceAll(root, "route", n.Routes, is, func(element *etree.Element, r Route) {
-		if is(element, r) { // it may be written in another way
+		if is(element, r) { // it may be written differently
 			return
 		}
 		setAttr(element, "family", map[bool]string{true: "ipv6"}[r.To.Addr().Is6()])
@@ -183,7 +183,7 @@ func (n Network) editRoutes(root *etree.Element) {
 	})
 }
 
-// writePrefix writes an address with the length of its network's prefix, where the element has another one.
+// writePrefix writes an address with the length of its network's prefix, if the element has another prefix.
 func writePrefix(element *etree.Element, p netip.Prefix) {
 	if before, err := parsePrefix(element); err == nil && before == p {
 		return

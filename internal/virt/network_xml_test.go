@@ -94,7 +94,7 @@ func TestParseNetwork(t *testing.T) {
 				Name: "n", Mode: "nat", Bridge: "b", STP: true, Domain: "d",
 				IPv4: &IP{netip.MustParsePrefix("10.0.0.1/24"), &DHCP{Reservations: []Reservation{{Hostname: "one", IP: "10.0.0.10"}}}},
 				Unmodelled: []string{
-					"ipv6 of <network>", "a further address, 10.0.1.1", "managed of <forward>", "zone of <bridge>", "localOnly of <domain>", "<txt>", "<virtualport>",
+					"ipv6 of <network>", "an additional address, 10.0.1.1", "managed of <forward>", "zone of <bridge>", "localOnly of <domain>", "<txt>", "<virtualport>",
 					"id of <host> in IPv4", "<portgroup>",
 				},
 			},
@@ -104,7 +104,7 @@ func TestParseNetwork(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, tc.want) {
 			t.Errorf("%s: %+v, %v, want %+v", name, got, err, tc.want)
 		}
-		// What is written over an empty definition reads as the same.
+		// The network that is written over an empty definition reads as the same network.
 		text, err := formatXML(got.newXML())
 		if err != nil {
 			t.Fatal(err)
@@ -129,8 +129,8 @@ func TestParseNetworkRefuses(t *testing.T) {
 	}
 }
 
-// TestEditKeeps holds that networks of many makers are what they were where only a reservation is added, and that this one
-// is taken away again.
+// TestEditKeeps checks that networks from many programs stay the same if only a reservation is added and then
+// removed.
 func TestEditKeeps(t *testing.T) {
 	files, err := filepath.Glob("../provider/testdata/networks/*.xml")
 	if err != nil || len(files) == 0 {
@@ -149,7 +149,7 @@ func TestEditKeeps(t *testing.T) {
 		if err != nil {
 			t.Fatal(file, err)
 		}
-		n.edit(root) // writes what libvirt writes too: a mode, and whether there is spanning tree
+		n.edit(root) // writes what libvirt writes as well: a mode, and whether spanning tree is on
 		before, _ := formatXML(root)
 		more := n
 		if n.IPv4 != nil && n.IPv4.DHCP != nil {
@@ -170,8 +170,8 @@ func TestEditKeeps(t *testing.T) {
 	}
 }
 
-// TestEditKeepsPCI holds that virtual functions by their PCI addresses, which are not modelled, stay until a mode or a
-// device takes their place.
+// TestEditKeepsPCI checks that virtual functions by their PCI addresses, which are not modelled, stay until a mode or
+// a device replaces them.
 func TestEditKeepsPCI(t *testing.T) {
 	root, err := parseXML(`<network><name>n</name><forward mode='hostdev' managed='yes'><driver name='vfio'/><address type='pci' domain='0x0000' bus='0x03' slot='0x00' function='0x1'/></forward></network>`)
 	if err != nil {

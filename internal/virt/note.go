@@ -7,18 +7,18 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// A note is a text that this program keeps with a domain, in an element of its own among the
-// domain's metadata: https://libvirt.org/formatdomain.html#general-metadata.
+// A note is a text that this program keeps with a domain, in an element of its own in the domain's metadata:
+// https://libvirt.org/formatdomain.html#general-metadata.
 const (
 	noteNamespace = "https://registry.terraform.io/providers/s390x-netboot/netboot"
 	notePrefix    = "netboot"
 )
 
-// SetNote keeps a text with a domain, in its definition and in the running guest's.
+// SetNote stores a text with a domain, in its definition and in the running guest.
 func (h *Host) SetNote(ctx context.Context, name, note string) error {
-	var element libvirt.OptString // none removes the note
+	var element libvirt.OptString // no element removes the note
 	if note != "" {
-		root := etree.NewElement("note") // libvirt asks for a namespace and does not read what is in it
+		root := etree.NewElement("note") // libvirt requires a namespace and does not read the content
 		root.CreateAttr("xmlns", noteNamespace)
 		root.SetText(note)
 		text, err := formatXML(root)
@@ -42,13 +42,13 @@ func (h *Host) SetNote(ctx context.Context, name, note string) error {
 		})
 	}
 	err = set(impact)
-	if refusedWith(err, libvirt.ErrOperationInvalid) { // the guest has ended since it was looked up
+	if refusedWith(err, libvirt.ErrOperationInvalid) { // the guest has ended since the lookup
 		err = set(libvirt.DomainAffectConfig)
 	}
 	return err
 }
 
-// editNote puts the note among the metadata, which may hold other programs' elements.
+// editNote puts the note into the metadata, which may hold elements of other programs.
 func (d Domain) editNote(root *etree.Element) {
 	metadata := child(root, "metadata")
 	found := noteIn(metadata)
@@ -69,7 +69,7 @@ func (d Domain) editNote(root *etree.Element) {
 	}
 }
 
-// noteIn is the note's element among the metadata, nil where there is none.
+// noteIn returns the note's element in the metadata, or nil if there is none.
 func noteIn(metadata *etree.Element) *etree.Element {
 	for _, element := range metadata.ChildElements() {
 		if element.NamespaceURI() == noteNamespace {
@@ -79,5 +79,5 @@ func noteIn(metadata *etree.Element) *etree.Element {
 	return nil
 }
 
-// parseNote is the note among the metadata, "" where there is none.
+// parseNote returns the note in the metadata, or "" if there is none.
 func parseNote(metadata *etree.Element) string { return noteIn(metadata.NotNil()).NotNil().Text() }

@@ -45,13 +45,14 @@ func TestNoMetadata(t *testing.T) {
 	}
 }
 
-// noteOf reads a note as a domain's.
+// noteOf reads a note as the note of a domain.
 func noteOf(t *testing.T, text string) string {
 	t.Helper()
 	return parseNote(parsed(t, text).SelectElement("metadata"))
 }
 
-// FuzzNote: a note comes out of any metadata as it went in, and the rest stays what it was.
+// FuzzNote: a note that is written into any metadata is read back unchanged, and the rest of the metadata stays the
+// same.
 func FuzzNote(f *testing.F) {
 	f.Add("", "text")
 	f.Add(theirs, `<"&'>`)
@@ -75,7 +76,7 @@ func FuzzNote(f *testing.F) {
 	})
 }
 
-// isXMLText tells whether a text can be in an XML document at all.
+// isXMLText reports whether an XML document can contain a text.
 func isXMLText(text string) bool {
 	forbidden := func(r rune) bool {
 		return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == '\ufffe' || r == '\uffff'

@@ -8,7 +8,7 @@ import (
 	"github.com/beevik/etree"
 )
 
-// Addresses of PCI functions are texts as lspci -D writes them, 0000:01:00.1.
+// Addresses of PCI functions are texts as written by lspci -D: 0000:01:00.1.
 
 // editPCI writes an address, 0000:01:00.1.
 func editPCI(address *etree.Element, text string) {
@@ -23,7 +23,7 @@ func editPCI(address *etree.Element, text string) {
 
 var pciParts = []string{"domain", "bus", "slot", "function"}
 
-// IsPCI tells whether a text is the address of a PCI function, in the form that Interface.PCI has.
+// IsPCI reports whether a text is the address of a PCI function, in the form of Interface.PCI.
 func IsPCI(text string) bool {
 	address := etree.NewElement("address")
 	if strings.Count(text, ":") != 2 || strings.Count(text, ".") != 1 {
@@ -33,7 +33,7 @@ func IsPCI(text string) bool {
 	return parsePCI(address) == text
 }
 
-// parsePCI reads an address as lspci writes it, "" where it is none.
+// parsePCI reads an address as lspci writes it. It returns "" if the element has no address.
 func parsePCI(address *etree.Element) string {
 	if attr(address, "type") != "pci" {
 		return ""

@@ -17,32 +17,31 @@ import (
 type Pool struct {
 	Name      string
 	UUID      string
-	Path      string // the directory; "" when the pool is not of type dir
-	Mode      string // the directory's when libvirt last looked, at the start or for VolumeNames: octal, or "" for unknown
+	Path      string // the directory; "" if the pool is not of type dir
+	Mode      string // the directory's mode when libvirt last looked, at the start or for VolumeNames: octal, or "" if unknown
 	Active    bool
 	Autostart bool
 }
 
-// Public tells whether everybody may list the pool's directory and open what is in it, by its mode.
-// Of what else stands between dnsmasq and a file libvirt tells nothing: the directories above, access
-// control lists, AppArmor and SELinux.
+// Public reports whether everyone may list the pool's directory and open its files, by its mode. libvirt does not
+// show what else may keep dnsmasq from a file: the directories above, access control lists, AppArmor and SELinux.
 func (p Pool) Public() bool { return permissions(p.Mode, 0o755)&0o005 == 0o005 }
 
-// poolMark begins the UUID of each pool that CreatePool makes: "netb". Nothing else in a pool's
-// definition can be told from what somebody else wrote.
+// poolMark begins the UUID of each pool that CreatePool makes: "netb". Nothing else in a pool's definition
+// distinguishes it from a pool of another program.
 const poolMark = "6e657462-"
 
-// NewPoolUUID is random but for the mark: RFC 9562, 5.8, which leaves the bits of version 8 to us.
+// NewPoolUUID returns a random UUID with the mark: RFC 9562, 5.8, which leaves the bits of version 8 to us.
 func NewPoolUUID() string {
 	id := uuid.New()
 	id[6] = 0x80 | id[6]&0x0f
 	return poolMark + id.String()[len(poolMark):]
 }
 
-// Marked tells whether this provider made the pool, here or in another run.
+// Marked reports whether this provider made the pool, in this run or in another one.
 func (p Pool) Marked() bool { return strings.HasPrefix(p.UUID, poolMark) }
 
-// Pool looks a pool up by name.
+// Pool looks up a pool by name.
 func (h *Host) Pool(ctx context.Context, name string) (Pool, error) {
 	return query(ctx, h, "read pool", func(l *libvirt.Libvirt) (Pool, error) {
 		pool, err := l.StoragePoolLookupByName(name)
@@ -53,8 +52,8 @@ func (h *Host) Pool(ctx context.Context, name string) (Pool, error) {
 	})
 }
 
-// PoolAt looks up the pool whose directory is path. It asks for every pool, for libvirt's own lookup
-// does not see those that are inactive.
+// PoolAt looks up the pool whose directory is path. It asks for every pool, because libvirt's own lookup does not see
+// inactive pools.
 func (h *Host) PoolAt(ctx context.Context, path string) (Pool, error) {
 	return query(ctx, h, "read all pools", func(l *libvirt.Libvirt) (Pool, error) {
 		pools, _, err := l.ConnectListAllStoragePools(1, libvirt.ConnectListStoragePoolsDir)
@@ -64,7 +63,7 @@ func (h *Host) PoolAt(ctx context.Context, path string) (Pool, error) {
 		for _, pool := range pools {
 			found, err := readPool(l, pool)
 			if errors.Is(h.callError(err), ErrNotFound) {
-				continue // it went meanwhile
+				continue // it was removed in the meantime
 			}
 			if err != nil {
 				return Pool{}, err
@@ -107,13 +106,12 @@ func readPool(l *libvirt.Libvirt, pool libvirt.StoragePool) (Pool, error) {
 	return read, nil
 }
 
-// CreatePool defines a directory pool under a new UUID, starts it now and at every boot of the
-// host; when the name is taken, it returns ErrExists. A directory that is missing is made, with mode
-// 0755 so that dnsmasq, which runs as nobody, can enter it (libvirt's own default is 0711); one that is
-// there is left as it is.
+// CreatePool defines a directory pool with a new UUID, starts it, and sets its autostart. If the name is taken, it
+// returns ErrExists. It makes a missing directory with mode 0755, so that dnsmasq, which runs as nobody, can enter it
+// (libvirt's default is 0711). An existing directory stays as it is.
 //
-// It returns the pool also with an error, once the pool is or may be defined, and whether it made the
-// directory, or may have: the answer can be lost.
+// CreatePool also returns the pool with an error if the pool is or may be defined. It returns whether it made the
+// directory or may have made it, because the answer can be lost.
 func (h *Host) CreatePool(ctx context.Context, name, path string) (pool Pool, madeDirectory bool, err error) {
 	doc := poolXML(name, path)
 	text, err := doc.Marshal()
@@ -150,12 +148,13 @@ func (h *Host) CreatePool(ctx context.Context, name, path string) (pool Pool, ma
 	return started, madeDirectory, nil
 }
 
-// explainFile says what to do where a file is in the way of a directory. libvirt has no code for that: the text is errno's.
+// explainFile adds what to do if a file has the path of the directory. libvirt has no code for that: the text comes
+// from errno.
 func explainFile(err error) error {
 	if !refusedWith(err, libvirt.ErrSystemError) || !strings.Contains(err.Error(), "Not a directory") {
 		return err
 	}
-	return fmt.Errorf("%w. There is a file where the directory has to be: move the file away, or choose another path", err)
+	return fmt.Errorf("%w. A file exists at the path of the directory: move the file away, or choose another path", err)
 }
 
 func poolXML(name, path string) *libvirtxml.StoragePool {
@@ -168,9 +167,9 @@ func poolXML(name, path string) *libvirtxml.StoragePool {
 	}
 }
 
-// startOrBuild starts a pool, and makes its directory first when that is what is missing: libvirt
-// has no call that looks, but a start without a directory fails as a system error, which a build
-// would not mend if the reason were another.
+// startOrBuild starts a pool. If the directory is missing, it makes the directory first. libvirt has no call that
+// checks this, but a start without a directory fails with a system error. If that error has another cause, building
+// does not help.
 func (h *Host) startOrBuild(ctx context.Context, pool libvirt.StoragePool) (built bool, err error) {
 	start := func(l *libvirt.Libvirt) error { return l.StoragePoolCreate(pool, 0) }
 	err = change(ctx, h, "virStoragePoolCreate", start)
@@ -183,8 +182,7 @@ func (h *Host) startOrBuild(ctx context.Context, pool libvirt.StoragePool) (buil
 	return true, change(ctx, h, "virStoragePoolCreate", start)
 }
 
-// StartPool starts a pool that is not active and marks it for the host's every boot. A directory
-// that is missing is made again.
+// StartPool starts a pool that is not active and sets its autostart. It makes a missing directory again.
 func (h *Host) StartPool(ctx context.Context, name string) error {
 	pool, err := query(ctx, h, "virStoragePoolLookupByName", func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
 		return l.StoragePoolLookupByName(name)
@@ -204,8 +202,8 @@ func (h *Host) StartPool(ctx context.Context, name string) error {
 	return change(ctx, h, "virStoragePoolSetAutostart", func(l *libvirt.Libvirt) error { return l.StoragePoolSetAutostart(pool, 1) })
 }
 
-// DeletePool takes the pool away, and its directory too when removeDirectory says so and it is
-// empty. Files are never removed.
+// DeletePool removes the pool, and also its directory if removeDirectory is set and the directory is empty. It never
+// removes files.
 func (h *Host) DeletePool(ctx context.Context, name string, removeDirectory bool) error {
 	pool, err := query(ctx, h, "virStoragePoolLookupByName", func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
 		return l.StoragePoolLookupByName(name)
@@ -218,15 +216,15 @@ func (h *Host) DeletePool(ctx context.Context, name string, removeDirectory bool
 		return err
 	}
 	if removeDirectory {
-		// rmdir(2) refuses a directory that holds something; then it stays, as it should.
+		// rmdir(2) refuses a directory that is not empty. The directory then stays, as it should.
 		err := change(ctx, h, "virStoragePoolDelete", func(l *libvirt.Libvirt) error { return l.StoragePoolDelete(pool, 0) })
 		if err != nil && !refusedWith(err, libvirt.ErrSystemError) {
 			return err
 		}
 	}
 	return change(ctx, h, "virStoragePoolUndefine", func(l *libvirt.Libvirt) error {
-		// libvirtd undefines a pool before it removes the link of its autostart. One that dies in between leaves
-		// the link, and no pool of this name can be marked for autostart ever after.
+		// libvirtd undefines a pool before it removes the pool's autostart link. If libvirtd dies between the two
+		// steps, the link stays, and autostart can never be set again for a pool with this name.
 		if err := l.StoragePoolSetAutostart(pool, 0); err != nil {
 			return err
 		}
@@ -234,8 +232,8 @@ func (h *Host) DeletePool(ctx context.Context, name string, removeDirectory bool
 	})
 }
 
-// refreshPool makes libvirt look at the directory again: what came or went behind its back is not
-// in its list. That changes nothing on the host.
+// refreshPool makes libvirt read the directory again. libvirt's list does not show changes that were made without
+// libvirt. A refresh changes nothing on the host.
 func (h *Host) refreshPool(ctx context.Context, name string) error {
 	pool, err := query(ctx, h, "virStoragePoolLookupByName", func(l *libvirt.Libvirt) (libvirt.StoragePool, error) {
 		return l.StoragePoolLookupByName(name)
@@ -249,8 +247,8 @@ func (h *Host) refreshPool(ctx context.Context, name string) error {
 	return err
 }
 
-// withTransientPool makes a pool of a directory for as long as use takes. Neither making it nor taking
-// it away changes the directory.
+// withTransientPool makes a pool for a directory while use runs. Neither its creation nor its removal changes the
+// directory.
 func (h *Host) withTransientPool(ctx context.Context, dir string, use func(pool string) error) error {
 	name := "netboot-look-" + uuid.NewString()
 	doc := libvirtxml.StoragePool{Type: "dir", Name: name, Target: &libvirtxml.StoragePoolTarget{Path: aliasPath(dir)}}
@@ -268,20 +266,20 @@ func (h *Host) withTransientPool(ctx context.Context, dir string, use func(pool 
 	if err == nil {
 		err = use(name)
 	}
-	// Where the answer was lost, the pool may be there all the same.
+	// If the answer was lost, the pool may exist even so.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transientPoolTimeout)
 	defer cancel()
 	if left := h.stopPool(ctx, name); left != nil {
-		return fmt.Errorf("unable to take the storage pool %q away again: %w", name, left)
+		return fmt.Errorf("unable to remove the temporary storage pool %q: %w", name, left)
 	}
 	return err
 }
 
-// transientPoolTimeout bounds how long taking a transient pool away may take.
+// transientPoolTimeout limits how long the removal of a transient pool may take.
 const transientPoolTimeout = 5 * time.Second
 
-// stopPool stops a pool, after which nothing is left of a transient one. A connection that was lost with
-// what came before is made again.
+// stopPool stops a pool. Nothing is left of a transient pool. If the connection was lost in the previous call, it
+// connects again.
 func (h *Host) stopPool(ctx context.Context, name string) error {
 	for {
 		err := change(ctx, h, "virStoragePoolDestroy", func(l *libvirt.Libvirt) error {
@@ -305,7 +303,7 @@ func (h *Host) stopPool(ctx context.Context, name string) error {
 	}
 }
 
-// aliasPath is the same directory under another name. libvirt allows one pool a directory, one that is
-// not active included, but compares names: virStoragePoolObjSourceMatchTypeDIR in
-// src/conf/virstorageobj.c. Somebody else may look at the directory in this way too, at the same time.
+// aliasPath returns the same directory with another path. libvirt allows one pool per directory, and counts inactive
+// pools as well, but it compares paths as text: virStoragePoolObjSourceMatchTypeDIR in src/conf/virstorageobj.c.
+// Another client may use the same method on the directory at the same time.
 func aliasPath(dir string) string { return dir + strings.Repeat("/.", 1+rand.IntN(1000)) }

@@ -10,8 +10,8 @@ import (
 // storagePoolUndefine is REMOTE_PROC_STORAGE_POOL_UNDEFINE of libvirt's src/remote/remote_protocol.x.
 const storagePoolUndefine = 82
 
-// TestDeletePoolUnmarksFirst has a pool's autostart removed before the pool: libvirtd does it the other way
-// round, and one that dies in between would leave a link by which no pool of that name could be marked again.
+// TestDeletePoolUnmarksFirst checks that a pool's autostart is removed before the pool. libvirtd uses the opposite
+// order. If it dies between the two steps, it leaves a link that prevents autostart for any pool with that name.
 func TestDeletePoolUnmarksFirst(t *testing.T) {
 	h, wire := givenWire(t, "unmark", patience)
 	if _, _, err := h.CreatePool(t.Context(), "unmarked", "/srv/unmarked"); err != nil {

@@ -8,33 +8,33 @@ import (
 	"time"
 )
 
-// Content is what a new volume is to begin with.
+// Content is the initial content of a new volume.
 type Content struct {
 	io.Reader
 	Format string // qcow2 or raw
-	Size   uint64 // that a guest sees, in bytes; 0 when only the end tells
+	Size   uint64 // as a guest sees it, in bytes; 0 if it is only known at the end
 }
 
-// PopulateHost is what Populate asks of a host.
+// PopulateHost is what Populate needs of a host.
 type PopulateHost interface {
 	DirectoryHost
 	VolumeNames(ctx context.Context, pool string) ([]string, error)
 	Fill(ctx context.Context, pool, name string, content io.Reader) error
 }
 
-// Files beside a volume that is being made. While the mark is there, the volume is not whole; the stage
-// is what is converted on the host into another format or layout.
+// Files next to a volume that is being created. As long as the mark exists, the volume is not complete. The stage is
+// a file that the host converts into another format or layout.
 const (
 	markSuffix  = ".netboot-part"
 	stageSuffix = ".netboot-stage"
 )
 
-// Populate makes a volume with content, and with its size where v has none. An error leaves none of it.
-// What a run that was killed has left of the volume is removed first; any other volume of that name is
-// ErrExists.
+// Populate creates a volume with content, and with the content's size if v has no size. If it fails, nothing of the
+// volume is left. It first removes what a killed run has left of the volume. For any other volume with that name, it
+// returns ErrExists.
 //
-// libvirt cannot rename, so the volume has its name while it is being made. It is told from a whole one
-// by an empty file that is made after it and removed last.
+// libvirt cannot rename a volume, so the volume has its name while it is being created. An empty file, which is made
+// after the volume and removed last, shows that the volume is not complete.
 func Populate(ctx context.Context, host PopulateHost, v Volume, content Content) error {
 	p := &volumeCreation{host: host, volume: v, content: content}
 	if err := p.checkSize(content.Size); err != nil {
@@ -56,35 +56,35 @@ func Populate(ctx context.Context, host PopulateHost, v Volume, content Content)
 	return nil
 }
 
-// CheckWhole refuses a volume that is being made, or that a run which was killed has left.
+// CheckWhole refuses a volume that is being created, or that a killed run has left.
 func CheckWhole(ctx context.Context, host DirectoryHost, v Volume) error {
 	_, err := host.Volume(ctx, v.Pool, v.Name+markSuffix)
 	switch {
 	case errors.Is(err, ErrNotFound) && v.Capacity > 0:
 		return nil
 	case errors.Is(err, ErrNotFound):
-		return fmt.Errorf("it is empty, as one is that a run which was killed had just begun to make; remove it, and an apply makes it: virsh vol-delete %s --pool %s", v.Name, v.Pool)
+		return fmt.Errorf("it is empty, like a volume whose run was killed just after it created the volume; remove it, and the next apply creates it: virsh vol-delete %s --pool %s", v.Name, v.Pool)
 	case err != nil:
 		return err
 	default:
-		return fmt.Errorf("it is not whole, for there is %[1]s beside it: a run is making it, or was killed; an apply that makes it begins anew, and where it is whole after all, remove that file: virsh vol-delete %[1]s --pool %[2]s",
+		return fmt.Errorf("it is not complete, because the file %[1]s exists next to it: a run is creating the volume, or was killed. An apply that creates the volume begins again. If the volume is complete after all, remove that file: virsh vol-delete %[1]s --pool %[2]s",
 			v.Name+markSuffix, v.Pool)
 	}
 }
 
-// volumeCreation is a volume on its way into being.
+// volumeCreation is a volume that is being created.
 type volumeCreation struct {
 	host        PopulateHost
 	volume      Volume
 	content     Content
-	nameWasFree bool      // the name was, before the volume was made
+	nameWasFree bool      // the name was free before the volume was created
 	reserved    time.Time // when the mark was made
 }
 
 func (p *volumeCreation) mark() string  { return p.volume.Name + markSuffix }
 func (p *volumeCreation) stage() string { return p.volume.Name + stageSuffix }
 
-// checkSize holds that all of the content fits, by the size that a guest sees of it.
+// checkSize checks that all of the content fits into the volume, by the size that a guest sees.
 func (p *volumeCreation) checkSize(size uint64) error {
 	if p.volume.Capacity > 0 && p.volume.Capacity < size {
 		return &TooSmallError{Capacity: p.volume.Capacity, Content: size}
@@ -92,18 +92,18 @@ func (p *volumeCreation) checkSize(size uint64) error {
 	return nil
 }
 
-// TooSmallError says that a volume has no room for its content.
+// TooSmallError says that the content does not fit into a volume.
 type TooSmallError struct{ Capacity, Content uint64 }
 
 func (e *TooSmallError) Error() string {
-	return fmt.Sprintf("the source has a disk of %d bytes, which %d bytes have no room for", e.Content, e.Capacity)
+	return fmt.Sprintf("the source has a disk of %d bytes, which does not fit into %d bytes", e.Content, e.Capacity)
 }
 
-// abandonedAfter is how long nothing is written to a volume whose run was killed. One that still runs, but is
-// taken for killed because its source is slow, finds its mark gone at the end, and fails.
+// abandonedAfter is how long nothing is written to a volume before its run is considered killed. A run that is only
+// slow, because its source is slow, finds at the end that its mark no longer exists, and fails.
 const abandonedAfter = 2 * time.Second
 
-// removeLeftover removes what a run that was killed has left.
+// removeLeftover removes what a killed run has left.
 func (p *volumeCreation) removeLeftover(ctx context.Context) error {
 	before, err := p.parts(ctx)
 	p.nameWasFree = err == nil && before[p.volume.Name].IsZero()
@@ -121,7 +121,7 @@ func (p *volumeCreation) removeLeftover(ctx context.Context) error {
 	}
 	for name, written := range now {
 		if !written.Equal(before[name]) {
-			return fmt.Errorf("another run is making volume %s/%s at this moment: wait until it has ended, then apply again", p.volume.Pool, p.volume.Name)
+			return fmt.Errorf("another run is creating volume %s/%s: wait until it ends, then apply again", p.volume.Pool, p.volume.Name)
 		}
 	}
 	err = p.remove(ctx, p.volume.Name, p.stage(), p.mark())
@@ -129,8 +129,7 @@ func (p *volumeCreation) removeLeftover(ctx context.Context) error {
 	return err
 }
 
-// parts are those among the volume and the files beside it that are there, with the times at which they
-// were last written to.
+// parts returns which of the volume and the files next to it exist, and the times at which they were last written.
 func (p *volumeCreation) parts(ctx context.Context) (map[string]time.Time, error) {
 	found := map[string]time.Time{}
 	for _, name := range []string{p.volume.Name, p.stage(), p.mark()} {
@@ -145,7 +144,7 @@ func (p *volumeCreation) parts(ctx context.Context) (map[string]time.Time, error
 	return found, nil
 }
 
-// reserve makes the volume, empty, and then the mark: with that it is ours beyond doubt.
+// reserve creates the volume, empty, and then the mark. With the mark, the volume certainly belongs to this run.
 func (p *volumeCreation) reserve(ctx context.Context) error {
 	empty := p.volume
 	empty.Format, empty.Compat, empty.ClusterSize, empty.Capacity, empty.Preallocation = "raw", "", 0, 0, "off"
@@ -164,8 +163,8 @@ func (p *volumeCreation) reserve(ctx context.Context) error {
 	return nil
 }
 
-// undoReserve removes the volume when the answer to its making was lost: without a mark, it would be taken for
-// a whole one. Another run that has been quicker has made its mark by then.
+// undoReserve removes the volume if the answer to its creation was lost: without a mark, the volume would look
+// complete. If another run was faster, that run has made its mark by then.
 func (p *volumeCreation) undoReserve(ctx context.Context, failure error) error {
 	if isRefused(failure) || errors.Is(failure, ErrExists) || !p.nameWasFree {
 		return nil
@@ -175,7 +174,7 @@ func (p *volumeCreation) undoReserve(ctx context.Context, failure error) error {
 	time.Sleep(abandonedAfter)
 	left, err := p.parts(ctx)
 	if err != nil {
-		return fmt.Errorf("it is not known whether an empty volume is there: %w", err)
+		return fmt.Errorf("it is not known whether an empty volume was left on the host: %w", err)
 	}
 	if left[p.volume.Name].IsZero() || !left[p.mark()].IsZero() {
 		return nil
@@ -187,7 +186,7 @@ func (p *volumeCreation) undoReserve(ctx context.Context, failure error) error {
 	return err
 }
 
-// fillOrConvert fills the volume, or fills the stage and has the host make the volume of that.
+// fillOrConvert fills the volume, or fills the stage and lets the host make the volume from the stage.
 func (p *volumeCreation) fillOrConvert(ctx context.Context) error {
 	var err error
 	if p.content.Format == p.volume.Format && !p.volume.hasLayout() {
@@ -201,7 +200,7 @@ func (p *volumeCreation) fillOrConvert(ctx context.Context) error {
 	return p.checkAndGrow(ctx)
 }
 
-// hasLayout tells whether something is asked of the file that a guest does not see.
+// hasLayout reports whether the volume has settings for its file that a guest does not see.
 func (v Volume) hasLayout() bool {
 	return v.Compat != "" || v.ClusterSize > 0 || v.Preallocation == "metadata" || v.Preallocation == "falloc"
 }
@@ -224,7 +223,7 @@ func (p *volumeCreation) convert(ctx context.Context) error {
 	made := p.volume
 	made.Capacity = filled.Capacity
 	if made.Format == "qcow2" && made.Compat == "" {
-		made.Compat = "1.1" // libvirt's own is that of QEMU before 1.1
+		made.Compat = "1.1" // libvirt's default is the version of QEMU before 1.1
 	}
 	if err := p.host.CloneVolume(ctx, made, stage.Name); err != nil {
 		return err
@@ -232,7 +231,7 @@ func (p *volumeCreation) convert(ctx context.Context) error {
 	return p.remove(ctx, stage.Name)
 }
 
-// checkAndGrow checks what has become of the content, and grows the volume.
+// checkAndGrow checks how libvirt reads the content, and grows the volume.
 func (p *volumeCreation) checkAndGrow(ctx context.Context) error {
 	now, err := p.inspect(ctx, p.volume.Name, p.volume.Format)
 	if err != nil || now.Capacity == p.volume.Capacity || p.volume.Capacity == 0 {
@@ -241,8 +240,8 @@ func (p *volumeCreation) checkAndGrow(ctx context.Context) error {
 	return p.host.ResizeVolume(ctx, p.volume.Pool, p.volume.Name, p.volume.Capacity, false)
 }
 
-// inspect has libvirt look afresh at what was filled in. It recognises a format by the content alone; what
-// it would have QEMU read as another one than was meant must not reach a guest.
+// inspect lets libvirt read the written content again. libvirt recognizes a format only by the content. Content that
+// libvirt would make QEMU read in another format than intended must not reach a guest.
 func (p *volumeCreation) inspect(ctx context.Context, name, format string) (Volume, error) {
 	if err := p.refresh(ctx); err != nil {
 		return Volume{}, err
@@ -252,14 +251,14 @@ func (p *volumeCreation) inspect(ctx context.Context, name, format string) (Volu
 	case err != nil:
 		return v, err
 	case v.Format != format:
-		return v, fmt.Errorf("the content is meant to be %s, and libvirt takes it for %s; convert it: qemu-img convert -O qcow2 IMAGE NEW.qcow2", format, v.Format)
+		return v, fmt.Errorf("the content should be %s, but libvirt recognizes it as %s; convert it: qemu-img convert -O qcow2 IMAGE NEW.qcow2", format, v.Format)
 	case v.Backing != nil:
-		return v, fmt.Errorf("the content is laid over %s, a file of the host's", v.Backing.Path)
+		return v, fmt.Errorf("the content is laid over %s, a file on the host", v.Backing.Path)
 	}
 	return v, p.checkSize(v.Capacity)
 }
 
-// refresh waits for the pool as long as it may: other volumes of it may just be converted.
+// refresh waits for the pool as long as it may, because other volumes in the pool may be in conversion.
 func (p *volumeCreation) refresh(ctx context.Context) error {
 	for {
 		_, err := p.host.VolumeNames(ctx, p.volume.Pool)
@@ -269,7 +268,7 @@ func (p *volumeCreation) refresh(ctx context.Context) error {
 	}
 }
 
-// release says that the volume is whole, unless another run has taken it for a leftover.
+// release marks the volume as complete, unless another run has treated it as a leftover.
 func (p *volumeCreation) release(ctx context.Context) error {
 	if err := p.checkOurs(ctx); err != nil {
 		return err
@@ -288,10 +287,10 @@ func (p *volumeCreation) checkOurs(ctx context.Context) error {
 	return err
 }
 
-var errOvertaken = errors.New("another run took the volume for a leftover, because nothing was written to it for a while, and made it anew")
+var errOvertaken = errors.New("nothing was written to the volume for a while, so another run treated it as a leftover and created it again")
 
-// undoTimeout bounds the removal of what has failed. Where it is too short, as while the host still
-// converts, the mark stays, and the next run removes all.
+// undoTimeout limits the removal after a failure. If it is too short, for example while the host still converts, the
+// mark stays, and the next run removes everything.
 const undoTimeout = 10 * time.Second
 
 func (p *volumeCreation) undo(ctx context.Context) error {
@@ -301,15 +300,15 @@ func (p *volumeCreation) undo(ctx context.Context) error {
 		if errors.Is(err, errOvertaken) {
 			return nil
 		}
-		return fmt.Errorf("what is there of the volume stays until the next apply, which removes it: %w", err)
+		return fmt.Errorf("the incomplete volume stays on the host until the next apply, which removes it: %w", err)
 	}
 	if err := p.remove(ctx, p.stage(), p.volume.Name, p.mark()); err != nil {
-		return fmt.Errorf("what is there of the volume stays until the next apply, which removes it: %w", err)
+		return fmt.Errorf("the incomplete volume stays on the host until the next apply, which removes it: %w", err)
 	}
 	return nil
 }
 
-// remove removes files in this order, those that are there.
+// remove removes the files that exist, in this order.
 func (p *volumeCreation) remove(ctx context.Context, names ...string) error {
 	for _, name := range names {
 		if err := p.host.DeleteVolume(ctx, p.volume.Pool, name); err != nil && !errors.Is(err, ErrNotFound) {

@@ -18,7 +18,7 @@ import (
 
 const populated = "populated"
 
-// populatedHost is a host with a pool for the volumes of these tests.
+// populatedHost returns a host with a pool for the volumes of these tests.
 func populatedHost(t *testing.T) *virttest.Host {
 	t.Helper()
 	h := virttest.New()
@@ -32,7 +32,7 @@ func newDisk(format string, capacity uint64) virt.Volume {
 	return virt.Volume{Pool: populated, Name: "disk", Format: format, Capacity: capacity, Preallocation: "off"}
 }
 
-// qcow2Of is what a host makes for an image of that size.
+// qcow2Of returns what a host makes for an image of that size.
 func qcow2Of(t *testing.T, capacity uint64) string {
 	t.Helper()
 	h := populatedHost(t)
@@ -90,7 +90,7 @@ func TestPopulate(t *testing.T) {
 	}
 }
 
-// TestPopulateFails holds that what fails leaves nothing, at whichever call.
+// TestPopulateFails checks that a failure at any call leaves nothing.
 func TestPopulateFails(t *testing.T) {
 	image := qcow2Of(t, 1<<20)
 	hostile := strings.Replace(image, image[8:20], "\x00\x00\x00\x00\x00\x00\x00\x68\x00\x00\x00\x0b", 1)
@@ -103,10 +103,10 @@ func TestPopulateFails(t *testing.T) {
 	}{
 		"source":              {newDisk("raw", 0), virt.Content{Reader: iotest.ErrReader(broken), Format: "raw"}, "the source broke"},
 		"source of a stage":   {newDisk("qcow2", 0), virt.Content{Reader: io.MultiReader(strings.NewReader("x"), iotest.ErrReader(broken)), Format: "raw"}, "the source broke"},
-		"known to be large":   {newDisk("raw", 512), virt.Content{Reader: iotest.ErrReader(broken), Format: "raw", Size: 1024}, "a disk of 1024 bytes, which 512 bytes have no room for"},
+		"known to be large":   {newDisk("raw", 512), virt.Content{Reader: iotest.ErrReader(broken), Format: "raw", Size: 1024}, "a disk of 1024 bytes, which does not fit into 512 bytes"},
 		"found to be large":   {newDisk("raw", 512), contentOf("raw", strings.Repeat("x", 1024)), "a disk of 1024 bytes"},
 		"large stage":         {newDisk("raw", 512), contentOf("qcow2", image), "a disk of 1048576 bytes"},
-		"another format":      {newDisk("raw", 0), contentOf("raw", image), "libvirt takes it for qcow2"},
+		"another format":      {newDisk("raw", 0), contentOf("raw", image), "libvirt recognizes it as qcow2"},
 		"backing file":        {newDisk("qcow2", 0), contentOf("qcow2", hostile), "laid over /etc/shadow"},
 		"backing of a stage":  {newDisk("raw", 0), contentOf("qcow2", hostile), "laid over /etc/shadow"},
 		"another pool's name": {virt.Volume{Pool: "none", Name: "disk", Format: "raw"}, contentOf("raw", "x"), "not found"},
@@ -124,7 +124,7 @@ func TestPopulateFails(t *testing.T) {
 	}
 }
 
-// TestPopulateFailsAtEachCall holds that what is left where nothing can be removed is not taken for a volume.
+// TestPopulateFailsAtEachCall checks that the rest is not mistaken for a volume if nothing can be removed.
 func TestPopulateFailsAtEachCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, method := range []string{"CreateVolume", "Volume", "Fill", "VolumeNames", "DeleteVolume", "CloneVolume", "ResizeVolume"} {
@@ -145,8 +145,8 @@ func TestPopulateFailsAtEachCall(t *testing.T) {
 	})
 }
 
-// TestPopulateUnanswered loses the answer to the call that makes the volume, which leaves no sign yet that it
-// is not whole.
+// TestPopulateUnanswered loses the answer to the call that creates the volume, before anything shows that the volume
+// is not complete.
 func TestPopulateUnanswered(t *testing.T) {
 	lost := errors.New("connection lost")
 	for what, spoil := range map[string]func(h *virttest.Host){
@@ -183,7 +183,7 @@ func (u unanswered) CreateVolume(ctx context.Context, v virt.Volume) error {
 	return errors.Join(u.Host.CreateVolume(ctx, v), u.instead())
 }
 
-// TestCheckWhole holds that what a run was killed over is not taken for a volume.
+// TestCheckWhole checks that what a killed run leaves is not mistaken for a volume.
 func TestCheckWhole(t *testing.T) {
 	h := populatedHost(t)
 	empty := newDisk("raw", 0)
@@ -210,7 +210,7 @@ func TestPopulateEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// cancelling is content without an end that cancels who reads it.
+// cancelling is endless content that cancels its reader.
 type cancelling struct{ cancel func() }
 
 func (c cancelling) Read(p []byte) (int, error) {
@@ -231,7 +231,7 @@ func TestPopulateTakesNothingOver(t *testing.T) {
 	wantVolumes(t, h, "disk")
 }
 
-// TestPopulateAfterKill holds that a run that was killed is in nobody's way, and one that goes on is.
+// TestPopulateAfterKill checks that a killed run does not block another run, and that a running one does.
 func TestPopulateAfterKill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := populatedHost(t)
@@ -246,7 +246,7 @@ func TestPopulateAfterKill(t *testing.T) {
 		written := make(chan error)
 		go func() { written <- h.Fill(goesOn, populated, "disk", endless{}) }()
 		err := virt.Populate(t.Context(), h, newDisk("raw", 0), contentOf("raw", "new"))
-		if err == nil || !strings.Contains(err.Error(), "another run is making volume populated/disk") {
+		if err == nil || !strings.Contains(err.Error(), "another run is creating volume populated/disk") {
 			t.Errorf("error %v", err)
 		}
 		wantVolumes(t, h, "disk", "disk.netboot-part", "disk.netboot-stage")
@@ -269,8 +269,8 @@ func (endless) Read(p []byte) (int, error) {
 	return min(len(p), 16), nil
 }
 
-// TestPopulateOvertaken holds that a run whose volume another one took for a leftover does no harm to
-// what that one made.
+// TestPopulateOvertaken checks that a run whose volume another run has treated as a leftover does not damage the
+// volume that the other run made.
 func TestPopulateOvertaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := populatedHost(t)
@@ -281,7 +281,7 @@ func TestPopulateOvertaken(t *testing.T) {
 			return 0, io.EOF
 		})
 		err := virt.Populate(t.Context(), h, newDisk("raw", 0), virt.Content{Reader: overtake, Format: "raw"})
-		if err == nil || !strings.Contains(err.Error(), "another run took the volume for a leftover") {
+		if err == nil || !strings.Contains(err.Error(), "another run treated it as a leftover") {
 			t.Errorf("error %v", err)
 		}
 		wantVolumes(t, h, "disk")

@@ -13,7 +13,7 @@ import (
 	"unicode"
 )
 
-// process is a connection by the standard input and output of a program. The program ends with it.
+// process is a connection through the standard input and output of a program. The program ends with the connection.
 type process struct {
 	command *exec.Cmd
 	input   *os.File
@@ -35,7 +35,7 @@ func startProcess(program string, arguments ...string) (*process, error) {
 	}
 	p.input, p.output = input, output
 	p.command.Stdin, p.command.Stdout, p.command.Stderr = theirInput, theirOutput, &p.stderr
-	p.command.WaitDelay = time.Second // something that it started may hold its standard error
+	p.command.WaitDelay = time.Second // a child of the program may hold its standard error open
 	setProcessGroup(p.command)
 	err = p.command.Start()
 	_, _ = theirInput.Close(), theirOutput.Close()
@@ -51,7 +51,7 @@ func startProcess(program string, arguments ...string) (*process, error) {
 
 func (p *process) Read(b []byte) (int, error) { return p.output.Read(b) }
 
-// Write fails as a network's connection does.
+// Write fails like a network connection.
 func (p *process) Write(b []byte) (int, error) {
 	n, err := p.input.Write(b)
 	if err != nil {
@@ -60,18 +60,18 @@ func (p *process) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the program and waits until it has gone.
+// Close ends the program and waits until it has exited.
 func (p *process) Close() (err error) {
 	p.closing.Do(func() {
-		_ = p.command.Process.Kill() // which may have ended
+		_ = p.command.Process.Kill() // it may have exited already
 		err = errors.Join(p.input.Close(), p.output.Close())
 		<-p.ended
 	})
 	return err
 }
 
-// withStderr adds what the program said to an error of a connection by it. A program that fails says why
-// and ends.
+// withStderr adds the program's message to an error of a connection through the program. A program that fails writes
+// why, and exits.
 func withStderr(conn net.Conn, err error) error {
 	p, ok := conn.(*process)
 	if !ok || err == nil {
@@ -100,7 +100,7 @@ type processAddr struct{}
 func (processAddr) Network() string { return "process" }
 func (processAddr) String() string  { return "process" }
 
-// stderrTail keep the end of what a program writes to its standard error.
+// stderrTail keeps the end of what a program writes to its standard error.
 type stderrTail struct {
 	mu   sync.Mutex
 	text []byte
@@ -116,7 +116,7 @@ func (c *stderrTail) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// String is plain text: it comes from another machine and gets to a terminal.
+// String returns plain text, because the text comes from another machine and is shown in a terminal.
 func (c *stderrTail) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

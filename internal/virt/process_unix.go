@@ -7,5 +7,6 @@ import (
 	"syscall"
 )
 
-// setProcessGroup keeps a terminal's Ctrl-C from a program: whoever is interrupted still has to clean up by it.
+// setProcessGroup keeps a terminal's Ctrl-C from a program, because an interrupted run still needs the program to
+// clean up.
 func setProcessGroup(command *exec.Cmd) { command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

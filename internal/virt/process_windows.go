@@ -5,7 +5,8 @@ import (
 	"syscall"
 )
 
-// setProcessGroup keeps a console's Ctrl-C from a program: whoever is interrupted still has to clean up by it.
+// setProcessGroup keeps a console's Ctrl-C from a program, because an interrupted run still needs the program to
+// clean up.
 func setProcessGroup(command *exec.Cmd) {
 	command.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
 }

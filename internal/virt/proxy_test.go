@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// proxy stands between a host and libvirtd, and cuts or holds up what goes through it.
+// proxy is between a host and libvirtd. It can cut or delay the traffic.
 type proxy struct {
 	URI    string
 	target string
@@ -17,18 +17,18 @@ type proxy struct {
 	mu    sync.Mutex
 	conns []net.Conn
 	limit int           // bytes after which every connection is cut; negative for never
-	held  chan struct{} // when not nil, nothing goes on until it closes
-	fault *fault        // when not nil, what happens at a certain call
+	held  chan struct{} // if not nil, traffic stops until it closes
+	fault *fault        // if not nil, what happens at a certain call
 }
 
-// fault is what happens at a call that changes something on the host, of which there are so many before.
+// fault is what happens at a call that changes something on the host, after a given number of such calls.
 type fault struct {
 	before int
 	do     func()
-	done   bool // the proxy is dead since
+	done   bool // the proxy no longer works since then
 }
 
-// newProxy stands before the libvirtd of a URI that names its socket.
+// newProxy is between the test and the libvirtd of a URI that names its socket.
 func newProxy(t *testing.T, uri string) *proxy {
 	t.Helper()
 	parsed, err := url.Parse(uri)
@@ -85,7 +85,7 @@ func (p *proxy) pass(from, to net.Conn) {
 	}
 }
 
-// admit waits while traffic is held up, and cuts when it was enough.
+// admit waits while traffic is held up, and cuts the connections at the limit.
 func (p *proxy) admit(n int) bool {
 	p.mu.Lock()
 	held := p.held
@@ -103,8 +103,8 @@ func (p *proxy) admit(n int) bool {
 	return !over
 }
 
-// failAt makes something happen at a changing call, before it reaches libvirtd. The proxy is dead from
-// then on, as is a provider that was killed.
+// failAt makes something happen at a changing call, before the call reaches libvirtd. From then on the proxy no
+// longer works, like a provider that was killed.
 func (p *proxy) failAt(before int, do func()) *fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -112,8 +112,8 @@ func (p *proxy) failAt(before int, do func()) *fault {
 	return p.fault
 }
 
-// look finds the calls in what goes through: libvirt src/rpc/virnetprotocol.x, virNetMessageHeader
-// behind the message's length. A call has type 0.
+// look finds the calls in the traffic: libvirt src/rpc/virnetprotocol.x, virNetMessageHeader after the message's
+// length. A call has type 0.
 func (p *proxy) look(chunk []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -140,7 +140,7 @@ func (p *proxy) isDead() bool {
 	return p.fault != nil && p.fault.done
 }
 
-// cutAfter cuts all connections when so many bytes have gone through. New ones work again.
+// cutAfter cuts all connections after this many bytes. New connections work again.
 func (p *proxy) cutAfter(bytes int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -153,7 +153,7 @@ func (p *proxy) cut() {
 	p.cutAll()
 }
 
-// die cuts all connections and lets no new one through.
+// die cuts all connections and accepts no new one.
 func (p *proxy) die() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -161,7 +161,7 @@ func (p *proxy) die() {
 	p.cutAll()
 }
 
-// cutAll is cut for who holds the lock.
+// cutAll is cut for a caller that holds the lock.
 func (p *proxy) cutAll() {
 	for _, conn := range p.conns {
 		_ = conn.Close()
@@ -169,7 +169,7 @@ func (p *proxy) cutAll() {
 	p.conns, p.limit = nil, -1
 }
 
-// hold makes both sides wait until the test calls what it returns.
+// hold makes both sides wait until the test calls the returned function.
 func (p *proxy) hold(t *testing.T) (release func()) {
 	t.Helper()
 	p.mu.Lock()

@@ -8,34 +8,34 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// readAhead answers for objects of one kind that are looked up one after the other, as a refresh does,
-// which never says what it will ask for next. After a few, all of the kind are read at once, so that the
-// rest costs no round trip each.
+// readAhead answers for objects of one kind that are looked up one after the other. A refresh does so, and does not
+// announce what it will ask for next. After a few lookups, all objects of the kind are read at once, so that the
+// other lookups cost no round trip.
 //
-// What was read ahead is good for a moment, and until the host is asked to change something. Who looks
-// at an object twice, to see what happens to it, sees two different looks.
+// What was read ahead is valid for a short time, and only until the host is asked to change something. A caller that
+// looks at an object twice with time between, to see what happens to it, gets two different reads.
 type readAhead[T any] struct {
 	host  *Host
-	fixed bool      // nothing happens to these: an answer is good for everybody
-	busy  semaphore // held by who uses what is below
+	fixed bool      // the objects do not change: an answer is valid for everyone
+	busy  semaphore // held while the fields below are used
 
-	asked int    // times, since all were read or something was changed
-	seen  uint64 // changes at that time
+	asked int    // lookups since all objects were read or something was changed
+	seen  uint64 // value of Host.changes at that time
 	ahead map[string]T
-	until time.Time // when ahead is too old
+	until time.Time // when ahead becomes too old
 }
 
 const (
 	askedBeforeAhead = 8
 	aheadLasts       = 30 * time.Second // more than a refresh of a thousand objects takes
 
-	// maxAhead is how many are read at once: somebody's pool may have very many volumes, of which few
-	// are asked for.
+	// maxAhead limits how many are read at once. A pool may have very many volumes, of which only a few are asked
+	// for.
 	maxAhead = 2048
 
-	// readsAtOnce bounds the calls of one look ahead that are under way. libvirtd works at five and leaves
-	// the others in the socket (max_client_requests): they are quick, so nothing waits for long behind
-	// them, and a host that is far away is asked for as many in the time of one.
+	// readsAtOnce limits the concurrent calls of one read ahead. libvirtd works on five and leaves the others in the
+	// socket (max_client_requests). The calls are quick, so no other call waits long after them, and on a distant
+	// host many calls take as long as one.
 	readsAtOnce = 256
 )
 
@@ -43,8 +43,8 @@ func newReadAhead[T any](h *Host, fixed bool) *readAhead[T] {
 	return &readAhead[T]{host: h, fixed: fixed, busy: make(semaphore, 1)}
 }
 
-// look answers with what was read ahead, or else by one, which reads a single object. Of all it takes
-// what there is, for one will tell what is wrong with the rest.
+// look answers from what was read ahead, or otherwise calls one, which reads a single object. It takes what all
+// returns even if objects are missing, because one reports what is wrong with the others.
 func (r *readAhead[T]) look(ctx context.Context, name string, one func() (T, error), all func() map[string]T) (T, error) {
 	if value, found := r.known(ctx, name, all); found {
 		return value, nil
@@ -74,7 +74,7 @@ func (r *readAhead[T]) known(ctx context.Context, name string, all func() map[st
 	return value, found
 }
 
-// readAll reads many objects side by side and leaves out what cannot be read.
+// readAll reads many objects at the same time and leaves out those that cannot be read.
 func readAll[K, T any](handles map[string]K, read func(K) (T, error)) map[string]T {
 	var mu sync.Mutex
 	found := make(map[string]T, len(handles))

@@ -11,8 +11,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// TestReadAhead holds that many objects that are looked up one after the other cost about a call each,
-// that what was read ahead is what a look at one alone finds, and that a change is seen at once.
+// TestReadAhead checks that lookups of many objects, one after the other, cost about one call each, that what was
+// read ahead is the same as what a single lookup finds, and that a change is seen at once.
 func TestReadAhead(t *testing.T) {
 	wire, err := lab.NewWire(lab.Shared(t), "ahead", 0)
 	if err != nil {
@@ -44,8 +44,8 @@ func TestReadAhead(t *testing.T) {
 	})
 }
 
-// holdsAhead looks each name up, on a host each and on one host. Then it changes what the first one
-// names.
+// holdsAhead looks up each name, once on a host of its own and once on one shared host. Then it changes the object
+// with the first name.
 func holdsAhead[T any](t *testing.T, wire *lab.Wire, look func(*virt.Host, context.Context, string) (T, error), names []string, change func(*virt.Host) error) {
 	t.Helper()
 	single := map[string]T{}
@@ -63,7 +63,7 @@ func holdsAhead[T any](t *testing.T, wire *lab.Wire, look func(*virt.Host, conte
 			t.Errorf("%s is %+v, %v, and looked up alone %+v", name, found, err, single[name])
 		}
 	}
-	// Seven are looked up alone, by five calls at most; connecting and the lists take a few more.
+	// Seven are looked up one by one, with at most five calls each. Connecting and the lists take a few more.
 	if calls := wire.Calls(); calls > len(names)+45 {
 		t.Errorf("%d objects took %d calls", len(names), calls)
 	}
@@ -75,7 +75,7 @@ func holdsAhead[T any](t *testing.T, wire *lab.Wire, look func(*virt.Host, conte
 	}
 }
 
-// makeMany makes domains and volumes of the same names, and returns these and the volumes' paths.
+// makeMany makes domains and volumes with the same names, and returns the names and the volumes' paths.
 func makeMany(t *testing.T, h *virt.Host) (names, paths []string) {
 	t.Helper()
 	ctx := t.Context()
@@ -102,7 +102,7 @@ func makeMany(t *testing.T, h *virt.Host) (names, paths []string) {
 			if err := h.DeleteDomain(ctx, name); err != nil {
 				t.Error(err)
 			}
-			_ = h.DeleteVolume(ctx, "ahead", name) // of which the test deletes one
+			_ = h.DeleteVolume(ctx, "ahead", name) // the test deletes one of them
 		}
 		if err := h.DeletePool(ctx, "ahead", true); err != nil {
 			t.Error(err)

@@ -17,9 +17,9 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// TestTransports reaches a real libvirtd by each transport that crosses a network, for calls on the control
-// connection and for streams, which have connections of their own; and fails to, in all the ways that are
-// met in practice, each with what to check in its error.
+// TestTransports reaches a real libvirtd with each transport that crosses a network, for calls on the control
+// connection and for streams, which have connections of their own. It also fails to connect in all the ways that
+// occur in practice. Each error says what to check.
 func TestTransports(t *testing.T) {
 	host, remote := startRemote(t)
 	ssh := "qemu+ssh://root@" + remote.SSH + "/system?known_hosts=" + remote.KnownHosts
@@ -45,22 +45,23 @@ func TestTransports(t *testing.T) {
 		}
 	})
 
-	// An authority here that did not sign the server's certificate, and a client's that the server's did not.
+	// An authority on this side that did not sign the server's certificate, and a client's authority that did not
+	// sign the client's certificate for the server.
 	stranger, unknown := pki(t, remote.PKI, newPKI(t)), pki(t, newPKI(t), remote.PKI)
 	for name, c := range map[string]struct {
 		uri  string
-		says []string // the last is what to check
+		says []string // the last text is what to check
 	}{
 		"tcp, nobody listens":               {"qemu+tcp://" + unusedAddress(t) + "/system", []string{"connection refused", "libvirtd listens on that port"}},
 		"tls, nobody listens":               {"qemu+tls://" + unusedAddress(t) + "/system?pkipath=" + remote.PKI, []string{"connection refused", "libvirtd listens on that port"}},
 		"tls, no certificates":              {tls + t.TempDir(), []string{"cacert.pem", "pkipath"}},
-		"tls, another authority":            {tls + stranger, []string{"unknown authority", "signed by the authority in cacert.pem here"}},
-		"tls, another name":                 {strings.Replace(tls, "127.0.0.1", "localhost", 1) + remote.PKI, []string{"localhost", "names it as the URI does"}},
-		"tls, a client that is not trusted": {tls + unknown, []string{"does not take this client's certificate", "trusts the authority of clientcert.pem here"}},
-		"ssh, nobody listens":               {"qemu+ssh://" + unusedAddress(t) + "/system", []string{"Connection refused", "ssh to that host works here without a question"}},
-		"ssh, no key":                       {ssh, []string{"Permission denied (publickey", "without a question"}},
+		"tls, another authority":            {tls + stranger, []string{"unknown authority", "signed by the authority in cacert.pem on this machine"}},
+		"tls, another name":                 {strings.Replace(tls, "127.0.0.1", "localhost", 1) + remote.PKI, []string{"localhost", "has the same name as the URI"}},
+		"tls, a client that is not trusted": {tls + unknown, []string{"does not take this client's certificate", "trusts the authority that signed clientcert.pem on this machine"}},
+		"ssh, nobody listens":               {"qemu+ssh://" + unusedAddress(t) + "/system", []string{"Connection refused", "ssh to that host works from this machine without a prompt"}},
+		"ssh, no key":                       {ssh, []string{"Permission denied (publickey", "without a prompt"}},
 		"ssh, a host that is not known":     {"qemu+ssh://" + remote.SSH + "/system?known_hosts=" + newFile(t, ""), []string{"Host key verification failed", "known_hosts"}},
-		"ssh, no program":                   {"qemu+ssh://" + remote.SSH + "/system?command=/nonexistent/ssh", []string{"/nonexistent/ssh", "the ssh program is installed here"}},
+		"ssh, no program":                   {"qemu+ssh://" + remote.SSH + "/system?command=/nonexistent/ssh", []string{"/nonexistent/ssh", "the ssh program is installed on this machine"}},
 		"ssh, no netcat":                    {ssh + "&proxy=netcat&netcat=/nonexistent/nc&keyfile=" + remote.Identity, []string{"/nonexistent/nc", "virt-ssh-helper or nc"}},
 		"ssh, no libvirtd":                  {ssh + "&socket=/nonexistent/sock&keyfile=" + remote.Identity, []string{"/nonexistent/sock", "libvirtd's socket"}},
 		"libssh, a host that is not known":  {"qemu+libssh://" + remote.SSH + "/system?keyfile=" + remote.Identity + "&known_hosts=" + newFile(t, ""), []string{"knownhosts", "known_hosts"}},
@@ -91,7 +92,7 @@ func TestTransports(t *testing.T) {
 	}
 }
 
-// TestConnectingObeysItsContext has hosts that take a connection and never say a word.
+// TestConnectingObeysItsContext has hosts that accept a connection and never answer.
 func TestConnectingObeysItsContext(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -113,7 +114,7 @@ func TestConnectingObeysItsContext(t *testing.T) {
 	}
 }
 
-// useRemotely makes calls and streams, both ways.
+// useRemotely makes calls and streams in both directions.
 func useRemotely(t *testing.T, h *virt.Host, pool string) {
 	t.Helper()
 	if _, _, err := h.CreatePool(t.Context(), pool, "/srv/"+pool); err != nil {
@@ -163,7 +164,7 @@ func newPKI(t *testing.T) string {
 	return dir
 }
 
-// pki is a directory with a client's certificate and an authority from elsewhere.
+// pki makes a directory with a client's certificate from one place and an authority from another.
 func pki(t *testing.T, client, authority string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -175,8 +176,8 @@ func pki(t *testing.T, client, authority string) string {
 	return dir
 }
 
-// configuredSSH is an ssh with a configuration as in ~/.ssh/config, which a test cannot have: ssh does not
-// look at HOME.
+// configuredSSH returns an ssh with a configuration as in ~/.ssh/config, which a test cannot have because ssh does
+// not look at HOME.
 func configuredSSH(t *testing.T, remote *lab.Remote) string {
 	t.Helper()
 	_, port, _ := net.SplitHostPort(remote.SSH)
@@ -198,7 +199,7 @@ func newFile(t *testing.T, content string) string {
 	return path
 }
 
-// unusedAddress is one at which nobody listens.
+// unusedAddress returns an address at which nothing listens.
 func unusedAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -209,7 +210,7 @@ func unusedAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// children are this process's, by the names of their programs, but for those of a lab.
+// children returns the names of this process's child programs, except those of a lab.
 func children(t *testing.T) []string {
 	t.Helper()
 	lists, err := filepath.Glob("/proc/self/task/*/children")

@@ -10,8 +10,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// TestConsoleOutlivesLibvirtd kills libvirtd under a guest that is watched: the guest goes on, and so
-// does its console.
+// TestConsoleOutlivesLibvirtd kills libvirtd while a guest is watched. The guest and its console continue.
 func TestConsoleOutlivesLibvirtd(t *testing.T) {
 	h := givenGuest(t, "", waiting, "destroy")
 	console, err := h.BootDomain(t.Context(), "kept")
@@ -45,8 +44,8 @@ func TestConsoleOutlivesLibvirtd(t *testing.T) {
 	}
 }
 
-// TestTwoMachines has two runs make the same things at the same moment: one of them does, and the other
-// one is told that they exist.
+// TestTwoMachines has two runs create the same objects at the same moment. One of them succeeds, and the other is
+// told that the objects exist.
 func TestTwoMachines(t *testing.T) {
 	uri := lab.Shared(t).URI
 	one, other := open(t, uri), open(t, uri)

@@ -2,8 +2,8 @@ package virt
 
 import "context"
 
-// semaphore is room for so many at once. It is the lock for whatever is held while a host is asked: whoever waits
-// for it leaves when its context ends, which a sync.Mutex does not let it do.
+// semaphore allows a limited number of holders. It serves as the lock for what is held while a host is asked: a
+// waiter stops waiting when its context ends, which is not possible with a sync.Mutex.
 type semaphore chan struct{}
 
 func (s semaphore) acquire(ctx context.Context) error {
@@ -17,17 +17,18 @@ func (s semaphore) acquire(ctx context.Context) error {
 
 func (s semaphore) release() { <-s }
 
-// cache keeps what a host is asked for once, because it does not change while a plan is made. Who comes while
-// somebody else asks waits for that answer, for as long as its own context lasts.
+// cache keeps an answer of the host that does not change while a plan is made. A caller that comes while another asks
+// waits for that answer, as long as the caller's own context lasts.
 type cache[T any] struct {
-	what   string // is asked for
+	what   string // what the host is asked for
 	asking semaphore
 	known  *T
 }
 
 func newCache[T any](what string) *cache[T] { return &cache[T]{what: what, asking: make(semaphore, 1)} }
 
-// get gives what is known, or else what ask brings. An error is not kept, so that the next one asks again.
+// get returns the known value, or otherwise the result of ask. It does not keep an error, so the next caller asks
+// again.
 func (c *cache[T]) get(ctx context.Context, h *Host, ask func() (T, error)) (T, error) {
 	var none T
 	if err := h.acquire(ctx, c.asking, c.what); err != nil {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestWaitsObeyTheirContext has a caller that hangs, and a second one that waits for the first and whose context
-// ends: it returns at once.
+// TestWaitsObeyTheirContext has a caller that hangs, and a second caller that waits for the first. When the second
+// caller's context ends, it returns at once.
 func TestWaitsObeyTheirContext(t *testing.T) {
 	for what, ask := range map[string]func(ctx context.Context, h *Host) error{
 		"capabilities": func(ctx context.Context, h *Host) error { _, err := h.Capabilities(ctx); return err },
@@ -24,7 +24,7 @@ func TestWaitsObeyTheirContext(t *testing.T) {
 		first, endFirst := context.WithCancel(t.Context())
 		hanging := make(chan error, 1)
 		go func() { hanging <- ask(first, h) }()
-		time.Sleep(20 * time.Millisecond) // by then it hangs
+		time.Sleep(20 * time.Millisecond) // it hangs by then
 
 		second, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		began := time.Now()
@@ -39,7 +39,7 @@ func TestWaitsObeyTheirContext(t *testing.T) {
 	}
 }
 
-// TestCloseWaitsForNothing has a host closed that somebody connects to, in vain.
+// TestCloseWaitsForNothing closes a host while another goroutine tries to connect to it without success.
 func TestCloseWaitsForNothing(t *testing.T) {
 	h := mustOpen(t, "qemu+tcp://host/system")
 	h.dialer = muteDialer{}

@@ -6,14 +6,14 @@ import (
 	"io"
 )
 
-// Holes is content that knows where it has nothing but zeros, and passes over them unread.
+// Holes is content that knows where it has only zeros, and can skip them without reading.
 type Holes interface {
-	// SkipHole passes over the hole that begins where the next Read would, and returns how many bytes
-	// that were; 0 says that there is none.
+	// SkipHole skips the hole that begins where the next Read would begin, and returns its length in bytes. 0 means
+	// that there is no hole.
 	SkipHole() (int64, error)
 }
 
-// block is a part of content: a hole, and the bytes that follow it.
+// block is a part of content: a hole and the bytes after it.
 type block struct {
 	hole  uint64
 	bytes []byte
@@ -21,12 +21,11 @@ type block struct {
 
 func (b block) length() uint64 { return b.hole + uint64(len(b.bytes)) }
 
-// blocks cuts content into pieces that are sent as one. Like an io.Reader it may return a block
-// together with an error, of which io.EOF is the end; a block is good until the next one. Their bytes fit into a
-// packet.
+// blocks divides content into pieces that are sent as one. Like an io.Reader, it may return a block together with an
+// error, and io.EOF is the end. A block is valid until the next one. The bytes of a block fit into a packet.
 type blocks func(ctx context.Context) (block, error)
 
-// dense are the blocks of content without holes.
+// dense returns the blocks of content without holes.
 func dense(content io.Reader, packet int) blocks {
 	chunk := make([]byte, packet)
 	return func(context.Context) (block, error) {
@@ -35,15 +34,15 @@ func dense(content io.Reader, packet int) blocks {
 	}
 }
 
-// maxHole bounds a hole, so that content of zeros without an end soon finds that nobody listens.
+// maxHole limits a hole, so that an endless content of zeros soon finds out if the receiver has gone.
 const maxHole = 1 << 30
 
-// sparse are the blocks of content in which a piece of zeros is a hole.
+// sparse returns the blocks of content. A piece of zeros is a hole.
 func sparse(content io.Reader, packet int) blocks {
 	const piece = 256 << 10
 	chunk := make([]byte, packet)
-	var behind uint64 // zeros behind the last block's bytes
-	var end error     // of content, behind those
+	var behind uint64 // zeros after the last block's bytes
+	var end error     // the error that ends content, after those zeros
 	return func(ctx context.Context) (b block, err error) {
 		b.hole, behind = behind, 0
 		for end == nil && behind == 0 && b.hole < maxHole && len(b.bytes) < packet {
@@ -67,7 +66,7 @@ func sparse(content io.Reader, packet int) blocks {
 	}
 }
 
-// holeOrBytes passes over zeros that content knows of, or reads what comes next, of which zeros alone are a
+// holeOrBytes skips zeros that content knows of, or reads what comes next. If that consists only of zeros, it is a
 // hole as well.
 func holeOrBytes(content io.Reader, piece []byte) (hole uint64, bytes []byte, err error) {
 	if known, ok := content.(Holes); ok {
@@ -82,13 +81,13 @@ func holeOrBytes(content io.Reader, piece []byte) (hole uint64, bytes []byte, er
 	return 0, piece[:n], err
 }
 
-// isZero compares bytes with themselves, one further, which needs no zeros to compare them with.
+// isZero compares the bytes with themselves, shifted by one, which needs no zeros for comparison.
 func isZero(b []byte) bool {
 	return len(b) == 0 || b[0] == 0 && bytes.Equal(b[1:], b[:len(b)-1])
 }
 
-// fill reads until chunk is full or content ends. Unlike io.ReadFull it passes on content's own
-// error, so that io.EOF means the end and io.ErrUnexpectedEOF a source that broke.
+// fill reads until chunk is full or content ends. Unlike io.ReadFull, it returns content's own error: io.EOF is the
+// end, and io.ErrUnexpectedEOF is a source that broke off.
 func fill(content io.Reader, chunk []byte) (n int, err error) {
 	for n < len(chunk) && err == nil {
 		var m int

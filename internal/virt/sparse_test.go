@@ -8,8 +8,8 @@ import (
 	"testing/iotest"
 )
 
-// FuzzSparse holds that blocks put together are the content, whatever is zero in it, and that no hole is
-// within the bytes that are sent for one chunk.
+// FuzzSparse checks that the blocks together are the content, wherever it has zeros, and that no hole is within the
+// bytes that are sent for one chunk.
 func FuzzSparse(f *testing.F) {
 	f.Add([]byte{1, 0, 0, 2}, []byte("x"), true)
 	f.Add([]byte{0, 0, 3}, []byte{0}, false)
@@ -17,7 +17,7 @@ func FuzzSparse(f *testing.F) {
 	broken := errors.New("broken")
 	f.Fuzz(func(t *testing.T, pieces, tail []byte, whole bool) {
 		var content []byte
-		for _, piece := range pieces[:min(len(pieces), 8)] { // so many bytes of that value
+		for _, piece := range pieces[:min(len(pieces), 8)] { // this many bytes of that value
 			content = append(content, bytes.Repeat([]byte{piece % 3}, int(piece)*packetSize/64)...)
 		}
 		content = append(content, tail...)

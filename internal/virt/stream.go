@@ -30,36 +30,35 @@ const (
 	authNone   = 0
 	authPolkit = 2
 
-	streamHole   = 6 // a packet type beside go-libvirt's socket.Stream
+	streamHole   = 6 // a packet type in addition to those of go-libvirt's socket.Stream
 	sparseStream = 1 // the flag of an upload that may have holes
 )
 
-// streamCalls are the calls that begin a stream.
+// streamCalls are the calls that open a stream.
 var streamCalls = map[uint32]string{
 	procOpenConsole:    "virDomainOpenConsole",
 	procVolumeUpload:   "virStorageVolUpload",
 	procVolumeDownload: "virStorageVolDownload",
 }
 
-// stream is a connection to libvirtd that carries one libvirt stream and nothing else: it may be
-// as slow as it likes, and it ends at once by closing. go-libvirt's own streams share the control
-// connection, take no context, and hang when the connection is lost in an upload.
-// HAZARDS.md, "Streams", has what libvirtd makes of streams that fail.
+// stream is a connection to libvirtd that carries exactly one libvirt stream. It may be slow without effect on calls,
+// and closing ends it at once. go-libvirt's own streams share the control connection, have no context, and hang if
+// the connection is lost in an upload. HAZARDS.md, "Streams", has what libvirtd does with streams that fail.
 type stream struct {
 	host    *Host
 	conn    net.Conn
 	socket  *socket.Socket
-	packets chan packet // unbuffered, so that a slow reader holds back libvirtd and not memory
+	packets chan packet // unbuffered, so that a slow reader slows down libvirtd and does not use memory
 	closing sync.Once
-	closed  chan struct{} // ends Route when nobody reads any more
-	begun   atomic.Bool   // libvirtd was asked to begin the stream, and has not refused
+	closed  chan struct{} // ends Route when no one reads any longer
+	begun   atomic.Bool   // libvirtd was asked to open the stream, and has not refused
 	ending  sync.Once
 	ended   chan struct{} // closed when libvirtd has ended the stream
 	silence func() error  // why the host ended the stream
-	release func()        // undoes the tie to the context
+	release func()        // removes the tie to the context
 	proc    uint32
 	serial  int32
-	early   []packet // what the stream brought before the reply to the call that began it
+	early   []packet // packets that came before the reply to the call that opened the stream
 }
 
 type packet struct {
@@ -67,7 +66,7 @@ type packet struct {
 	payload []byte
 }
 
-// openStream connects and makes the call that begins a stream. The stream ends with ctx.
+// openStream connects and makes the call that opens a stream. The stream ends with ctx.
 func (h *Host) openStream(ctx context.Context, proc uint32, args xdr) (*stream, error) {
 	s, err := h.connectStream(ctx)
 	if err != nil {
@@ -90,8 +89,8 @@ func (h *Host) openStream(ctx context.Context, proc uint32, args xdr) (*stream, 
 	return s, nil
 }
 
-// connectStream makes a connection that is ready for the call that begins a stream. The control
-// connection tells whether the host is there.
+// connectStream makes a connection that is ready for the call that opens a stream. The control connection shows
+// whether the host answers.
 func (h *Host) connectStream(ctx context.Context) (s *stream, err error) {
 	if err := h.acquire(ctx, h.streams.connecting, "room to connect a stream"); err != nil {
 		return nil, err
@@ -124,7 +123,7 @@ func (h *Host) connectStream(ctx context.Context) (s *stream, err error) {
 	return s, nil
 }
 
-// endWith ends the stream with ctx, or when the host falls silent.
+// endWith ends the stream when ctx ends or the host falls silent.
 func (s *stream) endWith(ctx context.Context) {
 	tied, cancel := s.host.streams.context(ctx)
 	stop := context.AfterFunc(tied, s.Close)
@@ -132,7 +131,7 @@ func (s *stream) endWith(ctx context.Context) {
 	s.release = func() { stop(); cancel() }
 }
 
-// handshake introduces the client, as libvirtd asks of every connection.
+// handshake introduces the client, as libvirtd requires on every connection.
 func (s *stream) handshake(ctx context.Context) error {
 	methods, err := s.call(ctx, procAuthList, nil)
 	if err != nil {
@@ -146,7 +145,7 @@ func (s *stream) handshake(ctx context.Context) error {
 	return err
 }
 
-// authenticate does what go-libvirt does on the control connection: nothing, or polkit.
+// authenticate does the same as go-libvirt on the control connection: nothing, or polkit.
 func (s *stream) authenticate(ctx context.Context, methods []byte) error {
 	r := xdrReader{rest: methods}
 	for range r.uint32() {
@@ -164,8 +163,8 @@ func (s *stream) authenticate(ctx context.Context, methods []byte) error {
 	return nil
 }
 
-// call sends a call and waits for its reply. The first bytes of a stream may come before the reply
-// to the call that begins it, for libvirtd sends the two from different threads.
+// call sends a call and waits for its reply. The first bytes of a stream may come before the reply to the call that
+// opens the stream, because libvirtd sends the two from different threads.
 func (s *stream) call(ctx context.Context, proc uint32, args xdr) ([]byte, error) {
 	s.proc = proc
 	s.serial++
@@ -181,7 +180,8 @@ func (s *stream) call(ctx context.Context, proc uint32, args xdr) ([]byte, error
 	}
 }
 
-// queryMeanwhile makes a call on the connection of a stream on which libvirtd sends nothing but its refusal, which ends the wait.
+// queryMeanwhile makes a call on the connection of a stream. On this stream, libvirtd sends only a refusal, which
+// ends the wait.
 func (s *stream) queryMeanwhile(ctx context.Context, proc uint32, args xdr) ([]byte, error) {
 	err := s.socket.SendPacket(s.serial+1, proc, remoteProgram, args, socket.Call, socket.StatusOK)
 	if err := s.failure(ctx, err); err != nil {
@@ -194,7 +194,7 @@ func (s *stream) queryMeanwhile(ctx context.Context, proc uint32, args xdr) ([]b
 	return p.payload, err
 }
 
-// next is the stream's next packet.
+// next returns the stream's next packet.
 func (s *stream) next(ctx context.Context) (packet, error) {
 	if len(s.early) == 0 {
 		return s.receive(ctx)
@@ -209,7 +209,7 @@ func (s *stream) send(ctx context.Context, kind, status uint32, payload []byte) 
 	return s.failure(ctx, err)
 }
 
-// receive waits for libvirtd's next packet, a refusal among them.
+// receive waits for libvirtd's next packet, which may be a refusal.
 func (s *stream) receive(ctx context.Context) (packet, error) {
 	select {
 	case p := <-s.packets:
@@ -223,7 +223,7 @@ func (s *stream) receive(ctx context.Context) (packet, error) {
 	}
 }
 
-// failure is the error for a connection that failed: the context's when that is why.
+// failure returns the error for a failed connection: the cause of the context if that is the reason.
 func (s *stream) failure(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -237,7 +237,7 @@ func (s *stream) failure(ctx context.Context, err error) error {
 	return s.host.lostError(err)
 }
 
-// refused reads libvirtd's error: virNetMessageError begins with code, domain and message.
+// refused reads libvirtd's error. virNetMessageError begins with code, domain and message.
 func (s *stream) refused(p packet) error {
 	if p.header.Status != socket.StatusError {
 		return nil
@@ -252,7 +252,7 @@ func (s *stream) refused(p packet) error {
 
 var errEndedEarly = errors.New("libvirtd ended the stream early")
 
-// checkOpen looks whether libvirtd has ended a stream on which it sends nothing else.
+// checkOpen checks whether libvirtd has ended a stream on which it otherwise sends nothing.
 func (s *stream) checkOpen() error {
 	select {
 	case p := <-s.packets:
@@ -272,17 +272,17 @@ func (s *stream) sendBlock(ctx context.Context, b block) error {
 		}
 	}
 	if len(b.bytes) == 0 {
-		return nil // a packet without bytes would be the end
+		return nil // a packet without bytes would mean the end
 	}
 	return s.send(ctx, socket.Stream, socket.StatusContinue, b.bytes)
 }
 
-// sendHole leaves out so many bytes and ends the file behind them.
+// sendHole skips this many bytes, and the file then ends after them.
 func (s *stream) sendHole(ctx context.Context, length uint64) error {
 	return s.send(ctx, streamHole, socket.StatusContinue, xdr{}.uint64(length).uint32(0))
 }
 
-// finish tells libvirtd that all was sent and waits for its word that all was taken.
+// finish tells libvirtd that everything was sent, and waits until libvirtd confirms that it received everything.
 func (s *stream) finish(ctx context.Context) error {
 	if err := s.send(ctx, socket.Stream, socket.StatusOK, nil); err != nil {
 		return err
@@ -302,8 +302,8 @@ func (s *stream) Route(header *socket.Header, payload []byte) {
 	}
 }
 
-// Close ends the stream and its connection. go-libvirt's Disconnect (socket/socket.go) does not close a
-// connection whose other end has gone.
+// Close ends the stream and its connection. go-libvirt's Disconnect (socket/socket.go) does not close a connection
+// that the other end has closed.
 func (s *stream) Close() {
 	s.closing.Do(func() {
 		close(s.closed)
@@ -314,12 +314,12 @@ func (s *stream) Close() {
 	})
 }
 
-// abortGrace is how long libvirtd may take to say that it has dropped a stream.
+// abortGrace is how long libvirtd may take to confirm that it has dropped a stream.
 const abortGrace = time.Second
 
-// abort has libvirtd drop a stream that it has not ended, and waits for its word. libvirtd 11.3 stands still
-// for ever where a connection ends at a moment when it has something of a stream to take or to give: it then
-// closes the client under a lock that this asks for (src/remote/remote_daemon_stream.c, daemonStreamEvent;
+// abort makes libvirtd drop a stream that has not ended, and waits for the confirmation. libvirtd 11.3 hangs forever
+// if a connection ends while libvirtd has data of a stream to receive or to send: it then closes the client while it
+// holds a lock that the closing also needs (src/remote/remote_daemon_stream.c, daemonStreamEvent;
 // src/remote/remote_daemon_dispatch.c, remoteClientFreePrivateCallbacks).
 func (s *stream) abort() {
 	if !s.begun.Load() {

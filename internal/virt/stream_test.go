@@ -13,8 +13,8 @@ import (
 	"github.com/digitalocean/go-libvirt/socket/dialers"
 )
 
-// TestStreamBeforeReply: libvirtd sends a stream's bytes from another thread than the reply to the
-// call that begins the stream. Of a small file the real one sends them first once in 300 times.
+// TestStreamBeforeReply: libvirtd sends a stream's bytes from another thread than the reply to the call that opens
+// the stream. For a small file, the real libvirtd sends the bytes first once in 300 times.
 func TestStreamBeforeReply(t *testing.T) {
 	listener, err := net.Listen("unix", filepath.Join(t.TempDir(), "libvirt-sock"))
 	if err != nil {
@@ -32,7 +32,7 @@ func TestStreamBeforeReply(t *testing.T) {
 	}
 }
 
-// TestStreamCutByHost: a connection that libvirtd closes is closed on this side too.
+// TestStreamCutByHost: a connection that libvirtd closes is also closed on this side.
 func TestStreamCutByHost(t *testing.T) {
 	ours, theirs := net.Pipe()
 	closed := &closing{Conn: ours}
@@ -54,7 +54,7 @@ func TestStreamCutByHost(t *testing.T) {
 	}
 }
 
-// closing is a connection that knows whether it was closed.
+// closing is a connection that records whether it was closed.
 type closing struct {
 	net.Conn
 	done atomic.Bool
@@ -65,7 +65,7 @@ func (c *closing) Close() error {
 	return c.Conn.Close()
 }
 
-// hasty is a libvirtd that begins a download before it says so.
+// hasty is a libvirtd that begins a download before it replies.
 func hasty(listener net.Listener) {
 	for {
 		conn, err := listener.Accept()
@@ -79,7 +79,7 @@ func hasty(listener net.Listener) {
 func answerHastily(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	for {
-		head := make([]byte, 28) // libvirt src/rpc/virnetprotocol.x, virNetMessageHeader behind the length
+		head := make([]byte, 28) // libvirt src/rpc/virnetprotocol.x, virNetMessageHeader after the length
 		if _, err := io.ReadFull(conn, head); err != nil {
 			return
 		}

@@ -10,28 +10,29 @@ import (
 	"unicode"
 )
 
-// Event says what a host is asked, what is waited for and what is sent or received. Of each there is one event when
-// it has ended, and some before where it takes long: after 5 s, and then at intervals that double up to a minute. So
-// a log of events names what hangs.
+// Event reports a request to a host, a wait, or a transfer. Each has one event when it ends. If it takes long, it
+// also has events before: after 5 s, and then at intervals that double up to one minute. A log of events therefore
+// names what hangs.
 //
-// No event holds a secret, XML, or what a guest writes.
+// No event contains a secret, XML, or a guest's output.
 type Event struct {
 	Kind EventKind
 
 	// Operation is libvirt's name of a call, such as virDomainDefineXMLFlags, or a few words for several calls that
-	// answer one question, such as "read domain"; of a wait, what is waited for; of a transfer, its direction.
+	// answer one question, such as "read domain". For a wait, it is what is waited for. For a transfer, it is the
+	// direction.
 	Operation string
 
-	Object   string        // a transfer's pool/volume, the guest or the refused call that is waited for; "" for others
+	Object   string        // the pool/volume of a transfer, or the guest or the refused call that is waited for; "" for others
 	Host     string        // the libvirt URI, without a password
-	Attempt  int           // of a call: 1 at first, more where it is made again
-	Bytes    int64         // of a transfer: so many until now, with those of holes
-	Duration time.Duration // since it began
-	Ended    bool          // or it still takes
-	Err      error         // why it failed, in one line; errors.Is finds this package's errors in it
+	Attempt  int           // of a call: 1 at first, more if it is repeated
+	Bytes    int64         // of a transfer: bytes until now, including holes
+	Duration time.Duration // since the beginning
+	Ended    bool          // false if it still runs
+	Err      error         // the reason of a failure, in one line; errors.Is finds this package's errors in it
 }
 
-// EventKind is what an event is about.
+// EventKind is the kind of an event.
 type EventKind int
 
 // Kinds of events.
@@ -41,38 +42,38 @@ const (
 	EventTransfer                  // an upload or a download
 )
 
-// String is the kind as a word.
+// String returns the kind as a word.
 func (k EventKind) String() string { return [...]string{"call", "wait", "transfer"}[k] }
 
-// Observe has a hook given each event of the host, with the context of whom it belongs to, which may have ended.
-// The hook is called by many goroutines at once, holds up what the event is about, and must not use the host. Observe
-// is called before the host is used; without a hook, events cost nothing.
+// Observe sets a hook that receives each event of the host, with the context that it belongs to, which may have
+// ended. Many goroutines call the hook at the same time. The hook delays the operation that the event is about, and
+// must not use the host. Call Observe before the host is used. Without a hook, events cost nothing.
 func (h *Host) Observe(hook func(context.Context, Event)) { h.observer = hook }
 
-// Names that several places give to their events.
+// Names that several places use for their events.
 const (
 	connectOpen      = "virConnectOpen"
 	waitBridgeNaming = "naming of a bridge"
 	waitTransfer     = "room for a transfer"
 )
 
-// When an event is given of what has not ended.
+// When an operation that has not ended has an event.
 const (
 	firstProgress = 5 * time.Second
 	lastProgress  = time.Minute
 )
 
-// operation is a call, a wait or a transfer under way, of which events are given. It is nil without a hook.
+// operation is a call, a wait or a transfer in progress, with events. It is nil without a hook.
 type operation struct {
 	host  *Host
 	ctx   context.Context
 	began time.Time
 	bytes atomic.Int64
 
-	mu    sync.Mutex // held while the hook is called, so that the end comes last
+	mu    sync.Mutex // held while the hook is called, so that the event of the end comes last
 	event Event
-	brief bool // not worth an event, unless one was given before the end
-	given bool // an event was
+	brief bool // no event at the end, unless there was one before
+	given bool // there was an event
 	ended bool
 	timer *time.Timer
 	pause time.Duration
@@ -93,7 +94,7 @@ func (h *Host) beginTransfer(ctx context.Context, direction, pool, volume string
 	return h.begin(ctx, Event{Kind: EventTransfer, Operation: direction, Object: pool + "/" + volume}, false)
 }
 
-// acquire waits for a semaphore, with events where that takes long.
+// acquire waits for a semaphore. It has events if that takes long.
 func (h *Host) acquire(ctx context.Context, s semaphore, what string) error {
 	select {
 	case s <- struct{}{}:
@@ -112,7 +113,7 @@ func (h *Host) begin(ctx context.Context, event Event, brief bool) *operation {
 	}
 	event.Host = h.URI()
 	o := &operation{host: h, ctx: ctx, began: time.Now(), event: event, brief: brief, pause: h.progress}
-	o.mu.Lock() // so that the timer is there when it fires
+	o.mu.Lock() // so that the timer exists when it fires
 	defer o.mu.Unlock()
 	o.timer = time.AfterFunc(o.pause, o.takesLong)
 	return o
@@ -129,7 +130,8 @@ func (o *operation) takesLong() {
 	o.timer.Reset(o.pause)
 }
 
-// end says how the operation has ended. Of several ends, as when a wait is left, the first one counts.
+// end reports how the operation ended. If there are several ends, for example when a wait is abandoned, the first one
+// counts.
 func (o *operation) end(err error) {
 	if o == nil {
 		return
@@ -146,7 +148,7 @@ func (o *operation) end(err error) {
 	}
 }
 
-// endBriefly is end without an event, unless there has been one.
+// endBriefly is end without an event, unless there was an event before.
 func (o *operation) endBriefly(err error) {
 	if o == nil {
 		return
@@ -157,7 +159,7 @@ func (o *operation) endBriefly(err error) {
 	o.end(err)
 }
 
-// transferred says how far a transfer is.
+// transferred reports the progress of a transfer.
 func (o *operation) transferred(bytes uint64) {
 	if o != nil {
 		o.bytes.Store(int64(bytes))
@@ -174,7 +176,8 @@ func (o *operation) give(err error) {
 	o.host.observer(o.ctx, event)
 }
 
-// eventError is an error as a log may have it. It has no Unwrap, by which the whole text could be had.
+// eventError is an error that may be written to a log. It has no Unwrap, because Unwrap would give access to the
+// whole text.
 type eventError struct {
 	text  string
 	cause error
@@ -185,8 +188,8 @@ func (e *eventError) Is(target error) bool { return errors.Is(e.cause, target) }
 
 const maxEventText = 500 // bytes
 
-// eventText is the first line of an error's text, without what libvirt quotes of XML. No error has the URI's
-// password; this makes sure of it.
+// eventText returns the first line of an error's text, without the XML that libvirt quotes. No error contains the
+// URI's password; eventText makes sure of it.
 func (h *Host) eventText(text string) string {
 	text, _, _ = strings.Cut(text, "\n")
 	if before, _, quotes := strings.Cut(text, "<"); quotes {

@@ -14,7 +14,7 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// events are those that a hook was given.
+// events are the events that a hook received.
 type events struct {
 	mu    sync.Mutex
 	given []Event
@@ -31,14 +31,14 @@ func observed(h *Host) *events {
 	return e
 }
 
-// of are the events of an operation, in their order.
+// of returns the events of an operation, in order.
 func (e *events) of(operation string) []Event {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(e.given), func(event Event) bool { return event.Operation != operation })
 }
 
-// await waits for an operation's event of what has not ended.
+// await waits for an event of an operation that has not ended.
 func (e *events) await(t *testing.T, operation string) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
@@ -51,7 +51,7 @@ func (e *events) await(t *testing.T, operation string) {
 
 const procGetCapabilities = 7
 
-// TestHungCallIsNamed holds that an event names what hangs, before it has ended, and what waits for it.
+// TestHungCallIsNamed checks that events name a call that hangs before it has ended, and what waits for it.
 func TestHungCallIsNamed(t *testing.T) {
 	h, _ := openFake(t, func(procedure uint32) (xdr, fakeAnswer) {
 		if procedure == procGetCapabilities {
@@ -63,7 +63,7 @@ func TestHungCallIsNamed(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var ended sync.WaitGroup
-	for range 2 { // of which one waits for the other
+	for range 2 { // one of them waits for the other
 		ended.Go(func() { _, _ = h.Capabilities(ctx) })
 	}
 	e.await(t, "virConnectGetCapabilities")
@@ -90,7 +90,7 @@ func TestHungCallIsNamed(t *testing.T) {
 	}
 }
 
-// TestHungConnectIsNamed has a host that takes a connection and never answers.
+// TestHungConnectIsNamed has a host that accepts a connection and never answers.
 func TestHungConnectIsNamed(t *testing.T) {
 	h := mustOpen(t, "qemu+tcp://host/system")
 	h.dialer = muteDialer{}
@@ -109,7 +109,7 @@ func TestHungConnectIsNamed(t *testing.T) {
 	}
 }
 
-// TestBusyIsOneWait holds that a pool which is busy for long gives one event for all that is asked in vain.
+// TestBusyIsOneWait checks that a pool that is busy for a long time causes one event for all unsuccessful attempts.
 func TestBusyIsOneWait(t *testing.T) {
 	const procPoolRefresh, busyTimes = 83, 3
 	asked := 0
@@ -135,14 +135,14 @@ func TestBusyIsOneWait(t *testing.T) {
 	}
 }
 
-// refusingDialer fails with an error that it should not have.
+// refusingDialer fails with an error that should not have its content.
 type refusingDialer struct{}
 
 func (refusingDialer) dial(context.Context) (net.Conn, error) {
 	return nil, errors.New("no way to user:s3/cret@host, which is s3%2Fcret\nnext line")
 }
 
-// TestEventsHaveNoSecret holds that no password and no XML is in an event, whatever is in an error.
+// TestEventsHaveNoSecret checks that no event contains a password or XML, whatever an error contains.
 func TestEventsHaveNoSecret(t *testing.T) {
 	h := mustOpen(t, "qemu+tcp://user:s3%2Fcret@host/system")
 	h.dialer = refusingDialer{}
@@ -172,7 +172,7 @@ func TestEventsHaveNoSecret(t *testing.T) {
 	}
 }
 
-// TestNoHookCostsNothing holds that there is neither a timer nor any memory for events without a hook.
+// TestNoHookCostsNothing checks that events use neither a timer nor memory without a hook.
 func TestNoHookCostsNothing(t *testing.T) {
 	h := mustOpen(t, "qemu:///system")
 	ctx := t.Context()

@@ -14,7 +14,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// events are those that a host's hook was given.
+// events are the events that a host's hook received.
 type events struct {
 	mu    sync.Mutex
 	given []virt.Event
@@ -30,7 +30,7 @@ func observed(h *virt.Host) *events {
 	return e
 }
 
-// want waits until there is an event that has ended, of this kind, operation and object.
+// want waits for an event that has ended, with this kind, operation and object.
 func (e *events) want(t *testing.T, kind virt.EventKind, operation, object string) virt.Event {
 	t.Helper()
 	is := func(event virt.Event) bool {
@@ -84,7 +84,7 @@ type failing struct{ error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.error }
 
-// TestEventsOfWaits has a guest that is waited for in every way, and a libvirtd that is killed meanwhile.
+// TestEventsOfWaits waits for a guest in every way, while a libvirtd is killed.
 func TestEventsOfWaits(t *testing.T) {
 	h := givenGuest(t, "", waiting, "destroy")
 	e := observed(h)
@@ -145,7 +145,7 @@ func TestEventsOfWaits(t *testing.T) {
 	wantNothingOf(t, e, shown.String())
 }
 
-// TestDeviceComesBeforeOneGoes holds the order in which devices of a running s390x guest are exchanged.
+// TestDeviceComesBeforeOneGoes checks the order in which devices of a running s390x guest are exchanged.
 func TestDeviceComesBeforeOneGoes(t *testing.T) {
 	h := givenGuest(t, "", waiting, "destroy")
 	if err := h.StartDomain(t.Context(), "kept"); err != nil {
@@ -157,7 +157,7 @@ func TestDeviceComesBeforeOneGoes(t *testing.T) {
 	}
 	e := observed(h)
 	d.Interfaces[0].MAC = "52:54:00:00:00:0f"
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // the firmware lets go later, if at all
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // the firmware releases it later, if at all
 	defer cancel()
 	_ = h.UpdateRunningDomain(ctx, d)
 	comes := e.want(t, virt.EventCall, "virDomainAttachDeviceFlags", "")
@@ -167,7 +167,7 @@ func TestDeviceComesBeforeOneGoes(t *testing.T) {
 	}
 }
 
-// wantNothingOf holds that no event has a line of a console, or XML.
+// wantNothingOf checks that no event contains a line of a console, or XML.
 func wantNothingOf(t *testing.T, e *events, shown string) {
 	t.Helper()
 	e.mu.Lock()

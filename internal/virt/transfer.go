@@ -6,27 +6,26 @@ import (
 	"io"
 )
 
-// Upload writes content over a volume from its beginning, on a connection of its own. The volume
-// grows when content is longer and keeps its tail when content is shorter.
+// Upload overwrites a volume with content from the beginning, on a connection of its own. The volume grows if content
+// is longer, and keeps its tail if content is shorter.
 func (h *Host) Upload(ctx context.Context, pool, volume string, content io.Reader) error {
 	return h.upload(ctx, pool, volume, func(packet int) blocks { return dense(content, packet) }, 0)
 }
 
-// Fill writes content into an empty volume, which is then as long as that, on a connection of its own.
-// Where content has zeros only, the volume has holes: libvirt src/util/virfdstream.c,
-// virFDStreamThreadDoWrite, goes on behind them and makes the file as long. In a volume that is not
-// empty, what lies in such places would stay. Content that is Holes is read only where it has bytes.
+// Fill writes content into an empty volume, on a connection of its own. The volume is then as long as the content. If
+// content has only zeros in a place, the volume has a hole there: libvirt src/util/virfdstream.c,
+// virFDStreamThreadDoWrite, continues after the hole and makes the file long enough. In a volume that is not empty,
+// old bytes would stay in such places. If content implements Holes, Fill reads only the parts that have bytes.
 func (h *Host) Fill(ctx context.Context, pool, volume string, content io.Reader) error {
 	return h.upload(ctx, pool, volume, func(packet int) blocks { return sparse(content, packet) }, sparseStream)
 }
 
-// truncate cuts a raw volume, or extends it, to size bytes, of which there must be one.
-// StorageVolResize cannot: it refuses to go below what the file takes on the disk. An upload can,
-// for libvirt ends a file where it skips a hole, and leaves the bytes that it skips as they were:
-// libvirt src/util/virfdstream.c, virFDStreamThreadDoWrite.
+// truncate shrinks or extends a raw volume to size bytes. size is at least 1. StorageVolResize refuses a size that is
+// less than the file's size on the disk. An upload works, because libvirt ends a file where it skips a hole, and does
+// not change the bytes that it skips: libvirt src/util/virfdstream.c, virFDStreamThreadDoWrite.
 func (h *Host) truncate(ctx context.Context, pool, volume string, size uint64) (err error) {
 	if size == 0 {
-		return errors.New("libvirt cannot cut a volume to nothing; delete it and create it anew")
+		return errors.New("libvirt cannot shrink a volume to 0 bytes; delete it and create it again")
 	}
 	defer h.changing()()
 	transfer := h.beginTransfer(ctx, "truncation", pool, volume)
@@ -59,8 +58,8 @@ func (h *Host) Download(ctx context.Context, pool, volume string, to io.Writer) 
 	return err
 }
 
-// transferArgs are those of upload and download alike: the volume, the offset, length 0 (to the end)
-// and the flags. libvirtd finds a volume by pool and name and needs no key.
+// transferArgs returns the arguments of both upload and download: the volume, the offset, the length 0 (to the end)
+// and the flags. libvirtd finds a volume by pool and name and does not need a key.
 func transferArgs(pool, volume string, offset uint64, flags uint32) xdr {
 	return xdr{}.string(pool).string(volume).string("").uint64(offset).uint64(0).uint32(flags)
 }
@@ -85,7 +84,7 @@ func (i *streamReader) Read(p []byte) (int, error) {
 			return 0, err
 		}
 		i.rest = packet.payload
-		i.ended = len(packet.payload) == 0 // libvirtd's sign that no more comes
+		i.ended = len(packet.payload) == 0 // libvirtd's mark for the end
 		i.received += uint64(len(packet.payload))
 		i.transfer.transferred(i.received)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// changesOfKeptNetwork are changes of testdata/unmodelled_network.xml, one for each thing that a network models, and what
-// stands in the lines that each may take away.
+// changesOfKeptNetwork are changes of testdata/unmodelled_network.xml, one for each thing that a network models, and
+// the content of the lines that each change may remove.
 var changesOfKeptNetwork = map[string]struct {
 	change func(n *virt.Network)
 	lines  []string
@@ -43,8 +43,8 @@ var changesOfKeptNetwork = map[string]struct {
 	"no IPv6": {func(n *virt.Network) { n.IPv6 = nil }, []string{"family='ipv6'", "<dhcp>", "<range start='fd00", "</dhcp>", "</ip>"}},
 }
 
-// TestNetworkKeepsWhatIsNotModelled changes all that the package models, one after the other, of a network that has
-// everything that libvirt has, and back: nothing else may be missing, or stand in another order.
+// TestNetworkKeepsWhatIsNotModelled changes everything that the package models, one after the other, in a network
+// that uses everything that libvirt has, and changes it back. Nothing else may be missing or in another order.
 func TestNetworkKeepsWhatIsNotModelled(t *testing.T) {
 	define(t, "net-define", "testdata/unmodelled_network.xml", "net-undefine")
 	h := open(t, lab.Shared(t).URI)
@@ -76,7 +76,7 @@ func TestNetworkKeepsWhatIsNotModelled(t *testing.T) {
 	}
 }
 
-// TestNetworkRestartsOnlyForAChange asks the kernel: a bridge that was made anew has another index.
+// TestNetworkRestartsOnlyForAChange asks the kernel: a bridge that was created again has another index.
 func TestNetworkRestartsOnlyForAChange(t *testing.T) {
 	define(t, "net-define", "testdata/unmodelled_network.xml", "net-undefine")
 	virsh(t, "net-start", "kept")
@@ -104,8 +104,8 @@ func TestNetworkRestartsOnlyForAChange(t *testing.T) {
 	}
 }
 
-// changesOfKept are changes of testdata/unmodelled_domain.xml, one for each thing that a domain models, and
-// what stands in the lines that each may take away.
+// changesOfKept are changes of testdata/unmodelled_domain.xml, one for each thing that a domain models, and the
+// content of the lines that each change may remove.
 var changesOfKept = map[string]struct {
 	change func(d *virt.Domain)
 	lines  []string
@@ -155,8 +155,8 @@ var changesOfKept = map[string]struct {
 	"no note":     {func(d *virt.Domain) { d.Note = "" }, []string{">ours<"}},
 }
 
-// TestDomainKeepsWhatIsNotModelled changes all that the package models, one after the other, of a domain that
-// has every sort of other things, and back: nothing else may be missing, or stand in another order.
+// TestDomainKeepsWhatIsNotModelled changes everything that the package models, one after the other, in a domain that
+// has many other things, and changes it back. Nothing else may be missing or in another order.
 func TestDomainKeepsWhatIsNotModelled(t *testing.T) {
 	define(t, "define", "testdata/unmodelled_domain.xml", "undefine")
 	h := open(t, lab.Shared(t).URI)
@@ -180,7 +180,7 @@ func TestDomainKeepsWhatIsNotModelled(t *testing.T) {
 		if (after == before) != (name == "nothing") {
 			t.Errorf("%s: the definition became\n%s", name, after)
 		}
-		if name == "bus" { // libvirt puts the disk elsewhere
+		if name == "bus" { // libvirt puts the disk in another place
 			wantLines(t, before, after, c.lines...)
 		} else {
 			wantInOrder(t, name, before, after, c.lines)
@@ -193,7 +193,7 @@ func TestDomainKeepsWhatIsNotModelled(t *testing.T) {
 	wantInOrder(t, "SetNote", before, dump(), []string{">ours<"})
 }
 
-// wantInOrder wants all lines of before in after, in their order, but those that hold one of the texts.
+// wantInOrder checks that after has all lines of before, in order, except lines with one of the texts.
 func wantInOrder(t *testing.T, name, before, after string, but []string) {
 	t.Helper()
 	rest := slices.Collect(strings.Lines(after))
@@ -218,7 +218,7 @@ func writeFile(t *testing.T, text string) string {
 	return file
 }
 
-// define makes an object out of a file, which is taken away with the test.
+// define makes an object from a file. The object is removed after the test.
 func define(t *testing.T, verb, file, undo string) {
 	t.Helper()
 	virsh(t, verb, file)
@@ -238,7 +238,7 @@ func virsh(t *testing.T, args ...string) string {
 	return text
 }
 
-// wantLines compares all lines but those that hold one of the texts.
+// wantLines compares all lines except those with one of the texts.
 func wantLines(t *testing.T, before, after string, but ...string) {
 	t.Helper()
 	for line := range strings.Lines(before) {
@@ -249,7 +249,7 @@ func wantLines(t *testing.T, before, after string, but ...string) {
 	}
 }
 
-// withoutSpace is XML without what is between its elements' lines.
+// withoutSpace returns XML without the space between its elements' lines.
 func withoutSpace(text string) string {
 	var all strings.Builder
 	for line := range strings.Lines(text) {

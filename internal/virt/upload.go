@@ -9,14 +9,14 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// upload is content on its way into a volume. Where oneByOne, a block is sent when the file is as long as it
-// has to be with those before.
+// upload is content that is being written into a volume. If oneByOne, a block is sent only when the file is as long
+// as the blocks before require.
 //
-// A newer libvirtd does not survive a packet that comes when it could not write the one before, as on a full disk:
-// since 10.1 at the latest, and in 11.3, it sends its refusal and then the same message again, which it has
-// freed meanwhile (src/remote/remote_daemon_stream.c, daemonStreamHandleWrite). Without a packet to take, it
-// says nothing of a write that failed, for it looks at the stream only then (daemonStreamUpdateEvents).
-// Nor does libvirtd bound what it queues for a disk that is slower than the network. What else uploads survive is in
+// A newer libvirtd crashes if a packet comes after it failed to write the packet before, for example on a full disk.
+// Since 10.1 at the latest, and in 11.3, it sends its refusal and then the same message again, which it has already
+// freed (src/remote/remote_daemon_stream.c, daemonStreamHandleWrite). Without another packet, libvirtd does not
+// report a failed write, because it looks at the stream only when a packet comes (daemonStreamUpdateEvents). libvirtd
+// also does not limit what it queues for a disk that is slower than the network. What else uploads survive is in
 // HAZARDS.md, "Streams".
 type upload struct {
 	host         *Host
@@ -28,11 +28,12 @@ type upload struct {
 	oneByOne     bool
 }
 
-// lastWithoutDoubleFree is the last release of libvirt that is known to survive it: 9.0.0.
+// lastWithoutDoubleFree is the last release of libvirt that is known to survive this: 9.0.0.
 const lastWithoutDoubleFree = 9_000_000
 
-// What a packet carries. libvirtd takes 4 MiB, but writes a packet in blocks of its own, 256 KiB; measured,
-// larger ones take twice the time and more. Where each is waited for, fewer of them take less.
+// Size of a packet's content. libvirtd accepts 4 MiB, but writes a packet in blocks of its own, of 256 KiB. In
+// measurements, larger packets took at least twice the time. If each packet is waited for, fewer packets take less
+// time.
 const (
 	packetSize   = 256 << 10
 	oneByOneSize = 2 << 20
@@ -65,7 +66,7 @@ func (h *Host) upload(ctx context.Context, pool, volume string, content func(pac
 	return u.finish(ctx)
 }
 
-// open begins a stream where the last one ended.
+// open opens a stream that continues where the last one ended.
 func (u *upload) open(ctx context.Context) (err error) {
 	stream, err := u.host.openStream(ctx, procVolumeUpload, transferArgs(u.pool, u.volume, u.sent, u.flags))
 	if err == nil {
@@ -94,7 +95,7 @@ func (u *upload) sendAll(ctx context.Context, content blocks) error {
 	}
 }
 
-// awaitTurn waits for what was sent before, or only looks whether libvirtd has refused it meanwhile.
+// awaitTurn waits until the previous blocks are written, or only checks whether libvirtd has refused in the meantime.
 func (u *upload) awaitTurn(ctx context.Context) error {
 	switch {
 	case u.sent == 0:
@@ -106,13 +107,13 @@ func (u *upload) awaitTurn(ctx context.Context) error {
 	}
 }
 
-// writeTimeout is how long a block may take before it is asked whether it was written at all.
+// writeTimeout is how long a block may take before upload checks whether it was written at all.
 const writeTimeout = 500 * time.Millisecond
 
-// awaitWritten waits until what was sent is in the file. Where it is not in time, the stream is finished,
-// which waits for a slow disk and shows a full one, and the next one goes on from there.
+// awaitWritten waits until what was sent is in the file. If that takes too long, it finishes the stream, which waits
+// for a slow disk and reports a full one. The next stream continues from there.
 //
-// What lies within the file already is not waited for, for that does not make it longer.
+// It does not wait for data within the existing length of the file, because such data does not make the file longer.
 func (u *upload) awaitWritten(ctx context.Context) error {
 	late := time.Now().Add(writeTimeout)
 	for pause := time.Millisecond; time.Now().Before(late); pause *= 2 {
@@ -133,8 +134,8 @@ func (u *upload) awaitWritten(ctx context.Context) error {
 	return u.open(ctx)
 }
 
-// length is that of the file. The question goes over the stream's connection, for calls that take long may
-// keep all others from being asked.
+// length returns the length of the file. It asks on the stream's connection, because long calls may block the control
+// connection.
 func (u *upload) length(ctx context.Context) (uint64, error) {
 	args := xdr{}.string(u.pool).string(u.volume).string("").uint32(uint32(libvirt.StorageVolGetPhysical))
 	reply, err := u.stream.queryMeanwhile(ctx, procVolumeInfo, args)
@@ -142,13 +143,13 @@ func (u *upload) length(ctx context.Context) (uint64, error) {
 		return 0, err
 	}
 	info := xdrReader{rest: reply}
-	_, _, length := info.uint32(), info.uint64(), info.uint64() // the sort of volume and its capacity come before
+	_, _, length := info.uint32(), info.uint64(), info.uint64() // the volume's type and capacity come first
 	return length, info.err
 }
 
-// finish finishes the stream. Until all is written, libvirtd waits in its event loop, and answers nobody, on
-// any connection: libvirt src/util/virfdstream.c, virFDStreamThread, which holds the stream's lock while it
-// writes, and virFDStreamJoinWorker.
+// finish finishes the stream. Until everything is written, libvirtd waits in its event loop and answers no one, on
+// any connection: libvirt src/util/virfdstream.c, virFDStreamThread, which holds the stream's lock while it writes,
+// and virFDStreamJoinWorker.
 func (u *upload) finish(ctx context.Context) error {
 	u.host.streams.finishing.Add(1)
 	err := u.stream.finish(ctx)
@@ -159,12 +160,12 @@ func (u *upload) finish(ctx context.Context) error {
 	return u.checkLength(ctx)
 }
 
-// checkLength finds what was not written: libvirtd loses the error of a write when the stream is being
-// finished, and says that all is well. libvirt src/util/virfdstream.c, virFDStreamCloseInt.
+// checkLength detects data that was not written: libvirtd loses a write error while the stream is being finished, and
+// reports success. libvirt src/util/virfdstream.c, virFDStreamCloseInt.
 func (u *upload) checkLength(ctx context.Context) error {
 	length, err := u.length(ctx)
 	if err == nil && length < u.sent {
-		return fmt.Errorf("libvirtd wrote %d of %d bytes; perhaps there is no space left on its disk", length, u.sent)
+		return fmt.Errorf("libvirtd wrote only %d of %d bytes; perhaps the host's disk has no space left", length, u.sent)
 	}
 	return err
 }

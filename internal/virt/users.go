@@ -14,26 +14,26 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Users are who has a volume. They lose data when it is removed, or gets other content.
+// Users are the users of a volume. They lose data if the volume is removed or gets other content.
 type Users struct {
 	Guests   []User
-	Overlays []string // paths of the volumes that lie on it, directly or on one another
-	Files    []string // paths of guests' files that lie on it, and that are in no pool
+	Overlays []string // paths of the volumes on top of it, directly or through other volumes
+	Files    []string // paths of guests' files on top of it that are in no pool
 }
 
-// User is a guest that has a volume itself, not an overlay on it.
+// User is a guest that uses a volume directly, not through an overlay.
 type User struct {
 	Domain  string
-	Device  string // vda; kernel or initrd where the guest boots from the file
-	Running bool   // it runs with the volume; otherwise it is defined with it
-	Plugs   bool   // as it runs, it only reads the volume, and can be given it anew
-	Saved   bool   // it is off and has a saved state (virsh managedsave), which goes with what its disks hold now
+	Device  string // vda, for example; kernel or initrd if the guest boots from the file
+	Running bool   // it runs with the volume; otherwise it is only defined with it
+	Plugs   bool   // the running guest only reads the volume, which can be unplugged and plugged in again
+	Saved   bool   // it is off and has a saved state (virsh managedsave), which fits only the current content of its disks
 	Note    string
 }
 
-// VolumeUsers finds who has a volume, on the whole host. It reads all guests, and all volumes of the started pools.
+// VolumeUsers finds all users of a volume on the host. It reads all guests and all volumes of the started pools.
 func (h *Host) VolumeUsers(ctx context.Context, v Volume) (Users, error) {
-	if err := h.refreshPool(ctx, v.Pool); err != nil { // others lay overlays without libvirt, which then does not list them
+	if err := h.refreshPool(ctx, v.Pool); err != nil { // other programs make overlays without libvirt, and libvirt does not list them until then
 		return Users{}, err
 	}
 	seen, err := query(ctx, h, "find users of a volume", func(l *libvirt.Libvirt) (seen usersSeen, err error) {
@@ -65,14 +65,14 @@ func (h *Host) VolumeUsers(ctx context.Context, v Volume) (Users, error) {
 	return Users{Guests: seen.guests, Overlays: slices.Sorted(maps.Keys(seen.overlays)), Files: slices.Sorted(maps.Keys(files))}, nil
 }
 
-// usersSeen is what one look at a host tells of the users of a volume.
+// usersSeen is what one look at a host shows about the users of a volume.
 type usersSeen struct {
 	guests            []User
-	volumes, overlays map[string]bool // by path: all of them, and those that lie on it
-	over, unknown     []string        // files of guests: that lie on it, and of which libvirt does not tell
+	volumes, overlays map[string]bool // by path: all volumes, and those on top of it
+	over, unknown     []string        // files of guests: those on top of it, and those for which libvirt does not show what is beneath
 }
 
-// isOver tells whether a file in no pool lies on another one, directly or not.
+// isOver reports whether a file that is in no pool lies on top of another file, directly or not.
 func (h *Host) isOver(ctx context.Context, file, base string) (bool, error) {
 	for range maxLayers {
 		layer, err := h.fileBeneath(ctx, file)
@@ -87,7 +87,7 @@ func (h *Host) isOver(ctx context.Context, file, base string) (bool, error) {
 	return false, nil
 }
 
-// overlaysOn finds all volumes, and those that lie on a file, directly or on one another.
+// overlaysOn returns all volumes, and those on top of a file, directly or through other volumes.
 func (h *Host) overlaysOn(l *libvirt.Libvirt, path string) (all, overlays map[string]bool, err error) {
 	volumes, err := volumesByKey(l)
 	if err != nil {
@@ -99,7 +99,7 @@ func (h *Host) overlaysOn(l *libvirt.Libvirt, path string) (all, overlays map[st
 	}
 	unknown := h.mayLieOn.among(slices.Collect(maps.Values(volumes)))
 	var mu sync.Mutex
-	laid := map[string]Volume{} // those that lie on a file
+	laid := map[string]Volume{} // volumes on top of a file
 	err = each(h, unknown, func(volume libvirt.StorageVol) error {
 		v, err := readVolume(l, volume)
 		if err != nil {
@@ -117,15 +117,15 @@ func (h *Host) overlaysOn(l *libvirt.Libvirt, path string) (all, overlays map[st
 	return all, overlaysOf(path, laid), err
 }
 
-// candidates are the volumes that may lie on another one: a run that destroys many volumes reads each of the others once, not
-// each time. One that lies on none stays so, unless it is made anew.
+// candidates are the volumes that may lie on top of another one. With it, a run that destroys many volumes reads each
+// of the others only once. A volume without a backing file stays so, unless it is created again.
 type candidates struct {
 	mu    sync.Mutex
-	none  map[string]bool // by libvirt's key: lies on none
+	none  map[string]bool // by libvirt's key: has no backing file
 	until time.Time       // when that is too old
 }
 
-// among are those that have to be read.
+// among returns the volumes that have to be read.
 func (c *candidates) among(volumes []libvirt.StorageVol) []libvirt.StorageVol {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,14 +135,14 @@ func (c *candidates) among(volumes []libvirt.StorageVol) []libvirt.StorageVol {
 	return slices.DeleteFunc(volumes, func(v libvirt.StorageVol) bool { return c.none[v.Key] })
 }
 
-// not notes that a volume lies on none.
+// not records that a volume has no backing file.
 func (c *candidates) not(volume libvirt.StorageVol) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.none[volume.Key] = true
 }
 
-// each does something with many objects side by side. One that is gone meanwhile is left out.
+// each calls do for many objects at the same time. It leaves out an object that was removed in the meantime.
 func each[T any](h *Host, objects []T, do func(T) error) error {
 	var group errgroup.Group
 	group.SetLimit(readsAtOnce)
@@ -157,8 +157,9 @@ func each[T any](h *Host, objects []T, do func(T) error) error {
 	return group.Wait()
 }
 
-// guestsWith finds the guests that have a volume, as they run and as they are defined, the files of guests that lie on it,
-// and the other files of guests that are off, of which libvirt does not tell what is beneath.
+// guestsWith finds the guests that use a volume, as they run and as they are defined. It also returns the files of
+// guests on top of the volume, and other files of guests that are off, for which libvirt does not show what is
+// beneath.
 func (h *Host) guestsWith(l *libvirt.Libvirt, v Volume) (users []User, over, unknown []string, err error) {
 	guests, _, err := l.ConnectListAllDomains(1, 0)
 	if err != nil {
@@ -182,8 +183,8 @@ func (h *Host) guestsWith(l *libvirt.Libvirt, v Volume) (users []User, over, unk
 	return users, over, unknown, err
 }
 
-// userOf is a guest as the user of a volume, without a device where it has it not; its files that lie on the volume; and its
-// others.
+// userOf returns a guest as the user of a volume, its files on top of the volume, and its other files. The user has
+// no Device if the guest does not use the volume directly.
 func userOf(l *libvirt.Libvirt, guest libvirt.Domain, v Volume) (user User, over, others []string, err error) {
 	note := ""
 	for _, flags := range []libvirt.DomainXMLFlags{libvirt.DomainXMLInactive, 0} {
@@ -199,7 +200,7 @@ func userOf(l *libvirt.Libvirt, guest libvirt.Domain, v Volume) (user User, over
 			return User{}, nil, nil, err
 		}
 		if flags == libvirt.DomainXMLInactive {
-			note = parseNote(root.SelectElement("metadata")) // a guest that runs has that of its start
+			note = parseNote(root.SelectElement("metadata")) // a running guest has the note from its start
 		}
 		found, lieOn, rest := v.userIn(root)
 		if found.Device != "" {
@@ -216,11 +217,11 @@ func userOf(l *libvirt.Libvirt, guest libvirt.Domain, v Volume) (user User, over
 	return user, over, others, err
 }
 
-// userIn is userOf in one of the guest's definitions.
+// userIn is userOf for one of the guest's definitions.
 func (v Volume) userIn(root *etree.Element) (user User, over, others []string) {
 	running := isActive(root)
 	use := func(device string, plugs bool) {
-		// A device that cannot be plugged anew says what becomes of the guest.
+		// A device that cannot be plugged in again decides what happens to the guest.
 		if user.Device == "" || user.Plugs && !plugs {
 			user = User{Domain: childText(root, "name"), Device: device, Running: running, Plugs: plugs && running}
 		}
@@ -250,7 +251,8 @@ func (v Volume) isAt(disk Disk) bool {
 	return disk.Is(Disk{Path: v.Path, Volume: v.Pool + "/" + v.Name})
 }
 
-// canReplug tells whether a running guest can be given what a disk or a drive holds anew: it only reads it.
+// canReplug reports whether the medium of a drive or a disk can be replaced while the guest runs, because the guest
+// only reads it.
 func canReplug(disk *etree.Element) bool {
 	isVirtio := attr(disk.SelectElement("target"), "bus") == "virtio"
 	return attr(disk, "device") == "cdrom" || disk.SelectElement("readonly") != nil && isVirtio

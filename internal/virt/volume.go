@@ -12,7 +12,7 @@ import (
 	"github.com/digitalocean/go-libvirt"
 )
 
-// Volume is a file in a pool. What a new volume leaves empty is left to libvirt.
+// Volume is a file in a pool. libvirt decides about the fields that a new volume leaves empty.
 type Volume struct {
 	Pool          string
 	Name          string
@@ -20,10 +20,10 @@ type Volume struct {
 	Format        string // qcow2, raw
 	Compat        string // of qcow2: 0.10, 1.1
 	ClusterSize   uint64 // of qcow2, in bytes
-	Preallocation string // off, metadata or falloc; libvirt's own is off for qcow2 and falloc for raw
+	Preallocation string // off, metadata or falloc; libvirt's default is off for qcow2 and falloc for raw
 	Owner         string // a number, as it is now: libvirt gives a file to QEMU's user while a guest runs
 	Group         string // likewise
-	Mode          string // octal, such as 0644, as it is now; libvirt's own is 0600
+	Mode          string // octal, such as 0644, as it is now; libvirt's default is 0600
 	Capacity      uint64 // bytes that a guest sees
 	Allocation    uint64 // bytes that it takes on the host
 	Backing       *Backing
@@ -36,7 +36,7 @@ type Backing struct {
 	Format string
 }
 
-// CreateVolume makes a volume that is not there yet; otherwise it returns ErrExists.
+// CreateVolume creates a volume. It returns ErrExists if the volume exists.
 func (h *Host) CreateVolume(ctx context.Context, v Volume) error {
 	return h.newVolume(ctx, v, "virStorageVolCreateXML", func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error {
 		_, err := l.StorageVolCreateXML(pool, text, v.createFlags())
@@ -44,15 +44,15 @@ func (h *Host) CreateVolume(ctx context.Context, v Volume) error {
 	})
 }
 
-// CloneVolume makes a volume out of another one in the same pool, on the host, with that one's capacity,
-// whatever v says. Where the file system can, as XFS and Btrfs, a raw one shares the blocks of a raw
-// one, which takes no time.
+// CloneVolume creates a volume from another one in the same pool, on the host, with the capacity of that volume,
+// whatever v says. If the file system can share blocks, as XFS and Btrfs can, a raw copy shares the blocks of a raw
+// source, which takes no time.
 func (h *Host) CloneVolume(ctx context.Context, v Volume, from string) error {
 	source := libvirt.StorageVol{Pool: v.Pool, Name: from}
 	return h.newVolume(ctx, v, "virStorageVolCreateXMLFrom", func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error {
 		if v.Format == "raw" && v.Preallocation != "falloc" {
 			_, err := l.StorageVolCreateXMLFrom(pool, text, source, libvirt.StorageVolCreateReflink)
-			// The file system cannot, or the other one is not raw.
+			// The file system cannot share blocks, or the source is not raw.
 			if !isCode(err, libvirt.ErrSystemError) && !isCode(err, libvirt.ErrInvalidArg) {
 				return err
 			}
@@ -64,8 +64,8 @@ func (h *Host) CloneVolume(ctx context.Context, v Volume, from string) error {
 
 type volumeMaker func(l *libvirt.Libvirt, pool libvirt.StoragePool, text string) error
 
-// newVolume makes a volume, and finds out whether a refusal means that the name is taken: libvirt
-// says so with a code of its own only for files in its list.
+// newVolume creates a volume, and finds out whether a refusal means that the name is taken: libvirt has a code of its
+// own for this only if the file is in its list.
 func (h *Host) newVolume(ctx context.Context, v Volume, operation string, create volumeMaker) error {
 	text, err := volumeXML(v).Marshal()
 	if err != nil {
@@ -82,7 +82,7 @@ func (h *Host) newVolume(ctx context.Context, v Volume, operation string, create
 	}
 	err = attempt()
 	if errors.Is(err, ErrExists) {
-		// It is in libvirt's list, of which the file may be gone.
+		// It is in libvirt's list, but its file may no longer exist.
 		if err := h.refreshPool(ctx, v.Pool); err != nil {
 			return err
 		}
@@ -100,8 +100,8 @@ func (h *Host) newVolume(ctx context.Context, v Volume, operation string, create
 	})
 }
 
-// ResizeVolume sets the bytes that a guest sees. A volume gets smaller only where shrink says so;
-// what lies behind the new end is lost, the volume must be raw, and a byte of it must stay.
+// ResizeVolume sets the size that a guest sees, in bytes. A volume becomes smaller only if shrink is set. Then the
+// data after the new end is lost, the volume must be raw, and the new size must be at least one byte.
 func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uint64, shrink bool) error {
 	if shrink {
 		return h.truncate(ctx, pool, name, capacity)
@@ -110,8 +110,8 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 	if err != nil {
 		return err
 	}
-	if capacity < v.Capacity { // libvirt refuses this too, QEMU does not
-		return fmt.Errorf("%d bytes are less than the %d that it has", capacity, v.Capacity)
+	if capacity < v.Capacity { // libvirt refuses this as well, but QEMU does not
+		return fmt.Errorf("the new size of %d bytes is less than the current size of %d bytes", capacity, v.Capacity)
 	}
 	err = change(ctx, h, "resize volume", func(l *libvirt.Libvirt) error {
 		guest, disk, err := h.diskAt(l, Disk{Path: v.Path, Volume: v.Pool + "/" + v.Name})
@@ -125,23 +125,24 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 		}
 	})
 	if isRefused(err) && strings.Contains(err.Error(), resizeWithSnapshots) {
-		return fmt.Errorf("%w; delete its internal snapshots first (virsh snapshot-delete), or make the image one of compat 1.1, which can have both (qemu-img amend -o compat=1.1, while no guest runs on it)", err)
+		return fmt.Errorf("%w; delete its internal snapshots first (virsh snapshot-delete), or convert the image to compat 1.1, which can be resized with snapshots (qemu-img amend -o compat=1.1, while no guest uses it)", err)
 	}
 	return err
 }
 
-// resizeWithSnapshots is what QEMU 7.2 says of a qcow2 image with compat 0.10: block/qcow2.c, qcow2_co_truncate. libvirt has no
-// code for it.
+// resizeWithSnapshots is QEMU 7.2's message for a qcow2 image with compat 0.10: block/qcow2.c, qcow2_co_truncate.
+// libvirt has no code for it.
 const resizeWithSnapshots = "Can't resize a v2 image which has snapshots"
 
-// CheckResize names the domains that have a volume for a disk. It is an error where the volume lies beneath the disk of a
-// guest because of a snapshot, or of a guest that runs: what would grow is not what the guest has, and QEMU locks the file.
+// CheckResize returns the names of the domains that use a volume as a disk. It returns an error if the volume lies
+// beneath a guest's disk because of a snapshot, or beneath the disk of a running guest: the guest would not see the
+// growth, and QEMU locks the file.
 func (h *Host) CheckResize(ctx context.Context, pool, name string) (guests []string, err error) {
 	v, err := h.Volume(ctx, pool, name)
 	if err != nil {
 		return nil, err
 	}
-	if err := h.refreshPool(ctx, pool); err != nil { // which does not know of a snapshot's file
+	if err := h.refreshPool(ctx, pool); err != nil { // it does not list the file of a new snapshot yet
 		return nil, err
 	}
 	volumes, err := query(ctx, h, "read all volumes", func(l *libvirt.Libvirt) (map[string]Volume, error) { return readVolumes(l, pool) })
@@ -168,14 +169,14 @@ func (h *Host) CheckResize(ctx context.Context, pool, name string) (guests []str
 	return guests, nil
 }
 
-// neighbours are what a volume's pool has, by paths.
+// neighbours are the volumes in a volume's pool, by path.
 type neighbours struct {
 	of    Volume
-	over  map[string]bool // volumes that lie over it
+	over  map[string]bool // volumes on top of it
 	known map[string]bool // all volumes
 }
 
-// checkResizeOf tells whether a guest has a volume, and is an error where the guest keeps it from growing.
+// checkResizeOf reports whether a guest uses a volume, and returns an error if the guest prevents it from growing.
 func (h *Host) checkResizeOf(ctx context.Context, around neighbours, guest Domain) (has bool, err error) {
 	base := Disk{Path: around.of.Path, Volume: around.of.Pool + "/" + around.of.Name}
 	for _, disk := range guest.Disks {
@@ -196,7 +197,7 @@ func (h *Host) checkResizeOf(ctx context.Context, around neighbours, guest Domai
 	return has, nil
 }
 
-// overlaysOf are the paths of the volumes that lie over a file, with others between perhaps.
+// overlaysOf returns the paths of the volumes on top of a file, directly or through other volumes.
 func overlaysOf(path string, volumes map[string]Volume) map[string]bool {
 	over := map[string]bool{}
 	for before := -1; before < len(over); {
@@ -210,7 +211,7 @@ func overlaysOf(path string, volumes map[string]Volume) map[string]bool {
 	return over
 }
 
-// checkBeneath is an error where a volume is one of the layers beneath a disk of a guest, and must stay as it is.
+// checkBeneath returns an error if a volume is one of the layers beneath a guest's disk, and must stay as it is.
 func checkBeneath(v Volume, guest Domain, disk Disk, layers []Layer) error {
 	at := slices.IndexFunc(layers, func(l Layer) bool { return l.Where == v.Path })
 	if at < 0 {
@@ -218,23 +219,24 @@ func checkBeneath(v Volume, guest Domain, disk Disk, layers []Layer) error {
 	}
 	switch snapshot := layers[at].Snapshot; {
 	case snapshot != "":
-		return fmt.Errorf("it lies beneath the disk %s of domain %q, which is %s since snapshot %q, so the guest would see nothing of it. End that first, while the guest runs: %s",
+		return fmt.Errorf("it lies beneath the disk %s of domain %q. That disk is %s since snapshot %q, so the guest would not see the change. Commit the overlay first, while the guest runs: %s",
 			disk.Target, guest.Name, disk.Where(), snapshot, CommitCommand(guest.Name, disk, v.Path))
 	case guest.State != Off:
-		return fmt.Errorf("it lies beneath the disk %s of the running domain %q, which is %s: the guest would see nothing of it, and QEMU locks the file. Change the volume that lies above, or stop the guest",
+		return fmt.Errorf("it lies beneath the disk %s of the running domain %q. That disk is %s, so the guest would not see the change, and QEMU locks the file. Change the volume that the guest uses, or stop the guest",
 			disk.Target, guest.Name, disk.Where())
 	default:
 		return nil
 	}
 }
 
-// CommitCommand writes what a guest's overlay has into the file beneath, which the guest then has again. Without the base
-// virsh would write into the lowest file of the chain, which other guests may have too.
+// CommitCommand returns the command that writes the content of a guest's overlay into the file beneath, which then
+// becomes the guest's disk again. Without the base, virsh would write into the lowest file of the chain, which other
+// guests may also use.
 func CommitCommand(domain string, disk Disk, base string) string {
 	return fmt.Sprintf("virsh blockcommit %s %s --base %s --active --pivot", domain, disk.Target, base)
 }
 
-// diskAt finds the running guest that has a disk, and the disk's name; "" where there is none. QEMU locks such a
+// diskAt finds the running guest that uses a disk, and the disk's name, or "" if no guest uses it. QEMU locks such a
 // file, and has to grow it itself.
 func (h *Host) diskAt(l *libvirt.Libvirt, wanted Disk) (guest libvirt.Domain, disk string, err error) {
 	running, _, err := l.ConnectListAllDomains(1, libvirt.ConnectListDomainsActive)
@@ -244,7 +246,7 @@ func (h *Host) diskAt(l *libvirt.Libvirt, wanted Disk) (guest libvirt.Domain, di
 	for _, guest := range running {
 		text, err := l.DomainGetXMLDesc(guest, 0)
 		if errors.Is(h.callError(err), ErrNotFound) {
-			continue // it ended meanwhile
+			continue // it has ended in the meantime
 		}
 		if err != nil {
 			return libvirt.Domain{}, "", err
@@ -269,7 +271,7 @@ func (h *Host) DeleteVolume(ctx context.Context, pool, name string) error {
 	})
 }
 
-// VolumeNames lists the volumes of a pool, after a fresh look at its directory.
+// VolumeNames lists the volumes of a pool, after libvirt has read its directory again.
 func (h *Host) VolumeNames(ctx context.Context, pool string) ([]string, error) {
 	if err := h.refreshPool(ctx, pool); err != nil {
 		return nil, err

@@ -2,7 +2,8 @@ package virt
 
 import "testing"
 
-// TestVolumeOfOtherPools reads volumes as libvirt shows those in pools that are no directories; some of them no test can make.
+// TestVolumeOfOtherPools reads volumes as libvirt shows them in pools that are not directories. A test cannot make
+// some of them.
 func TestVolumeOfOtherPools(t *testing.T) {
 	for _, test := range []struct {
 		name, text, format, preallocation, backing string

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Volume reads a volume. ErrNotFound also says that its file is gone; that the pool is.
+// Volume reads a volume. It also returns ErrNotFound if the volume's file or the pool does not exist.
 func (h *Host) Volume(ctx context.Context, pool, name string) (Volume, error) {
 	one := func() (Volume, error) {
 		return query(ctx, h, "virStorageVolGetXMLDesc", func(l *libvirt.Libvirt) (Volume, error) {
@@ -22,7 +22,7 @@ func (h *Host) Volume(ctx context.Context, pool, name string) (Volume, error) {
 	return h.volumes.of(h, pool).look(ctx, name, one, all)
 }
 
-// volumesAhead is what was read ahead of each pool.
+// volumesAhead is what was read ahead, for each pool.
 type volumesAhead struct {
 	mu     sync.Mutex
 	byPool map[string]*readAhead[Volume]
@@ -64,7 +64,7 @@ func readVolumes(l *libvirt.Libvirt, pool string) (map[string]Volume, error) {
 	return readAll(byName, func(volume libvirt.StorageVol) (Volume, error) { return readVolume(l, volume) }), nil
 }
 
-// VolumeAt names the volume whose file is at path.
+// VolumeAt returns the pool and the name of the volume whose file has this path.
 func (h *Host) VolumeAt(ctx context.Context, path string) (pool, name string, err error) {
 	one := func() (libvirt.StorageVol, error) {
 		return query(ctx, h, "virStorageVolLookupByPath", func(l *libvirt.Libvirt) (libvirt.StorageVol, error) { return l.StorageVolLookupByPath(path) })
@@ -77,8 +77,8 @@ func (h *Host) VolumeAt(ctx context.Context, path string) (pool, name string, er
 	return volume.Pool, volume.Name, err
 }
 
-// volumesByKey lists the volumes of all active pools. In a pool of files a volume's key is its path:
-// libvirt src/storage/storage_util.c, virStorageBackendRefreshLocal.
+// volumesByKey lists the volumes of all active pools. In a pool of files, a volume's key is its path: libvirt
+// src/storage/storage_util.c, virStorageBackendRefreshLocal.
 func volumesByKey(l *libvirt.Libvirt) (map[string]libvirt.StorageVol, error) {
 	pools, _, err := l.ConnectListAllStoragePools(1, libvirt.ConnectListStoragePoolsActive)
 	if err != nil {
@@ -90,7 +90,7 @@ func volumesByKey(l *libvirt.Libvirt) (map[string]libvirt.StorageVol, error) {
 	for i, pool := range pools {
 		group.Go(func() (err error) {
 			listed[i], _, err = l.StoragePoolListAllVolumes(pool, 1, 0)
-			if isCode(err, libvirt.ErrOperationInvalid) || isCode(err, libvirt.ErrNoStoragePool) { // it is stopped or gone meanwhile
+			if isCode(err, libvirt.ErrOperationInvalid) || isCode(err, libvirt.ErrNoStoragePool) { // it was stopped or removed in the meantime
 				return nil
 			}
 			return err

@@ -35,10 +35,10 @@ func volumeXML(v Volume) *libvirtxml.StorageVolume {
 	return doc
 }
 
-// wantedAllocation says how much of a new volume is to have its place on the disk at once: libvirt
-// allocates a raw one by it, src/storage/storage_util.c, createRawFile, and gives qemu-img
-// preallocation=falloc for a qcow2 one with metadata where it is the whole of it,
-// storageBackendCreateQemuImgOpts. Without it a raw volume is allocated as a whole.
+// wantedAllocation returns how much of a new volume is allocated at once. libvirt allocates a raw volume by it,
+// src/storage/storage_util.c, createRawFile. For a qcow2 volume with metadata, libvirt passes preallocation=falloc to
+// qemu-img if it equals the capacity, storageBackendCreateQemuImgOpts. Without it, libvirt allocates all of a raw
+// volume.
 func (v Volume) wantedAllocation() *libvirtxml.StorageVolumeSize {
 	switch v.Preallocation {
 	case "":
@@ -50,7 +50,7 @@ func (v Volume) wantedAllocation() *libvirtxml.StorageVolumeSize {
 	}
 }
 
-// createFlags ask for qcow2's metadata; libvirt refuses that for raw.
+// createFlags asks for qcow2's metadata, which libvirt refuses for raw volumes.
 func (v Volume) createFlags() libvirt.StorageVolCreateFlags {
 	if v.Format == "qcow2" && (v.Preallocation == "metadata" || v.Preallocation == "falloc") {
 		return libvirt.StorageVolCreatePreallocMetadata
@@ -77,9 +77,9 @@ func parseVolume(pool, text string) (Volume, error) {
 		}
 	}
 	if doc.Type == "block" || doc.Type == "network" || v.Format == "" {
-		v.Format = "raw" // a partition's format is the number in its table, and other devices have none
+		v.Format = "raw" // a partition's format is the number in its table, and other devices have no format
 	}
-	// libvirt calls the origin of a snapshot in a volume group the same, but QEMU sees one device.
+	// libvirt also shows the origin of a snapshot in a volume group as a backing store, but QEMU sees one device.
 	if b := doc.BackingStore; b != nil && b.Path != "" && v.Format != "raw" {
 		v.Backing = &Backing{Path: b.Path}
 		if b.Format != nil {
@@ -90,8 +90,8 @@ func parseVolume(pool, text string) (Volume, error) {
 	return v, nil
 }
 
-// parseFormat reads the format. libvirt calls a raw volume with an ISO 9660 image iso, which QEMU does
-// not know for a format, and says nothing of qcow2's older version.
+// parseFormat reads the format. libvirt calls a raw volume with an ISO 9660 image iso, which is not a format of QEMU,
+// and does not report the older version of qcow2.
 func (v *Volume) parseFormat(target *libvirtxml.StorageVolumeTarget) {
 	if target.Format == nil {
 		return
@@ -111,12 +111,12 @@ func (v *Volume) parseFormat(target *libvirtxml.StorageVolumeTarget) {
 	}
 }
 
-// preallocation tells by what the volume takes, and by the length of its file, how it was made. One
-// that a guest has written to as a whole looks like one that was allocated.
+// preallocation infers from a volume's allocation, and from the length of its file, how it was created. A volume that
+// a guest has written completely looks like an allocated one.
 func (v *Volume) preallocation(length uint64) string {
 	switch {
 	case v.Backing != nil:
-		return "off" // it would hide what is beneath
+		return "off" // it would hide the file beneath
 	case v.Capacity > 0 && v.Allocation >= v.Capacity:
 		return "falloc"
 	case v.Capacity > 0 && v.Format == "qcow2" && length >= v.Capacity:
@@ -126,7 +126,7 @@ func (v *Volume) preallocation(length uint64) string {
 	}
 }
 
-// size reads a size that libvirt wrote, always in bytes.
+// size reads a size from libvirt, which always writes bytes.
 func size(s *libvirtxml.StorageVolumeSize) uint64 {
 	if s == nil {
 		return 0
@@ -134,7 +134,7 @@ func size(s *libvirtxml.StorageVolumeSize) uint64 {
 	return s.Value
 }
 
-// modTime reads libvirt's "seconds.nanoseconds"; the zero time stands for one that is not there.
+// modTime reads libvirt's "seconds.nanoseconds". It returns the zero time if there is none.
 func modTime(t *libvirtxml.StorageVolumeTargetTimestamps) time.Time {
 	if t == nil {
 		return time.Time{}

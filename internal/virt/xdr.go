@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// xdr writes the few arguments that this package sends by itself, in XDR (RFC 4506):
-// everything in units of four bytes, big-endian.
+// xdr writes the few arguments that this package sends by itself, in XDR (RFC 4506): everything in big-endian units
+// of four bytes.
 type xdr []byte
 
 func (x xdr) uint32(v uint32) xdr { return binary.BigEndian.AppendUint32(x, v) }
@@ -23,7 +23,7 @@ func (x xdr) opaque(b []byte) xdr {
 
 func (x xdr) string(s string) xdr { return x.uint32(uint32(len(s))).opaque([]byte(s)) }
 
-// optional writes a string that libvirt may be told nothing about; "" is nothing.
+// optional writes an optional string. "" is written as no string.
 func (x xdr) optional(s string) xdr {
 	if s == "" {
 		return x.uint32(0)
@@ -31,8 +31,7 @@ func (x xdr) optional(s string) xdr {
 	return x.uint32(1).string(s)
 }
 
-// xdrReader reads what libvirtd answers. After a read past the end every value is zero and err
-// says so.
+// xdrReader reads libvirtd's answers. After a read past the end, every value is zero and err says so.
 type xdrReader struct {
 	rest []byte
 	err  error
@@ -43,7 +42,7 @@ func (r *xdrReader) take(n int) []byte {
 		return nil
 	}
 	if n < 0 || n > len(r.rest) {
-		r.err = fmt.Errorf("libvirtd's answer is cut short: %d bytes wanted, %d there", n, len(r.rest))
+		r.err = fmt.Errorf("libvirtd's answer is truncated: want %d bytes, have %d", n, len(r.rest))
 		r.rest = nil
 		return nil
 	}

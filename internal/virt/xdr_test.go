@@ -24,7 +24,7 @@ func TestXDR(t *testing.T) {
 	}
 }
 
-// FuzzXDRReader: whatever libvirtd answers, the reader ends, and what it reads was there.
+// FuzzXDRReader: for any answer of libvirtd, the reader ends, and reads only bytes that exist.
 func FuzzXDRReader(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte(xdr{}.uint32(42).optional("message").string("more")))

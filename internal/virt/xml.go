@@ -9,10 +9,10 @@ import (
 	"github.com/beevik/etree"
 )
 
-// Domains and networks are read and changed as trees, because they hold much that is not modelled and must stay.
-// Pools, volumes and capabilities are only read, or written anew as a whole, so libvirt's own types (libvirtxml) do.
+// Domains and networks are read and changed as trees, because they contain much that is not modelled and must stay.
+// Pools, volumes and capabilities are only read or written as a whole, so libvirt's own types (libvirtxml) do.
 
-// parseXML reads what libvirt has written, comments and unknown elements included.
+// parseXML reads what libvirt has written, including comments and unknown elements.
 func parseXML(text string) (*etree.Element, error) {
 	doc := etree.NewDocument()
 	doc.ReadSettings.PreserveCData = true
@@ -20,21 +20,21 @@ func parseXML(text string) (*etree.Element, error) {
 		return nil, err
 	}
 	if doc.Root() == nil {
-		return nil, errors.New("XML without an element")
+		return nil, errors.New("the XML has no element")
 	}
 	return doc.Root(), nil
 }
 
-// formatXML is an element as libvirt takes it.
+// formatXML returns an element in the form that libvirt accepts.
 func formatXML(element *etree.Element) (string, error) {
 	doc := etree.NewDocumentWithRoot(element.Copy())
-	// Line ends that are written as themselves are spaces to the next reader: "Attribute-Value
-	// Normalization", https://www.w3.org/TR/xml/#AVNormalize, and "End-of-Line Handling".
+	// The next reader turns literal line ends into spaces: "Attribute-Value Normalization",
+	// https://www.w3.org/TR/xml/#AVNormalize, and "End-of-Line Handling".
 	doc.WriteSettings.CanonicalAttrVal, doc.WriteSettings.CanonicalText = true, true
 	return doc.WriteToString()
 }
 
-// child is the first child of a name, made where there is none.
+// child returns the first child with a name. It makes the child if there is none.
 func child(parent *etree.Element, name string) *etree.Element {
 	if found := parent.SelectElement(name); found != nil {
 		return found
@@ -42,15 +42,15 @@ func child(parent *etree.Element, name string) *etree.Element {
 	return parent.CreateElement(name)
 }
 
-// removeAll removes the children of a name.
+// removeAll removes the children with a name.
 func removeAll(parent *etree.Element, name string) {
 	for _, element := range parent.SelectElements(name) {
 		parent.RemoveChild(element)
 	}
 }
 
-// replaceAll makes one child of a name for each value, in their order. Where an old child is the
-// same thing, it is changed, so that it keeps what is not modelled.
+// replaceAll makes one child with a name for each value, in order. If an old child is the same thing, it is changed,
+// so that it keeps what is not modelled.
 func replaceAll[T any](parent *etree.Element, name string, values []T, same func(*etree.Element, T) bool, edit func(*etree.Element, T)) {
 	old := parent.SelectElements(name)
 	rest := slices.Clone(old)
@@ -67,8 +67,8 @@ func replaceAll[T any](parent *etree.Element, name string, values []T, same func
 	arrange(parent, old, wanted)
 }
 
-// arrange makes of an element's children the wanted ones, in their order. What is in order already is
-// not moved, for libvirt keeps an order even among things of different kinds, such as disks and drives.
+// arrange makes the wanted elements the children, in order. It does not move elements that are already in order,
+// because libvirt keeps an order even among different kinds of devices, such as disks and drives.
 func arrange(parent *etree.Element, old, wanted []*etree.Element) {
 	for _, element := range old {
 		if !slices.Contains(wanted, element) {
@@ -89,7 +89,7 @@ func arrange(parent *etree.Element, old, wanted []*etree.Element) {
 	}
 }
 
-// editNamed gives a child of a name its one attribute, or removes it where the value is empty.
+// editNamed sets the only attribute of a named child, or removes the child if the value is empty.
 func editNamed(parent *etree.Element, name, key, value string) {
 	if value == "" {
 		removeAll(parent, name)
@@ -98,7 +98,7 @@ func editNamed(parent *etree.Element, name, key, value string) {
 	child(parent, name).CreateAttr(key, value)
 }
 
-// editText gives a child of a name its text, or removes it where that is empty.
+// editText sets the text of a named child, or removes the child if the text is empty.
 func editText(parent *etree.Element, name, text string) {
 	if text == "" {
 		removeAll(parent, name)
@@ -107,7 +107,7 @@ func editText(parent *etree.Element, name, text string) {
 	child(parent, name).SetText(text)
 }
 
-// editFlag has a child of a name without content where on, or none.
+// editFlag adds a named child without content if on, and removes it otherwise.
 func editFlag(parent *etree.Element, name string, on bool) {
 	if !on {
 		removeAll(parent, name)
@@ -116,7 +116,7 @@ func editFlag(parent *etree.Element, name string, on bool) {
 	child(parent, name)
 }
 
-// setAttr sets an attribute, or removes it where the value is empty.
+// setAttr sets an attribute, or removes it if the value is empty.
 func setAttr(element *etree.Element, key, value string) {
 	if value == "" {
 		element.RemoveAttr(key)
@@ -129,7 +129,7 @@ func attr(element *etree.Element, key string) string {
 	return element.NotNil().SelectAttrValue(key, "")
 }
 
-// childText is the text of the first child of a name, "" where there is none.
+// childText returns the text of the first child with a name, or "" if there is none.
 func childText(parent *etree.Element, name string) string {
 	return parent.SelectElement(name).NotNil().Text()
 }
@@ -139,7 +139,7 @@ func parseText(element *etree.Element) (uint64, error) {
 	return strconv.ParseUint(strings.TrimSpace(element.Text()), 10, 64)
 }
 
-// number is a number as an attribute; none is empty.
+// number formats a number as an attribute. 0 is "".
 func number(n uint) string {
 	if n == 0 {
 		return ""

@@ -11,15 +11,15 @@ import (
 // script is what a guest does when it starts.
 type script struct {
 	text string // what it writes to its console
-	ends bool   // whether it is over then
+	ends bool   // whether it ends after that
 }
 
 // firmware is what every guest's console shows first.
 const firmware = "LOADPARM=[        ]\n"
 
-// Script sets what a domain of this name writes to its console whenever it starts, and whether it
-// ends then, as a firmware does that gives up, or runs on in silence. Without a script a guest runs
-// on where it has something to boot from.
+// Script sets what a domain with this name writes to its console whenever it starts, and whether it then ends, like a
+// firmware that gives up, or continues to run without output. Without a script, a guest continues to run if it has
+// something to boot from.
 func (h *Host) Script(domain, text string, ends bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

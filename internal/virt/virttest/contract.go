@@ -11,7 +11,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// API is what the contract asks of a host, which each of its files says for its cases.
+// API is what the contract needs of a host. Each file declares what its cases need.
 type API interface {
 	poolHost
 	volumeHost
@@ -22,29 +22,29 @@ type API interface {
 	snapshotHost
 }
 
-// FileSystem is a host's disk as somebody else on that host uses it, past libvirt.
+// FileSystem is a host's disk as another user of that host uses it, without libvirt.
 type FileSystem interface {
 	Stat(path string) (fs.FileInfo, error)
 	ReadFile(path string) ([]byte, error)
 	WriteFile(path string, content []byte) error
 	Mkdir(path string, mode fs.FileMode) error
 	Chmod(path string, mode fs.FileMode) error
-	Remove(path string) error // also a directory, with what it holds
+	Remove(path string) error // a directory is removed with its content
 }
 
-// Subject is a host that is held to the contract.
+// Subject is a host that the contract checks.
 type Subject struct {
 	API
 	Disk     FileSystem
-	StopPool func(ctx context.Context, pool string) error         // makes a pool inactive, as an administrator may
-	Suspend  func(ctx context.Context, domain string) error       // pauses a guest, as an administrator may
+	StopPool func(ctx context.Context, pool string) error         // makes a pool inactive, as an administrator may do
+	Suspend  func(ctx context.Context, domain string) error       // pauses a guest, as an administrator may do
 	Snapshot func(ctx context.Context, domain, name string) error // puts an overlay over each of a guest's disks
-	Save     func(ctx context.Context, domain string) error       // saves the memory of a guest that runs, and stops it
+	Save     func(ctx context.Context, domain string) error       // saves the memory of a running guest, and stops the guest
 }
 
-// Contract checks that a host behaves as the provider relies on. It runs on hosts in memory and on
-// real ones, so that tests with the former say something about the latter. The host may be shared:
-// what a check makes has a name that begins with "contract" and is taken away again.
+// Contract checks that a host behaves as the provider expects. It runs on hosts in memory and on real hosts, so that
+// tests with hosts in memory are valid for real hosts. The host may be shared: what a check makes has a name that
+// begins with "contract" and is removed afterwards.
 func Contract(t *testing.T, open func(t *testing.T) Subject) {
 	for _, checks := range [][]check{poolChecks, volumeChecks, userChecks, networkChecks, domainChecks, installChecks, snapshotChecks} {
 		for _, c := range checks {
@@ -58,7 +58,7 @@ type check struct {
 	run  func(t *testing.T, s Subject)
 }
 
-// refused is what a host must return: an error that is the sentinel.
+// refused checks that an error is the sentinel.
 func refused(t *testing.T, what string, err, sentinel error) {
 	t.Helper()
 	if !errors.Is(err, sentinel) {
@@ -66,7 +66,7 @@ func refused(t *testing.T, what string, err, sentinel error) {
 	}
 }
 
-// failed is what a host must return where it cannot do what is asked but the thing is there.
+// failed checks that a host returns an error if it cannot carry out a request although the object exists.
 func failed(t *testing.T, what string, err error) {
 	t.Helper()
 	if err == nil {
@@ -84,7 +84,7 @@ func done(t *testing.T, what string, err error) {
 	}
 }
 
-// tidy undoes something after the test, where the test has not done so itself.
+// tidy undoes something after the test, if the test has not undone it itself.
 func tidy(t *testing.T, what string, undo func(ctx context.Context) error) {
 	t.Cleanup(func() {
 		if err := undo(context.Background()); err != nil && !errors.Is(err, virt.ErrNotFound) {
@@ -107,5 +107,5 @@ func soon(t *testing.T, what string, f func() error) error {
 	}
 }
 
-// letters is content of so many bytes.
+// letters returns content of this many bytes.
 func letters(n int) string { return strings.Repeat("netboot.", n/8+1)[:n] }

@@ -19,7 +19,7 @@ import (
 
 const domainName = "contract"
 
-// domainHost is what the cases of domains ask of a host.
+// domainHost is what the cases of domains need of a host.
 type domainHost interface {
 	Info(ctx context.Context) (virt.Info, error)
 	Capabilities(ctx context.Context) (virt.Capabilities, error)
@@ -101,7 +101,7 @@ var domainChecks = []check{
 			}
 		}
 	}},
-	{"a guest that is off cannot begin anew", func(t *testing.T, s Subject) {
+	{"a guest that is off cannot be restarted", func(t *testing.T, s Subject) {
 		givenDomain(t, s, bareDomain())
 		failed(t, "RebootDomain", s.RebootDomain(t.Context(), domainName))
 		failed(t, "ResetDomain", s.ResetDomain(t.Context(), domainName))
@@ -152,7 +152,7 @@ var domainChecks = []check{
 		_, err := s.Domain(t.Context(), domainName)
 		refused(t, "Domain", err, virt.ErrNotFound)
 	}},
-	{"a domain that is not there", func(t *testing.T, s Subject) {
+	{"a domain that does not exist", func(t *testing.T, s Subject) {
 		_, err := s.Domain(t.Context(), domainName)
 		refused(t, "Domain", err, virt.ErrNotFound)
 		_, err = s.Addresses(t.Context(), domainName, virt.FromLeases)
@@ -171,7 +171,7 @@ var domainChecks = []check{
 		d := fullDomain(t, s)
 		givenDomain(t, s, d)
 		uuid := wantDomain(t, s, d).UUID
-		for what, change := range domainChanges { // the one before is taken back as well
+		for what, change := range domainChanges { // this also undoes the previous change
 			changed := fullDomain(t, s)
 			change(&changed)
 			done(t, "RedefineDomain: "+what, s.RedefineDomain(t.Context(), changed))
@@ -190,7 +190,7 @@ var domainChecks = []check{
 		done(t, "RedefineDomain", s.RedefineDomain(t.Context(), d))
 		d.Boot = []string{virt.BootDisk} // as libvirt makes it
 		wantDomain(t, s, d)
-		done(t, "RedefineDomain", s.RedefineDomain(t.Context(), d)) // which keeps libvirt's own form
+		done(t, "RedefineDomain", s.RedefineDomain(t.Context(), d)) // which keeps the form that libvirt writes
 		wantDomain(t, s, d)
 		d.Boot = []string{virt.BootNetwork, virt.BootDisk}
 		done(t, "RedefineDomain", s.RedefineDomain(t.Context(), d))
@@ -246,13 +246,13 @@ var domainChecks = []check{
 			t.Errorf("Addresses of a guest that is off returned %v, %v", addresses, err)
 		}
 	}},
-	{"a guest that is paused goes on, and hears nothing before", func(t *testing.T, s Subject) {
+	{"a paused guest resumes, and does not respond before", func(t *testing.T, s Subject) {
 		givenWaitingDomain(t, s)
 		done(t, "StartDomain", s.StartDomain(t.Context(), domainName))
 		done(t, "Suspend", s.Suspend(t.Context(), domainName))
 		wantState(t, s, virt.Paused)
 		wantReason(t, s, virt.WasPaused)
-		if err := s.RebootDomain(t.Context(), domainName); err == nil || !strings.Contains(err.Error(), "paused and cannot hear") {
+		if err := s.RebootDomain(t.Context(), domainName); err == nil || !strings.Contains(err.Error(), "paused and cannot respond") {
 			t.Errorf("RebootDomain returned %v", err)
 		}
 		done(t, "ResetDomain", s.ResetDomain(t.Context(), domainName))
@@ -326,10 +326,10 @@ var domainChecks = []check{
 				t.Errorf("the console showed %q", text)
 			}
 			done(t, "Close", console.Close())
-			wantStateSoon(t, s, virt.Off) // libvirtd may end a console before it notes the end of the guest
+			wantStateSoon(t, s, virt.Off) // libvirtd may end a console before it records the end of the guest
 		}
 	}},
-	{"a console is let go and the guest goes on", func(t *testing.T, s Subject) {
+	{"a console is released and the guest keeps running", func(t *testing.T, s Subject) {
 		givenWaitingDomain(t, s)
 		ctx, cancel := context.WithCancel(t.Context())
 		console, err := s.BootDomain(ctx, domainName)
@@ -356,7 +356,7 @@ var domainChecks = []check{
 	}},
 }
 
-// domainChanges are changes to fullDomain, of all that a domain has but its name.
+// domainChanges are changes to fullDomain, of everything that a domain has except its name.
 var domainChanges = map[string]func(d *virt.Domain){
 	"CPU":             func(d *virt.Domain) { d.CPU = "max" },
 	"VCPUs":           func(d *virt.Domain) { d.VCPUs = 3 },
@@ -449,7 +449,7 @@ func bareDomain() virt.Domain {
 	}
 }
 
-// fullDomain uses all that a domain has. It does not start: there is no such network.
+// fullDomain uses everything that a domain has. It does not start, because its network does not exist.
 func fullDomain(t *testing.T, s Subject) virt.Domain {
 	t.Helper()
 	tidyDirectory(t, s)
@@ -471,7 +471,7 @@ func fullDomain(t *testing.T, s Subject) virt.Domain {
 	return d
 }
 
-// givenWaitingDomain runs on: its firmware waits for a DHCP server that the network does not have.
+// givenWaitingDomain keeps running: its firmware waits for a DHCP server that the network does not have.
 func givenWaitingDomain(t *testing.T, s Subject) virt.Domain {
 	t.Helper()
 	givenNetwork(t, s, plainNetwork())
@@ -488,7 +488,7 @@ func givenDomain(t *testing.T, s Subject, d virt.Domain) {
 	done(t, "CreateDomain", s.CreateDomain(t.Context(), d))
 }
 
-// wantDomain asks for the domain and compares all but what the host chose.
+// wantDomain asks for the domain and compares everything except what the host chose.
 func wantDomain(t *testing.T, s Subject, want virt.Domain) virt.Domain {
 	t.Helper()
 	read, err := s.Domain(t.Context(), want.Name)
@@ -496,7 +496,7 @@ func wantDomain(t *testing.T, s Subject, want virt.Domain) virt.Domain {
 	want.UUID, want.Machine, want.Running = read.UUID, read.Machine, read.Running
 	read.Disks, want.Disks = plainDisks(read.Disks), plainDisks(want.Disks)
 	want.MaxVCPUs, want.MaxMemory = max(want.MaxVCPUs, want.VCPUs), max(want.MaxMemory, want.Memory)
-	for name, device := range read.Devices { // in which the host may have more
+	for name, device := range read.Devices { // the host may have more in it
 		if virt.IncludesDevice(device, want.Devices[name]) {
 			want.Devices = maps.Clone(want.Devices)
 			want.Devices[name] = device
@@ -520,7 +520,7 @@ func wantDomain(t *testing.T, s Subject, want virt.Domain) virt.Domain {
 	return read
 }
 
-// plainDisks are disks without what only a host says of them.
+// plainDisks returns disks without the fields that only a host sets.
 func plainDisks(disks []virt.Disk) []virt.Disk {
 	disks = slices.Clone(disks)
 	for i := range disks {
@@ -561,7 +561,7 @@ func wantFirstLine(t *testing.T, console io.Reader) {
 	}
 }
 
-// readAll reads a console to its end, which is near.
+// readAll reads a console until it ends, which must be soon.
 func readAll(t *testing.T, console io.Reader) string {
 	t.Helper()
 	ended := time.AfterFunc(30*time.Second, func() { panic("the console goes on and on") })
@@ -578,7 +578,7 @@ func wantReason(t *testing.T, s Subject, want virt.Reason) {
 	}
 }
 
-// runningDomainChanges has a guest whose firmware runs, which is slow to give devices back.
+// runningDomainChanges has a guest whose firmware runs, which releases devices slowly.
 func runningDomainChanges(t *testing.T, s Subject) {
 	d := givenWaitingDomain(t, s)
 	done(t, "UpdateRunningDomain of one that is off", s.UpdateRunningDomain(t.Context(), d))
@@ -631,8 +631,8 @@ func withState(d virt.Domain, state virt.State) virt.Domain {
 	return d
 }
 
-// wantRunning compares the running domain's processors, disks and interfaces, but for what only a
-// definition says.
+// wantRunning compares the running domain's processors, disks and interfaces, except for what only a definition
+// contains.
 func wantRunning(t *testing.T, s Subject, want virt.Domain) {
 	t.Helper()
 	read, err := s.Domain(t.Context(), want.Name)

@@ -9,7 +9,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// installHost is what the cases of installations ask of a host.
+// installHost is what the cases of installations need of a host.
 type installHost interface {
 	InstallDomain(ctx context.Context, d virt.Domain) (*virt.Installation, error)
 	JoinInstallation(ctx context.Context, name string) (*virt.Installation, error)
@@ -17,7 +17,7 @@ type installHost interface {
 }
 
 var installChecks = []check{
-	{"an installation is a run beside the definition", func(t *testing.T, s Subject) {
+	{"an installation is a run separate from the definition", func(t *testing.T, s Subject) {
 		d := givenWaitingDomain(t, s)
 		run, err := s.InstallDomain(t.Context(), bareDomain())
 		done(t, "InstallDomain", err)
@@ -38,7 +38,7 @@ var installChecks = []check{
 		d.State, d.Reason = virt.Off, virt.ForcedOff
 		wantDomain(t, s, d)
 	}},
-	{"an installation that somebody ends", func(t *testing.T, s Subject) {
+	{"an installation that another user ends", func(t *testing.T, s Subject) {
 		givenWaitingDomain(t, s)
 		run, err := s.InstallDomain(t.Context(), bareDomain())
 		done(t, "InstallDomain", err)
@@ -85,7 +85,7 @@ var installChecks = []check{
 		}
 		wantState(t, s, virt.Off)
 	}},
-	{"an installation of a domain that is not there", func(t *testing.T, s Subject) {
+	{"an installation of a domain that does not exist", func(t *testing.T, s Subject) {
 		_, err := s.InstallDomain(t.Context(), bareDomain())
 		refused(t, "InstallDomain", err, virt.ErrNotFound)
 		_, err = s.JoinInstallation(t.Context(), domainName)
@@ -93,7 +93,7 @@ var installChecks = []check{
 		_, err = s.Installing(t.Context(), domainName)
 		refused(t, "Installing", err, virt.ErrNotFound)
 	}},
-	{"an installation ends with its context, and the guest goes on", func(t *testing.T, s Subject) {
+	{"an installation ends with its context, and the guest keeps running", func(t *testing.T, s Subject) {
 		givenWaitingDomain(t, s)
 		ctx, cancel := context.WithCancel(t.Context())
 		run, err := s.InstallDomain(ctx, bareDomain())

@@ -14,7 +14,7 @@ import (
 
 const networkName = "contract"
 
-// networkHost is what the cases of networks ask of a host.
+// networkHost is what the cases of networks need of a host.
 type networkHost interface {
 	Network(ctx context.Context, name string) (virt.Network, error)
 	NetworkNames(ctx context.Context) ([]string, error)
@@ -57,7 +57,7 @@ var networkChecks = []check{
 		n.Bridge = read.Bridge
 		wantNetwork(t, s, n)
 	}},
-	{"a network that is not there", func(t *testing.T, s Subject) {
+	{"a network that does not exist", func(t *testing.T, s Subject) {
 		_, err := s.Network(t.Context(), networkName)
 		refused(t, "Network", err, virt.ErrNotFound)
 		_, err = s.NetworkGuests(t.Context(), networkName)
@@ -115,7 +115,7 @@ var networkChecks = []check{
 		_, err := s.Network(t.Context(), networkName)
 		refused(t, "Network", err, virt.ErrNotFound)
 	}},
-	{"a network starts where everybody can list its TFTP root", func(t *testing.T, s Subject) {
+	{"a network starts if everyone can list its TFTP root", func(t *testing.T, s Subject) {
 		n := fullNetwork(t, s)
 		for mode, starts := range map[fs.FileMode]bool{0o700: false, 0o711: false, 0o750: false, 0o744: true, 0o705: true} {
 			done(t, "Chmod", s.Disk.Chmod(n.TFTPRoot, mode))
@@ -158,7 +158,7 @@ var networkChecks = []check{
 		givenNetwork(t, s, n)
 		uuid := wantNetwork(t, s, n).UUID
 		done(t, "UpdateNetwork to the same", s.UpdateNetwork(t.Context(), n))
-		for what, change := range networkChanges { // the one before is taken back as well
+		for what, change := range networkChanges { // this also undoes the previous change
 			changed := fullNetwork(t, s)
 			change(&changed)
 			done(t, "UpdateNetwork: "+what, s.UpdateNetwork(t.Context(), changed))
@@ -180,7 +180,7 @@ var networkChecks = []check{
 	}},
 }
 
-// networkChanges are changes to fullNetwork, of all that a network has.
+// networkChanges are changes to fullNetwork, of everything that a network has.
 var networkChanges = map[string]func(n *virt.Network){
 	"mode route":    func(n *virt.Network) { n.Mode = "route" },
 	"mode open":     func(n *virt.Network) { n.Mode = "open" },
@@ -290,7 +290,7 @@ func plainNetwork() virt.Network {
 	}
 }
 
-// fullNetwork uses all that a network has. It needs directories on the host.
+// fullNetwork uses everything that a network has. It needs directories on the host.
 func fullNetwork(t *testing.T, s Subject) virt.Network {
 	t.Helper()
 	tidyDirectory(t, s)
@@ -342,12 +342,12 @@ func givenNetwork(t *testing.T, s Subject, n virt.Network) {
 	done(t, "CreateNetwork", s.CreateNetwork(t.Context(), n))
 }
 
-// wantNetwork asks for the network and compares all but its UUID and the order of lists.
+// wantNetwork asks for the network and compares everything except its UUID and the order of lists.
 func wantNetwork(t *testing.T, s Subject, want virt.Network) virt.Network {
 	t.Helper()
 	read, err := s.Network(t.Context(), want.Name)
 	done(t, "Network", err)
-	// libvirt keeps its order of reservations and ranges where nothing else changes.
+	// libvirt keeps its order of reservations and ranges if nothing else changes.
 	same := read.ChangeTo(want) == virt.NoChange && read.Active == want.Active && read.Autostart == want.Autostart
 	if !same || read.Name != want.Name || read.Running != nil || read.Parked {
 		t.Errorf("Network returned\n%s, want\n%s", shown(t, read), shown(t, want))
@@ -355,7 +355,7 @@ func wantNetwork(t *testing.T, s Subject, want virt.Network) virt.Network {
 	return read
 }
 
-// shown makes what is behind the pointers show in a message.
+// shown formats a network with the values of its pointers.
 func shown(t *testing.T, n virt.Network) []byte {
 	text, err := json.Marshal(n)
 	done(t, "Marshal", err)

@@ -10,13 +10,13 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// The pool that checks use. Its directory's parent is missing on a new host.
+// The pool that checks use. The parent of its directory does not exist on a new host.
 const (
 	poolName = "contract"
 	poolPath = "/srv/contract/tftp"
 )
 
-// poolHost is what the cases of pools ask of a host.
+// poolHost is what the cases of pools need of a host.
 type poolHost interface {
 	Pool(ctx context.Context, name string) (virt.Pool, error)
 	PoolNames(ctx context.Context) ([]string, error)
@@ -85,7 +85,7 @@ var poolChecks = []check{
 		}
 		wantGone(t, s, poolPath+"2")
 	}},
-	{"a pool that is not there", func(t *testing.T, s Subject) {
+	{"a pool that does not exist", func(t *testing.T, s Subject) {
 		_, err := s.Pool(t.Context(), poolName)
 		refused(t, "Pool", err, virt.ErrNotFound)
 		_, err = s.PoolAt(t.Context(), poolPath)
@@ -153,7 +153,7 @@ var poolChecks = []check{
 	}},
 }
 
-// givenPool creates the pool, and takes it away after the test with all that is in it.
+// givenPool creates the pool, and removes it after the test with all its content.
 func givenPool(t *testing.T, s Subject, missing bool) virt.Pool {
 	t.Helper()
 	tidyDirectory(t, s)
@@ -165,7 +165,7 @@ func givenPool(t *testing.T, s Subject, missing bool) virt.Pool {
 	return pool
 }
 
-// givenFile is a file in the pool's directory that somebody else made: "theirs", which holds "kept".
+// givenFile makes a file of another program in the pool's directory: "theirs", with the content "kept".
 func givenFile(t *testing.T, s Subject) {
 	t.Helper()
 	tidyDirectory(t, s)

@@ -9,7 +9,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// snapshotHost is what the cases of snapshots and saves ask of a host.
+// snapshotHost is what the cases of snapshots and saved guests need of a host.
 type snapshotHost interface {
 	Beneath(ctx context.Context, domain string, disk virt.Disk) ([]virt.Layer, error)
 	DisksWithOverlays(ctx context.Context, name string, wanted []virt.Disk) ([]virt.Disk, error)
@@ -41,7 +41,7 @@ var snapshotChecks = []check{
 		_, err = s.CheckResize(t.Context(), poolName, "none")
 		refused(t, "CheckResize", err, virt.ErrNotFound)
 	}},
-	{"a guest that is saved continues, or begins anew", func(t *testing.T, s Subject) {
+	{"a saved guest continues, or starts again", func(t *testing.T, s Subject) {
 		d := givenDomainOnVolumes(t, s)
 		wantSaved(t, s, false)
 		for _, discards := range []bool{false, true} {
@@ -85,8 +85,8 @@ var snapshotChecks = []check{
 	}},
 }
 
-// keepsOverlays takes two snapshots of a guest, and then changes the guest: its first disk stays what it has become, its
-// second one leaves it, and a third one comes.
+// keepsOverlays takes two snapshots of a guest, and then changes the guest: its first disk keeps its overlays, its
+// second disk is removed, and a third disk is added.
 func keepsOverlays(t *testing.T, s Subject, d virt.Domain, state virt.State) {
 	t.Helper()
 	for _, name := range []string{"nightly", "weekly"} {
@@ -125,7 +125,7 @@ func keepsOverlays(t *testing.T, s Subject, d virt.Domain, state virt.State) {
 	}
 }
 
-// givenDomainOnVolumes has two disks. Started, it waits for a DHCP server that its network does not have.
+// givenDomainOnVolumes has two disks. When it is started, it waits for a DHCP server that its network does not have.
 func givenDomainOnVolumes(t *testing.T, s Subject) virt.Domain {
 	t.Helper()
 	givenPool(t, s, true)

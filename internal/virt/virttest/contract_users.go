@@ -9,7 +9,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// userHost is what the cases of a volume's users ask of a host.
+// userHost is what the cases of a volume's users need of a host.
 type userHost interface {
 	VolumeUsers(ctx context.Context, v virt.Volume) (virt.Users, error)
 	UnplugVolume(ctx context.Context, domain string, v virt.Volume) error
@@ -63,7 +63,7 @@ var userChecks = []check{
 	}},
 }
 
-// givenQcow2 is a volume, laid over a file or over none.
+// givenQcow2 makes a volume, with or without a backing file.
 func givenQcow2(t *testing.T, s Subject, name, backing string) virt.Volume {
 	t.Helper()
 	v := virt.Volume{Pool: poolName, Name: name, Format: "qcow2", Capacity: 1 << 20}

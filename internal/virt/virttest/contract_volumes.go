@@ -18,7 +18,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// volumeHost is what the cases of volumes ask of a host.
+// volumeHost is what the cases of volumes need of a host.
 type volumeHost interface {
 	Volume(ctx context.Context, pool, name string) (virt.Volume, error)
 	VolumeAt(ctx context.Context, path string) (pool, name string, err error)
@@ -55,17 +55,17 @@ var volumeChecks = []check{
 		}
 		refused(t, "CreateVolume again", s.CreateVolume(t.Context(), v), virt.ErrExists)
 	}},
-	{"a volume that is not there", func(t *testing.T, s Subject) {
+	{"a volume that does not exist", func(t *testing.T, s Subject) {
 		givenPool(t, s, true)
 		wantNoVolume(t, s, poolName)
 		_, _, err := s.VolumeAt(t.Context(), path.Join(poolPath, "none"))
 		refused(t, "VolumeAt", err, virt.ErrNotFound)
 	}},
-	{"a volume of a pool that is not there", func(t *testing.T, s Subject) {
+	{"a volume of a pool that does not exist", func(t *testing.T, s Subject) {
 		wantNoVolume(t, s, poolName)
 		refused(t, "CreateVolume", s.CreateVolume(t.Context(), givenVolume("none")), virt.ErrNotFound)
 	}},
-	{"a file that somebody removed is gone", func(t *testing.T, s Subject) {
+	{"a file that another user removed no longer exists", func(t *testing.T, s Subject) {
 		givenPool(t, s, true)
 		givenContent(t, s, "file", "content")
 		done(t, "Remove", s.Disk.Remove(path.Join(poolPath, "file")))
@@ -75,7 +75,7 @@ var volumeChecks = []check{
 		failedWithoutVolume(t, "Upload", s.Upload(t.Context(), poolName, "file", strings.NewReader("new")))
 		wantGone(t, s, path.Join(poolPath, "file"))
 	}},
-	{"a file that somebody made has its name", func(t *testing.T, s Subject) {
+	{"a file that another user made has its name", func(t *testing.T, s Subject) {
 		givenPool(t, s, true)
 		givenFile(t, s)
 		_, err := s.Volume(t.Context(), poolName, "theirs")
@@ -84,7 +84,7 @@ var volumeChecks = []check{
 		wantContent(t, s, "theirs", "kept")
 		wantCapacity(t, s, "theirs", 4)
 	}},
-	{"a file has the mode that somebody gave it", func(t *testing.T, s Subject) {
+	{"a file has the mode that another user gave it", func(t *testing.T, s Subject) {
 		givenPool(t, s, true)
 		givenContent(t, s, "file", "content")
 		directory := virt.NewDirectory(s, poolName)
@@ -239,7 +239,7 @@ var volumeChecks = []check{
 			done(t, "Volume", err)
 			read.Path, read.ModTime, read.Allocation = "", time.Time{}, 0
 			if v.ClusterSize == 0 {
-				read.ClusterSize = 0 // libvirt tells that of an older image only when it looked afresh
+				read.ClusterSize = 0 // libvirt reports the older image's value only after a refresh
 			}
 			if read != v {
 				t.Errorf("Volume returned %+v, want %+v", read, v)
@@ -337,7 +337,7 @@ var volumeChecks = []check{
 			done(t, "Volume", err)
 		}
 	}},
-	{"a slow reader holds up nobody", func(t *testing.T, s Subject) {
+	{"a slow reader delays no one", func(t *testing.T, s Subject) {
 		givenPool(t, s, true)
 		givenContent(t, s, "file", letters(8<<20))
 		slow := &slowWriter{began: make(chan struct{}), goOn: make(chan struct{})}
@@ -376,7 +376,7 @@ var volumeChecks = []check{
 	}},
 }
 
-// givenVolume describes a file such as a TFTP root holds.
+// givenVolume returns a file like those in a TFTP root.
 func givenVolume(name string) virt.Volume {
 	return virt.Volume{Pool: poolName, Name: name, Format: "raw", Mode: "0644"}
 }
@@ -388,12 +388,12 @@ func givenContent(t *testing.T, s Subject, name, content string) {
 	wantContent(t, s, name, content)
 }
 
-// uploads are the ways to write into a volume.
+// uploads returns the ways to write into a volume.
 func uploads(s Subject) map[string]func(ctx context.Context, pool, name string, content io.Reader) error {
 	return map[string]func(ctx context.Context, pool, name string, content io.Reader) error{"Upload": s.Upload, "Fill": s.Fill}
 }
 
-// wantAllocation checks that a volume takes no more on the disk than so many bytes.
+// wantAllocation checks that a volume uses at most this many bytes of the disk.
 func wantAllocation(t *testing.T, s Subject, name string, most uint64) {
 	t.Helper()
 	v, err := s.Volume(t.Context(), poolName, name)
@@ -422,7 +422,7 @@ func wantNoVolume(t *testing.T, s Subject, pool string) {
 	refused(t, "Upload", s.Upload(t.Context(), pool, "none", strings.NewReader("x")), virt.ErrNotFound)
 }
 
-// failedWithoutVolume is for what needs a file that libvirt still lists: it says either.
+// failedWithoutVolume accepts either error for a file that was removed but that libvirt still lists.
 func failedWithoutVolume(t *testing.T, what string, err error) {
 	t.Helper()
 	if err == nil {
@@ -430,7 +430,7 @@ func failedWithoutVolume(t *testing.T, what string, err error) {
 	}
 }
 
-// endless is content that calls then in the middle and goes on.
+// endless is content that calls a function in the middle and continues.
 type endless struct {
 	bytes int
 	then  func()
@@ -444,10 +444,10 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// holed is so many zeros, but for some letters at one place.
+// holed is this many zeros, except for some letters in one place.
 type holed struct {
 	bytes    []byte
-	at, size int64 // of the letters, and of all
+	at, size int64 // of the letters, and of everything
 	pos      int64
 	read     int
 }
@@ -478,7 +478,7 @@ func (h *holed) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// slowWriter takes nothing until it may go on.
+// slowWriter accepts nothing until it may continue.
 type slowWriter struct {
 	began, goOn chan struct{}
 	once        sync.Once

@@ -9,21 +9,21 @@ import (
 	"time"
 )
 
-// Disk is the host's file system as somebody else on that host uses it. Its directories are those
-// that pools made or Mkdir did.
+// Disk is the host's file system as another user of that host uses it. Its directories are those that pools or Mkdir
+// have made.
 func (h *Host) Disk() FileSystem { return disk{h} }
 
 type disk struct{ host *Host }
 
-// file is a file, or a directory where its mode says so.
+// file is a file, or a directory if its mode says so.
 type file struct {
 	name         string
 	owner, group string
 	mode         fs.FileMode
 	modTime      time.Time
-	blocks       map[int64][]byte // by their numbers, those that are not all zeros
+	blocks       map[int64][]byte // by number; only blocks that are not all zeros
 	size         int64
-	reserved     uint64 // bytes of the disk that it has at least
+	reserved     uint64 // minimum bytes that it uses on the disk
 }
 
 const blockSize = 4096
@@ -52,7 +52,7 @@ func (d disk) ReadFile(path string) ([]byte, error) {
 	return f.bytes(0, f.size), nil
 }
 
-// WriteFile makes a file, and the directories that it is in.
+// WriteFile makes a file, and the directories that contain it.
 func (d disk) WriteFile(name string, content []byte) error {
 	d.host.mu.Lock()
 	defer d.host.mu.Unlock()
@@ -84,7 +84,7 @@ func (d disk) Chmod(path string, mode fs.FileMode) error {
 	return nil
 }
 
-// Remove removes a file, or a directory with all that is in it.
+// Remove removes a file, or a directory with all its content.
 func (d disk) Remove(path string) error {
 	d.host.mu.Lock()
 	defer d.host.mu.Unlock()
@@ -117,7 +117,7 @@ func (h *Host) isEmpty(directory string) bool {
 	return true
 }
 
-// write puts content at an offset; a file gets longer by it, never shorter.
+// write puts content at an offset. It makes a file longer, but not shorter.
 func (f *file) write(offset int64, content []byte) {
 	f.size = max(f.size, offset+int64(len(content)))
 	f.modTime = time.Now().UTC()
@@ -147,17 +147,18 @@ func (f *file) writeBlock(number, at int64, part []byte) {
 	}
 }
 
-// isZero tells whether what fits into a block is zeros: in one comparison, for the race detector's sake.
+// isZero reports whether a part of at most one block is zeros. It makes one comparison, which is fast under the race
+// detector.
 func isZero(part []byte) bool { return bytes.Equal(part, zeros[:len(part)]) }
 
-// bytes are those from one place to another, as far as there are any.
+// bytes returns the bytes from one place to another, as far as the file has them.
 func (f *file) bytes(from, to int64) []byte {
 	content := make([]byte, max(0, min(to, f.size)-from))
 	f.read(from, content)
 	return content
 }
 
-// read fills zeros with what is at an offset.
+// read fills into, which has only zeros, with the content at an offset.
 func (f *file) read(offset int64, into []byte) {
 	for len(into) > 0 {
 		number, at := offset/blockSize, offset%blockSize
@@ -169,7 +170,7 @@ func (f *file) read(offset int64, into []byte) {
 	}
 }
 
-// copyOf makes the content what that of another file is now.
+// copyOf makes the content equal to the current content of another file.
 func (f *file) copyOf(other *file) {
 	f.size, f.blocks = other.size, make(map[int64][]byte, len(other.blocks))
 	for number, block := range other.blocks {
@@ -177,7 +178,7 @@ func (f *file) copyOf(other *file) {
 	}
 }
 
-// allocated is how many bytes a file takes on a disk that keeps no zeros, but for those reserved.
+// allocated returns how many bytes a file uses on a disk that does not store zeros, except for reserved bytes.
 func (f *file) allocated() uint64 { return max(uint64(len(f.blocks))*blockSize, f.reserved) }
 
 func (f *file) truncate(size int64) {

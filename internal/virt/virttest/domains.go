@@ -17,19 +17,19 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// domain is a domain and, while it runs, its end.
+// domain is a domain and, while it runs, the end of its run.
 type domain struct {
 	virt.Domain
-	running   virt.Domain   // as it started and was changed since
+	running   virt.Domain   // as it was started and then changed
 	ended     chan struct{} // closes when the guest ends
-	installs  bool          // this run does
-	how       virt.End      // how the last run ended, as events tell it
+	installs  bool          // this run installs
+	how       virt.End      // how the last run ended, as events report it
 	addresses []netip.Addr
-	saved     *virt.Domain // as it was saved; nil where it is not
+	saved     *virt.Domain // as it was saved; nil if it is not saved
 	snapshots []string
 }
 
-// Domain looks a domain up by name.
+// Domain looks up a domain by name.
 func (h *Host) Domain(ctx context.Context, name string) (virt.Domain, error) {
 	return call(ctx, h, "Domain", func() (virt.Domain, error) {
 		d, err := h.lookupDomain(name)
@@ -48,7 +48,7 @@ func (h *Host) Domain(ctx context.Context, name string) (virt.Domain, error) {
 	})
 }
 
-// Guests are all domains of the host, by name.
+// Guests returns all domains of the host, by name.
 func (h *Host) Guests(ctx context.Context) (map[string]virt.Domain, error) {
 	return call(ctx, h, "Guests", func() (map[string]virt.Domain, error) {
 		guests := map[string]virt.Domain{}
@@ -59,7 +59,7 @@ func (h *Host) Guests(ctx context.Context) (map[string]virt.Domain, error) {
 	})
 }
 
-// CreateDomain defines a domain, which does not start.
+// CreateDomain defines a domain and does not start it.
 func (h *Host) CreateDomain(ctx context.Context, d virt.Domain) error {
 	return do(ctx, h, "CreateDomain", func() error {
 		if h.domains[d.Name] != nil {
@@ -142,7 +142,7 @@ func (h *Host) complete(d *virt.Domain) error {
 	return nil
 }
 
-// UpdateRunningDomain makes of a running guest what can be made of it without a new start.
+// UpdateRunningDomain changes a running guest as far as possible without a new start.
 func (h *Host) UpdateRunningDomain(ctx context.Context, wanted virt.Domain) error {
 	return h.onDomain(ctx, "UpdateRunningDomain", wanted.Name, func(d *domain) error {
 		if d.State == virt.Off {
@@ -168,7 +168,7 @@ func (h *Host) UpdateRunningDomain(ctx context.Context, wanted virt.Domain) erro
 	})
 }
 
-// SetNote keeps a text with a domain.
+// SetNote stores a text with a domain.
 func (h *Host) SetNote(ctx context.Context, name, note string) error {
 	return h.onDomain(ctx, "SetNote", name, func(d *domain) error {
 		d.Note = note
@@ -176,7 +176,7 @@ func (h *Host) SetNote(ctx context.Context, name, note string) error {
 	})
 }
 
-// StartDomain starts a domain, or lets it go on where it is paused. One that has crashed begins anew.
+// StartDomain starts a domain, or resumes it if it is paused. A domain that has crashed is started again.
 func (h *Host) StartDomain(ctx context.Context, name string) error {
 	return h.onDomain(ctx, "StartDomain", name, func(d *domain) error {
 		switch d.State {
@@ -192,7 +192,7 @@ func (h *Host) StartDomain(ctx context.Context, name string) error {
 	})
 }
 
-// BootDomain starts a domain and gives its console, which shows what Script says.
+// BootDomain starts a domain and returns its console, which shows the text of Script.
 func (h *Host) BootDomain(ctx context.Context, name string) (io.ReadCloser, error) {
 	return call(ctx, h, "BootDomain", func() (io.ReadCloser, error) {
 		d, err := h.lookupDomain(name)
@@ -209,7 +209,7 @@ func (h *Host) BootDomain(ctx context.Context, name string) (io.ReadCloser, erro
 	})
 }
 
-// OpenConsole opens the console of a guest that runs, and that writes nothing more.
+// OpenConsole opens the console of a running guest that writes nothing more.
 func (h *Host) OpenConsole(ctx context.Context, name string) (io.ReadCloser, error) {
 	return call(ctx, h, "OpenConsole", func() (io.ReadCloser, error) {
 		d, err := h.lookupDomain(name)
@@ -225,17 +225,17 @@ func (h *Host) OpenConsole(ctx context.Context, name string) (io.ReadCloser, err
 
 var errNotRunning = errors.New("domain is not running")
 
-// RebootDomain lets a guest begin anew, of which nothing is seen here.
+// RebootDomain restarts a guest, which has no visible effect here.
 func (h *Host) RebootDomain(ctx context.Context, name string) error {
 	return h.onDomain(ctx, "RebootDomain", name, func(d *domain) error {
 		if d.State == virt.Paused || d.State == virt.Crashed {
-			return fmt.Errorf("the guest is %v and cannot hear: %s", d.State, d.Reason)
+			return fmt.Errorf("the guest is %v and cannot respond: %s", d.State, d.Reason)
 		}
 		return d.mustRun()
 	})
 }
 
-// ResetDomain lets a guest begin anew, of which nothing is seen here but that it has not crashed any more.
+// ResetDomain restarts a guest. The only visible effect here is that a crashed guest runs again.
 func (h *Host) ResetDomain(ctx context.Context, name string) error {
 	return h.onDomain(ctx, "ResetDomain", name, func(d *domain) error {
 		if d.State == virt.Crashed {
@@ -252,7 +252,7 @@ func (d *domain) mustRun() error {
 	return nil
 }
 
-// start runs the guest by its script, which may be over in the same moment.
+// start runs the guest by its script, which may end at the same moment.
 func (h *Host) start(d *domain) error {
 	if err := h.run(d); err != nil {
 		return err
@@ -263,7 +263,7 @@ func (h *Host) start(d *domain) error {
 	return nil
 }
 
-// run makes the domain run, where it has all that it needs.
+// run makes the domain run, if it has everything that it needs.
 func (h *Host) run(d *domain) error {
 	if err := h.has(d.Domain); err != nil {
 		return err
@@ -279,7 +279,7 @@ func (h *Host) run(d *domain) error {
 	return nil
 }
 
-// has says what is missing of what a guest needs to run.
+// has returns an error if the host does not have what a guest needs to run.
 func (h *Host) has(d virt.Domain) error {
 	for _, i := range d.Interfaces {
 		if i.Network == "" {
@@ -303,10 +303,10 @@ func (h *Host) has(d virt.Domain) error {
 	return nil
 }
 
-// end makes the domain off, if it is not.
+// end makes the domain off, if it is not off.
 func (d *domain) end(reason virt.Reason) { d.endAs(reason.End(), reason) }
 
-// endAs is end with what only events tell.
+// endAs is end with what only events report.
 func (d *domain) endAs(how virt.End, reason virt.Reason) {
 	if d.State == virt.Off {
 		return
@@ -323,7 +323,7 @@ func (h *Host) KillDomain(ctx context.Context, name string) error {
 	})
 }
 
-// ShutDownDomain ends a guest, which always does what it is asked, at once, where it can hear.
+// ShutDownDomain ends a guest. The guest always responds at once, if it can respond.
 func (h *Host) ShutDownDomain(ctx context.Context, name string, _ time.Duration) error {
 	return h.onDomain(ctx, "ShutDownDomain", name, func(d *domain) error {
 		if d.State == virt.Running {
@@ -343,7 +343,7 @@ func (h *Host) DeleteDomain(ctx context.Context, name string) error {
 	})
 }
 
-// Addresses are those of a running guest.
+// Addresses returns the addresses of a running guest.
 func (h *Host) Addresses(ctx context.Context, name string, from virt.AddressSource) (addresses []netip.Addr, err error) {
 	err = h.onDomain(ctx, "Addresses", name, func(d *domain) error {
 		if d.State == virt.Running && (from != virt.FromAgent || d.GuestAgent) {
@@ -354,14 +354,14 @@ func (h *Host) Addresses(ctx context.Context, name string, from virt.AddressSour
 	return addresses, err
 }
 
-// Lease gives a guest addresses, which it has while it runs. The domain must be there.
+// Lease gives a guest addresses, which it has while it runs. The domain must exist.
 func (h *Host) Lease(name string, addresses ...netip.Addr) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.domains[name].addresses = addresses
 }
 
-// EndDomain ends a guest as if it had done so by itself. The domain must be there.
+// EndDomain ends a guest as if it had ended by itself. The domain must exist.
 func (h *Host) EndDomain(name string) { h.EndDomainAs(name, virt.ShutDown) }
 
 // EndDomainAs is EndDomain for any reason.
@@ -371,14 +371,14 @@ func (h *Host) EndDomainAs(name string, reason virt.Reason) {
 	h.domains[name].end(reason)
 }
 
-// StallDomain makes a guest that runs paused, or crashed and kept, for a reason. The domain must be there.
+// StallDomain makes a running guest paused, or crashed and preserved, for a reason. The domain must exist.
 func (h *Host) StallDomain(name string, state virt.State, reason virt.Reason) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.domains[name].State, h.domains[name].Reason = state, reason
 }
 
-// Suspend pauses a guest, as an administrator may.
+// Suspend pauses a guest, as an administrator may do.
 func (h *Host) Suspend(_ context.Context, name string) error {
 	h.StallDomain(name, virt.Paused, virt.WasPaused)
 	return nil

@@ -1,5 +1,5 @@
-// Package virttest has a libvirt host in memory for tests of what uses one, and the contract that
-// holds it to what real hosts do.
+// Package virttest has a libvirt host in memory for tests of code that uses a host, and the contract that compares it
+// with real hosts.
 package virttest
 
 import (
@@ -12,8 +12,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// Host is a libvirt host in memory. It has virt.Host's methods and its errors, and like that it may
-// be used by many goroutines at once.
+// Host is a libvirt host in memory. It has virt.Host's methods and errors. As with virt.Host, many goroutines may use
+// it at the same time.
 type Host struct {
 	mu         sync.Mutex
 	offers     virt.Capabilities
@@ -21,16 +21,16 @@ type Host struct {
 	files      map[string]*file
 	pools      map[string]*pool
 	networks   map[string]virt.Network
-	interfaces map[string]bool // whether each is a bridge; nil is every one
+	interfaces map[string]bool // whether each is a bridge; nil means that every name is a bridge
 	domains    map[string]*domain
-	layers     map[string]virt.Layer // what lies beneath files, by these
+	layers     map[string]virt.Layer // the layer beneath each file, by the file's path
 	scripts    map[string]script
 	installs   map[string]installScript
 	calls      map[string]int
 	faults     map[string]fault
 }
 
-// New is a host with nothing on it, which emulates s390x on x86_64, with the firmware of QEMU before 9.2.
+// New returns an empty host, which emulates s390x on x86_64, with the firmware of QEMU before 9.2.
 func New() *Host {
 	return &Host{
 		offers: virt.Capabilities{Arch: "x86_64", Guests: []virt.Guest{
@@ -50,30 +50,30 @@ func New() *Host {
 	}
 }
 
-// URI is no address at which anybody answers.
+// URI returns a URI at which no one answers.
 func (h *Host) URI() string { return "memory:///" }
 
 // Close does nothing, as the host has no connection.
 func (h *Host) Close() error { return nil }
 
-// fault is an error for the calls of a method, but for the first so many.
+// fault is an error for the calls of a method, after a number of calls that work.
 type fault struct {
 	spare int
 	err   error
 }
 
-// Fail makes every further call of a method return err before it does anything; nil ends that.
-// Upload, Fill and Download are the exceptions: they fail after the first of the bytes.
+// Fail makes every later call of a method return err before it does anything. A nil err ends that. Upload, Fill and
+// Download are exceptions: they fail after the first bytes.
 func (h *Host) Fail(method string, err error) { h.FailAfter(method, 0, err) }
 
-// FailAfter is Fail, but so many calls still work.
+// FailAfter is Fail, but this many calls still work.
 func (h *Host) FailAfter(method string, calls int, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.faults[method] = fault{calls, err}
 }
 
-// Calls is how often a method was called, whatever came of it.
+// Calls returns how often a method was called, whatever its result.
 func (h *Host) Calls(method string) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -87,13 +87,13 @@ func (h *Host) Offer(offers virt.Capabilities) {
 	h.offers = offers
 }
 
-// WhileConnected is a context that ends with nothing, as there is no connection to be lost.
+// WhileConnected returns a context that does not end by itself, because no connection can be lost.
 func (h *Host) WhileConnected(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	return ctx, cancel, nil
 }
 
-// Info is what the host says of itself.
+// Info returns what the host reports about itself.
 func (h *Host) Info(ctx context.Context) (virt.Info, error) {
 	return call(ctx, h, "Info", func() (virt.Info, error) {
 		return virt.Info{Hostname: "memory", Libvirt: "9.0.0", Hypervisor: "7.2.0"}, nil
@@ -115,7 +115,7 @@ func (h *Host) DomainNames(ctx context.Context) ([]string, error) {
 	return call(ctx, h, "DomainNames", func() ([]string, error) { return slices.Sorted(maps.Keys(h.domains)), nil })
 }
 
-// DomainName is the name of the domain with a UUID.
+// DomainName returns the name of the domain with a UUID.
 func (h *Host) DomainName(ctx context.Context, id string) (string, error) {
 	return call(ctx, h, "DomainName", func() (string, error) {
 		for name, d := range h.domains {
@@ -127,24 +127,24 @@ func (h *Host) DomainName(ctx context.Context, id string) (string, error) {
 	})
 }
 
-// Capabilities is what the host can run.
+// Capabilities returns what the host can run.
 func (h *Host) Capabilities(ctx context.Context) (virt.Capabilities, error) {
 	return call(ctx, h, "Capabilities", func() (virt.Capabilities, error) { return h.offers, nil })
 }
 
-// SecureExecution tells that the host runs no guests of IBM Secure Execution.
+// SecureExecution reports that the host runs no guests of IBM Secure Execution.
 func (h *Host) SecureExecution(ctx context.Context) (bool, error) {
 	return call(ctx, h, "SecureExecution", func() (bool, error) { return false, nil })
 }
 
-// SetFirmware sets the content of the boot firmware; "" is a host without.
+// SetFirmware sets the content of the boot firmware. "" means a host without firmware.
 func (h *Host) SetFirmware(content string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.firmware = []byte(content)
 }
 
-// Firmware is the boot firmware.
+// Firmware returns the boot firmware.
 func (h *Host) Firmware(ctx context.Context) ([]byte, error) {
 	return call(ctx, h, "Firmware", func() ([]byte, error) {
 		if len(h.firmware) == 0 {
@@ -154,7 +154,7 @@ func (h *Host) Firmware(ctx context.Context) ([]byte, error) {
 	})
 }
 
-// call is a call of a method, which has the host to itself.
+// call runs a call of a method, which has exclusive use of the host.
 func call[T any](ctx context.Context, h *Host, method string, f func() (T, error)) (T, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -165,13 +165,13 @@ func call[T any](ctx context.Context, h *Host, method string, f func() (T, error
 	return f()
 }
 
-// do is call for what returns nothing but an error.
+// do is call for a method that returns only an error.
 func do(ctx context.Context, h *Host, method string, f func() error) error {
 	_, err := call(ctx, h, method, func() (struct{}, error) { return struct{}{}, f() })
 	return err
 }
 
-// enter counts a call and says whether it fails.
+// enter counts a call and returns the error with which it fails.
 func (h *Host) enter(ctx context.Context, method string) error {
 	h.calls[method]++
 	if ctx.Err() != nil {

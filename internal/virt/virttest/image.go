@@ -8,8 +8,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// image is what the header of a qcow2 file says, so that a host in memory knows an image that was
-// uploaded. The fields' places: qemu docs/interop/qcow2.txt, "Header".
+// image is the content of a qcow2 file's header, so that a host in memory recognizes an image that was uploaded. The
+// positions of the fields: qemu docs/interop/qcow2.txt, "Header".
 type image struct {
 	version     byte
 	clusterBits byte
@@ -25,11 +25,11 @@ const (
 	clusterBits   = 23
 	imageSize     = 24
 	headerSize    = 104
-	imageFileSize = 193 << 10 // an empty image has its tables, too
-	maxFormat     = 16        // bytes of a format's name, and what ends it
+	imageFileSize = 193 << 10 // an empty image also has its tables
+	maxFormat     = 16        // bytes of a format's name, and of its end
 )
 
-// newImage is an image as libvirt has qemu-img make it, of the older version where nobody says.
+// newImage returns an image as libvirt has qemu-img make it, with the older version by default.
 func newImage(v virt.Volume) image {
 	i := image{version: 2, clusterBits: 16, capacity: v.Capacity, backing: v.Backing}
 	if v.Compat == "1.1" {
@@ -48,8 +48,8 @@ func (i image) compat() string {
 	return "1.1"
 }
 
-// header is the beginning of an image without content, but for zeros. The backing file's format follows
-// its name here; QEMU has it in an extension of the header.
+// header returns the beginning of an image without content, except for zeros. The backing file's format comes after
+// its name here. QEMU has it in an extension of the header.
 func (i image) header() []byte {
 	var backing string
 	if i.backing != nil {
@@ -68,7 +68,7 @@ func (i image) header() []byte {
 	return header
 }
 
-// readImage tells whether a file is an image, and what its header says.
+// readImage reports whether a file is an image, and returns the content of its header.
 func readImage(f *file) (i image, isImage bool) {
 	header := f.bytes(0, headerSize)
 	if len(header) < headerSize || !bytes.HasPrefix(header, []byte(imageMagic)) {

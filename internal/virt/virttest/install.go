@@ -10,18 +10,19 @@ import (
 // installScript is what a guest does when it installs.
 type installScript struct {
 	text string
-	end  virt.End // EndUnknown goes on
+	end  virt.End // EndUnknown keeps running
 }
 
-// ScriptInstall sets what a domain of this name writes to its console when it installs, and how that
-// ends at once; with virt.EndUnknown it goes on until EndInstall. That is how it is without a script.
+// ScriptInstall sets what a domain with this name writes to its console when it installs, and how the installation
+// then ends at once. With virt.EndUnknown, it keeps running until EndInstall. That is also the default without a
+// script.
 func (h *Host) ScriptInstall(domain, text string, end virt.End) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.installs[domain] = installScript{text, end}
 }
 
-// EndInstall ends a guest that installs. The domain must be there.
+// EndInstall ends a guest that installs. The domain must exist.
 func (h *Host) EndInstall(name string, how virt.End) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -50,7 +51,7 @@ func (h *Host) InstallDomain(ctx context.Context, what virt.Domain) (*virt.Insta
 	})
 }
 
-// JoinInstallation takes part in an installation that another run began.
+// JoinInstallation joins an installation that another run began.
 func (h *Host) JoinInstallation(ctx context.Context, name string) (*virt.Installation, error) {
 	return call(ctx, h, "JoinInstallation", func() (*virt.Installation, error) {
 		d, err := h.lookupDomain(name)
@@ -68,7 +69,7 @@ func (h *Host) JoinInstallation(ctx context.Context, name string) (*virt.Install
 	})
 }
 
-// Installing tells whether a domain runs as InstallDomain starts it.
+// Installing reports whether a domain runs as InstallDomain starts it.
 func (h *Host) Installing(ctx context.Context, name string) (installing bool, err error) {
 	err = h.onDomain(ctx, "Installing", name, func(d *domain) error {
 		installing = d.State == virt.Running && d.installs
@@ -77,7 +78,7 @@ func (h *Host) Installing(ctx context.Context, name string) (installing bool, er
 	return installing, err
 }
 
-// installation is the run of a domain, which may have ended already.
+// installation returns the run of a domain, which may have ended already.
 func (h *Host) installation(ctx context.Context, d *domain, text string) *virt.Installation {
 	ended, left := make(chan virt.Ending, 1), make(chan struct{})
 	go func(over <-chan struct{}) {
@@ -96,7 +97,7 @@ func (h *Host) installation(ctx context.Context, d *domain, text string) *virt.I
 	}}
 }
 
-// reasons are what libvirt keeps of how a run ended: without the events nobody knows a reboot from a
+// reasons are libvirt's records of how a run ended. Without the events, a reboot cannot be distinguished from a
 // power-off.
 var reasons = map[virt.End]virt.Reason{
 	virt.EndShutdown:  virt.ShutDown,

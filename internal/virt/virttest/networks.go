@@ -10,7 +10,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// Network looks a network up by name.
+// Network looks up a network by name.
 func (h *Host) Network(ctx context.Context, name string) (virt.Network, error) {
 	return call(ctx, h, "Network", func() (virt.Network, error) {
 		n, err := h.lookupNetwork(name)
@@ -18,7 +18,7 @@ func (h *Host) Network(ctx context.Context, name string) (virt.Network, error) {
 	})
 }
 
-// NetworkName is the name of the network that has a UUID.
+// NetworkName returns the name of the network with a UUID.
 func (h *Host) NetworkName(ctx context.Context, id string) (string, error) {
 	return call(ctx, h, "NetworkName", func() (string, error) {
 		for _, n := range h.networks {
@@ -30,7 +30,7 @@ func (h *Host) NetworkName(ctx context.Context, id string) (string, error) {
 	})
 }
 
-// CreateNetwork defines a network and starts it where n is active.
+// CreateNetwork defines a network, and starts it if n is active.
 func (h *Host) CreateNetwork(ctx context.Context, n virt.Network) error {
 	return do(ctx, h, "CreateNetwork", func() error {
 		if _, found := h.networks[n.Name]; found {
@@ -44,7 +44,7 @@ func (h *Host) CreateNetwork(ctx context.Context, n virt.Network) error {
 	})
 }
 
-// UpdateNetwork makes the network what n says.
+// UpdateNetwork changes the network to n.
 func (h *Host) UpdateNetwork(ctx context.Context, n virt.Network) error {
 	return do(ctx, h, "UpdateNetwork", func() error {
 		old, err := h.lookupNetwork(n.Name)
@@ -71,7 +71,7 @@ func (h *Host) DeleteNetwork(ctx context.Context, name string) error {
 	})
 }
 
-// RenameNetwork has a network of the same UUID under another name, as somebody may define it anew.
+// RenameNetwork gives a network another name and keeps its UUID, as if another user defined it again.
 func (h *Host) RenameNetwork(ctx context.Context, name, to string) error {
 	return do(ctx, h, "RenameNetwork", func() error {
 		n, err := h.lookupNetwork(name)
@@ -85,7 +85,7 @@ func (h *Host) RenameNetwork(ctx context.Context, name, to string) error {
 	})
 }
 
-// NetworkGuests names the running guests that are plugged into a network.
+// NetworkGuests returns the names of the running guests that are plugged into a network.
 func (h *Host) NetworkGuests(ctx context.Context, name string) ([]string, error) {
 	return call(ctx, h, "NetworkGuests", func() ([]string, error) {
 		if _, err := h.lookupNetwork(name); err != nil {
@@ -103,14 +103,14 @@ func (h *Host) NetworkGuests(ctx context.Context, name string) ([]string, error)
 	})
 }
 
-// Interfaces are those that the host has, each with whether it is a bridge. Until it is told, it has every bridge.
+// Interfaces sets the host's interfaces, each with whether it is a bridge. Without it, the host has every bridge.
 func (h *Host) Interfaces(isBridge map[string]bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.interfaces = isBridge
 }
 
-// CheckBridge returns virt.ErrNoBridge or virt.ErrNotBridge where the host has no bridge of a name.
+// CheckBridge returns virt.ErrNoBridge or virt.ErrNotBridge if the host has no bridge with this name.
 func (h *Host) CheckBridge(ctx context.Context, name string) error {
 	return do(ctx, h, "CheckBridge", func() error {
 		isBridge, found := h.interfaces[name]
@@ -133,7 +133,7 @@ func (h *Host) lookupNetwork(name string) (virt.Network, error) {
 	return n, nil
 }
 
-// putNetwork keeps a network, unless libvirt would not define it or dnsmasq not start.
+// putNetwork stores a network, unless libvirt would not define it or dnsmasq would not start.
 func (h *Host) putNetwork(n virt.Network) error {
 	if n.IPv4 == nil && n.IPv6 == nil && n.Mode != virt.ModeIsolated && n.MakesBridge() {
 		return fmt.Errorf("%s forwarding requested, but no IP address provided for network %q", n.Mode, n.Name)
@@ -152,8 +152,7 @@ func (h *Host) putNetwork(n virt.Network) error {
 	return nil
 }
 
-// checkTFTPRoot is what dnsmasq, which is nobody, looks for when it starts: whether it can list the
-// directory.
+// checkTFTPRoot checks what dnsmasq, which runs as nobody, checks when it starts: whether it can list the directory.
 func (h *Host) checkTFTPRoot(root string) error {
 	switch {
 	case !h.isDir(root):
@@ -165,7 +164,7 @@ func (h *Host) checkTFTPRoot(root string) error {
 	}
 }
 
-// freeBridge is the name that libvirt gives a bridge that has none.
+// freeBridge returns the name that libvirt gives a bridge without a name.
 func (h *Host) freeBridge() string {
 	taken := map[string]bool{}
 	for _, n := range h.networks {
@@ -178,7 +177,7 @@ func (h *Host) freeBridge() string {
 	}
 }
 
-// cloneNetwork shares nothing with n. As in libvirt's XML, what says nothing is not there.
+// cloneNetwork returns a copy that shares nothing with n. As in libvirt's XML, empty parts do not exist in it.
 func cloneNetwork(n virt.Network) virt.Network {
 	n.VLANs, n.Options = clone(n.VLANs), clone(n.Options)
 	n.Devices, n.Routes = clone(n.Devices), clone(n.Routes)
@@ -212,5 +211,5 @@ func cloneIP(ip *virt.IP) *virt.IP {
 	return &copied
 }
 
-// clone is a copy; of nothing it is nil, as what is read from libvirt is.
+// clone returns a copy. An empty copy is nil, like data from libvirt.
 func clone[T any](s []T) []T { return append([]T(nil), s...) }

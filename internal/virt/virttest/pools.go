@@ -9,13 +9,13 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// pool is a pool and libvirt's list of its volumes, which is not always what is on the disk.
+// pool is a pool and libvirt's list of its volumes, which may differ from the content of the disk.
 type pool struct {
 	virt.Pool
 	listed map[string]bool
 }
 
-// Pool looks a pool up by name.
+// Pool looks up a pool by name.
 func (h *Host) Pool(ctx context.Context, name string) (virt.Pool, error) {
 	return call(ctx, h, "Pool", func() (virt.Pool, error) {
 		p, err := h.lookupPool(name)
@@ -38,7 +38,7 @@ func (h *Host) PoolAt(ctx context.Context, path string) (virt.Pool, error) {
 	})
 }
 
-// CreatePool makes a pool and its directory, where that is missing.
+// CreatePool makes a pool, and its directory if that does not exist.
 func (h *Host) CreatePool(ctx context.Context, name, path string) (virt.Pool, bool, error) {
 	made := false
 	created, err := call(ctx, h, "CreatePool", func() (virt.Pool, error) {
@@ -60,7 +60,7 @@ func (h *Host) CreatePool(ctx context.Context, name, path string) (virt.Pool, bo
 	return created, made, err
 }
 
-// StartPool makes a pool active, and a directory that is missing.
+// StartPool makes a pool active, and makes its directory if that does not exist.
 func (h *Host) StartPool(ctx context.Context, name string) error {
 	return do(ctx, h, "StartPool", func() error {
 		p, err := h.lookupPool(name)
@@ -74,7 +74,7 @@ func (h *Host) StartPool(ctx context.Context, name string) error {
 	})
 }
 
-// StopPool makes a pool inactive, as an administrator may.
+// StopPool makes a pool inactive, as an administrator may do.
 func (h *Host) StopPool(ctx context.Context, name string) error {
 	return do(ctx, h, "StopPool", func() error {
 		p, err := h.lookupPool(name)
@@ -86,7 +86,7 @@ func (h *Host) StopPool(ctx context.Context, name string) error {
 	})
 }
 
-// DeletePool takes a pool away, and on demand its directory, if that is empty.
+// DeletePool removes a pool and, on request, its directory if that is empty.
 func (h *Host) DeletePool(ctx context.Context, name string, removeDirectory bool) error {
 	return do(ctx, h, "DeletePool", func() error {
 		p, err := h.lookupPool(name)
@@ -109,7 +109,7 @@ func (h *Host) lookupPool(name string) (*pool, error) {
 	return p, nil
 }
 
-// activePool is the pool for what libvirt refuses in an inactive one.
+// activePool returns the pool for an operation that libvirt refuses for an inactive pool.
 func (h *Host) activePool(name string) (*pool, error) {
 	p, err := h.lookupPool(name)
 	if err == nil && !p.Active {
@@ -118,7 +118,7 @@ func (h *Host) activePool(name string) (*pool, error) {
 	return p, err
 }
 
-// refresh makes what libvirt knows of a directory what is on the disk.
+// refresh updates libvirt's list of a directory from the disk.
 func (h *Host) refresh(p *pool) {
 	p.listed = map[string]bool{}
 	if directory := h.files[p.Path]; directory != nil {

@@ -42,7 +42,7 @@ func (h *Host) Commit(ctx context.Context, name string) error {
 	})
 }
 
-// Beneath is what lies beneath a disk.
+// Beneath returns the layers beneath a disk.
 func (h *Host) Beneath(ctx context.Context, _ string, disk virt.Disk) ([]virt.Layer, error) {
 	return call(ctx, h, "Beneath", func() ([]virt.Layer, error) { return h.beneath(disk), nil })
 }
@@ -54,7 +54,7 @@ func (h *Host) beneath(disk virt.Disk) (layers []virt.Layer) {
 	return layers
 }
 
-// DisksWithOverlays are the disks that are wanted of a domain, with the overlays that it has.
+// DisksWithOverlays returns the wanted disks of a domain, with the overlays that it has.
 func (h *Host) DisksWithOverlays(ctx context.Context, name string, wanted []virt.Disk) (disks []virt.Disk, err error) {
 	err = h.onDomain(ctx, "DisksWithOverlays", name, func(d *domain) error {
 		disks = h.withOverlays(wanted, d.Disks)
@@ -71,7 +71,8 @@ func (h *Host) withOverlays(wanted, now []virt.Disk) []virt.Disk {
 	return virt.WithOverlays(wanted, now)
 }
 
-// CheckResize names the domains that have a volume for a disk. It is an error where the volume lies beneath one.
+// CheckResize returns the names of the domains that use a volume as a disk. It returns an error if the volume lies
+// beneath a disk.
 func (h *Host) CheckResize(ctx context.Context, pool, name string) ([]string, error) {
 	return call(ctx, h, "CheckResize", func() (guests []string, err error) {
 		_, where, err := h.lookupVolume(pool, name)
@@ -92,7 +93,7 @@ func (h *Host) CheckResize(ctx context.Context, pool, name string) ([]string, er
 	})
 }
 
-// Save saves a guest that runs, and stops it.
+// Save saves a running guest, and stops it.
 func (h *Host) Save(ctx context.Context, name string) error {
 	return h.onDomain(ctx, "Save", name, func(d *domain) error {
 		saved := cloneDomain(d.running)
@@ -102,7 +103,7 @@ func (h *Host) Save(ctx context.Context, name string) error {
 	})
 }
 
-// SavedDomain is the machine that a domain was saved with.
+// SavedDomain returns the machine that a domain was saved with.
 func (h *Host) SavedDomain(ctx context.Context, name string) (saved *virt.Domain, err error) {
 	err = h.onDomain(ctx, "SavedDomain", name, func(d *domain) error {
 		if d.saved != nil {
@@ -114,7 +115,7 @@ func (h *Host) SavedDomain(ctx context.Context, name string) (saved *virt.Domain
 	return saved, err
 }
 
-// DiscardSaved forgets what a domain was saved with.
+// DiscardSaved removes a domain's saved image.
 func (h *Host) DiscardSaved(ctx context.Context, name string) error {
 	return h.onDomain(ctx, "DiscardSaved", name, func(d *domain) error {
 		d.saved = nil
@@ -122,7 +123,7 @@ func (h *Host) DiscardSaved(ctx context.Context, name string) error {
 	})
 }
 
-// Belongings are a domain's save and its snapshots.
+// Belongings returns a domain's saved image and its snapshots.
 func (h *Host) Belongings(ctx context.Context, name string) (found virt.Belongings, err error) {
 	err = h.onDomain(ctx, "Belongings", name, func(d *domain) error {
 		found = virt.Belongings{Saved: d.saved != nil, Snapshots: slices.Sorted(slices.Values(d.snapshots))}
@@ -131,7 +132,7 @@ func (h *Host) Belongings(ctx context.Context, name string) (found virt.Belongin
 	return found, err
 }
 
-// IsTransient tells that libvirt forgets no domain that ends.
+// IsTransient reports false: libvirt forgets none of these domains when they end.
 func (h *Host) IsTransient(ctx context.Context, name string) (bool, error) {
 	return false, h.onDomain(ctx, "IsTransient", name, func(*domain) error { return nil })
 }

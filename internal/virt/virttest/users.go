@@ -10,7 +10,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// VolumeUsers finds who has a volume.
+// VolumeUsers finds the users of a volume.
 func (h *Host) VolumeUsers(ctx context.Context, v virt.Volume) (virt.Users, error) {
 	return call(ctx, h, "VolumeUsers", func() (virt.Users, error) {
 		if _, err := h.activePool(v.Pool); err != nil {
@@ -48,12 +48,12 @@ func (h *Host) overlaysOn(file string) (overlays []string) {
 	return overlays
 }
 
-// isAt is the test of whether a disk is a volume.
+// isAt returns a function that reports whether a disk is a volume.
 func isAt(v virt.Volume) func(virt.Disk) bool {
 	return func(disk virt.Disk) bool { return disk.Is(virt.Disk{Path: v.Path, Volume: v.Pool + "/" + v.Name}) }
 }
 
-// deviceWith names the device that has a volume, as libvirt names disks of virtio and SCSI.
+// deviceWith returns the name of the device that uses a volume, as libvirt names virtio and SCSI disks.
 func deviceWith(d virt.Domain, v virt.Volume) string {
 	switch at := slices.IndexFunc(d.Disks, isAt(v)); {
 	case at >= 0:
@@ -73,7 +73,7 @@ func plugs(d virt.Domain, v virt.Volume) bool {
 	return !slices.ContainsFunc(d.Disks, writes) && d.Kernel.Path != v.Path && d.Kernel.Initrd != v.Path
 }
 
-// UnplugVolume takes a volume from a running guest.
+// UnplugVolume removes a volume from a running guest.
 func (h *Host) UnplugVolume(ctx context.Context, name string, v virt.Volume) error {
 	return h.onDomain(ctx, "UnplugVolume", name, func(d *domain) error {
 		d.running.Disks = slices.DeleteFunc(clone(d.running.Disks), isAt(v))
@@ -86,7 +86,7 @@ func (h *Host) UnplugVolume(ctx context.Context, name string, v virt.Volume) err
 	})
 }
 
-// PlugVolume gives a volume to a running guest as it is defined with it.
+// PlugVolume attaches a volume to a running guest as the guest is defined with it.
 func (h *Host) PlugVolume(ctx context.Context, name string, v virt.Volume) error {
 	return h.onDomain(ctx, "PlugVolume", name, func(d *domain) error {
 		if d.State == virt.Off {

@@ -27,7 +27,7 @@ func (h *Host) Volume(ctx context.Context, pool, name string) (virt.Volume, erro
 	})
 }
 
-// volume is what libvirt says of a file.
+// volume returns a file as libvirt reports it.
 func (f *file) volume(pool, where string) virt.Volume {
 	v := virt.Volume{
 		Pool: pool, Name: f.name, Path: where, Owner: f.owner, Group: f.group, Mode: fmt.Sprintf("%04o", f.mode.Perm()), ModTime: f.modTime,
@@ -46,7 +46,7 @@ func (f *file) volume(pool, where string) virt.Volume {
 	return v
 }
 
-// VolumeAt names the volume whose file is at a path.
+// VolumeAt returns the pool and the name of the volume whose file has this path.
 func (h *Host) VolumeAt(ctx context.Context, where string) (pool, name string, err error) {
 	name = path.Base(where)
 	pool, err = call(ctx, h, "VolumeAt", func() (string, error) {
@@ -63,7 +63,7 @@ func (h *Host) VolumeAt(ctx context.Context, where string) (pool, name string, e
 	return pool, name, err
 }
 
-// VolumeNames lists the volumes of a pool, after a fresh look at its directory.
+// VolumeNames lists the volumes of a pool, after libvirt has read its directory again.
 func (h *Host) VolumeNames(ctx context.Context, pool string) ([]string, error) {
 	return call(ctx, h, "VolumeNames", func() ([]string, error) {
 		p, err := h.activePool(pool)
@@ -83,7 +83,7 @@ func (h *Host) CreateVolume(ctx context.Context, v virt.Volume) error {
 	})
 }
 
-// CloneVolume makes a volume out of another one.
+// CloneVolume makes a volume from another one.
 func (h *Host) CloneVolume(ctx context.Context, v virt.Volume, from string) error {
 	return do(ctx, h, "CloneVolume", func() error {
 		source, _, err := h.lookupVolume(v.Pool, from)
@@ -115,7 +115,7 @@ func (h *Host) newVolume(v virt.Volume) (*file, error) {
 		h.refresh(p)
 		return nil, exists("storage volume", v.Name)
 	}
-	mode := uint64(0o600) // libvirt's own
+	mode := uint64(0o600) // libvirt's default
 	if v.Mode != "" {
 		if mode, err = strconv.ParseUint(v.Mode, 8, 9); err != nil {
 			return nil, fmt.Errorf("mode of volume %q: %w", v.Name, err)
@@ -139,7 +139,7 @@ func (h *Host) newVolume(v virt.Volume) (*file, error) {
 	return f, nil
 }
 
-// ResizeVolume sets the bytes that a guest sees.
+// ResizeVolume sets the size that a guest sees, in bytes.
 func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uint64, shrink bool) error {
 	return do(ctx, h, "ResizeVolume", func() error {
 		f, _, err := h.lookupVolume(pool, name)
@@ -149,7 +149,7 @@ func (h *Host) ResizeVolume(ctx context.Context, pool, name string, capacity uin
 		i, isImage := readImage(f)
 		switch {
 		case shrink && (isImage || capacity == 0):
-			return errors.New("only a raw volume can be cut, and not to nothing")
+			return errors.New("only a raw volume can be shrunk, and not to 0 bytes")
 		case !shrink && capacity < max(i.capacity, uint64(f.size)):
 			return errors.New("can't shrink capacity below current capacity unless shrink flag explicitly specified")
 		case isImage:
@@ -177,7 +177,7 @@ func (h *Host) DeleteVolume(ctx context.Context, pool, name string) error {
 	})
 }
 
-// Upload writes content over a volume from its beginning.
+// Upload overwrites a volume with content from the beginning.
 func (h *Host) Upload(ctx context.Context, pool, name string, content io.Reader) error {
 	return h.upload(ctx, "Upload", pool, name, content)
 }
@@ -223,7 +223,7 @@ func (h *Host) upload(ctx context.Context, method, pool, name string, content io
 	}
 }
 
-// Download writes a volume's bytes to a writer, as they were when it began.
+// Download writes a volume's bytes to a writer, as they were when the download began.
 func (h *Host) Download(ctx context.Context, pool, name string, to io.Writer) error {
 	h.mu.Lock()
 	fault := h.enter(ctx, "Download")
