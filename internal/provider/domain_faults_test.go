@@ -78,7 +78,7 @@ func TestAccDomainConsoleTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	run.ends(`Unable to boot domain "acc"`, "another program has the guest's console open, for example virsh console", `Not seen on the console: "login:"`,
-		"The guest was left running, and the next apply boots it again", "console_log_dir")
+		"It left the guest running, and the next apply boots it again", "console_log_dir")
 	if state := strings.TrimSpace(virsh(t, "domstate", "acc")); state != "running" {
 		t.Errorf("the guest is %s", state)
 	}
@@ -86,7 +86,7 @@ func TestAccDomainConsoleTaken(t *testing.T) {
   domain = "acc"
   until  = "login:"
 }`)
-	c.mustFail([]string{"plan"}, "another program has the guest's console open", "Close it there")
+	c.mustFail([]string{"plan"}, "another program has the guest's console open", "Close the other client")
 	c.write("console.tf", "")
 	release()
 	c.mends(domain(onLabNetwork + passesAtOnce))
