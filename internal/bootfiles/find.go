@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
@@ -24,11 +25,38 @@ func ImageOf(fileName string) string {
 	return ""
 }
 
+// Lister lists the files of a TFTP root.
+type Lister interface {
+	VolumeNames(ctx context.Context, pool string) ([]string, error)
+}
+
 // Find finds the files of an image by their names, by kind. It does not read their content, and does not find files with names
 // that a user chose.
-func Find(ctx context.Context, host interface {
-	VolumeNames(ctx context.Context, pool string) ([]string, error)
-}, root, imageName string) (Files, error) {
+func Find(ctx context.Context, host Lister, root, imageName string) (Files, error) {
+	return find(ctx, host, root, imageName, func(kind string, matching []string) (string, error) {
+		return "", fmt.Errorf("there is more than one %s with that name: %s; remove the files that do not belong to the image", kind, strings.Join(matching, ", "))
+	})
+}
+
+// FindNewest is Find for an image that may have old files, which stay while something names them.
+func FindNewest(ctx context.Context, host Lister, dir tftproot.Directory, root, imageName string) (Files, error) {
+	return find(ctx, host, root, imageName, func(_ string, matching []string) (newest string, err error) {
+		var made time.Time
+		for _, name := range matching {
+			info, err := dir.Stat(ctx, name)
+			if err != nil {
+				return "", err
+			}
+			if info.ModTime().After(made) {
+				newest, made = name, info.ModTime()
+			}
+		}
+		return newest, nil
+	})
+}
+
+// find is Find, which asks choose if there are several files of a kind.
+func find(ctx context.Context, host Lister, root, imageName string, choose func(kind string, matching []string) (string, error)) (Files, error) {
 	names, err := host.VolumeNames(ctx, root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -36,12 +64,16 @@ func Find(ctx context.Context, host interface {
 	found := Files{}
 	for _, kind := range Kinds {
 		matching := File{Image: imageName, Kind: kind}.matching(names, "[0-9a-f]{12}")
+		if len(matching) == 0 {
+			continue
+		}
+		name := matching[0]
 		if len(matching) > 1 {
-			return nil, fmt.Errorf("there is more than one %s with that name: %s; remove the files that do not belong to the image", kind, strings.Join(matching, ", "))
+			if name, err = choose(kind, matching); err != nil {
+				return nil, err
+			}
 		}
-		if len(matching) == 1 {
-			found[kind] = &Published{File: tftproot.File{Name: matching[0]}}
-		}
+		found[kind] = &Published{File: tftproot.File{Name: name}}
 	}
 	return found, err
 }

@@ -454,3 +454,66 @@ func TestAccImageUnknown(t *testing.T) {
 		},
 	)
 }
+
+// TestAccImageOldFiles replaces a kernel that pxelinux configurations and guests name. The old file stays until nothing names it.
+func TestAccImageOldFiles(t *testing.T) {
+	const configOfOthers = "/srv/boot/pxelinux.cfg/01-52-54-00-aa-bb-cc"
+	before, after := writeFile(t, string(oldKernel)), writeFile(t, string(newKernel))
+	config := func(kernel string) string {
+		return from(kernel) + `
+resource "netboot_pxelinux_config" "test" {
+  tftp_root = netboot_tftp_root.test.id
+  entries   = [{ label = "linux", kernel = netboot_image.test.kernel.path, initrd = "i" }]
+}
+resource "netboot_domain" "test" {
+  name       = "acc"
+  memory     = "256MiB"
+  running    = false
+  interfaces = []
+  kernel     = { image = netboot_image.test.id }
+}
+`
+	}
+	c := newCLI(t, lab.Shared(t).URI, config(before))
+	has := func(kernels ...[]byte) {
+		t.Helper()
+		names := []string{"pxelinux.cfg"}
+		for _, kernel := range kernels {
+			names = append(names, filepath.Base(bootPath("kernel", kernel)))
+		}
+		if err := hostDir(t, "/srv/boot", names...)(nil); err != nil {
+			t.Error(err)
+		}
+	}
+	applies := func(kernel string, args ...string) {
+		t.Helper()
+		c.write("main.tf", onHost(lab.Shared(t).URI)+config(kernel))
+		c.must(append([]string{"apply", "-auto-approve"}, args...)...)
+	}
+	applies(before)
+	has(oldKernel)
+	applies(after, "-target=netboot_image.test")
+	has(oldKernel, newKernel)
+	applies(after, "-target=netboot_pxelinux_config.test")
+	has(oldKernel, newKernel) // which the guest still names
+	applies(after)
+	c.mustFail([]string{"plan", "-detailed-exitcode"}, `Old files of image "srv-boot/acc" are left`) // as that run did not know them
+	c.must("apply", "-auto-approve")
+	has(newKernel)
+	c.must("plan", "-detailed-exitcode")
+
+	applies(before)
+	has(oldKernel)
+	writeHostFile(t, configOfOthers, []byte("label a\n  kernel "+filepath.Base(bootPath("kernel", oldKernel))+"\n  initrd i\n  append x\n"))
+	applies(after)
+	has(oldKernel, newKernel)
+	c.must("plan", "-detailed-exitcode")
+	if err := os.Remove(inSrv(t, configOfOthers)); err != nil {
+		t.Fatal(err)
+	}
+	c.mustFail([]string{"plan", "-detailed-exitcode"}, `Old files of image "srv-boot/acc" are left`, filepath.Base(bootPath("kernel", oldKernel)))
+	c.must("apply", "-auto-approve")
+	has(newKernel)
+	c.must("plan", "-detailed-exitcode")
+	c.must("destroy", "-auto-approve")
+}

@@ -96,7 +96,7 @@ func (r *domainResource) findKernel(ctx context.Context, p framework.Placement, 
 		return errImageUnknown
 	}
 	if !planned {
-		found, err := bootfiles.Find(ctx, r.Host, root, name)
+		found, err := bootfiles.FindNewest(ctx, r.Host, virt.NewDirectory(r.Host, root), root, name)
 		if err != nil {
 			return err
 		}
