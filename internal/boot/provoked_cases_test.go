@@ -30,8 +30,8 @@ var otherwise = map[string]struct {
 	"device of another subsystem": {boot.StageFirmware, "No suitable device for IPL", "the firmware gave up"},
 	"too little memory":           {boot.StageDHCP, "Trying pxelinux.cfg files", "no pxelinux.cfg file"}, // it is enough for this one
 	"no TFTP server":              {boot.StageFirmware, "Can't obtain TFTP server IP address", "named no TFTP server"},
-	"long bootfile":               {boot.StageDHCP, "Using TFTP server", "it reports nothing after that"},
-	"no initrd line":              {boot.StageStarted, "starting kernel", "Linux did not report"},
+	"long bootfile":               {boot.StageDHCP, "Using TFTP server", "printed nothing after that"},
+	"no initrd line":              {boot.StageStarted, "starting kernel", "Linux printed nothing"},
 }
 
 // entry is a configuration that boots these files.
@@ -60,7 +60,7 @@ func fast(m *lab.Machine) { m.Hurry = 8 }
 var provoked = []provokedCase{
 	// The firmware starts.
 	{name: "no boot order", machine: func(m *lab.Machine) { m.NIC = "virtio-net-ccw" },
-		stage: boot.StageFirmware, message: "Could not find a suitable boot device", meaning: "place in the boot order"},
+		stage: boot.StageFirmware, message: "Could not find a suitable boot device", meaning: "no device with a boot order"},
 	{name: "device of another subsystem", machine: func(m *lab.Machine) { m.NIC = "virtio-net-ccw,bootindex=1,devno=10.0.0001" },
 		stage: boot.StageFirmware, message: "Boot device not found", meaning: "not on the guest's channel subsystem"},
 	{name: "too little memory", machine: func(m *lab.Machine) { m.Memory = "100M" },
@@ -84,7 +84,7 @@ var provoked = []provokedCase{
 	{name: "nothing listens", dhcp: nextServer(noServer), machine: fast,
 		stage: boot.StageDHCP, message: "port unreachable", meaning: "nothing listens for TFTP"},
 	{name: "no way to the server", dhcp: nextServer(routerKnowsNot), machine: fast,
-		stage: boot.StageDHCP, message: "host unreachable", meaning: "no way to the TFTP server"},
+		stage: boot.StageDHCP, message: "host unreachable", meaning: "no route to the TFTP server"},
 	{name: "a firewall rejects", dhcp: nextServer(routerProhibits), machine: fast,
 		stage: boot.StageDHCP, message: "Receiving data:", meaning: "firewalld"},
 	{name: "a firewall drops", dhcp: nextServer(routerIsSilent), machine: func(m *lab.Machine) { m.Hurry, m.GiveUpAt = 8, "Repeating TFTP read request" },
@@ -96,7 +96,7 @@ var provoked = []provokedCase{
 	{name: "bootfile tiny", dhcp: []string{"dhcp-boot=tiny"},
 		stage: boot.StageDHCP, message: "'tiny' is too small", meaning: "less than 8 bytes"},
 	{name: "ins of one line", dhcp: []string{"dhcp-boot=one-line.ins"},
-		stage: boot.StageDHCP, message: "valid .INS file", meaning: "one line only"},
+		stage: boot.StageDHCP, message: "valid .INS file", meaning: "only one line"},
 	{name: "ins without spaces", dhcp: []string{"dhcp-boot=no-spaces.ins"},
 		stage: boot.StageDHCP, message: "Missing space separator in .INS file", meaning: "a path, a space and an address"},
 
@@ -114,13 +114,13 @@ var provoked = []provokedCase{
 
 	// Kernel and initrd.
 	{name: "kernel missing", config: entry("kernel.ubuntu", "initrd", "x"),
-		stage: boot.StageConfig, message: "file not found: kernel.ubuntu", meaning: "does not have: not published"},
+		stage: boot.StageConfig, message: "file not found: kernel.ubuntu", meaning: "does not have: the file is not published"},
 	{name: "initrd missing", config: entry("kernel", "initrd.ubuntu", "x"),
-		stage: boot.StageKernel, message: "file not found: initrd.ubuntu", meaning: "does not have: not published"},
+		stage: boot.StageKernel, message: "file not found: initrd.ubuntu", meaning: "does not have: the file is not published"},
 	{name: "no initrd line", config: "label a\nkernel kernel\nappend x\n",
-		stage: boot.StageKernel, message: "TFTP error", meaning: "lacks a"},
+		stage: boot.StageKernel, message: "TFTP error", meaning: "has no"},
 	{name: "kernel unreadable", config: entry("secret", "initrd", "x"),
-		stage: boot.StageConfig, message: "TFTP access violation", meaning: "may not read the kernel or initrd"},
+		stage: boot.StageConfig, message: "TFTP access violation", meaning: "not allowed to read the kernel or initrd"},
 	{name: "kernel a directory", config: entry("directory", "initrd", "x"),
 		stage: boot.StageConfig, message: "unknown TFTP error", meaning: "the path is a directory"},
 	{name: "kernel empty", config: entry("empty", "initrd", "x"), machine: func(m *lab.Machine) { m.GiveUpAt = "starting kernel" },

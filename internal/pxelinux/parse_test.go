@@ -50,7 +50,7 @@ func TestParse(t *testing.T) {
 		{"list of initrds", "label a\ninitrd a,b\n", entry("a", "", "a,b", ""), nil},
 		{"append -", "label a\nappend -\n", entry("a", "", "", "-"), nil},
 		{"URL", "label a\nkernel http://h/k\n", entry("a", "http://h/k", "", ""), nil},
-		{"keyword twice", "label a\nkernel j\nkernel k\n", entry("a", "k", "", ""), []string{"3:8 error drops the one in line 2"}},
+		{"keyword twice", "label a\nkernel j\nkernel k\n", entry("a", "k", "", ""), []string{"3:8 error ignores the one in line 2"}},
 		{"default", "default b\nlabel a\nlabel b\n", Config{"b", []Entry{{Label: "a"}, {Label: "b"}}}, nil},
 		{"default below its label", "label a\ndefault a\n", entry("a", "", "", ""), []string{"2:9 error boots the first entry"}},
 		{"default of another case", "default A\nlabel a\n", entry("a", "", "", ""), []string{"1:9 error boots the first entry"}},
