@@ -99,7 +99,7 @@ func TestWithCommandLineLimit(t *testing.T) {
 			t.Errorf("a command line of %d bytes is not whole", most)
 		}
 		_, err := WithCommandLine(bytes.NewReader(original), longest+"x")
-		expectError(t, err, fmt.Sprintf("the command line has %d bytes; this kernel takes at most %d", most+1, most))
+		expectError(t, err, fmt.Sprintf("the command line has %d bytes; this kernel accepts at most %d", most+1, most))
 	}
 }
 
@@ -113,10 +113,10 @@ func TestWithCommandLineRefuses(t *testing.T) {
 		`has '\n' at byte 1`:                   {linux(200000, 4096), "a\nb"},
 		`has '\x00' at byte 0`:                 {linux(200000, 4096), "\x00"},
 		`has 'ä' at byte 2`:                    {linux(200000, 4096), "x=ä"},
-		"carries a command line already":       {carrying(t, linux(200000, 4096), "x"), "y"},
+		"already carries a command line":       {carrying(t, linux(200000, 4096), "x"), "y"},
 		"the space for it at 0xfc00 is in use": {used, "x"},
 		"ends before the end":                  {linux(200000, 4096)[:headSize], "x"},
-		"the kernel ends before the end":       {linux(commandLineOffset+1000, 4096), strings.Repeat("x", 1000)},
+		"the kernel file ends before the end":       {linux(commandLineOffset+1000, 4096), strings.Repeat("x", 1000)},
 	} {
 		reader, err := WithCommandLine(bytes.NewReader(test.kernel), test.cmdline)
 		expectError(t, err, want)

@@ -148,7 +148,7 @@ func TestDecompressCutOff(t *testing.T) {
 		for tenth := 1; tenth <= 10; tenth++ {
 			size := min(len(packed)*tenth/10, len(packed)-1)
 			content, _, err := unpack(bytes.NewReader(packed[:size]), noLimit)
-			expectError(t, err, "the "+kind+" file is cut off or damaged")
+			expectError(t, err, "the "+kind+" file is incomplete or damaged")
 			if !bytes.HasPrefix(lines, content) {
 				t.Errorf("%s: the first %d bytes unpack to something else", kind, size)
 			}
@@ -187,7 +187,7 @@ func TestDecompressLimit(t *testing.T) {
 			}
 			for range 2 { // it stays an error
 				_, err = io.Copy(io.Discard, unpacked)
-				expectError(t, err, fmt.Sprintf("the %s file unpacks to more than the %d bytes", kind, limit))
+				expectError(t, err, fmt.Sprintf("the %s file unpacks to more than %d bytes", kind, limit))
 			}
 			if err := unpacked.Close(); err != nil {
 				t.Error(err)

@@ -82,20 +82,20 @@ func TestOpenDiskRefuses(t *testing.T) {
 	for name, test := range map[string]struct{ source, want string }{
 		"nothing":          {"", "it is empty"},
 		"a web page":       {"<!DOCTYPE html><html>" + disk, "web page"},
-		"a backing file":   {qcow2(3, 512, map[int]uint64{8: 104}), "laid over a backing file"},
+		"a backing file":   {qcow2(3, 512, map[int]uint64{8: 104}), "has a backing file"},
 		"an external file": {qcow2(3, 512, map[int]uint64{72: 4}), "its data in another file"},
 		"version 9":        {qcow2(9, 512, nil), "of version 9"},
 		"version 1":        {qcow2(1, 512, nil), "qcow image of version 1"},
 		"no size":          {qcow2(3, 0, nil), "a disk of 0 bytes"},
 		"too large a size": {qcow2(3, math.MaxUint64, nil), "it is damaged"},
-		"half a header":    {qcow2(3, 512, nil)[:80], "cut off"},
-		"a bit of it":      {qcow2(3, 512, nil)[:20], "cut off"},
+		"half a header":    {qcow2(3, 512, nil)[:80], "is incomplete"},
+		"a bit of it":      {qcow2(3, 512, nil)[:20], "is incomplete"},
 		"VMDK":             {"KDMV" + disk, "a VMDK image"},
 		"a VMDK text":      {"# Disk DescriptorFile\nversion=1\n" + disk, "description of a VMDK image"},
 		"VHDX":             {"vhdxfile" + disk, "a VHDX image"},
 		"VDI":              {disk[:64] + "\x7f\x10\xda\xbe" + disk, "a VDI image"},
 		"packed VHD":       {gzipped(t, "conectix"+disk), "a VHD image"},
-		"packed backing":   {gzipped(t, qcow2(3, 512, map[int]uint64{8: 104})), "laid over a backing file"},
+		"packed backing":   {gzipped(t, qcow2(3, 512, map[int]uint64{8: 104})), "has a backing file"},
 	} {
 		disk, err := Client{}.OpenDisk(t.Context(), DiskSource{Source: localDisk(t, test.source)}, Checksum{}, math.MaxInt64)
 		if err == nil || !strings.Contains(err.Error(), test.want) {

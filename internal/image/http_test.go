@@ -200,7 +200,7 @@ func TestHTTPRetryAfterTooLong(t *testing.T) {
 			w.WriteHeader(http.StatusTooManyRequests)
 		})
 		_, err := fetch(t.Context(), quick, source)
-		expectError(t, err, "it asks to come back in ")
+		expectError(t, err, "the server asks to try again in ")
 	}
 }
 
@@ -252,7 +252,7 @@ func TestHTTPRedirects(t *testing.T) {
 	expectError(t, err, `a redirect leads to the scheme "ftp"`)
 
 	_, err = fetch(t.Context(), quick, strings.Replace(source, "/kernel", "/nowhere", 1))
-	expectError(t, err, "/nowhere: the server redirects to what is no URL")
+	expectError(t, err, "/nowhere: the server redirects to an invalid URL")
 	if strings.Contains(err.Error(), "secret") {
 		t.Errorf("a password is in %v", err)
 	}
@@ -301,7 +301,7 @@ func TestHTTPContentEncoding(t *testing.T) {
 
 	body = boot
 	_, err = fetch(t.Context(), quick, source)
-	expectError(t, err, "the server announces gzip but does not send it")
+	expectError(t, err, "the server announces the content encoding gzip but does not send gzip")
 
 	encoding = "br"
 	_, err = fetch(t.Context(), quick, source)

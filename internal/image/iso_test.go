@@ -293,7 +293,7 @@ func TestISOWithoutRangesBackwards(t *testing.T) {
 	}
 	clear(file.blocks) // as so much reading does that it lies far behind
 	_, err = file.ReadAt(make([]byte, 10), 0)
-	expectError(t, err, "the server knows no ranges, and what is needed next lies before what it has sent: download the image and give its local path")
+	expectError(t, err, "the server does not support range requests, and the next part to read is before the part that it has already sent: download the image and give its local path")
 }
 
 func TestISOBlocks(t *testing.T) {
@@ -332,7 +332,7 @@ func TestISOChanges(t *testing.T) {
 			return w
 		}
 	}
-	const want = "the file has changed while it was read: try again"
+	const want = "the file changed while it was read: try again"
 	for name, tt := range map[string]struct {
 		tag   string
 		fault func(http.ResponseWriter, *http.Request, int) http.ResponseWriter
@@ -350,13 +350,13 @@ func TestISOChanges(t *testing.T) {
 			}
 			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(make([]byte, 2<<20)))
 			return nil
-		}, `the server answers a request for the range "bytes=45056-1093631" with Content-Range "bytes 45056-1093631/2097152"`},
+		}, `the server answered a request for the range "bytes=45056-1093631" with Content-Range "bytes 45056-1093631/2097152"`},
 		"ranges without a size": {`"1"`, func(w http.ResponseWriter, r *http.Request, _ int) http.ResponseWriter {
 			w.Header().Set("Content-Range", "bytes 0-131071/*")
 			w.WriteHeader(http.StatusPartialContent)
 			send(w, make([]byte, rangeBlock))
 			return nil
-		}, `the server answers a request for the range "bytes=0-131071" with Content-Range "bytes 0-131071/*"`},
+		}, `the server answered a request for the range "bytes=0-131071" with Content-Range "bytes 0-131071/*"`},
 		"packed": {`"1"`, func(w http.ResponseWriter, _ *http.Request, _ int) http.ResponseWriter {
 			w.Header().Set("Content-Encoding", "gzip")
 			return w
@@ -427,7 +427,7 @@ func TestISOBrokenWithoutValidator(t *testing.T) {
 		return w
 	}}
 	_, err := fetchInISO(t.Context(), server.start(t), "kernel")
-	expectError(t, err, "the connection broke after 1000 of 1048576 bytes: unexpected EOF; it cannot be resumed")
+	expectError(t, err, "the connection broke after 1000 of 1048576 bytes: unexpected EOF; the download cannot be resumed")
 }
 
 // TestISORedirect has every request redirected to another mirror, each of which has tags of its own.
@@ -450,7 +450,7 @@ func TestISORedirect(t *testing.T) {
 	}
 	redirects = 0
 	_, err = fetchInISO(t.Context(), source, "kernel")
-	expectError(t, err, "unable to download "+source+": the file has changed")
+	expectError(t, err, "unable to download "+source+": the file changed while")
 }
 
 func TestISOCredentials(t *testing.T) {
@@ -508,8 +508,8 @@ func TestISOBrokenBlocks(t *testing.T) {
 		want  string
 	}{
 		"gone":               {notFound, `the server answered "404 Not Found"`},
-		"cut":                {cut, "the connection broke after 1000 of 47104 bytes: unexpected EOF; it cannot be resumed"},
-		"cut without ranges": {cutWithoutRanges, "the connection broke after 393216 of 1095680 bytes: unexpected EOF; it cannot be resumed"},
+		"cut":                {cut, "the connection broke after 1000 of 47104 bytes: unexpected EOF; the download cannot be resumed"},
+		"cut without ranges": {cutWithoutRanges, "the connection broke after 393216 of 1095680 bytes: unexpected EOF; the download cannot be resumed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := isoServer{image: isoImage(t), fault: tt.fault}

@@ -37,7 +37,7 @@ func TestReadINS(t *testing.T) {
 		"a kernel":      {"* t\n/linux 0\n", Manifest{Kernel: at("linux")}, ""},
 		"no kernel":     {"* t\nboot/initrd 0x01000000\n", Manifest{}, "names no kernel"},
 		"a web page":    {"<html>", Manifest{}, "a web page"},
-		"no manifest":   {"kernel.img\n", Manifest{}, `"kernel.img" is no path and an address`},
+		"no manifest":   {"kernel.img\n", Manifest{}, `"kernel.img" is not a path and an address`},
 		"no text":       {"* t\nlinux 0\n\x00", Manifest{}, "is it a text file?"},
 		"empty":         {"", Manifest{}, "it is empty"},
 		"title alone":   {"* t\n", Manifest{}, "names no kernel"},
@@ -57,7 +57,7 @@ func TestReadINS(t *testing.T) {
 		"escape":        {"* t\nk\x1b[2J 0\n", Manifest{}, "control character"},
 		"no parameters": {"* t\nlinux 0\nnone 0x10480\n", Manifest{}, "the parameter file"},
 		"an endless":    {"* t\nlinux 0\nlong 0x10480\n", Manifest{}, "more than 4 KiB"},
-		"upwards":       {"* t\n../linux 0\n", Manifest{}, "leads upwards"},
+		"upwards":       {"* t\n../linux 0\n", Manifest{}, "leads out of the manifest's directory"},
 	} {
 		got, err := Client{}.ReadINS(t.Context(), write("x.ins", test.text))
 		if got != test.want || (err == nil) != (test.error == "") || err != nil && !strings.Contains(err.Error(), test.error) {

@@ -105,14 +105,14 @@ func TestResumeRefused(t *testing.T) {
 		handler http.HandlerFunc
 		want    string
 	}{
-		"no validator": {header(), "the connection broke after 524288 of 1048576 bytes: unexpected EOF; it cannot be resumed"},
+		"no validator": {header(), "the connection broke after 524288 of 1048576 bytes: unexpected EOF; the download cannot be resumed"},
 		"neither length nor validator": {func(w http.ResponseWriter, r *http.Request) {
 			flush(w)
 			send(w, boot)
-		}, "the connection broke after 524288 bytes: unexpected EOF; it cannot be resumed"},
-		"weak ETag":      {header("ETag", `W/"1"`, "Last-Modified", "Mon, 01 Jan 2024 00:00:00 GMT"), "it cannot be resumed"},
-		"modified now":   {header("Last-Modified", now, "Date", now), "it cannot be resumed"},
-		"no ranges":      {header("ETag", `"1"`), "the server knows no ranges"},
+		}, "the connection broke after 524288 bytes: unexpected EOF; the download cannot be resumed"},
+		"weak ETag":      {header("ETag", `W/"1"`, "Last-Modified", "Mon, 01 Jan 2024 00:00:00 GMT"), "the download cannot be resumed"},
+		"modified now":   {header("Last-Modified", now, "Date", now), "the download cannot be resumed"},
+		"no ranges":      {header("ETag", `"1"`), "the server does not support range requests"},
 		"other start":    {answer(206, "bytes 524287-1048575/1048576"), `with Content-Range "bytes 524287-1048575/1048576"`},
 		"other end":      {answer(206, "bytes 524288-1048574/1048576"), "with Content-Range"},
 		"other length":   {answer(206, "bytes 524288-1048575/1048577"), "with Content-Range"},
@@ -123,7 +123,7 @@ func TestResumeRefused(t *testing.T) {
 			version++
 			w.Header().Set("ETag", fmt.Sprintf(`"%d"`, version))
 			http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(boot)))
-		}, "the file has changed meanwhile"},
+		}, "the file has changed in the meantime"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -167,5 +167,5 @@ func TestResumeTooLong(t *testing.T) {
 		send(w, boot)
 	}))
 	_, err := fetch(t.Context(), quick, source)
-	expectError(t, err, "the server sends more than the promised 1048576 bytes")
+	expectError(t, err, "the server sends more than the 1048576 bytes that it announced")
 }

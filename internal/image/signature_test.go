@@ -130,8 +130,8 @@ func TestVerifyListOfGnuPG(t *testing.T) {
 		t.Errorf("got %q, %v", text, err)
 	}
 	for name, want := range map[string]string{
-		"sha1": "made with SHA-1, which can be forged",
-		"md5":  "is of a kind that is not accepted, such as one made with MD5",
+		"sha1": "uses SHA-1, which can be forged",
+		"md5":  "is of a kind that is not accepted, such as a signature with MD5",
 	} {
 		_, err := keys.VerifyList(list, readTestdata(t, "signatures/SHA256SUMS."+name))
 		expectError(t, err, want)
@@ -192,26 +192,26 @@ func TestVerifyListErrors(t *testing.T) {
 		want            []string
 	}{
 		{"another key", keys, signedList, sign(t, other, nil), []string{
-			fmt.Sprintf("signed by the key %016X, and the keys given are %016X (one <one@example.org>)", other.PrimaryKey.KeyId, key.PrimaryKey.KeyId)}},
-		{"changed list", keys, append(slices.Clone(signedList), 'x'), good, []string{"the list was changed after it was signed, or the signature is of another file"}},
-		{"changed signature", keys, signedList, bad, []string{fmt.Sprintf("the signature by the key %016X does not hold", key.PrimaryKey.KeyId)}},
-		{"changed signature among others", keys, signedList, slices.Concat(sign(t, other, nil), bad), []string{"does not hold: the list was changed"}},
-		{"expired key", parseRing(t, expired), signedList, sign(t, expired, &packet.Config{Time: lastWeek}), []string{"the key has expired: get it anew"}},
-		{"revoked key", parseRing(t, revoked), signedList, fromRevoked, []string{"the key was revoked by its owner: get their new key"}},
-		{"expired signature", keys, signedList, sign(t, key, &packet.Config{Time: lastWeek, SigLifetimeSecs: 3600}), []string{"it has expired"}},
-		{"signature from the future", keys, signedList, sign(t, key, &packet.Config{Time: nextWeek}), []string{"from the future: check this machine's clock"}},
-		{"key as signature", keys, signedList, ring(t, key), []string{"the signature is none"}},
-		{"armored key as signature", keys, signedList, armored(t, openpgp.PublicKeyType, ring(t, key)), []string{`the signature is none but a "PGP PUBLIC KEY BLOCK"`}},
+			fmt.Sprintf("signed by the key %016X, but the given keys are %016X (one <one@example.org>)", other.PrimaryKey.KeyId, key.PrimaryKey.KeyId)}},
+		{"changed list", keys, append(slices.Clone(signedList), 'x'), good, []string{"the list was changed after it was signed, or the signature is for another file"}},
+		{"changed signature", keys, signedList, bad, []string{fmt.Sprintf("the signature by the key %016X is not valid", key.PrimaryKey.KeyId)}},
+		{"changed signature among others", keys, signedList, slices.Concat(sign(t, other, nil), bad), []string{"is not valid: the list was changed"}},
+		{"expired key", parseRing(t, expired), signedList, sign(t, expired, &packet.Config{Time: lastWeek}), []string{"the key has expired: get the key again"}},
+		{"revoked key", parseRing(t, revoked), signedList, fromRevoked, []string{"the key was revoked by its owner: get the owner's new key"}},
+		{"expired signature", keys, signedList, sign(t, key, &packet.Config{Time: lastWeek, SigLifetimeSecs: 3600}), []string{"the signature has expired"}},
+		{"signature from the future", keys, signedList, sign(t, key, &packet.Config{Time: nextWeek}), []string{"in the future: check this machine's clock"}},
+		{"key as signature", keys, signedList, ring(t, key), []string{"it is not a signature"}},
+		{"armored key as signature", keys, signedList, armored(t, openpgp.PublicKeyType, ring(t, key)), []string{`the signature file has a "PGP PUBLIC KEY BLOCK" instead of a signature`}},
 		{"list as signature", keys, signedList, signedList, []string{"the signature is damaged"}},
 		{"damaged armor", keys, signedList, []byte("-----BEGIN PGP SIGNATURE-----\n"), []string{"the signature cannot be read"}},
 		{"damaged base64", keys, signedList, []byte("-----BEGIN PGP SIGNATURE-----\n\nAAA$\n-----END PGP SIGNATURE-----\n"), []string{"the signature is damaged"}},
 		{"empty armor", keys, signedList, armored(t, openpgp.SignatureType, nil), []string{"the signature is empty"}},
 		{"large signature", keys, signedList, make([]byte, maxSignature+1), []string{"more than 128 KiB"}},
-		{"no signature", keys, signedList, nil, []string{"it is not signed in itself", ".gpg"}},
-		{"text before a signed one", keys, append([]byte("x\n"), clearsigned(t, key)...), nil, []string{"it is not signed in itself"}},
-		{"text behind a signed one", keys, append(clearsigned(t, key), signedList...), nil, []string{"nobody has signed"}},
+		{"no signature", keys, signedList, nil, []string{"it does not contain a signature", ".gpg"}},
+		{"text before a signed one", keys, append([]byte("x\n"), clearsigned(t, key)...), nil, []string{"it does not contain a signature"}},
+		{"text behind a signed one", keys, append(clearsigned(t, key), signedList...), nil, []string{"which is not signed"}},
 		{"changed text", keys, bytes.Replace(clearsigned(t, key), []byte("kernel"), []byte("Kernel"), 1), nil, []string{"the list was changed"}},
-		{"cut off", keys, clearsigned(t, key)[:200], nil, []string{"damaged or cut off"}},
+		{"cut off", keys, clearsigned(t, key)[:200], nil, []string{"damaged or incomplete"}},
 		{"clearsigned by another key", keys, clearsigned(t, other), nil, []string{"is signed by the key"}},
 		{"no keys", KeyRing{}, signedList, good, []string{"is signed by the key"}},
 	} {
@@ -252,12 +252,12 @@ func TestParseKeyRingErrors(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"nothing":          {nil, "there is no public OpenPGP key in it"},
+		"nothing":          {nil, "it has no public OpenPGP key"},
 		"text":             {[]byte("http://server/key\n"), "the key cannot be read"},
 		"private":          {private.Bytes(), "this is a private key"},
 		"private in armor": {armored(t, openpgp.PrivateKeyType, private.Bytes()), "this is a private key"},
 		"signature":        {armored(t, openpgp.SignatureType, sign(t, key, nil)), "the key cannot be read"},
-		"damaged armor":    {[]byte("-----BEGIN PGP PUBLIC KEY BLOCK-----\n"), "there is no public OpenPGP key in it"},
+		"damaged armor":    {[]byte("-----BEGIN PGP PUBLIC KEY BLOCK-----\n"), "it has no public OpenPGP key"},
 		"cut off":          {ring(t, key)[:60], "the key cannot be read"},
 		"very large":       {make([]byte, maxKeys+1), "more than 1 MiB"},
 	} {

@@ -39,5 +39,5 @@ func TestClientTrust(t *testing.T) {
 
 func TestParseCAsErrors(t *testing.T) {
 	_, err := ParseCAs([]byte("no certificate"))
-	expectError(t, err, "there is no certificate in it")
+	expectError(t, err, "it has no certificate")
 }

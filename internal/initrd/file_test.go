@@ -32,7 +32,7 @@ func TestValidate(t *testing.T) {
 		{File{Path: "/a/.."}, "has an empty part"},
 		{File{Path: "/a\x00b"}, `path "/a\x00b" has a NUL`},
 		{File{Path: "/TRAILER!!!"}, "is the name that ends an archive"},
-		{File{Path: longest + "f"}, "has 4096 bytes behind the slash; the kernel takes at most 4095"},
+		{File{Path: longest + "f"}, "has 4096 bytes after the slash; the kernel accepts at most 4095"},
 		{File{Path: "/a/" + strings.Repeat("f", 256)}, "has a part of more than 255 bytes"},
 
 		{File{Path: "/a", Mode: 0o100644}, `mode 0100644 of "/a" has more than permissions`},

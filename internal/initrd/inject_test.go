@@ -124,11 +124,11 @@ func TestInjectFails(t *testing.T) {
 		content io.Reader // given with 5 bytes
 		want    string
 	}{
-		{"short", strings.NewReader(original), strings.NewReader("four"), "unable to put /a/b into the initrd: it has 4 bytes, and was given with 5"},
-		{"empty", strings.NewReader(original), strings.NewReader(""), "it has 0 bytes, and was given with 5"},
-		{"long", strings.NewReader(original), zeros{}, "unable to put /a/b into the initrd: it has more than the 5 bytes that it was given with"},
-		{"long by a byte", strings.NewReader(original), iotest.OneByteReader(strings.NewReader("sixsix")), "more than the 5 bytes"},
-		{"broken", strings.NewReader(original), broken, "unable to put /a/b into the initrd: connection reset"},
+		{"short", strings.NewReader(original), strings.NewReader("four"), "unable to add /a/b to the initrd: it has 4 bytes, not the given 5"},
+		{"empty", strings.NewReader(original), strings.NewReader(""), "it has 0 bytes, not the given 5"},
+		{"long", strings.NewReader(original), zeros{}, "unable to add /a/b to the initrd: it has more than the given 5 bytes"},
+		{"long by a byte", strings.NewReader(original), iotest.OneByteReader(strings.NewReader("sixsix")), "more than the given 5 bytes"},
+		{"broken", strings.NewReader(original), broken, "unable to add /a/b to the initrd: connection reset"},
 		{"initrd broken", io.MultiReader(strings.NewReader(original), broken), strings.NewReader("fives"), "connection reset"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -159,7 +159,7 @@ func TestInjectFailsToOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.ReadAll(r); !errors.Is(err, broken) || !saysWant(err, "unable to put /a into the initrd") {
+	if _, err := io.ReadAll(r); !errors.Is(err, broken) || !saysWant(err, "unable to add /a to the initrd") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -175,7 +175,7 @@ func TestReadText(t *testing.T) {
 	if _, _, err := ReadText(t.Context(), dir, "absent"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("absent: got %v", err)
 	}
-	if _, _, err := ReadText(t.Context(), dir, "huge"); err == nil || !strings.Contains(err.Error(), "more than the 65536") {
+	if _, _, err := ReadText(t.Context(), dir, "huge"); err == nil || !strings.Contains(err.Error(), "at most 65536") {
 		t.Errorf("huge: got %v", err)
 	}
 }
