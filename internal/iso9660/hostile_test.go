@@ -88,7 +88,7 @@ func TestParseCutRecord(t *testing.T) {
 
 func TestFindWithDamagedSystemUse(t *testing.T) {
 	const (
-		damaged = `unable to read what the directory / has of "victim": it has a system use field that is damaged`
+		damaged = `unable to read the entry for "victim" in the directory /: it has a system use field that is damaged`
 		circle  = iota + 40 // the blocks that the entries lead to
 		names
 		targets
@@ -106,7 +106,7 @@ func TestFindWithDamagedSystemUse(t *testing.T) {
 		"continuation without place":   {"CE\x04\x01", damaged},
 		"continuation leaves block":    {continuation(circle, sectorSize, 1), damaged},
 		"continuation is immense":      {continuation(circle, math.MaxInt32, math.MaxInt32), damaged},
-		"continuation leaves image":    {continuation(math.MaxInt32, 0, 100), `of "victim": the image ends at byte`},
+		"continuation leaves image":    {continuation(math.MaxInt32, 0, 100), `for "victim" in the directory /: the image ends at byte`},
 		"continuation leads to itself": {continuation(circle, 0, 28), damaged},
 		"target without end":           {continuation(targets, 0, 1028), damaged},
 		"name without end":             {continuation(names, 0, 2000), `there is no "victim"`},
@@ -191,7 +191,7 @@ func TestFindEndlessly(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = i.Find("absent")
-	expectError(t, err, "its directories lead to more than 32 MiB of reading")
+	expectError(t, err, "needs to read more than 32 MiB")
 	if _, err := i.Find("file"); err != nil {
 		t.Errorf("the next search: %v", err)
 	}

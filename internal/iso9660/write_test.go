@@ -68,7 +68,7 @@ func TestWriteRefuses(t *testing.T) {
 		"slash":              {"x", []File{{Name: "a/b"}}, `"a/b" cannot be the name`},
 		"NUL":                {"x", []File{{Name: "a\x00"}}, "cannot be the name"},
 		"parent":             {"x", []File{{Name: ".."}}, "cannot be the name"},
-		"long name":          {"x", []File{{Name: strings.Repeat("x", 129)}}, "has 129 bytes, at most 128"},
+		"long name":          {"x", []File{{Name: strings.Repeat("x", 129)}}, "has 129 bytes, but at most 128"},
 		"twice":              {"x", []File{{Name: "a"}, {Name: "a"}}, `two files named "a"`},
 		"too much":           {"x", []File{{"a", half}, {"b", half}}, "more than 4 MiB"},
 	} {
