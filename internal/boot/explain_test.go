@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestExplain has a row for each message of the firmware, and those of Linux, at the place where it
-// comes.
+// TestExplain has a row for each message of the firmware and of Linux, at the stage where the message
+// appears.
 func TestExplain(t *testing.T) {
 	const (
 		address = "  Using IPv4 address: 192.168.150.57\n"
@@ -17,7 +17,7 @@ func TestExplain(t *testing.T) {
 	)
 	for _, test := range []struct {
 		before, message string
-		meaning         string // a part of the one explanation
+		meaning         string // a part of the only explanation
 	}{
 		{"", "", "the console stayed empty"},
 		{"", "Could not find network bootloader 's390-netboot.img'", "second firmware file"},
@@ -117,7 +117,7 @@ func TestExplainMessage(t *testing.T) {
 	}
 }
 
-// TestExplainOvercome holds that what a boot got over is not taken for its failure.
+// TestExplainOvercome checks that a problem that did not stop a boot is not reported as its failure.
 func TestExplainOvercome(t *testing.T) {
 	const boot = `
   Using IPv4 address: 192.168.150.57
@@ -135,12 +135,12 @@ Linux version 6.1
 	compareMeanings(t, Explain(fmt.Sprintf(boot, "  TFTP error: TFTP access violation\n")), []string{"tries the next name"})
 }
 
-// TestRules holds that the texts are clauses, to which Failure adds the full stop.
+// TestRules checks that the texts are clauses, to which Failure adds the full stop.
 func TestRules(t *testing.T) {
 	for _, r := range slices.Concat(firmwareRules, otherRules, linuxRules) {
 		for _, text := range []string{r.meaning, r.remedy} {
 			if text == "" || strings.HasSuffix(text, ".") {
-				t.Errorf("rule %s: %q is no clause", r.pattern, text)
+				t.Errorf("rule %s: %q is not a clause", r.pattern, text)
 			}
 		}
 	}

@@ -11,24 +11,25 @@ import (
 // provokedCase is a way in which a boot fails.
 type provokedCase struct {
 	name    string
-	qemu    string   // the release of Debian that it is from; by default the installed one
-	config  string   // the guest's pxelinux.cfg file; none where empty
-	dhcp    []string // options of dnsmasq that are for this guest alone
-	noDHCP  bool     // dnsmasq does not answer it
+	qemu    string   // the release of Debian that QEMU is from; by default the installed QEMU
+	config  string   // the guest's pxelinux.cfg file; if empty, there is none
+	dhcp    []string // options of dnsmasq that are only for this guest
+	noDHCP  bool     // dnsmasq does not answer the guest
 	machine func(*lab.Machine)
 
 	stage            boot.Stage // the farthest
 	message, meaning string     // parts of the explanation
-	beside           bool       // it comes behind others, as the boot goes on
+	beside           bool       // it comes after other explanations, because the boot continues
 }
 
-// otherwise is what the firmware in one file says where it differs from that in two, by the case's name.
+// otherwise has the results of the firmware in one file if they differ from those of the firmware in two files, by the
+// name of the case.
 var otherwise = map[string]struct {
 	stage            boot.Stage
 	message, meaning string
 }{
 	"device of another subsystem": {boot.StageFirmware, "No suitable device for IPL", "the firmware gave up"},
-	"too little memory":           {boot.StageDHCP, "Trying pxelinux.cfg files", "no pxelinux.cfg file"}, // it is enough for this one
+	"too little memory":           {boot.StageDHCP, "Trying pxelinux.cfg files", "no pxelinux.cfg file"}, // it is enough for this firmware
 	"no TFTP server":              {boot.StageFirmware, "Can't obtain TFTP server IP address", "named no TFTP server"},
 	"long bootfile":               {boot.StageDHCP, "Using TFTP server", "printed nothing after that"},
 	"no initrd line":              {boot.StageStarted, "starting kernel", "Linux printed nothing"},
@@ -54,7 +55,7 @@ func long(length int) string { return strings.Repeat("long/", length/5) }
 
 func nextServer(address string) []string { return []string{"dhcp-boot=,," + address} }
 
-// fast is for guests whose firmware waits for an answer that nobody gives.
+// fast is for guests whose firmware waits for an answer that never comes.
 func fast(m *lab.Machine) { m.Hurry = 8 }
 
 var provoked = []provokedCase{

@@ -26,8 +26,8 @@ func patterns(expressions ...string) []*regexp.Regexp {
 	return compiled
 }
 
-// TestWatchTranscripts watches each console to its end. All but blog.console, which is the
-// transcript of a person at "virsh start --console", hold the bytes that QEMU writes.
+// TestWatchTranscripts watches each console to its end. All consoles contain the bytes that QEMU writes,
+// except blog.console, which is a user's transcript of "virsh start --console".
 func TestWatchTranscripts(t *testing.T) {
 	for _, test := range []struct {
 		console string
@@ -169,7 +169,7 @@ func TestWatchPatterns(t *testing.T) {
 	}
 }
 
-// TestWatchPrompt holds that a prompt is matched while the console stays open, and whole.
+// TestWatchPrompt checks that a complete prompt is matched while the console stays open.
 func TestWatchPrompt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		console, guest := io.Pipe()
@@ -190,7 +190,7 @@ func TestWatchPrompt(t *testing.T) {
 	})
 }
 
-// TestWatchContext holds that the context ends a watch whose Read blocks.
+// TestWatchContext checks that the context ends a watch whose Read blocks.
 func TestWatchContext(t *testing.T) {
 	interrupt := errors.New("interrupt")
 	for _, test := range []struct {
@@ -207,7 +207,7 @@ func TestWatchContext(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(ctx)
 			time.AfterFunc(time.Minute, func() { cancel(interrupt) })
 			return ctx, func() { cancel(nil) }
-		}, Cancelled, interrupt, nil}, // which says nothing of the guest
+		}, Cancelled, interrupt, nil}, // it says nothing about the guest
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -286,7 +286,7 @@ func TestWatchBounds(t *testing.T) {
 	}
 }
 
-// FuzzWatch holds that the tail is safe to print whatever the guest prints.
+// FuzzWatch checks that the tail is safe to print whatever the guest prints.
 func FuzzWatch(f *testing.F) {
 	f.Add([]byte("LOADPARM=[        ]\r\n\x1b[31mred\x1b[0m\x1b]0;t\x07 \x9b2J \xff\xfe\x00\x7f\u202e\u009b2J"))
 	f.Add([]byte("  Receiving data:  0 KBytes\b\b\b\b\b\b\b\b68 KBytes\r\n\r  TFTP: Received x (3 bytes)\r\n"))

@@ -35,7 +35,7 @@ func TestValidate(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		change func(*Rule)
-		want   []string // parts of the error; none for a valid rule
+		want   []string // parts of the error; empty for a valid rule
 	}{
 		{"valid", func(*Rule) {}, nil},
 		{"both", func(r *Rule) { r.Arch = "s390x" }, []string{"exactly one"}},

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// inTar is an entry of an archive; a file where it has no kind.
+// inTar is an entry of an archive. Without a kind it is a file.
 type inTar struct {
 	name, content, link string
 	kind                byte
@@ -38,7 +38,8 @@ func tarOf(t testing.TB, entries ...inTar) string {
 	return archive.String()
 }
 
-// What the archives in testdata/archives have. GNU tar and XZ Utils have made them: Go writes no sparse files, and no xz.
+// The content of the archives in testdata/archives. GNU tar and XZ Utils have made them, because Go writes neither sparse
+// files nor xz.
 var (
 	lineDisk   = strings.ReplaceAll(string(lines[:bytes.Index(lines, []byte("3000 is"))]), "\n", "\x00")
 	sparseDisk = "\x00begin" + strings.Repeat("\x00", 3<<20-6) + "middle" + strings.Repeat("\x00", 5<<20-6)
@@ -146,7 +147,7 @@ func TestOpenDiskInArchiveRefuses(t *testing.T) {
 	}
 }
 
-// TestCheckDisk holds that a source is looked at before its disk is made: all of it on this machine, the beginning of an
+// TestCheckDisk checks that a source is examined before its disk is created: completely on this machine, the beginning of an
 // archive on a web server.
 func TestCheckDisk(t *testing.T) {
 	served := map[string]string{
@@ -181,7 +182,7 @@ func TestCheckDisk(t *testing.T) {
 	}
 }
 
-// FuzzOpenDiskInArchive holds that no archive brings more than its file, nor an end.
+// FuzzOpenDiskInArchive checks that no archive gives more than its file, and that reading ends.
 func FuzzOpenDiskInArchive(f *testing.F) {
 	f.Add([]byte(tarOf(f, inTar{name: "a", content: "b"}, inTar{name: "disk.raw", content: "dis\x00"})))
 	f.Add([]byte(oldTar(f)))

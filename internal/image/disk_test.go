@@ -104,7 +104,7 @@ func TestOpenDiskRefuses(t *testing.T) {
 	}
 }
 
-// TestOpenDiskPassesOverHoles holds that what is read of a sparse file is about what it has.
+// TestOpenDiskPassesOverHoles checks that not much more is read of a sparse file than its content.
 func TestOpenDiskPassesOverHoles(t *testing.T) {
 	const size, at, length = 1 << 30, 512 << 20, 1 << 20
 	path := localDisk(t, "head")
@@ -137,10 +137,10 @@ func TestOpenDiskPassesOverHoles(t *testing.T) {
 		read += int64(n)
 	}
 	if err != io.EOF || skipped+read != size {
-		t.Errorf("%d bytes were passed over and %d read, of %d (%v)", skipped, read, size, err)
+		t.Errorf("%d bytes were skipped and %d read, of %d (%v)", skipped, read, size, err)
 	}
 	if read > 4*length {
-		t.Skipf("%d bytes were read: the file system of %s knows no holes", read, path)
+		t.Skipf("%d bytes were read: the file system of %s does not support holes", read, path)
 	}
 }
 

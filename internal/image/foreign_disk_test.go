@@ -12,7 +12,7 @@ import (
 	"io"
 )
 
-// TestOpenDiskRefusesWhatIsNone holds that what is no disk is known by its marks, also where it is packed.
+// TestOpenDiskRefusesWhatIsNone checks that a file that is not a disk is recognized by its marks, even if it is packed.
 func TestOpenDiskRefusesWhatIsNone(t *testing.T) {
 	rest := strings.Repeat("\x00rest", 2000)
 	for name, test := range map[string]struct{ content, want string }{
@@ -68,7 +68,7 @@ func TestOpenDiskRefusesWhatIsNone(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, source) }))
 			for _, from := range []string{localDisk(t, source), server.URL} {
 				disk, err := Client{}.OpenDisk(t.Context(), DiskSource{Source: from}, Checksum{}, math.MaxInt64)
-				if err == nil { // as a mark at the end is seen at the end
+				if err == nil { // a mark at the end is found only at the end
 					_, err = io.Copy(io.Discard, disk)
 					disk.Close()
 				}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestParseINSLayouts reads what installation media have.
+// TestParseINSLayouts reads manifests of installation media.
 func TestParseINSLayouts(t *testing.T) {
 	for _, test := range []struct {
 		file, title                string
@@ -120,13 +120,13 @@ func TestParseINSErrors(t *testing.T) {
 				expectError(t, err, want)
 			}
 			if ins.Title != "" || ins.Files != nil {
-				t.Errorf("got %+v beside the error", ins)
+				t.Errorf("got %+v in addition to the error", ins)
 			}
 		})
 	}
 }
 
-// TestINSRoles holds what is known of a manifest that lacks files, or has more.
+// TestINSRoles checks the result for a manifest with missing or additional files.
 func TestINSRoles(t *testing.T) {
 	for text, want := range map[string]string{
 		"* Linux\nk 0\n":                       "k||",
@@ -147,7 +147,7 @@ func TestINSRoles(t *testing.T) {
 	}
 }
 
-// FuzzParseINS holds that the firmware loads what ParseINS accepts, each file to its address.
+// FuzzParseINS checks that the firmware loads each file that ParseINS accepts to its address.
 func FuzzParseINS(f *testing.F) {
 	for _, name := range []string{"ubuntu.ins", "suse.ins", "fedora.ins"} {
 		text, err := os.ReadFile("testdata/ins/" + name)
@@ -176,8 +176,8 @@ func FuzzParseINS(f *testing.F) {
 	})
 }
 
-// firmwareLoads is what handle_ins_cfg() loads when the server has every file, step by step. It
-// returns nil where the firmware gives up.
+// firmwareLoads returns what handle_ins_cfg() loads, step by step, if the server has every file. It returns
+// nil if the firmware gives up.
 func firmwareLoads(text string) []INSFile {
 	if len(text) < 8 || len(text) >= 2047 || text[:2] != "* " {
 		return nil

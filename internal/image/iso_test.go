@@ -18,7 +18,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/iso9660"
 )
 
-// isoImage has boot as the file "kernel" behind small ones.
+// isoImage is an image with boot as the file "kernel" after small files.
 func isoImage(t *testing.T) []byte {
 	t.Helper()
 	var image bytes.Buffer
@@ -34,7 +34,7 @@ func isoImage(t *testing.T) []byte {
 	return image.Bytes()
 }
 
-// isoServer serves an image, and counts.
+// isoServer serves an image, and counts requests.
 type isoServer struct {
 	image  []byte
 	header http.Header
@@ -179,7 +179,7 @@ func TestISOOfOneBlock(t *testing.T) {
 	}
 }
 
-// sparse is an ISO image of 1 GiB with holes: its one large file lies at the end of the image.
+// sparse is an ISO image of 1 GiB with holes: its only large file is at the end of the image.
 type sparse struct {
 	*bytes.Reader
 	image []byte
@@ -217,14 +217,14 @@ func TestISORangesOfALargeImage(t *testing.T) {
 	}
 	server := httptest.NewServer(&counts)
 	got, err := fetchInISO(t.Context(), server.URL, "kernel")
-	server.Close() // and so all is counted
+	server.Close() // so that everything is counted
 	expectBoot(t, got, err)
 	if overhead := counts.sent - len(boot); len(counts.requests) > 4 || overhead > 300<<10 {
-		t.Errorf("%q, and %d bytes beside the content", counts.requests, overhead)
+		t.Errorf("%q, and %d bytes in addition to the content", counts.requests, overhead)
 	}
 }
 
-// withoutRanges has the server send all it has for any request.
+// withoutRanges makes the server send the whole file for any request.
 func withoutRanges(w http.ResponseWriter, r *http.Request, _ int) http.ResponseWriter {
 	r.Header.Del("Range")
 	return w
@@ -266,7 +266,7 @@ func TestISOWithoutRangesOrLength(t *testing.T) {
 	size = len(image)
 	_, err = fetchInISO(t.Context(), source, "kernel")
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("of an image that leads far behind its end: %v", err)
+		t.Errorf("of an image that leads far beyond its end: %v", err)
 	}
 }
 
@@ -289,9 +289,9 @@ func TestISOWithoutRangesBackwards(t *testing.T) {
 		t.Errorf("what is held: %v", err)
 	}
 	if _, err := file.ReadAt(make([]byte, 10), int64(len(server.image)-5)); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("behind the end: %v", err)
+		t.Errorf("after the end: %v", err)
 	}
-	clear(file.blocks) // as so much reading does that it lies far behind
+	clear(file.blocks) // as after so much reading that the block is no longer kept
 	_, err = file.ReadAt(make([]byte, 10), 0)
 	expectError(t, err, "the server does not support range requests, and the next part to read is before the part that it has already sent: download the image and give its local path")
 }
@@ -430,7 +430,7 @@ func TestISOBrokenWithoutValidator(t *testing.T) {
 	expectError(t, err, "the connection broke after 1000 of 1048576 bytes: unexpected EOF; the download cannot be resumed")
 }
 
-// TestISORedirect has every request redirected to another mirror, each of which has tags of its own.
+// TestISORedirect redirects every request to another mirror. Each mirror has its own tags.
 func TestISORedirect(t *testing.T) {
 	mirrors := []*isoServer{{image: isoImage(t), header: tagged(`"1"`)}, {image: isoImage(t), header: tagged(`"2"`)}}
 	sources := []string{mirrors[0].start(t), mirrors[1].start(t)}

@@ -23,8 +23,8 @@ func readList(t testing.TB, name string) List {
 	return list
 }
 
-// TestFind looks for files in lists of the forms that distributions publish, where they publish them.
-// Paths and forms are theirs; so are the digests of Ubuntu's ISO and Fedora's kernel, and no others.
+// TestFind looks for files in lists of distributions, in the forms and at the paths that they use. Of the
+// digests, only those of Ubuntu's ISO and Fedora's kernel are real.
 func TestFind(t *testing.T) {
 	const (
 		debian = "http://deb.debian.org/debian/dists/trixie/main/installer-s390x/current/images/"
@@ -83,7 +83,7 @@ func TestFindErrors(t *testing.T) {
 	}
 }
 
-// TestFindPrefersThePath holds that a file's own entry counts, not that of another one of its name.
+// TestFindPrefersThePath checks that a file's own entry counts, not the entry of another file with the same name.
 func TestFindPrefersThePath(t *testing.T) {
 	one, two := strings.Repeat("1", 64), strings.Repeat("2", 64)
 	list, err := ParseList([]byte(one + "  linux\r\n" + two + "  ./gtk/linux\r\n" + two + "  copy/of/gtk/linux\r\n"))
@@ -99,7 +99,7 @@ func TestFindPrefersThePath(t *testing.T) {
 	expectError(t, err, "several checksums")
 }
 
-// TestFindManyCandidates holds that a message stays readable.
+// TestFindManyCandidates checks that a message stays readable.
 func TestFindManyCandidates(t *testing.T) {
 	var text strings.Builder
 	for i := range 12 {
@@ -134,7 +134,7 @@ func TestParseListErrors(t *testing.T) {
 	}
 }
 
-// TestParseListSigned holds that nothing outside of the signed part is read.
+// TestParseListSigned checks that nothing outside the signed part is read.
 func TestParseListSigned(t *testing.T) {
 	text, err := os.ReadFile("testdata/signatures/CHECKSUM")
 	if err != nil {
@@ -148,7 +148,7 @@ func TestParseListSigned(t *testing.T) {
 	expectError(t, err, "which is not signed")
 }
 
-// FuzzParseList holds that what is read can be written and read again, and that looking for it finds it.
+// FuzzParseList checks that a list that was read can be written and read again, and that its entries are found.
 func FuzzParseList(f *testing.F) {
 	files, err := filepath.Glob("testdata/lists/*")
 	if err != nil {

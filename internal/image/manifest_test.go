@@ -66,7 +66,7 @@ func TestReadINS(t *testing.T) {
 	}
 }
 
-// TestReadINSUpwards holds that a manifest on a server may name what is outside its directory.
+// TestReadINSUpwards checks that a manifest on a server may name files outside its directory.
 func TestReadINSUpwards(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("* t\n../images/kernel.img 0\n"))
@@ -96,7 +96,7 @@ func TestBeside(t *testing.T) {
 	}
 }
 
-// FuzzReadINS has any manifest and any parameters in an ISO image, and holds that what is named is in it.
+// FuzzReadINS reads any manifest and any parameters in an ISO image, and checks that the named files are in the image.
 func FuzzReadINS(f *testing.F) {
 	for _, name := range []string{"ubuntu.ins", "suse.ins", "fedora.ins"} {
 		text, err := os.ReadFile("testdata/ins/" + name)

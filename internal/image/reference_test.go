@@ -41,7 +41,7 @@ func TestListOf(t *testing.T) {
 		}
 	}
 	if _, isList := ListOf(sum256); isList {
-		t.Errorf("%s is no list", sum256)
+		t.Errorf("%s is not a list", sum256)
 	}
 }
 
@@ -89,7 +89,7 @@ func TestClientChecksum(t *testing.T) {
 	for _, test := range []struct {
 		reference string
 		signing   *Signing
-		want      string // an error where it is no checksum
+		want      string // an error, if it is not a checksum
 	}{
 		{sum512, nil, sum512},
 		{"md5:x", nil, "write sha256:"},

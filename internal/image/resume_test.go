@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// breaking serves boot and breaks the first so many connections after each n bytes.
+// breaking serves boot and breaks the first connections, each after n bytes.
 func breaking(times, n int, serve http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if times--; times >= 0 {
@@ -71,7 +71,7 @@ func TestResumeAfterShortRest(t *testing.T) {
 		}
 		w.Header().Set("Content-Range", "bytes 1000-1048575/1048576")
 		w.WriteHeader(http.StatusPartialContent)
-		flush(w) // chunked, so that the body ends in good order
+		flush(w) // chunked, so that the body ends correctly
 		send(w, boot[1000:2000])
 	})))
 	expectBoot(t, content, err)
@@ -87,7 +87,7 @@ func TestResumeRefused(t *testing.T) {
 			send(w, boot)
 		}
 	}
-	// answer serves the first request well and then the status with a Content-Range.
+	// answer serves the first request correctly and then the status with a Content-Range.
 	answer := func(status int, contentRange string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Range") == "" {
@@ -139,7 +139,7 @@ func TestResumeGivesUp(t *testing.T) {
 	var requests atomic.Int32
 	source := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if requests.Add(1) > 1 {
-			// The header of the rest, and not a byte of it.
+			// The header of the rest, and no byte of it.
 			w.Header().Set("Content-Range", "bytes 1-1048575/1048576")
 			w.Header().Set("Content-Length", "1048575")
 			w.WriteHeader(http.StatusPartialContent)

@@ -18,7 +18,7 @@ import (
 
 var signedList = []byte(strings.Repeat("a", 64) + "  kernel\n- " + "dash\n")
 
-// signer makes a key, as it was on that day.
+// signer makes a key with this date.
 func signer(t testing.TB, name string, config packet.Config) *openpgp.Entity {
 	t.Helper()
 	config.Algorithm = packet.PubKeyAlgoEdDSA
@@ -60,7 +60,7 @@ func sign(t testing.TB, key *openpgp.Entity, config *packet.Config) []byte {
 	return signature.Bytes()
 }
 
-// clearsigned is signedList, signed in itself.
+// clearsigned is signedList with a signature in the text.
 func clearsigned(t testing.TB, keys ...*openpgp.Entity) []byte {
 	t.Helper()
 	var private []*packet.PrivateKey
@@ -81,7 +81,7 @@ func clearsigned(t testing.TB, keys ...*openpgp.Entity) []byte {
 	return text.Bytes()
 }
 
-// armored is the binary in armor, as of a file of the given type.
+// armored is binary content in armor of the given type.
 func armored(t testing.TB, kind string, binary []byte) []byte {
 	t.Helper()
 	var text bytes.Buffer
@@ -98,7 +98,7 @@ func armored(t testing.TB, kind string, binary []byte) []byte {
 	return append(text.Bytes(), '\n')
 }
 
-// sameText compares texts but for the newlines at the end, which nobody signs who signs within a text.
+// sameText compares texts without the newlines at the end, which a signature in the text does not cover.
 func sameText(one, two []byte) bool {
 	return bytes.Equal(bytes.TrimRight(one, "\n"), bytes.TrimRight(two, "\n"))
 }
@@ -112,7 +112,7 @@ func readTestdata(t testing.TB, name string) []byte {
 	return content
 }
 
-// TestVerifyListOfGnuPG reads what GnuPG 2.2 has written.
+// TestVerifyListOfGnuPG reads signatures of GnuPG 2.2.
 func TestVerifyListOfGnuPG(t *testing.T) {
 	keys, err := ParseKeyRing(readTestdata(t, "signatures/key.asc"))
 	if err != nil {
@@ -209,7 +209,7 @@ func TestVerifyListErrors(t *testing.T) {
 		{"large signature", keys, signedList, make([]byte, maxSignature+1), []string{"more than 128 KiB"}},
 		{"no signature", keys, signedList, nil, []string{"it does not contain a signature", ".gpg"}},
 		{"text before a signed one", keys, append([]byte("x\n"), clearsigned(t, key)...), nil, []string{"it does not contain a signature"}},
-		{"text behind a signed one", keys, append(clearsigned(t, key), signedList...), nil, []string{"which is not signed"}},
+		{"text after a signed one", keys, append(clearsigned(t, key), signedList...), nil, []string{"which is not signed"}},
 		{"changed text", keys, bytes.Replace(clearsigned(t, key), []byte("kernel"), []byte("Kernel"), 1), nil, []string{"the list was changed"}},
 		{"cut off", keys, clearsigned(t, key)[:200], nil, []string{"damaged or incomplete"}},
 		{"clearsigned by another key", keys, clearsigned(t, other), nil, []string{"is signed by the key"}},
@@ -221,7 +221,7 @@ func TestVerifyListErrors(t *testing.T) {
 				expectError(t, err, want)
 			}
 			if text != nil {
-				t.Errorf("got %q beside the error", text)
+				t.Errorf("got %q in addition to the error", text)
 			}
 		})
 	}
@@ -268,7 +268,7 @@ func TestParseKeyRingErrors(t *testing.T) {
 	}
 }
 
-// FuzzVerifyList holds that a changed list or signature is not good, and is no more than an error.
+// FuzzVerifyList checks that a changed list or signature gives an error, and nothing worse.
 func FuzzVerifyList(f *testing.F) {
 	key := signer(f, "one", packet.Config{})
 	keys := parseRing(f, key)
@@ -284,7 +284,7 @@ func FuzzVerifyList(f *testing.F) {
 	})
 }
 
-// FuzzParseKeyRing holds that keys from anywhere are an error at worst, and so is what they verify.
+// FuzzParseKeyRing checks that any keys, and what they verify, give an error at worst.
 func FuzzParseKeyRing(f *testing.F) {
 	key := signer(f, "one", packet.Config{})
 	signature := sign(f, key, nil)

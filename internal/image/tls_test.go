@@ -20,7 +20,7 @@ func TestClientTrust(t *testing.T) {
 	_, err := fetch(t.Context(), quick, server.URL)
 	expectError(t, err, "certificate signed by unknown authority: give the certificate of the server's CA")
 	if strings.Contains(err.Error(), "retries") {
-		t.Errorf("a wrong certificate is tried again: %v", err)
+		t.Errorf("a request with a wrong certificate is repeated: %v", err)
 	}
 
 	insecure := quick

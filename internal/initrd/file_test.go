@@ -10,7 +10,7 @@ func TestValidate(t *testing.T) {
 	longest := "/" + strings.Repeat(strings.Repeat("d", 254)+"/", 16) + strings.Repeat("f", 15)
 	for _, tt := range []struct {
 		file File
-		want string // in the error, or none
+		want string // in the error; empty for no error
 	}{
 		{File{Path: "/preseed.cfg", Mode: 0o644}, ""},
 		{File{Path: "/a/b c/é/...", Mode: 0o7777, Size: math.MaxUint32}, ""},
@@ -67,7 +67,7 @@ func TestValidateTogether(t *testing.T) {
 	}
 }
 
-// saysWant tells whether an error says what is wanted, or is none where nothing is.
+// saysWant tells whether an error contains the wanted text, or is nil if no text is wanted.
 func saysWant(err error, want string) bool {
 	if err == nil || want == "" {
 		return err == nil && want == ""

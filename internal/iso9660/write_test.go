@@ -88,8 +88,8 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
 func TestWriteFails(t *testing.T) { expectError(t, Write(full{}, "x", nil), "no space left") }
 
-// TestWriteIsWhatWasJudged holds the image to the one that Linux, xorriso and isoinfo have read; see
-// testdata/README.md before changing the sum.
+// TestWriteIsWhatWasJudged compares the image with the image that Linux, xorriso and isoinfo have read. See
+// testdata/README.md before you change the sum.
 func TestWriteIsWhatWasJudged(t *testing.T) {
 	sum := sha256.Sum256(write(t, "cidata", seed))
 	const judged = "7ead85504455f74c312c74efebe2e6165aa0838052b551c375fd7a68bf0bf18d"

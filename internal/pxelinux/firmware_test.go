@@ -37,8 +37,8 @@ func TestEntryLimits(t *testing.T) {
 
 func TestCheckSize(t *testing.T) {
 	const (
-		loader  = 0x7800000               // whatever the memory
-		merged  = 512*mebibyte - 0x300000 // which is a multiple of 64 KiB
+		loader  = 0x7800000               // regardless of the memory
+		merged  = 512*mebibyte - 0x300000 // this is a multiple of 64 KiB
 		highest = 2048*mebibyte - 0x300000
 	)
 	for _, test := range []struct {
@@ -58,7 +58,7 @@ func TestCheckSize(t *testing.T) {
 		{"tiny memory", Menu, 4096, 0, 2 * mebibyte, "error kernel has room for 0"},
 		{"fits any", UnknownFirmware, 4096, mebibyte, 512 * mebibyte, ""},
 		{"fits no", UnknownFirmware, 4096, 600 * mebibyte, 512 * mebibyte, "error initrd in a guest with 512 MiB"},
-		{"fits a later one", UnknownFirmware, 4096, 200 * mebibyte, 512 * mebibyte, "warning initrd regardless of the guest's memory"},
+		{"fits later firmware", UnknownFirmware, 4096, 200 * mebibyte, 512 * mebibyte, "warning initrd regardless of the guest's memory"},
 		{"fits an earlier one", UnknownFirmware, 4096, 110 * mebibyte, 100 * mebibyte, "warning initrd in a guest with 100 MiB"},
 	} {
 		compareProblem(t, test.name, test.firmware.CheckSize(test.kernel, test.initrd, test.memory), test.want)

@@ -96,7 +96,7 @@ func TestIsForeignLoader(t *testing.T) {
 	}
 }
 
-// TestMaxPrefixSize holds that it is the longest directory by which a guest finds the file of its UUID.
+// TestMaxPrefixSize checks that it is the longest directory with which a guest finds the file of its UUID.
 func TestMaxPrefixSize(t *testing.T) {
 	search := Search{UUID: "0a1b2c3d-0000-4000-8000-00000000002a", MAC: "52:54:00:12:34:56"}
 	search.BootFile = strings.Repeat("x", MaxPrefixSize-1) + "/"

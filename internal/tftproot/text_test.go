@@ -117,8 +117,8 @@ func TestReplaceTextIsFinishedWhenCancelled(t *testing.T) {
 	dir.expect(t, map[string]string{"default": short})
 }
 
-// TestUnreadableTextIsMadeAnew holds that a text which no guest can read becomes one that it can, and
-// what is left where that fails.
+// TestUnreadableTextIsMadeAnew checks that a text that no guest can read becomes readable, and
+// what remains if that fails.
 func TestUnreadableTextIsMadeAnew(t *testing.T) {
 	given := func() *memory {
 		dir := newMemory(map[string]string{"default": long})

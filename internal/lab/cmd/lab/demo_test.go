@@ -2,7 +2,7 @@ package main
 
 import "testing"
 
-// TestShell holds that the command line that the demo prints works when it is copied.
+// TestShell checks that the command line that the demo prints works when it is copied.
 func TestShell(t *testing.T) {
 	w := workspace{dir: "/home/me/.cache/demo", cli: "/usr/bin/tofu", settings: "/home/me/my project's/bin/dev.tfrc"}
 	const want = `TF_CLI_CONFIG_FILE='/home/me/my project'\''s/bin/dev.tfrc' /usr/bin/tofu -chdir=/home/me/.cache/demo show`
