@@ -39,8 +39,8 @@ type kind int
 const (
 	// cause is the reason why the boot does not continue.
 	cause kind = iota
-	// persistent is a cause that matters even if the boot continues, such as an entry of which the
-	// firmware understood only a part.
+	// persistent is a cause that matters even if the boot continues, such as an entry that the firmware
+	// understood only in part.
 	persistent
 	// symptom shows how far a boot came that stopped without a reason.
 	symptom

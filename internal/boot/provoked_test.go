@@ -57,7 +57,7 @@ type labNetwork struct {
 	qemus map[string]lab.QEMU
 }
 
-// Hosts behind the network's router, and what the router answers for them.
+// Hosts that are reached through the network's router, and what the router answers for them.
 const (
 	routerProhibits = "198.51.100.1"
 	routerKnowsNot  = "198.51.100.2"

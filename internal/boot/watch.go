@@ -47,7 +47,7 @@ func Watch(ctx context.Context, console io.Reader, want Expectation) (Result, er
 	return newWatcher(want).watch(ctx, console)
 }
 
-// Follow is Watch for a boot of which the console does not show a good end, such as an installation. It
+// Follow is Watch for a boot whose good end the console does not show, such as an installation. It
 // returns when the firmware gives up for good, Linux panics, the console ends, or ctx is done.
 func Follow(ctx context.Context, console io.Reader) *Failure {
 	w := newWatcher(Expectation{})

@@ -90,7 +90,7 @@ func TestRulesRest(t *testing.T) {
 		"unknown architecture":  {"dhcp-match=set:netboot-vax,option:client-arch,31", "dhcp-option-force=tag:netboot-vax,209,a"},
 		"one of two numbers":    {"dhcp-match=set:netboot-x86_64-efi,option:client-arch,7", "dhcp-boot=tag:netboot-x86_64-efi,a.efi"},
 		"nothing told":          own[:1],
-		"nobody told":           own[1:2],
+		"no option":             own[1:2],
 		"wrong tag":             {"dhcp-mac=set:netboot-525400aabbcd," + mac, "dhcp-boot=tag:netboot-525400aabbcd,b"},
 		"not forced":            {own[0], `dhcp-option=tag:netboot-s390x,209,"a"`},
 		"another option":        {own[0], "dhcp-option-force=tag:netboot-s390x,66,10.0.0.1"},

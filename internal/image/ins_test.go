@@ -60,7 +60,7 @@ func TestParseINS(t *testing.T) {
 		{"decimal", "* t\nk 0\np 66688\n", []INSFile{{"k", 0}, {"p", 0x10480}}},
 		{"capitals and zeros in front", "* t\nk 0xABCDEF\np 0010\n", []INSFile{{"k", 0xabcdef}, {"p", 10}}},
 		{"more blanks before the address", "* t\nk \t 0x10\n", []INSFile{{"k", 0x10}}},
-		{"words behind the address", "* t\nk 0x10 the kernel\n", []INSFile{{"k", 0x10}}},
+		{"words after the address", "* t\nk 0x10 the kernel\n", []INSFile{{"k", 0x10}}},
 		{"path in a directory", "* t\n/boot//a..b/./k 0\n", []INSFile{{"/boot//a..b/./k", 0}}},
 		{"longest path", "* t\n" + strings.Repeat("x", 206) + " 0\n", []INSFile{{strings.Repeat("x", 206), 0}}},
 		{"highest address", "* t\nk 0x7fcfffff\n", []INSFile{{"k", 0x7fcfffff}}},

@@ -262,7 +262,7 @@ func TestISOWithoutRangesOrLength(t *testing.T) {
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("of an image that ends too early: %v", err)
 	}
-	copy(image[rootRecord+2:], "\xff\xff\xff\x7f") // ECMA-119 9.1.3: the directory is far behind the end
+	copy(image[rootRecord+2:], "\xff\xff\xff\x7f") // ECMA-119 9.1.3: the directory is far beyond the end
 	size = len(image)
 	_, err = fetchInISO(t.Context(), source, "kernel")
 	if !errors.Is(err, io.ErrUnexpectedEOF) {

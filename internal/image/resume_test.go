@@ -110,15 +110,15 @@ func TestResumeRefused(t *testing.T) {
 			flush(w)
 			send(w, boot)
 		}, "the connection broke after 524288 bytes: unexpected EOF; the download cannot be resumed"},
-		"weak ETag":      {header("ETag", `W/"1"`, "Last-Modified", "Mon, 01 Jan 2024 00:00:00 GMT"), "the download cannot be resumed"},
-		"modified now":   {header("Last-Modified", now, "Date", now), "the download cannot be resumed"},
-		"no ranges":      {header("ETag", `"1"`), "the server does not support range requests"},
-		"other start":    {answer(206, "bytes 524287-1048575/1048576"), `with Content-Range "bytes 524287-1048575/1048576"`},
-		"other end":      {answer(206, "bytes 524288-1048574/1048576"), "with Content-Range"},
-		"other length":   {answer(206, "bytes 524288-1048575/1048577"), "with Content-Range"},
-		"no range":       {answer(206, ""), `with Content-Range ""`},
-		"out of range":   {answer(416, "bytes */1048576"), "416 Requested Range Not Satisfiable"},
-		"gone meanwhile": {answer(404, ""), "404 Not Found"},
+		"weak ETag":    {header("ETag", `W/"1"`, "Last-Modified", "Mon, 01 Jan 2024 00:00:00 GMT"), "the download cannot be resumed"},
+		"modified now": {header("Last-Modified", now, "Date", now), "the download cannot be resumed"},
+		"no ranges":    {header("ETag", `"1"`), "the server does not support range requests"},
+		"other start":  {answer(206, "bytes 524287-1048575/1048576"), `with Content-Range "bytes 524287-1048575/1048576"`},
+		"other end":    {answer(206, "bytes 524288-1048574/1048576"), "with Content-Range"},
+		"other length": {answer(206, "bytes 524288-1048575/1048577"), "with Content-Range"},
+		"no range":     {answer(206, ""), `with Content-Range ""`},
+		"out of range": {answer(416, "bytes */1048576"), "416 Requested Range Not Satisfiable"},
+		"removed":      {answer(404, ""), "404 Not Found"},
 		"changed": {func(w http.ResponseWriter, r *http.Request) {
 			version++
 			w.Header().Set("ETag", fmt.Sprintf(`"%d"`, version))

@@ -147,9 +147,9 @@ func TestVerifyList(t *testing.T) {
 	for name, signature := range map[string][]byte{
 		"binary":                      good,
 		"armored":                     armored(t, openpgp.SignatureType, good),
-		"behind that of another":      slices.Concat(foreign, good),
+		"after that of another":       slices.Concat(foreign, good),
 		"before that of another":      slices.Concat(good, foreign),
-		"behind a bad one":            slices.Concat(bad, good),
+		"after a bad one":             slices.Concat(bad, good),
 		"several in armor":            armored(t, openpgp.SignatureType, slices.Concat(foreign, bad, good)),
 		"of SHA-512":                  sign(t, one, &packet.Config{DefaultHash: crypto.SHA512}),
 		"before something unreadable": slices.Concat(good, []byte("rest")),

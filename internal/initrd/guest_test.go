@@ -77,7 +77,7 @@ func TestKernelUnpacks(t *testing.T) {
 				"/lib/existing error=[no such file or directory]",
 				"/missing/file error=[no such file or directory]",
 			}},
-		{"nothing right behind lz4", "existing.lz4", []entry{{name: "file", mode: 0o100644}}, []string{
+		{"nothing right after lz4", "existing.lz4", []entry{{name: "file", mode: 0o100644}}, []string{
 			"/etc/motd mode=100600 ",
 			"/file error=[no such file or directory]",
 		}},

@@ -77,7 +77,7 @@ func eachGuestFile(do func(name string, source []byte) error) error {
 	return nil
 }
 
-// buildInitrd leaves the whole file or none, and works in a directory that is gone afterwards.
+// buildInitrd creates the complete file or no file, and works in a temporary directory.
 func buildInitrd(ctx context.Context, kernelDir, name string) error {
 	announce("Building %s", name)
 	work, err := os.MkdirTemp(filepath.Dir(name), "build-")

@@ -130,7 +130,7 @@ func TestPublishByContentRemovesWhatItCannotFinish(t *testing.T) {
 		}
 		dir.expect(t, map[string]string{part: content})
 	})
-	t.Run("the part stays beside a file that was there before", func(t *testing.T) {
+	t.Run("the part stays if the file existed before", func(t *testing.T) {
 		dir := newMemory(map[string]string{final: content})
 		dir.after = func(call string) {
 			if call == "Write "+part {

@@ -19,16 +19,16 @@ func TestPublishText(t *testing.T) {
 		hidden bool
 		err    error
 	}{
-		"new":                         {nil, false, nil},
-		"empty leftover":              {map[string]string{"default": ""}, false, nil},
-		"empty leftover, unreadable":  {map[string]string{"default": ""}, true, nil},
-		"same content":                {map[string]string{"default": long}, false, nil},
-		"same content, unreadable":    {map[string]string{"default": long}, true, nil},
-		"somebody else's":             {map[string]string{"default": short}, false, fs.ErrExist},
-		"somebody else's, unreadable": {map[string]string{"default": short}, true, fs.ErrExist},
-		"not even a text":             {map[string]string{"default": strings.Repeat("x", MaxText+1)}, false, fs.ErrExist},
-		"not a text, unreadable":      {map[string]string{"default": strings.Repeat("x", MaxText+1)}, true, fs.ErrExist},
-		"a longer version":            {map[string]string{"default": long + "#"}, false, fs.ErrExist},
+		"new":                        {nil, false, nil},
+		"empty leftover":             {map[string]string{"default": ""}, false, nil},
+		"empty leftover, unreadable": {map[string]string{"default": ""}, true, nil},
+		"same content":               {map[string]string{"default": long}, false, nil},
+		"same content, unreadable":   {map[string]string{"default": long}, true, nil},
+		"another user's":             {map[string]string{"default": short}, false, fs.ErrExist},
+		"another user's, unreadable": {map[string]string{"default": short}, true, fs.ErrExist},
+		"not even a text":            {map[string]string{"default": strings.Repeat("x", MaxText+1)}, false, fs.ErrExist},
+		"not a text, unreadable":     {map[string]string{"default": strings.Repeat("x", MaxText+1)}, true, fs.ErrExist},
+		"a longer version":           {map[string]string{"default": long + "#"}, false, fs.ErrExist},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 
 const (
 	header = "| work | step | netboot | CLI alone | plain commands | bound | netboot / CLI | netboot / plain | netboot / bound | | calls to libvirtd |"
-	note   = `Times are medians; they say little beyond this machine. A ratio is the median of the rounds' ratios.
-CLI alone: the CLI with as many terraform_data as the work has resources, or with floor.tf. Plain commands: plain.sh; where there are several hosts, the provider with one of them and its share.`
+	note   = `Times are medians and apply only to this machine. A ratio is the median of the rounds' ratios.
+CLI alone: the CLI with the same number of terraform_data as the work has resources, or with floor.tf. Plain commands: plain.sh or, if there are several hosts, the provider with one of them and its share.`
 )
 
 func printTable(w io.Writer, results []result) {
