@@ -1,5 +1,5 @@
-// Package arch is the table of what a guest's architecture decides. An architecture is added by an entry
-// of All, and whoever asks for one finds it there.
+// Package arch is the table of everything that depends on a guest's architecture. To add an architecture,
+// add an entry to All.
 package arch
 
 import (
@@ -8,39 +8,39 @@ import (
 	"strings"
 )
 
-// S390X is the name of the architecture whose firmware internal/pxelinux is about.
+// S390X is the name of the architecture whose firmware internal/pxelinux describes.
 const S390X = "s390x"
 
-// Arch is what an architecture decides.
+// Arch is what depends on an architecture.
 type Arch struct {
-	Name string // libvirt's, in a domain's definition and in a host's capabilities
+	Name string // libvirt's name, in a domain's definition and in a host's capabilities
 
-	Kernel   Kernel    // how its kernels are known
-	Clients  []Client  // as what its firmware asks for a bootfile by DHCP, in the order of dnsmasq's rules
-	Consoles []Console // that a guest can have; the first is the one that firmware and kernel write to
+	Kernel   Kernel    // how its kernels are recognized
+	Clients  []Client  // the client types with which its firmware requests a bootfile by DHCP, in the order of dnsmasq's rules
+	Consoles []Console // that a guest can have; firmware and kernel write to the first
 
-	Machine  string   // to be given, as libvirt's own default has nothing to boot with; "" where that is right
-	Buses    []string // that disks can be on; none is any that libvirt has
+	Machine  string   // the machine type to set, because libvirt's default cannot boot; "" if the default is right
+	Buses    []string // that disks can be on; empty means any bus that libvirt knows
 	Features []string // elements of the definition's <features> that a guest needs
 	Loadparm bool     // the device that it boots from has a load parameter
-	Firmware string   // name of QEMU's file by which pxelinux.IdentifyFirmware tells its generation; "" where none is read
+	Firmware string   // name of QEMU's file from which pxelinux.IdentifyFirmware tells the generation; "" if no file is read
 	Packages string   // that have QEMU's emulator, by distribution
 }
 
-// Kernel is the mark of a kernel's file, as boot loaders and QEMU look for it.
+// Kernel is the mark of a kernel's file that boot loaders and QEMU look for.
 type Kernel struct {
 	Offset  int    // of Magic in the file
 	Magic   string // bytes
-	Format  string // what such a file is called, for whoever needs one
-	Foreign string // what it is, for whoever needs another: "an x86 kernel"
+	Format  string // the name of such a file, for messages to users who need one
+	Foreign string // what it is, for messages to users who need another architecture: "an x86 kernel"
 }
 
-// In tells whether a file that begins so has the mark.
+// In tells whether a file with these first bytes has the mark.
 func (k Kernel) In(head []byte) bool {
 	return k.Magic != "" && len(head) >= k.Offset && bytes.HasPrefix(head[k.Offset:], []byte(k.Magic))
 }
 
-// Client is a kind of firmware, as DHCP option 93 tells it. Its numbers are IANA's "Processor Architecture
+// Client is a kind of firmware, as in DHCP option 93. Its numbers are IANA's "Processor Architecture
 // Types", https://www.iana.org/assignments/dhcpv6-parameters.
 type Client struct {
 	Name    string // of a rule: "x86_64-efi"
@@ -54,26 +54,26 @@ type Console struct {
 	Many  bool // a guest can have several
 }
 
-// All are the architectures, in the order in which dnsmasq's rules for their clients are written: a change
-// of it changes what is on hosts.
+// All are the architectures, in the order in which dnsmasq's rules for their clients are written. A change
+// of this order changes networks on hosts.
 var All = []Arch{
 	{
 		Name: S390X,
 		// QEMU pc-bios/s390-ccw/jump2ipl.c jump_to_low_kernel() finds the entry by it.
 		Kernel: Kernel{0x10008, "S390EP", "raw image", "an s390x kernel"},
-		// In the DHCPREQUEST; the DHCPDISCOVER before has no option 93. What QEMU's firmware boots it takes
-		// from the answer to the former.
+		// Option 93 is in the DHCPREQUEST, but not in the DHCPDISCOVER before it. QEMU's firmware takes what
+		// it boots from the answer to the DHCPREQUEST.
 		Clients: []Client{{"s390x", []int{31}}},
 		// Linux calls sclp ttysclp0.
 		Consoles: []Console{{Type: "sclp", First: true}, {Type: "sclplm", First: true}, {Type: "virtio", First: true, Many: true}},
-		Buses:    []string{"virtio", "scsi"}, // a channel subsystem has no others
+		Buses:    []string{"virtio", "scsi"}, // a channel subsystem has no other buses
 		// libvirt refuses ACPI here.
 		Loadparm: true,
 		Firmware: "s390-ccw.img",
 		Packages: "Debian and Ubuntu: qemu-system-misc or qemu-system-s390x; Fedora: qemu-system-s390x-core",
 	},
 	{
-		// libvirt has ppc64 for the same machines: who boots them chooses the byte order.
+		// libvirt has ppc64 for the same machines: the operating system chooses the byte order.
 		Name:     "ppc64le",
 		Kernel:   Kernel{0, "\x7fELF", "vmlinux, an ELF file", "an ELF file"},
 		Clients:  []Client{{"ppc64le", []int{12}}},
@@ -84,10 +84,10 @@ var All = []Arch{
 		Name: "x86_64",
 		// Linux Documentation/arch/x86/boot.rst, "header"
 		Kernel: Kernel{0x202, "HdrS", "bzImage", "an x86 kernel"},
-		// RFC 4578 section 2.1 has 9 for EFI, but EDK II and what followed it say 7.
+		// RFC 4578 section 2.1 has 9 for EFI, but EDK II and its successors use 7.
 		Clients:  []Client{{"x86_64", []int{0}}, {"x86_64-efi", []int{7, 9}}},
 		Consoles: usualConsoles,
-		Features: []string{"acpi", "apic"}, // to hear that it shall shut down
+		Features: []string{"acpi", "apic"}, // so that the guest receives a request to shut down
 		Packages: "Debian and Ubuntu: qemu-system-x86; Fedora: qemu-system-x86-core",
 	},
 	{
@@ -101,10 +101,10 @@ var All = []Arch{
 	},
 }
 
-// usualConsoles are those of machines with a serial line, which libvirt makes the first console.
+// usualConsoles are the consoles of machines with a serial line, which libvirt makes the first console.
 var usualConsoles = []Console{{Type: "serial", First: true}, {Type: "virtio", Many: true}}
 
-// Names are those of All.
+// Names returns the names of All.
 func Names() []string {
 	var names []string
 	for _, a := range All {
@@ -113,7 +113,7 @@ func Names() []string {
 	return names
 }
 
-// others are what others call an architecture: Debian, Go, Windows and common speech.
+// others maps names from elsewhere (Debian, Go, Windows, common usage) to libvirt's names.
 var others = map[string]string{
 	"s390": S390X, "zarch": S390X,
 	"x86": "x86_64", "x86-64": "x86_64", "x64": "x86_64", "amd64": "x86_64",
@@ -122,7 +122,7 @@ var others = map[string]string{
 	"i386": "i686", "x86_32": "i686",
 }
 
-// Meant is libvirt's name for what others call an architecture, empty where they call none that.
+// Meant returns libvirt's name for another name of an architecture, or "" if the name is not known.
 func Meant(name string) string {
 	lower := strings.ToLower(name)
 	if lower != name && slices.Contains(Names(), lower) {
@@ -131,7 +131,7 @@ func Meant(name string) string {
 	return others[lower]
 }
 
-// Clients are those of all architectures.
+// Clients returns the clients of all architectures.
 func Clients() []Client {
 	var clients []Client
 	for _, a := range All {
@@ -140,8 +140,8 @@ func Clients() []Client {
 	return clients
 }
 
-// Of is the architecture of this name. One that libvirt may know and All does not is a machine with a
-// serial line, of which nothing else is known.
+// Of returns the architecture with this name. For an architecture that is not in All, but that libvirt may
+// know, it returns a machine with a serial line, and nothing else.
 func Of(name string) Arch {
 	for _, a := range All {
 		if a.Name == name {
@@ -151,10 +151,10 @@ func Of(name string) Arch {
 	return Arch{Name: name, Consoles: usualConsoles}
 }
 
-// DefaultConsole is the type of the console that firmware and kernel write to.
+// DefaultConsole returns the type of the console that firmware and kernel write to.
 func (a Arch) DefaultConsole() string { return a.Consoles[0].Type }
 
-// Console is the console of this type, if the architecture has it.
+// Console returns the console of this type, if the architecture has it.
 func (a Arch) Console(kind string) (console Console, found bool) {
 	at := slices.IndexFunc(a.Consoles, func(c Console) bool { return c.Type == kind })
 	if at < 0 {
@@ -163,7 +163,7 @@ func (a Arch) Console(kind string) (console Console, found bool) {
 	return a.Consoles[at], true
 }
 
-// ConsoleTypes are those that any architecture has, each once.
+// ConsoleTypes returns the console types of all architectures, each once.
 func ConsoleTypes() []string {
 	var types []string
 	for _, a := range All {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestAll holds that each entry of the table has what all have, and that no two can be taken for each other.
+// TestAll checks that each entry of the table is complete, and that no two entries can be confused.
 func TestAll(t *testing.T) {
 	seen := map[string]string{}
 	unique := func(arch, what string) {
@@ -39,7 +39,7 @@ func TestAll(t *testing.T) {
 	}
 }
 
-// TestOrder holds what hosts' dnsmasq have been told, in their order.
+// TestOrder checks the order in which rules are written on hosts.
 func TestOrder(t *testing.T) {
 	if names := Names(); !slices.Equal(names, []string{"s390x", "ppc64le", "x86_64", "aarch64"}) {
 		t.Errorf("names %q", names)
@@ -93,6 +93,6 @@ func TestKernel(t *testing.T) {
 		}
 	}
 	if (Kernel{}).In([]byte("anything")) {
-		t.Error("a kernel without a mark is anything")
+		t.Error("a kernel without a mark matches anything")
 	}
 }

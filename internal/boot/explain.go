@@ -6,15 +6,16 @@ import (
 	"strings"
 )
 
-// Explanation says what a message of the firmware or of Linux is about.
+// Explanation says what a message of the firmware or of Linux means.
 type Explanation struct {
-	Message string // as on the console; empty where there was none
+	Message string // as on the console; empty if there was no message
 	Meaning string // what happened, and the likely cause
 	Remedy  string // what to do
 }
 
-// Explain returns explanations for the messages on a console, the most significant first. What the
-// boot got over is left out, unless it can still be the reason for a wrong boot: then it comes last.
+// Explain returns explanations for the messages on a console, the most significant first. It leaves out
+// messages about what did not stop the boot, unless they can be the reason for a wrong boot. Those come
+// last.
 func Explain(console string) []Explanation {
 	var d diagnosis
 	l := lines{emit: func(line string, _ bool) { d.observe(line) }}
@@ -27,29 +28,29 @@ func Explain(console string) []Explanation {
 type rule struct {
 	pattern *pattern
 	kind    kind
-	since   Stage // the line means this only from this stage on
+	since   Stage // the line has this meaning only from this stage on
 	meaning string
 	remedy  string
 }
 
-// kind is what a message tells about a boot that fails.
+// kind is what a message says about a boot that fails.
 type kind int
 
 const (
-	// cause is the reason why the boot stays where it is.
+	// cause is the reason why the boot does not continue.
 	cause kind = iota
-	// persistent is a cause that matters even where the boot goes on, such as an entry that the
-	// firmware has half understood.
+	// persistent is a cause that matters even if the boot continues, such as an entry that the firmware
+	// understood only in part.
 	persistent
-	// symptom shows where a boot stays that gives no reason.
+	// symptom shows how far a boot came that stopped without a reason.
 	symptom
-	// progress is a symptom of a boot that was cut off. The symptoms before it are over, and it is none when the firmware has
-	// given up.
+	// progress is a symptom of a boot that ran out of time. It replaces the symptoms before it, and does not count when the
+	// firmware has given up.
 	progress
 )
 
 const (
-	// maxObserved bounds the part of a line, in bytes, that is looked at for messages.
+	// maxObserved bounds the part of a line, in bytes, that is searched for messages.
 	maxObserved = 1 << 10
 	// maxMessage bounds the part of a message, in bytes, that an explanation repeats.
 	maxMessage = 200
@@ -57,22 +58,22 @@ const (
 
 // diagnosis follows a console line by line. Its size is bounded by the number of rules.
 type diagnosis struct {
-	stage    Stage // of the present boot
+	stage    Stage // of the current boot
 	farthest Stage
 	findings []finding
 
-	config string // of the present boot
+	config string // of the current boot
 	server string
 
-	output          bool // there was some
-	overwritten     bool // the firmware, by a file that it had no room for
-	gaveUp          bool // the firmware, after the last sign of a boot
+	output          bool // the console showed something
+	overwritten     bool // a file that was too large has overwritten the firmware
+	gaveUp          bool // the firmware gave up after the last sign of a boot
 	gaveUpForGood   bool
-	panicked        bool // Linux, and no other has started since
-	panickedForGood bool // and its guest began another boot
+	panicked        bool // Linux panicked, and no other kernel has started since
+	panickedForGood bool // Linux panicked, and its guest began another boot
 }
 
-// finding is a rule that a line has met.
+// finding is a rule that a line has matched.
 type finding struct {
 	*rule
 	rank    int
@@ -93,7 +94,7 @@ func (d *diagnosis) observe(line string) {
 			return f.stage < stage && f.kind != persistent
 		})
 	}
-	// Once Linux runs, the words of the firmware are no longer the firmware's.
+	// Once Linux runs, the firmware's messages on the console are not from the firmware.
 	if d.stage < StageLinux {
 		d.observeFirmware(line)
 		d.find(line, firmwareRules, 0)
@@ -117,7 +118,7 @@ func (d *diagnosis) observeFirmware(line string) {
 	d.gaveUpForGood = d.gaveUpForGood || givesUpForGood.MatchString(line) || d.overwritten && triesNext.MatchString(line)
 }
 
-// observeLinux sees a panic, and whether it was survived: by a kernel for crashes, which starts without
+// observeLinux notes a panic, and whether a crash kernel started after it. A crash kernel starts without
 // the firmware.
 func (d *diagnosis) observeLinux(line string) {
 	switch {
@@ -130,13 +131,13 @@ func (d *diagnosis) observeLinux(line string) {
 	}
 }
 
-// waits tells whether a console that is quiet behind this line waits for a person, because there is
-// nothing to boot.
+// waits tells whether a console that is quiet after this line waits for input, because there is nothing
+// to boot.
 func (d *diagnosis) waits(line string) bool {
 	return d.stage < StageLinux && (shell.MatchString(line) || d.gaveUp && asksAgain.MatchString(line))
 }
 
-// find adds a finding for the first rule that a line meets, once for each rule.
+// find adds a finding for the first rule that a line matches, once for each rule.
 func (d *diagnosis) find(line string, rules []rule, rank int) {
 	for i := range rules {
 		r := &rules[i]
@@ -155,7 +156,8 @@ func (d *diagnosis) find(line string, rules []rule, rank int) {
 	}
 }
 
-// explanations returns the causes, or else the first symptom, and then what the boot got over.
+// explanations returns the causes, or the first symptom if there is no cause, and then the persistent
+// causes of earlier stages.
 func (d *diagnosis) explanations() []Explanation {
 	if !d.output {
 		return []Explanation{noOutput}

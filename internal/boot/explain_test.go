@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestExplain has a row for each message of the firmware, and those of Linux, at the place where it
-// comes.
+// TestExplain has a row for each message of the firmware and of Linux, at the stage where the message
+// appears.
 func TestExplain(t *testing.T) {
 	const (
 		address = "  Using IPv4 address: 192.168.150.57\n"
@@ -17,11 +17,11 @@ func TestExplain(t *testing.T) {
 	)
 	for _, test := range []struct {
 		before, message string
-		meaning         string // a part of the one explanation
+		meaning         string // a part of the only explanation
 	}{
 		{"", "", "the console stayed empty"},
 		{"", "Could not find network bootloader 's390-netboot.img'", "second firmware file"},
-		{"", "Could not find a suitable boot device (none specified)", "place in the boot order"},
+		{"", "Could not find a suitable boot device (none specified)", "no device with a boot order"},
 		{"", "! Boot device not found !", "not on the guest's channel subsystem"},
 		{"", "Network boot device detected", "network loader did not run"},
 		{"", "! No virtio net device found !", "not a virtio-net device"},
@@ -29,7 +29,7 @@ func TestExplain(t *testing.T) {
 		{"", "! IPL_TYPE_CCW expected !", "not on the ccw bus"},
 		{"", "virtio-net device does not support the MAC address feature", "hides its MAC address"},
 		{"", "Can not allocate memory for receive buffers", "no memory"},
-		{"", "Could not initialize network device", "could not set the network interface up"},
+		{"", "Could not initialize network device", "could not set up the network interface"},
 		{"", "Virtio net boot device does not support secure boot!", "secure boot"},
 		{"", "! loadparm is set to an entry that is not available in the pxelinux.cfg file! !", "loadparm"},
 		{"", "ERROR: loadparm is set to an entry that is not available in the pxelinux.cfg file!", "loadparm"},
@@ -51,7 +51,7 @@ func TestExplain(t *testing.T) {
 		{"", " missing . separator in x", "boot URL"},
 		{"", " wrong format IPV6 address in x", "boot URL"},
 		{"", "ARP request to TFTP server (192.168.150.1) failed", "does not answer on the guest's network"},
-		{address, "  Using TFTP server: 192.168.150.1", "asked for files"},
+		{address, "  Using TFTP server: 192.168.150.1", "asked this host for files"},
 		{address, "Error: pxelinux prefix is too long!", "longer than the firmware's memory"},
 		{address, "Error: pxelinux.cfg prefix + filename too long!", "longer than the firmware's memory"},
 		{address, "Error: The bootfile string is too long for deriving the pxelinux.cfg file name from it.", "longer than the firmware's memory"},
@@ -60,15 +60,15 @@ func TestExplain(t *testing.T) {
 		{address + "Trying pxelinux.cfg files...\n", "  TFTP: Received pxelinux.cfg/default (10 bytes)", "found no label"},
 		{address, "  TFTP error: file not found: pxelinux.0", "names a bootfile"},
 		{address, "'pxelinux.0' is too small (3 bytes only).", "less than 8 bytes"},
-		{address, "Does not seem to be a valid .INS file", "one line only"},
+		{address, "Does not seem to be a valid .INS file", "only one line"},
 		{address, "Missing space separator in .INS file", "a path, a space and an address"},
-		{address, "  TFTP error: TFTP access violation", "takes the next name"},
-		{entry, "  TFTP error: TFTP access violation", "may not read the kernel or initrd"},
-		{entry, "  TFTP error: file not found: kernel.ubuntu", "does not have: not published"},
-		{entry, "  TFTP error: file not found: ", "lacks a kernel or initrd line"},
-		{entry, "  TFTP error: file not found: %d.%d.%d.%d", "lacks a kernel or initrd line"},
-		{entry, "  TFTP error: file not found: Network boot starting...", "lacks a kernel or initrd line"},
-		{entry, "  TFTP error: file not found: \xff\x01", "lacks a kernel or initrd line"},
+		{address, "  TFTP error: TFTP access violation", "tries the next name"},
+		{entry, "  TFTP error: TFTP access violation", "not allowed to read the kernel or initrd"},
+		{entry, "  TFTP error: file not found: kernel.ubuntu", "does not have: the file is not published"},
+		{entry, "  TFTP error: file not found: ", "has no kernel or initrd line"},
+		{entry, "  TFTP error: file not found: %d.%d.%d.%d", "has no kernel or initrd line"},
+		{entry, "  TFTP error: file not found: Network boot starting...", "has no kernel or initrd line"},
+		{entry, "  TFTP error: file not found: \xff\x01", "has no kernel or initrd line"},
 		{entry, "  TFTP error: illegal TFTP operation", "a file without a name"},
 		{entry, "  TFTP error: unknown TFTP error", "the path is a directory"},
 		{entry, "  TFTP error: unknown TFTP transfer ID", "does not know the guest's transfer"},
@@ -76,13 +76,13 @@ func TestExplain(t *testing.T) {
 		{entry, "TFTP error: unknown error", "a file is empty"},
 		{address, "  TFTP error: TFTP buffer of 2047 bytes is too small for pxelinux.cfg/default", "longer than 2047 bytes"},
 		{entry, "  TFTP error: TFTP buffer of 125829120 bytes is too small for kernel", "larger than the memory"},
-		{entry, "  TFTP error: TFTP blocksize negotiation failed", "blocks above 1428 bytes"},
+		{entry, "  TFTP error: TFTP blocksize negotiation failed", "blocks of more than 1428 bytes"},
 		{address, `  TFTP error: ICMP ERROR "port unreachable"`, "nothing listens for TFTP"},
-		{address, `  TFTP error: ICMP ERROR "host unreachable"`, "no way to the TFTP server"},
+		{address, `  TFTP error: ICMP ERROR "host unreachable"`, "no route to the TFTP server"},
 		{address, "Repeating TFTP read request...", "does not answer: a firewall"},
 		{address, "  TFTP error: TFTP error occurred after missing 21 responses", "does not answer: a firewall"},
-		{entry, "  TFTP error: TFTP error occurred after 21 bad packets received", "lost or came twice"},
-		{entry, "  TFTP error: TFTP error missing block 7, expected block was 9", "lost or came twice"},
+		{entry, "  TFTP error: TFTP error occurred after 21 bad packets received", "lost or arrived twice"},
+		{entry, "  TFTP error: TFTP error missing block 7, expected block was 9", "lost or arrived twice"},
 		{address, "  Receiving data:  0 KBytes  Receiving data:  0 KBytes", "firewalld"},
 		{entry, "Lost ACK packets: 3", "does not stop it"},
 		{address, "Command 'prompt' is not supported.", "ignores this line"},
@@ -117,7 +117,7 @@ func TestExplainMessage(t *testing.T) {
 	}
 }
 
-// TestExplainOvercome holds that what a boot got over is not taken for its failure.
+// TestExplainOvercome checks that a problem that did not stop a boot is not reported as its failure.
 func TestExplainOvercome(t *testing.T) {
 	const boot = `
   Using IPv4 address: 192.168.150.57
@@ -132,15 +132,15 @@ Network loading done, starting kernel...
 Linux version 6.1
 `
 	compareMeanings(t, Explain(fmt.Sprintf(boot, "")), nil)
-	compareMeanings(t, Explain(fmt.Sprintf(boot, "  TFTP error: TFTP access violation\n")), []string{"takes the next name"})
+	compareMeanings(t, Explain(fmt.Sprintf(boot, "  TFTP error: TFTP access violation\n")), []string{"tries the next name"})
 }
 
-// TestRules holds that the texts are clauses, to which Failure adds the full stop.
+// TestRules checks that the texts are clauses, to which Failure adds the full stop.
 func TestRules(t *testing.T) {
 	for _, r := range slices.Concat(firmwareRules, otherRules, linuxRules) {
 		for _, text := range []string{r.meaning, r.remedy} {
 			if text == "" || strings.HasSuffix(text, ".") {
-				t.Errorf("rule %s: %q is no clause", r.pattern, text)
+				t.Errorf("rule %s: %q is not a clause", r.pattern, text)
 			}
 		}
 	}

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestStart holds that a program which has this package, and watches no console, compiles no pattern.
+// TestStart checks that a program that includes this package, but watches no console, compiles no pattern.
 func TestStart(t *testing.T) {
-	const most = 20 // where compiling them takes some 4,700
+	const most = 20 // compiling them takes about 4,700
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +25,7 @@ func TestStart(t *testing.T) {
 	}
 	traced := regexp.MustCompile(`(?m)^init (\S+) @.* (\d+) allocs$`).FindAllSubmatch(trace, -1)
 	if len(traced) == 0 {
-		t.Fatalf("the runtime tells nothing of the start:\n%s", trace)
+		t.Fatalf("the runtime reports nothing about the start:\n%s", trace)
 	}
 	for _, found := range traced {
 		allocations, err := strconv.Atoi(string(found[2]))
@@ -35,7 +35,7 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// TestExpressions holds that each pattern can be compiled, which otherwise only its first use would tell.
+// TestExpressions checks that each pattern can be compiled, which is otherwise known only at its first use.
 func TestExpressions(t *testing.T) {
 	for _, r := range slices.Concat(firmwareRules, otherRules, linuxRules) {
 		r.pattern.compiled()

@@ -12,7 +12,7 @@ type Reason int
 const (
 	Forbidden Reason = iota // a forbidden pattern was seen
 	GaveUp                  // the firmware gave up
-	Panicked                // Linux did
+	Panicked                // Linux panicked
 	Ended                   // the console ended, or could not be read
 	TimedOut                // the context's deadline passed
 	Cancelled               // the context was cancelled
@@ -22,14 +22,14 @@ var reasonNames = [...]string{"forbidden", "gave up", "panicked", "ended", "time
 
 func (r Reason) String() string { return reasonNames[r] }
 
-// Failure is the error of Watch, made to be read by whoever waits for the guest.
+// Failure is the error of Watch. Its text is for the user who waits for the guest.
 type Failure struct {
 	Reason       Reason
 	Result       Result
 	Forbidden    string   // the text that matched a forbidden pattern
 	Missing      []string // the expected patterns that were not seen
 	Explanations []Explanation
-	Facts        []string // what else explains it, as clauses; from whoever knows what the guest was to boot
+	Facts        []string // what else explains the failure, as clauses; from callers that know what the guest should boot
 	Err          error    // what ended the watch: a read error or the context's cause; may be nil
 }
 
@@ -70,12 +70,12 @@ func (f *Failure) headline() string {
 	case Panicked:
 		return "Linux panicked"
 	case TimedOut:
-		return "the time for the boot was over"
+		return "the boot timed out"
 	case Cancelled:
 		return "the watch was cancelled"
 	}
 	if f.Err != nil {
-		return fmt.Sprintf("the console could not be read any more (%v)", f.Err)
+		return fmt.Sprintf("the console could no longer be read (%v)", f.Err)
 	}
 	return "the console ended"
 }

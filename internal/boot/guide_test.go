@@ -9,7 +9,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/docs"
 )
 
-// guideMessage is an example of a message, as it is on the console after these others.
+// guideMessage is an example of a message, as it is on the console after other messages.
 type guideMessage struct{ before, message string }
 
 const (
@@ -18,7 +18,7 @@ const (
 	afterStart   = afterEntry + "Network loading done, starting kernel...\nLinux version 6.1\n"
 )
 
-// guideTables have an example for every rule, in the order in which a boot comes by them.
+// guideTables have an example for every rule, in the order in which they appear in a boot.
 var guideTables = []struct {
 	heading  string
 	messages []guideMessage
@@ -112,19 +112,19 @@ var guideTables = []struct {
 		{"", "BdsDxe: failed to load Boot0001: Access Denied"},
 		{"", "error: File not found."},
 	}},
-	{"ppc64le: SLOF, beside those of s390x", []guideMessage{
+	{"ppc64le: SLOF, in addition to those of s390x", []guideMessage{
 		{"", "No valid entries in pxelinux config file."},
 		{"", "Not enough space for loading the initrd!"},
 		{"", "E3403: Bad executable:"},
 	}},
 }
 
-// TestGuide holds that the guide "When a guest does not boot" says what Explain says, of every rule.
+// TestGuide checks that the guide "When a guest does not boot" says what Explain says, for every rule.
 func TestGuide(t *testing.T) {
 	docs.CheckTables(t, "when-a-guest-does-not-boot", "boot", guideText(t))
 }
 
-// guideText writes the tables, and fails where a rule has no example or two.
+// guideText writes the tables, and fails if a rule has no example or two examples.
 func guideText(t *testing.T) string {
 	t.Helper()
 	shown := map[string]string{}

@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// maxLine bounds a line in bytes. A longer one is taken for several.
+// maxLine bounds a line in bytes. A longer line counts as several lines.
 const maxLine = 8 << 10
 
-// lines makes lines of plain text out of the bytes of a console, as a person at a terminal would
-// read them: escape sequences and control characters are gone, a backspace takes back a character,
-// and text that is written over after a carriage return is a line of its own.
+// lines makes lines of plain text from the bytes of a console, as a person at a terminal would read
+// them: it removes escape sequences and control characters, a backspace removes the last character, and
+// text that is overwritten after a carriage return is a separate line.
 type lines struct {
-	// emit is called with each line that has ended, and with whether it stays on the screen.
+	// emit is called for each line that has ended; stays says whether the line stays on the screen.
 	emit func(line string, stays bool)
 
 	text     []byte // the line so far
@@ -31,7 +31,7 @@ const (
 	insideCommand        // ESC ] …, up to BEL or ESC \
 )
 
-// write takes bytes as they come, cut anywhere.
+// write takes bytes as they arrive, in pieces of any size.
 func (l *lines) write(p []byte) {
 	for _, b := range p {
 		if l.escaped(b) {
@@ -57,10 +57,10 @@ func (l *lines) write(p []byte) {
 	}
 }
 
-// unfinished returns the line that has no end yet, such as a prompt.
+// unfinished returns the line that has not ended yet, such as a prompt.
 func (l *lines) unfinished() string { return plain(l.text) }
 
-// end emits the line. A line that is written over counts only if there was something to see.
+// end emits the line. An overwritten line counts only if it has visible text.
 func (l *lines) end(stays bool) {
 	line := plain(l.text)
 	l.text, l.returned = l.text[:0], false
@@ -69,8 +69,8 @@ func (l *lines) end(stays bool) {
 	}
 }
 
-// escaped reports whether a byte belongs to an escape sequence. A sequence that is not well formed
-// ends with the line at the latest, so that garbage cannot swallow the console.
+// escaped reports whether a byte belongs to an escape sequence. A malformed sequence ends with the line
+// at the latest, so that garbage cannot hide the rest of the console.
 func (l *lines) escaped(b byte) bool {
 	const esc, bell = 0x1b, 0x07
 	if b == esc {
@@ -100,7 +100,7 @@ func (l *lines) escaped(b byte) bool {
 	return true
 }
 
-// plain keeps what can be printed. A tab becomes a blank; bytes that are not UTF-8 become U+FFFD.
+// plain keeps printable characters. A tab becomes a blank; bytes that are not UTF-8 become U+FFFD.
 func plain(text []byte) string {
 	return strings.Map(func(r rune) rune {
 		switch {

@@ -11,27 +11,28 @@ import (
 // provokedCase is a way in which a boot fails.
 type provokedCase struct {
 	name    string
-	qemu    string   // the release of Debian that it is from; by default the installed one
-	config  string   // the guest's pxelinux.cfg file; none where empty
-	dhcp    []string // options of dnsmasq that are for this guest alone
-	noDHCP  bool     // dnsmasq does not answer it
+	qemu    string   // the release of Debian that QEMU is from; by default the installed QEMU
+	config  string   // the guest's pxelinux.cfg file; if empty, there is none
+	dhcp    []string // options of dnsmasq that are only for this guest
+	noDHCP  bool     // dnsmasq does not answer the guest
 	machine func(*lab.Machine)
 
 	stage            boot.Stage // the farthest
 	message, meaning string     // parts of the explanation
-	beside           bool       // it comes behind others, as the boot goes on
+	beside           bool       // it comes after other explanations, because the boot continues
 }
 
-// otherwise is what the firmware in one file says where it differs from that in two, by the case's name.
+// otherwise has the results of the firmware in one file if they differ from those of the firmware in two files, by the
+// name of the case.
 var otherwise = map[string]struct {
 	stage            boot.Stage
 	message, meaning string
 }{
 	"device of another subsystem": {boot.StageFirmware, "No suitable device for IPL", "the firmware gave up"},
-	"too little memory":           {boot.StageDHCP, "Trying pxelinux.cfg files", "no pxelinux.cfg file"}, // it is enough for this one
+	"too little memory":           {boot.StageDHCP, "Trying pxelinux.cfg files", "no pxelinux.cfg file"}, // it is enough for this firmware
 	"no TFTP server":              {boot.StageFirmware, "Can't obtain TFTP server IP address", "named no TFTP server"},
-	"long bootfile":               {boot.StageDHCP, "Using TFTP server", "it reports nothing after that"},
-	"no initrd line":              {boot.StageStarted, "starting kernel", "Linux did not report"},
+	"long bootfile":               {boot.StageDHCP, "Using TFTP server", "printed nothing after that"},
+	"no initrd line":              {boot.StageStarted, "starting kernel", "Linux printed nothing"},
 }
 
 // entry is a configuration that boots these files.
@@ -54,13 +55,13 @@ func long(length int) string { return strings.Repeat("long/", length/5) }
 
 func nextServer(address string) []string { return []string{"dhcp-boot=,," + address} }
 
-// fast is for guests whose firmware waits for an answer that nobody gives.
+// fast is for guests whose firmware waits for an answer that never comes.
 func fast(m *lab.Machine) { m.Hurry = 8 }
 
 var provoked = []provokedCase{
 	// The firmware starts.
 	{name: "no boot order", machine: func(m *lab.Machine) { m.NIC = "virtio-net-ccw" },
-		stage: boot.StageFirmware, message: "Could not find a suitable boot device", meaning: "place in the boot order"},
+		stage: boot.StageFirmware, message: "Could not find a suitable boot device", meaning: "no device with a boot order"},
 	{name: "device of another subsystem", machine: func(m *lab.Machine) { m.NIC = "virtio-net-ccw,bootindex=1,devno=10.0.0001" },
 		stage: boot.StageFirmware, message: "Boot device not found", meaning: "not on the guest's channel subsystem"},
 	{name: "too little memory", machine: func(m *lab.Machine) { m.Memory = "100M" },
@@ -84,7 +85,7 @@ var provoked = []provokedCase{
 	{name: "nothing listens", dhcp: nextServer(noServer), machine: fast,
 		stage: boot.StageDHCP, message: "port unreachable", meaning: "nothing listens for TFTP"},
 	{name: "no way to the server", dhcp: nextServer(routerKnowsNot), machine: fast,
-		stage: boot.StageDHCP, message: "host unreachable", meaning: "no way to the TFTP server"},
+		stage: boot.StageDHCP, message: "host unreachable", meaning: "no route to the TFTP server"},
 	{name: "a firewall rejects", dhcp: nextServer(routerProhibits), machine: fast,
 		stage: boot.StageDHCP, message: "Receiving data:", meaning: "firewalld"},
 	{name: "a firewall drops", dhcp: nextServer(routerIsSilent), machine: func(m *lab.Machine) { m.Hurry, m.GiveUpAt = 8, "Repeating TFTP read request" },
@@ -96,7 +97,7 @@ var provoked = []provokedCase{
 	{name: "bootfile tiny", dhcp: []string{"dhcp-boot=tiny"},
 		stage: boot.StageDHCP, message: "'tiny' is too small", meaning: "less than 8 bytes"},
 	{name: "ins of one line", dhcp: []string{"dhcp-boot=one-line.ins"},
-		stage: boot.StageDHCP, message: "valid .INS file", meaning: "one line only"},
+		stage: boot.StageDHCP, message: "valid .INS file", meaning: "only one line"},
 	{name: "ins without spaces", dhcp: []string{"dhcp-boot=no-spaces.ins"},
 		stage: boot.StageDHCP, message: "Missing space separator in .INS file", meaning: "a path, a space and an address"},
 
@@ -114,13 +115,13 @@ var provoked = []provokedCase{
 
 	// Kernel and initrd.
 	{name: "kernel missing", config: entry("kernel.ubuntu", "initrd", "x"),
-		stage: boot.StageConfig, message: "file not found: kernel.ubuntu", meaning: "does not have: not published"},
+		stage: boot.StageConfig, message: "file not found: kernel.ubuntu", meaning: "does not have: the file is not published"},
 	{name: "initrd missing", config: entry("kernel", "initrd.ubuntu", "x"),
-		stage: boot.StageKernel, message: "file not found: initrd.ubuntu", meaning: "does not have: not published"},
+		stage: boot.StageKernel, message: "file not found: initrd.ubuntu", meaning: "does not have: the file is not published"},
 	{name: "no initrd line", config: "label a\nkernel kernel\nappend x\n",
-		stage: boot.StageKernel, message: "TFTP error", meaning: "lacks a"},
+		stage: boot.StageKernel, message: "TFTP error", meaning: "has no"},
 	{name: "kernel unreadable", config: entry("secret", "initrd", "x"),
-		stage: boot.StageConfig, message: "TFTP access violation", meaning: "may not read the kernel or initrd"},
+		stage: boot.StageConfig, message: "TFTP access violation", meaning: "not allowed to read the kernel or initrd"},
 	{name: "kernel a directory", config: entry("directory", "initrd", "x"),
 		stage: boot.StageConfig, message: "unknown TFTP error", meaning: "the path is a directory"},
 	{name: "kernel empty", config: entry("empty", "initrd", "x"), machine: func(m *lab.Machine) { m.GiveUpAt = "starting kernel" },

@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 
-// TestProvoked makes real guests fail in the ways that the explanations are about: QEMU's firmware, the
-// dnsmasq of a libvirt network and Linux. It holds that the explanation is right where the message comes.
+// TestProvoked makes real guests fail in the ways that the explanations describe, with QEMU's firmware, the
+// dnsmasq of a libvirt network and Linux. It checks that the explanation is right when the message appears.
 func TestProvoked(t *testing.T) {
 	n := startLab(t)
 	for i, c := range provoked {
@@ -50,19 +50,19 @@ func TestProvoked(t *testing.T) {
 	}
 }
 
-// labNetwork is a libvirt network with a TFTP root, and names that guests know its files by.
+// labNetwork is a libvirt network with a TFTP root, and the names of its files for guests.
 type labNetwork struct {
 	host  *lab.Host
 	root  string
 	qemus map[string]lab.QEMU
 }
 
-// Hosts behind the network's router, and what the router answers for them.
+// Hosts that are reached through the network's router, and what the router answers for them.
 const (
 	routerProhibits = "198.51.100.1"
 	routerKnowsNot  = "198.51.100.2"
 	routerIsSilent  = "198.51.100.3"
-	noServer        = "198.51.100.4" // is there, and serves no TFTP
+	noServer        = "198.51.100.4" // exists, but has no TFTP server
 )
 
 func startLab(t *testing.T) labNetwork {
@@ -87,7 +87,7 @@ func startLab(t *testing.T) labNetwork {
 	}
 	t.Cleanup(func() { _, _ = host.Virsh(context.Background(), "net-destroy", "provoked") })
 	for _, command := range []string{
-		// A port that stays up, without which the bridge loses the first packet of its first guest.
+		// A port that stays up. Without it the bridge loses the first packet of its first guest.
 		"link add provoked-up up type veth peer name provoked-peer",
 		"link set provoked-peer up",
 		"link set provoked-up master provoked",
@@ -103,7 +103,7 @@ func startLab(t *testing.T) labNetwork {
 	return n
 }
 
-// networkXML has what dnsmasq tells each case's guest, by a tag for its MAC address.
+// networkXML has the options that dnsmasq sends to each case's guest, by a tag for its MAC address.
 func networkXML() string {
 	var options strings.Builder
 	for i, c := range provoked {

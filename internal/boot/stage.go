@@ -1,21 +1,21 @@
-// Package boot tells from the bytes of a guest's console whether the guest booted, how far it got,
-// and what the messages on the way mean.
+// Package boot reads the bytes of a guest's console. It tells whether the guest booted, how far it came,
+// and what the messages on the console mean.
 package boot
 
-// Stage is how far a boot got, told by what the console showed.
+// Stage is how far a boot came, as the console shows it.
 type Stage int
 
 // The stages of a boot from the network, in order. A boot from disk goes from StageFirmware to
 // StageLinux. Not every firmware shows every stage: PXELINUX is silent about its configuration, and
 // SLOF about the start of the kernel.
 const (
-	StageNone      Stage = iota // nothing known was seen
+	StageNone      Stage = iota // the console showed nothing that is known
 	StageFirmware               // the firmware runs
-	StageDHCP                   // it has an IP address
-	StageConfig                 // it has a pxelinux.cfg file
-	StageKernel                 // it has received the kernel
-	StageInitrd                 // it has received the initrd
-	StageStarted                // it has jumped into the kernel
+	StageDHCP                   // the firmware has an IP address
+	StageConfig                 // the firmware has a pxelinux.cfg file
+	StageKernel                 // the firmware has received the kernel
+	StageInitrd                 // the firmware has received the initrd
+	StageStarted                // the firmware has jumped into the kernel
 	StageLinux                  // Linux has printed its version
 	StageUserspace              // Linux has started init
 )
@@ -25,12 +25,12 @@ var stageNames = [...]string{"none", "firmware", "dhcp", "config", "kernel", "in
 func (s Stage) String() string { return stageNames[s] }
 
 // firmwareStart is what the firmware prints first at each reset: QEMU pc-bios/s390-ccw/main.c
-// menu_setup() and boot_setup(), also for each device that it tries; SLOF on ppc64le; SeaBIOS on a PC.
+// menu_setup() and boot_setup(), which print it for each device that they try as well; SLOF on ppc64le; SeaBIOS on a PC.
 var firmwareStart = expression(`^(LOADPARM=\[|SLOF \*{10}|SeaBIOS \(version )`)
 
-// landmarks are the lines that show a stage. The first part is QEMU pc-bios/s390-ccw/netmain.c:
-// main(), net_init(), load_kernel_with_initrd() and main() again. SLOF, whose code that is from, shows
-// some of it too. Then come iPXE, UEFI (EDK2), PXELINUX and GRUB.
+// landmarks are the lines that show a stage. The first part is from QEMU pc-bios/s390-ccw/netmain.c:
+// main(), net_init(), load_kernel_with_initrd() and main() again. SLOF prints some of these lines as
+// well, because QEMU's code comes from SLOF. Then come iPXE, UEFI (EDK2), PXELINUX and GRUB.
 var landmarks = []struct {
 	pattern *pattern
 	stage   Stage
@@ -55,21 +55,22 @@ var landmarks = []struct {
 
 var linuxStart = expression(`Linux version \d`)
 
-// loadedConfig names a pxelinux.cfg file: SLOF lib/libnet/pxelinux.c pxelinux_tftp_load() counts "bytes".
+// loadedConfig matches the name of a pxelinux.cfg file: SLOF lib/libnet/pxelinux.c pxelinux_tftp_load() counts "bytes".
 var loadedConfig = expression(`^ *TFTP: Received (.*) \(\d+ bytes\)$`)
 
-// received is a kernel, an initrd, or a bootfile: netmain.c tftp_load() counts "KBytes" or "Bytes".
+// received matches a kernel, an initrd, or a bootfile: netmain.c tftp_load() counts "KBytes" or "Bytes".
 var received = expression(`^ *TFTP: Received .* \(\d+ K?Bytes\)$`)
 
-// pxelinuxLoads is PXELINUX with a kernel or an initrd, which a configuration has named. It prints all
-// twice where it writes to a serial line beside a screen that is one.
+// pxelinuxLoads matches the line with which PXELINUX loads a kernel or an initrd that a configuration names.
+// If PXELINUX writes to a serial line and to a screen that is a serial line as well, it prints everything
+// twice.
 var (
 	pxelinuxLoads  = expression(`^Loading \S+\.\.\.`)
 	pxelinuxLoaded = expression(`^Loading \S+\.\.\. ?(Loading \S+\.\.\. ?)?ok`)
 )
 
-// after returns the stage that a line shows for a boot that has come to s, which is s itself for
-// most lines. A firmware that starts over begins a new boot.
+// after returns the stage that a line shows for a boot at stage s. For most lines this is s itself. A
+// firmware that starts again begins a new boot.
 func (s Stage) after(line string) Stage {
 	if firmwareStart.MatchString(line) {
 		return StageFirmware

@@ -9,52 +9,52 @@ import (
 )
 
 // Expectation says what the console of a good boot shows. Patterns are matched line by line against
-// plain text: no line ends, control characters or escape sequences, a blank for a tab.
+// plain text, without line ends, control characters and escape sequences, and with a blank for each tab.
 type Expectation struct {
 	Expect []*regexp.Regexp // all must be seen, in any order
-	Forbid []*regexp.Regexp // none may be seen before
+	Forbid []*regexp.Regexp // none of them may be seen before all of Expect
 }
 
 // Result is what the console showed.
 type Result struct {
 	Stage   Stage                   // the farthest
-	Stages  map[Stage]time.Duration // when each stage that was seen came first, since the call of Watch
-	Config  string                  // the pxelinux.cfg file of the last boot, as the firmware asked for it
-	Server  string                  // the TFTP server that the firmware asked, where it says so
-	Matched []string                // the text that matched, in the order of Expect; empty where not seen
-	Groups  [][]string              // what the groups of each pattern of Expect matched; none where not seen
+	Stages  map[Stage]time.Duration // when each stage was first seen, since the call of Watch
+	Config  string                  // the pxelinux.cfg file of the last boot, by the name that the firmware asked for
+	Server  string                  // the TFTP server that the firmware asked, if the firmware prints it
+	Matched []string                // the text that matched, in the order of Expect; empty if not seen
+	Groups  [][]string              // what the groups of each pattern of Expect matched; nil if not seen
 	Elapsed time.Duration           // since the call of Watch
 	Tail    string                  // at most the last 40 lines and 4 KiB, safe to print
 }
 
 const (
-	// promptPause is how long a console must be quiet until a line without an end is matched as it is.
+	// promptPause is how long a console must be quiet before a line that has not ended is matched.
 	promptPause = 200 * time.Millisecond
-	// panicDelay is how long a watch goes on behind a panic: what Linux then prints is worth having,
-	// and a kernel for crashes may start.
+	// panicDelay is how long a watch continues after a panic, because what Linux prints then is useful,
+	// and a crash kernel may start.
 	panicDelay = 1500 * time.Millisecond
 )
 
-// Watch reads a console until every Expect pattern was seen and returns nil, or returns a *Failure
+// Watch reads a console until every Expect pattern was seen, and then returns nil. It returns a *Failure
 // as soon as one of these happens: a Forbid pattern is seen, the firmware gives up for good, Linux
 // panics, the console ends, or ctx is done. Without any Expect pattern it succeeds at once.
 //
-// A line without an end, such as a prompt, is matched when the console pauses or ends.
+// A line that has not ended, such as a prompt, is matched when the console pauses or ends.
 //
-// Watch returns in time even while a Read blocks. That Read, on a goroutine of its own, lasts until
-// the caller closes the console, and what it gets is lost.
+// Watch returns in time even if a Read blocks. That Read runs on its own goroutine until the caller
+// closes the console, and what it reads is lost.
 func Watch(ctx context.Context, console io.Reader, want Expectation) (Result, error) {
 	return newWatcher(want).watch(ctx, console)
 }
 
-// Follow is Watch for a boot whose good end the console does not show, such as an installation's. It
-// returns when the firmware gives up for good, the console ends, or ctx is done.
+// Follow is Watch for a boot whose good end the console does not show, such as an installation. It
+// returns when the firmware gives up for good, Linux panics, the console ends, or ctx is done.
 func Follow(ctx context.Context, console io.Reader) *Failure {
 	w := newWatcher(Expectation{})
-	w.missing = 1 // which no line can bring
+	w.missing = 1 // no line can match it
 	_, err := w.watch(ctx, console)
 	var failure *Failure
-	_ = errors.As(err, &failure) // as without success there is no other error
+	_ = errors.As(err, &failure) // there is no success, and no other error
 	return failure
 }
 
@@ -152,8 +152,8 @@ func newWatcher(want Expectation) *watcher {
 	return w
 }
 
-// line takes a line that has ended. The matches come first: who expects a message of the firmware
-// gets it.
+// line takes a line that has ended. The matches come first, so that a user who expects a message of the
+// firmware gets it.
 func (w *watcher) line(line string, stays bool) {
 	if stays {
 		w.tail.add(line)
@@ -173,7 +173,7 @@ func (w *watcher) line(line string, stays bool) {
 	}
 }
 
-// prompt takes a line without an end, behind which the console is quiet.
+// prompt takes a line that has not ended, after which the console is quiet.
 func (w *watcher) prompt(line string) {
 	w.match(line)
 	if w.diagnosis.waits(line) {
@@ -181,7 +181,7 @@ func (w *watcher) prompt(line string) {
 	}
 }
 
-// match looks for the patterns in a line, ended or not. After a verdict it does nothing.
+// match looks for the patterns in a line, whether the line has ended or not. After a verdict it does nothing.
 func (w *watcher) match(line string) {
 	if w.failed || w.missing == 0 {
 		return
@@ -209,8 +209,8 @@ func (w *watcher) fail(reason Reason) {
 	}
 }
 
-// finish closes the watch and gives the verdict: that of a line, the last one included, or else
-// that the watch has failed for the reason given.
+// finish closes the watch and returns the verdict. If no line, including the last one, has brought a
+// verdict, the watch has failed for the given reason.
 func (w *watcher) finish(reason Reason, err error) (Result, error) {
 	if rest := w.lines.unfinished(); rest != "" {
 		w.prompt(rest)
@@ -241,7 +241,7 @@ func (w *watcher) finish(reason Reason, err error) (Result, error) {
 		Result:    result,
 		Forbidden: w.forbidden,
 	}
-	if reason != Cancelled { // which says nothing of the guest
+	if reason != Cancelled { // a cancelled watch says nothing about the guest
 		failure.Explanations = w.diagnosis.explanations()
 	}
 	if !errors.Is(err, io.EOF) {

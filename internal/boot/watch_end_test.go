@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// TestWatchFacts holds what a result tells beside the matches.
+// TestWatchFacts checks what a result says in addition to the matches.
 func TestWatchFacts(t *testing.T) {
 	console, err := os.ReadFile("testdata/bootfile-missing-boots.console")
 	if err != nil {
@@ -50,8 +50,8 @@ func TestWatchFacts(t *testing.T) {
 	})
 }
 
-// TestWatchPanic holds that a panic ends a watch although the console stays open, with what Linux says
-// of it, and that a kernel for crashes goes on.
+// TestWatchPanic checks that a panic ends a watch although the console stays open, with the messages of
+// Linux about it, and that the watch continues if a crash kernel starts.
 func TestWatchPanic(t *testing.T) {
 	const panicked = "Linux version 6\n[ 1.0] Kernel panic - not syncing: x\n"
 	for _, test := range []struct {
@@ -90,7 +90,7 @@ func TestWatchPanic(t *testing.T) {
 	}
 }
 
-// TestWatchShell holds that a boot loader that waits for a person has given up.
+// TestWatchShell checks that a boot loader that waits for input has given up.
 func TestWatchShell(t *testing.T) {
 	for _, test := range []struct {
 		console string
@@ -98,7 +98,7 @@ func TestWatchShell(t *testing.T) {
 	}{
 		{"Welcome to GRUB!\ngrub> ", true},
 		{"Loading k... failed: No such file or directory\nboot: ", true},
-		{"PXELINUX 6.04\nboot: ", false}, // with a timeout, behind which it boots
+		{"PXELINUX 6.04\nboot: ", false}, // with a timeout, after which it boots
 		{"Linux version 6\n0 > ", false},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -26,8 +26,8 @@ func patterns(expressions ...string) []*regexp.Regexp {
 	return compiled
 }
 
-// TestWatchTranscripts watches each console to its end. All but blog.console, which is the
-// transcript of a person at "virsh start --console", hold the bytes that QEMU writes.
+// TestWatchTranscripts watches each console to its end. All consoles contain the bytes that QEMU writes,
+// except blog.console, which is a user's transcript of "virsh start --console".
 func TestWatchTranscripts(t *testing.T) {
 	for _, test := range []struct {
 		console string
@@ -49,19 +49,19 @@ func TestWatchTranscripts(t *testing.T) {
 		{"no-config", "Linux", StageDHCP, GaveUp, "", []string{"has no pxelinux.cfg file"}},
 		{"config-too-big", "Linux", StageDHCP, GaveUp, "", []string{"longer than 2047 bytes"}},
 		{"dropped-lines", "Linux", StageKernel, GaveUp, "", []string{"does not have", "ignores this line", "a keyword without a value"}},
-		{"no-initrd", "Linux", StageKernel, GaveUp, "", []string{"may not read the kernel or initrd"}},
-		{"uninitialised-initrd", "Linux", StageKernel, GaveUp, "", []string{"lacks a kernel or initrd line"}},
+		{"no-initrd", "Linux", StageKernel, GaveUp, "", []string{"not allowed to read the kernel or initrd"}},
+		{"uninitialised-initrd", "Linux", StageKernel, GaveUp, "", []string{"has no kernel or initrd line"}},
 		{"empty-kernel", "Linux", StageStarted, Ended, "", []string{"jumped into what it loaded", "a file is empty"}},
 		{"kernel-silent", "Linux version", StageStarted, Ended, "", []string{"jumped into what it loaded"}},
 		{"initrd-too-big", "Linux", StageKernel, GaveUp, "", []string{"larger than the memory"}},
 		{"menu-initrd-too-big", "Linux", StageKernel, GaveUp, "", []string{"larger than the memory"}},
-		{"unreadable-kernel", "Linux", StageConfig, GaveUp, "", []string{"may not read the kernel or initrd"}},
+		{"unreadable-kernel", "Linux", StageConfig, GaveUp, "", []string{"not allowed to read the kernel or initrd"}},
 		{"unreadable-config-boots-default", "my own system", StageLinux, Ended, "", []string{"boots that"}},
 		{"no-dhcp", "Linux", StageFirmware, GaveUp, "", []string{"no DHCP server gave the guest an address"}},
 		{"no-tftp-server", "Linux", StageFirmware, GaveUp, "", []string{"named no TFTP server"}},
 		{"port-unreachable", "Linux", StageDHCP, GaveUp, "", []string{"nothing listens for TFTP"}},
 		{"admin-prohibited", "Linux", StageDHCP, GaveUp, "", []string{"firewalld"}},
-		{"no-device", "Linux", StageFirmware, GaveUp, "", []string{"no device of the guest has a place in the boot order"}},
+		{"no-device", "Linux", StageFirmware, GaveUp, "", []string{"the guest has no device with a boot order"}},
 		{"ram100", "Linux", StageFirmware, Ended, "", []string{"network loader did not run"}},
 		{"no-root", "login", StageLinux, Panicked, "", []string{"cannot unpack the initrd", "found neither an init program"}},
 		{"pc-no-dhcp", "Linux", StageFirmware, GaveUp, "", []string{"no DHCP server gave the guest an address"}},
@@ -76,7 +76,7 @@ func TestWatchTranscripts(t *testing.T) {
 		{"slof-no-dhcp", "Linux", StageFirmware, GaveUp, "", []string{"no DHCP server gave the guest an address"}},
 		{"slof-no-config", "Linux", StageDHCP, GaveUp, "", []string{"has no pxelinux.cfg file"}},
 		{"slof-missing-kernel", "Linux", StageConfig, GaveUp, "", []string{"names a kernel or initrd that the TFTP server does not have", "ignores this line"}},
-		{"slof-bad-kernel", "Linux", StageInitrd, GaveUp, "", []string{"no program for this machine"}},
+		{"slof-bad-kernel", "Linux", StageInitrd, GaveUp, "", []string{"not a program for this machine"}},
 		{"install-and-reboot", "login", StageUserspace, GaveUp, "", []string{"has no pxelinux.cfg file"}},
 	} {
 		t.Run(test.console, func(t *testing.T) {
@@ -169,7 +169,7 @@ func TestWatchPatterns(t *testing.T) {
 	}
 }
 
-// TestWatchPrompt holds that a prompt is matched while the console stays open, and whole.
+// TestWatchPrompt checks that a complete prompt is matched while the console stays open.
 func TestWatchPrompt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		console, guest := io.Pipe()
@@ -190,7 +190,7 @@ func TestWatchPrompt(t *testing.T) {
 	})
 }
 
-// TestWatchContext holds that the context ends a watch whose Read blocks.
+// TestWatchContext checks that the context ends a watch whose Read blocks.
 func TestWatchContext(t *testing.T) {
 	interrupt := errors.New("interrupt")
 	for _, test := range []struct {
@@ -207,7 +207,7 @@ func TestWatchContext(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(ctx)
 			time.AfterFunc(time.Minute, func() { cancel(interrupt) })
 			return ctx, func() { cancel(nil) }
-		}, Cancelled, interrupt, nil}, // which says nothing of the guest
+		}, Cancelled, interrupt, nil}, // it says nothing about the guest
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -286,7 +286,7 @@ func TestWatchBounds(t *testing.T) {
 	}
 }
 
-// FuzzWatch holds that the tail is safe to print whatever the guest prints.
+// FuzzWatch checks that the tail is safe to print whatever the guest prints.
 func FuzzWatch(f *testing.F) {
 	f.Add([]byte("LOADPARM=[        ]\r\n\x1b[31mred\x1b[0m\x1b]0;t\x07 \x9b2J \xff\xfe\x00\x7f\u202e\u009b2J"))
 	f.Add([]byte("  Receiving data:  0 KBytes\b\b\b\b\b\b\b\b68 KBytes\r\n\r  TFTP: Received x (3 bytes)\r\n"))

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// client is a network card at a bridge, without an address, that speaks for any guest.
+// client is a network card on a bridge, without an address, that sends messages for any guest.
 type client struct {
 	socket int
 	card   int // its index
@@ -56,7 +56,7 @@ func inNetwork(host *lab.Host, f func() error) error {
 	defer func() { _ = listener.Close() }()
 	result := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: this thread is of no use for anything else
+		runtime.LockOSThread() // it is never unlocked, because this thread cannot be used for anything else
 		if err := enterNetwork(listener); err != nil {
 			result <- err
 			return
@@ -66,7 +66,7 @@ func inNetwork(host *lab.Host, f func() error) error {
 	return <-result
 }
 
-// enterNetwork moves the thread into the network namespace that a socket is in.
+// enterNetwork moves the thread into the network namespace of a socket.
 func enterNetwork(listener net.Listener) error {
 	conn, ok := listener.(syscall.Conn)
 	if !ok {
@@ -86,7 +86,7 @@ func enterNetwork(listener net.Listener) error {
 	return errors.Join(err, entered)
 }
 
-// open opens a socket below IP, for the card has no address yet.
+// open opens a socket below IP, because the card has no address yet.
 func (c *client) open(card string) error {
 	device, err := net.InterfaceByName(card)
 	if err != nil {
@@ -116,7 +116,7 @@ const (
 	optionArch     = 93
 )
 
-// s390x firmware asks for these options in its first message. No guest gets 209 and 210 because it asks.
+// s390x firmware requests these options in its first message. Guests do not get 209 and 210 because of a request.
 var requests = dhcpOption(optionRequests, 1, 3, 6, 66, 67, 93)
 
 func dhcpOption(number byte, value ...byte) []byte {
@@ -128,7 +128,7 @@ func dhcpArch(number uint16) []byte {
 	return dhcpOption(optionArch, binary.BigEndian.AppendUint16(nil, number)...)
 }
 
-// answer is what a server says.
+// answer is the answer of a server.
 type answer struct {
 	address, next []byte
 	file          string
@@ -145,7 +145,7 @@ func (a answer) rule() dnsmasq.Rule {
 	}
 }
 
-// ask broadcasts a message of a guest and waits for the answer; like any client, it asks again.
+// ask broadcasts a message of a guest and waits for the answer. Like any client, it repeats the message.
 func (c *client) ask(t *testing.T, kind byte, mac string, options ...[]byte) answer {
 	t.Helper()
 	c.last++
@@ -178,10 +178,10 @@ func (c *client) receive(number uint32) (answer, bool) {
 	return answer{}, false
 }
 
-// headers are those of IPv4 and UDP.
+// headers are the headers of IPv4 and UDP.
 const headers = 20 + 8
 
-// dhcpPacket is a broadcast from nobody: RFC 791, 768 and 2131.
+// dhcpPacket is a broadcast without a source address: RFC 791, 768 and 2131.
 func dhcpPacket(number uint32, mac string, options [][]byte) []byte {
 	address, _ := net.ParseMAC(mac)
 	message := []byte{1, 1, 6, 0} // a request over Ethernet
@@ -204,7 +204,7 @@ func dhcpPacket(number uint32, mac string, options [][]byte) []byte {
 	return append(packet, message...)
 }
 
-// cookie is where a message has it, before its options.
+// cookie is the position of the cookie in a message, before its options.
 const cookie = 236
 
 func checksum(header []byte) uint16 {

@@ -17,16 +17,16 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 
-// What the network of testdata/network.xml says to all.
+// What the network of testdata/network.xml tells all guests.
 const (
 	networkBootfile = "network.0"
 	networkServer   = "10.11.0.1"
 )
 
-// machines are the kinds of guests, by what they say in option 93.
+// machines are the kinds of guests, by what they send in option 93.
 var machines = []struct {
 	arch   string
-	number int // silent says nothing
+	number int // silent sends no option 93
 }{
 	{"s390x", 31}, {"ppc64le", 12}, {"x86_64", 0}, {"x86_64-efi", 7}, {"x86_64-efi", 9}, {"aarch64-efi", 11},
 	{"", 6}, {"", silent},
@@ -59,14 +59,14 @@ func byGuest() []dnsmasq.Rule {
 	return rules
 }
 
-// awkward are texts that dnsmasq may take for something else.
+// awkward are texts that dnsmasq may read as something else.
 var awkward = []string{
 	"a,b", ",", "a,,10.11.0.98", "a #b", "#", " a", "a ", "a b", " ", `"`, `"a"`, `\"`, `\`, `a\`, `\\`, "'", `\n`,
 	"7", "8", "0", "1234", "-1", "99999", "12b", "100s", "1i", "b", "a", "10.0.0.1", "10.0.0.1/8", "10.0.0.1,10.0.0.2",
 	"0a:0b", "0a:0b:*", "::1", "[::1]", "/", "/a", ".", "a=b", "tag:a", "option:6", "%s", "*", "é", "漢字",
 }
 
-// byText tells each text in each field.
+// byText has each text in each field.
 func byText() []dnsmasq.Rule {
 	rules := []dnsmasq.Rule{{
 		Bootfile:   strings.Repeat("b", dnsmasq.MaxBootfileSize),
@@ -79,7 +79,7 @@ func byText() []dnsmasq.Rule {
 	return rules
 }
 
-// refused are rules that dnsmasq does not tell as they are.
+// refused are rules that dnsmasq does not pass to guests unchanged.
 var refused = []dnsmasq.Rule{
 	{Bootfile: strings.Repeat("b", dnsmasq.MaxBootfileSize+1)},
 	{ConfigFile: strings.Repeat("c", 150), PathPrefix: strings.Repeat("p", 150), Bootfile: "b"},
@@ -88,7 +88,7 @@ var refused = []dnsmasq.Rule{
 	{Bootfile: "b", NextServer: "0.0.0.0"},
 }
 
-// guests gives each rule a MAC address of its own.
+// guests gives each rule its own MAC address.
 func guests(group byte, rules []dnsmasq.Rule) []dnsmasq.Rule {
 	rules = slices.Clone(rules)
 	for i := range rules {
@@ -121,8 +121,8 @@ func startNetwork(t *testing.T, options []string) *client {
 	return newClient(t, host, "told")
 }
 
-// TestConformance asks a real dnsmasq, which libvirt has started, what it tells guests of every
-// architecture, with and without a rule of their own, and compares that with Offer.
+// TestConformance compares Offer with what a real dnsmasq, started by libvirt, tells guests of every
+// architecture, with and without their own rule.
 func TestConformance(t *testing.T) {
 	own, texts, wrong := guests(1, byGuest()), guests(2, byText()), guests(3, refused)
 	rules := slices.Concat(wrong, texts, own, byArchitecture)
@@ -150,12 +150,12 @@ func TestConformance(t *testing.T) {
 	for _, rule := range wrong {
 		got := c.offer(t, rule.MAC, silent)
 		if rule.Validate() == nil || got == expected(rules, "", rule.MAC) {
-			t.Errorf("Validate says %v of %+v; dnsmasq tells %+v", rule.Validate(), rule, got)
+			t.Errorf("Validate returns %v for %+v; dnsmasq tells %+v", rule.Validate(), rule, got)
 		}
 	}
 }
 
-// expected is what Offer says, completed by what the network says to all.
+// expected is the result of Offer, completed with what the network tells all guests.
 func expected(rules []dnsmasq.Rule, arch, mac string) dnsmasq.Rule {
 	offer := dnsmasq.Offer(rules, arch, mac)
 	offer.Bootfile = cmp.Or(offer.Bootfile, networkBootfile)
@@ -171,8 +171,8 @@ func (c *client) offer(t *testing.T, mac string, number int) dnsmasq.Rule {
 	return c.ask(t, discover, mac, dhcpArch(uint16(number))).rule()
 }
 
-// TestConformanceRequest asks as s390x firmware does, which tells its architecture with the address that
-// it wants, and not before.
+// TestConformanceRequest sends requests like s390x firmware, which sends its architecture together with the
+// requested address, and not before.
 func TestConformanceRequest(t *testing.T) {
 	const mac = "52:54:00:03:00:01"
 	c := startNetwork(t, dnsmasq.Options(byArchitecture))

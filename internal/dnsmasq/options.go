@@ -8,16 +8,16 @@ import (
 	"sync"
 )
 
-// reserved is how the tags of this package begin.
+// reserved is the prefix of this package's tags.
 const reserved = "netboot-"
 
-// tag is what dnsmasq puts on the guests of the rule.
+// tag returns the tag that dnsmasq sets for the guests of the rule.
 func (r Rule) tag() string {
 	return reserved + r.Arch + strings.ReplaceAll(r.MAC, ":", "")
 }
 
-// Options are the raw options for valid rules, of which no two are for the same guests. Their order does
-// not depend on that of the rules.
+// Options returns the raw options for valid rules. No two rules may be for the same guests. The order of the
+// options does not depend on the order of the rules.
 func Options(rules []Rule) []string {
 	var options []string
 	for _, r := range inOrder(rules) {
@@ -26,10 +26,10 @@ func Options(rules []Rule) []string {
 	return options
 }
 
-// options are the lines of one rule: whom it is for, then what they are told.
+// options returns the lines of a rule: first which guests it is for, then what dnsmasq tells them.
 //
-// dnsmasq(8) has the forced form for options that a guest does not ask for, "for example when sending
-// options to PXELinux", which gets the answer that the network card's firmware has asked for.
+// dnsmasq(8) has the forced form for options that a guest does not request, "for example when sending
+// options to PXELinux", which gets the answer to a request of the network card's firmware.
 func (r Rule) options() []string {
 	var options []string
 	line := func(format string, values ...any) { options = append(options, fmt.Sprintf(format, values...)) }
@@ -53,8 +53,8 @@ func (r Rule) options() []string {
 	return options
 }
 
-// Rules reads what Options has written. Whatever is not exactly that stays in rest, in its order: the
-// options of somebody else, and a rule with a line changed, missing, added, repeated or out of its place.
+// Rules reads what Options has written. All other options are returned in rest, in their order: options that
+// were written elsewhere, and rules with a line that was changed, removed, added, repeated or moved.
 func Rules(options []string) (rules []Rule, rest []string) {
 	for len(options) > 0 {
 		rule, lines := readRule(options)
@@ -67,8 +67,8 @@ func Rules(options []string) (rules []Rule, rest []string) {
 	return rules, rest
 }
 
-// readRule reads the rule that options begin with, and says how many of them it takes; none where they
-// are not wholly what is written for it.
+// readRule reads the rule at the beginning of options, and returns how many options it has; 0 if the options
+// are not exactly those that are written for the rule.
 func readRule(options []string) (rule Rule, lines int) {
 	rule = readGuests(options[0])
 	lines = max(1, len(rule.numbers()))
@@ -81,13 +81,13 @@ func readRule(options []string) (rule Rule, lines int) {
 	return rule, lines
 }
 
-// lazyRegexp gives the expression to whoever uses it, and compiles it for the first of them: the provider
-// starts several times in a run of Terraform, also where there is no network in it.
+// lazyRegexp compiles the expression at its first use, because the provider starts several times in a run of
+// Terraform, even if the configuration has no network.
 func lazyRegexp(expression string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }
 
-// guestsLine is the first line of a rule, as far as it is needed to write it again.
+// guestsLine matches the first line of a rule, and the parts of it that are needed to write it again.
 var guestsLine = lazyRegexp(`^dhcp-(?:match=set:` + reserved + `([^,]*),|mac=set:` + reserved + `[^,]*,(.*)$)`)
 
 func readGuests(option string) Rule {
@@ -118,7 +118,8 @@ func (r *Rule) readOption(option string) bool {
 	return true
 }
 
-// readBoot reads "file" or "file,,server"; what is behind two commas in quotes ends with a quote.
+// readBoot reads "file" or "file,,server". Text after two commas that is inside quotes ends with a quote, so
+// it is not read as a server.
 func (r *Rule) readBoot(value string) {
 	if at := strings.LastIndex(value, ",,"); at > 0 && isServer(value[at+2:]) {
 		value, r.NextServer = value[:at], value[at+2:]
@@ -126,13 +127,13 @@ func (r *Rule) readBoot(value string) {
 	r.Bootfile = unquote(value)
 }
 
-// plain is a text that dnsmasq reads as it is, and in an option as a text: without a digit in front and
-// a colon, src/option.c parse_dhcp_opt() finds neither a number nor an address nor bytes in it.
+// plain matches text that dnsmasq reads unchanged, and reads as text in an option: without a digit at the
+// beginning and without a colon, src/option.c parse_dhcp_opt() finds no number, address or bytes in it.
 var plain = lazyRegexp(`^[A-Za-z/][A-Za-z0-9._/-]+$`)
 
-// Inside of quotes, a quote and the backslash are written behind a backslash, and everything else means
-// itself: src/option.c read_file() and hide_meta(), which also hides commas, dots, colons and digits from
-// whoever looks for lists, numbers and addresses.
+// Inside quotes, a quote and a backslash are written after a backslash, and all other characters mean
+// themselves: src/option.c read_file() and hide_meta(). hide_meta() also hides commas, dots, colons and digits
+// from the code that looks for lists, numbers and addresses.
 var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 var unescapes = strings.NewReplacer(`\\`, `\`, `\"`, `"`)
@@ -144,7 +145,7 @@ func quote(value string) string {
 	return `"` + escapes.Replace(value) + `"`
 }
 
-// unquote is the inverse of quote; of what that cannot have written it is anything.
+// unquote is the inverse of quote. For text that quote cannot have written, the result is undefined.
 func unquote(text string) string {
 	inner, quoted := strings.CutPrefix(text, `"`)
 	if !quoted {

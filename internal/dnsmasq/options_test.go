@@ -75,7 +75,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestRulesRest holds that what is not as it was written is nobody's rule, and stays as it is.
+// TestRulesRest checks that options that were changed are not read as a rule, and are kept.
 func TestRulesRest(t *testing.T) {
 	own := Options([]Rule{{Arch: "s390x", ConfigFile: "a"}, {MAC: mac, Bootfile: "b", NextServer: "10.0.0.1"}})
 	foreign := []string{"dhcp-option=6,10.0.0.1", "log-dhcp"}
@@ -90,7 +90,7 @@ func TestRulesRest(t *testing.T) {
 		"unknown architecture":  {"dhcp-match=set:netboot-vax,option:client-arch,31", "dhcp-option-force=tag:netboot-vax,209,a"},
 		"one of two numbers":    {"dhcp-match=set:netboot-x86_64-efi,option:client-arch,7", "dhcp-boot=tag:netboot-x86_64-efi,a.efi"},
 		"nothing told":          own[:1],
-		"nobody told":           own[1:2],
+		"no option":             own[1:2],
 		"wrong tag":             {"dhcp-mac=set:netboot-525400aabbcd," + mac, "dhcp-boot=tag:netboot-525400aabbcd,b"},
 		"not forced":            {own[0], `dhcp-option=tag:netboot-s390x,209,"a"`},
 		"another option":        {own[0], "dhcp-option-force=tag:netboot-s390x,66,10.0.0.1"},
@@ -117,8 +117,8 @@ func TestRulesRest(t *testing.T) {
 	})
 }
 
-// FuzzRules holds that valid rules are read back as they were, whatever is around them, and that no line
-// is lost or changed.
+// FuzzRules checks that valid rules are read back unchanged, whatever is around them, and that no line is
+// lost or changed.
 func FuzzRules(f *testing.F) {
 	f.Add(uint8(0), mac, "a", "192.168.150.2", "b.cfg", "c/", "dhcp-boot=x")
 	f.Add(uint8(3), mac, `a,,1.2.3.4`, "", `"`, `\`, "dhcp-match=set:netboot-s390x,option:client-arch,31\nlog-dhcp")

@@ -2,8 +2,9 @@ package dnsmasq
 
 import "strings"
 
-// bootingNames are options that tell a guest what to boot, whether it is answered at all, or where its
-// files are; and those that read more options from a place which cannot be seen here, or run a program.
+// bootingNames are options that decide what a guest boots, whether dnsmasq answers the guest at all, or
+// where its files are. They include options that read more options from a place that this package cannot
+// read, or that run a program.
 var bootingNames = map[string]bool{
 	"dhcp-boot": true, "dhcp-ignore": true, "dhcp-match": true, "pxe-prompt": true, "pxe-service": true,
 	"enable-tftp": true, "tftp-lowercase": true, "tftp-root": true, "tftp-secure": true, "tftp-unique-root": true,
@@ -12,8 +13,8 @@ var bootingNames = map[string]bool{
 	"dhcp-luascript": true, "dhcp-script": true,
 }
 
-// bootingOptions are those of DHCP that some firmware boots by, as dhcp-option takes them: by number, or
-// by a name of src/dhcp-common.c opttab. 255 is dnsmasq's own, for the field siaddr.
+// bootingOptions are the DHCP options that some firmware uses to boot, in the form of dhcp-option: by number,
+// or by a name of src/dhcp-common.c opttab. 255 is dnsmasq's own number for the field siaddr.
 var bootingOptions = map[string]bool{
 	"43": true, "option:vendor-encap": true,
 	"60": true, "option:vendor-class": true,
@@ -26,10 +27,10 @@ var bootingOptions = map[string]bool{
 	"option6:60": true, "option6:bootfile-param": true,
 }
 
-// SpeaksOfBooting tells whether raw options, which are not of this package, may change what guests boot,
-// so that nothing can be said of it without a look at dnsmasq itself.
+// SpeaksOfBooting tells whether raw options that this package has not written may change what guests boot.
+// If so, this package cannot predict what guests boot.
 func SpeaksOfBooting(options []string) bool {
-	// An option is written into dnsmasq's file as it is: a line break begins another one.
+	// An option is written into dnsmasq's file unchanged: a line break begins another option.
 	for line := range strings.Lines(strings.Join(options, "\n")) {
 		if affectsBooting(line) || UsesOurTags(line) {
 			return true
@@ -47,8 +48,8 @@ func affectsBooting(line string) bool {
 	return bootingNames[name]
 }
 
-// setsBootingOption looks for the option behind tags, as src/option.c parse_dhcp_opt() does: the first word
-// that is a number or begins with "option". In a vendor's space, PXE has its menus.
+// setsBootingOption looks for the option after tags, as src/option.c parse_dhcp_opt() does: the first word
+// that is a number or begins with "option". PXE menus are in the vendor options.
 func setsBootingOption(value string) bool {
 	for word := range strings.SplitSeq(strings.ToLower(value), ",") {
 		word = strings.TrimLeft(strings.TrimSpace(word), "0")
@@ -62,17 +63,17 @@ func setsBootingOption(value string) bool {
 	return false
 }
 
-// reservedTags finds tags by the word before them, which is optional where old versions had none:
-// src/option.c is_tag_prefix() and set_prefix().
+// reservedTags finds tags by the word before them. That word is optional in places where old versions did
+// not have it: src/option.c is_tag_prefix() and set_prefix().
 var reservedTags = lazyRegexp(`(?m)` +
 	`[=,]\s*(set|tag|net):[!#]?` + reserved +
 	`|^\s*dhcp-(option|option-force|option-pxe|match|mac|vendorclass|userclass|circuitid|remoteid|subscrid|name-match)\s*=\s*[!#]?` + reserved)
 
-// UsesOurTags tells whether a raw option sets or asks for a tag of the form "netboot-…", which only
-// Options may: it would change whom a rule is for, or overrule it.
+// UsesOurTags tells whether a raw option sets or matches a tag of the form "netboot-…". Only Options may do
+// this, because another option with such a tag would change which guests a rule is for, or override the rule.
 func UsesOurTags(option string) bool {
 	return reservedTags().MatchString(unquoted(option))
 }
 
-// unquoted is an option without quotes, which may stand anywhere in it.
+// unquoted returns an option without quotes, which may be anywhere in it.
 func unquoted(option string) string { return strings.ReplaceAll(option, `"`, "") }

@@ -1,17 +1,17 @@
-// Package dnsmasq writes raw options of dnsmasq that tell guests what to boot, by architecture and by
-// guest, so that s390x, ppc64le and x86 share one network; and it reads them back.
+// Package dnsmasq writes and reads raw options of dnsmasq that tell guests what to boot, by architecture and
+// by guest, so that s390x, ppc64le and x86 can share a network.
 //
-// For a rule by architecture and one by MAC address, it writes
+// For a rule by architecture and a rule by MAC address, it writes
 //
 //	dhcp-match=set:netboot-s390x,option:client-arch,31
 //	dhcp-option-force=tag:netboot-s390x,210,s390x/
 //	dhcp-mac=set:netboot-525400aabbcc,52:54:00:aa:bb:cc
 //	dhcp-boot=tag:netboot-525400aabbcc,rescue/kernel,,192.168.150.2
 //
-// dnsmasq takes the last of several lines that match a guest, and any of them before one without a tag:
-// src/rfc2131.c find_boot() and src/dhcp-common.c option_filter() walk lists that src/option.c
-// one_opt() puts each line in front of. So what is said of one guest comes last. libvirt writes raw
-// options behind its own: src/network/bridge_driver.c networkDnsmasqConfContents().
+// dnsmasq uses the last of several lines that match a guest, and prefers a line with a tag to a line without
+// one: src/rfc2131.c find_boot() and src/dhcp-common.c option_filter() walk lists to which src/option.c
+// one_opt() adds each line at the front. So the lines for a single guest come last. libvirt writes raw
+// options after its own: src/network/bridge_driver.c networkDnsmasqConfContents().
 package dnsmasq
 
 import (
@@ -22,21 +22,21 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 )
 
-// Rule is what guests of an architecture, or one guest, are told to boot. What one by MAC address leaves
-// empty is told by that of the guest's architecture, and what both leave empty by the network's own
-// options: neither can take a bootfile away that the network gives to all.
+// Rule says what guests of an architecture, or a single guest, boot. A field that is empty in a rule by MAC
+// address comes from the rule for the guest's architecture. A field that is empty in both comes from the
+// network's own options. So a rule cannot remove a bootfile that the network gives to all guests.
 type Rule struct {
-	Arch string // one of Architectures; empty where MAC is given
-	MAC  string // in lower case with colons; empty where Arch is given
+	Arch string // one of Architectures; empty if MAC is set
+	MAC  string // in lower case with colons; empty if Arch is set
 
 	Bootfile   string // path below the TFTP root, in the field "file" of the answer
-	NextServer string // IPv4 address of the TFTP server, of this Bootfile alone; empty for the host itself
+	NextServer string // IPv4 address of the TFTP server, only for this Bootfile; empty for the host itself
 	ConfigFile string // DHCP option 209
 	PathPrefix string // DHCP option 210
 }
 
-// Architectures are those that a rule can be for: s390x, ppc64le, x86_64, x86_64-efi and aarch64-efi, in
-// this order, which is also that of their rules.
+// Architectures returns the architectures that a rule can be for: s390x, ppc64le, x86_64, x86_64-efi and
+// aarch64-efi. Their rules are written in this order.
 func Architectures() []string {
 	var names []string
 	for _, client := range arch.Clients() {
@@ -45,7 +45,8 @@ func Architectures() []string {
 	return names
 }
 
-// numbers are what guests of the rule's architecture say in option 93; none for a rule by MAC address.
+// numbers returns the numbers that guests of the rule's architecture send in option 93; nil for a rule by
+// MAC address.
 func (r Rule) numbers() []int {
 	for _, client := range arch.Clients() {
 		if client.Name == r.Arch {
@@ -55,7 +56,7 @@ func (r Rule) numbers() []int {
 	return nil
 }
 
-// compare orders rules by architecture before those by MAC address, which thereby win.
+// compare orders rules by architecture before rules by MAC address, which therefore take precedence.
 func (r Rule) compare(other Rule) int {
 	return cmp.Or(
 		strings.Compare(r.MAC, other.MAC),
@@ -63,18 +64,18 @@ func (r Rule) compare(other Rule) int {
 	)
 }
 
-// inOrder is a copy in the order of the lines; rules for the same guests stay in theirs.
+// inOrder returns a copy in the order of the lines; rules for the same guests keep their order.
 func inOrder(rules []Rule) []Rule {
 	ordered := slices.Clone(rules)
 	slices.SortStableFunc(ordered, Rule.compare)
 	return ordered
 }
 
-// Offer is what a guest with this architecture and MAC address is told by rules, either of which may be
-// empty. The result has neither of them, and fields are empty where what the network says to all holds.
+// Offer returns what rules tell a guest with this architecture and MAC address, either of which may be
+// empty. The result has neither Arch nor MAC. Its empty fields come from what the network tells all guests.
 //
-// A Bootfile comes with the server of its own rule, for both are of one dhcp-boot line; the other fields
-// come from whichever rule has them.
+// Bootfile and NextServer come from the same rule, because they are in the same dhcp-boot line. The other
+// fields come from any rule that has them.
 func Offer(rules []Rule, architecture, mac string) Rule {
 	var offer Rule
 	for _, r := range inOrder(rules) {
@@ -85,7 +86,7 @@ func Offer(rules []Rule, architecture, mac string) Rule {
 	return offer
 }
 
-// with is the rule, overruled by a later one.
+// with returns the rule, overridden by a later rule.
 func (r Rule) with(later Rule) Rule {
 	if later.Bootfile != "" {
 		r.Bootfile, r.NextServer = later.Bootfile, later.NextServer

@@ -35,7 +35,7 @@ func TestValidate(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		change func(*Rule)
-		want   []string // parts of the error; none for a valid rule
+		want   []string // parts of the error; empty for a valid rule
 	}{
 		{"valid", func(*Rule) {}, nil},
 		{"both", func(r *Rule) { r.Arch = "s390x" }, []string{"exactly one"}},
@@ -45,9 +45,9 @@ func TestValidate(t *testing.T) {
 		{"dashes", func(r *Rule) { r.MAC = "52-54-00-aa-bb-cc" }, []string{"colons"}},
 		{"long address", func(r *Rule) { r.MAC += ":00:00" }, []string{"Ethernet"}},
 		{"wildcard", func(r *Rule) { r.MAC = "52:54:00:*:*:*" }, []string{"Ethernet"}},
-		{"empty", func(r *Rule) { r.ConfigFile = "" }, []string{"tells nothing"}},
+		{"empty", func(r *Rule) { r.ConfigFile = "" }, []string{"the rule is empty"}},
 		{"server", func(r *Rule) { r.Bootfile, r.NextServer = "b", "10.0.0.1" }, nil},
-		{"server alone", func(r *Rule) { r.NextServer = "10.0.0.1" }, []string{"10.0.0.1 is without a bootfile"}},
+		{"server alone", func(r *Rule) { r.NextServer = "10.0.0.1" }, []string{"10.0.0.1 has no bootfile"}},
 		{"server's name", func(r *Rule) { r.Bootfile, r.NextServer = "b", "tftp.example.com" }, []string{`"tftp.example.com"`, "IPv4"}},
 		{"IPv6 server", func(r *Rule) { r.Bootfile, r.NextServer = "b", "fd00::1" }, []string{`"fd00::1"`, "IPv4"}},
 		{"no server", func(r *Rule) { r.Bootfile, r.NextServer = "b", "0.0.0.0" }, []string{`"0.0.0.0"`}},

@@ -5,8 +5,8 @@ import (
 	"net/url"
 )
 
-// WithoutAccess is a source, or the reference to a list, without what gives access to it: a URL's user,
-// password and query.
+// WithoutAccess returns a source, or the reference to a list, without the parts of a URL that give access:
+// user, password and query.
 func WithoutAccess(source string) string {
 	if list, isList := ListOf(source); isList && list != source {
 		return "file:" + WithoutAccess(list)
@@ -19,7 +19,8 @@ func WithoutAccess(source string) string {
 	return u.String()
 }
 
-// WithAccess gives a source that has none the access that another one has to the same server.
+// WithAccess returns a source with user, password and query of another source on the same server, if it
+// has none itself.
 func WithAccess(source, like string) string {
 	u, err := url.Parse(source)
 	other, otherErr := url.Parse(like)

@@ -10,16 +10,16 @@ import (
 	"strings"
 )
 
-// archived is a file in a tar archive, read while the archive comes. It reads the archive to the end, so that what is wrong
-// with the rest of it is not passed over.
+// archived is a file in a tar archive that is read as the archive arrives. It reads the archive to the end, so that damage
+// in the rest of the archive is noticed.
 type archived struct {
 	archive *tar.Reader
-	rest    io.Reader // what the archive is read from
+	rest    io.Reader // the source of the archive
 	path    string
 	size    int64
 }
 
-// ArchivePathError says that an archive has no file of a path, or not one.
+// ArchivePathError says that an archive does not have a file with a path, or has more than one.
 type ArchivePathError struct{ why string }
 
 func (e *ArchivePathError) Error() string { return e.why }
@@ -28,8 +28,7 @@ func wrongPath(format string, values ...any) error {
 	return &ArchivePathError{fmt.Sprintf(format, values...)}
 }
 
-// findArchived passes over an archive up to the file of a path. An archive has names such as "./disk.raw" and "disk.raw"
-// for one file.
+// findArchived reads an archive up to the file with a path. Names such as "./disk.raw" and "disk.raw" mean the same file.
 func findArchived(content io.Reader, name string) (*archived, error) {
 	buffered := bufio.NewReaderSize(content, diskHeadSize)
 	head, err := buffered.Peek(diskHeadSize)
@@ -62,7 +61,7 @@ func findArchived(content io.Reader, name string) (*archived, error) {
 	}
 }
 
-// checkArchive refuses what is no tar archive by its first bytes.
+// checkArchive refuses a file that is not a tar archive, by its first bytes.
 func checkArchive(head []byte) error {
 	if _, isArchive := firstInArchive(head); isArchive {
 		return nil
@@ -70,13 +69,13 @@ func checkArchive(head []byte) error {
 	if err := checkDisk(head); err != nil {
 		return err
 	}
-	return wrongPath("it is no tar archive: leave archive_path out")
+	return wrongPath("it is not a tar archive: remove archive_path")
 }
 
-// inArchive is a path in an archive, in the form in which two are compared.
+// inArchive is a path in an archive, in the form in which paths are compared.
 func inArchive(name string) string { return strings.TrimPrefix(path.Clean("/"+name), "/") }
 
-// checkArchived refuses what is there and is no file.
+// checkArchived refuses an entry of an archive that is not a regular file.
 func checkArchived(header *tar.Header) error {
 	switch header.Typeflag {
 	case tar.TypeReg, tar.TypeGNUSparse:
@@ -84,23 +83,23 @@ func checkArchived(header *tar.Header) error {
 	case tar.TypeSymlink, tar.TypeLink:
 		return wrongPath("%q in the archive is a link to %q: set archive_path to the file itself", header.Name, header.Linkname)
 	default:
-		return wrongPath("%q in the archive is no file: set archive_path to the disk image", header.Name)
+		return wrongPath("%q in the archive is not a file: set archive_path to the disk image", header.Name)
 	}
 }
 
-// shownArchived is how many files of an archive an error names.
+// shownArchived is the number of files of an archive that an error names.
 const shownArchived = 10
 
 func (a *archived) missing(others []string) error {
 	if len(others) == 0 {
-		return wrongPath("the archive has no file %q, nor any other", a.path)
+		return wrongPath("the archive has no file %q, and no other file either", a.path)
 	}
 	more := ""
 	if len(others) > shownArchived {
 		more = fmt.Sprintf(" and %d more", len(others)-shownArchived)
 		others = others[:shownArchived]
 	}
-	return wrongPath("the archive has no file %q: set archive_path to one of those that it has: %q%s", a.path, others, more)
+	return wrongPath("the archive has no file %q: set archive_path to one of the files that it has: %q%s", a.path, others, more)
 }
 
 // Read implements io.Reader.
@@ -115,7 +114,7 @@ func (a *archived) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// finish reads what follows on the file. It returns io.EOF, or what is wrong.
+// finish reads what follows the file. It returns io.EOF, or an error that says what is wrong.
 func (a *archived) finish() error {
 	for {
 		header, err := a.archive.Next()
@@ -129,18 +128,18 @@ func (a *archived) finish() error {
 		case err != nil:
 			return archiveError(err)
 		case inArchive(header.Name) == a.path:
-			return wrongPath("the archive has %q twice: unpack it, and give the disk image that is meant", a.path)
+			return wrongPath("the archive has %q twice: unpack it, and give the disk image that you need", a.path)
 		}
 	}
 }
 
-// archiveError says what is wrong with an archive. Other errors are those of its source.
+// archiveError says what is wrong with an archive. It returns errors of the source unchanged.
 func archiveError(err error) error {
 	switch {
 	case errors.Is(err, tar.ErrHeader):
 		return errors.New("the tar archive is damaged: check that the source is complete")
 	case err == io.ErrUnexpectedEOF:
-		return errors.New("the tar archive is cut off: check that the source is complete")
+		return errors.New("the tar archive is incomplete: check that the source is complete")
 	default:
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// inTar is an entry of an archive; a file where it has no kind.
+// inTar is an entry of an archive. Without a kind it is a file.
 type inTar struct {
 	name, content, link string
 	kind                byte
@@ -38,7 +38,8 @@ func tarOf(t testing.TB, entries ...inTar) string {
 	return archive.String()
 }
 
-// What the archives in testdata/archives have. GNU tar and XZ Utils have made them: Go writes no sparse files, and no xz.
+// The content of the archives in testdata/archives. GNU tar and XZ Utils have made them, because Go writes neither sparse
+// files nor xz.
 var (
 	lineDisk   = strings.ReplaceAll(string(lines[:bytes.Index(lines, []byte("3000 is"))]), "\n", "\x00")
 	sparseDisk = "\x00begin" + strings.Repeat("\x00", 3<<20-6) + "middle" + strings.Repeat("\x00", 5<<20-6)
@@ -114,27 +115,27 @@ func TestOpenDiskInArchiveRefuses(t *testing.T) {
 		many = append(many, inTar{name: fmt.Sprintf("folder/disk%d.raw", i), content: raw})
 	}
 	for name, test := range map[string]struct{ source, path, want string }{
-		"not in it":       {tarOf(t, inTar{name: "a", content: raw}, inTar{name: "b", content: raw}), "disk.raw", `no file "disk.raw": set archive_path to one of those that it has: ["a" "b"]`},
+		"not in it":       {tarOf(t, inTar{name: "a", content: raw}, inTar{name: "b", content: raw}), "disk.raw", `no file "disk.raw": set archive_path to one of the files that it has: ["a" "b"]`},
 		"not in many":     {gzipped(t, tarOf(t, many...)), "disk0.raw", `"folder/disk9.raw"] and 2 more`},
-		"nothing":         {tarOf(t), "disk.raw", "it is no tar archive: leave archive_path out"},
-		"only folders":    {tarOf(t, inTar{name: "a/", kind: tar.TypeDir}), "disk.raw", "nor any other"},
+		"nothing":         {tarOf(t), "disk.raw", "it is not a tar archive: remove archive_path"},
+		"only folders":    {tarOf(t, inTar{name: "a/", kind: tar.TypeDir}), "disk.raw", "and no other file either"},
 		"twice":           {tarOf(t, disk, inTar{name: "./disk.raw", content: raw}), "disk.raw", `"disk.raw" twice`},
 		"a symbolic link": {tarOf(t, inTar{name: "disk.raw", link: "other.raw", kind: tar.TypeSymlink}), "disk.raw", `a link to "other.raw"`},
 		"a hard link":     {tarOf(t, inTar{name: "d", content: raw}, inTar{name: "disk.raw", link: "d", kind: tar.TypeLink}), "disk.raw", `a link to "d"`},
-		"a directory":     {tarOf(t, many...), "folder", "is no file"},
-		"no archive":      {raw, "disk.raw", "it is no tar archive: leave archive_path out"},
+		"a directory":     {tarOf(t, many...), "folder", "is not a file"},
+		"no archive":      {raw, "disk.raw", "it is not a tar archive: remove archive_path"},
 		"a zip archive":   {zipOf(t, "disk.raw", raw), "disk.raw", "a zip archive; unpack it"},
 		"empty":           {"", "disk.raw", "it is empty"},
-		"cut off":         {tarOf(t, disk)[:2000], "disk.raw", "cut off"},
-		"cut off before":  {tarOf(t, inTar{name: "a", content: raw}, disk)[:2000], "disk.raw", "cut off"},
-		"cut off after":   {tarOf(t, disk, inTar{name: "a", content: raw})[:6000], "disk.raw", "cut off"},
+		"cut off":         {tarOf(t, disk)[:2000], "disk.raw", "is incomplete"},
+		"cut off before":  {tarOf(t, inTar{name: "a", content: raw}, disk)[:2000], "disk.raw", "is incomplete"},
+		"cut off after":   {tarOf(t, disk, inTar{name: "a", content: raw})[:6000], "disk.raw", "is incomplete"},
 		"no disk":         {tarOf(t, inTar{name: "disk.raw", content: "a text"}), "disk.raw", "it is a text"},
 		"a VMDK":          {tarOf(t, inTar{name: "disk.raw", content: "KDMV" + raw}), "disk.raw", "a VMDK image; convert it"},
 		"a VHD":           {gzipped(t, tarOf(t, inTar{name: "disk.raw", content: raw + "conectix" + strings.Repeat("\x00", 504)})), "disk.raw", "a VHD image"},
 		"an archive":      {tarOf(t, inTar{name: "disk.raw", content: tarOf(t, inTar{name: "a"})}), "disk.raw", "a tar archive"},
 		"packed twice":    {string(readTestdata(t, "archives/twice.tar.xz")), "disk.raw.xz", "packed twice"},
-		"too large":       {tarOf(t, inTar{name: "disk.raw", content: raw + raw}), "disk.raw", "has 8000 bytes, more than the 5000"},
-		"unpacks to more": {tarOf(t, inTar{name: "disk.raw", content: gzipped(t, raw+raw)}), "disk.raw", "unpacks to more than the 5000 bytes"},
+		"too large":       {tarOf(t, inTar{name: "disk.raw", content: raw + raw}), "disk.raw", "has 8000 bytes, but there is room for only 5000"},
+		"unpacks to more": {tarOf(t, inTar{name: "disk.raw", content: gzipped(t, raw+raw)}), "disk.raw", "unpacks to more than 5000 bytes"},
 	} {
 		_, _, err := openArchived(t, test.source, test.path, 5000)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -146,7 +147,7 @@ func TestOpenDiskInArchiveRefuses(t *testing.T) {
 	}
 }
 
-// TestCheckDisk holds that a source is looked at before its disk is made: all of it on this machine, the beginning of an
+// TestCheckDisk checks that a source is examined before its disk is created: completely on this machine, the beginning of an
 // archive on a web server.
 func TestCheckDisk(t *testing.T) {
 	served := map[string]string{
@@ -170,7 +171,7 @@ func TestCheckDisk(t *testing.T) {
 		{server.URL + "/disk.tar", "", "a tar archive"},
 		{server.URL + "/gone.tar", "disk.raw", "404"},
 		{server.URL + "/page", "disk.raw", "web page"},
-		{server.URL + "/disk.raw", "disk.raw", "no tar archive"},
+		{server.URL + "/disk.raw", "disk.raw", "not a tar archive"},
 		{localDisk(t, served["/disk.tar"]), "disk.raw", ""},
 		{localDisk(t, served["/disk.tar"]), "other.raw", `no file "other.raw"`},
 	} {
@@ -181,7 +182,7 @@ func TestCheckDisk(t *testing.T) {
 	}
 }
 
-// FuzzOpenDiskInArchive holds that no archive brings more than its file, nor an end.
+// FuzzOpenDiskInArchive checks that no archive gives more than its file, and that reading ends.
 func FuzzOpenDiskInArchive(f *testing.F) {
 	f.Add([]byte(tarOf(f, inTar{name: "a", content: "b"}, inTar{name: "disk.raw", content: "dis\x00"})))
 	f.Add([]byte(oldTar(f)))

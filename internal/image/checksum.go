@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Checksum is what the content of a file must hash to. The zero value asks for nothing.
+// Checksum is the hash that the content of a file must have. The zero value accepts any content.
 type Checksum struct {
 	Algorithm string // "sha256" or "sha512"
 	Hex       string // lower case
@@ -24,13 +24,13 @@ func ParseChecksum(text string) (Checksum, error) {
 	algorithm, sum, _ := strings.Cut(text, ":")
 	want, known := digits[algorithm]
 	if !known {
-		return Checksum{}, fmt.Errorf("checksum %q: want sha256:<64 hex digits> or sha512:<128 hex digits>", text)
+		return Checksum{}, fmt.Errorf("checksum %q is not valid: write sha256:<64 hex digits> or sha512:<128 hex digits>", text)
 	}
 	if len(sum) != want {
-		return Checksum{}, fmt.Errorf("checksum %q has %d digits after %s:, want %d", text, len(sum), algorithm, want)
+		return Checksum{}, fmt.Errorf("checksum %q has %d digits after %s:, but needs %d", text, len(sum), algorithm, want)
 	}
 	if _, err := hex.DecodeString(sum); err != nil {
-		return Checksum{}, fmt.Errorf("checksum %q: what follows %s: must be hexadecimal digits only", text, algorithm)
+		return Checksum{}, fmt.Errorf("checksum %q must have only hexadecimal digits after %s:", text, algorithm)
 	}
 	return Checksum{algorithm, strings.ToLower(sum)}, nil
 }
@@ -47,13 +47,13 @@ func (c Checksum) String() string {
 type Digest struct {
 	content io.Reader
 	sha256  hash.Hash
-	asked   hash.Hash // of the algorithm of want; the same as sha256 unless that is sha512
+	asked   hash.Hash // of the algorithm of want: the same hash as sha256, except for sha512
 	want    Checksum
 	source  string
 }
 
-// Verify returns a reader of content that ends with an error instead of io.EOF when the content is
-// not what want says. The zero Checksum accepts everything. The source is for the message.
+// Verify returns a reader of content that ends with an error instead of io.EOF if the content does not have
+// the checksum want. The zero Checksum accepts everything. The source is for the message.
 func Verify(content io.Reader, want Checksum, source string) *Digest {
 	d := &Digest{content: content, sha256: sha256.New(), want: want, source: source}
 	d.asked = d.sha256
@@ -86,5 +86,5 @@ func (d *Digest) mismatch() error {
 	if d.want == (Checksum{}) || got == d.want {
 		return nil
 	}
-	return fmt.Errorf("%s has the checksum %s, want %s: the file was changed or damaged, or the checksum is of another file", d.source, got, d.want)
+	return fmt.Errorf("%s has the checksum %s, not %s: the file was changed or damaged, or the checksum is of another file", d.source, got, d.want)
 }

@@ -32,12 +32,12 @@ func TestParseChecksum(t *testing.T) {
 
 func TestParseChecksumErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                     "want sha256:<64 hex digits> or sha512:<128 hex digits>",
-		strings.TrimPrefix(sum256, "sha256:"):  "want sha256:<64 hex digits>",
-		"md5:d41d8cd98f00b204e9800998ecf8427e": "want sha256:<64 hex digits>",
-		sum256[:len(sum256)-1]:                 "has 63 digits after sha256:, want 64",
-		"sha512:" + sum256[7:]:                 "has 64 digits after sha512:, want 128",
-		sum256[:len(sum256)-1] + "g":           "must be hexadecimal digits only",
+		"":                                     "write sha256:<64 hex digits> or sha512:<128 hex digits>",
+		strings.TrimPrefix(sum256, "sha256:"):  "write sha256:<64 hex digits>",
+		"md5:d41d8cd98f00b204e9800998ecf8427e": "write sha256:<64 hex digits>",
+		sum256[:len(sum256)-1]:                 "has 63 digits after sha256:, but needs 64",
+		"sha512:" + sum256[7:]:                 "has 64 digits after sha512:, but needs 128",
+		sum256[:len(sum256)-1] + "g":           "must have only hexadecimal digits",
 	} {
 		_, err := ParseChecksum(text)
 		expectError(t, err, want)
@@ -84,7 +84,7 @@ func TestVerifyMismatch(t *testing.T) {
 		for _, content := range []string{"", "conten", "contents", "Content"} {
 			_, err := io.ReadAll(Verify(iotest.DataErrReader(strings.NewReader(content)), want, "http://server/kernel"))
 			expectError(t, err, "http://server/kernel has the checksum "+text[:7])
-			expectError(t, err, "want "+text)
+			expectError(t, err, "not "+text)
 		}
 	}
 }

@@ -10,37 +10,37 @@ import (
 	"strings"
 )
 
-// The firmware writes the command line of a pxelinux entry into the kernel that it has loaded, 896
-// bytes of it, and jumps to the kernel's entry. The kernel has room for more in that place. So a
-// longer command line goes into the file right there, and the 896 bytes that will be written over go
-// into the file once more, where they last, with a program that puts them back before the kernel runs.
+// The firmware writes 896 bytes of the command line of a pxelinux entry into the kernel that it has
+// loaded, and jumps to the kernel's entry. In that place the kernel has room for more. So a longer command
+// line is written to that place in the file. The 896 bytes that the firmware overwrites are also stored
+// elsewhere in the file, with a program that copies them back before the kernel runs.
 //
 // QEMU pc-bios/s390-ccw/netmain.c load_kernel_with_initrd(): "strncpy((char *)0x10480,
 // entry->append, ARCH_COMMAND_LINE_SIZE)", and jump2ipl.c jump_to_low_kernel(): "KERN_IMAGE_START".
 // Linux arch/s390/boot/head.S: "startup" at 0x10000, "struct parmarea" at 0x10400.
 const (
 	entryOffset       = 0x10000
-	maxSizeOffset     = 0x10430 // where the kernel says how large the command line may be, with its NUL; in 8 bytes
+	maxSizeOffset     = 0x10430 // 8 bytes in which the kernel says how large the command line may be, with its NUL
 	commandLineOffset = 0x10480
 
-	firmwareCommandLine = 896     // what the firmware writes over, and the most that a kernel without maxSize takes
+	firmwareCommandLine = 896     // what the firmware overwrites, and the most that a kernel without a maximum size accepts
 	largestCommandLine  = 1 << 20 // Linux arch/s390/Kconfig, COMMAND_LINE_SIZE: "range 896 1048576"
 )
 
-// What a kernel with a command line of its own has in the last KiB before its entry. Linux has
-// nothing there since its code for card readers, at the beginning of the file, ends far before it.
+// What a kernel with its own command line has in the last KiB before its entry. Linux has nothing there,
+// because its code for card readers, at the beginning of the file, ends far before it.
 const (
 	restoreOffset = 0xfc00 // the program
-	startOffset   = 0xfc40 // the first bytes at the entry, which gave way to a jump to the program
+	startOffset   = 0xfc40 // the original first bytes at the entry, which a jump to the program replaces
 	savedOffset   = 0xfc80 // the first 896 bytes of the command line
 )
 
-// startJump takes the place of the first bytes at the kernel's entry, until the program puts them back.
+// startJump replaces the first bytes at the kernel's entry, until the program restores them.
 var startJump = binary.BigEndian.AppendUint16([]byte{0xa7, 0xf4}, relative(entryOffset, restoreOffset)) // j restore
 
-// restore is the program. Its instructions are those of System/370 and do the same in every addressing
-// mode, so that it does not matter in which one the firmware starts it. It may use any register, as
-// the kernel expects nothing in them.
+// restore is the program. It uses only instructions of System/370, which do the same in every addressing
+// mode, so the mode in which the firmware starts it does not matter. It may use any register, because the
+// kernel expects no values in them.
 var restore = slices.Concat(
 	[]byte{0x0d, 0x10}, // basr %r1,0: from here on, %r1 is the address of the next instruction
 	move(256, commandLineOffset, savedOffset),
@@ -56,8 +56,8 @@ func move(size, to, from int) []byte {
 	return based(based([]byte{0xd2, byte(size - 1)}, to), from)
 }
 
-// based appends the address of an offset in the kernel to an instruction of restore: base register 1
-// in the upper four bits, then the distance from what that holds.
+// based appends the address of an offset in the kernel to an instruction of restore: base register 1 in
+// the upper four bits, then the distance from the address in that register.
 func based(instruction []byte, offset int) []byte {
 	const base = restoreOffset + 2
 	return binary.BigEndian.AppendUint16(instruction, uint16(1<<12|(offset-base)))
@@ -66,22 +66,22 @@ func based(instruction []byte, offset int) []byte {
 // relative is the distance of a relative jump, in halfwords.
 func relative(from, to int) uint16 { return uint16((to - from) / 2) }
 
-// CheckCommandLine refuses a command line that no kernel gets as it is written.
+// CheckCommandLine refuses a command line that no kernel reads as it is written.
 func CheckCommandLine(cmdline string) error {
-	// A byte above 0x7f makes the kernel take the whole line for EBCDIC:
+	// A byte above 0x7f makes the kernel read the whole line as EBCDIC:
 	// Linux arch/s390/boot/ipl_parm.c, has_ebcdic_char().
 	unprintable := func(r rune) bool { return r < ' ' || r > '~' }
 	if at := strings.IndexFunc(cmdline, unprintable); at >= 0 {
-		return fmt.Errorf("the command line has %q at byte %d; it can have printable ASCII characters only, in one line", []rune(cmdline[at:])[0], at)
+		return fmt.Errorf("the command line has %q at byte %d; it can have only printable ASCII characters, in one line", []rune(cmdline[at:])[0], at)
 	}
 	return nil
 }
 
-// WithCommandLine returns a reader of a kernel that carries this command line: it boots with that,
-// however long the one is that the firmware writes into it, or whether it writes one at all. It has
-// the size of the original.
+// WithCommandLine returns a reader of a kernel that carries this command line. The kernel boots with it,
+// whatever command line the firmware writes into the kernel, or if the firmware writes none. It has the
+// size of the original.
 //
-// The error is one of reading the kernel, or says why the kernel cannot carry the command line.
+// The error is an error of reading the kernel, or says why the kernel cannot carry the command line.
 func WithCommandLine(kernel io.Reader, cmdline string) (io.Reader, error) {
 	if err := CheckCommandLine(cmdline); err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func WithCommandLine(kernel io.Reader, cmdline string) (io.Reader, error) {
 		return nil, err
 	}
 	if size := commandLineSize(head); len(cmdline) >= size {
-		return nil, fmt.Errorf("the command line has %d bytes; this kernel takes at most %d", len(cmdline), size-1)
+		return nil, fmt.Errorf("the command line has %d bytes; this kernel accepts at most %d", len(cmdline), size-1)
 	}
 	if err := checkSpace(head); err != nil {
 		return nil, err
@@ -109,16 +109,16 @@ func WithCommandLine(kernel io.Reader, cmdline string) (io.Reader, error) {
 	return io.MultiReader(bytes.NewReader(head), bytes.NewReader(area), kernel), nil
 }
 
-// readHead fills a part of the kernel's head.
+// readHead fills a part of the kernel's beginning.
 func readHead(kernel io.Reader, part []byte) error {
 	_, err := io.ReadFull(kernel, part)
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return errors.New("the kernel ends before the end of its command line; check that the source is complete")
+		return errors.New("the kernel file ends before the end of its command line; check that the source is complete")
 	}
 	return err
 }
 
-// commandLineSize is the size of what the kernel takes, with a NUL.
+// commandLineSize is the size of the command line that the kernel accepts, with a NUL.
 func commandLineSize(head []byte) int {
 	size := binary.BigEndian.Uint64(head[maxSizeOffset:])
 	if size == 0 {
@@ -127,23 +127,23 @@ func commandLineSize(head []byte) int {
 	return int(min(size, largestCommandLine))
 }
 
-// checkSpace refuses a kernel that has something where the program goes.
+// checkSpace refuses a kernel that has data in the place of the program.
 func checkSpace(head []byte) error {
 	if carries(head) {
-		return errors.New("the kernel carries a command line already; give the original kernel")
+		return errors.New("the kernel already carries a command line; give the original kernel")
 	}
 	if space := head[restoreOffset:entryOffset]; !bytes.Equal(space, make([]byte, len(space))) {
-		return fmt.Errorf("the kernel cannot carry a command line: the space for it at %#x is in use, as in no Linux kernel known", restoreOffset)
+		return fmt.Errorf("the kernel cannot carry a command line: the space for it at %#x is in use, unlike in all known Linux kernels; give another kernel", restoreOffset)
 	}
 	return nil
 }
 
-// carries tells whether a kernel's head is one that WithCommandLine has made.
+// carries tells whether WithCommandLine has made this beginning of a kernel.
 func carries(head []byte) bool {
 	return hasAt(head, entryOffset, string(startJump)) && hasAt(head, restoreOffset, string(restore))
 }
 
-// Head is a writer that keeps as much from the beginning of a kernel as may hold its command line.
+// Head is a writer that keeps the beginning of a kernel, up to where its command line can end.
 type Head struct{ kept []byte }
 
 // Write implements io.Writer.
@@ -153,7 +153,7 @@ func (h *Head) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Arch is the architecture of the kernel; "" where it is none of Architectures.
+// Arch returns the architecture of the kernel, or "" if it is not one of Architectures.
 func (h *Head) Arch() string {
 	for _, name := range Architectures {
 		if CheckKernelOf(name, h.kept) == nil {

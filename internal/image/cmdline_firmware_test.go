@@ -17,14 +17,14 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 
-// The MACs of machines that get the kernel from an entry, and as their bootfile.
+// The MAC addresses of machines that get the kernel from an entry, and as their bootfile.
 const (
 	byEntry    = "52:54:00:02:00:01"
 	byBootfile = "52:54:00:02:00:02"
 )
 
 // TestCommandLineOnFirmware boots a kernel that carries its command line on firmware of every
-// generation, and looks what is in the guest's memory when the kernel runs.
+// generation, and checks the guest's memory when the kernel runs.
 func TestCommandLineOnFirmware(t *testing.T) {
 	lab.Need(t)
 	const size = 4096

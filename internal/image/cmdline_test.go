@@ -13,7 +13,7 @@ import (
 	"testing/iotest"
 )
 
-// linux returns a kernel of size bytes with the head that Linux has, which takes a command line of
+// linux returns a kernel of size bytes with the beginning of a Linux kernel that accepts a command line of
 // maxSize bytes with its NUL.
 func linux(size int, maxSize uint64) []byte {
 	content := kernel(size)
@@ -37,7 +37,7 @@ func carrying(t *testing.T, kernel []byte, cmdline string) []byte {
 	return content
 }
 
-// TestWithCommandLineGolden holds every byte that differs. Disassembled, those at 0xfc00 are
+// TestWithCommandLineGolden checks every byte that differs. Disassembled, the bytes at 0xfc00 are
 //
 //	basr %r1,%r0
 //	mvc  2174(256,%r1),126(%r1)
@@ -47,7 +47,7 @@ func carrying(t *testing.T, kernel []byte, cmdline string) []byte {
 //	mvc  1022(4,%r1),62(%r1)
 //	b    1022(%r1)
 //
-// and the one at 0x10000 is "j 0xfc00".
+// and the instruction at 0x10000 is "j 0xfc00".
 func TestWithCommandLineGolden(t *testing.T) {
 	cmdline := strings.Repeat("0123456789", 300)
 	original := linux(200001, 4096)
@@ -80,7 +80,7 @@ func TestWithCommandLineGolden(t *testing.T) {
 	}
 }
 
-// TestWithCommandLineReplacesTheDefault holds that nothing of what the kernel has by default remains.
+// TestWithCommandLineReplacesTheDefault checks that nothing of the kernel's default remains.
 func TestWithCommandLineReplacesTheDefault(t *testing.T) {
 	for _, cmdline := range []string{"", "ro"} {
 		got := carrying(t, linux(200000, 4096), cmdline)
@@ -96,10 +96,10 @@ func TestWithCommandLineLimit(t *testing.T) {
 		original := linux(2<<20, maxSize)
 		longest := strings.Repeat("x", most)
 		if got := carrying(t, original, longest); !bytes.HasPrefix(got[commandLineOffset:], []byte(longest+"\x00")) {
-			t.Errorf("a command line of %d bytes is not whole", most)
+			t.Errorf("a command line of %d bytes is not complete", most)
 		}
 		_, err := WithCommandLine(bytes.NewReader(original), longest+"x")
-		expectError(t, err, fmt.Sprintf("the command line has %d bytes; this kernel takes at most %d", most+1, most))
+		expectError(t, err, fmt.Sprintf("the command line has %d bytes; this kernel accepts at most %d", most+1, most))
 	}
 }
 
@@ -113,10 +113,10 @@ func TestWithCommandLineRefuses(t *testing.T) {
 		`has '\n' at byte 1`:                   {linux(200000, 4096), "a\nb"},
 		`has '\x00' at byte 0`:                 {linux(200000, 4096), "\x00"},
 		`has 'ä' at byte 2`:                    {linux(200000, 4096), "x=ä"},
-		"carries a command line already":       {carrying(t, linux(200000, 4096), "x"), "y"},
+		"already carries a command line":       {carrying(t, linux(200000, 4096), "x"), "y"},
 		"the space for it at 0xfc00 is in use": {used, "x"},
 		"ends before the end":                  {linux(200000, 4096)[:headSize], "x"},
-		"the kernel ends before the end":       {linux(commandLineOffset+1000, 4096), strings.Repeat("x", 1000)},
+		"the kernel file ends before the end":  {linux(commandLineOffset+1000, 4096), strings.Repeat("x", 1000)},
 	} {
 		reader, err := WithCommandLine(bytes.NewReader(test.kernel), test.cmdline)
 		expectError(t, err, want)
@@ -159,7 +159,7 @@ func TestWithCommandLinePassesErrorsOn(t *testing.T) {
 func TestHead(t *testing.T) {
 	for _, cmdline := range []string{"", "x=1", strings.Repeat("x", 895), strings.Repeat("x", 896), strings.Repeat("x", 4095)} {
 		var head Head
-		kernel, cut := carrying(t, linux(3<<20, 4096), cmdline), 2*commandLineOffset // which is behind all that is kept
+		kernel, cut := carrying(t, linux(3<<20, 4096), cmdline), 2*commandLineOffset // this is after everything that is kept
 		if _, err := io.Copy(&head, io.MultiReader(iotest.OneByteReader(bytes.NewReader(kernel[:cut])), bytes.NewReader(kernel[cut:]))); err != nil {
 			t.Fatal(err)
 		}

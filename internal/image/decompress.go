@@ -18,11 +18,11 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// How much of what was unpacked last a decoder keeps, whatever a file asks for. It is nearly all the
-// memory that unpacking takes.
+// How much of the last unpacked content a decoder keeps, regardless of what a file asks for. This is
+// nearly all the memory that unpacking needs.
 const (
-	// "xz -9", by which Fedora CoreOS packs its images for s390x, asks for 64 MiB; the default, "xz -6",
-	// for 8. https://github.com/coreos/coreos-assembler/blob/main/src/cmd-compress
+	// "xz -9", with which Fedora CoreOS packs its images for s390x, asks for 64 MiB. The default, "xz -6",
+	// asks for 8 MiB. https://github.com/coreos/coreos-assembler/blob/main/src/cmd-compress
 	maxXZDictionary = 64 << 20
 
 	// RFC 8878 3.1.1.1.2: "it's recommended for decoders to support values of Window_Size up to 8 MB and
@@ -40,14 +40,14 @@ type packing struct {
 var packings = []packing{
 	{"gzip", []string{"\x1f\x8b"}, openGzip},
 	{"xz", []string{"\xfd7zXZ\x00"}, openXZ},
-	// pzstd begins with a frame that is to be skipped, and that says how long the next one is.
+	// pzstd begins with a skippable frame, which says how long the next frame is.
 	{"zstd", []string{"\x28\xb5\x2f\xfd", "\x50\x2a\x4d\x18"}, openZstd},
 	{"bzip2", bzip2Magics(), openBzip2},
 	{"lz4", []string{"\x04\x22\x4d\x18"}, openLZ4},
 }
 
-// bzip2Magics are the beginnings of a file of any size of blocks, with a block and without. Three letters would be
-// little to know a file by.
+// bzip2Magics are the beginnings of files with any block size, with and without a block. The first three letters alone
+// would not identify a file reliably.
 func bzip2Magics() (magics []string) {
 	for size := '1'; size <= '9'; size++ {
 		magics = append(magics, "BZh"+string(size)+"1AY&SY", "BZh"+string(size)+"\x17rE8P\x90")
@@ -55,7 +55,7 @@ func bzip2Magics() (magics []string) {
 	return magics
 }
 
-// openBzip2 keeps a block of at most 900 kB, which takes four times that.
+// openBzip2 keeps a block of at most 900 kB, and needs four times as much memory.
 func openBzip2(_ context.Context, r io.Reader) (io.ReadCloser, error) {
 	return io.NopCloser(bzip2.NewReader(r)), nil
 }
@@ -67,8 +67,8 @@ func openLZ4(_ context.Context, r io.Reader) (io.ReadCloser, error) {
 
 func openGzip(_ context.Context, r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) }
 
-// xzSlot holds who unpacks an xz file: one at a time, so that there is one dictionary, however many
-// volumes are made side by side.
+// xzSlot allows only one xz file to be unpacked at a time, so that there is only one dictionary, however
+// many volumes are created at the same time.
 var xzSlot = make(chan struct{}, 1)
 
 func openXZ(ctx context.Context, r io.Reader) (io.ReadCloser, error) {
@@ -85,19 +85,19 @@ func openXZ(ctx context.Context, r io.Reader) (io.ReadCloser, error) {
 	return &xzReader{decoder}, nil
 }
 
-// xzReader unpacks an xz file until it is closed, once, which ends its turn.
+// xzReader unpacks an xz file. Close frees xzSlot, and must be called exactly once.
 type xzReader struct{ *xz.Reader }
 
 // Close implements io.Closer.
 func (r *xzReader) Close() error {
 	r.Reader = nil
-	runtime.GC() // else the next dictionary would be made beside this one
+	runtime.GC() // otherwise the next dictionary would be allocated in addition to this one
 	<-xzSlot
 	return nil
 }
 
 func openZstd(_ context.Context, r io.Reader) (io.ReadCloser, error) {
-	// With one goroutine it decodes as it is read, and keeps nothing beyond the window.
+	// With one goroutine it decodes as it is read, and keeps nothing except the window.
 	decoder, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxZstdWindow))
 	if err != nil {
 		return nil, err
@@ -105,14 +105,14 @@ func openZstd(_ context.Context, r io.Reader) (io.ReadCloser, error) {
 	return decoder.IOReadCloser(), nil
 }
 
-// Decompress returns a reader of the content of a gzip, xz, zstd, bzip2 or lz4 file, which it knows by its first
-// bytes, and the kind of the file. Anything else is passed on as it is, with "" for the kind.
+// Decompress returns a reader of the content of a gzip, xz, zstd, bzip2 or lz4 file, and the kind of the file,
+// which it recognizes by the first bytes. Any other content is passed on unchanged, with "" for the kind.
 //
-// The reader fails when the content has more than limit bytes, and when the file is damaged, cut off or
-// has more after its end. It reads packed to the end, so that a Verify below it has its say. Close
-// does not close packed.
+// The reader fails if the content has more than limit bytes, and if the file is damaged, incomplete or has
+// more data after its end. It reads packed to the end, so that a Verify below it can report a mismatch.
+// Close does not close packed.
 //
-// Where another xz file is being unpacked, it waits for the end of that, or for ctx to be done.
+// If another xz file is being unpacked, it waits until that is finished, or until ctx is done.
 func Decompress(ctx context.Context, packed io.Reader, limit int64) (content io.ReadCloser, kind string, err error) {
 	source := &rememberingReader{Reader: packed}
 	buffered := bufio.NewReaderSize(source, 64<<10)
@@ -146,7 +146,7 @@ func identifyPacking(head string) *packing {
 	return nil
 }
 
-// rememberingReader keeps the error of what it reads, which a decoder may take for its own.
+// rememberingReader keeps the error of its source, which a decoder may report as its own.
 type rememberingReader struct {
 	io.Reader
 	err error
@@ -160,14 +160,14 @@ func (r *rememberingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unpacker bounds what a decoder gives, and says in words what is wrong with the file.
+// unpacker limits the output of a decoder, and says what is wrong with the file.
 type unpacker struct {
 	kind    string
 	source  *rememberingReader
 	content io.ReadCloser // until it has ended
 	limit   int64
 	left    int64
-	end     error // what the content ended with
+	end     error // the error with which the content ended
 }
 
 // Read implements io.Reader.
@@ -176,13 +176,13 @@ func (u *unpacker) Read(p []byte) (int, error) {
 		return 0, u.end
 	}
 	if int64(len(p)) > u.left {
-		p = p[:u.left+1] // one byte more tells that there is more
+		p = p[:u.left+1] // one more byte shows that there is more
 	}
 	n, err := u.content.Read(p)
 	switch {
 	case int64(n) > u.left:
 		n = int(u.left)
-		u.end = fmt.Errorf("the %s file unpacks to more than the %d bytes that there is room for", u.kind, u.limit)
+		u.end = fmt.Errorf("the %s file unpacks to more than %d bytes, which is all the room that there is", u.kind, u.limit)
 	case err == io.EOF:
 		u.end = err
 	case err != nil:
@@ -190,7 +190,7 @@ func (u *unpacker) Read(p []byte) (int, error) {
 	}
 	u.left -= int64(n)
 	if u.end != nil {
-		_ = u.Close() // so that it keeps no memory while the host works on
+		_ = u.Close() // so that it keeps no memory while the host continues
 	}
 	return n, u.end
 }
@@ -207,16 +207,16 @@ func (u *unpacker) Close() error {
 }
 
 func (u *unpacker) failure(err error) error {
-	const remedy = "unpack it, and give the unpacked file"
+	const remedy = "unpack the file, and give the unpacked file"
 	switch {
 	case u.source.err != nil:
 		return u.source.err
 	case errors.Is(err, xz.ErrMemlimit):
-		return fmt.Errorf("the xz file needs a dictionary of more than %d MiB, more than \"xz -9\" makes: %s", maxXZDictionary>>20, remedy)
+		return fmt.Errorf("the xz file needs a dictionary of more than %d MiB, which is more than \"xz -9\" uses: %s", maxXZDictionary>>20, remedy)
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrWindowSizeTooSmall):
-		return fmt.Errorf("the zstd file needs a window of more than %d MiB, as \"zstd --long\" and \"zstd --ultra\" make: %s", maxZstdWindow>>20, remedy)
+		return fmt.Errorf("the zstd file needs a window of more than %d MiB, as files of \"zstd --long\" and \"zstd --ultra\" do: %s", maxZstdWindow>>20, remedy)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, xz.ErrBuf):
-		return fmt.Errorf("the %s file is cut off or damaged: check that the source is complete", u.kind)
+		return fmt.Errorf("the %s file is incomplete or damaged: check that the source is complete", u.kind)
 	}
-	return fmt.Errorf("the %s file is damaged, or has more after its end: %w", u.kind, err)
+	return fmt.Errorf("the %s file is damaged, or has more data after its end: %w", u.kind, err)
 }

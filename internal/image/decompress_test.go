@@ -19,9 +19,10 @@ import (
 
 const noLimit = math.MaxInt64
 
-// lines is what testdata/packed has in lines.xz (several blocks) and in streams.xz (two streams, with
-// padding between them), and lines.bz2, streams.bz2 (as pbzip2 makes it) and lines.lz4 too. XZ Utils have made these files, as Go has nothing here that packs xz:
-// zeros.xz is 40,000,000 zeros, nine.xz asks for a dictionary of 64 MiB and dictionary.xz for 65.
+// lines is the content of lines.xz (several blocks), streams.xz (two streams, with padding between them), lines.bz2,
+// streams.bz2 (as pbzip2 makes it) and lines.lz4 in testdata/packed. XZ Utils have made the xz files, because Go has
+// nothing here that packs xz: zeros.xz is 40,000,000 zeros, nine.xz asks for a dictionary of 64 MiB and dictionary.xz
+// for 65.
 var lines = func() []byte {
 	var text bytes.Buffer
 	for i := range 12000 {
@@ -30,7 +31,7 @@ var lines = func() []byte {
 	return text.Bytes()
 }()
 
-// pack compresses what is in parts, each to a member or frame of its own.
+// pack compresses each part to its own member or frame.
 func pack(t testing.TB, kind string, parts ...[]byte) []byte {
 	t.Helper()
 	var packed []byte
@@ -40,7 +41,7 @@ func pack(t testing.TB, kind string, parts ...[]byte) []byte {
 	return packed
 }
 
-// packTimes compresses what has the same part many times.
+// packTimes compresses a part that is repeated.
 func packTimes(t testing.TB, kind string, part []byte, times int) []byte {
 	t.Helper()
 	var packed bytes.Buffer
@@ -148,7 +149,7 @@ func TestDecompressCutOff(t *testing.T) {
 		for tenth := 1; tenth <= 10; tenth++ {
 			size := min(len(packed)*tenth/10, len(packed)-1)
 			content, _, err := unpack(bytes.NewReader(packed[:size]), noLimit)
-			expectError(t, err, "the "+kind+" file is cut off or damaged")
+			expectError(t, err, "the "+kind+" file is incomplete or damaged")
 			if !bytes.HasPrefix(lines, content) {
 				t.Errorf("%s: the first %d bytes unpack to something else", kind, size)
 			}
@@ -187,7 +188,7 @@ func TestDecompressLimit(t *testing.T) {
 			}
 			for range 2 { // it stays an error
 				_, err = io.Copy(io.Discard, unpacked)
-				expectError(t, err, fmt.Sprintf("the %s file unpacks to more than the %d bytes", kind, limit))
+				expectError(t, err, fmt.Sprintf("the %s file unpacks to more than %d bytes", kind, limit))
 			}
 			if err := unpacked.Close(); err != nil {
 				t.Error(err)
@@ -196,7 +197,7 @@ func TestDecompressLimit(t *testing.T) {
 	}
 }
 
-// TestDecompressPassesErrorsOn holds that what is wrong with the source is not taken for damage.
+// TestDecompressPassesErrorsOn checks that an error of the source is not reported as damage.
 func TestDecompressPassesErrorsOn(t *testing.T) {
 	broken := errors.New("broken")
 	for kind, packed := range packedLines(t) {
@@ -215,7 +216,7 @@ func TestDecompressPassesErrorsOn(t *testing.T) {
 	}
 }
 
-// TestDecompressMemory unpacks far more zeros than it may take memory.
+// TestDecompressMemory unpacks far more zeros than it may use memory.
 func TestDecompressMemory(t *testing.T) {
 	const size, parts = 40_000_000, 40
 	zeros := make([]byte, size/parts)
@@ -254,7 +255,7 @@ func TestDecompressWindow(t *testing.T) {
 	expectError(t, err, "the zstd file needs a window of more than 8 MiB")
 }
 
-// TestDecompressInTurn holds that one xz file is unpacked at a time, whatever becomes of the one before.
+// TestDecompressInTurn checks that only one xz file is unpacked at a time, however the previous one ended.
 func TestDecompressInTurn(t *testing.T) {
 	packed := readTestdata(t, "packed/nine.xz")
 	open := func(ctx context.Context) (io.ReadCloser, error) {
@@ -274,7 +275,7 @@ func TestDecompressInTurn(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(why)
 		if _, err := open(ctx); err != why {
-			t.Errorf("%s: a second one beside it: %v", name, err)
+			t.Errorf("%s: a second one at the same time: %v", name, err)
 		}
 		second := make(chan error)
 		go func() {
@@ -291,17 +292,17 @@ func TestDecompressInTurn(t *testing.T) {
 			t.Errorf("%s: the second one: %v", name, err)
 		}
 		if len(xzSlot) != 0 {
-			t.Errorf("%s: it is still somebody's turn", name)
+			t.Errorf("%s: the slot is still taken", name)
 		}
 	}
 	for _, bad := range [][]byte{packed[:8], packed[:40], readTestdata(t, "packed/dictionary.xz")} {
 		if _, _, err := unpack(bytes.NewReader(bad), noLimit); err == nil || len(xzSlot) != 0 {
-			t.Errorf("%d bytes: %v, and it is still somebody's turn: %t", len(bad), err, len(xzSlot) != 0)
+			t.Errorf("%d bytes: %v, and the slot is still taken: %t", len(bad), err, len(xzSlot) != 0)
 		}
 	}
 }
 
-// FuzzDecompress holds that nothing gives more than the limit, nor the same twice differently.
+// FuzzDecompress checks that nothing gives more than the limit, and that the result is always the same.
 func FuzzDecompress(f *testing.F) {
 	f.Add(readTestdata(f, "packed/small.xz"))
 	f.Add(readTestdata(f, "packed/dictionary.xz"))

@@ -11,23 +11,23 @@ import (
 	"os"
 )
 
-// Disk is the content of a disk image, unpacked where it was packed.
+// Disk is the unpacked content of a disk image.
 type Disk struct {
 	io.Reader
 	io.Closer
 	Format string // qcow2 or raw
-	Size   uint64 // that a guest sees, in bytes; 0 when only the end tells
+	Size   uint64 // that a guest sees, in bytes; 0 if it is known only at the end
 }
 
-// DiskSource is where a disk image comes from: a source, or the file of ArchivePath in the tar archive that the source is.
+// DiskSource is where a disk image comes from: the source itself, or the file ArchivePath in a tar archive that is the source.
 type DiskSource struct{ Source, ArchivePath string }
 
-// OpenDisk opens a disk image: a qcow2 image, or a raw one. Image and archive may be packed, one of them, with gzip, xz,
-// zstd, bzip2 or lz4. The promised checksum, if any, is that of the source as it is; the image has at most limit bytes
-// where it is packed or in an archive.
+// OpenDisk opens a disk image, qcow2 or raw. Either the image or the archive may be packed with gzip, xz, zstd, bzip2 or
+// lz4. The promised checksum, if any, is the checksum of the source before it is unpacked. An image that is packed or in an
+// archive may have at most limit bytes.
 //
-// An image that says where other data of the disk lie is refused, for it would have a guest read files
-// of the host. A raw image on this machine of which nothing is to be hashed passes over its holes.
+// It refuses an image that refers to other files for data of the disk, because a guest could then read files
+// of the host. It skips the holes of a raw image on this machine, unless the image must be hashed.
 func (c Client) OpenDisk(ctx context.Context, from DiskSource, promised Checksum, limit int64) (*Disk, error) {
 	stream, err := c.Open(ctx, from.Source)
 	if err != nil {
@@ -41,8 +41,8 @@ func (c Client) OpenDisk(ctx context.Context, from DiskSource, promised Checksum
 	return disk, nil
 }
 
-// CheckDisk opens a disk image and looks at its beginning. Of an archive on a web server that is the beginning of the
-// archive, as the image may begin far in it.
+// CheckDisk opens a disk image and checks its beginning. For an archive on a web server it checks the beginning of the
+// archive, because the image may begin far inside it.
 func (c Client) CheckDisk(ctx context.Context, from DiskSource) error {
 	if _, url, _ := parseSource(from.Source); from.ArchivePath == "" || url == nil {
 		disk, err := c.OpenDisk(ctx, from, Checksum{}, math.MaxInt64)
@@ -120,15 +120,15 @@ func readDisk(ctx context.Context, stream *Stream, archivePath string, promised 
 	return disk, err
 }
 
-// unpackedDisk is a disk image as it comes out of what it is packed in.
+// unpackedDisk is a disk image after unpacking.
 type unpackedDisk struct {
 	io.Reader
 	closers
 	kind string // of the packing, "" for none
-	size uint64 // in bytes, where the archive tells
+	size uint64 // in bytes, if the archive has it
 }
 
-// unpackDisk takes the image out of its archive, where it is in one, and unpacks one of both.
+// unpackDisk finds the image in its archive, if there is one, and unpacks the image or the archive.
 func unpackDisk(ctx context.Context, content io.Reader, archivePath string, limit int64) (*unpackedDisk, error) {
 	if archivePath == "" {
 		unpacked, kind, err := Decompress(ctx, content, limit)
@@ -137,7 +137,7 @@ func unpackDisk(ctx context.Context, content io.Reader, archivePath string, limi
 		}
 		return &unpackedDisk{unpacked, closers{unpacked}, kind, 0}, nil
 	}
-	archive, kind, err := Decompress(ctx, content, math.MaxInt64) // as the image is only a part of it
+	archive, kind, err := Decompress(ctx, content, math.MaxInt64) // because the image is only a part of it
 	if err != nil {
 		return nil, err
 	}
@@ -150,14 +150,15 @@ func unpackDisk(ctx context.Context, content io.Reader, archivePath string, limi
 	return disk, nil
 }
 
-// unpackArchived unpacks a file of an archive that is not packed itself, so that one xz file is open at a time.
+// unpackArchived finds a file in an archive. It unpacks the file only if the archive is not packed, so that only one xz file
+// is open at a time.
 func unpackArchived(ctx context.Context, archive io.Reader, kind, path string, limit int64) (*unpackedDisk, error) {
 	file, err := findArchived(archive, path)
 	if err != nil {
 		return nil, err
 	}
 	if file.size > limit {
-		return nil, fmt.Errorf("%q in the archive has %d bytes, more than the %d that there is room for", path, file.size, limit)
+		return nil, fmt.Errorf("%q in the archive has %d bytes, but there is room for only %d", path, file.size, limit)
 	}
 	disk := &unpackedDisk{Reader: file, kind: kind, size: uint64(file.size)}
 	if kind != "" {
@@ -169,7 +170,7 @@ func unpackArchived(ctx context.Context, archive io.Reader, kind, path string, l
 	}
 	disk.Reader, disk.closers, disk.kind = unpacked, closers{unpacked}, kind
 	if kind != "" {
-		disk.size = 0 // which only the end tells
+		disk.size = 0 // it is known only at the end
 	}
 	return disk, nil
 }
@@ -186,10 +187,10 @@ func (c closers) Close() error {
 	return errors.Join(errs...)
 }
 
-// diskHeadSize is what is looked at of an image before any of it is passed on.
+// diskHeadSize is how many bytes of an image are checked before any of it is passed on.
 const diskHeadSize = 4096
 
-// identify recognises the image's format, and refuses what is none that a volume can begin with.
+// identify recognises the image's format, and refuses a format that a volume cannot be made from.
 func (d *Disk) identify(head []byte) error {
 	if err := checkDisk(head); err != nil {
 		return err
@@ -220,7 +221,7 @@ type qcow2Header struct{ size uint64 }
 
 func parseQcow2(head []byte) (qcow2Header, error) {
 	if len(head) < qcow2HeaderV2 {
-		return qcow2Header{}, errors.New("the qcow2 image is cut off: check that the source is complete")
+		return qcow2Header{}, errors.New("the qcow2 image is incomplete: check that the source is complete")
 	}
 	header := qcow2Header{size: binary.BigEndian.Uint64(head[qcow2SizeAt:])}
 	version := binary.BigEndian.Uint32(head[qcow2VersionAt:])
@@ -228,19 +229,19 @@ func parseQcow2(head []byte) (qcow2Header, error) {
 	case version != 2 && version != 3:
 		return header, fmt.Errorf("it is a qcow2 image of version %d; QEMU knows 2 and 3", version)
 	case binary.BigEndian.Uint64(head[qcow2BackingAt:]) != 0:
-		return header, errors.New("the qcow2 image is laid over a backing file, which a guest would read from the host's disk; make one image of both: qemu-img convert -O qcow2 IMAGE NEW.qcow2")
+		return header, errors.New("the qcow2 image has a backing file, which a guest would read from the host's disk; make one image from both: qemu-img convert -O qcow2 IMAGE NEW.qcow2")
 	case version == 3 && len(head) < qcow2HeaderV3:
-		return header, errors.New("the qcow2 image is cut off: check that the source is complete")
+		return header, errors.New("the qcow2 image is incomplete: check that the source is complete")
 	case version == 3 && binary.BigEndian.Uint64(head[qcow2IncompatibleAt:])&incompatibleData != 0:
-		return header, errors.New("the qcow2 image has its data in another file, which a guest would read from the host's disk; make one image of both: qemu-img convert -O qcow2 IMAGE NEW.qcow2")
+		return header, errors.New("the qcow2 image has its data in another file, which a guest would read from the host's disk; make one image from both: qemu-img convert -O qcow2 IMAGE NEW.qcow2")
 	case header.size == 0 || header.size > qcow2MostSize:
 		return header, fmt.Errorf("the qcow2 image has a disk of %d bytes: it is damaged", header.size)
 	}
 	return header, nil
 }
 
-// SkipHole passes over the hole that begins where the next Read would, where one is known, and returns
-// its length.
+// SkipHole skips the hole at the position of the next Read, if there is a known hole, and returns its
+// length.
 func (d *Disk) SkipHole() (int64, error) {
 	if file, isSparse := d.Reader.(*sparseFile); isSparse {
 		return file.SkipHole()
@@ -248,7 +249,7 @@ func (d *Disk) SkipHole() (int64, error) {
 	return 0, nil
 }
 
-// sparseFile reads a local file from its beginning, and passes over its holes.
+// sparseFile reads a local file from its beginning, and can skip its holes.
 type sparseFile struct {
 	*os.File
 	at int64

@@ -82,20 +82,20 @@ func TestOpenDiskRefuses(t *testing.T) {
 	for name, test := range map[string]struct{ source, want string }{
 		"nothing":          {"", "it is empty"},
 		"a web page":       {"<!DOCTYPE html><html>" + disk, "web page"},
-		"a backing file":   {qcow2(3, 512, map[int]uint64{8: 104}), "laid over a backing file"},
+		"a backing file":   {qcow2(3, 512, map[int]uint64{8: 104}), "has a backing file"},
 		"an external file": {qcow2(3, 512, map[int]uint64{72: 4}), "its data in another file"},
 		"version 9":        {qcow2(9, 512, nil), "of version 9"},
 		"version 1":        {qcow2(1, 512, nil), "qcow image of version 1"},
 		"no size":          {qcow2(3, 0, nil), "a disk of 0 bytes"},
 		"too large a size": {qcow2(3, math.MaxUint64, nil), "it is damaged"},
-		"half a header":    {qcow2(3, 512, nil)[:80], "cut off"},
-		"a bit of it":      {qcow2(3, 512, nil)[:20], "cut off"},
+		"half a header":    {qcow2(3, 512, nil)[:80], "is incomplete"},
+		"a bit of it":      {qcow2(3, 512, nil)[:20], "is incomplete"},
 		"VMDK":             {"KDMV" + disk, "a VMDK image"},
 		"a VMDK text":      {"# Disk DescriptorFile\nversion=1\n" + disk, "description of a VMDK image"},
 		"VHDX":             {"vhdxfile" + disk, "a VHDX image"},
 		"VDI":              {disk[:64] + "\x7f\x10\xda\xbe" + disk, "a VDI image"},
 		"packed VHD":       {gzipped(t, "conectix"+disk), "a VHD image"},
-		"packed backing":   {gzipped(t, qcow2(3, 512, map[int]uint64{8: 104})), "laid over a backing file"},
+		"packed backing":   {gzipped(t, qcow2(3, 512, map[int]uint64{8: 104})), "has a backing file"},
 	} {
 		disk, err := Client{}.OpenDisk(t.Context(), DiskSource{Source: localDisk(t, test.source)}, Checksum{}, math.MaxInt64)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -104,7 +104,7 @@ func TestOpenDiskRefuses(t *testing.T) {
 	}
 }
 
-// TestOpenDiskPassesOverHoles holds that what is read of a sparse file is about what it has.
+// TestOpenDiskPassesOverHoles checks that not much more is read of a sparse file than its content.
 func TestOpenDiskPassesOverHoles(t *testing.T) {
 	const size, at, length = 1 << 30, 512 << 20, 1 << 20
 	path := localDisk(t, "head")
@@ -137,10 +137,10 @@ func TestOpenDiskPassesOverHoles(t *testing.T) {
 		read += int64(n)
 	}
 	if err != io.EOF || skipped+read != size {
-		t.Errorf("%d bytes were passed over and %d read, of %d (%v)", skipped, read, size, err)
+		t.Errorf("%d bytes were skipped and %d read, of %d (%v)", skipped, read, size, err)
 	}
 	if read > 4*length {
-		t.Skipf("%d bytes were read: the file system of %s knows no holes", read, path)
+		t.Skipf("%d bytes were read: the file system of %s does not support holes", read, path)
 	}
 }
 

@@ -14,13 +14,13 @@ import (
 const (
 	remedyConvert = "convert it: qemu-img convert -O qcow2 IMAGE NEW.qcow2"
 	remedyUnpack  = "unpack it, and give the image that is in it"
-	remedyTwice   = "it is packed twice: unpack it once, and give what is in it"
+	remedyTwice   = "it is packed twice: unpack it once, and give the result"
 	remedySource  = "check the source"
 	remedyTorrent = "give the URL of the image itself"
 )
 
-// foreignDisks are formats that libvirt would recognise in a volume, and have QEMU read as such, libvirt
-// src/storage_file/storage_file_probe.c; and what is no disk at all.
+// foreignDisks are formats that libvirt would recognise in a volume, and let QEMU read as such, libvirt
+// src/storage_file/storage_file_probe.c; and formats that are not disks at all.
 var foreignDisks = []foreignFormat{
 	{0, "KDMV", "a VMDK image", remedyConvert},
 	{0, "COWD", "a VMDK image", remedyConvert},
@@ -35,7 +35,7 @@ var foreignDisks = []foreignFormat{
 	{0, "OOOM", "a UML COW image", remedyConvert},
 	{0, "\x3a\xff\x26\xed", "an Android sparse image", "convert it: simg2img IMAGE NEW.raw"},
 
-	{0, "07070", "a cpio archive", "check that this is no initrd, or unpack it, and give the image that is in it"},
+	{0, "07070", "a cpio archive", "check that this is not an initrd, or unpack it, and give the image that is in it"},
 	{0, "MSWIM\x00\x00\x00", "a WIM archive", "install from it, and give a disk image"}, // an initrd to wimboot
 	{0, "\x02\x21\x4c\x18", "an lz4 file of the old format", remedyUnpack},
 	{0, "\x1f\x9d", "a file that compress has packed (.Z)", remedyUnpack},
@@ -47,7 +47,7 @@ var foreignDisks = []foreignFormat{
 	{0, "\x7fELF", "a program or a kernel (ELF)", remedySource},
 }
 
-// foreignFiles are no image of anything that a guest boots.
+// foreignFiles are formats of files that no guest boots.
 var foreignFiles = []foreignFormat{
 	{0, "PK\x03\x04", "a zip archive", remedyUnpack},
 	{0, "PK\x05\x06", "an empty zip archive", remedySource},
@@ -72,7 +72,7 @@ var foreignFiles = []foreignFormat{
 	{0, "-----BEGIN PGP ", "an OpenPGP signature or key", remedySource},
 }
 
-// checkDisk refuses what is no disk image of a kind that a volume can begin with.
+// checkDisk refuses a file that is not a disk image that a volume can be made from.
 func checkDisk(head []byte) error {
 	if bytes.HasPrefix(head, []byte("<?xml")) && bytes.Contains(head, []byte("<Envelope")) {
 		return foreignDisk("the description of an appliance (OVF)", "give the disk image that it names")
@@ -87,10 +87,10 @@ func checkDisk(head []byte) error {
 		return foreignDisk("a packed file ("+packing.kind+")", remedyTwice)
 	}
 	if first, isArchive := firstInArchive(head); isArchive {
-		return foreignDisk("a tar archive"+first, "name the disk image that is in it in archive_path")
+		return foreignDisk("a tar archive"+first, "set archive_path to the disk image in it")
 	}
 	if what := textIn(head); what != "" {
-		return foreignDisk(what, "check the source; what cloud-init and Ignition read is given in cloud_init and ignition")
+		return foreignDisk(what, "check the source; set data for cloud-init and Ignition in cloud_init and ignition")
 	}
 	return nil
 }
@@ -102,7 +102,7 @@ func foreignDisk(what, remedy string) error {
 	return fmt.Errorf("not a disk image: it is %s; %s", what, remedy)
 }
 
-// firstInArchive tells of the first file that the beginning of a tar archive names. Each header has a checksum, and nearly all
+// firstInArchive describes the first file that the beginning of a tar archive names. Each header has a checksum, and nearly all
 // have a mark: POSIX.1-2017, pax, "ustar Interchange Format".
 func firstInArchive(head []byte) (first string, isArchive bool) {
 	archive := tar.NewReader(bytes.NewReader(head))
@@ -117,7 +117,8 @@ func firstInArchive(head []byte) (first string, isArchive bool) {
 	}
 }
 
-// textIn is what a text is, "" for what is none. A text for Ignition is a disk of its own to a guest.
+// textIn says what kind of text a file is, or "" if it is not a text. It returns "" for an Ignition configuration as well,
+// because a guest reads that as a disk.
 func textIn(head []byte) string {
 	for cut := 0; cut < utf8.UTFMax && len(head) == diskHeadSize && !utf8.Valid(head); cut++ {
 		head = head[:len(head)-1]
@@ -138,8 +139,8 @@ const (
 	trailerSize = 512
 )
 
-// foreignTrailers are those of formats that have their mark at the end of the file. A fixed VHD image is a raw one with a
-// footer: "Virtual Hard Disk Image Format Specification", "Hard Disk Footer Format".
+// foreignTrailers are formats that have their mark at the end of the file. A fixed VHD image is a raw image with a footer:
+// "Virtual Hard Disk Image Format Specification", "Hard Disk Footer Format".
 var foreignTrailers = []foreignFormat{
 	{0, vhdMagic, "a VHD image", "convert it: qemu-img convert -f vpc -O qcow2 IMAGE NEW.qcow2"},
 	{0, "koly\x00\x00\x00\x04", "an Apple disk image (DMG)", remedyConvert},
@@ -154,7 +155,7 @@ func checkTrailer(trailer []byte) error {
 	return nil
 }
 
-// checkTrailerOf looks at the end of a local file.
+// checkTrailerOf checks the end of a local file.
 func checkTrailerOf(file *os.File, size int64) error {
 	trailer := make([]byte, trailerSize)
 	if _, err := file.ReadAt(trailer, max(size-trailerSize, 0)); err != nil && err != io.EOF {
@@ -163,7 +164,7 @@ func checkTrailerOf(file *os.File, size int64) error {
 	return checkTrailer(trailer)
 }
 
-// trailed is content whose end is looked at when it has come.
+// trailed is content whose end is checked when it has arrived.
 type trailed struct {
 	io.Reader
 	last []byte // at most trailerSize

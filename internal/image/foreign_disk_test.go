@@ -12,7 +12,7 @@ import (
 	"io"
 )
 
-// TestOpenDiskRefusesWhatIsNone holds that what is no disk is known by its marks, also where it is packed.
+// TestOpenDiskRefusesWhatIsNone checks that a file that is not a disk is recognized by its marks, even if it is packed.
 func TestOpenDiskRefusesWhatIsNone(t *testing.T) {
 	rest := strings.Repeat("\x00rest", 2000)
 	for name, test := range map[string]struct{ content, want string }{
@@ -22,7 +22,7 @@ func TestOpenDiskRefusesWhatIsNone(t *testing.T) {
 		"RAR":              {"Rar!\x1a\x07\x01\x00" + rest, "a RAR archive"},
 		"deb":              {"!<arch>\ndebian-binary" + rest, "a Debian package"},
 		"rpm":              {"\xed\xab\xee\xdb\x03" + rest, "an RPM package"},
-		"cpio":             {"070701000" + rest, "a cpio archive; check that this is no initrd"},
+		"cpio":             {"070701000" + rest, "a cpio archive; check that this is not an initrd"},
 		"old lz4":          {"\x02\x21\x4c\x18" + rest, "an lz4 file of the old format"},
 		"compress":         {"\x1f\x9d\x90" + rest, "a file that compress has packed (.Z); unpack it"},
 		"lzip":             {"LZIP\x01" + rest, "an lzip file"},
@@ -39,8 +39,8 @@ func TestOpenDiskRefusesWhatIsNone(t *testing.T) {
 		"signature":        {"-----BEGIN PGP SIGNATURE-----\n", "an OpenPGP signature"},
 		"OVF":              {"<?xml version=\"1.0\"?>\n<Envelope xmlns=\"http://schemas.dmtf.org/ovf/envelope/1\">", "the description of an appliance (OVF)"},
 		"ELF":              {"\x7fELF\x02" + rest, "a program or a kernel (ELF)"},
-		"tar":              {tarOf(t, inTar{name: "./a/disk.raw", content: rest}), `a tar archive, whose first file is "./a/disk.raw"; name the disk image that is in it in archive_path`},
-		"tar of folders":   {tarOf(t, inTar{name: "a/", kind: '5'}), `a tar archive; name the disk image that is in it in archive_path`},
+		"tar":              {tarOf(t, inTar{name: "./a/disk.raw", content: rest}), `a tar archive, whose first file is "./a/disk.raw"; set archive_path to the disk image in it`},
+		"tar of folders":   {tarOf(t, inTar{name: "a/", kind: '5'}), `a tar archive; set archive_path to the disk image in it`},
 		"tar with pax":     {tarOf(t, inTar{name: strings.Repeat("long/", 60) + "disk", content: rest}), "a tar archive"},
 		"old tar":          {oldTar(t), "a tar archive"},
 		"VHD with footer":  {rest + "conectix" + strings.Repeat("\x00", 504), "a VHD image; convert it: qemu-img convert -f vpc"},
@@ -68,7 +68,7 @@ func TestOpenDiskRefusesWhatIsNone(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, source) }))
 			for _, from := range []string{localDisk(t, source), server.URL} {
 				disk, err := Client{}.OpenDisk(t.Context(), DiskSource{Source: from}, Checksum{}, math.MaxInt64)
-				if err == nil { // as a mark at the end is seen at the end
+				if err == nil { // a mark at the end is found only at the end
 					_, err = io.Copy(io.Discard, disk)
 					disk.Close()
 				}

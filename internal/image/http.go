@@ -16,25 +16,25 @@ import (
 // maxRetryAfter is the longest pause that a server may ask for; a longer one is reported, not waited for.
 const maxRetryAfter = time.Minute
 
-// download is a body that survives broken connections: it asks for the rest where the server can
-// give it, and never passes off a part as the whole. What it reads is a file, or a section of one.
+// download is a body that survives broken connections: it requests the rest if the server can send it, and
+// never returns a part as the whole. It reads a file, or a section of a file.
 type download struct {
 	client Client
-	ctx    context.Context // of Open: reading has no context of its own
+	ctx    context.Context // of Open, because Read has no context
 	url    *url.URL
 	source string // as messages show it
 
 	body       io.ReadCloser
 	requestCtx context.Context // bounds the connection behind body
 	cancel     context.CancelCauseFunc
-	idle       *time.Timer // runs while the server is waited for, and cancels requestCtx
+	idle       *time.Timer // runs while waiting for the server, and cancels requestCtx
 	encoding   string      // Content-Encoding
 
-	section       bool  // a section was asked for, rather than the file
+	section       bool  // a section was requested, not the whole file
 	start, offset int64 // where it begins, and the next byte to read
-	end           int64 // where it ends, -1 when unknown
+	end           int64 // where it ends, -1 if unknown
 	version       version
-	answered      *url.URL // behind all redirects of the last request
+	answered      *url.URL // after all redirects of the last request
 	failures      int      // since the last byte
 	observed      *observation
 }
@@ -47,7 +47,7 @@ func (c Client) openHTTP(ctx context.Context, u *url.URL) (*Stream, error) {
 	return d.stream()
 }
 
-// download returns one that is not connected yet.
+// download returns a download that is not connected yet.
 func (c Client) download(ctx context.Context, u *url.URL) *download {
 	c.HTTP = c.client()
 	if c.UserAgent == "" {
@@ -70,7 +70,7 @@ func (d *download) stream() (*Stream, error) {
 	plain := &Stream{ReadCloser: d, Source: d.source, Size: d.end}
 	switch path.Ext(d.url.Path) {
 	case ".gz", ".xz", ".bz2", ".zst", ".lz4":
-		// Apache's AddEncoding labels such files so: it tells of the file, not of the transfer.
+		// For such files, Apache's AddEncoding describes the file, not the transfer.
 		return plain, nil
 	}
 	switch d.encoding {
@@ -79,7 +79,7 @@ func (d *download) stream() (*Stream, error) {
 	case "gzip":
 		unpacked, err := gzip.NewReader(d)
 		if err != nil {
-			return nil, errors.Join(d.failed(fmt.Errorf("the server announces gzip but does not send it: %w", err)), d.Close())
+			return nil, errors.Join(d.failed(fmt.Errorf("the server announces the content encoding gzip but does not send gzip: %w", err)), d.Close())
 		}
 		return &Stream{ReadCloser: &decoded{unpacked, d}, Source: plain.Source, Size: -1}, nil
 	}
@@ -87,7 +87,7 @@ func (d *download) stream() (*Stream, error) {
 }
 
 func (d *download) encodingError() error {
-	return fmt.Errorf("the server sends the content encoding %q although none was asked for: download the file and give its local path", d.encoding)
+	return fmt.Errorf("the server sends the content encoding %q although the request did not ask for it: download the file and give its local path", d.encoding)
 }
 
 // decoded reads from a decoder and closes what the decoder reads.
@@ -103,10 +103,10 @@ func (d *download) Read(p []byte) (int, error) {
 		d.offset += int64(n)
 		switch {
 		case d.end >= 0 && d.offset > d.end:
-			return 0, d.failed(fmt.Errorf("the server sends more than the promised %d bytes", d.end-d.start))
+			return 0, d.failed(fmt.Errorf("the server sends more than the %d bytes that it announced", d.end-d.start))
 		case n > 0:
 			d.failures = 0
-			return n, nil // an error comes again with the next Read
+			return n, nil // the next Read returns the error again
 		case err == nil:
 			return 0, nil
 		case err == io.EOF && (d.end < 0 || d.offset == d.end):
@@ -142,7 +142,7 @@ func (d *download) Close() error {
 	return d.disconnect()
 }
 
-// endIfWhole ends the download where all came, and whoever reads it has not waited for the io.EOF.
+// endIfWhole ends the download if everything has arrived, but the reader has not waited for the io.EOF.
 func (d *download) endIfWhole() {
 	if d.offset == d.end {
 		d.observed.end(nil)
@@ -154,7 +154,7 @@ func (d *download) disconnect() error {
 	return d.body.Close()
 }
 
-// resume connects again after the body broke with cause.
+// resume connects again after the connection broke with cause.
 func (d *download) resume(cause error) error {
 	_ = d.disconnect() // it is broken already
 	broken := &brokenError{offset: d.offset - d.start, size: -1, cause: cause}
@@ -163,13 +163,13 @@ func (d *download) resume(cause error) error {
 	}
 	cause = broken
 	if d.version.validator == "" {
-		return fmt.Errorf("%w; it cannot be resumed, as the server gives no strong ETag or Last-Modified to know the file by", cause)
+		return fmt.Errorf("%w; the download cannot be resumed, because the server sends no strong ETag or Last-Modified to identify the file", cause)
 	}
 	return d.connect(cause)
 }
 
-// connect asks for the body from d.offset on, and asks again after failures that may pass. A cause
-// is the failure that it starts from.
+// connect requests the body from d.offset, and repeats the request after temporary failures. A cause is
+// the failure before the first request.
 func (d *download) connect(cause error) error {
 	for {
 		if cause != nil {
@@ -183,7 +183,7 @@ func (d *download) connect(cause error) error {
 	}
 }
 
-// pause waits before the next attempt, or returns the failure when there is to be none.
+// pause waits before the next attempt, or returns the failure if there is no next attempt.
 func (d *download) pause(failure error) error {
 	if d.failures >= d.client.Retries {
 		return fmt.Errorf("%w (gave up after %d retries)", failure, d.failures)
@@ -193,7 +193,7 @@ func (d *download) pause(failure error) error {
 	var status *statusError
 	if errors.As(failure, &status) {
 		if status.retryAfter > maxRetryAfter {
-			return fmt.Errorf("%w; it asks to come back in %s", failure, status.retryAfter)
+			return fmt.Errorf("%w; the server asks to try again in %s", failure, status.retryAfter)
 		}
 		wait = max(wait, status.retryAfter)
 	}
@@ -206,7 +206,7 @@ func (d *download) pause(failure error) error {
 	}
 }
 
-// attempt makes one request and, when the answer is what was asked for, its body the one to read.
+// attempt makes one request. If the answer is what was requested, its body becomes the body to read.
 func (d *download) attempt() error {
 	ctx, cancel := context.WithCancelCause(d.ctx)
 	idle := time.AfterFunc(d.client.Idle, func() {
@@ -238,7 +238,7 @@ func (d *download) send(ctx context.Context) (*http.Response, error) {
 		return nil, err
 	}
 	req.Header.Set("User-Agent", d.client.UserAgent)
-	// Otherwise net/http asks for gzip and unpacks it, which hides the length.
+	// Otherwise net/http requests gzip and unpacks it, which hides the length.
 	req.Header.Set("Accept-Encoding", "identity")
 	if d.wantsRange() {
 		req.Header.Set("Range", d.rangeHeader())
@@ -249,7 +249,7 @@ func (d *download) send(ctx context.Context) (*http.Response, error) {
 	return d.client.HTTP.Do(req)
 }
 
-// accept takes over what the header tells, if it answers the request. A server that knows no ranges
+// accept takes over what the header says, if it answers the request. A server that does not support ranges
 // answers the first request for a section with the whole file.
 func (d *download) accept(resp *http.Response) error {
 	switch {
@@ -258,7 +258,7 @@ func (d *download) accept(resp *http.Response) error {
 	case resp.StatusCode != http.StatusOK:
 		return newStatusError(resp)
 	case d.offset > d.start:
-		return fmt.Errorf("the connection broke after %d bytes and cannot be resumed: the file has changed meanwhile or the server knows no ranges", d.offset-d.start)
+		return fmt.Errorf("the connection broke after %d bytes and the download cannot be resumed: the file has changed in the meantime, or the server does not support range requests", d.offset-d.start)
 	case d.section && d.version.size >= 0: // this is not the first request
 		return errChanged
 	}
@@ -267,7 +267,7 @@ func (d *download) accept(resp *http.Response) error {
 	return nil
 }
 
-// learn remembers which file the answer is of.
+// learn remembers the version of the file in the answer.
 func (d *download) learn(resp *http.Response, size int64) {
 	d.version = version{size, resp.Header.Get("ETag"), resp.Header.Get("Last-Modified"), validator(resp.Header)}
 	d.encoding = resp.Header.Get("Content-Encoding")
@@ -279,7 +279,7 @@ func (d *download) failed(err error) error {
 	return fmt.Errorf("unable to download %s: %w", d.source, err)
 }
 
-// isTemporary says whether a failure may be gone at the next attempt.
+// isTemporary says whether the next attempt may succeed.
 func isTemporary(err error) bool {
 	var status *statusError
 	if errors.As(err, &status) {

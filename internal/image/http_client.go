@@ -15,13 +15,13 @@ const (
 
 var defaultHTTP = newHTTPClient(nil)
 
-// newHTTPClient makes HTTP/1.1 requests, each on a connection of its own: what a server sends after the
-// promised Content-Length is then dropped with the connection, where net/http would write the
-// beginning of it to the log. HTTP/2 brings nothing where one file is read at a time.
+// newHTTPClient returns a client for HTTP/1.1 requests, each on a separate connection: what a server sends
+// after the announced Content-Length is then dropped with the connection. Otherwise net/http would write
+// the beginning of it to the log. HTTP/2 has no advantage if one file is read at a time.
 //
-// A body that is longer than promised passes for whole, as with curl. Python's http.server sends such
-// a one of a file that grows meanwhile; other servers cut it themselves, and the client cannot know. A
-// checksum tells in both cases.
+// A body that is longer than announced counts as complete, as with curl. Python's http.server sends such a
+// body if a file grows during the download. Other servers cut the body themselves, and the client cannot
+// know. A checksum shows both.
 func newHTTPClient(config *tls.Config) *http.Client {
 	http1 := new(http.Protocols)
 	http1.SetHTTP1(true)
@@ -37,16 +37,17 @@ func newHTTPClient(config *tls.Config) *http.Client {
 	}
 }
 
-// proxyFromEnvironment is net/http's, without its error, which may have a password.
+// proxyFromEnvironment is like that of net/http, but its error does not contain the URL, which may have a
+// password.
 func proxyFromEnvironment(req *http.Request) (*url.URL, error) {
 	proxy, err := http.ProxyFromEnvironment(req)
 	if err != nil {
-		return nil, errors.New("HTTP_PROXY or HTTPS_PROXY is no valid URL")
+		return nil, errors.New("HTTP_PROXY or HTTPS_PROXY is not a valid URL")
 	}
 	return proxy, nil
 }
 
-// redirectChecker refuses a redirect to what is no URL, which net/http would quote, with a token in it.
+// redirectChecker refuses a redirect to an invalid URL. net/http would quote that URL, with a token in it.
 type redirectChecker struct{ http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
@@ -57,7 +58,7 @@ func (c redirectChecker) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if _, err := url.Parse(resp.Header.Get("Location")); err != nil {
 		resp.Body.Close()
-		return nil, errors.New("the server redirects to what is no URL")
+		return nil, errors.New("the server redirects to an invalid URL")
 	}
 	return resp, nil
 }

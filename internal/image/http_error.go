@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// statusError is an answer other than the file.
+// statusError is an answer that is not the file.
 type statusError struct {
 	code       int
 	status     string        // "404 Not Found"
-	retryAfter time.Duration // 0 when the server names none
+	retryAfter time.Duration // 0 if the server does not send it
 }
 
 func newStatusError(resp *http.Response) *statusError {
@@ -27,7 +27,7 @@ func (e *statusError) remedy() string {
 	case e.code == http.StatusNotFound, e.code == http.StatusGone:
 		return "check the URL; distributions move files of old releases to an archive server"
 	case e.code == http.StatusUnauthorized, e.code == http.StatusForbidden:
-		return "it wants credentials or does not serve this machine; check the access, or give a local path"
+		return "the server requires credentials or does not serve this machine; check the access, or give a local path"
 	case e.code == http.StatusProxyAuthRequired:
 		return "set the credentials in HTTP_PROXY or HTTPS_PROXY"
 	case e.code == http.StatusTooManyRequests, e.code >= 500:
@@ -48,9 +48,9 @@ func retryAfter(header http.Header) time.Duration {
 	return 0
 }
 
-// brokenError is a body that ended before its end.
+// brokenError says that a body ended too early.
 type brokenError struct {
-	offset, size int64 // bytes; size is -1 when unknown
+	offset, size int64 // bytes; size is -1 if unknown
 	cause        error
 }
 

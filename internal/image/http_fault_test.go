@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// TestHTTPTooLong holds that what comes after the promised end is dropped, and is no part of the next answer
+// TestHTTPTooLong checks that bytes after the announced end are dropped, and are not part of the next answer
 // or of the log.
 func TestHTTPTooLong(t *testing.T) {
 	var logged bytes.Buffer

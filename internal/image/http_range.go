@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-var errChanged = errors.New("the file has changed while it was read: try again")
+var errChanged = errors.New("the file changed while it was read: try again")
 
 func (d *download) wantsRange() bool { return d.section || d.offset > 0 }
 
-// rangeHeader asks for what is still to be read: https://www.rfc-editor.org/rfc/rfc9110#section-14.1.2
+// rangeHeader requests what is still to be read: https://www.rfc-editor.org/rfc/rfc9110#section-14.1.2
 func (d *download) rangeHeader() string {
 	if d.end < 0 {
 		return fmt.Sprintf("bytes=%d-", d.offset)
@@ -21,7 +21,7 @@ func (d *download) rangeHeader() string {
 	return fmt.Sprintf("bytes=%d-%d", d.offset, d.end-1)
 }
 
-// acceptRange holds the answer to a range request against what is wanted.
+// acceptRange compares the answer to a range request with what is wanted.
 func (d *download) acceptRange(resp *http.Response) error {
 	if d.version.differs(resp.Header) {
 		return errChanged
@@ -29,7 +29,7 @@ func (d *download) acceptRange(resp *http.Response) error {
 	text := resp.Header.Get("Content-Range")
 	got, ok := parseContentRange(text)
 	if !ok || !d.matches(got) {
-		return fmt.Errorf("the server answers a request for the range %q with Content-Range %q", d.rangeHeader(), text)
+		return fmt.Errorf("the server answered a request for the range %q with Content-Range %q: download the file and give its local path", d.rangeHeader(), text)
 	}
 	if d.section && d.version.size < 0 {
 		d.learn(resp, got.size)
@@ -38,8 +38,8 @@ func (d *download) acceptRange(resp *http.Response) error {
 	return nil
 }
 
-// matches says whether a range is all that is wanted and the file has. What is read in sections has to
-// have a size, so that one state of it can be told from another.
+// matches says whether a range is everything that is wanted and that the file has. A file that is read
+// in sections must have a size, so that a changed file can be noticed.
 func (d *download) matches(got contentRange) bool {
 	switch {
 	case got.first != d.offset:
@@ -55,7 +55,7 @@ func (d *download) matches(got contentRange) bool {
 	}
 }
 
-// contentRange is what bytes of a file an answer has, up to end; size is -1 when unknown.
+// contentRange is the range of bytes of a file that an answer has, from first to before end; size is -1 if unknown.
 type contentRange struct{ first, end, size int64 }
 
 // parseContentRange reads "bytes <first>-<last>/<size or *>",
@@ -77,22 +77,22 @@ func parseContentRange(text string) (r contentRange, ok bool) {
 	return r, err == nil && r.size >= r.end
 }
 
-// version tells one state of a file from another. All but the size is empty when the server did not say.
+// version identifies a state of a file. Everything except the size is empty if the server did not send it.
 type version struct {
-	size      int64 // of the whole file, -1 when unknown
+	size      int64 // of the whole file, -1 if unknown
 	tag       string
 	modified  string
-	validator string // for If-Range: a strong one only
+	validator string // for If-Range: only a strong one
 }
 
-// differs compares what both sides say, for an answer to If-Range may leave out what is known already.
+// differs compares only what both sides have, because an answer to If-Range may omit what is already known.
 func (v version) differs(header http.Header) bool {
 	differ := func(known, got string) bool { return known != "" && got != "" && known != got }
 	return differ(v.tag, header.Get("ETag")) || differ(v.modified, header.Get("Last-Modified"))
 }
 
-// validator returns what makes sure, in If-Range, that the rest is of the same file: an ETag that is
-// not weak, or a date old enough that the file did not change within its second.
+// validator returns the value for If-Range that ensures that the rest is of the same file: an ETag that is
+// not weak, or a date that is old enough to exclude a change within the same second.
 // https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5
 func validator(header http.Header) string {
 	if tag := header.Get("ETag"); tag != "" {

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// quick loses no time between retries.
+// quick does not wait between retries.
 var quick = Client{Backoff: time.Microsecond}
 
 // boot is a file of 1 MiB that does not compress.
@@ -37,13 +37,13 @@ func serve(t *testing.T, handler http.HandlerFunc) string {
 	return server.URL + "/kernel"
 }
 
-// serveBoot serves boot as a good server does.
+// serveBoot serves boot correctly.
 func serveBoot(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("ETag", `"1"`)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(boot))
 }
 
-// cutting is a response whose connection breaks after some bytes of the body.
+// cutting is a response with a connection that breaks after some bytes of the body.
 type cutting struct {
 	http.ResponseWriter
 	left int
@@ -61,7 +61,7 @@ func (c *cutting) Write(p []byte) (int, error) {
 
 func (c *cutting) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// send writes p. That the client has gone is no fault of a server.
+// send writes p. It ignores errors, because a client may disconnect.
 func send(w io.Writer, p []byte) {
 	_, _ = w.Write(p)
 }
@@ -200,7 +200,7 @@ func TestHTTPRetryAfterTooLong(t *testing.T) {
 			w.WriteHeader(http.StatusTooManyRequests)
 		})
 		_, err := fetch(t.Context(), quick, source)
-		expectError(t, err, "it asks to come back in ")
+		expectError(t, err, "the server asks to try again in ")
 	}
 }
 
@@ -252,7 +252,7 @@ func TestHTTPRedirects(t *testing.T) {
 	expectError(t, err, `a redirect leads to the scheme "ftp"`)
 
 	_, err = fetch(t.Context(), quick, strings.Replace(source, "/kernel", "/nowhere", 1))
-	expectError(t, err, "/nowhere: the server redirects to what is no URL")
+	expectError(t, err, "/nowhere: the server redirects to an invalid URL")
 	if strings.Contains(err.Error(), "secret") {
 		t.Errorf("a password is in %v", err)
 	}
@@ -301,7 +301,7 @@ func TestHTTPContentEncoding(t *testing.T) {
 
 	body = boot
 	_, err = fetch(t.Context(), quick, source)
-	expectError(t, err, "the server announces gzip but does not send it")
+	expectError(t, err, "the server announces the content encoding gzip but does not send gzip")
 
 	encoding = "br"
 	_, err = fetch(t.Context(), quick, source)
@@ -335,7 +335,7 @@ func TestHTTPWebPageAndChecksum(t *testing.T) {
 	expectError(t, err, stream.Source+" has the checksum sha256:")
 }
 
-// FuzzContentRange holds that a range which is understood has bytes, and lies within its file.
+// FuzzContentRange checks that a range that is accepted is not empty, and is within its file.
 func FuzzContentRange(f *testing.F) {
 	for _, text := range []string{"bytes 0-4/5", "bytes 5-9/*", "bytes 9-3/*", "bytes -1-0/1", "bytes 0-9223372036854775807/*", "bytes */5", "bits 0-4/5"} {
 		f.Add(text)

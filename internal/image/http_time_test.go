@@ -14,7 +14,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// answer is a response with a body of boot, or with another status and none.
+// answer is a response with boot as its body, or with another status and no body.
 func answer(req *http.Request, status int) *http.Response {
 	resp := &http.Response{StatusCode: status, Status: http.StatusText(status), Header: http.Header{}, Body: http.NoBody, Request: req}
 	if status == http.StatusOK {
@@ -24,7 +24,7 @@ func answer(req *http.Request, status int) *http.Response {
 	return resp
 }
 
-// bubble runs a test in fake time, with a client that has all of production's but the network.
+// bubble runs a test in fake time, with a client that is the production client except for the network.
 func bubble(t *testing.T, network roundTrip, test func(t *testing.T, client Client)) {
 	synctest.Test(t, func(t *testing.T) { test(t, Client{HTTP: &http.Client{Transport: network}}) })
 }

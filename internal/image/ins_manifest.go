@@ -8,9 +8,9 @@ import (
 	"unicode"
 )
 
-// parseManifest reads a manifest for the files that it names. Firmware does not read it then, so it may be as media and
-// people have it: with a byte order mark, comments and blank lines anywhere, tabs, blanks in paths and around them, numbers
-// in other forms, and any size.
+// parseManifest reads a manifest for the files that it names. The firmware does not read this manifest, so it may have any
+// form that is found on media or written by users: with a byte order mark, comments and blank lines anywhere, tabs, blanks in
+// and around paths, numbers in other forms, and any size.
 func parseManifest(text string) (INS, error) {
 	if err := checkContent([]byte(text)); err != nil {
 		return INS{}, err
@@ -50,7 +50,7 @@ func parseManifestLine(line string) (INSFile, error) {
 			return newManifestFile(line[:at], address)
 		}
 	}
-	return INSFile{}, fmt.Errorf("%.60q is no path and an address, such as \"kernel.img 0x00000000\"", line)
+	return INSFile{}, fmt.Errorf("%.60q is not a path and an address; write one such as \"kernel.img 0x00000000\"", line)
 }
 
 func newManifestFile(path string, address uint64) (INSFile, error) {
@@ -60,7 +60,7 @@ func newManifestFile(path string, address uint64) (INSFile, error) {
 	return INSFile{path, address}, nil
 }
 
-// manifestAddress reads a number: of base 16 after 0x, and where it has letters after a digit, else of base 10.
+// manifestAddress reads a number. It is of base 16 after 0x, or if it begins with a digit and has letters, else of base 10.
 func manifestAddress(text string) (address uint64, isNumber bool) {
 	digits, hex := strings.CutPrefix(strings.ToLower(text), "0x")
 	base := 10
@@ -71,7 +71,7 @@ func manifestAddress(text string) (address uint64, isNumber bool) {
 	return address, err == nil
 }
 
-// checkRole refuses a second kernel, and second parameters: nothing says which of them is meant.
+// checkRole refuses a second kernel and a second parameter file, because nothing says which one to use.
 func (i INS) checkRole(file INSFile) error {
 	before := i.at(file.Address)
 	if before == "" || before == file.Path || file.Address != kernelAddress && file.Address != parametersAddress {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestParseINSLayouts reads what installation media have.
+// TestParseINSLayouts reads manifests of installation media.
 func TestParseINSLayouts(t *testing.T) {
 	for _, test := range []struct {
 		file, title                string
@@ -60,7 +60,7 @@ func TestParseINS(t *testing.T) {
 		{"decimal", "* t\nk 0\np 66688\n", []INSFile{{"k", 0}, {"p", 0x10480}}},
 		{"capitals and zeros in front", "* t\nk 0xABCDEF\np 0010\n", []INSFile{{"k", 0xabcdef}, {"p", 10}}},
 		{"more blanks before the address", "* t\nk \t 0x10\n", []INSFile{{"k", 0x10}}},
-		{"words behind the address", "* t\nk 0x10 the kernel\n", []INSFile{{"k", 0x10}}},
+		{"words after the address", "* t\nk 0x10 the kernel\n", []INSFile{{"k", 0x10}}},
 		{"path in a directory", "* t\n/boot//a..b/./k 0\n", []INSFile{{"/boot//a..b/./k", 0}}},
 		{"longest path", "* t\n" + strings.Repeat("x", 206) + " 0\n", []INSFile{{strings.Repeat("x", 206), 0}}},
 		{"highest address", "* t\nk 0x7fcfffff\n", []INSFile{{"k", 0x7fcfffff}}},
@@ -81,8 +81,8 @@ func TestParseINSErrors(t *testing.T) {
 		want       []string
 	}{
 		{"nothing", "", []string{`line 1: "" does not begin`}},
-		{"too small", "* t\nk 0", []string{"the file has 7 bytes; the firmware passes over one of less than 8"}},
-		{"too large", "* t" + strings.Repeat("x", 2047-8) + "\nk 0\n", []string{"the file has 2047 bytes", "more than 2046 for a kernel"}},
+		{"too small", "* t\nk 0", []string{"the file has 7 bytes; the firmware ignores a file of less than 8"}},
+		{"too large", "* t" + strings.Repeat("x", 2047-8) + "\nk 0\n", []string{"the file has 2047 bytes", "more than 2046 bytes as a kernel"}},
 		{"no title", "images/kernel.img 0x0\n", []string{`line 1: "images/kernel.img 0x0" does not begin with "* "`, `put a line such as "* Linux" before it`}},
 		{"no space in the title", "*Linux\nk 0\n", []string{`line 1: "*Linux" does not begin`}},
 		{"byte order mark", "\ufeff* t\nk 0\n", []string{`line 1: "\ufeff* t" does not begin`}},
@@ -98,18 +98,18 @@ func TestParseINSErrors(t *testing.T) {
 		{"space in front", "* Linux\n k 0x0\n", []string{"line 2: the line begins with a space"}},
 		{"blanks", "* Linux\nk 0\n \t\n", []string{"line 3: the line has only blanks"}},
 		{"blank line with a carriage return", "* Linux\r\nk 0\r\n\r\n", []string{"line 3: ", "carriage return"}},
-		{"comment", "* Linux\n* more\nk 0\n", []string{"line 2: the firmware knows a comment in the first line only"}},
+		{"comment", "* Linux\n* more\nk 0\n", []string{"line 2: the firmware knows a comment only in the first line"}},
 		{"other comment", "* Linux\n# more\nk 0\n", []string{"line 2: the firmware knows a comment", `named "#"`}},
-		{"capital X", "* Linux\nk 0X10480\n", []string{`line 2: the address "0X10480" is no number to the firmware`, "with a small x"}},
-		{"no digits", "* Linux\nk 0x\n", []string{`"0x" is no number`}},
-		{"unit", "* Linux\nk 16M\n", []string{`"16M" is no number`}},
-		{"hexadecimal without 0x", "* Linux\nk 0001040c\n", []string{`"0001040c" is no number`}},
-		{"negative", "* Linux\nk -1\n", []string{`"-1" is no number`}},
-		{"other blank", "* Linux\nk \u00a00x10\n", []string{"is no number"}},
-		{"behind all memory", "* Linux\nk 0x7fd00000\n", []string{"0x7fd00000 is behind all memory", "ends at 0x7fcfffff"}},
-		{"very large", "* Linux\nk 99999999999999999999\n", []string{"behind all memory"}},
-		{"same address", "* Linux\nk 0x0\n\nj 0\n", []string{`line 4: "j" overwrites the file of line 2`, "address 0x0"}},
-		{"path too long", "* Linux\n" + strings.Repeat("x", 207) + " 0\n", []string{"line 2: ", "207 bytes", "above 206"}},
+		{"capital X", "* Linux\nk 0X10480\n", []string{`line 2: the address "0X10480" is not a number for the firmware`, "with a small x"}},
+		{"no digits", "* Linux\nk 0x\n", []string{`"0x" is not a number`}},
+		{"unit", "* Linux\nk 16M\n", []string{`"16M" is not a number`}},
+		{"hexadecimal without 0x", "* Linux\nk 0001040c\n", []string{`"0001040c" is not a number`}},
+		{"negative", "* Linux\nk -1\n", []string{`"-1" is not a number`}},
+		{"other blank", "* Linux\nk \u00a00x10\n", []string{"is not a number"}},
+		{"above all memory", "* Linux\nk 0x7fd00000\n", []string{"0x7fd00000 is above the memory", "ends at 0x7fcfffff"}},
+		{"very large", "* Linux\nk 99999999999999999999\n", []string{"above the memory"}},
+		{"same address", "* Linux\nk 0x0\n\nj 0\n", []string{`line 4: "j" overwrites the file in line 2`, "address 0x0"}},
+		{"path too long", "* Linux\n" + strings.Repeat("x", 207) + " 0\n", []string{"line 2: ", "207 bytes", "more than 206"}},
 		{"path upwards", "* Linux\n../iso/k 0\n", []string{`"../iso/k" leads upwards`}},
 		{"escape", "* Linux\nk\x1b[2J 0\n", []string{"control character"}},
 		{"several", "* Linux\nk\nj 0\ni x\n", []string{"line 2: ", "\nline 4: "}},
@@ -120,13 +120,13 @@ func TestParseINSErrors(t *testing.T) {
 				expectError(t, err, want)
 			}
 			if ins.Title != "" || ins.Files != nil {
-				t.Errorf("got %+v beside the error", ins)
+				t.Errorf("got %+v in addition to the error", ins)
 			}
 		})
 	}
 }
 
-// TestINSRoles holds what is known of a manifest that lacks files, or has more.
+// TestINSRoles checks the result for a manifest with missing or additional files.
 func TestINSRoles(t *testing.T) {
 	for text, want := range map[string]string{
 		"* Linux\nk 0\n":                       "k||",
@@ -147,7 +147,7 @@ func TestINSRoles(t *testing.T) {
 	}
 }
 
-// FuzzParseINS holds that the firmware loads what ParseINS accepts, each file to its address.
+// FuzzParseINS checks that the firmware loads each file that ParseINS accepts to its address.
 func FuzzParseINS(f *testing.F) {
 	for _, name := range []string{"ubuntu.ins", "suse.ins", "fedora.ins"} {
 		text, err := os.ReadFile("testdata/ins/" + name)
@@ -176,8 +176,8 @@ func FuzzParseINS(f *testing.F) {
 	})
 }
 
-// firmwareLoads is what handle_ins_cfg() loads when the server has every file, step by step. It
-// returns nil where the firmware gives up.
+// firmwareLoads returns what handle_ins_cfg() loads, step by step, if the server has every file. It returns
+// nil if the firmware gives up.
 func firmwareLoads(text string) []INSFile {
 	if len(text) < 8 || len(text) >= 2047 || text[:2] != "* " {
 		return nil

@@ -9,19 +9,19 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/iso9660"
 )
 
-// isoFile is an ISO 9660 image, here or on a server.
+// isoFile is an ISO 9660 image, on this machine or on a server.
 type isoFile interface {
 	io.ReaderAt
 	io.Closer
-	size() int64 // -1 when unknown
+	size() int64 // -1 if unknown
 
 	// open returns the content of a section. Closing it closes the image.
 	open(offset, size int64) (io.ReadCloser, error)
 }
 
-// OpenInISO opens the file of this path in the ISO 9660 image that a source is. Of an image on a server
-// that knows ranges, it reads the directories on the way to the file and the file; else all up to the
-// file's end. The stream fails once ctx is done.
+// OpenInISO opens the file with this path in an ISO 9660 image. If the image is on a server that supports
+// ranges, it reads only the directories on the way to the file, and the file. Otherwise it reads everything
+// up to the end of the file. The stream fails once ctx is done.
 func (c Client) OpenInISO(ctx context.Context, source, path string) (*Stream, error) {
 	file, shown, err := c.openISO(ctx, source)
 	if err != nil {
@@ -78,7 +78,7 @@ func (f localFile) open(offset, size int64) (io.ReadCloser, error) {
 	return &decoded{io.NewSectionReader(f, offset, size), f}, nil
 }
 
-// ReadAt implements io.ReaderAt, but that a file is never too short in good order: here someone cut it.
+// ReadAt implements io.ReaderAt, except that a file that is too short is always an error: it was cut while it was read.
 func (f localFile) ReadAt(p []byte, at int64) (int, error) {
 	n, err := f.File.ReadAt(p, at)
 	if err == io.EOF && n < len(p) {

@@ -18,7 +18,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/iso9660"
 )
 
-// isoImage has boot as the file "kernel" behind small ones.
+// isoImage is an image with boot as the file "kernel" after small files.
 func isoImage(t *testing.T) []byte {
 	t.Helper()
 	var image bytes.Buffer
@@ -34,7 +34,7 @@ func isoImage(t *testing.T) []byte {
 	return image.Bytes()
 }
 
-// isoServer serves an image, and counts.
+// isoServer serves an image, and counts requests.
 type isoServer struct {
 	image  []byte
 	header http.Header
@@ -179,7 +179,7 @@ func TestISOOfOneBlock(t *testing.T) {
 	}
 }
 
-// sparse is an ISO image of 1 GiB with holes: its one large file lies at the end of the image.
+// sparse is an ISO image of 1 GiB with holes: its only large file is at the end of the image.
 type sparse struct {
 	*bytes.Reader
 	image []byte
@@ -217,14 +217,14 @@ func TestISORangesOfALargeImage(t *testing.T) {
 	}
 	server := httptest.NewServer(&counts)
 	got, err := fetchInISO(t.Context(), server.URL, "kernel")
-	server.Close() // and so all is counted
+	server.Close() // so that everything is counted
 	expectBoot(t, got, err)
 	if overhead := counts.sent - len(boot); len(counts.requests) > 4 || overhead > 300<<10 {
-		t.Errorf("%q, and %d bytes beside the content", counts.requests, overhead)
+		t.Errorf("%q, and %d bytes in addition to the content", counts.requests, overhead)
 	}
 }
 
-// withoutRanges has the server send all it has for any request.
+// withoutRanges makes the server send the whole file for any request.
 func withoutRanges(w http.ResponseWriter, r *http.Request, _ int) http.ResponseWriter {
 	r.Header.Del("Range")
 	return w
@@ -262,11 +262,11 @@ func TestISOWithoutRangesOrLength(t *testing.T) {
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("of an image that ends too early: %v", err)
 	}
-	copy(image[rootRecord+2:], "\xff\xff\xff\x7f") // ECMA-119 9.1.3: the directory is far behind the end
+	copy(image[rootRecord+2:], "\xff\xff\xff\x7f") // ECMA-119 9.1.3: the directory is far beyond the end
 	size = len(image)
 	_, err = fetchInISO(t.Context(), source, "kernel")
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("of an image that leads far behind its end: %v", err)
+		t.Errorf("of an image that leads far beyond its end: %v", err)
 	}
 }
 
@@ -289,11 +289,11 @@ func TestISOWithoutRangesBackwards(t *testing.T) {
 		t.Errorf("what is held: %v", err)
 	}
 	if _, err := file.ReadAt(make([]byte, 10), int64(len(server.image)-5)); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("behind the end: %v", err)
+		t.Errorf("after the end: %v", err)
 	}
-	clear(file.blocks) // as so much reading does that it lies far behind
+	clear(file.blocks) // as after so much reading that the block is no longer kept
 	_, err = file.ReadAt(make([]byte, 10), 0)
-	expectError(t, err, "the server knows no ranges, and what is needed next lies before what it has sent: download the image and give its local path")
+	expectError(t, err, "the server does not support range requests, and the next part to read is before the part that it has already sent: download the image and give its local path")
 }
 
 func TestISOBlocks(t *testing.T) {
@@ -332,7 +332,7 @@ func TestISOChanges(t *testing.T) {
 			return w
 		}
 	}
-	const want = "the file has changed while it was read: try again"
+	const want = "the file changed while it was read: try again"
 	for name, tt := range map[string]struct {
 		tag   string
 		fault func(http.ResponseWriter, *http.Request, int) http.ResponseWriter
@@ -350,13 +350,13 @@ func TestISOChanges(t *testing.T) {
 			}
 			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(make([]byte, 2<<20)))
 			return nil
-		}, `the server answers a request for the range "bytes=45056-1093631" with Content-Range "bytes 45056-1093631/2097152"`},
+		}, `the server answered a request for the range "bytes=45056-1093631" with Content-Range "bytes 45056-1093631/2097152"`},
 		"ranges without a size": {`"1"`, func(w http.ResponseWriter, r *http.Request, _ int) http.ResponseWriter {
 			w.Header().Set("Content-Range", "bytes 0-131071/*")
 			w.WriteHeader(http.StatusPartialContent)
 			send(w, make([]byte, rangeBlock))
 			return nil
-		}, `the server answers a request for the range "bytes=0-131071" with Content-Range "bytes 0-131071/*"`},
+		}, `the server answered a request for the range "bytes=0-131071" with Content-Range "bytes 0-131071/*"`},
 		"packed": {`"1"`, func(w http.ResponseWriter, _ *http.Request, _ int) http.ResponseWriter {
 			w.Header().Set("Content-Encoding", "gzip")
 			return w
@@ -427,10 +427,10 @@ func TestISOBrokenWithoutValidator(t *testing.T) {
 		return w
 	}}
 	_, err := fetchInISO(t.Context(), server.start(t), "kernel")
-	expectError(t, err, "the connection broke after 1000 of 1048576 bytes: unexpected EOF; it cannot be resumed")
+	expectError(t, err, "the connection broke after 1000 of 1048576 bytes: unexpected EOF; the download cannot be resumed")
 }
 
-// TestISORedirect has every request redirected to another mirror, each of which has tags of its own.
+// TestISORedirect redirects every request to another mirror. Each mirror has its own tags.
 func TestISORedirect(t *testing.T) {
 	mirrors := []*isoServer{{image: isoImage(t), header: tagged(`"1"`)}, {image: isoImage(t), header: tagged(`"2"`)}}
 	sources := []string{mirrors[0].start(t), mirrors[1].start(t)}
@@ -450,7 +450,7 @@ func TestISORedirect(t *testing.T) {
 	}
 	redirects = 0
 	_, err = fetchInISO(t.Context(), source, "kernel")
-	expectError(t, err, "unable to download "+source+": the file has changed")
+	expectError(t, err, "unable to download "+source+": the file changed while")
 }
 
 func TestISOCredentials(t *testing.T) {
@@ -508,8 +508,8 @@ func TestISOBrokenBlocks(t *testing.T) {
 		want  string
 	}{
 		"gone":               {notFound, `the server answered "404 Not Found"`},
-		"cut":                {cut, "the connection broke after 1000 of 47104 bytes: unexpected EOF; it cannot be resumed"},
-		"cut without ranges": {cutWithoutRanges, "the connection broke after 393216 of 1095680 bytes: unexpected EOF; it cannot be resumed"},
+		"cut":                {cut, "the connection broke after 1000 of 47104 bytes: unexpected EOF; the download cannot be resumed"},
+		"cut without ranges": {cutWithoutRanges, "the connection broke after 393216 of 1095680 bytes: unexpected EOF; the download cannot be resumed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := isoServer{image: isoImage(t), fault: tt.fault}

@@ -12,29 +12,29 @@ import (
 )
 
 const (
-	maxList     = 8 << 20  // bytes; a whole mirror's list of ISO images has some 10 KiB
-	maxListLine = 16 << 10 // bytes; a path has 4096 at most, and each of them may be escaped
+	maxList     = 8 << 20  // bytes; the list of ISO images of a whole mirror has about 10 KiB
+	maxListLine = 16 << 10 // bytes; a path has at most 4096, and each of them may be escaped
 	maxShown    = 10       // candidates in a message
 )
 
-// List is what a distribution publishes beside its files: their checksums.
+// List is a list of checksums that a distribution publishes with its files.
 type List struct{ entries []listEntry }
 
-// listEntry is a file of a list. Its algorithm may be one that is refused, so that a message can say so.
+// listEntry is a file in a list. Its algorithm may be one that is refused, so that a message can say this.
 type listEntry struct {
 	sum  Checksum
-	name string // a clean path, empty where the list is nothing but a digest
+	name string // a clean path, empty if the list is only a digest
 }
 
-// ParseList reads a list of checksums. It takes the forms of GNU coreutils (SHA256SUMS of Debian and
+// ParseList reads a list of checksums. It accepts the forms of GNU coreutils (SHA256SUMS of Debian and
 // Ubuntu, .sha256 and CHECKSUMS of SUSE), BSD and OpenSSL (CHECKSUM of Fedora), SUSE's content file, a
-// .treeinfo, and a digest alone. Lines that are none of these are passed over.
+// .treeinfo, and a digest without a name. It ignores other lines.
 //
-// Of a list that is signed in itself only the signed part is read, and the signature is not looked
-// at: that is KeyRing.VerifyList.
+// If a list contains its signature, only the signed part is read. ParseList does not check the signature;
+// KeyRing.VerifyList does.
 func ParseList(text []byte) (List, error) {
 	if len(text) > maxList {
-		return List{}, fmt.Errorf("it has more than %d MiB, as no list of checksums has", maxList>>20)
+		return List{}, fmt.Errorf("it has more than %d MiB, which is too large for a list of checksums", maxList>>20)
 	}
 	if isClearsigned(text) {
 		block, err := decodeClearsigned(text)
@@ -46,19 +46,19 @@ func ParseList(text []byte) (List, error) {
 	var list List
 	for line := range bytes.Lines(text) {
 		if len(line) > maxListLine {
-			return List{}, fmt.Errorf("it has a line of %d bytes, as no list of checksums has", len(line))
+			return List{}, fmt.Errorf("it has a line of %d bytes, which is too long for a list of checksums", len(line))
 		}
 		if entry, ok := parseListLine(strings.TrimSpace(string(line))); ok {
 			list.entries = append(list.entries, entry)
 		}
 	}
 	if len(list.entries) == 0 {
-		return List{}, errors.New("there is no checksum in it; check that it is a list such as SHA256SUMS, and not a web page")
+		return List{}, errors.New("it has no checksum; check that it is a list such as SHA256SUMS, and not a web page")
 	}
 	return list, nil
 }
 
-// listForms are in the order of asking. None reads what another one does.
+// listForms are in the order in which they are tried. No two of them read the same line.
 var listForms = []func(line string) (algorithm, digest, name string){gnuLine, bsdLine, contentLine, treeinfoLine}
 
 func parseListLine(line string) (listEntry, bool) {
@@ -74,7 +74,7 @@ func parseListLine(line string) (listEntry, bool) {
 }
 
 func newListEntry(algorithm, digest, name string) (listEntry, bool) {
-	// OpenSSL 3 says SHA2-256.
+	// OpenSSL 3 writes SHA2-256.
 	algorithm = strings.Replace(strings.ToLower(algorithm), "sha2-", "sha", 1)
 	sum := Checksum{algorithm, strings.ToLower(digest)}
 	if algorithm == "" || algorithms[len(sum.Hex)] != algorithm {
@@ -89,12 +89,12 @@ func newListEntry(algorithm, digest, name string) (listEntry, bool) {
 	return listEntry{sum, name}, true
 }
 
-// algorithms are those that lists have, by the number of hexadecimal digits of their digests. A line of
-// another one is none.
+// algorithms are the algorithms that lists use, by the number of hexadecimal digits of their digests. Lines
+// with another algorithm are ignored.
 var algorithms = map[int]string{32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 
-// gnuLine reads "digest  name", "digest *name" and "digest". A backslash before it says that the name
-// is escaped.
+// gnuLine reads "digest  name", "digest *name" and "digest". A backslash at the beginning says that the
+// name is escaped.
 //
 // https://www.gnu.org/software/coreutils/manual/html_node/cksum-output-modes.html
 func gnuLine(line string) (algorithm, digest, name string) {
@@ -153,8 +153,8 @@ func contentLine(line string) (algorithm, digest, name string) {
 	return algorithm, digest, name
 }
 
-// treeinfoLine reads "name = sha256:digest", from the section "checksums" of a .treeinfo. Its other
-// sections have nothing of that form.
+// treeinfoLine reads "name = sha256:digest", from the section "checksums" of a .treeinfo. The other
+// sections have no lines of that form.
 //
 // https://productmd.readthedocs.io/en/latest/treeinfo-1.0.html
 func treeinfoLine(line string) (algorithm, digest, name string) {
@@ -163,8 +163,8 @@ func treeinfoLine(line string) (algorithm, digest, name string) {
 	return algorithm, digest, strings.TrimSpace(name)
 }
 
-// Find returns the checksum of the file at one URL or path out of the list at another one. It looks
-// for the file's path as it is seen from the list, then for its name in any directory.
+// Find returns the checksum of the file at a URL or path from the list at another URL or path. It looks
+// first for the file's path relative to the list, then for the file's name in any directory.
 func (l List) Find(listURL, fileURL string) (Checksum, error) {
 	file := locate(fileURL)
 	base := path.Base(file.path)
@@ -181,8 +181,8 @@ func (l List) Find(listURL, fileURL string) (Checksum, error) {
 		if isBelow && below != base {
 			wanted = fmt.Sprintf("%q or %s", below, wanted)
 		}
-		return Checksum{}, fmt.Errorf("the checksum list %s has no entry for %s among its %d: check that it belongs to this file",
-			redacted(listURL), wanted, len(l.entries))
+		return Checksum{}, fmt.Errorf("the checksum list %s has %d entries, but none for %s: check that the list belongs to this file",
+			redacted(listURL), len(l.entries), wanted)
 	}
 	sum, err := choose(matches)
 	if err != nil {
@@ -201,8 +201,8 @@ func (l List) matches(match func(name string) bool) []listEntry {
 	return found
 }
 
-// choose returns the one checksum that the entries have. SHA-256 comes first, since by that a file is
-// known that is on the host already.
+// choose returns the only checksum of the entries. SHA-256 comes first, because a file that is already on
+// the host is recognized by it.
 func choose(matches []listEntry) (Checksum, error) {
 	for _, algorithm := range []string{"sha256", "sha512"} {
 		sums := map[Checksum]bool{}
@@ -219,13 +219,13 @@ func choose(matches []listEntry) (Checksum, error) {
 		case len(sums) == 1:
 			return sum, nil
 		case len(sums) > 1:
-			return Checksum{}, fmt.Errorf("has several checksums that may be meant: %s; give that of the file itself", someOf(candidates))
+			return Checksum{}, fmt.Errorf("has several checksums that can belong to this file: %s; give the checksum of the file itself", someOf(candidates))
 		}
 	}
-	return Checksum{}, fmt.Errorf("has only a checksum by %s of this file, but one by sha256 or sha512 is needed (md5 and sha1 can be forged): use another list, such as SHA256SUMS", matches[0].sum.Algorithm)
+	return Checksum{}, fmt.Errorf("has only a checksum by %s for this file, but sha256 or sha512 is needed (md5 and sha1 can be forged): use another list, such as SHA256SUMS", matches[0].sum.Algorithm)
 }
 
-// someOf is as many of the words as a message can have.
+// someOf joins as many of the words as a message can have.
 func someOf(words []string) string {
 	if more := len(words) - maxShown; more > 0 {
 		return fmt.Sprintf("%s and %d more", strings.Join(words[:maxShown], ", "), more)
@@ -235,7 +235,7 @@ func someOf(words []string) string {
 
 // location is where a source is.
 type location struct {
-	host string // empty on this machine
+	host string // empty for this machine
 	path string // clean
 }
 
@@ -257,7 +257,7 @@ func locate(source string) location {
 	return location{"", filepath.ToSlash(absolute)}
 }
 
-// below returns the path as it is seen from the list's directory, if it is in there.
+// below returns the path relative to the list's directory, if it is in that directory.
 func (l location) below(list location) (string, bool) {
 	directory := strings.TrimSuffix(path.Dir(list.path), "/") + "/"
 	rest, found := strings.CutPrefix(l.path, directory)

@@ -23,8 +23,8 @@ func readList(t testing.TB, name string) List {
 	return list
 }
 
-// TestFind looks for files in lists of the forms that distributions publish, where they publish them.
-// Paths and forms are theirs; so are the digests of Ubuntu's ISO and Fedora's kernel, and no others.
+// TestFind looks for files in lists of distributions, in the forms and at the paths that they use. Of the
+// digests, only those of Ubuntu's ISO and Fedora's kernel are real.
 func TestFind(t *testing.T) {
 	const (
 		debian = "http://deb.debian.org/debian/dists/trixie/main/installer-s390x/current/images/"
@@ -68,10 +68,10 @@ func TestFindErrors(t *testing.T) {
 		want         []string
 	}{
 		{"debian", images + "generic/kernel.ubuntu",
-			[]string{"http://user:xxxxx@mirror/images/SUMS has no entry for", `"generic/kernel.ubuntu" or "kernel.ubuntu" among its 7`}},
-		{"debian", "http://other/kernel.ubuntu", []string{`no entry for "kernel.ubuntu" among its 7`}},
-		{"debian", images, []string{`no entry for "images" among its 7`}},
-		{"debian", "http://mirror/%zz", []string{`no entry for "."`}},
+			[]string{"http://user:xxxxx@mirror/images/SUMS has 7 entries, but none for", `"generic/kernel.ubuntu" or "kernel.ubuntu"`}},
+		{"debian", "http://other/kernel.ubuntu", []string{`7 entries, but none for "kernel.ubuntu"`}},
+		{"debian", images, []string{`7 entries, but none for "images"`}},
+		{"debian", "http://mirror/%zz", []string{`none for "."`}},
 		{"debian-amd64", "http://other/linux", []string{"several checksums", `for "netboot/debian-installer/amd64/linux", sha256:`, `for "netboot/gtk/debian-installer/amd64/linux"`}},
 		{"ubuntu-md5", images + "generic/kernel.ubuntu", []string{"only a checksum by md5", "can be forged", "SHA256SUMS"}},
 		{"suse-content", images + "boot/s390x/cd.ikr", []string{"only a checksum by sha1"}},
@@ -83,7 +83,7 @@ func TestFindErrors(t *testing.T) {
 	}
 }
 
-// TestFindPrefersThePath holds that a file's own entry counts, not that of another one of its name.
+// TestFindPrefersThePath checks that a file's own entry counts, not the entry of another file with the same name.
 func TestFindPrefersThePath(t *testing.T) {
 	one, two := strings.Repeat("1", 64), strings.Repeat("2", 64)
 	list, err := ParseList([]byte(one + "  linux\r\n" + two + "  ./gtk/linux\r\n" + two + "  copy/of/gtk/linux\r\n"))
@@ -99,7 +99,7 @@ func TestFindPrefersThePath(t *testing.T) {
 	expectError(t, err, "several checksums")
 }
 
-// TestFindManyCandidates holds that a message stays readable.
+// TestFindManyCandidates checks that a message stays readable.
 func TestFindManyCandidates(t *testing.T) {
 	var text strings.Builder
 	for i := range 12 {
@@ -116,17 +116,17 @@ func TestFindManyCandidates(t *testing.T) {
 func TestParseListErrors(t *testing.T) {
 	sum := strings.Repeat("a", 64)
 	for text, want := range map[string]string{
-		"":                                   "there is no checksum in it",
+		"":                                   "it has no checksum",
 		"<!DOCTYPE html>\n<html>not found\n": "and not a web page",
-		"# " + sum + "  kernel\n":            "there is no checksum in it",
-		"; k = sha256:" + sum:                "there is no checksum in it",
-		sum[1:] + "  kernel\n":               "there is no checksum in it",
-		"SHA3-256 (kernel) = " + sum:         "there is no checksum in it",
-		"SHA512 (kernel) = " + sum:           "there is no checksum in it",
-		"SHA256 (kernel) " + sum:             "there is no checksum in it",
-		"SHA256 (kernel = " + sum:            "there is no checksum in it",
-		"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n" + sum + "  kernel\n": "it is damaged or cut off",
-		sum + "  " + strings.Repeat("x", maxListLine):                               "as no list of checksums has",
+		"# " + sum + "  kernel\n":            "it has no checksum",
+		"; k = sha256:" + sum:                "it has no checksum",
+		sum[1:] + "  kernel\n":               "it has no checksum",
+		"SHA3-256 (kernel) = " + sum:         "it has no checksum",
+		"SHA512 (kernel) = " + sum:           "it has no checksum",
+		"SHA256 (kernel) " + sum:             "it has no checksum",
+		"SHA256 (kernel = " + sum:            "it has no checksum",
+		"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n" + sum + "  kernel\n": "it is damaged or incomplete",
+		sum + "  " + strings.Repeat("x", maxListLine):                               "too long for a list of checksums",
 		strings.Repeat(" ", maxList+1):                                              "it has more than 8 MiB",
 	} {
 		_, err := ParseList([]byte(text))
@@ -134,7 +134,7 @@ func TestParseListErrors(t *testing.T) {
 	}
 }
 
-// TestParseListSigned holds that nothing outside of the signed part is read.
+// TestParseListSigned checks that nothing outside the signed part is read.
 func TestParseListSigned(t *testing.T) {
 	text, err := os.ReadFile("testdata/signatures/CHECKSUM")
 	if err != nil {
@@ -145,10 +145,10 @@ func TestParseListSigned(t *testing.T) {
 		t.Errorf("got %v, %v", list, err)
 	}
 	_, err = ParseList(append(bytes.Clone(text), strings.Repeat("a", 64)+"  kernel\n"...))
-	expectError(t, err, "which nobody has signed")
+	expectError(t, err, "which is not signed")
 }
 
-// FuzzParseList holds that what is read can be written and read again, and that looking for it finds it.
+// FuzzParseList checks that a list that was read can be written and read again, and that its entries are found.
 func FuzzParseList(f *testing.F) {
 	files, err := filepath.Glob("testdata/lists/*")
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Location is where a file comes from: a source, or the file in the ISO 9660 image that the source is.
+// Location is where a file comes from: the source itself, or the file ISOPath in an ISO 9660 image that is the source.
 type Location struct{ Source, ISOPath string }
 
 // Manifest is what an .ins manifest names.
@@ -24,9 +24,9 @@ const (
 	maxParameters = 4 << 10 // COMMAND_LINE_SIZE of Linux on s390x
 )
 
-// ReadINS reads an .ins manifest with its parameter file. Its paths are taken to be relative to the
-// manifest: Ubuntu's boot/ubuntu.ins is beside its kernel, and those of Ubuntu, Fedora and SUSE in the
-// root of a medium have paths from there. What the firmware of a guest takes them for is another matter.
+// ReadINS reads an .ins manifest with its parameter file. It reads the paths as relative to the manifest:
+// Ubuntu's boot/ubuntu.ins is in the directory of its kernel, and the manifests of Ubuntu, Fedora and SUSE in
+// the root of a medium have paths relative to the root. The firmware of a guest reads such paths differently.
 func (c Client) ReadINS(ctx context.Context, at Location) (Manifest, error) {
 	text, err := c.read(ctx, at, maxManifest)
 	if err != nil {
@@ -37,10 +37,10 @@ func (c Client) ReadINS(ctx context.Context, at Location) (Manifest, error) {
 		err = at.checkUpwards(ins)
 	}
 	if err != nil {
-		return Manifest{}, fmt.Errorf("%s is no manifest that can be used: %w", at, err)
+		return Manifest{}, fmt.Errorf("%s cannot be used as a manifest: %w", at, err)
 	}
 	if ins.Kernel() == "" {
-		return Manifest{}, fmt.Errorf("%s names no kernel, which is the file at the address 0", at)
+		return Manifest{}, fmt.Errorf("%s names no kernel: no file in it has the address 0", at)
 	}
 	m := Manifest{Kernel: at.beside(ins.Kernel())}
 	if ins.Initrd() != "" {
@@ -58,14 +58,14 @@ func (c Client) ReadINS(ctx context.Context, at Location) (Manifest, error) {
 	return m, nil
 }
 
-// checkUpwards refuses a manifest on this machine that names files outside its directory: what it names is published.
+// checkUpwards refuses a manifest on this machine that names files outside its directory, because these files are published.
 func (l Location) checkUpwards(ins INS) error {
 	if _, u, err := parseSource(l.Source); err != nil || u != nil || l.ISOPath != "" {
 		return err
 	}
 	for _, file := range ins.Files {
 		if !filepath.IsLocal(filepath.FromSlash(strings.TrimLeft(file.Path, "/"))) {
-			return fmt.Errorf("the path %q leads upwards: set the source of kernel and initrd", file.Path)
+			return fmt.Errorf("the path %q leads out of the manifest's directory: set the source of kernel and initrd", file.Path)
 		}
 	}
 	return nil
@@ -79,7 +79,7 @@ func (l Location) String() string {
 	return l.ISOPath + " in " + redacted(l.Source)
 }
 
-// beside is the file of this path from the directory where l is.
+// beside is the file with this path relative to the directory of l.
 func (l Location) beside(name string) Location {
 	name = strings.TrimLeft(name, "/")
 	if l.ISOPath != "" {
@@ -101,7 +101,7 @@ func (c Client) OpenAt(ctx context.Context, at Location) (*Stream, error) {
 	return c.OpenInISO(ctx, at.Source, at.ISOPath)
 }
 
-// read reads a small file as a whole.
+// read reads a whole small file.
 func (c Client) read(ctx context.Context, at Location, limit int64) ([]byte, error) {
 	stream, err := c.OpenAt(ctx, at)
 	if err != nil {

@@ -37,7 +37,7 @@ func TestReadINS(t *testing.T) {
 		"a kernel":      {"* t\n/linux 0\n", Manifest{Kernel: at("linux")}, ""},
 		"no kernel":     {"* t\nboot/initrd 0x01000000\n", Manifest{}, "names no kernel"},
 		"a web page":    {"<html>", Manifest{}, "a web page"},
-		"no manifest":   {"kernel.img\n", Manifest{}, `"kernel.img" is no path and an address`},
+		"no manifest":   {"kernel.img\n", Manifest{}, `"kernel.img" is not a path and an address`},
 		"no text":       {"* t\nlinux 0\n\x00", Manifest{}, "is it a text file?"},
 		"empty":         {"", Manifest{}, "it is empty"},
 		"title alone":   {"* t\n", Manifest{}, "names no kernel"},
@@ -57,7 +57,7 @@ func TestReadINS(t *testing.T) {
 		"escape":        {"* t\nk\x1b[2J 0\n", Manifest{}, "control character"},
 		"no parameters": {"* t\nlinux 0\nnone 0x10480\n", Manifest{}, "the parameter file"},
 		"an endless":    {"* t\nlinux 0\nlong 0x10480\n", Manifest{}, "more than 4 KiB"},
-		"upwards":       {"* t\n../linux 0\n", Manifest{}, "leads upwards"},
+		"upwards":       {"* t\n../linux 0\n", Manifest{}, "leads out of the manifest's directory"},
 	} {
 		got, err := Client{}.ReadINS(t.Context(), write("x.ins", test.text))
 		if got != test.want || (err == nil) != (test.error == "") || err != nil && !strings.Contains(err.Error(), test.error) {
@@ -66,7 +66,7 @@ func TestReadINS(t *testing.T) {
 	}
 }
 
-// TestReadINSUpwards holds that a manifest on a server may name what is outside its directory.
+// TestReadINSUpwards checks that a manifest on a server may name files outside its directory.
 func TestReadINSUpwards(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("* t\n../images/kernel.img 0\n"))
@@ -96,7 +96,7 @@ func TestBeside(t *testing.T) {
 	}
 }
 
-// FuzzReadINS has any manifest and any parameters in an ISO image, and holds that what is named is in it.
+// FuzzReadINS reads any manifest and any parameters in an ISO image, and checks that the named files are in the image.
 func FuzzReadINS(f *testing.F) {
 	for _, name := range []string{"ubuntu.ins", "suse.ins", "fedora.ins"} {
 		text, err := os.ReadFile("testdata/ins/" + name)

@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// Event says what became of a download, or what one under way waits for. Of each download from a server
-// there is one event when it has ended, and some before where it is slow. An ISO image that is read here
-// and there is a download for each section.
+// Event says how a download ended, or why a download waits. Each download from a server has one event when
+// it ends, and earlier events if it is slow. For an ISO image of which parts are read, each section is a
+// download.
 //
-// No event holds what gives access to the source, nor anything of its content.
+// No event contains credentials of the source, or any of its content.
 type Event struct {
 	Kind     EventKind
 	Source   string        // a URL without user, password and query
-	Attempt  int           // requests until now: 1 at first, more where it was begun again or resumed
-	Offset   int64         // from where the last request asked for the file
-	Bytes    int64         // so many have come, as the server sent them
-	Readers  int           // that share it, or have until now; 1 where none does
+	Attempt  int           // number of requests so far: 1 at first, more if the download was restarted or resumed
+	Offset   int64         // the first byte that the last request asked for
+	Bytes    int64         // number of bytes that have arrived, as the server sent them
+	Readers  int           // number of readers that share it, or have shared it; 1 if it is not shared
 	Duration time.Duration // since it began
-	Waited   time.Duration // of that, for the server; the rest went by elsewhere
-	Pause    time.Duration // of a retry: until the next request
-	Err      error         // why it failed, or what is tried again; nil where all came that was asked for
+	Waited   time.Duration // the part of Duration that was spent waiting for the server
+	Pause    time.Duration // for a retry: until the next request
+	Err      error         // why it failed, or why it is retried; nil if everything requested has arrived
 }
 
 // EventKind is what an event is about.
@@ -32,22 +32,22 @@ type EventKind int
 
 // Kinds of events.
 const (
-	EventDownload EventKind = iota // it has ended
-	EventRetry                     // it failed, in a way that may pass, and is tried again after a pause
-	EventWait                      // the server has sent nothing for 5 s, and again at 10, 20, …
+	EventDownload EventKind = iota // the download has ended
+	EventRetry                     // it had a temporary failure, and is retried after a pause
+	EventWait                      // the server has sent nothing for 5 s; repeated at 10, 20, …
 )
 
 // String is the kind as a word.
 func (k EventKind) String() string { return [...]string{"download", "retry", "wait"}[k] }
 
-// firstWait is how long a server may send nothing before that is an event.
+// firstWait is how long a server may send nothing before there is an event.
 const firstWait = 5 * time.Second
 
-// errClosed is why a download has no end of its own: what it was for failed, or needed no more of it.
+// errClosed is the error of a download that was closed early: its reader failed, or needed no more of it.
 var errClosed = errors.New("it was closed before its end")
 
-// observation is a download of which events are given. It is nil where there is no hook, and then all of
-// it costs nothing.
+// observation is the state from which the events of a download are made. It is nil if there is no hook, and
+// then its methods do nothing.
 type observation struct {
 	hook    func(context.Context, Event)
 	ctx     context.Context
@@ -57,12 +57,12 @@ type observation struct {
 	mu      sync.Mutex // held while the hook is called, so that the end comes last
 	event   Event
 	ended   bool
-	waiting time.Time // since when, zero where it does not
+	waiting time.Time // since when it waits, zero if it does not wait
 	timer   *time.Timer
-	next    time.Duration // of waiting, at which the timer ends again
+	next    time.Duration // how long it has waited when the timer fires again
 }
 
-// observe begins an observation, where the client has a hook.
+// observe begins an observation, if the client has a hook.
 func (c Client) observe(ctx context.Context, u *url.URL) *observation {
 	if c.Observe == nil {
 		return nil
@@ -70,14 +70,14 @@ func (c Client) observe(ctx context.Context, u *url.URL) *observation {
 	return &observation{hook: c.Observe, ctx: ctx, began: time.Now(), event: Event{Source: WithoutAccess(u.String())}}
 }
 
-// share counts the readers by a number that goes on to grow.
+// share sets the counter of readers, which may still increase.
 func (o *observation) share(readers *atomic.Int32) {
 	if o != nil {
 		o.readers = readers
 	}
 }
 
-// asks takes note of a request.
+// asks records a request.
 func (o *observation) asks(offset int64) {
 	if o == nil {
 		return
@@ -103,7 +103,7 @@ func (o *observation) waits() {
 	}
 }
 
-// stillWaits tells of a wait that takes long.
+// stillWaits reports a long wait.
 func (o *observation) stillWaits() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -115,7 +115,7 @@ func (o *observation) stillWaits() {
 	o.next *= 2
 }
 
-// got ends a wait, with so many bytes.
+// got ends a wait, after which this number of bytes has arrived.
 func (o *observation) got(bytes int) {
 	if o == nil {
 		return
@@ -128,7 +128,7 @@ func (o *observation) got(bytes int) {
 	o.event.Bytes += int64(bytes)
 }
 
-// retries tells of a failure that is tried again.
+// retries reports a failure after which the request is repeated.
 func (o *observation) retries(failure error, pause time.Duration) {
 	if o == nil {
 		return
@@ -140,7 +140,7 @@ func (o *observation) retries(failure error, pause time.Duration) {
 	o.event.Pause = 0
 }
 
-// end tells that the download has ended, once.
+// end reports the end of the download, once.
 func (o *observation) end(err error) {
 	if o == nil {
 		return

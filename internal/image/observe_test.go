@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// observed is a client that writes down its events, and holds each to what all have in common.
+// observed is a client that records its events, and checks what all events have in common.
 func observed(t *testing.T, c Client) (Client, func() []Event) {
 	var mu sync.Mutex
 	var events []Event
@@ -34,7 +34,7 @@ func observed(t *testing.T, c Client) (Client, func() []Event) {
 	}
 }
 
-// summary is what of an event does not depend on the time, a line each.
+// summary has the parts of the events that do not depend on the time, one line for each event.
 func summary(events []Event) string {
 	var lines strings.Builder
 	for _, e := range events {
@@ -77,7 +77,7 @@ func TestObserve(t *testing.T) {
 	}
 }
 
-// TestObserveClose holds that a download tells once how it has ended, and what whoever reads it left of it.
+// TestObserveClose checks that a download reports its end once, and how much of it was not read.
 func TestObserveClose(t *testing.T) {
 	client, events := observed(t, quick)
 	source := serve(t, serveBoot)
@@ -97,7 +97,7 @@ func TestObserveClose(t *testing.T) {
 	}
 }
 
-// TestObserveWait has a server that is silent for a while, before its answer and in the middle of it.
+// TestObserveWait uses a server that is silent for some time, before its answer and in the middle of it.
 func TestObserveWait(t *testing.T) {
 	bubble(t, func(req *http.Request) (*http.Response, error) {
 		time.Sleep(12 * time.Second)
@@ -124,7 +124,7 @@ func TestObserveWait(t *testing.T) {
 	})
 }
 
-// pausing has nothing to read, after a while.
+// pausing ends after a pause.
 type pausing struct{ pause time.Duration }
 
 func (p *pausing) Read([]byte) (int, error) {
@@ -132,8 +132,8 @@ func (p *pausing) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// TestObserveShared holds that a shared download is one, with those who share it, and that whoever holds
-// it up has one of its own.
+// TestObserveShared checks that a shared download is reported once, with its readers, and that a reader that
+// blocks it gets its own download.
 func TestObserveShared(t *testing.T) {
 	var requests atomic.Int64
 	url := serveLarge(t, &requests)
@@ -155,7 +155,7 @@ func TestObserveShared(t *testing.T) {
 	}
 }
 
-// TestObserveISO holds that each section of an image is a download.
+// TestObserveISO checks that each section of an image is a download.
 func TestObserveISO(t *testing.T) {
 	client, events := observed(t, quick)
 	medium := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -167,7 +167,7 @@ func TestObserveISO(t *testing.T) {
 	expectEvents(t, events(), "download 1: 131072 bytes, last from 0: <nil>")
 }
 
-// TestObserveSecrets holds that no event has what gives access to a source.
+// TestObserveSecrets checks that no event has credentials of a source.
 func TestObserveSecrets(t *testing.T) {
 	const secret = "hunter2"
 	source := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -200,7 +200,7 @@ func TestObserveSecrets(t *testing.T) {
 	}
 }
 
-// TestObserveNothing holds that a download without a hook pays nothing for it.
+// TestObserveNothing checks that a download without a hook has no extra cost.
 func TestObserveNothing(t *testing.T) {
 	if allocations := testing.AllocsPerRun(10, func() {
 		o := Client{}.observe(context.Background(), nil)

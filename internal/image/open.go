@@ -1,8 +1,8 @@
-// Package image is where boot files come from: it opens a source by its scheme, streams it, and
-// checks that what arrives is whole, is what was promised and is something that boots. It can give a
-// kernel a command line on the way.
+// Package image reads boot files from their sources: it opens a source by its scheme, streams it, and
+// checks that the content is complete, has the promised checksum and can boot. It can add a command line
+// to a kernel while it streams it.
 //
-// Nothing is held in memory beyond a bounded head, and nothing is copied to the local disk.
+// It keeps only the beginning of a file in memory, of limited size, and copies nothing to the local disk.
 package image
 
 import (
@@ -19,28 +19,28 @@ import (
 	"time"
 )
 
-// Client opens sources. Its zero value is right for production; the fields are for what differs.
+// Client opens sources. Its zero value is ready for production use.
 type Client struct {
-	HTTP      *http.Client   // nil: one with proxies from the environment and at most 10 redirects
-	CAs       *x509.CertPool // nil: those that this machine trusts; not with HTTP
-	Insecure  bool           // take any certificate of a server; not with HTTP
+	HTTP      *http.Client   // nil: a client with proxies from the environment and at most 10 redirects
+	CAs       *x509.CertPool // nil: the CAs that this machine trusts; ignored if HTTP is set
+	Insecure  bool           // accept any certificate of a server; ignored if HTTP is set
 	UserAgent string         // empty: "terraform-provider-netboot"
-	Retries   int            // failures in a row, without a byte between them, that are tried again; 0: 4
-	Backoff   time.Duration  // wait before the first retry, doubled for each further one; 0: 500 ms
+	Retries   int            // how many failures in a row, without a byte in between, are retried; 0: 4
+	Backoff   time.Duration  // wait before the first retry, doubled for each further retry; 0: 500 ms
 	Idle      time.Duration  // how long a server may send nothing; 0: 30 s
-	Together  *Downloads     // nil: each download is made by itself
+	Together  *Downloads     // nil: no download is shared
 
-	// Observe is called with each event of a download, where it is set; with the context of Open, which may
-	// have ended. It is called by many goroutines at once, and holds up what the event is about.
+	// Observe, if it is set, is called with each event of a download and with the context of Open, which may
+	// have ended. Many goroutines call it at the same time, and the download waits for it.
 	Observe func(context.Context, Event)
 }
 
-// Stream is the content of a source. A Read that fails with anything but io.EOF means that what was
-// read so far is not the whole of it.
+// Stream is the content of a source. A Read that fails with an error other than io.EOF means that the
+// content read so far is incomplete.
 type Stream struct {
 	io.ReadCloser
 	Source string // as messages may show it: without a password and a query
-	Size   int64  // in bytes, -1 when the server does not tell
+	Size   int64  // in bytes, -1 if the server does not send it
 }
 
 // Open opens an http or https URL, a file URL or a local path. A local path is read on the machine
@@ -63,7 +63,7 @@ func (c Client) Open(ctx context.Context, source string) (*Stream, error) {
 	return &Stream{ReadCloser: file, Source: path, Size: info.Size()}, nil
 }
 
-// parseSource returns the URL that a source is when it is on a server, else its path on this machine.
+// parseSource returns the URL of a source on a server, or else the path of a source on this machine.
 func parseSource(source string) (path string, u *url.URL, err error) {
 	scheme, _, isURL := strings.Cut(source, "://")
 	if !isURL {
@@ -110,7 +110,7 @@ func openLocal(path string) (*os.File, fs.FileInfo, error) {
 	return file, info, nil
 }
 
-// localError says where the file was looked for, as the libvirt host is the likely misunderstanding.
+// localError says on which machine the file was looked for, because users may expect it on the libvirt host.
 func localError(path string, err error) error {
 	var cause *fs.PathError
 	if errors.As(err, &cause) {
@@ -119,7 +119,7 @@ func localError(path string, err error) error {
 	return fmt.Errorf("unable to read %q on the machine that runs Terraform (not on the libvirt host): %w", path, err)
 }
 
-// redactedURL is a URL as messages may show it: without a password, and without its query, where tokens are.
+// redactedURL is a URL as messages may show it: without a password, and without its query, which may have tokens.
 func redactedURL(u *url.URL) string {
 	shown := *u
 	if u.RawQuery != "" {
@@ -128,17 +128,17 @@ func redactedURL(u *url.URL) string {
 	return shown.Redacted()
 }
 
-// withoutPassword replaces a complaint about a URL that may quote a piece of a password: one with a slash
-// ends the host's name for net/url, and what is before it is a port.
+// withoutPassword replaces an error about a URL that may quote a part of a password: a slash in a password
+// ends the host name for net/url, which then takes the part before it as a port.
 func withoutPassword(source string, err error) error {
 	if strings.Contains(source, "@") {
-		return errors.New("special characters of a user's name and password are written as % and two digits")
+		return errors.New("write special characters of the user name and password as % and two hexadecimal digits")
 	}
 	return err
 }
 
-// withoutURL drops the URL that net/http and net/url put before a cause: callers name it themselves,
-// without its password.
+// withoutURL removes the URL that net/http and net/url put before a cause, because callers name the URL
+// themselves, without its password.
 func withoutURL(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {

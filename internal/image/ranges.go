@@ -9,27 +9,27 @@ import (
 )
 
 const (
-	// rangeBlock is what is read at once. The first one of an ISO 9660 image has its volume descriptors
-	// and as a rule all directories on the way to a boot file.
+	// rangeBlock is how many bytes are read at once. The first block of an ISO 9660 image has its volume
+	// descriptors and usually all directories on the way to a boot file.
 	rangeBlock = 128 << 10
 	maxBlocks  = 32
 )
 
-// remoteFile reads a file on a server here and there, in blocks that it keeps some of. Where the server
-// knows no ranges it can only go forward, through all that lies between.
+// remoteFile reads parts of a file on a server, in blocks, and keeps some of the blocks. If the server
+// does not support ranges, it can only read forward, through everything in between.
 type remoteFile struct {
 	client  Client
-	ctx     context.Context // of openRemote: reading has no context of its own
-	url     *url.URL        // behind all redirects, so that all blocks come from one server
+	ctx     context.Context // of openRemote, because Read has no context
+	url     *url.URL        // after all redirects, so that all blocks come from one server
 	source  string
 	version version
 
 	blocks map[int64][]byte
-	whole  *Stream // from a server that knows no ranges, else nil
-	next   int64   // block of whole to read
+	whole  *Stream // from a server that does not support ranges, else nil
+	next   int64   // the next block of whole to read
 }
 
-// openRemote asks for the first block.
+// openRemote requests the first block.
 func (c Client) openRemote(ctx context.Context, u *url.URL) (*remoteFile, error) {
 	d := c.download(ctx, u)
 	d.section, d.end = true, rangeBlock
@@ -53,8 +53,8 @@ func (c Client) openRemote(ctx context.Context, u *url.URL) (*remoteFile, error)
 	return f, nil
 }
 
-// finalURL is what the request was redirected to. The credentials go on to the same server only, and never
-// from https to http.
+// finalURL is the URL that the request was redirected to. The credentials are sent only to the same
+// server, and never from https to http.
 func (d *download) finalURL() *url.URL {
 	final := *d.answered
 	if final.User == nil && final.Host == d.url.Host && final.Scheme == d.url.Scheme {
@@ -63,7 +63,7 @@ func (d *download) finalURL() *url.URL {
 	return &final
 }
 
-// size is that of the whole file, -1 when the server did not tell.
+// size is the size of the whole file, or -1 if the server did not send it.
 func (f *remoteFile) size() int64 {
 	if f.whole != nil {
 		return f.whole.Size
@@ -71,7 +71,7 @@ func (f *remoteFile) size() int64 {
 	return f.version.size
 }
 
-// ReadAt implements io.ReaderAt, but that a file is never too short in good order.
+// ReadAt implements io.ReaderAt, except that a file that is too short is always an error.
 func (f *remoteFile) ReadAt(p []byte, at int64) (n int, err error) {
 	for n < len(p) {
 		block, err := f.block((at + int64(n)) / rangeBlock)
@@ -95,12 +95,12 @@ func (f *remoteFile) block(number int64) ([]byte, error) {
 		return f.fetch(number)
 	}
 	if number < f.next {
-		return nil, fmt.Errorf("%s: the server knows no ranges, and what is needed next lies before what it has sent: download the image and give its local path", f.source)
+		return nil, fmt.Errorf("%s: the server does not support range requests, and the next part to read is before the part that it has already sent: download the image and give its local path", f.source)
 	}
 	return f.passTo(number)
 }
 
-// fetch asks for a block.
+// fetch requests a block.
 func (f *remoteFile) fetch(number int64) ([]byte, error) {
 	start := number * rangeBlock
 	if start >= f.version.size {
@@ -118,7 +118,7 @@ func (f *remoteFile) fetch(number int64) ([]byte, error) {
 	return block, nil
 }
 
-// passTo reads the whole file up to the end of a block, and keeps the last ones.
+// passTo reads the whole file up to the end of a block, and keeps the last blocks.
 func (f *remoteFile) passTo(number int64) (block []byte, err error) {
 	for ; f.next <= number; f.next++ {
 		if block, err = readBlock(f.whole); err != nil {
@@ -139,7 +139,7 @@ func (f *remoteFile) keep(number int64, block []byte) {
 	f.blocks[number] = block
 }
 
-// readBlock reads a block, which is shorter at the end of the file.
+// readBlock reads a block. The last block of a file can be shorter.
 func readBlock(r io.Reader) ([]byte, error) {
 	block := make([]byte, rangeBlock)
 	n, err := io.ReadFull(r, block)
@@ -149,7 +149,7 @@ func readBlock(r io.Reader) ([]byte, error) {
 	return block[:n], err
 }
 
-// download asks for a section in one request.
+// download requests a section in one request.
 func (f *remoteFile) download(offset, size int64) (*download, error) {
 	d := f.client.download(f.ctx, f.url)
 	d.source, d.version = f.source, f.version

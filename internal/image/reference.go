@@ -7,24 +7,24 @@ import (
 	"strings"
 )
 
-// Signing is how to know that a list of checksums is the distributor's.
+// Signing says how to check that a list of checksums is from the distributor.
 type Signing struct {
 	Keys      KeyRing
-	Signature string // source of the signature; empty for a list that is signed in itself
+	Signature string // source of the signature; empty for a list that contains its signature
 }
 
-// CheckReference refuses what is neither "sha256:" or "sha512:" with a digest nor "file:" with the
-// source of a list.
+// CheckReference refuses a reference that is neither "sha256:" or "sha512:" with a digest nor "file:" with
+// the source of a list.
 func CheckReference(reference string) error {
 	list, isList := ListOf(reference)
 	switch {
 	case isList && list == "":
-		return fmt.Errorf("checksum %q names no list: write file: and an http(s) URL or a local path", reference)
+		return fmt.Errorf("checksum %q names no list: write an http(s) URL or a local path after file:", reference)
 	case isList:
 		return nil
 	}
 	if _, err := ParseChecksum(reference); err != nil {
-		return fmt.Errorf("%w, or file:<URL or path of a list such as SHA256SUMS>", err)
+		return fmt.Errorf("%w; or write file:<URL or path of a list such as SHA256SUMS>", err)
 	}
 	return nil
 }
@@ -32,13 +32,13 @@ func CheckReference(reference string) error {
 // ListOf returns the source of the list that a reference names.
 func ListOf(reference string) (list string, isList bool) {
 	if strings.HasPrefix(reference, "file:///") {
-		return reference, true // a file URL, that is a list on this machine, with or without another "file:"
+		return reference, true // a file URL: a list on this machine, with or without another "file:"
 	}
 	return strings.CutPrefix(reference, "file:")
 }
 
-// Checksum returns what a reference says of the source: the reference itself where it has the digest,
-// else what is found in the list that it names. With signing, only a list that is signed is used.
+// Checksum returns the checksum that a reference has for the source: its digest, or else the entry in the
+// list that it names. With signing, the list must be signed.
 func (c Client) Checksum(ctx context.Context, reference, source string, signing *Signing) (Checksum, error) {
 	list, isList := ListOf(reference)
 	if !isList {

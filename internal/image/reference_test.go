@@ -19,8 +19,8 @@ func TestCheckReference(t *testing.T) {
 		}
 	}
 	for bad, want := range map[string]string{
-		"":                          "want sha256:<64 hex digits> or sha512:<128 hex digits>, or file:<URL or path of a list",
-		"https://server/SHA256SUMS": "or file:<URL",
+		"":                          "write sha256:<64 hex digits> or sha512:<128 hex digits>; or write file:<URL or path of a list",
+		"https://server/SHA256SUMS": "or write file:<URL",
 		"file:":                     "names no list",
 	} {
 		expectError(t, CheckReference(bad), want)
@@ -41,7 +41,7 @@ func TestListOf(t *testing.T) {
 		}
 	}
 	if _, isList := ListOf(sum256); isList {
-		t.Errorf("%s is no list", sum256)
+		t.Errorf("%s is not a list", sum256)
 	}
 }
 
@@ -89,10 +89,10 @@ func TestClientChecksum(t *testing.T) {
 	for _, test := range []struct {
 		reference string
 		signing   *Signing
-		want      string // an error where it is no checksum
+		want      string // an error, if it is not a checksum
 	}{
 		{sum512, nil, sum512},
-		{"md5:x", nil, "want sha256:"},
+		{"md5:x", nil, "write sha256:"},
 		{"file:" + local, nil, "sha256:aaa"},
 		{"file:" + local, by("SHA256SUMS.gpg"), "sha256:aaa"},
 		{"file:" + root + "/SHA256SUMS", nil, "sha256:aaa"},
@@ -101,12 +101,12 @@ func TestClientChecksum(t *testing.T) {
 		{"file:" + root + "/CHECKSUM", by(""), "sha256:aaa"},
 		{"file:" + root + "/CHECKSUM", nil, "sha256:aaa"},
 		{"file:" + root + "/changed", by(""), "the list was changed"},
-		{"file:" + root + "/SHA256SUMS", by(""), "the checksum list " + root + "/SHA256SUMS: it is not signed in itself"},
-		{"file:" + root + "/SHA256SUMS", by("other.gpg"), "and the keys given are"},
+		{"file:" + root + "/SHA256SUMS", by(""), "the checksum list " + root + "/SHA256SUMS: it does not contain a signature"},
+		{"file:" + root + "/SHA256SUMS", by("other.gpg"), "but the given keys are"},
 		{"file:" + root + "/SHA256SUMS", by("empty.gpg"), "the signature is empty"},
 		{"file:" + root + "/SHA256SUMS", by("absent.gpg"), "the signature: unable to download " + root + "/absent.gpg"},
 		{"file:" + root + "/absent", nil, "the checksum list: unable to download " + root + "/absent"},
-		{"file:" + root + "/page", nil, "there is no checksum in it"},
+		{"file:" + root + "/page", nil, "it has no checksum"},
 		{"file:" + root + "/large", nil, "/large has more than 8192 KiB"},
 	} {
 		sum, err := quick.Checksum(t.Context(), test.reference, root+"/kernel", test.signing)

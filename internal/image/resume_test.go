@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// breaking serves boot and breaks the first so many connections after each n bytes.
+// breaking serves boot and breaks the first connections, each after n bytes.
 func breaking(times, n int, serve http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if times--; times >= 0 {
@@ -71,7 +71,7 @@ func TestResumeAfterShortRest(t *testing.T) {
 		}
 		w.Header().Set("Content-Range", "bytes 1000-1048575/1048576")
 		w.WriteHeader(http.StatusPartialContent)
-		flush(w) // chunked, so that the body ends in good order
+		flush(w) // chunked, so that the body ends correctly
 		send(w, boot[1000:2000])
 	})))
 	expectBoot(t, content, err)
@@ -87,7 +87,7 @@ func TestResumeRefused(t *testing.T) {
 			send(w, boot)
 		}
 	}
-	// answer serves the first request well and then the status with a Content-Range.
+	// answer serves the first request correctly and then the status with a Content-Range.
 	answer := func(status int, contentRange string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Range") == "" {
@@ -105,25 +105,25 @@ func TestResumeRefused(t *testing.T) {
 		handler http.HandlerFunc
 		want    string
 	}{
-		"no validator": {header(), "the connection broke after 524288 of 1048576 bytes: unexpected EOF; it cannot be resumed"},
+		"no validator": {header(), "the connection broke after 524288 of 1048576 bytes: unexpected EOF; the download cannot be resumed"},
 		"neither length nor validator": {func(w http.ResponseWriter, r *http.Request) {
 			flush(w)
 			send(w, boot)
-		}, "the connection broke after 524288 bytes: unexpected EOF; it cannot be resumed"},
-		"weak ETag":      {header("ETag", `W/"1"`, "Last-Modified", "Mon, 01 Jan 2024 00:00:00 GMT"), "it cannot be resumed"},
-		"modified now":   {header("Last-Modified", now, "Date", now), "it cannot be resumed"},
-		"no ranges":      {header("ETag", `"1"`), "the server knows no ranges"},
-		"other start":    {answer(206, "bytes 524287-1048575/1048576"), `with Content-Range "bytes 524287-1048575/1048576"`},
-		"other end":      {answer(206, "bytes 524288-1048574/1048576"), "with Content-Range"},
-		"other length":   {answer(206, "bytes 524288-1048575/1048577"), "with Content-Range"},
-		"no range":       {answer(206, ""), `with Content-Range ""`},
-		"out of range":   {answer(416, "bytes */1048576"), "416 Requested Range Not Satisfiable"},
-		"gone meanwhile": {answer(404, ""), "404 Not Found"},
+		}, "the connection broke after 524288 bytes: unexpected EOF; the download cannot be resumed"},
+		"weak ETag":    {header("ETag", `W/"1"`, "Last-Modified", "Mon, 01 Jan 2024 00:00:00 GMT"), "the download cannot be resumed"},
+		"modified now": {header("Last-Modified", now, "Date", now), "the download cannot be resumed"},
+		"no ranges":    {header("ETag", `"1"`), "the server does not support range requests"},
+		"other start":  {answer(206, "bytes 524287-1048575/1048576"), `with Content-Range "bytes 524287-1048575/1048576"`},
+		"other end":    {answer(206, "bytes 524288-1048574/1048576"), "with Content-Range"},
+		"other length": {answer(206, "bytes 524288-1048575/1048577"), "with Content-Range"},
+		"no range":     {answer(206, ""), `with Content-Range ""`},
+		"out of range": {answer(416, "bytes */1048576"), "416 Requested Range Not Satisfiable"},
+		"removed":      {answer(404, ""), "404 Not Found"},
 		"changed": {func(w http.ResponseWriter, r *http.Request) {
 			version++
 			w.Header().Set("ETag", fmt.Sprintf(`"%d"`, version))
 			http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(boot)))
-		}, "the file has changed meanwhile"},
+		}, "the file has changed in the meantime"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -139,7 +139,7 @@ func TestResumeGivesUp(t *testing.T) {
 	var requests atomic.Int32
 	source := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if requests.Add(1) > 1 {
-			// The header of the rest, and not a byte of it.
+			// The header of the rest, and no byte of it.
 			w.Header().Set("Content-Range", "bytes 1-1048575/1048576")
 			w.Header().Set("Content-Length", "1048575")
 			w.WriteHeader(http.StatusPartialContent)
@@ -167,5 +167,5 @@ func TestResumeTooLong(t *testing.T) {
 		send(w, boot)
 	}))
 	_, err := fetch(t.Context(), quick, source)
-	expectError(t, err, "the server sends more than the promised 1048576 bytes")
+	expectError(t, err, "the server sends more than the 1048576 bytes that it announced")
 }

@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	sharedWindow = 4 << 20     // bytes that are kept for who reads more slowly, or comes later
-	stallTimeout = time.Second // for who reads nothing while others wait
+	sharedWindow = 4 << 20     // bytes that are kept for readers that are slower, or join later
+	stallTimeout = time.Second // for a reader that reads nothing while others wait
 )
 
-// Downloads makes one download of those of the same file that are asked for at about the same time, as for
-// an image that is published on many hosts. Its zero value is ready for use.
+// Downloads makes one download of several that are requested for the same file at about the same time, for
+// example for an image that is published on many hosts. Its zero value is ready for use.
 type Downloads struct {
 	mu      sync.Mutex
 	current []*sharedDownload
 }
 
-// open joins a download of which nothing is gone yet, or begins one.
+// open joins a download of which everything is still available, or begins a new download.
 func (all *Downloads) open(ctx context.Context, c Client, u *url.URL) (*Stream, error) {
 	r := all.join(ctx, c, u)
 	select {
@@ -48,7 +48,7 @@ func (all *Downloads) join(ctx context.Context, c Client, u *url.URL) *sharedRea
 	s := &sharedDownload{client: c, url: u, opened: make(chan struct{}), moved: sync.NewCond(&sync.Mutex{})}
 	r := s.join(ctx, c, u)
 	all.current = append(all.current, s)
-	// Whoever began it may give up before the others do.
+	// The reader that began it may give up before the others do.
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
 	go func() {
@@ -65,25 +65,25 @@ func (all *Downloads) remove(s *sharedDownload) {
 	all.current = slices.DeleteFunc(all.current, func(other *sharedDownload) bool { return other == s })
 }
 
-// sharedDownload is a download that several read. It goes on as fast as the slowest of them, but for one
-// that stands still while another one waits: that one goes on by itself.
+// sharedDownload is a download with several readers. It is as fast as the slowest reader. But a reader that
+// stops reading while another reader waits continues with its own download.
 type sharedDownload struct {
 	client Client
 	url    *url.URL
 	cancel context.CancelFunc
-	opened chan struct{} // closed when stream or err is there
+	opened chan struct{} // closed when stream or err is set
 	stream *Stream
-	source *download // behind stream, where that unpacks nothing; only run uses it
+	source *download // the source of stream, if stream does not unpack it; only run uses it
 	joined atomic.Int32
 
-	moved   *sync.Cond // something came, was read, or ended; its lock is for what follows
-	window  []byte     // the last that came, each byte where its offset modulo the length says
-	end     int64      // of what came
-	err     error      // why nothing comes any more
+	moved   *sync.Cond // signals that bytes arrived, were read, or the download ended; its lock is for the fields below
+	window  []byte     // the last bytes that arrived, each at its offset modulo the length
+	end     int64      // of the bytes that arrived
+	err     error      // why no more bytes arrive
 	readers []*sharedReader
 }
 
-// join is nil where the download is of something else, has gone too far, or has ended.
+// join returns nil if the download is of something else, has advanced too far, or has ended.
 func (s *sharedDownload) join(ctx context.Context, c Client, u *url.URL) *sharedReader {
 	if s.url.String() != u.String() || s.client.Insecure != c.Insecure || !s.client.CAs.Equal(c.CAs) || s.client.HTTP != c.HTTP {
 		return nil
@@ -106,7 +106,7 @@ func (s *sharedDownload) wake() {
 	s.moved.Broadcast()
 }
 
-// run downloads until the end, or until nobody reads any more.
+// run downloads until the end, or until there are no readers left.
 func (s *sharedDownload) run(ctx context.Context) {
 	err := s.begin(ctx)
 	close(s.opened)
@@ -122,7 +122,7 @@ func (s *sharedDownload) run(ctx context.Context) {
 	}
 }
 
-// begin opens the source, and makes a window no larger than that.
+// begin opens the source, and makes a window that is not larger than the source.
 func (s *sharedDownload) begin(ctx context.Context) error {
 	source := s.client.download(ctx, s.url)
 	source.observed.share(&s.joined)
@@ -149,7 +149,7 @@ func (s *sharedDownload) begin(ctx context.Context) error {
 	return nil
 }
 
-// put keeps what came, as soon as there is room for it.
+// put stores the bytes that arrived, as soon as there is room for them.
 func (s *sharedDownload) put(p []byte, err error) {
 	timer := time.AfterFunc(stallTimeout, s.wake)
 	defer timer.Stop()
@@ -169,7 +169,7 @@ func (s *sharedDownload) put(p []byte, err error) {
 	s.moved.Broadcast()
 }
 
-// slowest is how far everybody has read.
+// slowest is how far all readers have read.
 func (s *sharedDownload) slowest() int64 {
 	read := s.end
 	for _, r := range s.readers {
@@ -178,7 +178,7 @@ func (s *sharedDownload) slowest() int64 {
 	return read
 }
 
-// detachSlowest lets go of the slowest, where it can go on by itself and another one waits.
+// detachSlowest detaches the slowest reader, if it can continue by itself and another reader waits.
 func (s *sharedDownload) detachSlowest() bool {
 	slowest, before := s.slowest(), len(s.readers)
 	waits := slices.ContainsFunc(s.readers, func(r *sharedReader) bool { return r.offset == s.end })
@@ -188,16 +188,16 @@ func (s *sharedDownload) detachSlowest() bool {
 	return len(s.readers) < before
 }
 
-// sharedReader is one of those who read a download.
+// sharedReader is one of the readers of a download.
 type sharedReader struct {
 	from   *sharedDownload
-	ctx    context.Context // of Open: reading has no context of its own
-	stop   func() bool     // undoes what ctx wakes
+	ctx    context.Context // of Open, because Read has no context
+	stop   func() bool     // stops waking the reader when ctx is done
 	offset int64
-	own    *download // what it reads since it was left behind
+	own    *download // what it reads since it was detached
 }
 
-// detach prepares a download of the rest, if the server can give that.
+// detach prepares a download of the rest, if the server can send only the rest.
 func (r *sharedReader) detach() bool {
 	s := r.from
 	if s.source == nil || r.offset > 0 && s.source.version.validator == "" {
@@ -223,7 +223,7 @@ func (r *sharedReader) Read(p []byte) (int, error) {
 	return own.Read(p)
 }
 
-// readShared reads what came, or returns the download of its own instead.
+// readShared reads bytes that arrived, or returns the reader's own download instead.
 func (r *sharedReader) readShared(p []byte) (n int, own *download, err error) {
 	s := r.from
 	s.moved.L.Lock()
@@ -247,7 +247,7 @@ func (r *sharedReader) readShared(p []byte) (n int, own *download, err error) {
 	}
 }
 
-// Close implements io.Closer. The last one ends the download.
+// Close implements io.Closer. The last reader ends the download.
 func (r *sharedReader) Close() error {
 	r.stop()
 	if own := r.leave(); own != nil && own.body != nil {
@@ -256,7 +256,7 @@ func (r *sharedReader) Close() error {
 	return nil
 }
 
-// leave ends the reader's part in the download, and returns what it reads instead.
+// leave removes the reader from the download, and returns its own download, if any.
 func (r *sharedReader) leave() (own *download) {
 	s := r.from
 	s.moved.L.Lock()
@@ -265,7 +265,7 @@ func (r *sharedReader) leave() (own *download) {
 	if len(s.readers) == 0 {
 		s.cancel()
 		if s.err == nil {
-			s.err = context.Canceled // so that nobody joins
+			s.err = context.Canceled // so that no reader joins
 		}
 	}
 	s.moved.Broadcast()

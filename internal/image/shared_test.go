@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// large is more than the window of a shared download.
+// large is larger than the window of a shared download.
 var large = bytes.Repeat(boot, 3*sharedWindow/2/len(boot))
 
 // serveLarge counts the requests and serves large by ranges.
@@ -33,8 +33,8 @@ func together() Client {
 	return c
 }
 
-// TestDownloadsAreShared holds that those who ask at the same time get the whole file by one request, each
-// at a pace of its own.
+// TestDownloadsAreShared checks that readers that open the file at the same time get the whole file with one request, each
+// at its own pace.
 func TestDownloadsAreShared(t *testing.T) {
 	var requests atomic.Int64
 	url, client := serveLarge(t, &requests), together()
@@ -64,11 +64,12 @@ func TestDownloadsAreShared(t *testing.T) {
 		t.Errorf("%d requests", n)
 	}
 	if got := readWhole(t, client, url); !bytes.Equal(got, large) || requests.Load() != 2 {
-		t.Errorf("who comes later got %d bytes by request %d, want a second one", len(got), requests.Load())
+		t.Errorf("a later reader got %d bytes by request %d, want a second request", len(got), requests.Load())
 	}
 }
 
-// TestOneStandsStill holds that nobody waits for who reads nothing, and that this one goes on where it was.
+// TestOneStandsStill checks that no reader waits for a reader that reads nothing, and that this reader can continue
+// from where it was.
 func TestOneStandsStill(t *testing.T) {
 	for _, read := range []int{0, 1000} {
 		var requests atomic.Int64
@@ -83,11 +84,11 @@ func TestOneStandsStill(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := readWhole(t, client, url); !bytes.Equal(got, large) {
-			t.Errorf("the other one got %d bytes", len(got))
+			t.Errorf("the other reader got %d bytes", len(got))
 		}
 		rest, err := io.ReadAll(still)
 		if err != nil || !bytes.Equal(slices.Concat(head, rest), large) {
-			t.Errorf("it got %d bytes and %d, %v", len(head), len(rest), err)
+			t.Errorf("the slow reader got %d bytes and %d, %v", len(head), len(rest), err)
 		}
 		if n := requests.Load(); n != 2 {
 			t.Errorf("%d requests", n)
@@ -109,7 +110,7 @@ func readWhole(t *testing.T, client Client, url string) []byte {
 	return got
 }
 
-// TestOneGivesUp holds that a download outlives who began it, and ends with the last one.
+// TestOneGivesUp checks that a download continues without the reader that began it, and ends with the last reader.
 func TestOneGivesUp(t *testing.T) {
 	var requests atomic.Int64
 	url, client := serveLarge(t, &requests), together()
@@ -125,11 +126,11 @@ func TestOneGivesUp(t *testing.T) {
 	}
 	cancel(stopped)
 	if _, err := io.ReadAll(first); !errors.Is(err, stopped) {
-		t.Errorf("who gave up read until %v", err)
+		t.Errorf("the reader that gave up read until %v", err)
 	}
 	first.Close()
 	if got, err := io.ReadAll(second); err != nil || !bytes.Equal(got, large) {
-		t.Errorf("the other one got %d bytes, %v", len(got), err)
+		t.Errorf("the other reader got %d bytes, %v", len(got), err)
 	}
 	second.Close()
 
@@ -139,11 +140,11 @@ func TestOneGivesUp(t *testing.T) {
 	}
 	third.Close() // before anything is read
 	if got := readWhole(t, client, url); !bytes.Equal(got, large) {
-		t.Errorf("who came after the last one got %d bytes", len(got))
+		t.Errorf("a reader after the last one got %d bytes", len(got))
 	}
 }
 
-// TestSharedFailure holds that a failure is everybody's, also of the request.
+// TestSharedFailure checks that all readers get a failure, including a failure of the request.
 func TestSharedFailure(t *testing.T) {
 	asked := make(chan struct{})
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {

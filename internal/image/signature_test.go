@@ -18,7 +18,7 @@ import (
 
 var signedList = []byte(strings.Repeat("a", 64) + "  kernel\n- " + "dash\n")
 
-// signer makes a key, as it was on that day.
+// signer makes a key with this date.
 func signer(t testing.TB, name string, config packet.Config) *openpgp.Entity {
 	t.Helper()
 	config.Algorithm = packet.PubKeyAlgoEdDSA
@@ -60,7 +60,7 @@ func sign(t testing.TB, key *openpgp.Entity, config *packet.Config) []byte {
 	return signature.Bytes()
 }
 
-// clearsigned is signedList, signed in itself.
+// clearsigned is signedList with a signature in the text.
 func clearsigned(t testing.TB, keys ...*openpgp.Entity) []byte {
 	t.Helper()
 	var private []*packet.PrivateKey
@@ -81,7 +81,7 @@ func clearsigned(t testing.TB, keys ...*openpgp.Entity) []byte {
 	return text.Bytes()
 }
 
-// armored is the binary in armor, as of a file of the given type.
+// armored is binary content in armor of the given type.
 func armored(t testing.TB, kind string, binary []byte) []byte {
 	t.Helper()
 	var text bytes.Buffer
@@ -98,7 +98,7 @@ func armored(t testing.TB, kind string, binary []byte) []byte {
 	return append(text.Bytes(), '\n')
 }
 
-// sameText compares texts but for the newlines at the end, which nobody signs who signs within a text.
+// sameText compares texts without the newlines at the end, which a signature in the text does not cover.
 func sameText(one, two []byte) bool {
 	return bytes.Equal(bytes.TrimRight(one, "\n"), bytes.TrimRight(two, "\n"))
 }
@@ -112,7 +112,7 @@ func readTestdata(t testing.TB, name string) []byte {
 	return content
 }
 
-// TestVerifyListOfGnuPG reads what GnuPG 2.2 has written.
+// TestVerifyListOfGnuPG reads signatures of GnuPG 2.2.
 func TestVerifyListOfGnuPG(t *testing.T) {
 	keys, err := ParseKeyRing(readTestdata(t, "signatures/key.asc"))
 	if err != nil {
@@ -130,8 +130,8 @@ func TestVerifyListOfGnuPG(t *testing.T) {
 		t.Errorf("got %q, %v", text, err)
 	}
 	for name, want := range map[string]string{
-		"sha1": "made with SHA-1, which can be forged",
-		"md5":  "is of a kind that is not accepted, such as one made with MD5",
+		"sha1": "uses SHA-1, which can be forged",
+		"md5":  "is of a kind that is not accepted, such as a signature with MD5",
 	} {
 		_, err := keys.VerifyList(list, readTestdata(t, "signatures/SHA256SUMS."+name))
 		expectError(t, err, want)
@@ -147,9 +147,9 @@ func TestVerifyList(t *testing.T) {
 	for name, signature := range map[string][]byte{
 		"binary":                      good,
 		"armored":                     armored(t, openpgp.SignatureType, good),
-		"behind that of another":      slices.Concat(foreign, good),
+		"after that of another":       slices.Concat(foreign, good),
 		"before that of another":      slices.Concat(good, foreign),
-		"behind a bad one":            slices.Concat(bad, good),
+		"after a bad one":             slices.Concat(bad, good),
 		"several in armor":            armored(t, openpgp.SignatureType, slices.Concat(foreign, bad, good)),
 		"of SHA-512":                  sign(t, one, &packet.Config{DefaultHash: crypto.SHA512}),
 		"before something unreadable": slices.Concat(good, []byte("rest")),
@@ -192,26 +192,26 @@ func TestVerifyListErrors(t *testing.T) {
 		want            []string
 	}{
 		{"another key", keys, signedList, sign(t, other, nil), []string{
-			fmt.Sprintf("signed by the key %016X, and the keys given are %016X (one <one@example.org>)", other.PrimaryKey.KeyId, key.PrimaryKey.KeyId)}},
-		{"changed list", keys, append(slices.Clone(signedList), 'x'), good, []string{"the list was changed after it was signed, or the signature is of another file"}},
-		{"changed signature", keys, signedList, bad, []string{fmt.Sprintf("the signature by the key %016X does not hold", key.PrimaryKey.KeyId)}},
-		{"changed signature among others", keys, signedList, slices.Concat(sign(t, other, nil), bad), []string{"does not hold: the list was changed"}},
-		{"expired key", parseRing(t, expired), signedList, sign(t, expired, &packet.Config{Time: lastWeek}), []string{"the key has expired: get it anew"}},
-		{"revoked key", parseRing(t, revoked), signedList, fromRevoked, []string{"the key was revoked by its owner: get their new key"}},
-		{"expired signature", keys, signedList, sign(t, key, &packet.Config{Time: lastWeek, SigLifetimeSecs: 3600}), []string{"it has expired"}},
-		{"signature from the future", keys, signedList, sign(t, key, &packet.Config{Time: nextWeek}), []string{"from the future: check this machine's clock"}},
-		{"key as signature", keys, signedList, ring(t, key), []string{"the signature is none"}},
-		{"armored key as signature", keys, signedList, armored(t, openpgp.PublicKeyType, ring(t, key)), []string{`the signature is none but a "PGP PUBLIC KEY BLOCK"`}},
+			fmt.Sprintf("signed by the key %016X, but the given keys are %016X (one <one@example.org>)", other.PrimaryKey.KeyId, key.PrimaryKey.KeyId)}},
+		{"changed list", keys, append(slices.Clone(signedList), 'x'), good, []string{"the list was changed after it was signed, or the signature is for another file"}},
+		{"changed signature", keys, signedList, bad, []string{fmt.Sprintf("the signature by the key %016X is not valid", key.PrimaryKey.KeyId)}},
+		{"changed signature among others", keys, signedList, slices.Concat(sign(t, other, nil), bad), []string{"is not valid: the list was changed"}},
+		{"expired key", parseRing(t, expired), signedList, sign(t, expired, &packet.Config{Time: lastWeek}), []string{"the key has expired: get the key again"}},
+		{"revoked key", parseRing(t, revoked), signedList, fromRevoked, []string{"the key was revoked by its owner: get the owner's new key"}},
+		{"expired signature", keys, signedList, sign(t, key, &packet.Config{Time: lastWeek, SigLifetimeSecs: 3600}), []string{"the signature has expired"}},
+		{"signature from the future", keys, signedList, sign(t, key, &packet.Config{Time: nextWeek}), []string{"in the future: check this machine's clock"}},
+		{"key as signature", keys, signedList, ring(t, key), []string{"it is not a signature"}},
+		{"armored key as signature", keys, signedList, armored(t, openpgp.PublicKeyType, ring(t, key)), []string{`the signature file has a "PGP PUBLIC KEY BLOCK" instead of a signature`}},
 		{"list as signature", keys, signedList, signedList, []string{"the signature is damaged"}},
 		{"damaged armor", keys, signedList, []byte("-----BEGIN PGP SIGNATURE-----\n"), []string{"the signature cannot be read"}},
 		{"damaged base64", keys, signedList, []byte("-----BEGIN PGP SIGNATURE-----\n\nAAA$\n-----END PGP SIGNATURE-----\n"), []string{"the signature is damaged"}},
 		{"empty armor", keys, signedList, armored(t, openpgp.SignatureType, nil), []string{"the signature is empty"}},
 		{"large signature", keys, signedList, make([]byte, maxSignature+1), []string{"more than 128 KiB"}},
-		{"no signature", keys, signedList, nil, []string{"it is not signed in itself", ".gpg"}},
-		{"text before a signed one", keys, append([]byte("x\n"), clearsigned(t, key)...), nil, []string{"it is not signed in itself"}},
-		{"text behind a signed one", keys, append(clearsigned(t, key), signedList...), nil, []string{"nobody has signed"}},
+		{"no signature", keys, signedList, nil, []string{"it does not contain a signature", ".gpg"}},
+		{"text before a signed one", keys, append([]byte("x\n"), clearsigned(t, key)...), nil, []string{"it does not contain a signature"}},
+		{"text after a signed one", keys, append(clearsigned(t, key), signedList...), nil, []string{"which is not signed"}},
 		{"changed text", keys, bytes.Replace(clearsigned(t, key), []byte("kernel"), []byte("Kernel"), 1), nil, []string{"the list was changed"}},
-		{"cut off", keys, clearsigned(t, key)[:200], nil, []string{"damaged or cut off"}},
+		{"cut off", keys, clearsigned(t, key)[:200], nil, []string{"damaged or incomplete"}},
 		{"clearsigned by another key", keys, clearsigned(t, other), nil, []string{"is signed by the key"}},
 		{"no keys", KeyRing{}, signedList, good, []string{"is signed by the key"}},
 	} {
@@ -221,7 +221,7 @@ func TestVerifyListErrors(t *testing.T) {
 				expectError(t, err, want)
 			}
 			if text != nil {
-				t.Errorf("got %q beside the error", text)
+				t.Errorf("got %q in addition to the error", text)
 			}
 		})
 	}
@@ -252,12 +252,12 @@ func TestParseKeyRingErrors(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"nothing":          {nil, "there is no public OpenPGP key in it"},
+		"nothing":          {nil, "it has no public OpenPGP key"},
 		"text":             {[]byte("http://server/key\n"), "the key cannot be read"},
 		"private":          {private.Bytes(), "this is a private key"},
 		"private in armor": {armored(t, openpgp.PrivateKeyType, private.Bytes()), "this is a private key"},
 		"signature":        {armored(t, openpgp.SignatureType, sign(t, key, nil)), "the key cannot be read"},
-		"damaged armor":    {[]byte("-----BEGIN PGP PUBLIC KEY BLOCK-----\n"), "there is no public OpenPGP key in it"},
+		"damaged armor":    {[]byte("-----BEGIN PGP PUBLIC KEY BLOCK-----\n"), "it has no public OpenPGP key"},
 		"cut off":          {ring(t, key)[:60], "the key cannot be read"},
 		"very large":       {make([]byte, maxKeys+1), "more than 1 MiB"},
 	} {
@@ -268,7 +268,7 @@ func TestParseKeyRingErrors(t *testing.T) {
 	}
 }
 
-// FuzzVerifyList holds that a changed list or signature is not good, and is no more than an error.
+// FuzzVerifyList checks that a changed list or signature gives an error, and nothing worse.
 func FuzzVerifyList(f *testing.F) {
 	key := signer(f, "one", packet.Config{})
 	keys := parseRing(f, key)
@@ -284,7 +284,7 @@ func FuzzVerifyList(f *testing.F) {
 	})
 }
 
-// FuzzParseKeyRing holds that keys from anywhere are an error at worst, and so is what they verify.
+// FuzzParseKeyRing checks that any keys, and what they verify, give an error at worst.
 func FuzzParseKeyRing(f *testing.F) {
 	key := signer(f, "one", packet.Config{})
 	signature := sign(f, key, nil)

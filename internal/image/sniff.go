@@ -13,13 +13,13 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 )
 
-// headSize is how many bytes of a file the checks see, and the least that a kernel has: up to the end of
-// the field at 0x10430 that holds the kernel's own maximum command line.
+// headSize is how many bytes of a file the checks see, and the smallest size of a kernel: up to the end of
+// the field at 0x10430 with the maximum size of the kernel's command line.
 const headSize = 0x10438
 
-// Sniff runs check on the first bytes of content before it passes any of them on. The reader that
-// it returns gives the whole content. It belongs before Verify, as "a web page" says more than "a
-// wrong checksum".
+// Sniff runs check on the first bytes of content before it passes any of them on. The reader that it
+// returns reads the whole content. Use it before Verify, because "a web page" says more than "a wrong
+// checksum".
 func Sniff(content io.Reader, check func(head []byte) error) (io.Reader, error) {
 	reader := bufio.NewReaderSize(content, headSize)
 	head, err := reader.Peek(headSize)
@@ -32,7 +32,7 @@ func Sniff(content io.Reader, check func(head []byte) error) (io.Reader, error) 
 	return reader, nil
 }
 
-// foreignFormat is what a file may be that is not what it is given for.
+// foreignFormat is a format of files that users may give by mistake.
 type foreignFormat struct {
 	offset int
 	magic  string
@@ -45,7 +45,7 @@ const (
 	remedyArch   = "give the kernel of the s390x port"
 )
 
-// foreignFormats are in the order of asking: an x86 or arm64 kernel is a PE file too.
+// foreignFormats are in the order in which they are checked, because an x86 or arm64 kernel is a PE file as well.
 var foreignFormats = slices.Concat([]foreignFormat{
 	{0, "\x1f\x8b", "a gzip file", remedyPacked},
 	{0, "\xfd7zXZ\x00", "an xz file", remedyPacked},
@@ -60,7 +60,7 @@ var foreignFormats = slices.Concat([]foreignFormat{
 	{isoOffset, isoMagic, "an ISO image", "give the kernel that is in it"},
 })
 
-// foreignKernels are those of other architectures.
+// foreignKernels are the formats of kernels for other architectures.
 func foreignKernels() []foreignFormat {
 	var kernels []foreignFormat
 	for _, a := range arch.All {
@@ -77,8 +77,8 @@ const (
 	isoMagic  = "CD001"
 )
 
-// CheckKernel refuses a file whose first bytes, or all that it has, are not those of a raw s390x
-// kernel image. The firmware checks nothing: it jumps into whatever it loaded.
+// CheckKernel refuses a file that is not a raw s390x kernel image, by its first bytes. The firmware checks
+// nothing: it jumps into whatever it loaded.
 func CheckKernel(head []byte) error {
 	if err := checkBootFile(head); err != nil {
 		return fmt.Errorf("not an s390x kernel: %w", err)
@@ -91,15 +91,15 @@ func CheckKernel(head []byte) error {
 	case strings.HasPrefix(http.DetectContentType(head), "text/plain"):
 		return errors.New("not an s390x kernel: it is a text file; check the source")
 	case len(head) < headSize:
-		return fmt.Errorf("not an s390x kernel: it has only %d bytes, a kernel has at least %d; check that the source is complete", len(head), headSize)
+		return fmt.Errorf("not an s390x kernel: it has only %d bytes, but a kernel has at least %d; check that the source is complete", len(head), headSize)
 	case !mark.In(head):
 		return fmt.Errorf("not an s390x kernel: there is no %q at offset %#x; check that the source is a raw kernel of the s390x port", mark.Magic, mark.Offset)
 	}
 	return nil
 }
 
-// CheckKernelOf is CheckKernel for a kernel of any architecture in Architectures. Those of others than
-// s390x are for QEMU alone, which boots them directly.
+// CheckKernelOf is CheckKernel for a kernel of any architecture in Architectures. Kernels for architectures
+// other than s390x are only for QEMU, which boots them directly.
 func CheckKernelOf(name string, head []byte) error {
 	mark := arch.Of(name).Kernel
 	if name == arch.S390X || mark.Magic == "" {
@@ -114,11 +114,12 @@ func CheckKernelOf(name string, head []byte) error {
 	return nil
 }
 
-// Architectures are those of CheckKernelOf.
+// Architectures are the architectures that CheckKernelOf knows.
 var Architectures = arch.Names()
 
-// CheckInitrd refuses what certainly is no initrd by its first bytes. Anything else is accepted,
-// for the booting kernel decides: it knows cpio, its own set of compressions, and images of file systems.
+// CheckInitrd refuses a file that is certainly not an initrd, by its first bytes. It accepts everything
+// else, because the booting kernel decides: it knows cpio, its own set of compressions, and images of file
+// systems.
 func CheckInitrd(head []byte) error {
 	err := checkBootFile(head)
 	switch {
@@ -147,10 +148,10 @@ func checkBootFile(head []byte) error {
 	return nil
 }
 
-// checkContent refuses what no boot file is.
+// checkContent refuses content that cannot be a boot file.
 func checkContent(head []byte) error {
 	if len(head) == 0 {
-		// The firmware prints "TFTP error: unknown error" for it, and boots on.
+		// The firmware prints "TFTP error: unknown error" for it, and continues the boot.
 		return errors.New("it is empty; check that the source is complete")
 	}
 	kind := http.DetectContentType(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")))
@@ -160,7 +161,7 @@ func checkContent(head []byte) error {
 	return nil
 }
 
-// foreignIn is the first format whose mark a file has; nil where it has none.
+// foreignIn returns the first format whose mark a file has, or nil.
 func foreignIn(head []byte, lists ...[]foreignFormat) *foreignFormat {
 	for _, formats := range lists {
 		for i, f := range formats {

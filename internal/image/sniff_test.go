@@ -18,10 +18,10 @@ func fake(size, offset int, text string) []byte {
 	return head
 }
 
-// mark is that of an s390x kernel.
+// mark is the mark of an s390x kernel.
 var mark = arch.Of(arch.S390X).Kernel
 
-// kernel returns what CheckKernel takes for a kernel of size bytes.
+// kernel returns content of size bytes that CheckKernel accepts as a kernel.
 func kernel(size int) []byte {
 	content := fake(size, mark.Offset, mark.Magic)
 	copy(content, "\x00\x08\x00\x00\x80\x01\x00\x00") // the PSW to start with

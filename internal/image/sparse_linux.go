@@ -9,8 +9,8 @@ import (
 // seekData is SEEK_DATA of lseek(2).
 const seekData = 3
 
-// SkipHole passes over the hole that begins here, and returns its length. A file system that knows of
-// no holes has none.
+// SkipHole skips the hole that begins at the current position, and returns its length. It is 0 on a file
+// system that does not support holes.
 func (f *sparseFile) SkipHole() (int64, error) {
 	data, err := f.Seek(f.at, seekData)
 	switch {

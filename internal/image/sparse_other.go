@@ -2,5 +2,5 @@
 
 package image
 
-// SkipHole passes over nothing: only Linux is asked where a file has holes.
+// SkipHole skips nothing: holes are looked for only on Linux.
 func (f *sparseFile) SkipHole() (int64, error) { return 0, nil }

@@ -8,19 +8,19 @@ import (
 	"net/http"
 )
 
-// ParseCAs reads certificates in PEM, to be trusted beside those that this machine trusts.
+// ParseCAs reads certificates in PEM. The pool has them in addition to the CAs that this machine trusts.
 func ParseCAs(pem []byte) (*x509.CertPool, error) {
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, errors.New("there is no certificate in it: give a file in PEM, with \"-----BEGIN CERTIFICATE-----\"")
+		return nil, errors.New("it has no certificate: give a file in PEM format, with \"-----BEGIN CERTIFICATE-----\"")
 	}
 	return pool, nil
 }
 
-// client is what makes the requests.
+// client returns the client that makes the requests.
 func (c Client) client() *http.Client {
 	if c.HTTP != nil {
 		return c.HTTP

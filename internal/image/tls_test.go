@@ -20,7 +20,7 @@ func TestClientTrust(t *testing.T) {
 	_, err := fetch(t.Context(), quick, server.URL)
 	expectError(t, err, "certificate signed by unknown authority: give the certificate of the server's CA")
 	if strings.Contains(err.Error(), "retries") {
-		t.Errorf("a wrong certificate is tried again: %v", err)
+		t.Errorf("a request with a wrong certificate is repeated: %v", err)
 	}
 
 	insecure := quick
@@ -39,5 +39,5 @@ func TestClientTrust(t *testing.T) {
 
 func TestParseCAsErrors(t *testing.T) {
 	_, err := ParseCAs([]byte("no certificate"))
-	expectError(t, err, "there is no certificate in it")
+	expectError(t, err, "it has no certificate")
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// entry is what an archive has for a file, for a directory, or for its own end.
+// entry is an entry of an archive for a file, for a directory, or for the end of the archive.
 type entry struct {
 	name string // without a leading slash
 	mode uint32 // with the type, as in stat(2)
@@ -20,8 +20,9 @@ const (
 	trailer = "TRAILER!!!"
 )
 
-// entries are those of an archive with these files: in the order of their paths, each directory once
-// and before what is in it. Without its directory, the kernel drops a file in silence.
+// entries returns the entries of an archive with these files, in the order of their paths. Each directory
+// is in it once, before its content, because the kernel drops a file without its directory and without a
+// message.
 func entries(files []File) []entry {
 	byPath := func(a, b File) int { return strings.Compare(a.Path, b.Path) }
 	made := map[string]bool{}
@@ -39,15 +40,15 @@ func entries(files []File) []entry {
 	return append(all, entry{name: trailer})
 }
 
-// permissions are those of a directory that is made for what is in it. As nobody can see into the
-// initrd without unpacking it, the directory may be there already, and an entry acts on that one too.
-// In Linux init/initramfs.c, do_name():
+// permissions returns the permissions of a directory that is created for its content. The initrd is not
+// unpacked, so the directory may exist in it already. The entry then changes the existing directory. In
+// Linux init/initramfs.c, do_name():
 //
-//   - does "init_mkdir, init_chown, init_chmod" on it, so that the entry has to say what the directory
-//     has everywhere: 0755, but for the three below that every system has, and whose modes matter;
-//   - begins with clean_path(), which removes what is there with another type. On a /lib that links to
-//     usr/lib, an entry "lib" would leave an empty directory. With "lib/", as directories are named here,
-//     the kernel looks at what is behind the link, finds a directory, and keeps the link.
+//   - does "init_mkdir, init_chown, init_chmod" on it, so the entry must have the mode that the directory
+//     has on all systems: 0755, except for the three below that every system has, and whose modes matter;
+//   - begins with clean_path(), which removes an existing file of another type. If /lib is a link to
+//     usr/lib, an entry "lib" would leave an empty directory. With "lib/", the form that is used here, the
+//     kernel follows the link, finds a directory, and keeps the link.
 func permissions(dir string) uint32 {
 	switch dir {
 	case "tmp/", "var/tmp/":
@@ -59,8 +60,8 @@ func permissions(dir string) uint32 {
 	}
 }
 
-// header is what precedes an entry's content: fields of eight hexadecimal digits, and the name. Links
-// are told by inode numbers that are the same, so each entry has its own.
+// header returns what precedes an entry's content: fields of eight hexadecimal digits, and the name. The
+// kernel recognizes hard links by equal inode numbers, so each entry has its own.
 //
 // https://docs.kernel.org/driver-api/early-userspace/buffer-format.html
 func (e entry) header(inode int) string {
@@ -73,12 +74,12 @@ func (e entry) header(inode int) string {
 	return text + padding(int64(len(text)))
 }
 
-// padding is what aligns the end of so many bytes to four.
+// padding returns the bytes that align the end of this number of bytes to four.
 func padding(size int64) string { return "\x00\x00\x00"[:(4-size%4)%4] }
 
-// gap is what separates an archive from an initrd of so many bytes before it. More than an alignment
-// is needed for lz4: the format has no end, and the kernel takes four zeros for one. Everywhere else it
-// passes over any number of zeros.
+// gap returns the bytes between an initrd with this number of bytes and the archive after it. For lz4 an
+// alignment is not enough: the format has no end mark, and the kernel treats four zeros as the end. After
+// other formats the kernel skips any number of zeros.
 //
 // Linux lib/decompress_unlz4.c unlz4(): "if (!fill && chunksize == 0)", since commit 2c484419efc0 of
 // 2021; init/initramfs.c unpack_to_rootfs(): "if (!*buf)".

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// unpacked is an entry as it was read back.
+// unpacked is an entry that was read back.
 type unpacked struct {
 	name    string
 	mode    uint64
 	content string
 }
 
-// unpack reads the archive that an initrd ends with, as strictly as the format is written.
+// unpack reads the archive at the end of an initrd, strictly by the format.
 func unpack(archive string) ([]unpacked, error) {
 	var all []unpacked
 	inodes := map[uint64]bool{}
@@ -64,7 +64,7 @@ func next(archive string) (unpacked, []uint64, string, error) {
 	return unpacked{strings.TrimSuffix(name, "\x00"), fields[1], content}, fields, rest, err
 }
 
-// take cuts a part of so many bytes off, behind a head, and the zeros that pad both to four bytes.
+// take cuts off a part with this number of bytes after a head, and the zeros that pad both to four bytes.
 func take(text string, head, size int) (part, rest string, err error) {
 	end := (head + size + 3) / 4 * 4
 	if size < 0 || len(text) < end {

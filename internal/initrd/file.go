@@ -10,32 +10,32 @@ import (
 	"strings"
 )
 
-// File is a file to be put into an initrd. It will belong to root, and replaces one that is there.
+// File is a file to add to an initrd. Its owner is root. It replaces an existing file with the same path.
 type File struct {
 	Path string                        // as the guest has it, such as /preseed.cfg
 	Mode uint32                        // permissions as chmod(1) has them, such as 0o644 or 0o4755
 	Size int64                         // in bytes
-	Open func() (io.ReadCloser, error) // opens the content, which has just that size
+	Open func() (io.ReadCloser, error) // opens the content, which has exactly that size
 }
 
 const (
-	// The kernel passes over an entry with a longer name, in silence: Linux init/initramfs.c do_header(),
-	// "name_len > PATH_MAX", which counts a NUL.
+	// The kernel ignores an entry with a longer name, without a message: Linux init/initramfs.c do_header(),
+	// "name_len > PATH_MAX", which includes a NUL.
 	maxName = 4096 - 1
 	maxPart = 255 // NAME_MAX
 
-	maxSize        = math.MaxUint32 // what eight hexadecimal digits can say
+	maxSize        = math.MaxUint32 // the largest number with eight hexadecimal digits
 	maxPermissions = 0o7777
 )
 
-// Validate refuses a file that cannot be in an archive, or that the kernel would not unpack there.
+// Validate refuses a file that cannot be in an archive, or that the kernel would not unpack from it.
 func (f File) Validate() error {
 	if err := checkPath(f.Path); err != nil {
 		return fmt.Errorf("path %.60q %w", f.Path, err)
 	}
 	switch {
 	case f.Mode > maxPermissions:
-		return fmt.Errorf("mode %#o of %.60q has more than permissions; write one such as 0644 or 4755", f.Mode, f.Path)
+		return fmt.Errorf("mode %#o of %.60q has more than permissions; write a mode such as 0644 or 4755", f.Mode, f.Path)
 	case f.Size < 0 || f.Size > maxSize:
 		return fmt.Errorf("size of %.60q is %d bytes; an archive can hold files of 0 to %d bytes", f.Path, f.Size, maxSize)
 	default:
@@ -43,30 +43,30 @@ func (f File) Validate() error {
 	}
 }
 
-// checkPath returns an error that goes on after the path.
+// checkPath returns an error that continues a sentence after the path.
 func checkPath(p string) error {
 	name, absolute := strings.CutPrefix(p, "/")
 	switch {
 	case !absolute:
 		return errors.New("does not begin with a slash; write it as the guest has it, such as /preseed.cfg")
 	case name == "":
-		return errors.New("names no file; write one such as /preseed.cfg")
+		return errors.New("names no file; write a path such as /preseed.cfg")
 	case path.Clean(p) != p:
 		return fmt.Errorf(`has an empty part, "." or "..", or ends with a slash; write it without, such as %.60q`, path.Clean(p))
 	case strings.Contains(p, "\x00"):
-		return errors.New("has a NUL, at which the kernel takes it to end")
+		return errors.New("has a NUL character, at which the path ends for the kernel; remove it")
 	case name == trailer:
-		return errors.New("is the name that ends an archive; take another one")
+		return errors.New("is the name that ends an archive; use another name")
 	case len(name) > maxName:
-		return fmt.Errorf("has %d bytes behind the slash; the kernel takes at most %d", len(name), maxName)
+		return fmt.Errorf("has %d bytes after the slash; the kernel accepts at most %d", len(name), maxName)
 	case slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return len(part) > maxPart }):
-		return fmt.Errorf("has a part of more than %d bytes, the most that a file's name can have", maxPart)
+		return fmt.Errorf("has a part of more than %d bytes, which is the maximum for a file name; shorten it", maxPart)
 	default:
 		return nil
 	}
 }
 
-// Validate refuses files that cannot be in one initrd. The error joins one for each.
+// Validate refuses files that cannot be together in an initrd. The error joins the errors of all files.
 func Validate(files []File) error {
 	var errs []error
 	paths := map[string]bool{}
@@ -80,14 +80,14 @@ func Validate(files []File) error {
 	for _, f := range files {
 		for _, dir := range directories(f.Path) {
 			if file := dir[:len(dir)-1]; file != "" && paths[file] {
-				errs = append(errs, fmt.Errorf("path %.60q is a file, and also the directory of %.60q; change one of them", file, f.Path))
+				errs = append(errs, fmt.Errorf("path %.60q is a file, and also the directory of %.60q; change one of the paths", file, f.Path))
 			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// directories are those above a file, from the top. Each ends with a slash.
+// directories returns the directories above a file, from the top. Each ends with a slash.
 func directories(file string) []string {
 	var all []string
 	for i, c := range []byte(file) {

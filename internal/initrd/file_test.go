@@ -10,7 +10,7 @@ func TestValidate(t *testing.T) {
 	longest := "/" + strings.Repeat(strings.Repeat("d", 254)+"/", 16) + strings.Repeat("f", 15)
 	for _, tt := range []struct {
 		file File
-		want string // in the error, or none
+		want string // in the error; empty for no error
 	}{
 		{File{Path: "/preseed.cfg", Mode: 0o644}, ""},
 		{File{Path: "/a/b c/é/...", Mode: 0o7777, Size: math.MaxUint32}, ""},
@@ -32,7 +32,7 @@ func TestValidate(t *testing.T) {
 		{File{Path: "/a/.."}, "has an empty part"},
 		{File{Path: "/a\x00b"}, `path "/a\x00b" has a NUL`},
 		{File{Path: "/TRAILER!!!"}, "is the name that ends an archive"},
-		{File{Path: longest + "f"}, "has 4096 bytes behind the slash; the kernel takes at most 4095"},
+		{File{Path: longest + "f"}, "has 4096 bytes after the slash; the kernel accepts at most 4095"},
 		{File{Path: "/a/" + strings.Repeat("f", 256)}, "has a part of more than 255 bytes"},
 
 		{File{Path: "/a", Mode: 0o100644}, `mode 0100644 of "/a" has more than permissions`},
@@ -67,7 +67,7 @@ func TestValidateTogether(t *testing.T) {
 	}
 }
 
-// saysWant tells whether an error says what is wanted, or is none where nothing is.
+// saysWant tells whether an error contains the wanted text, or is nil if no text is wanted.
 func saysWant(err error, want string) bool {
 	if err == nil || want == "" {
 		return err == nil && want == ""

@@ -14,13 +14,13 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 )
 
-// TestGuestReadsFiles boots a guest for each compression of what the initrd has already, which its last
-// archive is, and asks it for the files that were put there.
+// TestGuestReadsFiles boots a guest for each compression of the last archive in the initrd, and checks that
+// the guest has the added files.
 func TestGuestReadsFiles(t *testing.T) {
 	t.Parallel()
 	existing, err := filepath.Glob("testdata/existing.*")
 	if err != nil || len(existing) == 0 {
-		t.Fatalf("there is nothing in testdata: %v", err)
+		t.Fatalf("testdata is empty: %v", err)
 	}
 	files := []File{
 		text("/preseed.cfg", 0o640, "a-file"),
@@ -62,7 +62,7 @@ func TestGuestReadsFiles(t *testing.T) {
 	}
 }
 
-// TestKernelUnpacks shows what the package works around.
+// TestKernelUnpacks shows the behaviour that the package works around.
 func TestKernelUnpacks(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -77,7 +77,7 @@ func TestKernelUnpacks(t *testing.T) {
 				"/lib/existing error=[no such file or directory]",
 				"/missing/file error=[no such file or directory]",
 			}},
-		{"nothing right behind lz4", "existing.lz4", []entry{{name: "file", mode: 0o100644}}, []string{
+		{"nothing right after lz4", "existing.lz4", []entry{{name: "file", mode: 0o100644}}, []string{
 			"/etc/motd mode=100600 ",
 			"/file error=[no such file or directory]",
 		}},
@@ -86,7 +86,7 @@ func TestKernelUnpacks(t *testing.T) {
 			t.Parallel()
 			initrd := labInitrd(t) + read(t, filepath.Join("testdata", tt.existing))
 			if len(initrd)%4 != 0 {
-				t.Fatalf("the archive would not be aligned behind %d bytes", len(initrd))
+				t.Fatalf("the archive would not be aligned after %d bytes", len(initrd))
 			}
 			for i, e := range append(tt.archive, entry{name: trailer}) {
 				initrd += e.header(i + 1)
@@ -96,7 +96,7 @@ func TestKernelUnpacks(t *testing.T) {
 	}
 }
 
-// labInitrd has the guest's programs, and is aligned.
+// labInitrd returns an initrd with the guest's programs, which is aligned.
 func labInitrd(t *testing.T) string {
 	t.Helper()
 	lab.Need(t)
@@ -117,8 +117,8 @@ func read(t *testing.T, name string) string {
 	return string(content)
 }
 
-// wantFiles boots a guest by this initrd and compares what it finds. What is wanted begins with a path
-// and goes on as the guest reports on it.
+// wantFiles boots a guest by this initrd and compares what it finds. Each wanted text begins with a path
+// and continues with the guest's report.
 func wantFiles(t *testing.T, initrd io.Reader, want []string) {
 	t.Helper()
 	var words []string

@@ -1,6 +1,6 @@
-// Package initrd puts files into an initrd, without unpacking it: the kernel unpacks every archive that
-// it finds there, one after the other, whatever each is compressed with. So the files go into an
-// archive of their own, behind what is there.
+// Package initrd adds files to an initrd without unpacking it. The kernel unpacks every archive that it
+// finds in the initrd, one after the other, whatever compression each archive has. So the files go into a
+// separate archive, after the existing content.
 //
 // https://docs.kernel.org/driver-api/early-userspace/buffer-format.html
 package initrd
@@ -15,14 +15,14 @@ import (
 	"strings"
 )
 
-// Inject returns a reader of the initrd with the files in it, which always has the same bytes for the
-// same content. Nothing is read before it is asked for but the initrd's first bytes.
+// Inject returns a reader of the initrd with the files added. It returns the same bytes for the same
+// content. Inject itself reads only the first bytes of the initrd.
 //
-// The reader fails as the initrd and the files do, and when a file does not have the size that it was
-// given with. To close it is needed where it was not read to the end or an error; the initrd stays open.
+// The reader fails if reading the initrd or a file fails, and if a file does not have its given size. The
+// caller must close it, unless it was read to the end or to an error. The initrd stays open.
 //
-// The error joins what Validate finds, is one of reading the initrd, or says why the kernel would not
-// find the files there.
+// The error joins what Validate finds, is an error of reading the initrd, or says why the kernel would not
+// find the files in it.
 func Inject(initrd io.Reader, files []File) (io.ReadCloser, error) {
 	if err := Validate(files); err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func Inject(initrd io.Reader, files []File) (io.ReadCloser, error) {
 	return s, nil
 }
 
-// Size is the size of an initrd of so many bytes with the files in it.
+// Size is the size of an initrd with this number of bytes after the files are added.
 func Size(initrd int64, files []File) int64 {
 	size := initrd + int64(len(gap(initrd)))
 	for i, e := range entries(files) {
@@ -52,8 +52,8 @@ func Size(initrd int64, files []File) int64 {
 	return size
 }
 
-// How an archive begins, or what it is packed in. Neither the later format of lz4 nor the image of a
-// file system is among what the kernel knows.
+// The first bytes of an archive, or of a packed archive. The kernel knows neither the later format of lz4
+// nor the image of a file system here.
 //
 // Linux init/initramfs.c do_header(), and lib/decompress.c, compressed_formats.
 var formats = []string{
@@ -61,14 +61,14 @@ var formats = []string{
 	"\x1f\x8b", "\x1f\x9e", "BZ", "\x5d\x00", "\xfd7", "\x89L", "\x02\x21", "\x28\xb5",
 }
 
-// checkFormat refuses an initrd behind which the kernel looks for no archive.
+// checkFormat refuses an initrd after which the kernel does not look for another archive.
 func checkFormat(initrd *bufio.Reader) error {
 	head, err := initrd.Peek(len(formats[0]))
 	if err != nil && err != io.EOF {
 		return err
 	}
 	if !slices.ContainsFunc(formats, func(f string) bool { return strings.HasPrefix(string(head), f) }) {
-		return fmt.Errorf("files cannot be put into an initrd that begins with %q: it is neither a cpio archive (newc) nor one packed by gzip, bzip2, lzma, xz, lzo, lz4 (legacy) or zstd", head)
+		return fmt.Errorf("files cannot be added to an initrd that begins with %q: it is neither a cpio archive (newc) nor a cpio archive packed with gzip, bzip2, lzma, xz, lzo, lz4 (legacy) or zstd", head)
 	}
 	return nil
 }
@@ -76,9 +76,9 @@ func checkFormat(initrd *bufio.Reader) error {
 // stream is an initrd, then a gap, then an archive.
 type stream struct {
 	initrd   io.Reader
-	size     int64 // of the initrd as far as it was read
+	size     int64 // of the part of the initrd that was read
 	archive  []io.Reader
-	contents []*content // those in the archive
+	contents []*content // of the archive
 	rest     io.Reader  // gap and archive, once the initrd has ended
 }
 
@@ -105,7 +105,7 @@ func (s *stream) Close() error {
 	return errors.Join(errs...)
 }
 
-// content reads a file once, and has just its size or fails.
+// content reads a file once, and fails if the file does not have exactly its size.
 type content struct {
 	file File
 	open io.ReadCloser // from the first to the last byte
@@ -125,12 +125,12 @@ func (c *content) Read(p []byte) (int, error) {
 	switch excess := c.read - c.file.Size; {
 	case excess > 0:
 		n -= int(excess)
-		err = fmt.Errorf("it has more than the %d bytes that it was given with", c.file.Size)
+		err = fmt.Errorf("it has more than the given %d bytes", c.file.Size)
 	case excess < 0 && err == io.EOF:
-		err = fmt.Errorf("it has %d bytes, and was given with %d", c.read, c.file.Size)
+		err = fmt.Errorf("it has %d bytes, not the given %d", c.read, c.file.Size)
 	}
 	if err != nil {
-		_ = c.close(err) // of which nothing more is wanted
+		_ = c.close(err) // no more of it is needed
 	}
 	return n, c.failure(err)
 }
@@ -140,7 +140,7 @@ func (c *content) failure(err error) error {
 	if err == nil || err == io.EOF {
 		return err
 	}
-	return fmt.Errorf("unable to put %s into the initrd: %w", c.file.Path, err)
+	return fmt.Errorf("unable to add %s to the initrd: %w", c.file.Path, err)
 }
 
 // close makes every further Read fail with the error.

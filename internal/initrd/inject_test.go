@@ -12,7 +12,7 @@ import (
 	"testing/iotest"
 )
 
-// original is an initrd as far as this package looks at one.
+// original is an initrd as far as this package reads it.
 const original = "\x1f\x8b packed by gzip"
 
 func text(path string, mode uint32, content string) File {
@@ -21,7 +21,7 @@ func text(path string, mode uint32, content string) File {
 	}}
 }
 
-// inject returns the whole of an initrd with files in it.
+// inject returns a whole initrd with files added.
 func inject(t *testing.T, initrd string, files ...File) string {
 	t.Helper()
 	r, err := Inject(strings.NewReader(initrd), files)
@@ -63,7 +63,7 @@ func TestInject(t *testing.T) {
 	first := inject(t, original, files...)
 	archive, begins := strings.CutPrefix(first, original)
 	if !begins {
-		t.Fatalf("the initrd is not as it was: %q", first)
+		t.Fatalf("the initrd was changed: %q", first)
 	}
 	if got, err := unpack(archive); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
@@ -73,7 +73,7 @@ func TestInject(t *testing.T) {
 		t.Error("files in another order make another initrd")
 	}
 	if twice := inject(t, first, files...); !strings.HasPrefix(twice, first) || len(twice) == len(first) {
-		t.Error("an initrd that has files takes no more")
+		t.Error("an initrd with added files does not accept more files")
 	}
 }
 
@@ -83,7 +83,7 @@ func TestInjectAligns(t *testing.T) {
 		all := inject(t, initrd, text("/a", 0o644, "a"))
 		at := strings.Index(all, "070701")
 		if gap := all[len(initrd):at]; at%4 != 0 || len(all)%4 != 0 || len(gap) < 4 || strings.Trim(gap, "\x00") != "" {
-			t.Errorf("behind %d bytes the archive is at %d, after %q, and ends at %d", len(initrd), at, gap, len(all))
+			t.Errorf("after %d bytes the archive is at %d, after %q, and ends at %d", len(initrd), at, gap, len(all))
 		}
 	}
 }
@@ -108,7 +108,7 @@ func TestInjectRefuses(t *testing.T) {
 	}
 }
 
-// source is a File's content that knows whether it is open.
+// source is a File's content that records whether it is open.
 type source struct {
 	io.Reader
 	open *int
@@ -121,14 +121,14 @@ func TestInjectFails(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		initrd  io.Reader
-		content io.Reader // given with 5 bytes
+		content io.Reader // with a given size of 5 bytes
 		want    string
 	}{
-		{"short", strings.NewReader(original), strings.NewReader("four"), "unable to put /a/b into the initrd: it has 4 bytes, and was given with 5"},
-		{"empty", strings.NewReader(original), strings.NewReader(""), "it has 0 bytes, and was given with 5"},
-		{"long", strings.NewReader(original), zeros{}, "unable to put /a/b into the initrd: it has more than the 5 bytes that it was given with"},
-		{"long by a byte", strings.NewReader(original), iotest.OneByteReader(strings.NewReader("sixsix")), "more than the 5 bytes"},
-		{"broken", strings.NewReader(original), broken, "unable to put /a/b into the initrd: connection reset"},
+		{"short", strings.NewReader(original), strings.NewReader("four"), "unable to add /a/b to the initrd: it has 4 bytes, not the given 5"},
+		{"empty", strings.NewReader(original), strings.NewReader(""), "it has 0 bytes, not the given 5"},
+		{"long", strings.NewReader(original), zeros{}, "unable to add /a/b to the initrd: it has more than the given 5 bytes"},
+		{"long by a byte", strings.NewReader(original), iotest.OneByteReader(strings.NewReader("sixsix")), "more than the given 5 bytes"},
+		{"broken", strings.NewReader(original), broken, "unable to add /a/b to the initrd: connection reset"},
 		{"initrd broken", io.MultiReader(strings.NewReader(original), broken), strings.NewReader("fives"), "connection reset"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -159,7 +159,7 @@ func TestInjectFailsToOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.ReadAll(r); !errors.Is(err, broken) || !saysWant(err, "unable to put /a into the initrd") {
+	if _, err := io.ReadAll(r); !errors.Is(err, broken) || !saysWant(err, "unable to add /a to the initrd") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -229,7 +229,7 @@ func TestInjectStreams(t *testing.T) {
 	}
 }
 
-// FuzzInject puts two files into an initrd and reads them back.
+// FuzzInject adds two files to an initrd and reads them back.
 func FuzzInject(f *testing.F) {
 	f.Add("x", "/etc/motd", "/etc/a/b", uint32(0o644), uint32(0o7777), "hello", "")
 	f.Add("", "/TRAILER!!!", "../../a", uint32(1<<31), uint32(0), "070701", "\x00")
@@ -241,7 +241,7 @@ func FuzzInject(f *testing.F) {
 		}
 		archive, begins := strings.CutPrefix(inject(t, original+initrd, files...), original+initrd)
 		if !begins {
-			t.Fatal("the initrd is not as it was")
+			t.Fatal("the initrd was changed")
 		}
 		all, err := unpack(archive)
 		if err != nil {
@@ -251,7 +251,7 @@ func FuzzInject(f *testing.F) {
 	})
 }
 
-// checkUnpacked looks for each file once, behind its directories, and for nothing else.
+// checkUnpacked checks that each file is there once, after its directories, and nothing else.
 func checkUnpacked(t *testing.T, all []unpacked, files []File) {
 	t.Helper()
 	there := map[string]unpacked{"": {}}
@@ -280,7 +280,7 @@ func checkUnpacked(t *testing.T, all []unpacked, files []File) {
 	}
 	for name := range there {
 		if name != "" && !strings.HasSuffix(name, "/") {
-			t.Errorf("%q is there for no file", name)
+			t.Errorf("%q belongs to no file", name)
 		}
 	}
 }

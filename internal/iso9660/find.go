@@ -11,9 +11,9 @@ const (
 	maxShown = 24 // names in a message
 )
 
-// Find looks for a file and follows symbolic links, which cannot lead out of the image. It is meant as
-// from the root with and without a leading slash. Without Rock Ridge its case does not matter. When
-// there is no such file, the error says what its directory has.
+// Find looks for a file and follows symbolic links, which cannot lead out of the image. The path is relative
+// to the root, with or without a leading slash. Without Rock Ridge, case does not matter. If the file does
+// not exist, the error lists the content of its directory.
 func (i *Image) Find(path string) (Section, error) {
 	w := walk{search: i.search(), trail: []record{i.root}}
 	if err := w.follow(path); err != nil {
@@ -24,12 +24,12 @@ func (i *Image) Find(path string) (Section, error) {
 	case file.isDirectory():
 		return Section{}, fmt.Errorf("%s is a directory; %s", w.path(), w.contents(file))
 	case file.flags&flagMultiExtent != 0 || file.interleave != 0:
-		return Section{}, fmt.Errorf("%s is in several pieces, as files above 4 GiB are; this is not supported", w.path())
+		return Section{}, fmt.Errorf("%s is in several pieces, like all files of more than 4 GiB; this is not supported", w.path())
 	case file.compressed:
-		return Section{}, fmt.Errorf("%s is compressed by zisofs, which is not supported; take it out of the mounted image", w.path())
+		return Section{}, fmt.Errorf("%s is compressed by zisofs, which is not supported; mount the image and copy the file from it", w.path())
 	}
 	if file.size == 0 {
-		return Section{}, nil // whatever its place is said to be
+		return Section{}, nil // its position does not matter
 	}
 	section := Section{file.block * sectorSize, file.size}
 	if err := i.within(section); err != nil {
@@ -41,13 +41,13 @@ func (i *Image) Find(path string) (Section, error) {
 // walk goes from the root to a file.
 type walk struct {
 	*search
-	trail []record // the directories from the root, and at last a file
-	links int      // that were followed
+	trail []record // the directories from the root, and at the end a file
+	links int      // number of links that were followed
 }
 
 func (w *walk) last() record { return w.trail[len(w.trail)-1] }
 
-// path is where the walk has come to.
+// path is the path that the walk has reached.
 func (w *walk) path() string {
 	var path strings.Builder
 	for _, r := range w.trail[1:] {
@@ -83,7 +83,7 @@ func (w *walk) follow(path string) error {
 	return nil
 }
 
-// enter goes on to what has this name, or else returns the target of the symbolic link that has it.
+// enter enters the file or directory with this name. If it is a symbolic link, it returns the target instead.
 func (w *walk) enter(name string) (target string, err error) {
 	r, err := w.lookUp(name)
 	if err != nil {
@@ -110,7 +110,7 @@ func (w *walk) lookUp(name string) (record, error) {
 			return record{}, fmt.Errorf("unable to read the directory %s: %w", w.path(), err)
 		case !w.isNamed(r, name):
 		case r.damage != nil:
-			return record{}, fmt.Errorf("unable to read what the directory %s has of %q: %w", w.path(), name, r.damage)
+			return record{}, fmt.Errorf("unable to read the entry for %q in the directory %s: %w", name, w.path(), r.damage)
 		case r.child != 0:
 			return w.relocated(r)
 		default:
@@ -124,8 +124,8 @@ func (i *Image) isNamed(r record, name string) bool {
 	return r.name == name || i.names != rockRidge && strings.EqualFold(r.name, name)
 }
 
-// relocated returns the directory that Rock Ridge has moved, as ECMA-119 6.8.2.1 allows eight levels
-// only. Its size is in its own first record.
+// relocated returns a directory that Rock Ridge has moved, because ECMA-119 6.8.2.1 allows only eight
+// levels. The size of the directory is in its own first record.
 func (w *walk) relocated(r record) (record, error) {
 	sector, err := w.sector(r.child)
 	if err != nil {
@@ -142,7 +142,7 @@ func (w *walk) relocated(r record) (record, error) {
 	return self, nil
 }
 
-// contents says what a directory has, as far as it can be read.
+// contents lists a directory, as far as it can be read.
 func (w *walk) contents(dir record) string {
 	var names []string
 	for r, err := range w.records(dir) {
@@ -165,7 +165,7 @@ func (w *walk) contents(dir record) string {
 	return "it has: " + strings.Join(names, ", ")
 }
 
-// printable leaves nothing in a name that a terminal would obey.
+// printable replaces characters of a name that could control a terminal.
 func printable(name string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

@@ -19,7 +19,7 @@ func victim(t testing.TB) []byte {
 	return image.Bytes()
 }
 
-// at returns the directory record of this number in the root directory, and all behind it.
+// at returns the directory record with this number in the root directory, and everything after it.
 func at(image []byte, number int) []byte {
 	record := image[rootAt*sectorSize:]
 	for range number {
@@ -30,7 +30,7 @@ func at(image []byte, number int) []byte {
 
 const fileRecord = 2
 
-// putSystemUse gives a record's system use field other entries.
+// putSystemUse replaces the entries of a record's system use field.
 func putSystemUse(record []byte, entries string) {
 	field := record[fixedRecord+len("00000000.;1") : record[0]]
 	clear(field)
@@ -81,15 +81,15 @@ func TestParseCutRecord(t *testing.T) {
 	}
 	for cut := 1; cut < length; cut++ {
 		if _, _, err := parseRecord(record[:cut]); err == nil {
-			t.Errorf("%d of %d bytes are taken", cut, length)
+			t.Errorf("%d of %d bytes are accepted", cut, length)
 		}
 	}
 }
 
 func TestFindWithDamagedSystemUse(t *testing.T) {
 	const (
-		damaged = `unable to read what the directory / has of "victim": it has a system use field that is damaged`
-		circle  = iota + 40 // the blocks that the entries lead to
+		damaged = `unable to read the entry for "victim" in the directory /: it has a system use field that is damaged`
+		circle  = iota + 40 // the blocks that the entries point to
 		names
 		targets
 		plainFile
@@ -106,7 +106,7 @@ func TestFindWithDamagedSystemUse(t *testing.T) {
 		"continuation without place":   {"CE\x04\x01", damaged},
 		"continuation leaves block":    {continuation(circle, sectorSize, 1), damaged},
 		"continuation is immense":      {continuation(circle, math.MaxInt32, math.MaxInt32), damaged},
-		"continuation leaves image":    {continuation(math.MaxInt32, 0, 100), `of "victim": the image ends at byte`},
+		"continuation leaves image":    {continuation(math.MaxInt32, 0, 100), `for "victim" in the directory /: the image ends at byte`},
 		"continuation leads to itself": {continuation(circle, 0, 28), damaged},
 		"target without end":           {continuation(targets, 0, 1028), damaged},
 		"name without end":             {continuation(names, 0, 2000), `there is no "victim"`},
@@ -152,7 +152,7 @@ func TestFindLinks(t *testing.T) {
 	}
 	_, err := readFile(image, "many/absent")
 	if !strings.HasSuffix(err.Error(), ", …") {
-		t.Errorf("all is shown: %v", err)
+		t.Errorf("everything is shown: %v", err)
 	}
 }
 
@@ -171,7 +171,7 @@ func TestFindShowsWhatItCan(t *testing.T) {
 	expectError(t, err, "/ is a directory; it has: ?ile")
 }
 
-// endless is an image of 8 TiB that repeats its first bytes for ever.
+// endless is an image of 8 TiB that repeats its first bytes.
 type endless []byte
 
 func (e endless) ReadAt(p []byte, at int64) (int, error) {
@@ -191,7 +191,7 @@ func TestFindEndlessly(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = i.Find("absent")
-	expectError(t, err, "its directories lead to more than 32 MiB of reading")
+	expectError(t, err, "needs to read more than 32 MiB")
 	if _, err := i.Find("file"); err != nil {
 		t.Errorf("the next search: %v", err)
 	}
@@ -207,7 +207,7 @@ func TestOpenCutImage(t *testing.T) {
 	}
 }
 
-// FuzzFind writes over a part of an image that a real tool has made.
+// FuzzFind overwrites a part of an image of a real tool.
 func FuzzFind(f *testing.F) {
 	var images [][]byte
 	for _, name := range []string{"plain", "joliet", "genisoimage", "xorriso"} {
@@ -223,7 +223,7 @@ func FuzzFind(f *testing.F) {
 	})
 }
 
-// expectWithin wants a file that is found to be in the image.
+// expectWithin checks that a file that is found is within the image.
 func expectWithin(t *testing.T, image []byte, path string) {
 	t.Helper()
 	i, err := Open(bytes.NewReader(image), int64(len(image)))
@@ -236,7 +236,7 @@ func expectWithin(t *testing.T, image []byte, path string) {
 	}
 }
 
-// FuzzRecord has one directory record, in an image where all else is right.
+// FuzzRecord tests one directory record, in an image that is otherwise valid.
 func FuzzRecord(f *testing.F) {
 	image := victim(f)
 	for number := range 4 {
@@ -252,7 +252,7 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// FuzzDirectory has any records in the place of the root directory, by each of the ways to write names.
+// FuzzDirectory tests any records as the root directory, with each form of names.
 func FuzzDirectory(f *testing.F) {
 	var images [][]byte
 	var roots []int

@@ -1,12 +1,12 @@
-// Package iso9660 finds a file in an ISO 9660 image by the path that Linux shows it under, and writes
-// small images with exact file names.
+// Package iso9660 finds a file in an ISO 9660 image by the path under which Linux shows it, and writes small
+// images with exact file names.
 //
-// An image is read in place: its volume descriptors, and the directories on the way to a file. It may
-// have been made to do harm. So nothing is allocated by a length that it states, and a search reads a
-// bounded number of sectors wherever the image leads it.
+// An image is read in place: only its volume descriptors, and the directories on the way to a file. An image
+// may be malicious. So memory is never allocated by a length in the image, and a search reads a limited
+// number of sectors, whatever the image contains.
 //
-// What the sections cited here are of: ECMA-119 (ISO 9660), SUSP (IEEE P1281) for the system use field,
-// RRIP (IEEE P1282, "Rock Ridge") for POSIX names in it, and the Joliet Specification of 1995.
+// The cited sections are from ECMA-119 (ISO 9660), SUSP (IEEE P1281) for the system use field, RRIP (IEEE
+// P1282, "Rock Ridge") for POSIX names in it, and the Joliet Specification of 1995.
 package iso9660
 
 import (
@@ -20,12 +20,12 @@ import (
 const (
 	sectorSize = 2048 // ECMA-119 6.1.2
 
-	// firstDescriptor is the sector behind the system area, ECMA-119 6.2.1.
+	// firstDescriptor is the sector after the system area, ECMA-119 6.2.1.
 	firstDescriptor = 16
 	maxDescriptors  = 32
 
-	// maxSectors is what opening an image and each search in it may read: 32 MiB. A directory of a
-	// thousand files has about 100 KiB.
+	// maxSectors is how much Open and each search may read: 32 MiB. A directory with a thousand files has
+	// about 100 KiB.
 	maxSectors = 16 << 10
 )
 
@@ -39,7 +39,7 @@ const (
 // standardIdentifier is in every volume descriptor, ECMA-119 8.1.2.
 const standardIdentifier = "CD001"
 
-// naming is what the names of a directory tree are.
+// naming is the form of the names in a directory tree.
 type naming int
 
 const (
@@ -51,17 +51,17 @@ const (
 // Image is the file system in an image.
 type Image struct {
 	content io.ReaderAt
-	size    int64 // -1 when unknown
+	size    int64 // -1 if unknown
 	root    record
 	names   naming
 	skip    int // bytes before the entries of each system use field, SUSP 5.3
 }
 
-// Section is where the content of a file is, in bytes from the beginning of the image. It has been
-// held against the size of the image.
+// Section is the position of a file's content, in bytes from the beginning of the image. It has been checked
+// against the size of the image.
 type Section struct{ Offset, Size int64 }
 
-// Open reads the volume descriptors of an image. Its size is -1 when it is not known.
+// Open reads the volume descriptors of an image. The size is -1 if it is not known.
 func Open(content io.ReaderAt, size int64) (*Image, error) {
 	image := &Image{content: content, size: size}
 	s := image.search()
@@ -76,14 +76,14 @@ func Open(content io.ReaderAt, size int64) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Linux prefers Rock Ridge to Joliet too: fs/isofs/inode.c isofs_fill_super().
+	// Linux also prefers Rock Ridge to Joliet: fs/isofs/inode.c isofs_fill_super().
 	if !posix && supplementary != nil {
 		err = image.describe(supplementary, joliet)
 	}
 	return image, err
 }
 
-// descriptors returns the primary volume descriptor and Joliet's, which may be missing.
+// descriptors returns the primary volume descriptor, and Joliet's descriptor if there is one.
 func (s *search) descriptors() (primary, supplementary []byte, err error) {
 	for number := int64(firstDescriptor); number < firstDescriptor+maxDescriptors; number++ {
 		descriptor, err := s.sector(number)
@@ -112,10 +112,10 @@ func isJoliet(descriptor []byte) bool {
 	return slices.Contains([]string{"%/@", "%/C", "%/E"}, string(descriptor[88:91]))
 }
 
-// describe takes over what a volume descriptor says of its directory tree.
+// describe uses what a volume descriptor says about its directory tree.
 func (i *Image) describe(descriptor []byte, names naming) error {
 	if size := binary.LittleEndian.Uint16(descriptor[128:]); size != sectorSize { // ECMA-119 8.4.12
-		return fmt.Errorf("its logical blocks have %d bytes; images with any size but %d are not supported", size, sectorSize)
+		return fmt.Errorf("its logical blocks have %d bytes; only images with blocks of %d bytes are supported", size, sectorSize)
 	}
 	root, _, err := parseRecord(descriptor[156:190]) // ECMA-119 8.4.18
 	if err != nil {
@@ -135,7 +135,7 @@ func (i *Image) search() *search { return &search{i, maxSectors} }
 
 func (s *search) sector(number int64) ([]byte, error) {
 	if s.left--; s.left < 0 {
-		return nil, fmt.Errorf("its directories lead to more than %d MiB of reading, so they are damaged or made to do harm", maxSectors*sectorSize>>20)
+		return nil, fmt.Errorf("a search in its directories needs to read more than %d MiB, so the image is damaged or malicious", maxSectors*sectorSize>>20)
 	}
 	sector := make([]byte, sectorSize)
 	if err := s.within(Section{number * sectorSize, sectorSize}); err != nil {
@@ -150,10 +150,10 @@ func (s *search) sector(number int64) ([]byte, error) {
 	return sector, nil
 }
 
-// within asks whether the image has all of a section.
+// within checks that the image has the whole section.
 func (i *Image) within(s Section) error {
 	if i.size >= 0 && s.Offset+s.Size > i.size {
-		return fmt.Errorf("the image ends at byte %d, before byte %d that is needed: it was cut off or is damaged", i.size, s.Offset+s.Size)
+		return fmt.Errorf("the image ends at byte %d, but byte %d is needed: the image is incomplete or damaged", i.size, s.Offset+s.Size)
 	}
 	return nil
 }

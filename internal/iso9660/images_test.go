@@ -104,5 +104,5 @@ func TestFindRockRidge(t *testing.T) {
 func TestFindLongTarget(t *testing.T) {
 	expectFile(t, load(t, "xorriso"), "long-link", "vmlinuz\n")
 	_, err := readFile(load(t, "genisoimage"), "long-link")
-	expectError(t, err, `unable to read what the directory / has of "long-link": it has a system use field that is damaged`)
+	expectError(t, err, `unable to read the entry for "long-link" in the directory /: it has a system use field that is damaged`)
 }

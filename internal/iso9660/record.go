@@ -21,17 +21,17 @@ const fixedRecord = 33
 // record is a directory record, ECMA-119 9.1, with what Rock Ridge adds to it.
 type record struct {
 	identifier string
-	block      int64 // of the content, behind any extended attribute record
+	block      int64 // of the content, after any extended attribute record
 	size       int64 // in bytes
 	flags      byte
-	interleave byte // 9.1.7: not 0 when the content has gaps
+	interleave byte // 9.1.7: not 0 if the content has gaps
 
 	name       string // as Linux shows it
 	link       symlink
 	child      int64 // RRIP 4.1.5.1: block of the directory that this stands for, or 0
 	relocated  bool  // RRIP 4.1.5.3: shown elsewhere
 	compressed bool  // by zisofs
-	damage     error // of the system use field, behind what was read of it
+	damage     error // of the system use field, after the part that was read
 }
 
 func (r record) isDirectory() bool { return r.flags&flagDirectory != 0 }
@@ -41,8 +41,8 @@ func (r record) isSelfOrParent() bool { return r.identifier == "\x00" || r.ident
 
 var errRecord = errors.New("it has a directory record that is damaged")
 
-// parseRecord reads the directory record that b begins with, and returns its system use field too.
-// Numbers are there in both byte orders, ECMA-119 7.3.3; like Linux it takes the little-endian one.
+// parseRecord reads the directory record at the beginning of b, and also returns its system use field.
+// Numbers are stored in both byte orders, ECMA-119 7.3.3. Like Linux, it reads the little-endian one.
 func parseRecord(b []byte) (r record, systemUse []byte, err error) {
 	length := int(b[0])
 	if length <= fixedRecord || length > len(b) {
@@ -63,7 +63,7 @@ func parseRecord(b []byte) (r record, systemUse []byte, err error) {
 	return r, b[min(end, length):length], nil
 }
 
-// records are those that Linux shows in a directory, but "." and "..". They end at an error.
+// records yields the records that Linux shows in a directory, except "." and "..". It ends at an error.
 func (s *search) records(dir record) iter.Seq2[record, error] {
 	return func(yield func(record, error) bool) {
 		for at := int64(0); at < dir.size; at += sectorSize {
@@ -79,8 +79,8 @@ func (s *search) records(dir record) iter.Seq2[record, error] {
 	}
 }
 
-// recordsOf yields those of one sector, which no record leaves: ECMA-119 6.8.1.1. What is behind the
-// last one is zero.
+// recordsOf yields the records of one sector. Each record is within its sector: ECMA-119 6.8.1.1. After the
+// last record there are zeros.
 func (s *search) recordsOf(sector []byte, yield func(record, error) bool) bool {
 	for len(sector) > 0 && sector[0] > 0 {
 		r, systemUse, err := parseRecord(sector)
@@ -88,7 +88,7 @@ func (s *search) recordsOf(sector []byte, yield func(record, error) bool) bool {
 			return yield(record{}, err)
 		}
 		sector = sector[sector[0]:]
-		if r.isSelfOrParent() || r.flags&flagAssociated != 0 { // the latter is another fork of a file
+		if r.isSelfOrParent() || r.flags&flagAssociated != 0 { // an associated file is another fork of a file
 			continue
 		}
 		s.giveName(&r, systemUse)
@@ -99,7 +99,7 @@ func (s *search) recordsOf(sector []byte, yield func(record, error) bool) bool {
 	return true
 }
 
-// giveName sets what Linux shows, and the rest of what the system use field says.
+// giveName sets the name that Linux shows, and the other values of the system use field.
 func (s *search) giveName(r *record, systemUse []byte) {
 	switch s.names {
 	case plain:
@@ -112,7 +112,7 @@ func (s *search) giveName(r *record, systemUse []byte) {
 	}
 }
 
-// plainName leaves out the version, and the dot of a file without an extension: ECMA-119 7.5.1.
+// plainName removes the version, and the dot of a file without an extension: ECMA-119 7.5.1.
 func plainName(identifier string) string {
 	name, _, _ := strings.Cut(identifier, ";")
 	return strings.TrimSuffix(name, ".")

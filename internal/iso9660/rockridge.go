@@ -10,7 +10,7 @@ import (
 const (
 	maxName   = 255  // NAME_MAX of Linux
 	maxTarget = 4096 // PATH_MAX of Linux
-	maxAreas  = 32   // of continuation for one record; a long name and a long target need four
+	maxAreas  = 32   // continuation areas of one record; a long name and a long target need four
 )
 
 // Flags of RRIP: of NM in 4.1.4, of SL and of its components in 4.1.3.1.
@@ -29,8 +29,8 @@ type entry struct {
 	data      []byte
 }
 
-// detectRockRidge looks for the entry SP, which SUSP 5.3 has at the beginning of the root directory, and
-// takes over what it says.
+// detectRockRidge looks for the entry SP, which is at the beginning of the root directory by SUSP 5.3, and
+// uses its values.
 func (s *search) detectRockRidge() (bool, error) {
 	sector, err := s.sector(s.root.block)
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *search) detectRockRidge() (bool, error) {
 	return true, nil
 }
 
-// entries are those of a system use field and of its continuation areas. They end at an error.
+// entries yields the entries of a system use field and of its continuation areas. It ends at an error.
 func (s *search) entries(systemUse []byte) iter.Seq2[entry, error] {
 	return func(yield func(entry, error) bool) {
 		for range maxAreas {
@@ -68,7 +68,7 @@ func (s *search) entries(systemUse []byte) iter.Seq2[entry, error] {
 
 // entriesOf yields those of one area, and returns the data of its entry CE.
 func entriesOf(area []byte, yield func(entry, error) bool) (continuation []byte, goOn bool) {
-	// SUSP 4: what is too short for a header is none. Behind the last entry it may be zero.
+	// SUSP 4: data that is too short for a header is not an entry. After the last entry there may be zeros.
 	for len(area) >= 4 && area[2] >= 4 {
 		end := int(area[2])
 		if end > len(area) {
@@ -77,9 +77,9 @@ func entriesOf(area []byte, yield func(entry, error) bool) (continuation []byte,
 		e := entry{string(area[:2]), area[4:end]}
 		area = area[end:]
 		switch {
-		case e.signature == "CE": // it counts behind all others, wherever it stands
+		case e.signature == "CE": // it applies after all other entries, wherever it is
 			continuation = e.data
-		case e.signature == "ST": // SUSP 5.4: all end here
+		case e.signature == "ST": // SUSP 5.4: the entries end here
 			return nil, false
 		case !yield(e, nil):
 			return nil, false
@@ -88,8 +88,8 @@ func entriesOf(area []byte, yield func(entry, error) bool) (continuation []byte,
 	return continuation, true
 }
 
-// continuation reads the area that an entry CE leads to, SUSP 5.1: block, offset, length. As for Linux,
-// it must not leave its block: fs/isofs/rock.c rock_continue().
+// continuation reads the area that an entry CE points to, SUSP 5.1: block, offset, length. As in Linux, it
+// must be within its block: fs/isofs/rock.c rock_continue().
 func (s *search) continuation(data []byte) ([]byte, error) {
 	if len(data) < 24 {
 		return nil, errSystemUse
@@ -107,8 +107,8 @@ func (s *search) continuation(data []byte) ([]byte, error) {
 	return sector[offset : offset+length], nil
 }
 
-// readRockRidge takes over what a system use field says of a record, up to damage. genisoimage 1.1.11
-// damages the field of a symbolic link whose target is long, which must not hide other files.
+// readRockRidge reads what a system use field says about a record, up to any damage. genisoimage 1.1.11
+// damages the field of a symbolic link with a long target, and this must not hide other files.
 func (s *search) readRockRidge(r *record, systemUse []byte) error {
 	var alternate string
 	for e, err := range s.entries(systemUse[min(s.skip, len(systemUse)):]) {
@@ -140,7 +140,7 @@ func (s *search) readRockRidge(r *record, systemUse []byte) error {
 	return nil
 }
 
-// symlink is the target of a symbolic link, and whether its last component goes on in the next one.
+// symlink is the target of a symbolic link, and whether its last component continues in the next one.
 type symlink struct {
 	target string
 	open   bool

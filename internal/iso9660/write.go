@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// MaxContent is how many bytes the files of an image that Write makes may have together.
+	// MaxContent is the largest total size, in bytes, of the files in an image that Write makes.
 	MaxContent = 4 << 20
 
 	maxVolumeID  = 32  // ECMA-119 8.4.7
@@ -26,7 +26,7 @@ type File struct {
 	Content []byte
 }
 
-// Where Write puts what it writes, in sectors.
+// The positions, in sectors, of what Write writes.
 const (
 	primaryAt    = firstDescriptor
 	terminatorAt = primaryAt + 1
@@ -35,20 +35,20 @@ const (
 	rootAt       = pathTableMAt + 1
 )
 
-// pathTableSize is that of a path table with the root directory alone, ECMA-119 9.4.
+// pathTableSize is the size of a path table with only the root directory, ECMA-119 9.4.
 const pathTableSize = 10
 
-// Modes of stat(2). A file may have secrets in it, so only root reads it.
+// Modes of stat(2). A file may contain secrets, so only root may read it.
 const (
 	modeDirectory = 0o040500
 	modeFile      = 0o100400
 )
 
-// Write writes an image with these files, which Linux shows under their names, and only root may read.
+// Write writes an image with these files. Linux shows them under their names, and only root may read them.
 // The same files make the same image: its only date is the first day of 1980.
 //
-// A volumeID of cidata, in lower case, is what cloud-init and others look for, although ECMA-119 has
-// upper case only.
+// cloud-init and other programs look for the volume ID cidata in lower case, although ECMA-119 allows only
+// upper case.
 func Write(w io.Writer, volumeID string, files []File) error {
 	if err := check(volumeID, files); err != nil {
 		return err
@@ -70,7 +70,7 @@ func Write(w io.Writer, volumeID string, files []File) error {
 	return err
 }
 
-// check refuses what an image cannot hold, or Linux would not show as it is written.
+// check refuses what an image cannot contain, and names that Linux would not show unchanged.
 func check(volumeID string, files []File) error {
 	if len(volumeID) < 1 || len(volumeID) > maxVolumeID || strings.ContainsFunc(volumeID, isNotASCII) {
 		return fmt.Errorf("the volume ID %q must be 1 to %d printable ASCII characters", volumeID, maxVolumeID)
@@ -101,7 +101,7 @@ func checkName(name string) error {
 	case name == "." || name == "..", strings.ContainsAny(name, "/\x00"):
 		return fmt.Errorf("%q cannot be the name of a file", name)
 	case len(name) > maxWritten:
-		return fmt.Errorf("the name %q has %d bytes, at most %d are supported", name, len(name), maxWritten)
+		return fmt.Errorf("the name %q has %d bytes, but at most %d are supported", name, len(name), maxWritten)
 	}
 	return nil
 }
@@ -142,14 +142,14 @@ func pathTable(order binary.AppendByteOrder) []byte {
 	return append(table, 0, 0)           // the identifier, and a padding field
 }
 
-// rootDirectory has its own records and those of the files, whose contents follow it.
+// rootDirectory has its own records and the records of the files. The contents of the files follow it.
 func rootDirectory(files []File, size int) []byte {
 	self := directoryRecord("\x00", rootAt, size, flagDirectory, append(rockRidgeMark(), posixAttributes(modeDirectory, 2)...))
 	parent := directoryRecord("\x01", rootAt, size, flagDirectory, posixAttributes(modeDirectory, 2))
 	directory := append(self, parent...)
 	at := rootAt + size/sectorSize
 	for i, file := range files {
-		// Only a reader without Rock Ridge shows the identifier. Records are in its order: ECMA-119 9.3.
+		// Only a reader without Rock Ridge shows the identifier. Records are sorted by it: ECMA-119 9.3.
 		identifier := fmt.Sprintf("%0*d.;1", maxWrittenID, i)
 		systemUse := append(posixAttributes(modeFile, 1), alternateName(file.Name)...)
 		record := directoryRecord(identifier, at, len(file.Content), 0, systemUse)
@@ -182,14 +182,14 @@ func directoryRecord(identifier string, block, size int, flags byte, systemUse [
 	return r
 }
 
-// rockRidgeMark says that there are system use entries from their field's first byte on, SUSP 5.3, and
-// that they are Rock Ridge's, SUSP 5.5, without a text about it.
+// rockRidgeMark says that system use entries begin at the first byte of their field, SUSP 5.3, and that they
+// are Rock Ridge entries, SUSP 5.5, without a description.
 func rockRidgeMark() []byte {
 	const identifier = "RRIP_1991A"
 	return append([]byte("SP\x07\x01\xbe\xef\x00"), "ER\x12\x01\x0a\x00\x00\x01"+identifier...)
 }
 
-// posixAttributes: RRIP 4.1.1. All belongs to root.
+// posixAttributes: RRIP 4.1.1. The owner is root.
 func posixAttributes(mode, links int) []byte {
 	px := []byte("PX\x24\x01")
 	for _, field := range []int{mode, links, 0 /* uid */, 0 /* gid */} {
@@ -222,7 +222,7 @@ func contentSectors(files []File) (sectors int) {
 	return sectors
 }
 
-// padded fills up the last sector.
+// padded fills the last sector with zeros.
 func padded(b []byte) []byte {
 	return append(slices.Clip(b), make([]byte, sectorsOf(len(b))*sectorSize-len(b))...)
 }

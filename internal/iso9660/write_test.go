@@ -68,7 +68,7 @@ func TestWriteRefuses(t *testing.T) {
 		"slash":              {"x", []File{{Name: "a/b"}}, `"a/b" cannot be the name`},
 		"NUL":                {"x", []File{{Name: "a\x00"}}, "cannot be the name"},
 		"parent":             {"x", []File{{Name: ".."}}, "cannot be the name"},
-		"long name":          {"x", []File{{Name: strings.Repeat("x", 129)}}, "has 129 bytes, at most 128"},
+		"long name":          {"x", []File{{Name: strings.Repeat("x", 129)}}, "has 129 bytes, but at most 128"},
 		"twice":              {"x", []File{{Name: "a"}, {Name: "a"}}, `two files named "a"`},
 		"too much":           {"x", []File{{"a", half}, {"b", half}}, "more than 4 MiB"},
 	} {
@@ -88,8 +88,8 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
 func TestWriteFails(t *testing.T) { expectError(t, Write(full{}, "x", nil), "no space left") }
 
-// TestWriteIsWhatWasJudged holds the image to the one that Linux, xorriso and isoinfo have read; see
-// testdata/README.md before changing the sum.
+// TestWriteIsWhatWasJudged compares the image with the image that Linux, xorriso and isoinfo have read. See
+// testdata/README.md before you change the sum.
 func TestWriteIsWhatWasJudged(t *testing.T) {
 	sum := sha256.Sum256(write(t, "cidata", seed))
 	const judged = "7ead85504455f74c312c74efebe2e6165aa0838052b551c375fd7a68bf0bf18d"

@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 )
 
-// privateApt is apt with a state of its own, for packages of another architecture or another release:
-// adding those to the machine's own sources would change what apt does there.
+// privateApt is apt with its own state, for packages of another architecture or release. If these were added
+// to the machine's own sources, apt would behave differently on the machine.
 type privateApt struct {
-	dir     string // holds that state, and what apt-get downloads
+	dir     string // for the state, and for what apt-get downloads
 	options []string
 }
 
@@ -36,7 +36,7 @@ func newPrivateApt(options ...string) (*privateApt, error) {
 	return &privateApt{dir, options}, os.WriteFile(filepath.Join(dir, "status"), nil, 0o644)
 }
 
-// useRelease has packages come from a release of Debian in place of the machine's own sources.
+// useRelease makes packages come from a release of Debian instead of the machine's own sources.
 func (a *privateApt) useRelease(release string) error {
 	const line = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian %s main\n"
 	list := filepath.Join(a.dir, "sources.list")

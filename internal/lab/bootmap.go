@@ -10,10 +10,9 @@ import (
 	"slices"
 )
 
-// A disk that the firmware of s390x boots from has a boot map: block 0 points at a program table, that
-// at a program, whose components say what to load and where to begin, and each component at the blocks
-// that it is made of. zipl writes such a map for what QEMU calls the SCSI scheme, which any virtio disk
-// may have.
+// A disk that the s390x firmware boots from has a boot map: block 0 points to a program table, which points to
+// a program. The components of the program say what to load and where to begin, and each component points to
+// its blocks. zipl writes such a map for what QEMU calls the SCSI scheme, which any virtio disk may have.
 //
 // QEMU pc-bios/s390-ccw/bootmap.h, bootmap.c ipl_scsi(), zipl_run() and zipl_load_segment().
 const (
@@ -23,13 +22,13 @@ const (
 	mapVersion     = 1
 	loadComponent  = 2
 	startComponent = 1
-	// The status word that the program starts with: 64 bits of address are not in use yet.
+	// The status word that the program starts with: 64-bit addresses are not in use yet.
 	startStatus = 0x00080000_80000000 | kernelEntry
 
-	initrdTarget = 32 << 20 // behind any kernel, and within the smallest guest
+	initrdTarget = 32 << 20 // after any kernel, and within the smallest guest
 )
 
-// The blocks of a disk. What the program is made of comes behind them.
+// The blocks of a disk. The content of the program follows them.
 const (
 	tableBlock = iota + 1
 	programBlock
@@ -38,8 +37,8 @@ const (
 	contentBlock = 8
 )
 
-// WriteBootDisk writes the image of a disk from which a guest boots Kernel and Initrd, with these words
-// on the kernel command line.
+// WriteBootDisk writes a disk image from which a guest boots Kernel and Initrd, with these words on the kernel
+// command line.
 func WriteBootDisk(ctx context.Context, w io.Writer, words string) error {
 	kernelName, err := Kernel(ctx)
 	if err != nil {
@@ -60,8 +59,8 @@ func WriteBootDisk(ctx context.Context, w io.Writer, words string) error {
 	return writeBootDisk(w, kernel, initrd, words)
 }
 
-// WriteInstaller writes an initrd for Kernel that is Initrd with a disk of WriteBootDisk in it, as the
-// word netboot.install writes to a disk.
+// WriteInstaller writes an initrd for Kernel: Initrd with a disk image of WriteBootDisk added. The word
+// netboot.install writes that image to a disk.
 func WriteInstaller(ctx context.Context, w io.Writer, words string) error {
 	initrdName, err := Initrd(ctx)
 	if err != nil {
@@ -75,7 +74,7 @@ func WriteInstaller(ctx context.Context, w io.Writer, words string) error {
 	if err := WriteBootDisk(ctx, &disk, words); err != nil {
 		return err
 	}
-	// An archive behind another one begins at a multiple of 4 bytes: Linux init/initramfs.c.
+	// An archive after another archive begins at a multiple of 4 bytes: Linux init/initramfs.c.
 	if _, err := w.Write(append(initrd, padding(len(initrd))...)); err != nil {
 		return err
 	}
@@ -93,7 +92,7 @@ func writeBootDisk(w io.Writer, kernel, initrd []byte, words string) error {
 	binary.BigEndian.PutUint64(kernel[initrdAddress:], initrdTarget)
 	binary.BigEndian.PutUint64(kernel[initrdSize:], uint64(len(initrd)))
 	copy(kernel[commandLine:], words+"\x00")
-	kernel = wholeBlocks(kernel[kernelEntry:]) // what lies before is the firmware's
+	kernel = wholeBlocks(kernel[kernelEntry:]) // the memory before it belongs to the firmware
 	initrd = wholeBlocks(initrd)
 	blocks, initrdBlock := uint64(len(kernel)/blockSize), contentBlock+uint64(len(kernel)/blockSize)
 
@@ -134,7 +133,7 @@ func putComponent(to []byte, mapBlock uint64, kind byte, value uint64) {
 	binary.BigEndian.PutUint64(to[24:], value)
 }
 
-// putPointers writes as many pointers as the blocks need; the zeros behind them end the list.
+// putPointers writes as many pointers as the blocks need. The zeros after them end the list.
 func putPointers(to []byte, block, count uint64) {
 	for ; count > 0; to = to[16:] {
 		n := min(count, blocksAtOnce)

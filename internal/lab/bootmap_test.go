@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TestBootDisk boots a disk by each generation of the firmware.
+// TestBootDisk boots a disk with each generation of the firmware.
 func TestBootDisk(t *testing.T) {
 	Need(t)
 	var image bytes.Buffer

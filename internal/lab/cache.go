@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// CacheDir makes and returns a directory for what is slow to get and outlives a test: below
-// $NETBOOT_CACHE, or else terraform-provider-netboot in the user's cache directory.
+// CacheDir makes and returns a directory for files that are slow to get and that are kept after a test. It is
+// below $NETBOOT_CACHE, or else below terraform-provider-netboot in the user's cache directory.
 func CacheDir(elem ...string) (string, error) {
 	base := os.Getenv("NETBOOT_CACHE")
 	if base == "" {
@@ -29,8 +29,8 @@ func CacheDir(elem ...string) (string, error) {
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
-// cachedDir is a directory of the cache that fill makes the content of when it is not there yet. It
-// appears whole or not at all.
+// cachedDir returns a directory of the cache. If it does not exist, fill creates its content. The directory
+// appears completely or not at all.
 func cachedDir(ctx context.Context, name string, fill func(ctx context.Context, dir string) error) (string, error) {
 	cache, err := CacheDir()
 	if err != nil {
@@ -53,8 +53,8 @@ func cachedDir(ctx context.Context, name string, fill func(ctx context.Context, 
 	})
 }
 
-// exclusively does the work while no other process does any under this lock: go test runs the tests
-// of several packages at once, and each may be the first to need what the cache does not have yet.
+// exclusively does the work while no other process holds the lock. go test runs the tests of several packages
+// at the same time, and each may be the first to need something that is not in the cache yet.
 func exclusively(ctx context.Context, work func() error) error {
 	dir, err := CacheDir()
 	if err != nil {

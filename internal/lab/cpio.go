@@ -18,7 +18,7 @@ const (
 	cpioPlain      = 0o100644
 )
 
-// writeCPIO writes an archive in the format that the kernel unpacks an initrd from, "newc".
+// writeCPIO writes an archive in "newc", the format in which the kernel reads an initrd.
 //
 // https://docs.kernel.org/driver-api/early-userspace/buffer-format.html
 func writeCPIO(w io.Writer, files []cpioFile) error {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Server is a web server on the loopback interface that serves files, each with the faults of a real
-// one that misbehaves. It closes with the test.
+// Server is a web server on the loopback interface that serves files, each with faults of real servers. It
+// closes at the end of the test.
 type Server struct {
 	http *httptest.Server
 
@@ -31,14 +31,14 @@ func NewServer(t testing.TB) *Server {
 	s := &Server{files: map[string]file{}, requests: map[string]int{}}
 	s.http = httptest.NewServer(http.HandlerFunc(s.answer))
 	t.Cleanup(func() {
-		s.http.CloseClientConnections() // Close alone would wait for one that stalls
+		s.http.CloseClientConnections() // without this, Close would wait for a stalled connection
 		s.http.Close()
 	})
 	return s
 }
 
-// Serve serves the content under the name, in the place of what was there, and returns its URL. The
-// first fault that does not leave a request alone answers it; when all do, the content comes as it should.
+// Serve serves the content under the name, replaces earlier content, and returns its URL. The first fault that
+// handles a request answers it. If no fault handles it, the server sends the content correctly.
 func (s *Server) Serve(name string, content []byte, faults ...Fault) (url string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,7 +46,7 @@ func (s *Server) Serve(name string, content []byte, faults ...Fault) (url string
 	return s.http.URL + "/" + name
 }
 
-// Requests is how often the name was asked for so far, by GET or any other method.
+// Requests returns how often the name was requested so far, by GET or any other method.
 func (s *Server) Requests(name string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,7 +72,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	request.send(len(file.content))
 }
 
-// Request is one that a fault may answer.
+// Request is a request that a fault may answer.
 type Request struct {
 	http.ResponseWriter
 	*http.Request
@@ -80,20 +80,20 @@ type Request struct {
 	Count   int    // of requests for this name, from 1
 }
 
-// send promises the whole content and sends its first n bytes.
+// send announces the whole content and sends its first n bytes.
 func (r Request) send(n int) {
 	r.ResponseWriter.Header().Set("Content-Type", "application/octet-stream")
 	r.ResponseWriter.Header().Set("Content-Length", strconv.Itoa(len(r.Content)))
 	r.write(r.Content[:n])
 }
 
-// write writes at once; nobody is there to tell when the client has gone.
+// write writes at once. It ignores errors, which mean that the client has disconnected.
 func (r Request) write(part []byte) {
 	_, _ = r.ResponseWriter.Write(part)
 	_ = http.NewResponseController(r.ResponseWriter).Flush()
 }
 
-// Fault answers a request wrongly and returns true, or leaves it alone and returns false.
+// Fault answers a request wrongly and returns true, or does nothing and returns false.
 type Fault func(Request) bool
 
 // Status answers with an error's status, such as 404, and its name.
@@ -104,7 +104,7 @@ func Status(code int) Fault {
 	}
 }
 
-// First has the fault for the first n requests only.
+// First applies the fault only to the first n requests.
 func First(n int, fault Fault) Fault {
 	return func(r Request) bool { return r.Count <= n && fault(r) }
 }
@@ -118,7 +118,7 @@ func NoLength() Fault {
 	}
 }
 
-// CutAfter promises the whole content and closes the connection after n bytes of it.
+// CutAfter announces the whole content and closes the connection after n bytes of it.
 func CutAfter(n int) Fault {
 	return func(r Request) bool {
 		r.send(n)
@@ -126,7 +126,7 @@ func CutAfter(n int) Fault {
 	}
 }
 
-// StallAfter sends n bytes and then nothing more, until the client goes.
+// StallAfter sends n bytes and then nothing more, until the client disconnects.
 func StallAfter(n int) Fault {
 	return func(r Request) bool {
 		r.send(n)
@@ -161,7 +161,7 @@ func RedirectLoop() Fault {
 	return func(r Request) bool { return RedirectTo(r.URL.Path)(r) }
 }
 
-// HTMLPage answers with 200 OK and a page, as captive portals and mirrors do for what they do not have.
+// HTMLPage answers with 200 OK and a page, as captive portals do, and mirrors for files that they do not have.
 func HTMLPage() Fault {
 	return func(r Request) bool {
 		r.ResponseWriter.Header().Set("Content-Type", "text/html")
@@ -170,7 +170,7 @@ func HTMLPage() Fault {
 	}
 }
 
-// Altered sends content of the right length with one bit of its last byte turned.
+// Altered sends content of the right length with one bit of its last byte flipped.
 func Altered() Fault {
 	return func(r Request) bool {
 		r.Content = bytes.Clone(r.Content)

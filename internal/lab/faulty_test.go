@@ -16,7 +16,7 @@ func TestServer(t *testing.T) {
 	for name, test := range map[string]struct {
 		faults []Fault
 		status int
-		body   []byte // as far as it comes
+		body   []byte // as far as it arrives
 		length int64
 		err    error
 	}{
@@ -42,7 +42,7 @@ func TestServer(t *testing.T) {
 	}
 }
 
-// fetch gives up after a second, which only a server that stalls needs.
+// fetch gives up after a second, which happens only if a server stalls.
 func fetch(t *testing.T, url string) (*http.Response, []byte, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -77,7 +77,7 @@ func TestServerRedirects(t *testing.T) {
 	s := NewServer(t)
 	url := s.Serve("old", nil, RedirectTo(s.Serve("new", content)))
 	if _, body, err := fetch(t, url); err != nil || !bytes.Equal(body, content) {
-		t.Errorf("got %d bytes and error %v behind a redirect", len(body), err)
+		t.Errorf("got %d bytes and error %v after a redirect", len(body), err)
 	}
 	if _, err := http.Get(s.Serve("loop", nil, RedirectLoop())); err == nil {
 		t.Error("a redirect loop led somewhere")

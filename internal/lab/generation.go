@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Generation is the release of Debian that a libvirt host of the lab has its programs from.
+// Generation is the release of Debian that the programs of a libvirt host of the lab come from.
 type Generation string
 
 const (
@@ -17,7 +17,7 @@ const (
 	Trixie   Generation = "trixie"   // libvirt 11.3, QEMU 10.0, firmware in one file
 )
 
-// ThisGeneration is that of the hosts of this process: what $NETBOOT_LAB says, by default the machine's own.
+// ThisGeneration returns the generation of this process's hosts: the value of $NETBOOT_LAB, by default the machine's own.
 func ThisGeneration() (Generation, error) {
 	switch g := Generation(os.Getenv("NETBOOT_LAB")); g {
 	case "", Bookworm:
@@ -25,22 +25,22 @@ func ThisGeneration() (Generation, error) {
 	case Trixie:
 		return Trixie, nil
 	default:
-		return "", fmt.Errorf("NETBOOT_LAB is %q; it may be %q or %q", g, Bookworm, Trixie)
+		return "", fmt.Errorf("NETBOOT_LAB is %q; set it to %q or %q", g, Bookworm, Trixie)
 	}
 }
 
-// What a root has, beside all that this depends on. The packages' own set-up runs, for it makes the
+// The packages in a root, without their dependencies. Their maintainer scripts run, because they create the
 // users that guests run as.
 var rootPackages = []string{
 	"libvirt-daemon-system", "libvirt-daemon-driver-network", "libvirt-daemon-driver-nwfilter",
 	"libvirt-daemon-driver-storage", "libvirt-daemon-driver-storage-disk", "libvirt-daemon-log", "libvirt-clients", "qemu-utils",
 	"qemu-system-s390x", "qemu-system-x86", "qemu-system-modules-spice",
 	"dnsmasq-base", "iproute2", "iptables", "nftables", "e2fsprogs", "procps",
-	"openssh-server", "netcat-openbsd", // how libvirt is reached by ssh
+	"openssh-server", "netcat-openbsd", // for connections to libvirt by ssh
 }
 
-// Root is the directory that hosts of the generation have their programs in; the machine's own is "/".
-// The first call on a machine makes it, in a minute; it then stays in the cache (300 MB).
+// Root returns the directory with the programs of the generation's hosts, which is "/" for the machine's own.
+// The first call on a machine creates it, which takes a minute. It then stays in the cache (300 MB).
 func (g Generation) Root(ctx context.Context) (string, error) {
 	if g == Bookworm {
 		return "/", nil
@@ -53,7 +53,7 @@ func (g Generation) Root(ctx context.Context) (string, error) {
 }
 
 func (g Generation) makeRoot(ctx context.Context, dir string) error {
-	announce("Installing libvirt and QEMU of Debian %s into a directory of their own", g)
+	announce("Installing libvirt and QEMU of Debian %s into a separate directory", g)
 	_, err := output(exec.CommandContext(ctx, "mmdebstrap", "--quiet", "--mode=root", "--variant=essential",
 		"--dpkgopt=path-exclude=/usr/share/doc/*",
 		"--dpkgopt=path-exclude=/usr/share/man/*",
@@ -63,7 +63,8 @@ func (g Generation) makeRoot(ctx context.Context, dir string) error {
 	return err
 }
 
-// libvirtCache is where libvirt remembers what it found out about QEMU, which differs by its release.
+// libvirtCache returns the directory in which libvirt caches what it knows about QEMU, which depends on the
+// release.
 func (g Generation) libvirtCache() (string, error) {
 	if g == Bookworm {
 		return CacheDir("libvirt")
@@ -71,8 +72,8 @@ func (g Generation) libvirtCache() (string, error) {
 	return CacheDir("libvirt-" + string(g))
 }
 
-// sharedDirs are the directories that a host with a root of its own has in common with the machine, at the
-// same paths: the host's own directory is in the first, kernels and other QEMUs are in the second.
+// sharedDirs returns the directories that a host with its own root shares with the machine, at the same paths:
+// the host's own directory is in the first, kernels and other QEMUs are in the second.
 func sharedDirs() ([]string, error) {
 	cache, err := CacheDir()
 	if err != nil {

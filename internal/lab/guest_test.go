@@ -24,7 +24,7 @@ func TestGuestReportsWhatItIs(t *testing.T) {
 		waitFor(t, console, line)
 	}
 	h := Shared(t)
-	leases := func() string { return virsh(t, h, "net-dhcp-leases", "lab") } // which a program beside dnsmasq writes down
+	leases := func() string { return virsh(t, h, "net-dhcp-leases", "lab") } // written by a helper program of dnsmasq
 	if !eventually(func() bool { return strings.Contains(leases(), "52:54:00:00:00:01") }) {
 		t.Errorf("the guest has no lease: %s", leases())
 	}
@@ -46,7 +46,7 @@ func TestGuestReboots(t *testing.T) {
 	console := netboot(t, "netboot.then=reboot")
 	second := func() bool { return bytes.Count(read(t, console), []byte("NETBOOT-INIT: ready")) >= 2 }
 	if !eventually(second) {
-		t.Errorf("the guest did not come up again:\n%s", read(t, console))
+		t.Errorf("the guest did not start again:\n%s", read(t, console))
 	}
 }
 
@@ -87,7 +87,7 @@ func publish(t *testing.T, h *Host, words string) {
 func waitFor(t *testing.T, console, text string) {
 	t.Helper()
 	if !eventually(func() bool { return bytes.Contains(read(t, console), []byte(text)) }) {
-		t.Fatalf("the console never said %q:\n%s", text, read(t, console))
+		t.Fatalf("the console never showed %q:\n%s", text, read(t, console))
 	}
 }
 
@@ -95,6 +95,6 @@ func waitUntilGone(t *testing.T, h *Host, guest string) {
 	t.Helper()
 	gone := func() bool { return !strings.Contains(virsh(t, h, "list", "--all", "--name"), guest) }
 	if !eventually(gone) {
-		t.Fatalf("the guest %s is still there", guest)
+		t.Fatalf("the guest %s still exists", guest)
 	}
 }

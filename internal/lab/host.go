@@ -1,10 +1,10 @@
-// Package lab starts what tests and the demo need from the real world, and stops it again: libvirt
-// hosts of their own, an s390x kernel and initrd to boot in them, other releases of QEMU and their
-// firmware, and web servers that misbehave.
+// Package lab starts and stops the real software that tests and the demo need: separate libvirt hosts, an
+// s390x kernel and initrd to boot in them, other releases of QEMU and their firmware, and web servers that
+// misbehave.
 //
-// It needs Linux, root and Debian's packages, and installs those that are missing. It knows neither
-// Terraform nor the provider, so that a test can ask the real server whether the provider is right.
-// What takes long it announces on standard error.
+// It needs Linux, root and Debian packages, and installs packages that are missing. It does not use Terraform
+// or the provider, so that a test can check the provider against the real server. It announces slow work on
+// standard error.
 package lab
 
 import (
@@ -31,37 +31,36 @@ import (
 //go:embed init.sh
 var initScript string
 
-// What a new host's directory holds. The machine's own configuration is not copied: it may hold
-// networks and guests that start by themselves.
+// The files in a new host's directory. The machine's own configuration is not copied, because it may have
+// networks and guests that start automatically.
 var hostFiles = map[string]string{
 	"init.sh":           initScript,
 	"etc/libvirtd.conf": `auth_unix_rw = "none"` + "\n" + `unix_sock_rw_perms = "0700"` + "\n",
 	"etc/virtlogd.conf": "",
-	// AppArmor's profiles name paths as the machine sees them, not the lab.
+	// AppArmor's profiles have the paths of the machine, not of the lab.
 	"etc/qemu.conf": `security_driver = "none"` + "\n",
 }
 
-// Host is a libvirt host of its own: libvirtd, virtlogd and everything that they start live in mount,
-// network and process namespaces that nothing outlives. Libvirt's own directories and /srv are new and
-// empty; all other files are the machine's, or on a later generation, but for a few shared directories,
-// those of a root of its own.
+// Host is a separate libvirt host: libvirtd, virtlogd and everything that they start run in mount, network
+// and process namespaces, and end with them. Libvirt's own directories and /srv are new and empty. All other
+// files are the machine's own. On a later generation they are in a separate root directory, except for a few
+// shared directories.
 type Host struct {
-	URI string // reaches the host from outside of its namespaces
-	Dir string // holds run, etc, lib, log (libvirt's directories) and srv; goes with the host
+	URI string // reaches the host from outside its namespaces
+	Dir string // contains run, etc, lib, log (libvirt's directories) and srv; is removed with the host
 
 	Generation Generation
-	Root       string // the directory that its programs are in, as the machine sees it
+	Root       string // the directory of its programs, as the machine sees it
 
 	init  *exec.Cmd
-	input io.Closer // closing it ends init, and with init every process of the host
+	input io.Closer // closing it ends init, and with it every process of the host
 
 	arguments []string // of libvirtd
 }
 
-// Start starts a new host and returns as soon as libvirtd answers: within a second, the first time on
-// a machine within half a minute, as libvirtd then looks at every QEMU that is installed. The context
-// bounds the start alone; the host runs until Stop, or until the process that started it ends in
-// whatever way.
+// Start starts a new host and returns as soon as libvirtd answers. This takes a second, and up to half a
+// minute the first time on a machine, because libvirtd then examines every installed QEMU. The context limits
+// only the start. The host runs until Stop, or until the process that started it ends in any way.
 func Start(ctx context.Context) (*Host, error) {
 	if err := InstallPackages(ctx); err != nil {
 		return nil, err
@@ -79,7 +78,7 @@ func Start(ctx context.Context) (*Host, error) {
 	return h, nil
 }
 
-// newHost makes the directory and the namespaces, with nothing running in them but init.
+// newHost makes the directory and the namespaces, in which only init runs.
 func newHost(ctx context.Context) (*Host, error) {
 	generation, err := ThisGeneration()
 	if err != nil {
@@ -116,8 +115,8 @@ func newHost(ctx context.Context) (*Host, error) {
 	return h, nil
 }
 
-// newHostDir keeps its path short, for a socket's path may have 107 bytes, and readable all the way
-// down, for dnsmasq serves TFTP roots as nobody.
+// newHostDir makes a directory with a short path, because a socket's path may have only 107 bytes. Every
+// directory in the path is readable, because dnsmasq serves TFTP roots as the user nobody.
 func newHostDir() (string, error) {
 	dir, err := os.MkdirTemp("/tmp", "netboot-lab-")
 	if err != nil {
@@ -142,7 +141,7 @@ func newHostDir() (string, error) {
 func (h *Host) startInit() error {
 	h.init.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID,
-		Setsid:     true, // a Ctrl-C at the terminal is for the tests, which then stop the host
+		Setsid:     true, // so that a Ctrl-C on the terminal reaches only the tests, which then stop the host
 	}
 	var complaint bytes.Buffer
 	h.init.Stderr = &complaint
@@ -162,23 +161,23 @@ func (h *Host) startInit() error {
 	return nil
 }
 
-// Stop ends every process of the host and removes its directory. Files outside of that, such as
-// volumes in a pool at another path, stay.
+// Stop ends every process of the host and removes its directory. Files outside that directory, such as
+// volumes in a pool at another path, remain.
 func (h *Host) Stop() error {
 	if err := h.input.Close(); err != nil {
 		return fmt.Errorf("unable to stop the libvirt host in %s: %w", h.Dir, err)
 	}
-	_ = h.init.Wait() // its status is that of its last rm, which is checked here for itself
+	_ = h.init.Wait() // its status is that of its last rm, and the result of that is checked below
 	if _, err := os.Stat(h.Dir); !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("unable to remove %s of a stopped libvirt host; remove it by hand", h.Dir)
 	}
 	return nil
 }
 
-// Kill kills libvirtd alone, as a crash would. Guests, dnsmasq and virtlogd keep running.
+// Kill kills only libvirtd, like a crash. Guests, dnsmasq and virtlogd keep running.
 func (h *Host) Kill(ctx context.Context) error { return h.end(ctx, "KILL") }
 
-// Quit ends libvirtd alone, as an upgrade of its package does; Restart brings it back.
+// Quit ends only libvirtd, as an upgrade of its package does. Restart starts it again.
 func (h *Host) Quit(ctx context.Context) error { return h.end(ctx, "TERM") }
 
 func (h *Host) end(ctx context.Context, signal string) error {
@@ -188,14 +187,14 @@ func (h *Host) end(ctx context.Context, signal string) error {
 	return err
 }
 
-// EndDnsmasq ends the dnsmasq of a network, as one does by hand where libvirtd has forgotten it, and tells whether there
-// was one.
+// EndDnsmasq ends the dnsmasq of a network, as an administrator does manually if libvirtd has lost track of it. It tells
+// whether there was one.
 func (h *Host) EndDnsmasq(ctx context.Context, network string) bool {
 	inCommandLine := "dnsmasq/" + network + ".conf"
 	if _, err := h.Exec(ctx, "pkill", "-f", inCommandLine); err != nil {
 		return false
 	}
-	_, _ = h.Exec(ctx, "pidwait", "-f", inCommandLine) // which fails where it has ended already
+	_, _ = h.Exec(ctx, "pidwait", "-f", inCommandLine) // it fails if dnsmasq has ended already
 	return true
 }
 
@@ -222,15 +221,15 @@ func (h *Host) Restart(ctx context.Context) error {
 	}
 }
 
-// awaitQEMU asks each guest's QEMU for something, for which libvirtd first has to find it again. One that is destroyed
-// before libvirtd has done that ends, but as one that libvirtd could not find, and the destroy fails.
+// awaitQEMU asks each guest's QEMU for something, so that libvirtd must first connect to it again. If a guest is destroyed
+// before libvirtd has connected, the guest ends, but the destroy fails because libvirtd could not connect to it.
 func (h *Host) awaitQEMU(ctx context.Context, guests string) {
 	for guest := range strings.FieldsSeq(guests) {
-		_, _ = h.Virsh(ctx, "dommemstat", guest) // which fails where the guest has ended meanwhile
+		_, _ = h.Virsh(ctx, "dommemstat", guest) // it fails if the guest has ended in the meantime
 	}
 }
 
-// startDaemon does nothing when the daemon is running, as virtlogd is after Kill.
+// startDaemon does nothing if the daemon is running, as virtlogd is after Kill.
 func (h *Host) startDaemon(ctx context.Context, name string, arguments ...string) error {
 	start := `[ -e $1 ] && kill -0 $(cat $1) 2>/dev/null || exec $0 --daemon --pid-file "$@"`
 	if _, err := h.Exec(ctx, append([]string{"sh", "-c", start, name, "/run/libvirt/" + name + ".pid"}, arguments...)...); err != nil {
@@ -239,7 +238,7 @@ func (h *Host) startDaemon(ctx context.Context, name string, arguments ...string
 	return nil
 }
 
-// Log is what libvirtd has complained about so far.
+// Log returns the errors and warnings that libvirtd has logged so far.
 func (h *Host) Log() string {
 	log, err := os.ReadFile(filepath.Join(h.Dir, "log", "libvirtd.log"))
 	if err != nil {
@@ -248,17 +247,17 @@ func (h *Host) Log() string {
 	return string(log)
 }
 
-// Virsh asks the server with virsh and returns what it prints, for tests that want to know what really is.
+// Virsh runs virsh and returns its output, for tests that check the real state of the server.
 func (h *Host) Virsh(ctx context.Context, args ...string) (string, error) {
 	return output(exec.CommandContext(ctx, "virsh", append([]string{"--quiet", "--connect", h.URI}, args...)...))
 }
 
-// TakeConsole takes a guest's console from whoever has it, until release is called. virsh does that on a
-// terminal alone, which script gives it.
+// TakeConsole takes over a guest's console from another client until release is called. virsh does that only
+// on a terminal, which script provides.
 func (h *Host) TakeConsole(ctx context.Context, domain string) (release func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	virsh := exec.CommandContext(ctx, "script", "--quiet", "--command", fmt.Sprintf("virsh --connect '%s' console --force '%s'", h.URI, domain), os.DevNull)
-	if _, err = virsh.StdinPipe(); err == nil { // its end would be that of the session
+	if _, err = virsh.StdinPipe(); err == nil { // the end of its input would end the session
 		err = virsh.Start()
 	}
 	return func() {
@@ -267,13 +266,13 @@ func (h *Host) TakeConsole(ctx context.Context, domain string) (release func(), 
 	}, err
 }
 
-// Exec runs a command inside of the host's namespaces, such as ip, and returns what it prints.
+// Exec runs a command such as ip inside the host's namespaces, and returns its output.
 func (h *Host) Exec(ctx context.Context, args ...string) (string, error) {
 	return output(h.command(ctx, args...))
 }
 
-// Listen listens for TCP connections at an address inside of the host's namespaces. A socket stays in
-// the namespace that it was made in, whoever uses it.
+// Listen listens for TCP connections at an address inside the host's namespaces. A socket stays in the
+// namespace in which it was created, whichever process uses it.
 func (h *Host) Listen(address string) (listener net.Listener, err error) {
 	err = h.inNetwork(func() (err error) {
 		listener, err = net.Listen("tcp", address)
@@ -282,7 +281,7 @@ func (h *Host) Listen(address string) (listener net.Listener, err error) {
 	return listener, err
 }
 
-// inNetwork does something inside of the host's network namespace.
+// inNetwork calls a function inside the host's network namespace.
 func (h *Host) inNetwork(do func() error) error {
 	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", h.init.Process.Pid))
 	if err != nil {
@@ -291,7 +290,7 @@ func (h *Host) inNetwork(do func() error) error {
 	defer func() { _ = namespace.Close() }()
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: this thread is of no use for anything else
+		runtime.LockOSThread() // it is never unlocked, because this thread cannot be used for anything else
 		err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET)
 		if err == nil {
 			err = do()
@@ -306,9 +305,9 @@ func (h *Host) command(ctx context.Context, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, "nsenter", append(enter, args...)...)
 }
 
-// output runs the command and returns what it prints; its error says what the command complained about.
+// output runs the command and returns its output. Its error contains what the command wrote to standard error.
 func output(cmd *exec.Cmd) (string, error) {
-	cmd.WaitDelay = time.Second // a daemon that it starts may hold its output for ever
+	cmd.WaitDelay = time.Second // a daemon that it starts may keep its output open forever
 	out, err := cmd.Output()
 	if err == nil {
 		return string(out), nil
@@ -320,5 +319,5 @@ func output(cmd *exec.Cmd) (string, error) {
 	return "", fmt.Errorf("%s: %w", strings.Join(cmd.Args, " "), err)
 }
 
-// announce says what is about to take long.
+// announce says that something slow begins.
 func announce(format string, values ...any) { fmt.Fprintf(os.Stderr, format+"\n", values...) }

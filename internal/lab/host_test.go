@@ -58,10 +58,10 @@ func TestStopLeavesNothing(t *testing.T) {
 	wantNothing(t, h.Dir, namespace)
 }
 
-// With ownerOnly in its environment, the test binary is a process that owns a host, and nothing more.
+// With ownerOnly in its environment, the test binary only owns a host.
 const ownerOnly = "NETBOOT_LAB_TEST_OWNER"
 
-// ownHost says where the host is, and waits to be killed.
+// ownHost prints where the host is, and waits to be killed.
 func ownHost() {
 	h, err := Start(context.Background())
 	if err != nil {
@@ -100,7 +100,7 @@ func TestDeathOfOwnerLeavesNothing(t *testing.T) {
 	wantNothing(t, dir, namespace)
 }
 
-// wantNothing fails when the directory or a process of the namespace stays.
+// wantNothing fails if the directory or a process of the namespace still exists.
 func wantNothing(t *testing.T, dir, namespace string) {
 	t.Helper()
 	var left []string
@@ -112,7 +112,7 @@ func wantNothing(t *testing.T, dir, namespace string) {
 		return len(left) == 0
 	}
 	if !eventually(nothing) {
-		t.Errorf("still there: %v", left)
+		t.Errorf("these still exist: %v", left)
 	}
 }
 

@@ -3,26 +3,26 @@
 #
 #   sh init.sh LAB CACHE ROOT SHARED...
 #
-# LAB is the directory of this lab, CACHE the one that all labs of a generation keep libvirt's cache in,
-# ROOT holds the programs; where it is not /, the lab sees of the machine only the SHARED directories.
+# LAB is the directory of this lab. CACHE is the directory for libvirt's cache of all labs of a generation. ROOT
+# has the programs. If ROOT is not /, the lab sees only the SHARED directories of the machine.
 set -eu
 lab=$1 cache=$2 root=$3
 shift 3
 
 mount --make-rprivate /
 
-# The new /sys has no cgroups, which libvirtd would fill and leave behind. The old one has to go, as
-# libvirtd also finds the mounts that are hidden below the new one.
+# The new /sys has no cgroups, because libvirtd would create groups and leave them. The old /sys is unmounted,
+# because libvirtd also finds the mounts that are hidden below the new one.
 umount --recursive --lazy /sys
 
-# A new /dev without KVM: guests are emulated, whatever the machine has. Where libvirtd may use KVM and QEMU may not, libvirtd
-# takes QEMU's answers for outdated and asks anew at each look-up, which takes ten seconds for a guest (libvirt
-# src/qemu/qemu_capabilities.c, virQEMUCapsIsValid). It is no mount over /dev/kvm, which libvirtd could not move.
+# A new /dev without KVM: guests are emulated, even if the machine has KVM. If libvirtd may use KVM and QEMU may not, libvirtd
+# treats QEMU's answers as outdated and asks again at each look-up, which takes ten seconds for a guest (libvirt
+# src/qemu/qemu_capabilities.c, virQEMUCapsIsValid). A mount over /dev/kvm would not work, because libvirtd could not move it.
 if [ -e /dev/kvm ]; then
 	mkdir "$lab/dev"
 	mount -t tmpfs -o mode=0755 tmpfs "$lab/dev"
 	mkdir "$lab/dev/upper" "$lab/dev/work" "$lab/dev/merged"
-	mknod "$lab/dev/upper/kvm" c 0 0 # which hides it
+	mknod "$lab/dev/upper/kvm" c 0 0 # this hides it
 	mount -t overlay -o "lowerdir=/dev,upperdir=$lab/dev/upper,workdir=$lab/dev/work" overlay "$lab/dev/merged"
 	for dir in pts shm; do mount --rbind "/dev/$dir" "$lab/dev/merged/$dir"; done
 	umount --recursive --lazy /dev # as /sys
@@ -31,7 +31,7 @@ if [ -e /dev/kvm ]; then
 fi
 
 if [ "$root" != / ]; then
-	# What is written goes to memory, so that labs share one root and leave it as it is.
+	# Changes are written to memory, so that labs share one root without changing it.
 	mount -t tmpfs -o mode=0755 tmpfs "$lab/root"
 	cd "$lab/root"
 	mkdir upper work merged
@@ -48,7 +48,7 @@ mount -t proc proc /proc
 [ "$root" = / ] || umount --lazy /mnt
 mount -t sysfs sysfs /sys
 
-# A /run of its own hides the machine's system bus: libvirtd would ask firewalld and machined there.
+# A separate /run hides the machine's system bus, on which libvirtd would ask firewalld and machined.
 mount -t tmpfs -o mode=0755 tmpfs /run
 mkdir /run/libvirt /run/lock # where libvirtd locks consoles
 
@@ -61,8 +61,8 @@ mount --bind "$lab/srv" /srv
 ip link set lo up
 echo ready
 
-# The pipe on our input ends when its owner stops the lab or dies, by whatever signal. Until then the
-# shell waits here and reaps every orphan, without which libvirtd could not tell that a guest has gone.
+# The pipe on the standard input ends when its owner stops the lab or dies, by any signal. Until then the shell
+# waits here and reaps every orphan. Otherwise libvirtd could not tell that a guest has ended.
 cat >/dev/null
 
 kill -KILL -1

@@ -20,9 +20,10 @@ import (
 //go:embed guest/*.go
 var guestSource embed.FS
 
-// Initrd is the path of an initrd for Kernel. Its init is the program in guest, which reports on the
-// console and does what words on the kernel command line say; its documentation lists them. The first
-// call builds the initrd, as does the first after its source, the kernel or the Go release changed.
+// Initrd returns the path of an initrd for Kernel. Its init is the program in the directory guest, which
+// reports on the console and follows words on the kernel command line. Its documentation lists these words.
+// The first call builds the initrd, and so does the first call after a change of its source, of the kernel or
+// of the Go release.
 func Initrd(ctx context.Context) (string, error) {
 	kernel, err := Kernel(ctx)
 	if err != nil {
@@ -44,7 +45,7 @@ func Initrd(ctx context.Context) (string, error) {
 	return name, nil
 }
 
-// initrdName carries a hash of all that makes the initrd's content.
+// initrdName contains a hash of everything that the initrd's content depends on.
 func initrdName(kernel string) (string, error) {
 	dir, err := CacheDir("initrd")
 	if err != nil {
@@ -76,7 +77,7 @@ func eachGuestFile(do func(name string, source []byte) error) error {
 	return nil
 }
 
-// buildInitrd leaves the whole file or none, and works in a directory that is gone afterwards.
+// buildInitrd creates the complete file or no file, and works in a temporary directory.
 func buildInitrd(ctx context.Context, kernelDir, name string) error {
 	announce("Building %s", name)
 	work, err := os.MkdirTemp(filepath.Dir(name), "build-")
@@ -124,7 +125,8 @@ func initrdFiles(ctx context.Context, work, kernelDir string) ([]cpioFile, error
 	return files, nil
 }
 
-// buildInit compiles the guest's program out of the sources in this binary, wherever it runs.
+// buildInit compiles the guest's program from the sources in this binary, so that the working directory does
+// not matter.
 func buildInit(ctx context.Context, work string) ([]byte, error) {
 	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", "init"}
 	err := eachGuestFile(func(name string, source []byte) error {

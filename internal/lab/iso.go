@@ -6,8 +6,8 @@ import (
 	"os/exec"
 )
 
-// WriteISO writes an ISO 9660 image as distributions make their media. The files of this machine are in
-// it under the paths that they are the values of.
+// WriteISO writes an ISO 9660 image in the way distributions make their media. files has the path in the image
+// as the key, and the path of the file on this machine as the value.
 func WriteISO(ctx context.Context, name string, files map[string]string) error {
 	args := []string{"-as", "mkisofs", "-quiet", "-R", "-J", "-o", name, "-graft-points"}
 	for path, file := range files {

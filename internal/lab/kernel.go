@@ -16,12 +16,12 @@ import (
 	"strings"
 )
 
-// The drivers that Debian builds as modules and the initrd needs, in the order to load them in.
+// The drivers that Debian builds as modules and that the initrd needs, in the order in which they are loaded.
 var modules = []string{"failover.ko", "net_failover.ko", "virtio_net.ko", "virtio_blk.ko", "virtio_balloon.ko", "cdrom.ko", "isofs.ko"}
 
-// Kernel is the path of Debian's current s390x kernel, a file such as vmlinuz-6.1.0-50-s390x. The first
-// call on a machine downloads its package (30 MB) through the machine's own apt sources; the file and
-// the modules of the initrd then stay in the cache, until its directory is removed or needs other modules.
+// Kernel returns the path of Debian's current s390x kernel, a file such as vmlinuz-6.1.0-50-s390x. The first
+// call on a machine downloads its package (30 MB) from the machine's own apt sources. The file and the modules
+// of the initrd then stay in the cache until the directory is removed or other modules are needed.
 func Kernel(ctx context.Context) (string, error) {
 	dir, err := cachedDir(ctx, kernelDirName(), downloadKernel)
 	if err != nil {
@@ -37,12 +37,12 @@ func Kernel(ctx context.Context) (string, error) {
 	return images[0], nil
 }
 
-// kernelDirName carries a hash of the modules that are beside the kernel.
+// kernelDirName contains a hash of the modules in the kernel's directory.
 func kernelDirName() string {
 	return "kernel-" + hashOf(modules)
 }
 
-// hashOf makes the name of a directory in the cache differ with what it is made of.
+// hashOf returns a hash for the name of a directory in the cache, which depends on the directory's parts.
 func hashOf(parts []string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, " ")))
 	return hex.EncodeToString(sum[:6])
@@ -76,7 +76,7 @@ func downloadKernel(ctx context.Context, dir string) error {
 	return unpackKernel(ctx, debs[0], dir)
 }
 
-// kernelPackage is the package that Debian's meta package for the current kernel depends on, such as
+// kernelPackage returns the package that Debian's metapackage for the current kernel depends on, such as
 // linux-image-6.1.0-50-s390x.
 func (a *privateApt) kernelPackage(ctx context.Context) (string, error) {
 	const meta = "linux-image-s390x"

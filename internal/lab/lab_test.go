@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 	os.Exit(Main(m))
 }
 
-// create makes a transient object out of a file and destroys it with the test, if it is still there.
+// create makes a transient object from a file, and destroys it at the end of the test if it still exists.
 func create(t *testing.T, h *Host, kind, file, name string) {
 	t.Helper()
 	verb := func(verb string) string { return strings.TrimPrefix(kind+"-"+verb, "-") }

@@ -14,24 +14,24 @@ import (
 	"time"
 )
 
-// Machine is an s390x guest that QEMU runs without libvirt, for libvirt knows only the QEMU releases of
-// its time. It boots over its one network interface.
+// Machine is an s390x guest that QEMU runs without libvirt, because libvirt supports only the QEMU releases of
+// its time. It boots over its only network interface.
 type Machine struct {
 	QEMU     QEMU
 	Bridge   string // of one of the host's networks
 	MAC      string
 	UUID     string
-	Memory   string // as QEMU has it; by default "512M"
+	Memory   string // in QEMU's form; by default "512M"
 	Loadparm string
 	NIC      string // its device; by default "virtio-net-ccw,bootindex=1"
-	GiveUpAt string // words on the console, behind which some firmware hangs
-	Hurry    int    // makes time fly for a guest that only waits: an instruction takes it 2^Hurry ns
+	GiveUpAt string // words on the console after which some firmware hangs
+	Hurry    int    // makes time pass faster for a guest that only waits: an instruction takes 2^Hurry ns
 }
 
-// Guest is a machine that has booted and then stopped: its firmware gave up, or the kernel that it
-// loaded stopped it, or its console showed the words of GiveUpAt.
+// Guest is a machine that has booted and then stopped: its firmware gave up, the kernel that it loaded
+// stopped it, or its console showed the words of GiveUpAt.
 type Guest struct {
-	Address uint64 // where it stopped: in the program status word of its disabled wait
+	Address uint64 // where it stopped: the address in the program status word of its disabled wait
 
 	host     *Host
 	dir      string
@@ -40,8 +40,8 @@ type Guest struct {
 	complain bytes.Buffer
 }
 
-// Netboot starts the machine in the host's namespaces and returns when it has stopped. The context
-// bounds that; it also has to last until Close. Close ends the machine.
+// Netboot starts the machine in the host's namespaces and returns when it has stopped. The context limits
+// this time, and must not end before Close. Close ends the machine.
 func (h *Host) Netboot(ctx context.Context, m Machine) (*Guest, error) {
 	dir, err := os.MkdirTemp(h.Dir, "guest")
 	if err != nil {
@@ -101,11 +101,11 @@ func (g *Guest) killAt(ctx context.Context, words string) {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	_ = g.kill() // which fails where the guest has just gone
+	_ = g.kill() // it fails if the guest has just ended
 }
 
-// plugIn joins the bridge with the network interface that QEMU has made. One that is made and joined
-// before QEMU opens it has no carrier yet, and the bridge may then lose the guest's first packet.
+// plugIn adds the network interface that QEMU has created to the bridge. An interface that is created and added
+// before QEMU opens it has no carrier, and the bridge may then lose the guest's first packet.
 func (g *Guest) plugIn(ctx context.Context, bridge string) error {
 	_, err := g.host.Exec(ctx, "ip", "link", "set", g.tap(), "master", bridge, "up")
 	return err
@@ -137,18 +137,18 @@ func (g *Guest) commandLine(m Machine) []string {
 	return args
 }
 
-// tap is the host's end of the network interface, which goes with QEMU.
+// tap is the name of the host's end of the network interface, which is removed with QEMU.
 func (g *Guest) tap() string { return filepath.Base(g.dir) }
 
 func (g *Guest) consoleFile() string { return filepath.Join(g.dir, "console") }
 
-// kill also ends QEMU, which nsenter has in a process namespace but not in a process group of its own.
+// kill also ends QEMU, which nsenter starts in another process namespace, but not in another process group.
 func (g *Guest) kill() error { return syscall.Kill(-g.qemu.Process.Pid, syscall.SIGKILL) }
 
-// end returns when QEMU is gone and has said its last word.
+// end ends QEMU and returns when it has ended and its output is complete.
 func (g *Guest) end() {
 	if g.qemu.Process != nil {
-		_ = g.kill()      // which fails where the context has ended
+		_ = g.kill()      // it fails if the context has ended
 		_ = g.qemu.Wait() // killed
 	}
 }
@@ -159,10 +159,10 @@ func (g *Guest) Close() error {
 	return os.RemoveAll(g.dir)
 }
 
-// Console is what the firmware has said, with line ends as in a file.
+// Console returns the output of the firmware, with line ends as in a file.
 func (g *Guest) Console() string { return strings.ReplaceAll(g.Transcript(), "\r", "") }
 
-// Transcript is Console as it came.
+// Transcript returns Console without changes to line ends.
 func (g *Guest) Transcript() string {
 	console, err := os.ReadFile(g.consoleFile())
 	if err != nil {

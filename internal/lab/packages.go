@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// Every program that the lab runs, and Debian's package that has it.
+// Every program that the lab runs, and the Debian package of the program.
 var programs = []struct{ name, debianPackage string }{
 	{"libvirtd", "libvirt-daemon-system"},
 	{"virtlogd", "libvirt-daemon-system"},
 	{"virsh", "libvirt-clients"},
 	{"qemu-system-s390x", "qemu-system-misc"},
-	{"qemu-system-x86_64", "qemu-system-x86"}, // without which libvirt 9.0 knows no QEMU of a PC
+	{"qemu-system-x86_64", "qemu-system-x86"}, // without it, libvirt 9.0 finds no QEMU for a PC
 	{"qemu-system-aarch64", "qemu-system-arm"},
 	{"qemu-system-ppc64", "qemu-system-ppc"},
 	{"qemu-img", "qemu-utils"},
@@ -31,8 +31,8 @@ var programs = []struct{ name, debianPackage string }{
 	{"nc", "netcat-openbsd"},
 }
 
-// InstallPackages installs the Debian packages of the programs that are missing. It does nothing when
-// all are there. Its error names what to install by hand.
+// InstallPackages installs the Debian packages of the programs that are missing. It does nothing if all
+// programs exist. Its error says what to install manually.
 func InstallPackages(ctx context.Context) error {
 	if len(missingPackages()) == 0 {
 		return nil

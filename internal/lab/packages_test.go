@@ -17,7 +17,7 @@ func TestInstallPackagesSaysWhatIsMissing(t *testing.T) {
 }
 
 func TestInstallPackagesNeedsNothing(t *testing.T) {
-	Shared(t) // which has installed them
+	Shared(t) // it has installed them
 	if missing := missingPackages(); len(missing) != 0 {
 		t.Errorf("missing are %v", missing)
 	}

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// NewPKI makes a directory with an authority and what it signed: a server that is 127.0.0.1 and a client.
-// The files have libvirt's names.
+// NewPKI makes a directory with the certificates of an authority, of a server at 127.0.0.1 and of a client,
+// signed by the authority. The files have libvirt's names.
 func NewPKI(dir string) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
@@ -52,7 +52,7 @@ func newCertificate(name string, certificate, authority *x509.Certificate, signe
 	return writeCertificate(name, certificate, authority, key, signer)
 }
 
-// writeCertificate signs a certificate, and writes it and its private key behind the name.
+// writeCertificate signs a certificate, and writes it and its private key to files that begin with the name.
 func writeCertificate(name string, certificate, authority *x509.Certificate, key, signer *ecdsa.PrivateKey) error {
 	signed, err := x509.CreateCertificate(rand.Reader, certificate, authority, key.Public(), signer)
 	if err != nil {

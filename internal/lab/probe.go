@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 )
 
-// Where an s390x kernel has what its loader and the loader's user tell it.
+// The offsets at which an s390x kernel has what its loader and the loader's user pass to it.
 //
 // Linux arch/s390/include/asm/setup.h, "struct parmarea".
 const (
@@ -17,17 +17,17 @@ const (
 	commandLineLength = 896
 )
 
-// Where the probe has its program status word, and the address that is in it but for the number.
+// The offset of the probe's program status word, and the address in it without the number.
 const (
 	probeStatus  = 0x10040
 	probeAddress = 0x7e570000
 )
 
-// ProbeEnd is the byte of a ProbeKernel behind the command line, so that one without its NUL shows.
+// ProbeEnd is the byte of a ProbeKernel after the command line. It shows if the command line has no NUL.
 const ProbeEnd = '#'
 
-// ProbeKernel is a kernel that does nothing but stop the guest, in a way that tells its number and
-// leaves all that the firmware has loaded where it is.
+// ProbeKernel is a kernel that only stops the guest. The stopped guest shows the kernel's number, and keeps
+// everything that the firmware has loaded in its memory.
 func ProbeKernel(number uint16) []byte {
 	kernel := make([]byte, commandLine+commandLineLength+1)
 	copy(kernel[kernelEntry:], []byte{
@@ -49,9 +49,9 @@ type Probe struct {
 	InitrdSize  uint64
 }
 
-// Probe says which ProbeKernel has run; none has when the firmware gave up.
+// Probe returns which ProbeKernel has run. No kernel has run if the firmware gave up.
 func (g *Guest) Probe() (probe Probe, ran bool, err error) {
-	const addressingMode = 0x80000000 // which QEMU 7.2 takes for a bit of the address
+	const addressingMode = 0x80000000 // QEMU 7.2 reads this as a bit of the address
 	if g.Address&^(addressingMode|0xffff) != probeAddress {
 		return Probe{}, false, nil
 	}

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// Releases of Debian whose QEMU brings another generation of the firmware than the machine's own.
+// Releases of Debian whose QEMU has another generation of the firmware than the machine's own QEMU.
 var qemuReleases = []string{"trixie", "forky"}
 
-// QEMU is one that runs s390x guests, with the firmware that it came with.
+// QEMU is a QEMU for s390x guests, with its own firmware.
 type QEMU struct {
 	Name     string // "installed", or the release of Debian that it is from
 	Firmware string // path of its s390-ccw.img
@@ -20,8 +20,8 @@ type QEMU struct {
 	command []string
 }
 
-// QEMUs are the QEMU of this generation's hosts and those of later releases of Debian, which the first call on a
-// machine downloads (30 MB each). They stay in the cache, until their directories qemu-* are removed.
+// QEMUs returns the QEMU of this generation's hosts and the QEMUs of later releases of Debian, which the first call on a
+// machine downloads (30 MB each). They stay in the cache until their directories qemu-* are removed.
 func QEMUs(ctx context.Context) ([]QEMU, error) {
 	if err := InstallPackages(ctx); err != nil {
 		return nil, err
@@ -47,8 +47,8 @@ func QEMUs(ctx context.Context) ([]QEMU, error) {
 
 func firmwareIn(root string) string { return filepath.Join(root, "usr/share/qemu/s390-ccw.img") }
 
-// releasedQEMU runs with the libraries and the loader of its own release, as it needs newer ones than
-// the machine's.
+// releasedQEMU returns a QEMU that runs with the libraries and the loader of its own release, because it needs
+// newer ones than the machine has.
 func releasedQEMU(ctx context.Context, release string) (QEMU, error) {
 	root, err := cachedDir(ctx, "qemu-"+release, func(ctx context.Context, dir string) error {
 		return downloadQEMU(ctx, release, dir)
@@ -66,7 +66,7 @@ func releasedQEMU(ctx context.Context, release string) (QEMU, error) {
 		return QEMU{}, err
 	}
 	for _, dir := range libraries {
-		libraries = append(libraries, filepath.Join(dir, "systemd")) // which libsystemd-shared is in
+		libraries = append(libraries, filepath.Join(dir, "systemd")) // which has libsystemd-shared
 	}
 	firmware := firmwareIn(root)
 	return QEMU{release, firmware, []string{
@@ -75,7 +75,7 @@ func releasedQEMU(ctx context.Context, release string) (QEMU, error) {
 	}}, nil
 }
 
-// loaderOf is the path of the dynamic loader that a program asks for.
+// loaderOf returns the path of the dynamic loader that a program requests.
 func loaderOf(program string) (string, error) {
 	file, err := elf.Open(program)
 	if err != nil {
@@ -90,7 +90,7 @@ func loaderOf(program string) (string, error) {
 	return strings.TrimRight(string(path), "\x00"), err
 }
 
-// downloadQEMU unpacks QEMU and all that it depends on into the directory.
+// downloadQEMU unpacks QEMU and its dependencies into the directory.
 func downloadQEMU(ctx context.Context, release, dir string) error {
 	apt, err := newPrivateApt("APT::Install-Recommends=0")
 	if err != nil {

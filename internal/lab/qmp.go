@@ -23,7 +23,7 @@ type request struct {
 	Arguments map[string]any `json:"arguments,omitempty"`
 }
 
-// message is a reply to a request or an event, of which it has the fields that the lab looks at.
+// message is a reply to a request, or an event, with the fields that the lab uses.
 type message struct {
 	Return json.RawMessage `json:"return"`
 	Error  *struct {
@@ -41,7 +41,7 @@ func newMonitor(requests io.Writer, messages io.Reader) *monitor {
 	return &monitor{json.NewEncoder(requests), json.NewDecoder(messages)}
 }
 
-// execute returns what the command does when it is done, and passes over events.
+// execute runs a command and returns its result. It ignores events.
 func (m *monitor) execute(command string, arguments map[string]any) (json.RawMessage, error) {
 	if err := m.requests.Encode(request{command, arguments}); err != nil {
 		return nil, fmt.Errorf("unable to ask QEMU for %s: %w", command, err)
@@ -70,15 +70,15 @@ func (m *monitor) status() (string, error) {
 	return state.Status, err
 }
 
-// AwaitShutdown waits until a guest of libvirt's has rebooted or powered off while libvirtd is away, which has
-// QEMU's control socket otherwise. QEMU then stops the guest, and waits for libvirtd.
+// AwaitShutdown waits until a guest of libvirt has rebooted or powered off while libvirtd is not running.
+// (libvirtd uses QEMU's control socket when it is running.) QEMU then stops the guest and waits for libvirtd.
 func (h *Host) AwaitShutdown(ctx context.Context, domain string) error {
 	sockets, err := filepath.Glob(fmt.Sprintf("/proc/%d/root/var/lib/libvirt/qemu/domain-*-%s/monitor.sock", h.init.Process.Pid, domain))
 	if err != nil {
 		return err
 	}
 	if len(sockets) != 1 {
-		return fmt.Errorf("guest %q has these control sockets, and should have one: %q", domain, sockets)
+		return fmt.Errorf("guest %q should have one control socket, but has these: %q", domain, sockets)
 	}
 	conn, err := net.Dial("unix", sockets[0])
 	if err != nil {

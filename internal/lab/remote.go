@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// Remote is how other machines reach a host: at ports of this machine's loopback, from where bytes go to
-// those inside of the host's namespaces.
+// Remote is how other machines reach a host: at ports on this machine's loopback interface, which are
+// forwarded to ports inside the host's namespaces.
 type Remote struct {
 	TCP, TLS, SSH string // host:port
 
 	PKI        string // directory of cacert.pem, clientcert.pem and clientkey.pem
-	Identity   string // private key that sshd lets in as root
-	KnownHosts string // of sshd
+	Identity   string // private key that sshd accepts for root
+	KnownHosts string // with the key of sshd
 
 	listeners []net.Listener
 }
@@ -68,7 +68,7 @@ func (h *Host) listenRemotely(ctx context.Context) (*Remote, error) {
 	return r, r.meetSSHD()
 }
 
-// Reconfigure starts libvirtd anew with another libvirtd.conf.
+// Reconfigure restarts libvirtd with another libvirtd.conf.
 func (h *Host) Reconfigure(ctx context.Context, config string, arguments ...string) error {
 	if err := os.WriteFile(filepath.Join(h.Dir, "etc/libvirtd.conf"), []byte(config), 0o644); err != nil {
 		return err
@@ -80,7 +80,7 @@ func (h *Host) Reconfigure(ctx context.Context, config string, arguments ...stri
 	return h.Restart(ctx)
 }
 
-// sshdConfig is a server of root's own key alone. %[1]s is the directory of its keys.
+// sshdConfig is for a server that accepts only root's own key. %[1]s is the directory of its keys.
 const sshdConfig = `ListenAddress 127.0.0.1
 HostKey %[1]s/host
 AuthorizedKeysFile %[1]s/identity.pub
@@ -107,7 +107,7 @@ func (h *Host) startSSHD(ctx context.Context, r *Remote) error {
 			return err
 		}
 	}
-	// sshd wants a user of its own, in a password file that is seen by it and by what it starts alone.
+	// sshd needs its own user, in a password file that only sshd and its child processes see.
 	_, err = h.Exec(ctx, "unshare", "--mount", "sh", "-ec", `
 		mkdir -p /run/sshd
 		{ cat /etc/passwd; echo "sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin"; } >/etc/libvirt/ssh/passwd
@@ -117,7 +117,7 @@ func (h *Host) startSSHD(ctx context.Context, r *Remote) error {
 	if err != nil {
 		return err
 	}
-	for { // it listens a moment after it went into the background
+	for { // it listens shortly after it has gone into the background
 		conn, err := h.dial("127.0.0.1:22")
 		if err == nil {
 			return conn.Close()
@@ -130,8 +130,8 @@ func (h *Host) startSSHD(ctx context.Context, r *Remote) error {
 	}
 }
 
-// sshd is the program, and where it has its libraries. Where the host's programs are the machine's own it is
-// not installed, which would let others onto the machine.
+// sshd returns the path of the program and of its libraries. If the host uses the machine's own programs, sshd
+// is not installed on the machine, because others could then log in to it.
 func (h *Host) sshd(ctx context.Context) (program, libraries string, err error) {
 	if h.Generation != Bookworm {
 		return "/usr/sbin/sshd", "", nil
@@ -144,7 +144,7 @@ func (h *Host) sshd(ctx context.Context) (program, libraries string, err error) 
 	return filepath.Join(root, "usr/sbin/sshd"), strings.Join(dirs, ":"), err
 }
 
-// downloadSSHD unpacks sshd, and a library that machines without it lack.
+// downloadSSHD unpacks sshd, and a library that machines without sshd do not have.
 func downloadSSHD(ctx context.Context, dir string) error {
 	apt, err := newPrivateApt()
 	if err != nil {
@@ -170,7 +170,7 @@ func downloadSSHD(ctx context.Context, dir string) error {
 	return nil
 }
 
-// meetSSHD writes down the server's key, as whoever was there before would have it.
+// meetSSHD writes the server's key to KnownHosts, as after an earlier connection.
 func (r *Remote) meetSSHD() error {
 	key, err := os.ReadFile(filepath.Join(filepath.Dir(r.Identity), "host.pub"))
 	if err != nil {
@@ -184,7 +184,7 @@ func (r *Remote) meetSSHD() error {
 	return os.WriteFile(r.KnownHosts, []byte(line), 0o644)
 }
 
-// forward listens on this machine for connections to a port of the host's loopback.
+// forward listens on this machine for connections to a port on the host's loopback interface.
 func (r *Remote) forward(h *Host, port string, address *string) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -204,7 +204,7 @@ func (r *Remote) forward(h *Host, port string, address *string) error {
 	return nil
 }
 
-// join passes bytes between a client and an address inside of the host's namespaces until either ends.
+// join passes bytes between a client and an address inside the host's namespaces until either ends.
 func (h *Host) join(client net.Conn, address string) {
 	server, err := h.dial(address)
 	if err != nil {
@@ -219,7 +219,7 @@ func (h *Host) join(client net.Conn, address string) {
 	pass(server, client)
 }
 
-// dial connects to an address inside of the host's namespaces.
+// dial connects to an address inside the host's namespaces.
 func (h *Host) dial(address string) (conn net.Conn, err error) {
 	err = h.inNetwork(func() (err error) {
 		conn, err = net.DialTimeout("tcp", address, 10*time.Second)
@@ -228,7 +228,7 @@ func (h *Host) dial(address string) (conn net.Conn, err error) {
 	return conn, err
 }
 
-// Close takes no new connections.
+// Close stops accepting connections.
 func (r *Remote) Close() error {
 	var failures []error
 	for _, listener := range r.listeners {

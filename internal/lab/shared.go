@@ -17,11 +17,11 @@ var shared struct {
 	err  error
 }
 
-// without says, as NETBOOT_LAB=none, that a run is for what needs no host, no guest and no root: "make unit".
+// without is the value of NETBOOT_LAB for a run of tests that need no host, no guest and no root: "make unit".
 const without = "none"
 
-// Need skips a test that needs a real host, guest or kernel, where the run is for those that need none. Whoever takes
-// something of the lab without Shared calls it first.
+// Need skips a test that needs a real host, guest or kernel, if the run is only for tests that do not. A test that uses
+// the lab without Shared must call it first.
 func Need(t testing.TB) {
 	t.Helper()
 	if os.Getenv("NETBOOT_LAB") == without {
@@ -29,9 +29,9 @@ func Need(t testing.TB) {
 	}
 }
 
-// Shared is the host of this test process: the first test that asks starts it, Main stops it. Tests
-// share it, so each takes names of its own for what it makes there. A test that libvirtd dies in fails
-// and says so, and the next one has libvirtd again.
+// Shared returns the host of this test process. The first test that calls it starts the host, and Main stops
+// it. Tests share the host, so each test uses its own names on it. If libvirtd dies during a test, that test
+// fails and says so, and libvirtd is restarted for the next test.
 func Shared(t testing.TB) *Host {
 	t.Helper()
 	Need(t)
@@ -60,7 +60,8 @@ func revive(t testing.TB, h *Host) {
 	}
 }
 
-// Runs tells whether libvirtd is there, without a connection, whose end would be a line in its log.
+// Runs tells whether libvirtd is running. It makes no connection, because the end of a connection would be a
+// line in libvirtd's log.
 func (h *Host) Runs() bool {
 	pid, err := os.ReadFile(filepath.Join(h.Dir, "run", "libvirtd.pid"))
 	if err != nil {

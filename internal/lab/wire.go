@@ -12,34 +12,34 @@ import (
 	"time"
 )
 
-// Wire stands between a client and a host's libvirtd. It counts the calls that go through, makes the
-// way as long as one wants, holds back what one wants, cuts, and answers in libvirtd's place.
+// Wire is a proxy between a client and a host's libvirtd. It counts calls, adds a delay, holds back packets,
+// cuts connections, and answers instead of libvirtd.
 type Wire struct {
 	URI string // for a client on this machine
 
 	listener net.Listener
 	target   string       // libvirtd's socket
-	delay    atomic.Int64 // for one way, in nanoseconds
+	delay    atomic.Int64 // in one direction, in nanoseconds
 	calls    atomic.Int64
 
 	mu     sync.Mutex
-	holds  func(packet []byte) bool // nil for nothing
-	held   []func()                 // what sends it after all
-	judges func(packet []byte) Fate // nil for letting all pass
+	holds  func(packet []byte) bool // nil to hold nothing
+	held   []func()                 // functions that send the held packets
+	judges func(packet []byte) Fate // nil to let all packets pass
 	open   map[net.Conn]bool        // both ends of each connection
 }
 
-// Fate is what becomes of a packet.
+// Fate is what happens to a packet.
 type Fate int
 
 // Fates of a packet.
 const (
 	Passes  Fate = iota
-	Cut          // it is lost, and every connection with it
-	Refused      // a call, which libvirtd never sees: the wire answers that it failed
+	Cut          // it is lost, and every connection is closed
+	Refused      // it is a call that libvirtd never gets: the wire answers that it failed
 )
 
-// NewWire starts a wire to the host, by which an answer takes a round trip longer.
+// NewWire starts a wire to the host, which delays answers by the round trip.
 func NewWire(h *Host, name string, roundTrip time.Duration) (*Wire, error) {
 	target, err := url.Parse(h.URI)
 	if err != nil {
@@ -61,27 +61,27 @@ func NewWire(h *Host, name string, roundTrip time.Duration) (*Wire, error) {
 	return w, nil
 }
 
-// Calls is how many calls went through since it was last asked, on all connections.
+// Calls returns the number of calls since the last call of Calls, on all connections.
 func (w *Wire) Calls() int { return int(w.calls.Swap(0)) }
 
-// SetRoundTrip makes answers take so much longer from now on.
+// SetRoundTrip sets the delay of answers from now on.
 func (w *Wire) SetRoundTrip(roundTrip time.Duration) { w.delay.Store(int64(roundTrip / 2)) }
 
-// Connections is how many of clients' connections are open.
+// Connections returns the number of open connections of clients.
 func (w *Wire) Connections() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.open) / 2
 }
 
-// Judge has a function decide what becomes of each packet, from either side; nil lets all pass.
+// Judge sets the function that decides what happens to each packet, from either side; nil lets all pass.
 func (w *Wire) Judge(judge func(packet []byte) Fate) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.judges = judge
 }
 
-// Close takes no new connections; those that are there go on until one of their sides ends.
+// Close stops accepting connections. Existing connections continue until one side ends.
 func (w *Wire) Close() error { return w.listener.Close() }
 
 func (w *Wire) serve() {
@@ -118,10 +118,10 @@ func (w *Wire) Hold(chosen func(packet []byte) bool) (release func()) {
 	}
 }
 
-// Everything is for Hold: the host has lost its power, or the cable was cut.
+// Everything is for Hold, and simulates a host without power, or a cut cable.
 func Everything([]byte) bool { return true }
 
-// Answers is for Hold: libvirtd is slow, but it is there.
+// Answers is for Hold, and simulates a slow libvirtd.
 func Answers(packet []byte) bool {
 	return binary.BigEndian.Uint32(packet[4:]) == remoteProgram && binary.BigEndian.Uint32(packet[16:]) == typeReply
 }
@@ -136,7 +136,7 @@ func (w *Wire) pass(to, from net.Conn, calls *atomic.Int64) {
 	delete(w.open, from)
 }
 
-// way is one of the two ways of a connection. What is written to it goes where its fate has it go.
+// way is one of the two directions of a connection. A packet that is written to it is handled by its fate.
 type way struct {
 	wire     *Wire
 	to, from net.Conn
@@ -155,8 +155,8 @@ func (y way) Write(packet []byte) (int, error) {
 	}
 }
 
-// decide is what becomes of a packet. It writes none itself, so that a side which does not read holds
-// up its own way alone.
+// decide returns what happens to a packet. It writes no packet itself, so that a side that does not read
+// blocks only its own direction.
 func (y way) decide(packet []byte) (fate Fate, isHeld bool) {
 	y.wire.mu.Lock()
 	defer y.wire.mu.Unlock()
@@ -175,7 +175,7 @@ func (y way) decide(packet []byte) (fate Fate, isHeld bool) {
 	return fate, false
 }
 
-// relay copies packets, each some time after it came, and counts the calls among them, where asked to.
+// relay copies packets, each after the delay, and counts the calls among them if calls is not nil.
 func relay(to io.Writer, from io.Reader, delay, calls *atomic.Int64) error {
 	type late struct {
 		due    time.Time
@@ -234,12 +234,12 @@ const (
 	statusError   = 1
 )
 
-// IsCall tells calls from answers, events, what streams carry, and keepalives.
+// IsCall tells whether a packet is a call, and not an answer, an event, stream data or a keepalive.
 func IsCall(packet []byte) bool {
 	return binary.BigEndian.Uint32(packet[4:]) == remoteProgram && binary.BigEndian.Uint32(packet[16:]) == typeCall
 }
 
-// RefusedText is what a wire says in the place of libvirtd.
+// RefusedText is the error message that a wire sends instead of libvirtd.
 const RefusedText = "the wire refuses this call"
 
 // refusal is the answer that a call failed. Its body is a remote_error of libvirt's
@@ -247,7 +247,7 @@ const RefusedText = "the wire refuses this call"
 func refusal(call []byte) []byte {
 	const operationFailed, levelError = 9, 2
 	text := []byte(RefusedText)
-	answer := binary.BigEndian.AppendUint32(nil, 0) // its length, when it is known
+	answer := binary.BigEndian.AppendUint32(nil, 0) // its length is set below
 	answer = append(answer, call[4:packetHeader]...)
 	binary.BigEndian.PutUint32(answer[16:], typeReply)
 	binary.BigEndian.PutUint32(answer[24:], statusError)

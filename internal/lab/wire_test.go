@@ -24,11 +24,11 @@ func TestRelay(t *testing.T) {
 	delay.Store(int64(50 * time.Millisecond))
 	var passed strings.Builder
 	begin := time.Now()
-	_ = relay(&passed, &sent, &delay, &calls) // which ends with the end of what was sent
+	_ = relay(&passed, &sent, &delay, &calls) // it ends when everything was passed
 	if calls.Load() != 2 || passed.String() != want {
 		t.Errorf("got %d calls and %q, want 2 and %q", calls.Load(), passed.String(), want)
 	}
 	if took := time.Since(begin); took < 50*time.Millisecond {
-		t.Errorf("the way took %v", took)
+		t.Errorf("it took %v", took)
 	}
 }

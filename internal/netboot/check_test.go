@@ -100,7 +100,7 @@ func TestCheck(t *testing.T) {
 		"fits a later firmware":        {netbootCase{initrd: 120 << 20, firmware: mergedFirmware}, nil},
 		"does not fit the memory":      {netbootCase{initrd: 600 << 20, firmware: mergedFirmware}, []string{"Error pxelinux_config in a guest with 512 MiB of memory"}},
 		"may not fit":                  {netbootCase{initrd: 120 << 20, firmware: unknownFirmware}, []string{"Warning pxelinux_config need 136314880 bytes"}},
-		"too little memory":            {netbootCase{memory: 120 << 20}, []string{"Error memory needs 125 MiB of memory for itself, and the guest has 120 MiB"}},
+		"too little memory":            {netbootCase{memory: 120 << 20}, []string{"Error memory needs 125 MiB of memory for itself, but the guest has 120 MiB"}},
 		"enough for a later firmware":  {netbootCase{memory: 120 << 20, firmware: mergedFirmware}, nil},
 		"perhaps too little":           {netbootCase{memory: 120 << 20, firmware: unknownFirmware}, []string{"Warning memory needs 125 MiB"}},
 		"perhaps too little, but runs": {netbootCase{memory: 120 << 20, firmware: unknownFirmware, runs: true}, nil},

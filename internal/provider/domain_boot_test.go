@@ -36,7 +36,7 @@ resource "netboot_volume" "disk" {
 			// Nobody answers the firmware's DHCP requests.
 			Config:           disk + domain(onLabNetwork+"\n boot_check = { expect = [\"login:\"], timeout = \"5s\" }"),
 			ConfigPlanChecks: replaces,
-			ExpectError: says(`Unable to boot domain "acc"`, "boot_check =", "the time for the boot was over", `stage "firmware"`, "no DHCP server has answered yet",
+			ExpectError: says(`Unable to boot domain "acc"`, "boot_check =", "the boot timed out", `stage "firmware"`, "no DHCP server has answered yet",
 				"Requesting information via DHCP", "raise boot_check.timeout"),
 		},
 		resource.TestStep{
@@ -58,7 +58,7 @@ resource "netboot_volume" "disk" {
 			PreConfig:        func() { virsh(t, "destroy", "acc") },
 			Config:           disk + domain(onLabNetwork+"\n boot_check = { expect = [\"login:\"], timeout = \"5s\" }"),
 			ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionUpdate),
-			ExpectError:      says(`Unable to boot domain "acc"`, "the time for the boot was over"),
+			ExpectError:      says(`Unable to boot domain "acc"`, "the boot timed out"),
 		},
 		resource.TestStep{
 			// The failed boot is not forgotten, although the guest runs. (Paused, it does not wait to be shut down.)

@@ -41,7 +41,7 @@ func TestDomainCommandLine(t *testing.T) {
 		"x=“1”":              "a typographic quote",
 		"x=‘1’":              "a typographic quote",
 		"– quiet":            "a typographic dash",
-		"x=1\u202fquiet":     "a blank such as U+00A0",
+		"x=1\u202fquiet":     "a special blank such as U+00A0",
 		"x=1\u200b":          "an invisible character",
 		"\ufeffx=1":          "an invisible character",
 		"x=1\u202e":          "an invisible character",

@@ -255,7 +255,7 @@ func TestAccDomainKernelMissing(t *testing.T) {
 	acceptance(t,
 		resource.TestStep{
 			Config:      domain("running = false\n kernel = { image = \"acc/none\" }"),
-			ExpectError: says(`Unable to create domain "acc"`, inside("kernel"), "no image acc/none on the host"),
+			ExpectError: says(`Unable to create domain "acc"`, inside("kernel"), "image acc/none does not exist on the host"),
 		},
 		resource.TestStep{
 			Config:      domain("running = false\n kernel = { image = \"none\" }"),

@@ -99,7 +99,7 @@ func (d downloaded) faults(t *testing.T, server *lab.Server) []fault {
 		{fault: lab.Status(404), says: []string{"404 Not Found", "check the URL"}},
 		{fault: lab.HTMLPage(), says: []string{"it is a web page"}},
 		{fault: lab.RedirectLoop(), says: []string{"the server redirects in a loop"}},
-		{fault: lab.Altered(), attributes: fmt.Sprintf("checksum = \"sha256:%s\"", sha256Of(d.content)), says: []string{"has the checksum", "want", sha256Of(d.content)}},
+		{fault: lab.Altered(), attributes: fmt.Sprintf("checksum = \"sha256:%s\"", sha256Of(d.content)), says: []string{"has the checksum", "not", sha256Of(d.content)}},
 		{fault: lab.StallAfter(3 << 20), more: soon, says: []string{"exceeded its time limit"}},
 		{fault: lab.Slow(time.Second), more: soon, says: []string{"exceeded its time limit"}},
 		{url: distrusted.URL + "/file", says: []string{"certificate"}},

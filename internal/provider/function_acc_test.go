@@ -56,7 +56,7 @@ output "manifest" { value = provider::netboot::ins_parse("* Linux\nk 0x0\ni 0x10
 				"append": knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact("x=1"), knownvalue.StringExact("y=2")}),
 			})}),
 			"problems": knownvalue.ListExact([]knownvalue.Check{
-				knownvalue.StringRegexp(says(`line 1, column 1: the firmware ignores this line, it does not know "prompt" here`)),
+				knownvalue.StringRegexp(says(`line 1, column 1: the firmware ignores this line, because it does not know "prompt" here`)),
 				knownvalue.StringRegexp(says(`line 2, column 7: initrd is missing`)),
 			}),
 		})),

@@ -35,5 +35,5 @@ func TestINSParseFunction(t *testing.T) {
 		returns(t, braces(test.want), "ins_parse", text(test.text))
 	}
 	refuses(t, 0, []string{`line 1: "kernel.img 0x0" does not begin with "* "`}, "ins_parse", text("kernel.img 0x0\n"))
-	refuses(t, 0, []string{"line 2: there is a tab", "\nline 4: the address \"x\" is no number"}, "ins_parse", text("* Linux\nk\t0\n\nj x\n"))
+	refuses(t, 0, []string{"line 2: there is a tab", "\nline 4: the address \"x\" is not a number"}, "ins_parse", text("* Linux\nk\t0\n\nj x\n"))
 }

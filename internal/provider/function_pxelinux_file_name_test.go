@@ -20,7 +20,7 @@ func TestPxelinuxFileNameFunction(t *testing.T) {
 		"guest":            `"guest" is neither`,
 		"fd00::1":          `"fd00::1" is neither`,
 		"192.168.150.0/22": "does not end at a whole hexadecimal digit",
-		"192.168.150.256":  "is no IPv4 address",
+		"192.168.150.256":  "is not an IPv4 address",
 	} {
 		refuses(t, 0, []string{want}, "pxelinux_file_name", text(who))
 	}

@@ -51,7 +51,7 @@ func TestPxelinuxParseFunction(t *testing.T) {
 	returns(t, configValue("b", nil, entryValue("a", "k", "i", "x=1 y=2"), entryValue("b", "/k", "i", "")),
 		"pxelinux_parse", text("# c\nDEFAULT b\r\nlabel a\n  kernel k\n  initrd i\n  append x=1 \t y=2\nlabel b\n kernel /k\n initrd i\n append BOOT_IMAGE=/k\n"))
 	returns(t, configValue("", []string{
-		`line 2, column 3: the firmware ignores this line, it does not know "linux" here: write "kernel" in place of "linux"`,
+		`line 2, column 3: the firmware ignores this line, because it does not know "linux" here: write "kernel" instead of "linux"`,
 	}, entryValue("a", "k", "i", "quiet")), "pxelinux_parse", text("label a\n  linux j\n  kernel k\n  initrd i\n  append quiet\n"))
 	returns(t, configValue("", []string{
 		`warning: line 4, column 12: old firmware loses the last character of a file that does not end in a newline: end the last line with a newline`,
@@ -62,8 +62,8 @@ func TestPxelinuxParseFunction(t *testing.T) {
 // told to remove the rest of it.
 func TestPxelinuxParseFunctionContinuation(t *testing.T) {
 	returns(t, configValue("rhcos", []string{
-		`line 4, column 12: append "rd.neednet=1 \\" has a backslash at the end of a line; the firmware knows no continuation, takes the backslash for a part of the value, ` +
-			`and the next line for one of its own: write it as one line with what follows, without the backslash`,
+		`line 4, column 12: append "rd.neednet=1 \\" has a backslash at the end of a line; the firmware does not join lines: the backslash becomes part of the value, ` +
+			`and the next line is read separately: join it with the next line, without the backslash`,
 	}, entryValue("rhcos", "k", "i", `rd.neednet=1 \`)), "pxelinux_parse",
 		text("default rhcos\nlabel rhcos\n    kernel k\n    append rd.neednet=1 \\\n    coreos.live.rootfs_url=http://192.0.2.9/rootfs.img \\\n    quiet\n    initrd i\n"))
 }

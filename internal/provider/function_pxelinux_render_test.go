@@ -121,7 +121,7 @@ func TestPxelinuxRenderFunctionErrors(t *testing.T) {
 		{"append too long", arguments(brackets(text(strings.Repeat("x", 896)))), []string{"entries[1].append: ", "(896 bytes)", "first 895 bytes", "shorten the arguments"}},
 		{"no initrd", brackets(entryWith(object{"initrd": null})), []string{"entries[0].initrd: initrd is missing", "name a file below the TFTP root"}},
 		{"default of no entry", braces(object{"default": text("c"), "entries": brackets(entryWith(nil))}), []string{`default: no entry has the label "c"`}},
-		{"file too large", brackets(manyEntries(60)...), []string{"entries: the file has ", "the firmware takes 2047"}},
+		{"file too large", brackets(manyEntries(60)...), []string{"entries: the file has ", "the firmware reads at most 2047"}},
 		{"too many entries", brackets(manyEntries(31)...), []string{"entries[30].label: this is entry 31; the firmware uses 30"}},
 		{"both", arguments(brackets(text("initrd=i"), text("#"))), []string{"names an initrd", "\nentries[1].append: ", "begins with \"#\""}},
 	} {

@@ -181,7 +181,7 @@ func TestAccImageCommandLineInvalid(t *testing.T) {
 	kernel := plainKernel("kernel")
 	file, url := local(t, kernel), lab.NewServer(t).Serve("kernel", kernel)
 	long := saying(strings.Repeat("x", 896))
-	limit := []string{"In kernel.cmdline:", "the command line has 896 bytes; this kernel takes at most 895"}
+	limit := []string{"In kernel.cmdline:", "the command line has 896 bytes; this kernel accepts at most 895"}
 	var steps []resource.TestStep
 	for _, test := range []struct {
 		config string
@@ -191,7 +191,7 @@ func TestAccImageCommandLineInvalid(t *testing.T) {
 		{from(file, saying("x=ä")), []string{"Invalid command line", "In kernel.cmdline:", `has 'ä' at byte 2`}},
 		{from(file, long), append([]string{"Unable to read kernel"}, limit...)},
 		{from(url, long), append([]string{`Unable to create image "srv-boot/acc"`}, limit...)},
-		{from(local(t, carrying(t, kernel, "x=1")), saying("x=2")), []string{"In kernel.cmdline:", "carries a command line already"}},
+		{from(local(t, carrying(t, kernel, "x=1")), saying("x=2")), []string{"In kernel.cmdline:", "already carries a command line"}},
 		{from(local(t, oldKernel), saying("x=1")), []string{"In kernel.cmdline:", "cannot carry a command line"}},
 		{from(file, saying("x=1"), `checksum = "sha256:`+sha256Of(oldKernel)+`"`), []string{"In kernel.source:", "has the checksum"}},
 	} {

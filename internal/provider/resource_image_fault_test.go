@@ -42,7 +42,7 @@ func TestAccImageRefused(t *testing.T) {
 		{oldKernel, lab.HTMLPage(), "", []string{"not an s390x kernel", "web page"}},
 		{[]byte("\x7fELF" + strings.Repeat("x", 80000)), nil, "", []string{"not an s390x kernel", "ELF"}},
 		{oldKernel[:66000], nil, "", []string{"not an s390x kernel", "only 66000 bytes"}},
-		{newKernel, nil, "sha256:" + sha256Of(oldKernel), []string{"has the checksum", "sha256:" + sha256Of(newKernel), "want", "sha256:" + sha256Of(oldKernel)}},
+		{newKernel, nil, "sha256:" + sha256Of(oldKernel), []string{"has the checksum", "sha256:" + sha256Of(newKernel), "not", "sha256:" + sha256Of(oldKernel)}},
 		{newKernel, nil, fmt.Sprintf("sha512:%x", sha512.Sum512(oldKernel)), []string{"has the checksum", fmt.Sprintf("%x", sha512.Sum512(newKernel))}},
 	} {
 		faults := []lab.Fault{}
@@ -90,7 +90,7 @@ func TestAccImageInvalid(t *testing.T) {
 		{from(t.TempDir()), []string{"Unable to read kernel", "In kernel.source:", "it is a directory"}},
 		{from(local(t, anInitrd)), []string{"Unable to read kernel", "In kernel.source:", "not an s390x kernel: it is a cpio archive"}},
 		{from("ftp://example.org/kernel"), []string{"Unable to read kernel", "In kernel.source:", `the scheme "ftp"`, "use http"}},
-		{from("http://127.0.0.1/", `checksum = "md5:00"`), []string{"Invalid checksum", "In kernel.checksum:", "want sha256:<64 hex digits>"}},
+		{from("http://127.0.0.1/", `checksum = "md5:00"`), []string{"Invalid checksum", "In kernel.checksum:", "write sha256:<64 hex digits>"}},
 		{from("http://127.0.0.1/", `checksum = "sha256:00"`), []string{"Invalid checksum", "In kernel.checksum:", "has 2 digits", "want 64"}},
 		{from("http://127.0.0.1/", `file_name = "a/b"`), []string{"Invalid name", "In kernel.file_name:", "slash"}},
 		{bootImage(fmt.Sprintf("kernel = { source = %[1]q }\n initrd = { source = %[1]q }", local(t, oldKernel))), []string{"Unable to read initrd", "In initrd.source:", "kernel and initrd are not swapped"}},

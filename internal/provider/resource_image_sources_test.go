@@ -185,7 +185,7 @@ func TestAccImageChecksumList(t *testing.T) {
 			PlanOnly:    true,
 			ExpectError: says("Invalid checksum", "only a part of the image is fetched"),
 		},
-		refused(image("", of(otherURL)), "has the checksum", sha256Of(oldKernel), "want", sha256Of(newKernel)),
+		refused(image("", of(otherURL)), "has the checksum", sha256Of(oldKernel), "not", sha256Of(newKernel)),
 		refused(image("", of(noneURL)), "In kernel.checksum:", noneURL),
 		refused(image("", of(listURL+".gone")), "In kernel.checksum:", "404"),
 		resource.TestStep{

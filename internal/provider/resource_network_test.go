@@ -469,7 +469,7 @@ func TestAccNetworkNameTaken(t *testing.T) {
 	define(t, "net-define", "<network><name>acc</name><domain name='theirs'/></network>", "net-undefine", "acc")
 	acceptance(t, resource.TestStep{
 		Config:      network(`mode = "isolated"`),
-		ExpectError: says(`Unable to create network "acc"`, `name = "acc"`, "Exists already", "terraform import ADDRESS acc"),
+		ExpectError: says(`Unable to create network "acc"`, `name = "acc"`, "Already exists", "terraform import ADDRESS acc"),
 	})
 	expect(t, virshPrints(t, "net-dumpxml acc", "<domain name='theirs'/>"))
 }
@@ -582,7 +582,7 @@ func TestAccNetworkInvalid(t *testing.T) {
 		{network("mode = \"bridge\"\n bridge = \"br0\"\n openvswitch = true\n vlans = [4095]"), []string{"vlans =", "between 1 and 4094"}},
 		{network("mode = \"isolated\"\n openvswitch = true"), []string{"Open vSwitch requires mode bridge", "openvswitch ="}},
 		{network("mode = \"isolated\"\n delay = 31"), []string{"delay =", "between 0 and 30"}},
-		{network("mode = \"isolated\"\n dnsmasq_options = [\"log-dhcp\\nuser=root\"]"), []string{"Invalid option of dnsmasq", "one line"}},
+		{network("mode = \"isolated\"\n dnsmasq_options = [\"log-dhcp\\nuser=root\"]"), []string{"Invalid option of dnsmasq", "an option is a single line"}},
 		{network("mode = \"isolated\"\n dnsmasq_options = [\"dhcp-boot=tag:netboot-s390x,k\"]"), []string{"Invalid option of dnsmasq", "use ipv4.dhcp.boot"}},
 		{network("mode = \"isolated\"\n dns = { hosts = [{ ip = \"192.168.151.300\", hostnames = [\"a\"] }] }"), []string{inside("dns"), "192.168.151.300"}},
 		{network("mode = \"isolated\"\n dns = { hosts = [{ ip = \"192.168.151.30\", hostnames = [\"a b\"] }] }"), []string{"Invalid host name", inside("dns"), "a b"}},

@@ -277,7 +277,7 @@ func TestAccPxelinuxConfigInvalid(t *testing.T) {
 		{menu(big...), []string{"entries =", "2223 bytes", "takes 2047"}},
 		{strings.Replace(menu(menuEntry("a")), `"i"`, `"i,j"`, 1), []string{"In entries[0].initrd:", "has a comma", "join the files"}},
 		{strings.Replace(menu(menuEntry("a")), `"i"`, `""`, 1), []string{"In entries[0].initrd:", "missing"}},
-		{strings.Replace(menu(menuEntry("a")), `"k"`, `"http://x/k"`, 1), []string{"In entries[0].kernel:", "is a URL", "TFTP alone"}},
+		{strings.Replace(menu(menuEntry("a")), `"k"`, `"http://x/k"`, 1), []string{"In entries[0].kernel:", "is a URL", "only TFTP"}},
 		{menu(menuEntry("a"), menuEntry("a")), []string{"In entries[1].label:", "used twice"}},
 		{"entries = []", []string{"entries =", "at least 1"}},
 		{`content = "label a\n  kernel\tk\n  initrd i\n  append x\nfallback a\n"`, []string{"content =", "line 5", "does not know", "fallback"}},

@@ -47,13 +47,13 @@ func TestConformanceSize(t *testing.T) {
 	}
 }
 
-// roomForInitrd is what MaxLoad leaves behind the kernel.
+// roomForInitrd is the room that MaxLoad leaves after the kernel.
 func (f firmware) roomForInitrd(memory uint64) uint64 {
 	kernel := uint64(len(lab.ProbeKernel(0)))
 	return f.generation.MaxLoad(memory) - (kernel+page-1)&^(page-1)
 }
 
-// wantTooLarge boots with an initrd of this size and wants these words and its name on the console.
+// wantTooLarge boots with an initrd of this size and expects these words and its name on the console.
 func (n network) wantTooLarge(t *testing.T, f firmware, memory, size uint64, words string) {
 	t.Helper()
 	initrd := "large-" + f.name
@@ -84,7 +84,7 @@ func TestConformanceMemory(t *testing.T) {
 			t.Parallel()
 			m := n.guest(t, f, tooLittle[f.generation], "i")
 			m.GiveUpAt = "bytes is too small for k"
-			got, console := n.boot(t, m, 5*time.Second) // the separate loader hangs without a word
+			got, console := n.boot(t, m, 5*time.Second) // the separate loader hangs without a message
 			if got != nothing {
 				t.Errorf("got\n%s\nwant nothing. The console:\n%s", got, console)
 			}
@@ -114,7 +114,7 @@ func TestConformanceLoadparm(t *testing.T) {
 	}
 }
 
-// guest has a configuration that boots the kernel k with this initrd.
+// guest returns a guest with a configuration that boots the kernel k with this initrd.
 func (n network) guest(t *testing.T, f firmware, memory uint64, initrd string) lab.Machine {
 	t.Helper()
 	m := n.guestOf(t, f, strings.Replace(entry("a"), "initrd i", "initrd "+initrd, 1))
@@ -122,7 +122,7 @@ func (n network) guest(t *testing.T, f firmware, memory uint64, initrd string) l
 	return m
 }
 
-// serveLarge serves a file that holds its own name and is a hole otherwise.
+// serveLarge serves a file that contains its own name and otherwise is a hole.
 func (n network) serveLarge(t *testing.T, name string, size uint64) {
 	t.Helper()
 	n.serve(t, name, []byte(name))

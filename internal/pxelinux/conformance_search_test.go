@@ -20,7 +20,7 @@ const uuid = "0a1b2c3d-4e5f-4000-8000-00000000002a"
 // searcher is a guest that DHCP tells where to look.
 type searcher struct {
 	name   string
-	search pxelinux.Search // with no MAC address, and with no IPv4 address
+	search pxelinux.Search // without a MAC address and an IPv4 address
 }
 
 var searchers = []searcher{
@@ -41,8 +41,8 @@ var searchers = []searcher{
 	{"bootfile directory and option 209", pxelinux.Search{UUID: uuid, BootFile: "sub/", ConfigFile: "guest.cfg"}},
 }
 
-// at is the search of the guest with this number. No two guests have the same address, for the server
-// sends the end of a file that one did not want again, to whoever has the address seconds later.
+// at is the search of the guest with this number. No two guests have the same address, because the
+// server repeats the end of a file that a guest did not accept, and seconds later another guest could have that address.
 func (s searcher) at(number int) pxelinux.Search {
 	s.search.MAC = fmt.Sprintf("52:54:00:02:00:%02x", number)
 	s.search.IPv4 = fmt.Sprintf("10.10.0.%d", 100+number)
@@ -86,8 +86,8 @@ func searchNetwork(t *testing.T, guests []pxelinux.Search) network {
 	return startNetwork(t, "search", file)
 }
 
-// TestConformanceSearch compares what the firmware asks the server for, where there is nothing, with
-// Search.Paths.
+// TestConformanceSearch compares Search.Paths with the files that the firmware requests from a server
+// without files.
 func TestConformanceSearch(t *testing.T) {
 	all := firmwares(t)
 	var guests []pxelinux.Search
@@ -120,7 +120,7 @@ func (f firmware) searching(s pxelinux.Search) lab.Machine {
 	return lab.Machine{QEMU: f.qemu, MAC: s.MAC, UUID: s.UUID}
 }
 
-// notFound are the paths that the guest with this address has asked the server for in vain.
+// notFound returns the paths that the guest with this address has requested and that do not exist.
 func (n network) notFound(t *testing.T, address string) []string {
 	t.Helper()
 	var paths []string
@@ -134,7 +134,7 @@ func (n network) notFound(t *testing.T, address string) []string {
 	return paths
 }
 
-// clear leaves the TFTP root itself, which the server has looked at when it started.
+// clear keeps the TFTP root itself, because the server has checked it at its start.
 func (n network) clear(t *testing.T) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(n.root, "*"))
@@ -186,19 +186,19 @@ func TestConformanceChoice(t *testing.T) {
 		{"network before default", "plain", func(p []string) []served {
 			return []served{{"pxelinux.cfg/0A0A", entry("a"), 0}, {"pxelinux.cfg/default", entry("b"), 0}}
 		}, booted("a")},
-		{"unreadable is passed over", "plain", func(p []string) []served {
+		{"unreadable is skipped", "plain", func(p []string) []served {
 			return []served{{p[0], entry("a"), 0o600}, {p[1], entry("b"), 0}}
 		}, booted("b")},
-		{"too large is passed over", "plain", func(p []string) []served {
+		{"too large is skipped", "plain", func(p []string) []served {
 			return []served{{p[0], largest + "\n", 0}, {p[1], entry("b"), 0}}
 		}, booted("b")},
 		{"largest wins", "plain", func(p []string) []served {
 			return []served{{p[0], largest, 0}, {p[1], entry("b"), 0}}
 		}, booted("a")},
-		{"empty is passed over", "plain", func(p []string) []served {
+		{"empty is skipped", "plain", func(p []string) []served {
 			return []served{{p[0], "", 0}, {p[1], entry("b"), 0}}
 		}, booted("b")},
-		{"directory is passed over", "plain", func(p []string) []served {
+		{"directory is skipped", "plain", func(p []string) []served {
 			return []served{{p[0] + "/file", "", 0}, {p[1], entry("b"), 0}}
 		}, booted("b")},
 		{"comments win and boot nothing", "plain", func(p []string) []served {
@@ -231,10 +231,10 @@ func TestConformanceChoice(t *testing.T) {
 		{"bootfile is a configuration without its magic", "bootfile", func(p []string) []served {
 			return []served{{p[0], entry("a"), 0}, {p[1], entry("b"), 0}}
 		}, "fails: Network loading done, starting kernel..."},
-		{"bootfile of less than 8 bytes is passed over", "bootfile", func(p []string) []served {
+		{"bootfile of less than 8 bytes is skipped", "bootfile", func(p []string) []served {
 			return []served{{p[0], "1234567", 0}, {p[1], entry("b"), 0}}
 		}, booted("b")},
-		{"bootfile is passed over where it is unreadable", "bootfile", func(p []string) []served {
+		{"bootfile is skipped if it is unreadable", "bootfile", func(p []string) []served {
 			return []served{{p[0], magic + entry("a"), 0o600}, {p[1], entry("b"), 0}}
 		}, booted("b")},
 		{"bootfile comes before option 209", "bootfile and option 209", func(p []string) []served {
@@ -251,7 +251,7 @@ func TestConformanceChoice(t *testing.T) {
 				{"addrsize", string(binary.BigEndian.AppendUint64(address, uint64(len("i")))), 0},
 			}
 		}, describe(pxelinux.Entry{Kernel: "k", Initrd: "i", Append: strings.Repeat("p", 897)})},
-		{"bootfile is a manifest of what is not there", "bootfile", func(p []string) []served {
+		{"bootfile is a manifest of missing files", "bootfile", func(p []string) []served {
 			return []served{{p[0], "* title\nnone 0x0\n", 0}, {p[1], entry("b"), 0}}
 		}, booted("b")},
 		{"members of a manifest are not below its directory", "bootfile in a directory", func(p []string) []served {

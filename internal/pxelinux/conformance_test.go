@@ -21,11 +21,11 @@ import (
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 
 // TestConformance serves each file of testdata/conformance to real firmware of every generation and
-// compares what it boots with what this package says of the text.
+// compares what it boots with what this package says about the text.
 //
-// Where ValidateText finds an error, the firmware does not do what the text says. What it does instead
+// If ValidateText finds an error, the firmware does not do what the text says. What it does instead
 // is in NAME.want, or for one generation in NAME.separate.want, NAME.merged.want or NAME.menu.want.
-// Where that depends on what the firmware's memory happens to hold, the file says "undefined".
+// If that depends on the content of the firmware's memory, the file says "undefined".
 func TestConformance(t *testing.T) {
 	cases, err := filepath.Glob("testdata/conformance/*.cfg")
 	if err != nil || len(cases) == 0 {
@@ -74,9 +74,9 @@ func (f firmware) predict(text string) string {
 		return "fails: " + err.Error()
 	}
 	if entry.Append == "" {
-		entry.Append = "BOOT_IMAGE=" + entry.Kernel // which Render writes, for want of an empty line
+		entry.Append = "BOOT_IMAGE=" + entry.Kernel // Render writes this instead of an empty line
 	}
-	if len(entry.Append) > pxelinux.MaxAppendSize { // one more is copied, in the place of the NUL
+	if len(entry.Append) > pxelinux.MaxAppendSize { // one more byte is copied, instead of the NUL
 		entry.Append = entry.Append[:pxelinux.MaxAppendSize+1] + string(lab.ProbeEnd)
 	}
 	return describe(entry)
@@ -90,7 +90,7 @@ func (f firmware) golden(t *testing.T, name string) string {
 		want, err = os.ReadFile(name + ".want")
 	}
 	if err != nil {
-		t.Fatalf("ValidateText refuses the text, so there has to be a file that says what the firmware does: %v", err)
+		t.Fatalf("ValidateText refuses the text, so a file must say what the firmware does: %v", err)
 	}
 	return strings.TrimSpace(string(want))
 }
@@ -122,7 +122,7 @@ func TestConformanceWants(t *testing.T) {
 	}
 }
 
-// firmware is one to test, in the QEMU that it is from.
+// firmware is a firmware to test, with its QEMU.
 type firmware struct {
 	name       string
 	qemu       lab.QEMU
@@ -153,7 +153,7 @@ func firmwares(t *testing.T) []firmware {
 	return all
 }
 
-// network is one of the lab's libvirt networks, with a TFTP root of its own.
+// network is one of the lab's libvirt networks, with its own TFTP root.
 type network struct {
 	host         *lab.Host
 	bridge, root string
@@ -176,8 +176,8 @@ func startNetwork(t *testing.T, name, xml string) network {
 	return n
 }
 
-// keepUp gives the bridge a port that stays. Between its last guest and the next one it would have no
-// carrier, and lose the first packet of that next guest, which then waits 8 seconds to send another.
+// keepUp gives the bridge a permanent port. Without it, the bridge has no carrier between two guests and loses
+// the first packet of the next guest, which then waits 8 seconds before it sends another.
 func (n network) keepUp(t *testing.T) {
 	t.Helper()
 	port, peer := n.bridge+"-up", n.bridge+"-peer"
@@ -204,7 +204,7 @@ func (n network) serve(t *testing.T, name string, content []byte) {
 	}
 }
 
-// The files that configurations name. The number of a kernel is its place here, the content of an
+// The files that configurations name. The number of a kernel is its position here, and the content of an
 // initrd is its name.
 var (
 	kernels = []string{"k", "k2", "boot/k", longestPath}
@@ -223,7 +223,7 @@ func (n network) serveFiles(t *testing.T) {
 	}
 }
 
-// guestOf is a new guest, whose configuration has this text.
+// guestOf returns a new guest with a configuration with this text.
 func (n network) guestOf(t *testing.T, f firmware, text string) lab.Machine {
 	t.Helper()
 	mac := newMAC()
@@ -254,11 +254,11 @@ func (n network) wantBoot(t *testing.T, m lab.Machine, want string) {
 
 const nothing = "nothing"
 
-// lostBlock is what merged firmware says and gives up with where the machine is so busy that the server sends a block
-// a second time. That is no matter of the configuration.
+// lostBlock is the message with which merged firmware gives up if the machine is so busy that the server sends a block
+// twice. This does not depend on the configuration.
 const lostBlock = "TFTP error missing block"
 
-// boot says what the machine boots within this time, or "nothing", and what its console shows.
+// boot returns what the machine boots within this time, or "nothing", and what its console shows.
 func (n network) boot(t *testing.T, m lab.Machine, limit time.Duration) (outcome, console string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -298,7 +298,7 @@ func entryOnConsole(console string) string {
 	return found[1]
 }
 
-// sameFiles writes the names of files as kernels and initrds have them, where the TFTP server takes
+// sameFiles replaces names of files by the names that kernels and initrds have, because the TFTP server accepts
 // several names for one file.
 func sameFiles(outcome string) string {
 	lines := strings.Split(outcome, "\n")

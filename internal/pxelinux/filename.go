@@ -14,10 +14,10 @@ import (
 // DefaultFileName is the name that the firmware tries last, for every guest.
 const DefaultFileName = "default"
 
-// nibble is the number of address bits that one digit of an IPv4 file name stands for.
+// nibble is the number of address bits in one digit of an IPv4 file name.
 const nibble = 4
 
-// FileName returns the name below pxelinux.cfg/ of the file for a MAC address, a UUID, an IPv4
+// FileName returns the name, below pxelinux.cfg/, of the file for a MAC address, a UUID, an IPv4
 // address or prefix, or "default".
 func FileName(guest string) (string, error) {
 	if guest == DefaultFileName {
@@ -42,20 +42,20 @@ func FileName(guest string) (string, error) {
 func MACFileName(mac string) (string, error) {
 	address, err := net.ParseMAC(mac)
 	if err != nil || len(address) != 6 {
-		return "", fmt.Errorf("%q is no MAC address; write six pairs of hexadecimal digits, such as 52:54:00:12:34:56", mac)
+		return "", fmt.Errorf("%q is not a MAC address; write six pairs of hexadecimal digits, such as 52:54:00:12:34:56", mac)
 	}
 	return "01-" + strings.ReplaceAll(address.String(), ":", "-"), nil
 }
 
-var errZeroUUID = errors.New("the firmware takes a UUID of zeros for none and never asks for its file")
+var errZeroUUID = errors.New("the firmware treats a UUID of zeros as no UUID, and never asks for its file")
 
-// uuidSize is the length of a UUID with dashes, the longest name of a configuration but one by option 209.
+// uuidSize is the length of a UUID with dashes, the longest name of a configuration except for option 209.
 const uuidSize = 36
 
 // UUIDFileName returns the name for the UUID of a guest, which may be written without dashes.
 //
 // QEMU pc-bios/s390-ccw/netmain.c get_uuid(): "%02x" in groups of 8-4-4-4-12; a UUID of zeros
-// counts as none.
+// counts as no UUID.
 func UUIDFileName(uuid string) (string, error) {
 	digits := uuid
 	if len(uuid) == uuidSize && uuid[8] == '-' && uuid[13] == '-' && uuid[18] == '-' && uuid[23] == '-' {
@@ -63,7 +63,7 @@ func UUIDFileName(uuid string) (string, error) {
 	}
 	raw, err := hex.DecodeString(digits)
 	if err != nil || len(raw) != 16 {
-		return "", fmt.Errorf("%q is no UUID; write 32 hexadecimal digits, such as 0a1b2c3d-0000-4000-8000-00000000002a", uuid)
+		return "", fmt.Errorf("%q is not a UUID; write 32 hexadecimal digits, such as 0a1b2c3d-0000-4000-8000-00000000002a", uuid)
 	}
 	if [16]byte(raw) == ([16]byte{}) {
 		return "", errZeroUUID
@@ -75,7 +75,7 @@ func UUIDFileName(uuid string) (string, error) {
 // 192.168.150.0/24.
 //
 // SLOF lib/libnet/pxelinux.c pxelinux_load_cfg(): "%02X%02X%02X%02X", then one digit less at each
-// try, so a prefix ends at a whole digit.
+// attempt, so a prefix ends at a whole digit.
 func IPv4FileName(address string) (string, error) {
 	written := address
 	if !strings.Contains(address, "/") {
@@ -83,7 +83,7 @@ func IPv4FileName(address string) (string, error) {
 	}
 	prefix, err := netip.ParsePrefix(written)
 	if err != nil || !prefix.Addr().Is4() {
-		return "", fmt.Errorf("%q is no IPv4 address or prefix; write one such as 192.168.150.7 or 192.168.150.0/24 (the firmware knows no names for IPv6)", address)
+		return "", fmt.Errorf("%q is not an IPv4 address or prefix; write one such as 192.168.150.7 or 192.168.150.0/24 (the firmware has no file names for IPv6)", address)
 	}
 	if prefix.Bits() == 0 {
 		return "", fmt.Errorf("%q means every guest; the name for that is %q", address, DefaultFileName)
@@ -92,13 +92,13 @@ func IPv4FileName(address string) (string, error) {
 		return "", unalignedError(prefix)
 	}
 	if prefix != prefix.Masked() {
-		return "", fmt.Errorf("%q has bits set behind the prefix; write %s for the network or %s for the one address", address, prefix.Masked(), prefix.Addr())
+		return "", fmt.Errorf("%q has bits set after the prefix; write %s for the network or %s for the single address", address, prefix.Masked(), prefix.Addr())
 	}
 	bytes := prefix.Addr().As4()
 	return fmt.Sprintf("%X", bytes[:])[:prefix.Bits()/nibble], nil
 }
 
-// unalignedError names the prefixes next to one that no file name can express.
+// unalignedError names the nearest prefixes for a prefix that no file name can express.
 func unalignedError(prefix netip.Prefix) error {
 	narrow := netip.PrefixFrom(prefix.Masked().Addr(), (prefix.Bits()/nibble+1)*nibble)
 	count := 1 << (narrow.Bits() - prefix.Bits())
@@ -106,11 +106,11 @@ func unalignedError(prefix netip.Prefix) error {
 	if bits := prefix.Bits() / nibble * nibble; bits > 0 {
 		wide = netip.PrefixFrom(prefix.Addr(), bits).Masked().String() + " for more addresses"
 	}
-	return fmt.Errorf("%q does not end at a whole hexadecimal digit, of four bits each; write %d files from %s on, or one file, %s", prefix, count, narrow, wide)
+	return fmt.Errorf("%q does not end at a whole hexadecimal digit (four bits each); write %d files, beginning with %s, or one file, %s", prefix, count, narrow, wide)
 }
 
-// IPv4Of is the address or prefix that a file of this name is for: IPv4FileName backwards. It
-// returns "" for a name of another kind.
+// IPv4Of returns the address or prefix that a file with this name is for, the reverse of IPv4FileName.
+// It returns "" for a name of another kind.
 func IPv4Of(name string) string {
 	if len(name) == 0 || len(name) > 8 || strings.Trim(name, "0123456789ABCDEF") != "" {
 		return ""

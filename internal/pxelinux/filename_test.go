@@ -38,13 +38,13 @@ func TestFileNameErrors(t *testing.T) {
 		{"00000000-0000-0000-0000-000000000000", []string{"a UUID of zeros"}},
 		{"0a1b2c3d-0000-4000-8000_00000000002a", []string{"neither a MAC address"}},
 		{"fd00::1", []string{"neither a MAC address"}},
-		{"192.168.150.256", []string{"no IPv4 address"}},
-		{"192.168.150.0/33", []string{"no IPv4 address"}},
+		{"192.168.150.256", []string{"not an IPv4 address"}},
+		{"192.168.150.0/33", []string{"not an IPv4 address"}},
 		{"0.0.0.0/0", []string{`the name for that is "default"`}},
-		{"192.168.150.1/24", []string{"write 192.168.150.0/24", "192.168.150.1 for the one address"}},
-		{"192.168.150.0/22", []string{"4 files from 192.168.148.0/24 on", "192.168.144.0/20 for more addresses"}},
-		{"128.0.0.0/1", []string{"8 files from 128.0.0.0/4 on", `"default" for every guest`}},
-		{"192.168.150.6/31", []string{"2 files from 192.168.150.6/32 on", "192.168.150.0/28"}},
+		{"192.168.150.1/24", []string{"write 192.168.150.0/24", "192.168.150.1 for the single address"}},
+		{"192.168.150.0/22", []string{"4 files, beginning with 192.168.148.0/24", "192.168.144.0/20 for more addresses"}},
+		{"128.0.0.0/1", []string{"8 files, beginning with 128.0.0.0/4", `"default" for every guest`}},
+		{"192.168.150.6/31", []string{"2 files, beginning with 192.168.150.6/32", "192.168.150.0/28"}},
 	} {
 		got, err := FileName(test.who)
 		if err == nil {

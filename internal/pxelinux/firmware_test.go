@@ -37,8 +37,8 @@ func TestEntryLimits(t *testing.T) {
 
 func TestCheckSize(t *testing.T) {
 	const (
-		loader  = 0x7800000               // whatever the memory
-		merged  = 512*mebibyte - 0x300000 // which is a multiple of 64 KiB
+		loader  = 0x7800000               // regardless of the memory
+		merged  = 512*mebibyte - 0x300000 // this is a multiple of 64 KiB
 		highest = 2048*mebibyte - 0x300000
 	)
 	for _, test := range []struct {
@@ -50,7 +50,7 @@ func TestCheckSize(t *testing.T) {
 		{"fills the loader's room", SeparateLoader, 4096, loader - 4096, 512 * mebibyte, ""},
 		{"one byte too many", SeparateLoader, 4096, loader - 4095, 4096 * mebibyte, "error initrd need 125829121 bytes"},
 		{"the gap counts", SeparateLoader, 4097, loader - 8191, 512 * mebibyte, "error initrd need 125829121 bytes"},
-		{"kernel alone", SeparateLoader, loader + 1, 0, 512 * mebibyte, "error kernel has room for 125829120, whatever"},
+		{"kernel alone", SeparateLoader, loader + 1, 0, 512 * mebibyte, "error kernel has room for 125829120, regardless"},
 		{"fills the merged one's room", Merged, 4096, merged - 4096, 512 * mebibyte, ""},
 		{"one byte too many for memory", Merged, 4096, merged - 4095, 512 * mebibyte, "error initrd in a guest with 512 MiB"},
 		{"more than counts", Menu, 4096, highest - 4096, 8192 * mebibyte, ""},
@@ -58,7 +58,7 @@ func TestCheckSize(t *testing.T) {
 		{"tiny memory", Menu, 4096, 0, 2 * mebibyte, "error kernel has room for 0"},
 		{"fits any", UnknownFirmware, 4096, mebibyte, 512 * mebibyte, ""},
 		{"fits no", UnknownFirmware, 4096, 600 * mebibyte, 512 * mebibyte, "error initrd in a guest with 512 MiB"},
-		{"fits a later one", UnknownFirmware, 4096, 200 * mebibyte, 512 * mebibyte, "warning initrd whatever memory"},
+		{"fits later firmware", UnknownFirmware, 4096, 200 * mebibyte, 512 * mebibyte, "warning initrd regardless of the guest's memory"},
 		{"fits an earlier one", UnknownFirmware, 4096, 110 * mebibyte, 100 * mebibyte, "warning initrd in a guest with 100 MiB"},
 	} {
 		compareProblem(t, test.name, test.firmware.CheckSize(test.kernel, test.initrd, test.memory), test.want)
@@ -73,7 +73,7 @@ func TestCheckMemory(t *testing.T) {
 		want     string
 	}{
 		{"enough", SeparateLoader, 125 * mebibyte, ""},
-		{"too little", SeparateLoader, 124 * mebibyte, "error  needs 125 MiB of memory for itself, and the guest has 124 MiB"},
+		{"too little", SeparateLoader, 124 * mebibyte, "error  needs 125 MiB of memory for itself, but the guest has 124 MiB"},
 		{"enough for a merged one", Merged, 64 * mebibyte, ""},
 		{"too little for any", Menu, 2 * mebibyte, "error  needs"},
 		{"enough for some", UnknownFirmware, 64 * mebibyte, "warning  needs 125 MiB"},

@@ -8,7 +8,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/docs"
 )
 
-// TestGuide holds that the guide "What the firmware reads" has the limits of this package.
+// TestGuide checks that the guide "What the firmware reads" has the limits of this package.
 func TestGuide(t *testing.T) {
 	docs.CheckTables(t, "what-the-firmware-reads", "pxelinux", guideTable())
 }

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// Parse reads a file as a firmware does. The problems are what the firmware drops or takes
-// otherwise than PXELINUX would; what it keeps is the Config, whose values Parse does not judge.
-// A file that the firmware does not take at all gives an empty Config. An append line of the kind
-// that Render writes for an empty Append is read as one.
+// Parse reads a file as a firmware does. The problems are what the firmware ignores, or understands
+// differently from PXELINUX. The Config is what the firmware keeps; Parse does not check its values. The
+// Config is empty if the firmware does not accept the file at all. An append line that Render writes for
+// an empty Append is read as an empty Append.
 func Parse(text string, f Firmware) (Config, []Problem) {
 	r := read(text, f)
 	return r.config, r.problems
 }
 
-// ValidateText returns the problems of a ready file, in the order of its lines: those of Parse, and
-// those that Validate finds in what was read, placed at the line that they are about.
+// ValidateText returns the problems of a complete file, in the order of its lines: the problems of Parse,
+// and the problems that Validate finds in the Config, each with the position of its line.
 func ValidateText(text string, f Firmware) []Problem {
 	r := read(text, f)
 	problems := r.problems
@@ -26,10 +26,10 @@ func ValidateText(text string, f Firmware) []Problem {
 	}
 	for _, p := range append(validateValues(r.config), r.entriesWithoutAppend()...) {
 		if r.lostAny && p.Entry < 0 {
-			continue // that there is no entry, or none of the default's label
+			continue // no entry, or no entry with the label of the default: this follows from the lost label
 		}
 		at, found := r.places[place{p.Entry, p.Field}]
-		if !found { // the line is missing: show the entry
+		if !found { // the line is missing: show the position of the entry
 			at = r.places[place{p.Entry, keywordLabel}]
 		}
 		p.Line, p.Column = at.line, at.column
@@ -41,7 +41,7 @@ func ValidateText(text string, f Firmware) []Problem {
 	return problems
 }
 
-// place is a value of a configuration, position where a text has it.
+// place identifies a value of a configuration, and position is where it is in a text.
 type (
 	place struct {
 		entry int
@@ -50,7 +50,7 @@ type (
 	position struct{ line, column int }
 )
 
-// defaultLine is one "default" line and whether a label after it had the name.
+// defaultLine is a "default" line, and whether a label after it matched.
 type defaultLine struct {
 	label   string
 	at      position
@@ -65,14 +65,14 @@ type reader struct {
 	defaults []defaultLine
 	problems []Problem
 
-	// What follows from a mistake that is reported already is reported no more: the lines after a backslash, and what
-	// comes of a label that was not read.
+	// The consequences of a reported mistake are not reported again: the lines after a backslash, and what
+	// follows from a label that was not read.
 	continued bool
 	lostLabel bool // in this entry
 	lostAny   bool
 }
 
-// read follows SLOF lib/libnet/pxelinux.c pxelinux_parse_cfg(), the order of its steps included.
+// read follows SLOF lib/libnet/pxelinux.c pxelinux_parse_cfg(), including the order of its steps.
 func read(text string, f Firmware) *reader {
 	r := &reader{firmware: f, places: map[place]position{}}
 	if len(text) > MaxFileSize {
@@ -101,7 +101,7 @@ func read(text string, f Firmware) *reader {
 	return r
 }
 
-// wholeFile reports what no line shows.
+// wholeFile reports problems that are not about a single line.
 func (r *reader) wholeFile(text string) {
 	if i := strings.IndexByte(text, 0); i >= 0 {
 		before := text[:i]
@@ -118,7 +118,7 @@ func (r *reader) wholeFile(text string) {
 	}
 }
 
-// line reads one line, and says whether the firmware goes on to the next.
+// line reads one line, and says whether the firmware reads the next line.
 func (r *reader) line(body string, at position) (more bool) {
 	// "arg = strchr(ptr, ' '); if (!arg) arg = strchr(ptr, '\t');"
 	keyword, value, found := strings.Cut(body, " ")
@@ -145,7 +145,7 @@ func (r *reader) line(body string, at position) (more bool) {
 	case sameKeyword(keyword, keywordAppend) && entry >= 0:
 		r.set(keywordAppend, &r.config.Entries[entry].Append, value, valueAt)
 	default:
-		r.unread(entry, at, keyword, fmt.Sprintf("the firmware ignores this line, it does not know %q here", keyword), unknownRemedy(keyword))
+		r.unread(entry, at, keyword, fmt.Sprintf("the firmware ignores this line, because it does not know %q here", keyword), unknownRemedy(keyword))
 	}
 	return true
 }
@@ -175,7 +175,7 @@ func sameKeyword(word, keyword string) bool {
 	return len(word) == len(keyword) && strings.EqualFold(word, keyword)
 }
 
-// unknownRemedy tells why a keyword was not known.
+// unknownRemedy says what to do about an unknown keyword.
 func unknownRemedy(keyword string) string {
 	name, _, tab := strings.Cut(keyword, "\t")
 	switch {
@@ -184,7 +184,7 @@ func unknownRemedy(keyword string) string {
 	case isEntryKeyword(name):
 		return "move the line below the label that it belongs to"
 	case sameKeyword(name, "linux"):
-		return `write "kernel" in place of "linux"`
+		return `write "kernel" instead of "linux"`
 	}
 	return "remove the line; the keywords are default, label, kernel, initrd and append"
 }
@@ -196,13 +196,13 @@ func isEntryKeyword(word string) bool {
 
 func (r *reader) setDefault(label string, at position) {
 	if len(r.defaults) > 0 {
-		r.report(Error, -1, keywordDefault, at, "the file has more than one default line, and the last one that fits a later label counts",
-			"keep one, above the labels")
+		r.report(Error, -1, keywordDefault, at, "the file has more than one default line, and the firmware uses the last one that matches a label below it",
+			"keep one default line, above the labels")
 	}
 	r.defaults = append(r.defaults, defaultLine{label: label, at: at})
 }
 
-// addEntry begins an entry, and says whether the firmware reads on.
+// addEntry begins an entry, and says whether the firmware reads the next line.
 func (r *reader) addEntry(label string, at position) (more bool) {
 	r.lostLabel = false
 	entry := len(r.config.Entries)
@@ -225,18 +225,18 @@ func (r *reader) addEntry(label string, at position) (more bool) {
 	return true
 }
 
-// set gives the last entry a value, in place of one that it may have.
+// set sets a value of the last entry, and replaces an earlier value.
 func (r *reader) set(field string, to *string, value string, at position) {
 	key := place{len(r.config.Entries) - 1, field}
 	if before, repeated := r.places[key]; repeated && !r.lostLabel {
-		r.report(Error, key.entry, field, at, fmt.Sprintf("the firmware takes this %s and drops the one in line %d", field, before.line),
+		r.report(Error, key.entry, field, at, fmt.Sprintf("the firmware uses this %s line and ignores the one in line %d", field, before.line),
 			"keep one of the two lines")
 	}
 	*to = value
 	r.places[key] = at
 }
 
-// finish settles what only the end of the file shows.
+// finish does what is only possible at the end of the file.
 func (r *reader) finish() {
 	for i, e := range r.config.Entries {
 		if e.Append == e.placeholder() {
@@ -246,20 +246,20 @@ func (r *reader) finish() {
 	for _, d := range r.defaults {
 		if !d.matched && !r.lostAny {
 			r.report(Error, -1, keywordDefault, d.at, fmt.Sprintf("no label below this line is %q, so the firmware boots the first entry", d.label),
-				"write the default above its label and exactly like it, capitals included")
+				"write the default line above the label, with the same spelling and case")
 		}
 	}
 }
 
-// entriesWithoutAppend finds what a Config cannot show: no append line at all.
+// entriesWithoutAppend finds entries without an append line, which a Config cannot show.
 func (r *reader) entriesWithoutAppend() []Problem {
 	var problems []Problem
 	for i, e := range r.config.Entries {
 		if _, found := r.places[place{i, keywordAppend}]; !found {
 			problems = append(problems, Problem{
 				Severity: Error, Entry: i, Field: keywordAppend,
-				Message: fmt.Sprintf("entry %q has no append line, and the firmware passes whatever its memory holds to the kernel", e.Label),
-				Remedy:  fmt.Sprintf("add an append line; %q changes nothing", "append "+e.placeholder()),
+				Message: fmt.Sprintf("entry %q has no append line, so the firmware passes whatever its memory holds to the kernel", e.Label),
+				Remedy:  fmt.Sprintf("add an append line, such as %q, which changes nothing", "append "+e.placeholder()),
 			})
 		}
 	}

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// oneEntry is what most texts below amount to.
+// oneEntry is the configuration of most texts below.
 var oneEntry = Config{Entries: []Entry{{Label: "a", Kernel: "k", Initrd: "i", Append: "x=1"}}}
 
-// TestParse has a row for each thing that the firmware was seen to do with an input.
+// TestParse has a row for each observed behaviour of the firmware.
 func TestParse(t *testing.T) {
 	entry := func(label, kernel, initrd, arguments string) Config {
 		return Config{Entries: []Entry{{Label: label, Kernel: kernel, Initrd: initrd, Append: arguments}}}
@@ -50,7 +50,7 @@ func TestParse(t *testing.T) {
 		{"list of initrds", "label a\ninitrd a,b\n", entry("a", "", "a,b", ""), nil},
 		{"append -", "label a\nappend -\n", entry("a", "", "", "-"), nil},
 		{"URL", "label a\nkernel http://h/k\n", entry("a", "http://h/k", "", ""), nil},
-		{"keyword twice", "label a\nkernel j\nkernel k\n", entry("a", "k", "", ""), []string{"3:8 error drops the one in line 2"}},
+		{"keyword twice", "label a\nkernel j\nkernel k\n", entry("a", "k", "", ""), []string{"3:8 error ignores the one in line 2"}},
 		{"default", "default b\nlabel a\nlabel b\n", Config{"b", []Entry{{Label: "a"}, {Label: "b"}}}, nil},
 		{"default below its label", "label a\ndefault a\n", entry("a", "", "", ""), []string{"2:9 error boots the first entry"}},
 		{"default of another case", "default A\nlabel a\n", entry("a", "", "", ""), []string{"1:9 error boots the first entry"}},
@@ -118,8 +118,8 @@ func TestParseEntries(t *testing.T) {
 	}
 }
 
-// TestValidateText compares the problems of each testdata/*.cfg with the .problems file beside it;
-// a file that has none is without a problem.
+// TestValidateText compares the problems of each testdata/*.cfg with the .problems file next to it. A file without
+// a .problems file has no problems.
 func TestValidateText(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.cfg")
 	if err != nil || len(files) == 0 {

@@ -6,9 +6,9 @@ import "fmt"
 type Severity int
 
 const (
-	// Warning is a problem on some firmware only.
+	// Warning is a problem only on some firmware.
 	Warning Severity = iota
-	// Error is a problem on every firmware: something is cut, ignored, misread or passed over.
+	// Error is a problem on every firmware: the firmware cuts, ignores, misreads or skips something.
 	Error
 )
 
@@ -19,26 +19,26 @@ func (s Severity) String() string {
 	return "error"
 }
 
-// Problem is one thing that the firmware would take otherwise than its author means. It is an
-// error, so that problems can be joined and returned.
+// Problem is something that the firmware understands differently from what its author means. It
+// implements error, so that problems can be joined and returned.
 type Problem struct {
 	Severity Severity
 
 	// Entry is the index in Config.Entries, or -1 for a problem of the whole configuration.
 	Entry int
-	// Field is "label", "kernel", "initrd", "append" or "default", or empty for all of an entry
-	// or a file.
+	// Field is "label", "kernel", "initrd", "append" or "default", or empty for a whole entry or
+	// file.
 	Field string
 
-	// Line and Column are the place in a text, both from 1, columns in bytes. They are 0 in a
-	// problem of a Config, or of a text as a whole.
+	// Line and Column are the position in a text, both counted from 1, columns in bytes. They are 0
+	// for a problem of a Config, or of a whole text.
 	Line, Column int
 
 	Message string // what the firmware does, with the value and the limit
-	Remedy  string // what to write instead
+	Remedy  string // what to do
 }
 
-// Error returns the place in the text where there is one, the message and the remedy.
+// Error returns the position in the text, if there is one, the message and the remedy.
 func (p Problem) Error() string {
 	text := fmt.Sprintf("%s: %s", p.Message, p.Remedy)
 	if p.Line > 0 {

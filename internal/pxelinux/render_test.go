@@ -44,7 +44,7 @@ func TestRenderError(t *testing.T) {
 	}
 }
 
-// FuzzRender holds that what is rendered is read back as it was, and without a problem.
+// FuzzRender checks that rendered text is read back unchanged and without problems.
 func FuzzRender(f *testing.F) {
 	f.Add("", "ubuntu", "kernel.ubuntu", "initrd.ubuntu", "", "b", "k", "i", "x=1 y=2")
 	f.Add("b", "a", "k", "i", "BOOT_IMAGE=k", "b", "k", "i", "BOOT_IMAGE=j")
@@ -65,7 +65,7 @@ func FuzzRender(f *testing.F) {
 	})
 }
 
-// FuzzParse holds that a text without an error means the same after a round through Render.
+// FuzzParse checks that a text without an error means the same after Render and Parse.
 func FuzzParse(f *testing.F) {
 	f.Add("label ubuntu\n  kernel kernel.ubuntu\n  initrd initrd.ubuntu\n  append BOOT_IMAGE=kernel.ubuntu\n")
 	f.Add("# c\r\ndefault b\r\nlabel a\r\nkernel k\r\nLABEL b\r\n\tkernel\tk\r\n initrd i\r\nappend\ta=1\r\n")
@@ -83,7 +83,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("text %q is valid, its configuration is not: %v", text, err)
 		}
 		if err != nil {
-			return // the spelling of Render can need more bytes
+			return // the form of Render can need more bytes
 		}
 		if got, problems := Parse(rendered, UnknownFirmware); !reflect.DeepEqual(got, c) || len(problems) > 0 {
 			t.Errorf("text %q\ngot  %+v %v\nwant %+v", text, got, problems, c)

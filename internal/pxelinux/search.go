@@ -11,10 +11,10 @@ import (
 // directory is where the firmware looks for configurations, below the TFTP root.
 const directory = "pxelinux.cfg/"
 
-// Search is what a guest's firmware knows when it looks for something to boot: what it is, and what
-// DHCP told it. Everything but the MAC address may be empty.
+// Search is what a guest's firmware knows when it looks for something to boot: the guest's identity, and
+// what DHCP told it. Everything except the MAC address may be empty.
 type Search struct {
-	UUID string // of the guest; one of zeros counts as none
+	UUID string // of the guest; a UUID of zeros counts as empty
 	MAC  string
 	IPv4 string // the address that DHCP gave it
 
@@ -23,12 +23,12 @@ type Search struct {
 	PathPrefix string // DHCP option 210
 }
 
-// Paths returns the paths below the TFTP root that the firmware asks for, in that order. It takes
-// the first file that has at least one byte and at most MaxFileSize, whatever is in it; kernel and
-// initrd are then relative to the TFTP root, not to this path.
+// Paths returns the paths below the TFTP root that the firmware asks for, in that order. The firmware
+// uses the first file that has at least one byte and at most MaxFileSize, whatever the file contains.
+// The kernel and initrd that the file names are relative to the TFTP root, not to the file.
 //
-// A BootFile that names a file comes first and is loaded itself: as a kernel, unless its first
-// characters are those of an .ins manifest ("* ") or of a configuration ("# pxelinux").
+// A BootFile that names a file comes first, and the firmware loads it as a kernel, unless it begins like
+// an .ins manifest ("* ") or a configuration ("# pxelinux").
 func (s Search) Paths() ([]string, error) {
 	names, err := s.names()
 	if err != nil {
@@ -44,16 +44,16 @@ func (s Search) Paths() ([]string, error) {
 	}
 	for _, p := range paths {
 		if len(p) > MaxPathSize {
-			return nil, fmt.Errorf("the firmware asks for %s, and overwrites its own memory above %d bytes; shorten the DHCP options that it is made of", quote(p), MaxPathSize)
+			return nil, fmt.Errorf("the firmware asks for %s, and overwrites its own memory if a path has more than %d bytes; shorten the DHCP options that make up the path", quote(p), MaxPathSize)
 		}
 	}
 	return paths, nil
 }
 
-// base is what all names are put behind.
+// base is the prefix of all names.
 //
-// SLOF lib/libnet/pxelinux.c pxelinux_load_cfg(): option 210 as it is, without anything added; else
-// the directory of the bootfile and "pxelinux.cfg/".
+// SLOF lib/libnet/pxelinux.c pxelinux_load_cfg() takes option 210 as it is, without adding anything.
+// Without option 210 it takes the directory of the bootfile and "pxelinux.cfg/".
 func (s Search) base() string {
 	if s.PathPrefix != "" {
 		return s.PathPrefix
@@ -93,12 +93,12 @@ func (s Search) names() ([]string, error) {
 
 // foreignLoaders are the usual names of boot loaders of other machines: SYSLINUX, iPXE, GRUB and
 // EFI programs.
-var foreignLoaders = sync.OnceValue(func() *regexp.Regexp { // when first asked for, and not at each start
+var foreignLoaders = sync.OnceValue(func() *regexp.Regexp { // compiled at the first use, not at each start
 	return regexp.MustCompile(`(?i)^([lg]?pxelinux\.0|.*\.(efi|k{0,3}pxe|lkrn|elf)|(pxe)?grub.*|undionly.*)$`)
 })
 
 // IsForeignLoader tells by a bootfile's name whether it is a boot loader of machines other than
-// s390x. The firmware would take it for a kernel, jump into it and stop without a word.
+// s390x. The firmware would load it as a kernel, jump into it and stop without a message.
 func IsForeignLoader(bootFile string) bool {
 	return foreignLoaders().MatchString(path.Base(bootFile)) && !strings.HasSuffix(bootFile, "/")
 }

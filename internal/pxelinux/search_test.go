@@ -60,13 +60,13 @@ func TestSearchPathsErrors(t *testing.T) {
 		search Search
 		want   string
 	}{
-		{Search{UUID: "x", MAC: mac}, "no UUID"},
-		{Search{MAC: "x"}, "no MAC address"},
-		{Search{MAC: mac, IPv4: "x"}, "no IPv4 address"},
-		{Search{MAC: mac, PathPrefix: long}, "above 206 bytes"},
-		{Search{MAC: mac, BootFile: long + "/"}, "above 206 bytes"},
-		{Search{MAC: mac, ConfigFile: long}, "above 206 bytes"},
-		{Search{MAC: mac, BootFile: long + "-kernel"}, "above 206 bytes"},
+		{Search{UUID: "x", MAC: mac}, "not a UUID"},
+		{Search{MAC: "x"}, "not a MAC address"},
+		{Search{MAC: mac, IPv4: "x"}, "not an IPv4 address"},
+		{Search{MAC: mac, PathPrefix: long}, "more than 206 bytes"},
+		{Search{MAC: mac, BootFile: long + "/"}, "more than 206 bytes"},
+		{Search{MAC: mac, ConfigFile: long}, "more than 206 bytes"},
+		{Search{MAC: mac, BootFile: long + "-kernel"}, "more than 206 bytes"},
 	} {
 		got, err := test.search.Paths()
 		if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -96,7 +96,7 @@ func TestIsForeignLoader(t *testing.T) {
 	}
 }
 
-// TestMaxPrefixSize holds that it is the longest directory by which a guest finds the file of its UUID.
+// TestMaxPrefixSize checks that it is the longest directory with which a guest finds the file of its UUID.
 func TestMaxPrefixSize(t *testing.T) {
 	search := Search{UUID: "0a1b2c3d-0000-4000-8000-00000000002a", MAC: "52:54:00:12:34:56"}
 	search.BootFile = strings.Repeat("x", MaxPrefixSize-1) + "/"

@@ -25,7 +25,7 @@ func TestValidate(t *testing.T) {
 		{"good", kernel("s390x/kernel.ubuntu"), nil},
 		{"no entry", Config{}, []string{"-1  no entry"}},
 		{"longest path", kernel(strings.Repeat("x", 206)), nil},
-		{"path too long", kernel(strings.Repeat("x", 207)), []string{"1 kernel (207 bytes) is too long for the firmware, which overwrites its own memory above 206 bytes"}},
+		{"path too long", kernel(strings.Repeat("x", 207)), []string{"1 kernel (207 bytes) is too long; the firmware overwrites its own memory if a path has more than 206 bytes"}},
 		{"initrd path too long", initrd(strings.Repeat("x", 207)), []string{"1 initrd is too long"}},
 		{"longest append", arguments(strings.Repeat("x", 895)), nil},
 		{"append too long", arguments(strings.Repeat("x", 896)), []string{"1 append (896 bytes) is too long; the kernel gets the first 895 bytes"}},
@@ -61,14 +61,14 @@ func TestValidate(t *testing.T) {
 		{"append with blanks around", arguments(" quiet"), []string{"1 append begins or ends with a blank"}},
 		{"append like the generated one", arguments("BOOT_IMAGE=k"), []string{"1 append stands for an empty append"}},
 		{"append with another image", arguments("BOOT_IMAGE=k quiet"), nil},
-		{"append with a backslash at its end", arguments(`x=1 \`), []string{`1 append has a backslash at the end of a line; the firmware knows no continuation`}},
+		{"append with a backslash at its end", arguments(`x=1 \`), []string{`1 append has a backslash at the end of a line; the firmware does not join lines`}},
 		{"append with a continued line", arguments("x=1 \\\n y=2"), []string{"1 append has a backslash at the end of a line"}},
 		{"append with a joined line", arguments(`x=1 \ y=2`), []string{"1 append has a backslash at the end of a line"}},
 		{"append with another backslash", arguments(`x=a\b`), nil},
 		{"append with typographic quotes", arguments("x=“a”"), []string{"1 append has a typographic quote"}},
 		{"append with an apostrophe", arguments("x=a’b"), []string{"1 append has a typographic quote"}},
 		{"append with a typographic dash", arguments("ip=dhcp — quiet"), []string{"1 append has a typographic dash"}},
-		{"append with another blank", arguments("ip=dhcp\u202fquiet"), []string{"1 append has a blank such as U+00A0"}},
+		{"append with another blank", arguments("ip=dhcp\u202fquiet"), []string{"1 append has a special blank such as U+00A0"}},
 		{"append with a blank without width", arguments("ip=\u200bdhcp"), []string{"1 append has an invisible character"}},
 		{"append in another language", arguments("name=Zürich"), []string{"1 append has a letter that is not ASCII"}},
 		{"label in another language", label("Zürich"), nil},
@@ -104,7 +104,7 @@ func compareFields(t *testing.T, problems []Problem, want []string) {
 
 func TestValidateRemedies(t *testing.T) {
 	problems := Validate(Config{"Ubuntu", []Entry{{Label: "ubuntu", Kernel: "k", Initrd: "i"}}}, SeparateLoader)
-	if len(problems) != 1 || problems[0].Remedy != `write "ubuntu", capitals count` {
+	if len(problems) != 1 || problems[0].Remedy != `write "ubuntu", because case matters` {
 		t.Errorf("got %v", problems)
 	}
 }
@@ -130,5 +130,5 @@ func TestValidateSizes(t *testing.T) {
 	large.Entries[0].Append += strings.Repeat("x", MaxFileSize-len(large.text()))
 	compareFields(t, Validate(large, SeparateLoader), nil)
 	large.Entries[0].Append += "x"
-	compareFields(t, Validate(large, SeparateLoader), []string{"-1  the file has 2048 bytes; the firmware takes 2047"})
+	compareFields(t, Validate(large, SeparateLoader), []string{"-1  the file has 2048 bytes; the firmware reads at most 2047"})
 }

@@ -1,8 +1,7 @@
-// Package seed makes the small volumes by which a guest is told at its first boot what to become:
-// cloud-init's NoCloud data and an Ignition configuration. s390x has no fw_cfg, no SMBIOS and no
-// CD-ROM drive, so both are disks.
+// Package seed makes the small volumes that configure a guest at its first boot: cloud-init's NoCloud data
+// and an Ignition configuration. s390x has no fw_cfg, no SMBIOS and no CD-ROM drive, so both are disks.
 //
-// What goes into them may be secret, so no error quotes it.
+// Their content may be secret, so no error quotes it.
 package seed
 
 import (
@@ -17,24 +16,24 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/iso9660"
 )
 
-// MaxSize is more than any seed has.
+// MaxSize is larger than any seed.
 const MaxSize = iso9660.MaxContent + 64<<10
 
-// block is what the volume of an Ignition configuration is counted in: Linux reads so much of a disk at
-// once when it looks for partitions, and complains of one that is smaller. QEMU would fill up the last
-// sector of a file with zeros, which are no JSON.
+// block is the unit of the size of a volume with an Ignition configuration. Linux reads this much of a disk
+// at once when it looks for partitions, and reports an error if the disk is smaller. QEMU would fill the
+// last sector of a file with zeros, which are not JSON.
 const block = 4096
 
-// CloudInit is NoCloud data: the content of the files that are named so.
+// CloudInit is NoCloud data: the content of the files with these names.
 // https://cloudinit.readthedocs.io/en/latest/reference/datasources/nocloud.html
 type CloudInit struct {
 	UserData      string
-	MetaData      string // with an instance-id; empty is one that comes of the rest
+	MetaData      string // with an instance-id; if empty, it is derived from the rest
 	NetworkConfig string
 	VendorData    string
 }
 
-// label is the volume ID by which cloud-init finds its data on whatever disk.
+// label is the volume ID by which cloud-init finds its data on any disk.
 const label = "cidata"
 
 // Volume is the image of a file system with the data.
@@ -42,7 +41,7 @@ func (c CloudInit) Volume() ([]byte, error) {
 	if c.MetaData == "" {
 		c.MetaData = c.defaultMetaData()
 	}
-	// cloud-init takes no notice of the disk when one of the first two is missing.
+	// cloud-init ignores the disk if one of the first two files is missing.
 	files := []iso9660.File{
 		{Name: "meta-data", Content: []byte(c.MetaData)},
 		{Name: "user-data", Content: []byte(c.UserData)},
@@ -58,29 +57,29 @@ func (c CloudInit) Volume() ([]byte, error) {
 	return image.Bytes(), err
 }
 
-// defaultMetaData names the instance by the other data: cloud-init does its work once for each
-// instance-id, and so again when they change.
+// defaultMetaData derives the instance-id from the other data: cloud-init runs once for each instance-id,
+// so it runs again when the data change.
 func (c CloudInit) defaultMetaData() string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{c.UserData, c.NetworkConfig, c.VendorData}, "\x00")))
 	return fmt.Sprintf("instance-id: iid-%x\n", sum[:6])
 }
 
-// userDataHeads are what user data begin with, by which cloud-init knows their kind.
+// userDataHeads are the first words of user data, by which cloud-init recognizes their kind.
 // https://cloudinit.readthedocs.io/en/latest/explanation/format/index.html
 var userDataHeads = []string{
 	"#cloud-config", "#!", "#include", "#cloud-boothook", "#part-handler", "## template: jinja",
 	"Content-Type:", "MIME-Version:", "From ",
 }
 
-// CheckUserData refuses user data that cloud-init would pass over.
+// CheckUserData refuses user data that cloud-init would ignore.
 func CheckUserData(text string) error {
 	if slices.ContainsFunc(userDataHeads, func(head string) bool { return strings.HasPrefix(text, head) }) {
 		return nil
 	}
-	return fmt.Errorf("cloud-init passes over user data that do not begin with one of %s; YAML begins with a line #cloud-config", strings.Join(userDataHeads, ", "))
+	return fmt.Errorf("cloud-init ignores user data that do not begin with one of %s; begin YAML with a line #cloud-config", strings.Join(userDataHeads, ", "))
 }
 
-// Ignition is the volume of an Ignition configuration: its text, and blanks up to the end of a block.
+// Ignition returns the volume of an Ignition configuration: its text, filled with newlines up to the end of a block.
 // https://coreos.github.io/ignition/supported-platforms/
 func Ignition(config string) ([]byte, error) {
 	if err := CheckIgnition(config); err != nil {
@@ -90,7 +89,7 @@ func Ignition(config string) ([]byte, error) {
 	return append([]byte(config), bytes.Repeat([]byte("\n"), blanks)...), nil
 }
 
-// CheckIgnition refuses what is no Ignition configuration.
+// CheckIgnition refuses a text that is not an Ignition configuration.
 func CheckIgnition(config string) error {
 	var parsed struct {
 		Ignition struct{ Version string }
@@ -99,16 +98,16 @@ func CheckIgnition(config string) error {
 	err := json.Unmarshal([]byte(config), &parsed)
 	switch {
 	case errors.As(err, &syntax):
-		return fmt.Errorf("the configuration is not JSON, at byte %d; butane makes it of YAML", syntax.Offset)
+		return fmt.Errorf("the configuration is not valid JSON at byte %d; use butane to convert YAML to JSON", syntax.Offset)
 	case err != nil, parsed.Ignition.Version == "":
-		return errors.New("the configuration is JSON without ignition.version, so it is none of Ignition's")
+		return errors.New("the configuration is JSON without ignition.version, so it is not an Ignition configuration")
 	case len(config) > iso9660.MaxContent:
 		return fmt.Errorf("the configuration has more than %d MiB", iso9660.MaxContent>>20)
 	}
 	return nil
 }
 
-// Kind is that of a seed.
+// Kind is the kind of a seed.
 type Kind string
 
 // The kinds of seeds.
@@ -120,7 +119,7 @@ const (
 // labelAt is the place of an image's volume ID: ECMA-119 8.4.7, in sector 16.
 const labelAt = 16*2048 + 40
 
-// Identify tells of which kind a volume is, by its content; "" is no seed.
+// Identify returns the kind of a volume by its content, or "" if it is not a seed.
 func Identify(content []byte) Kind {
 	switch {
 	case len(content) > labelAt+len(label) && strings.EqualFold(string(content[labelAt:labelAt+len(label)]), label):
@@ -132,11 +131,11 @@ func Identify(content []byte) Kind {
 	}
 }
 
-// MetaData is the name of cloud-init's meta data among the parts of a seed.
+// MetaData is the name of cloud-init's meta data in the parts of a seed.
 const MetaData = "meta-data"
 
-// Parts is what a seed holds, whatever program made it: cloud-init's files by name, of which one that is missing is as one
-// that is empty, or Ignition's configuration without what fills up its last block. It is nil for what is no seed.
+// Parts returns the content of a seed that any program has made: cloud-init's files by name (a missing file counts as empty),
+// or Ignition's configuration without what fills its last block. It returns nil if the volume is not a seed.
 func Parts(content []byte) map[string][]byte {
 	switch Identify(content) {
 	case KindIgnition:
@@ -163,5 +162,5 @@ func filesOf(content []byte, names ...string) map[string][]byte {
 	return files
 }
 
-// trimmed is a configuration without what fills up a block: QEMU does it with zeros.
+// trimmed returns a configuration without what fills the last block. QEMU fills it with zeros.
 func trimmed(content []byte) []byte { return bytes.TrimRight(content, "\x00\n\r\t ") }

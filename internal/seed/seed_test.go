@@ -15,7 +15,7 @@ func TestCloudInit(t *testing.T) {
 		t.Fatal(err)
 	}
 	if kind := Identify(volume); kind != KindCloudInit {
-		t.Errorf("it is taken for %q", kind)
+		t.Errorf("it is identified as %q", kind)
 	}
 	image, err := iso9660.Open(bytes.NewReader(volume), int64(len(volume)))
 	if err != nil {
@@ -50,7 +50,7 @@ func TestIgnition(t *testing.T) {
 		t.Errorf("the volume is %q (%v)", volume, err)
 	}
 	if kind := Identify(volume); kind != KindIgnition {
-		t.Errorf("it is taken for %q", kind)
+		t.Errorf("it is identified as %q", kind)
 	}
 }
 
@@ -73,12 +73,12 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	if kind := Identify([]byte(strings.Repeat("\x00", 40<<10))); kind != "" {
-		t.Errorf("zeros are taken for %q", kind)
+		t.Errorf("zeros are identified as %q", kind)
 	}
 }
 
-// FuzzIgnition holds that no error quotes a configuration, and that what is none of Ignition's makes no
-// volume of it.
+// FuzzIgnition checks that no error quotes a configuration, and that a text that is not an Ignition configuration
+// makes no volume.
 func FuzzIgnition(f *testing.F) {
 	f.Add(`{"ignition": {"version": "`, `"}}`)
 	f.Add(`{"ignition": {"version": "3.4.0"}, "a": [`, `]}`)
@@ -93,7 +93,7 @@ func FuzzIgnition(f *testing.F) {
 		}
 		volume, err := Ignition(text)
 		if kind := Identify([]byte(text)); (kind == KindIgnition) != (err == nil) && len(text) <= labelAt {
-			t.Errorf("%q is taken for %q (%v)", text, kind, err)
+			t.Errorf("%q is identified as %q (%v)", text, kind, err)
 		}
 		if err == nil && (len(volume)%block != 0 || !bytes.HasPrefix(volume, []byte(text)) || Identify(volume) != KindIgnition) {
 			t.Errorf("%q makes %q", text, volume)
@@ -101,7 +101,7 @@ func FuzzIgnition(f *testing.F) {
 	})
 }
 
-// FuzzIdentify has any bytes where a volume's label would be.
+// FuzzIdentify writes any bytes at the position of a volume's label.
 func FuzzIdentify(f *testing.F) {
 	volume, err := CloudInit{}.Volume()
 	if err != nil {
@@ -111,12 +111,12 @@ func FuzzIdentify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, at []byte) {
 		content := append(bytes.Clone(volume[:labelAt]), at...)
 		if kind := Identify(content); (kind == KindCloudInit) != (len(at) > len(label) && bytes.HasPrefix(at, []byte(label))) {
-			t.Errorf("%q as a label is taken for %q", at, kind)
+			t.Errorf("%q as a label is identified as %q", at, kind)
 		}
 	})
 }
 
-// TestParts holds that what a seed holds is told whatever fills it up, and that nothing else is a seed.
+// TestParts checks that the parts of a seed are returned, whatever fills its last block, and that nothing else is a seed.
 func TestParts(t *testing.T) {
 	const config = `{"ignition":{"version":"3.4.0"}}`
 	for _, text := range []string{config, config + "\n", config + "\x00\x00\x00"} {
@@ -136,7 +136,7 @@ func TestParts(t *testing.T) {
 	}
 	for _, none := range [][]byte{nil, []byte("{}"), image[:40000]} { // the last is cut
 		if parts := Parts(none); len(parts) != 0 {
-			t.Errorf("what is no whole seed has %q", parts)
+			t.Errorf("an incomplete seed has %q", parts)
 		}
 	}
 }

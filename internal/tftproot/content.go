@@ -8,14 +8,14 @@ import (
 	"io/fs"
 )
 
-// Content is what is to be published. It hashes what is read of it, so that nobody does so twice.
+// Content is content to publish. It hashes what is read from it, so that the content is hashed only once.
 type Content interface {
 	io.Reader
 	SHA256() string // of what was read so far, in hexadecimal digits
 }
 
-// Published returns the file of that name when its content has that SHA-256, and false when the
-// file is absent, has other content or cannot be read by others.
+// Published returns the file with that name if its content has that SHA-256. It returns false if the file
+// does not exist, has other content or cannot be read by others.
 func Published(ctx context.Context, dir Directory, name, sha256 string) (File, bool, error) {
 	file, err := examine(ctx, dir, name, io.Discard)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -27,13 +27,13 @@ func Published(ctx context.Context, dir Directory, name, sha256 string) (File, b
 	return file, true, nil
 }
 
-// PublishByContent publishes a file under the name that follows from the SHA-256 of its content.
+// PublishByContent publishes a file under a name that is derived from the SHA-256 of its content.
 //
-// That name is known only after the last byte, and libvirt cannot rename. So the content is staged
-// in the file part, which no other run may use, and then copied on the host. A file of the final name
-// is kept when it is Published already; otherwise, as half a copy, it is replaced. After an error
-// there is no staged file, and nothing new under the final name; where that could not be removed, the
-// error says so, and the File has its name.
+// That name is known only after the last byte, and libvirt cannot rename files. So the content is staged in
+// the file part, which no other run may use, and then copied on the host. An existing file with the final
+// name is kept if it is Published already; otherwise it is an incomplete copy, and is replaced. After an
+// error there is no staged file, and no new file with the final name. If the new file could not be removed,
+// the error says so, and the File has its name.
 func PublishByContent(ctx context.Context, dir Directory, part string, name func(sha256 string) string, content Content) (File, error) {
 	staged, err := stage(ctx, dir, part, content)
 	if err != nil {
@@ -65,17 +65,17 @@ func stage(ctx context.Context, dir Directory, part string, content Content) (Fi
 	source := &source{content: content}
 	err := dir.Write(ctx, part, source)
 	switch {
-	case source.failure != nil: // says more than what became of it on the way through dir
+	case source.failure != nil: // it says more than the error of dir that it caused
 		return File{}, source.failure
 	case err != nil:
 		return File{}, err
-	case !source.ended: // then nobody has seen whether the content is whole
+	case !source.ended: // then the content was not checked completely
 		return File{}, errors.New("the content was not read to its end")
 	}
 	return File{Name: part, SHA256: content.SHA256(), Size: source.size}, nil
 }
 
-// install makes a file of its final name out of the staged one, unless there is one.
+// install copies the staged file to its final name, unless the file exists already.
 func install(ctx context.Context, dir Directory, staged File, final string) (file File, made bool, err error) {
 	file, found, err := Published(ctx, dir, final, staged.SHA256)
 	if err != nil || found {
@@ -85,7 +85,7 @@ func install(ctx context.Context, dir Directory, staged File, final string) (fil
 		return File{}, false, err
 	}
 	err = dir.Copy(ctx, staged.Name, final)
-	if errors.Is(err, fs.ErrExist) { // another run has been quicker, or is at it
+	if errors.Is(err, fs.ErrExist) { // another run was faster, or is copying it now
 		file, err = published(ctx, dir, staged, final)
 		return file, false, err
 	}
@@ -95,16 +95,16 @@ func install(ctx context.Context, dir Directory, staged File, final string) (fil
 	return file, true, err
 }
 
-// published is the file that another run has published meanwhile.
+// published returns the file that another run has published in the meantime.
 func published(ctx context.Context, dir Directory, staged File, final string) (File, error) {
 	file, found, err := Published(ctx, dir, final, staged.SHA256)
 	if err == nil && !found {
-		err = errors.New("another run publishes it at the same time; when that has ended, the next apply goes on")
+		err = errors.New("another run publishes it at the same time; apply again after that run has ended")
 	}
 	return file, err
 }
 
-// copied is the copy of the staged file, which has to be whole.
+// copied returns the copy of the staged file, which must be complete.
 func copied(ctx context.Context, dir Directory, staged File, final string) (File, error) {
 	info, err := dir.Stat(ctx, final)
 	if err != nil {
@@ -116,7 +116,7 @@ func copied(ctx context.Context, dir Directory, staged File, final string) (File
 	return File{Name: final, SHA256: staged.SHA256, Size: staged.Size, ModTime: info.ModTime()}, nil
 }
 
-// source remembers how long its content was, and how it ended.
+// source records the size of its content, and how reading it ended.
 type source struct {
 	content io.Reader
 	size    int64

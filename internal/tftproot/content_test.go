@@ -89,7 +89,7 @@ func TestPublishByContentFaults(t *testing.T) {
 		t.Run(call, func(t *testing.T) {
 			dir := newMemory(nil)
 			dir.faults[call] = len(content) / 2
-			dir.after = func(made string) { // the fault passes, so that the clean-up succeeds
+			dir.after = func(made string) { // the fault is temporary, so that the clean-up succeeds
 				if made == call {
 					delete(dir.faults, call)
 				}
@@ -130,7 +130,7 @@ func TestPublishByContentRemovesWhatItCannotFinish(t *testing.T) {
 		}
 		dir.expect(t, map[string]string{part: content})
 	})
-	t.Run("the part stays beside a file that was there before", func(t *testing.T) {
+	t.Run("the part stays if the file existed before", func(t *testing.T) {
 		dir := newMemory(map[string]string{final: content})
 		dir.after = func(call string) {
 			if call == "Write "+part {
@@ -188,7 +188,7 @@ func TestPublishByContentRefusesIncompleteContent(t *testing.T) {
 	})
 }
 
-// truncating is a Directory that believes the first bytes to be all.
+// truncating is a Directory that treats the first bytes as the whole file.
 type truncating struct{ *memory }
 
 func (h truncating) Write(ctx context.Context, name string, content io.Reader) error {
@@ -279,7 +279,7 @@ func TestVerifyErrors(t *testing.T) {
 	}
 }
 
-// TestPublishByContentBeside has another run publish the same file at the same time.
+// TestPublishByContentBeside tests another run that publishes the same file at the same time.
 func TestPublishByContentBeside(t *testing.T) {
 	for there, failed := range map[string]bool{content: false, content[:10]: true} {
 		dir := newMemory(nil)
@@ -290,8 +290,8 @@ func TestPublishByContentBeside(t *testing.T) {
 		}
 		file, err := publish(t.Context(), dir, strings.NewReader(content))
 		if failed != (err != nil) || !failed && file.SHA256 != hashOf(content) || failed && !strings.Contains(err.Error(), "another run publishes it") {
-			t.Errorf("beside %q: %+v, %v", there, file, err)
+			t.Errorf("with %q: %+v, %v", there, file, err)
 		}
-		dir.expect(t, map[string]string{final: there}) // which is the other run's
+		dir.expect(t, map[string]string{final: there}) // it belongs to the other run
 	}
 }

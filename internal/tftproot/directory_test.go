@@ -33,7 +33,7 @@ func newMemory(files map[string]string) *memory {
 	return m
 }
 
-// put writes a file. One that was there keeps its mode, as it does on a disk.
+// put writes a file. An existing file keeps its mode, as on a disk.
 func (m *memory) put(name string, content []byte) {
 	m.clock = m.clock.Add(time.Second)
 	mode := fs.FileMode(0o644)
@@ -43,10 +43,10 @@ func (m *memory) put(name string, content []byte) {
 	m.files[name] = &fstest.MapFile{Data: content, Mode: mode, ModTime: m.clock}
 }
 
-// hide takes it from others to read a file.
+// hide makes a file unreadable for others.
 func (m *memory) hide(name string) { m.files[name].Mode = 0o600 }
 
-// begin records a call. It returns what to do at its end and, where it is to fail, after how many bytes.
+// begin records a call. It returns what to do at its end and, if it must fail, after how many bytes.
 func (m *memory) begin(ctx context.Context, method, name string) (done func(), limit int, err error) {
 	call := method + " " + name
 	m.calls = append(m.calls, call)
@@ -144,8 +144,8 @@ func (m *memory) Remove(ctx context.Context, name string) error {
 	return nil
 }
 
-// expect fails the test unless the directory holds exactly these files. Others may read them, but for
-// those that hidden names.
+// expect fails the test unless the directory has exactly these files. Others may read them, except those
+// that hidden names.
 func (m *memory) expect(t *testing.T, want map[string]string, hidden ...string) {
 	t.Helper()
 	for name, file := range m.files {

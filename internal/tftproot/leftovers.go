@@ -8,10 +8,10 @@ import (
 )
 
 // Leftovers are staged files of other runs, with the time at which each was last written. Such a run was
-// killed, or goes on.
+// killed, or is still running.
 type Leftovers map[string]time.Time
 
-// FindLeftovers looks at staged files of these names.
+// FindLeftovers looks for staged files with these names.
 func FindLeftovers(ctx context.Context, dir Directory, names []string) (Leftovers, error) {
 	found := Leftovers{}
 	for _, name := range names {
@@ -27,8 +27,8 @@ func FindLeftovers(ctx context.Context, dir Directory, names []string) (Leftover
 	return found, nil
 }
 
-// RemoveIdle removes those that nobody has written to since. A run that is wronged by it, because its
-// source has stalled, finds its staged file gone and fails; it publishes nothing that is not whole.
+// RemoveIdle removes the files that have not been written to since. If such a run is still running, because
+// its source has stalled, it fails because its staged file no longer exists. It publishes no incomplete file.
 func (l Leftovers) RemoveIdle(ctx context.Context, dir Directory) error {
 	for name, written := range l {
 		info, err := dir.Stat(ctx, name)

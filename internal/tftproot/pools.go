@@ -5,11 +5,11 @@ import "slices"
 // ConfigDir is the directory below a TFTP root that holds the pxelinux configurations.
 const ConfigDir = "pxelinux.cfg"
 
-// ConfigPool is the storage pool of a TFTP root's pxelinux configurations, by the name of the root, which is that of its
-// own pool: a volume's name cannot hold a slash.
+// ConfigPool is the name of the storage pool with a TFTP root's pxelinux configurations. root is the name of the TFTP root's
+// own pool. The configurations need a separate pool because a volume's name cannot contain a slash.
 func ConfigPool(root string) string { return root + "-" + ConfigDir }
 
-// Roots are those pools of a host that are TFTP roots: beside them there is one for the configurations.
+// Roots returns the pools of a host that are TFTP roots: those for which the pool for configurations exists as well.
 func Roots(pools []string) []string {
 	return slices.DeleteFunc(slices.Clone(pools), func(name string) bool { return !slices.Contains(pools, ConfigPool(name)) })
 }

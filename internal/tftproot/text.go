@@ -10,28 +10,29 @@ import (
 	"strings"
 )
 
-// MaxText is how many bytes a file may have to be read as a text. The firmware takes no more than
-// 2047 of a configuration, so a longer file is something else.
+// MaxText is the largest size of a file that is read as a text. The firmware reads at most 2047 bytes of a
+// configuration, so a longer file is something else.
 const MaxText = 64 << 10
 
-// ReadText returns a file and its content, of at most 64 KiB. The error is fs.ErrNotExist when there
-// is no such file.
+// ReadText returns a file and its content, of at most 64 KiB. The error is fs.ErrNotExist if the file does
+// not exist.
 func ReadText(ctx context.Context, dir Directory, name string) (File, string, error) {
 	info, err := dir.Stat(ctx, name)
 	if err != nil {
 		return File{}, "", fmt.Errorf("read %s: %w", name, err)
 	}
 	if info.Size() > MaxText {
-		return File{}, "", fmt.Errorf("read %s: it has %d bytes, more than the %d of a text", name, info.Size(), MaxText)
+		return File{}, "", fmt.Errorf("read %s: it has %d bytes, but a text has at most %d", name, info.Size(), MaxText)
 	}
 	var content strings.Builder
 	file, err := examine(ctx, dir, name, &content)
 	return file, content.String(), err
 }
 
-// PublishText makes a new file. A file of that name is taken over when it is empty, as a killed run
-// leaves it, or when it has the same content already. One with other content is left alone, and the
-// error is fs.ErrExist. After any other error there is no file with a part of the content.
+// PublishText creates a file. It takes over an existing file with that name if the file is empty, because a
+// killed run leaves an empty file, or if it already has the same content. It does not change a file with
+// other content; the error is then fs.ErrExist. After any other error there is no file with a part of the
+// content.
 func PublishText(ctx context.Context, dir Directory, name, content string) (File, error) {
 	err := dir.Create(ctx, name)
 	if errors.Is(err, fs.ErrExist) {
@@ -44,7 +45,7 @@ func PublishText(ctx context.Context, dir Directory, name, content string) (File
 	if err != nil {
 		return File{}, fmt.Errorf("publish %s: %w", name, err)
 	}
-	// The firmware skips an empty file for the next name, so the file counts only from here on.
+	// The firmware skips an empty file and tries the next name, so the file has an effect only from here on.
 	file, err := overwrite(ctx, dir, name, content, 0)
 	if err != nil {
 		return File{}, fmt.Errorf("publish %s: %w", name, abandon(ctx, dir, err, name))
@@ -52,8 +53,8 @@ func PublishText(ctx context.Context, dir Directory, name, content string) (File
 	return file, nil
 }
 
-// adopt takes over a file that is there, and tells whether it is published with this content already;
-// otherwise it is to be written.
+// adopt takes over an existing file, and tells whether it already has this content. If not, the caller
+// writes it.
 func adopt(ctx context.Context, dir Directory, name, content string) (File, bool, error) {
 	file, old, err := ReadText(ctx, dir, name)
 	switch {
@@ -68,10 +69,10 @@ func adopt(ctx context.Context, dir Directory, name, content string) (File, bool
 	}
 }
 
-// ReplaceText gives an existing file other content, in place: were the file absent or invalid for a
-// moment, a guest that boots in it would fall through to the next configuration. So a replacement
-// that has begun goes on when ctx is done. The error is fs.ErrNotExist when there is no such file;
-// after another one the file can hold a mixture or be gone, which ReadText and Verify find.
+// ReplaceText gives an existing file other content, in place. If the file were missing or invalid for a
+// moment, a guest that boots in that moment would use the next configuration. So a replacement that has
+// begun continues after ctx is done. The error is fs.ErrNotExist if the file does not exist. After another
+// error the file can have a mixture of both contents or no longer exist, which ReadText and Verify find.
 func ReplaceText(ctx context.Context, dir Directory, name, content string) (File, error) {
 	info, err := dir.Stat(ctx, name)
 	if err != nil {
@@ -80,7 +81,7 @@ func ReplaceText(ctx context.Context, dir Directory, name, content string) (File
 	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
 	size := info.Size()
-	if !Readable(info) { // no guest boots from it, so none misses it
+	if !Readable(info) { // no guest boots from it, so it may be removed
 		if err := renew(ctx, dir, name); err != nil {
 			return File{}, fmt.Errorf("replace %s: %w", name, err)
 		}
@@ -93,8 +94,8 @@ func ReplaceText(ctx context.Context, dir Directory, name, content string) (File
 	return file, nil
 }
 
-// renew puts an empty file that others can read in the place of one that they cannot: libvirt has no
-// chmod.
+// renew replaces a file that others cannot read with an empty file that they can read, because libvirt has
+// no chmod.
 func renew(ctx context.Context, dir Directory, name string) error {
 	if err := dir.Remove(ctx, name); err != nil {
 		return err
@@ -105,13 +106,13 @@ func renew(ctx context.Context, dir Directory, name string) error {
 // overwrite writes content over a file that has size bytes.
 func overwrite(ctx context.Context, dir Directory, name, content string, size int64) (File, error) {
 	length := int64(len(content))
-	if size > MaxText { // no guest can boot from that, so it may be cut before it is replaced
+	if size > MaxText { // no guest can boot from such a file, so it may be cut before it is replaced
 		if err := dir.Truncate(ctx, name, MaxText); err != nil {
 			return File{}, err
 		}
 		size = MaxText
 	}
-	// Until it is truncated, a longer file ends in empty lines, not in the rest of the old text.
+	// Until it is truncated, a longer file ends with empty lines, not with the rest of the old text.
 	padding := strings.Repeat("\n", int(max(size-length, 0)))
 	if err := dir.Write(ctx, name, strings.NewReader(content+padding)); err != nil {
 		return File{}, err

@@ -19,16 +19,16 @@ func TestPublishText(t *testing.T) {
 		hidden bool
 		err    error
 	}{
-		"new":                         {nil, false, nil},
-		"empty leftover":              {map[string]string{"default": ""}, false, nil},
-		"empty leftover, unreadable":  {map[string]string{"default": ""}, true, nil},
-		"same content":                {map[string]string{"default": long}, false, nil},
-		"same content, unreadable":    {map[string]string{"default": long}, true, nil},
-		"somebody else's":             {map[string]string{"default": short}, false, fs.ErrExist},
-		"somebody else's, unreadable": {map[string]string{"default": short}, true, fs.ErrExist},
-		"not even a text":             {map[string]string{"default": strings.Repeat("x", MaxText+1)}, false, fs.ErrExist},
-		"not a text, unreadable":      {map[string]string{"default": strings.Repeat("x", MaxText+1)}, true, fs.ErrExist},
-		"a longer version":            {map[string]string{"default": long + "#"}, false, fs.ErrExist},
+		"new":                        {nil, false, nil},
+		"empty leftover":             {map[string]string{"default": ""}, false, nil},
+		"empty leftover, unreadable": {map[string]string{"default": ""}, true, nil},
+		"same content":               {map[string]string{"default": long}, false, nil},
+		"same content, unreadable":   {map[string]string{"default": long}, true, nil},
+		"another user's":             {map[string]string{"default": short}, false, fs.ErrExist},
+		"another user's, unreadable": {map[string]string{"default": short}, true, fs.ErrExist},
+		"not even a text":            {map[string]string{"default": strings.Repeat("x", MaxText+1)}, false, fs.ErrExist},
+		"not a text, unreadable":     {map[string]string{"default": strings.Repeat("x", MaxText+1)}, true, fs.ErrExist},
+		"a longer version":           {map[string]string{"default": long + "#"}, false, fs.ErrExist},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -117,8 +117,8 @@ func TestReplaceTextIsFinishedWhenCancelled(t *testing.T) {
 	dir.expect(t, map[string]string{"default": short})
 }
 
-// TestUnreadableTextIsMadeAnew holds that a text which no guest can read becomes one that it can, and
-// what is left where that fails.
+// TestUnreadableTextIsMadeAnew checks that a text that no guest can read becomes readable, and
+// what remains if that fails.
 func TestUnreadableTextIsMadeAnew(t *testing.T) {
 	given := func() *memory {
 		dir := newMemory(map[string]string{"default": long})
@@ -175,7 +175,7 @@ func TestReadText(t *testing.T) {
 	if _, _, err := ReadText(t.Context(), dir, "absent"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("absent: got %v", err)
 	}
-	if _, _, err := ReadText(t.Context(), dir, "huge"); err == nil || !strings.Contains(err.Error(), "more than the 65536") {
+	if _, _, err := ReadText(t.Context(), dir, "huge"); err == nil || !strings.Contains(err.Error(), "at most 65536") {
 		t.Errorf("huge: got %v", err)
 	}
 }

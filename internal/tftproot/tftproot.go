@@ -1,5 +1,5 @@
-// Package tftproot publishes, reads and replaces files below a TFTP root, such that a guest which
-// boots meanwhile never loads half a file.
+// Package tftproot publishes, reads and replaces files below a TFTP root in such a way that a guest that
+// boots at the same time never loads an incomplete file.
 package tftproot
 
 import (
@@ -19,17 +19,17 @@ type Directory interface {
 	// Stat returns at least the size, the permissions and the modification time, or an error that is
 	// fs.ErrNotExist.
 	Stat(ctx context.Context, name string) (fs.FileInfo, error)
-	// Create makes an empty file of mode 0644. The error is fs.ErrExist when there is one.
+	// Create makes an empty file with mode 0644. The error is fs.ErrExist if the file exists.
 	Create(ctx context.Context, name string) error
-	// Write writes content over the file from its first byte on and extends the file where needed,
-	// but never truncates it. A Write that fails may have written a part.
+	// Write overwrites the file from its first byte and extends it if necessary, but never truncates it. A
+	// Write that fails may have written a part.
 	Write(ctx context.Context, name string, content io.Reader) error
 	// Truncate cuts the file to size bytes.
 	Truncate(ctx context.Context, name string, size int64) error
 	// Read writes the content of the file to w.
 	Read(ctx context.Context, name string, w io.Writer) error
-	// Copy makes a file of mode 0644 from another one, on the host. The error is fs.ErrExist when
-	// there is one of that name. A Copy that fails may leave a part.
+	// Copy copies a file to a new file with mode 0644, on the host. The error is fs.ErrExist if a file with
+	// the new name exists. A Copy that fails may leave an incomplete file.
 	Copy(ctx context.Context, from, to string) error
 	// Remove removes the file, or returns an error that is fs.ErrNotExist.
 	Remove(ctx context.Context, name string) error
@@ -42,19 +42,19 @@ type File struct {
 	Size    int64  // in bytes
 	ModTime time.Time
 
-	// Unreadable says that others may not read the file. dnsmasq, which is nobody in particular, then
-	// passes over it in silence, so that a guest boots what the next name says: it is not published.
+	// Unreadable says that others are not allowed to read the file. dnsmasq, which runs as the user nobody,
+	// then skips it without a message, and a guest boots from the next name. So such a file is not published.
 	Unreadable bool `json:",omitempty"`
 }
 
 // Readable tells whether others, such as dnsmasq, may read a file.
 func Readable(file fs.FileInfo) bool { return file.Mode().Perm()&0o004 != 0 }
 
-// cleanupTime bounds what has to be finished although the context is done.
+// cleanupTime is the time limit for what must be finished after the context is done.
 const cleanupTime = 10 * time.Second
 
-// Verify returns the file as it is now. The content is read only where size or modification time
-// differ from what is known. The error is fs.ErrNotExist when the file is gone.
+// Verify returns the current state of the file. It reads the content only if the size or the modification
+// time has changed. The error is fs.ErrNotExist if the file no longer exists.
 func Verify(ctx context.Context, dir Directory, known File) (File, error) {
 	info, err := dir.Stat(ctx, known.Name)
 	if err != nil {
@@ -67,9 +67,9 @@ func Verify(ctx context.Context, dir Directory, known File) (File, error) {
 	return examine(ctx, dir, known.Name, io.Discard)
 }
 
-// examine reads the file, also into content.
+// examine reads the file, and copies it to content.
 func examine(ctx context.Context, dir Directory, name string, content io.Writer) (File, error) {
-	// Stat comes first: a change while the file is read then shows at the next Verify.
+	// Stat comes first, so that the next Verify notices a change during the reading.
 	info, err := dir.Stat(ctx, name)
 	if err != nil {
 		return File{}, fmt.Errorf("read %s: %w", name, err)
@@ -81,8 +81,8 @@ func examine(ctx context.Context, dir Directory, name string, content io.Writer)
 	return File{Name: name, SHA256: sum.String(), Size: sum.size, ModTime: info.ModTime(), Unreadable: !Readable(info)}, nil
 }
 
-// abandon removes what a failed operation would leave behind, also when ctx is done, and returns why
-// the operation failed.
+// abandon removes what a failed operation would leave on the host, even if ctx is done, and returns why the
+// operation failed.
 func abandon(ctx context.Context, dir Directory, failure error, names ...string) error {
 	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
@@ -94,7 +94,7 @@ func abandon(ctx context.Context, dir Directory, failure error, names ...string)
 	return failure
 }
 
-// remove removes the file if there is one.
+// remove removes the file if it exists.
 func remove(ctx context.Context, dir Directory, name string) error {
 	if err := dir.Remove(ctx, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -102,7 +102,7 @@ func remove(ctx context.Context, dir Directory, name string) error {
 	return nil
 }
 
-// cleanupContext returns a context that goes on, for a bounded time, after ctx is done.
+// cleanupContext returns a context that lasts for a limited time after ctx is done.
 func cleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 }

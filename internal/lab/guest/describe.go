@@ -12,7 +12,7 @@ import (
 	"unsafe"
 )
 
-// describe reports the machine: its command line as it is, memory, processors, disks and network interfaces.
+// describe reports the machine: its unchanged command line, memory, processors, disks and network interfaces.
 func describe(commands string) {
 	say("cmdline=[%s]", commands)
 	say("mem=%dkB cpus=%d loadparm=[%s]", memory(), runtime.NumCPU(), text("/sys/firmware/ipl/loadparm"))
@@ -24,7 +24,7 @@ func describe(commands string) {
 	}
 }
 
-// memory is what the kernel has of it, in kB: a little less than the machine.
+// memory returns the memory that the kernel has, in kB: a little less than the machine's memory.
 func memory() int {
 	for line := range strings.Lines(text("/proc/meminfo")) {
 		if value, ok := strings.CutPrefix(line, "MemTotal:"); ok {
@@ -35,7 +35,7 @@ func memory() int {
 	return 0
 }
 
-// diskBytes is the size of a disk; the kernel counts in sectors of 512 bytes, whatever the disk's are.
+// diskBytes returns the size of a disk. The kernel counts in sectors of 512 bytes, whatever the disk's sector size is.
 func diskBytes(disk string) int {
 	sectors, _ := strconv.Atoi(text(disk + "/size"))
 	return sectors * 512
@@ -59,7 +59,7 @@ func devices(pattern string) []string {
 	return paths
 }
 
-// text is a small file's content, without the spaces around it, or nothing when there is none.
+// text returns a small file's content, without the spaces around it, or "" if the file does not exist.
 func text(path string) string {
 	content, err := os.ReadFile(path)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"unsafe"
 )
 
-// configureNetwork asks for an address on the first network interface and gives the interface that.
+// configureNetwork requests an address on the first network interface and sets it.
 func configureNetwork() {
 	names := networkInterfaces()
 	if len(names) == 0 {
@@ -46,8 +46,8 @@ const (
 
 var magicCookie = []byte{99, 130, 83, 99}
 
-// requestLease goes through DISCOVER, OFFER, REQUEST and ACK, with as many repetitions as it takes a
-// bridge to learn its ports.
+// requestLease does DISCOVER, OFFER, REQUEST and ACK, with enough repetitions for a bridge to learn its
+// ports.
 func requestLease(nic string) (netip.Prefix, error) {
 	socket, err := dhcpSocket(nic)
 	if err != nil {
@@ -144,7 +144,7 @@ func message(mac []byte, kind byte, options map[byte][]byte) []byte {
 	fixed := make([]byte, fixedLength)
 	copy(fixed, []byte{1, 1, 6})     // a request, on Ethernet, with addresses of 6 bytes
 	copy(fixed[offsetXID:], mac[2:]) // one client asks one question at a time: no need for a random number
-	fixed[offsetFlags] = 0x80        // answer by broadcast: we have no address to be reached at
+	fixed[offsetFlags] = 0x80        // answer by broadcast, because the guest has no address yet
 	copy(fixed[offsetClientMAC:], mac)
 	m := slices.Concat(fixed, magicCookie, []byte{optionMessageType, 1, kind})
 	for code, value := range options {
@@ -154,7 +154,7 @@ func message(mac []byte, kind byte, options map[byte][]byte) []byte {
 	return append(m, optionEnd)
 }
 
-// parseAnswer reads a server's message to us, and says false to any other.
+// parseAnswer reads a server's message to this guest, and returns false for any other message.
 func parseAnswer(m, mac []byte) (answer, bool) {
 	if len(m) < fixedLength+len(magicCookie) || !bytes.Equal(m[offsetClientMAC:][:6], mac) {
 		return answer{}, false

@@ -28,7 +28,7 @@ func nameDisks() {
 	}
 }
 
-// mountLabel mounts a disk as cloud-init does: what has the label, and read-only.
+// mountLabel mounts the disk with the label, read-only, as cloud-init does.
 func mountLabel(label string) {
 	for _, disk := range devices("/sys/block/vd*") {
 		device := "/dev/" + filepath.Base(disk)

@@ -4,8 +4,8 @@ package main
 
 import "syscall"
 
-// describeFile reports what is at a path: its mode as in stat(2), in octal, its owner, and what it
-// holds, which is nothing for a directory. A symbolic link has its own mode, and the content behind it.
+// describeFile reports the file at a path: its mode as in stat(2), in octal, its owner, and its content, which
+// is empty for a directory. For a symbolic link it reports the mode of the link, and the content of its target.
 func describeFile(path string) {
 	var stat syscall.Stat_t
 	if err := syscall.Lstat(path, &stat); err != nil {

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// diskImage is what an installation writes, put into the initrd by who wants one.
+// diskImage is the image that an installation writes. A test that needs one adds it to the initrd.
 const diskImage = "/install/disk.img"
 
 // install writes the image of a disk that came with the initrd to a disk of the machine.
@@ -19,7 +19,7 @@ func install(disk string) {
 	say("installed=%s", disk)
 }
 
-// copyFile writes to what is there and returns when it is on the disk.
+// copyFile writes to an existing file and returns when the content is on the disk.
 func copyFile(to, from string) error {
 	source, err := os.Open(from)
 	if err != nil {

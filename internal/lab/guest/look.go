@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// look writes every second what the machine has now, and takes into use the processors that came.
+// look reports every second what the machine has now, and enables new processors.
 func look() {
 	for {
 		enableProcessors()

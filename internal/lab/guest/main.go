@@ -1,22 +1,22 @@
 //go:build linux
 
-// The command guest is the init of the lab's guests: it reports on the console what kind of machine it woke up in, does what
-// words on the kernel command line say, and then stays up until it is asked to shut down.
+// The command guest is the init of the lab's guests: it reports on the console on what kind of machine it runs, follows the
+// words on the kernel command line, and then runs until it is asked to shut down.
 //
-// Every line that it writes begins with "NETBOOT-INIT: ". The first is "up"; "ready" comes when all
-// words are done but the last. The words:
+// Every line that it writes begins with "NETBOOT-INIT: ". The first is "up". "ready" comes after all words
+// except netboot.then. The words:
 //
 //	netboot.print=TEXT       writes the text
 //	netboot.mount=LABEL      mounts the ISO 9660 file system of that label as /LABEL
-//	netboot.file=PATH        reports what is there: mode, owner, content
-//	netboot.dhcp             asks for an address on the first network interface
-//	netboot.count=HOST:PORT  keeps one TCP connection there and counts on it
+//	netboot.file=PATH        reports the file at that path: mode, owner, content
+//	netboot.dhcp             requests an address on the first network interface
+//	netboot.count=HOST:PORT  keeps a TCP connection to that address and counts on it
 //	netboot.tick             writes a line every second from then on
-//	netboot.look             takes new processors into use, and writes every second from then on what the machine has
-//	netboot.write=SERIAL     writes a counter to the disk of that serial number, and how far it has come
+//	netboot.look             enables new processors, and writes every second from then on what the machine has
+//	netboot.write=SERIAL     writes a counter to the disk with that serial number, and reports its progress
 //	netboot.install=DISK     writes the image in the initrd's /install/disk.img to the disk
 //	netboot.then=WHAT        ends with poweroff, reboot, plain-reboot, halt or panic instead of waiting;
-//	                         a plain reboot is one as any Linux does it, which TCG takes for a crash
+//	                         a plain reboot is the normal reboot of Linux, which looks like a crash under TCG
 package main
 
 import (
@@ -65,7 +65,7 @@ func main() {
 	finish(then)
 }
 
-// tick writes for whoever begins to read the console late.
+// tick writes lines for readers that open the console late.
 func tick() {
 	for n := 1; ; n++ {
 		time.Sleep(time.Second)
@@ -78,7 +78,7 @@ func say(format string, values ...any) {
 	fmt.Printf("NETBOOT-INIT: "+format+"\n", values...)
 }
 
-// mountAll mounts what the kernel offers and returns its command line.
+// mountAll mounts the kernel's file systems and returns its command line.
 func mountAll() string {
 	for _, kind := range []string{"proc", "sysfs", "devtmpfs"} {
 		target := map[string]string{"proc": "/proc", "sysfs": "/sys", "devtmpfs": "/dev"}[kind]
@@ -89,7 +89,7 @@ func mountAll() string {
 	return text("/proc/cmdline")
 }
 
-// loadModules loads the drivers that came with the initrd, in the order that is written there.
+// loadModules loads the drivers in the initrd, in the order that the initrd lists.
 func loadModules() {
 	for _, name := range strings.Fields(text("/modules/order")) {
 		if err := loadModule("/modules/" + name); err != nil {
@@ -98,7 +98,7 @@ func loadModules() {
 	}
 }
 
-// finish never returns, for a kernel whose init ends panics.
+// finish never returns, because a kernel panics if its init ends.
 func finish(how string) {
 	switch how {
 	case "poweroff":
@@ -119,16 +119,16 @@ func finish(how string) {
 	waitForShutdown()
 }
 
-// clearMemoryOnReboot chooses the one of the kernel's two ways to load again that QEMU knows without KVM.
-// With the other, which is the default, the kernel finds itself still running and stops for good.
+// clearMemoryOnReboot chooses the way to load again that QEMU supports without KVM. The kernel has two ways.
+// With the other, the default, the kernel finds that it is still running and stops for good.
 func clearMemoryOnReboot() {
 	if err := os.WriteFile("/sys/firmware/reipl/ccw/clear", []byte("1"), 0); err != nil {
 		say("unable to reboot under TCG: %v", err)
 	}
 }
 
-// waitForShutdown waits for the machine's request to shut down. The kernel turns s390x's "signal
-// quiesce" into what Ctrl-Alt-Del does on a PC: it reboots, unless init wants a SIGINT instead.
+// waitForShutdown waits for the machine's request to shut down. The kernel handles s390x's "signal quiesce"
+// like Ctrl-Alt-Del on a PC: it reboots, unless init asks for a SIGINT instead.
 func waitForShutdown() {
 	requests := make(chan os.Signal, 1)
 	signal.Notify(requests, os.Interrupt)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// count connects to an address and writes a number to it every tenth of a second, from one upwards,
-// on the same connection for as long as that lasts.
+// count connects to an address and writes a number to it every tenth of a second, beginning with 1, on the
+// same connection until it ends.
 func count(address string) {
 	conn, err := net.DialTimeout("tcp", address, 30*time.Second)
 	if err != nil {

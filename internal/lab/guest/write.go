@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// What is written of a disk: its first MiB, as it may grow.
+// The part of a disk that is written: its first MiB, because the disk may grow.
 const (
 	sector  = 512
 	sectors = 2048
 )
 
-// write writes a counter to the disk of that serial number, to one sector after the other and from the first again, and says
-// how far it has come. Each number is on the disk before the next one is written.
+// write writes a counter to the disk with that serial number, to one sector after the other and then from the first again,
+// and reports its progress. Each number is on the disk before the next number is written.
 func write(serial string) {
 	for {
 		disk := diskOf(serial)
@@ -64,7 +64,7 @@ func writeTo(device string) error {
 		}
 		written++
 		if time.Since(said) > 500*time.Millisecond {
-			say("written=%d.", written) // with an end, because who reads may see a part of a line
+			say("written=%d.", written) // with a full stop, because a reader may see only a part of a line
 			said = time.Now()
 		}
 	}

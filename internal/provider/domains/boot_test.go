@@ -41,7 +41,7 @@ func TestWatchDoesNotPoll(t *testing.T) {
 		for _, name := range names {
 			all.Go(func() {
 				_, err := r.watch(t.Context(), domainModel{Name: types.StringValue(name)}, bootCheckModel{Expect: []string{"never"}, Timeout: "5m"})
-				if err == nil || !strings.Contains(err.Error(), "the time for the boot was over") {
+				if err == nil || !strings.Contains(err.Error(), "the boot timed out") {
 					t.Errorf("%s: %v", name, err)
 				}
 			})

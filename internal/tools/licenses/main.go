@@ -1,5 +1,5 @@
 // Command licenses lists the modules that are linked into a program, for each of its platforms, with their
-// licences, and fails where one is not allowed or cannot be told. It is run in the program's directory.
+// licences. It fails if a licence is not allowed or is unknown. It runs in the program's directory.
 package main
 
 import (
@@ -13,13 +13,13 @@ import (
 	"github.com/google/licensecheck"
 )
 
-// allowed are licences under which a program may be linked with others and passed on under MPL-2.0.
+// allowed are the licences of modules that may be linked into a program that is distributed under MPL-2.0.
 var allowed = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0", "MPL-2.0-no-copyleft-exception", "0BSD", "Unlicense"}
 
-// platforms have packages of their own. Architectures have none.
+// platforms are the operating systems, because packages differ by them. They do not differ by architecture.
 var platforms = []string{"linux", "darwin", "windows"}
 
-// enough is how much of a file has to be the text of licences, in percent.
+// enough is the percentage of a file that must be the text of licences.
 const enough = 75
 
 func main() {
@@ -44,7 +44,7 @@ func main() {
 	}
 }
 
-// linked adds the modules of the program in this directory, and where they are.
+// linked adds the modules of the program in this directory, with their directories.
 func linked(platform string, modules map[string]string) error {
 	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}} {{.Version}}\t{{.Dir}}{{end}}", ".")
 	list.Env = append(os.Environ(), "GOOS="+platform, "CGO_ENABLED=0")
@@ -61,7 +61,7 @@ func linked(platform string, modules map[string]string) error {
 	return nil
 }
 
-// licences are those of the files beside a module's go.mod that hold one.
+// licences returns the licences in the files of a module's root directory.
 func licences(directory string) (found []string, err error) {
 	for _, pattern := range []string{"LICEN[CS]E*", "License*", "license*", "COPYING*", "UNLICENSE*"} {
 		files, err := filepath.Glob(filepath.Join(directory, pattern))
@@ -75,7 +75,7 @@ func licences(directory string) (found []string, err error) {
 			}
 			cover := licensecheck.Scan(text)
 			if cover.Percent < enough {
-				return found, fmt.Errorf("%s is the text of a licence to %.0f %% only", filepath.Base(file), cover.Percent)
+				return found, fmt.Errorf("only %.0f %% of %s is the text of a licence", cover.Percent, filepath.Base(file))
 			}
 			for _, match := range cover.Match {
 				if !slices.Contains(allowed, match.ID) {
@@ -88,7 +88,7 @@ func licences(directory string) (found []string, err error) {
 		}
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("there is no licence in %s", directory)
+		return nil, fmt.Errorf("%s has no licence", directory)
 	}
 	return found, nil
 }

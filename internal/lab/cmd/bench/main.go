@@ -1,14 +1,14 @@
-// The command bench measures what the provider costs, on a libvirt host of its own, beside two others
-// that do the same: the CLI alone with as many terraform_data, and plain commands such as virsh. It
-// prints a table; no time makes it fail.
+// The command bench measures the provider's time and memory on its own libvirt host. It compares the
+// provider with two alternatives that do the same: the CLI alone with the same number of terraform_data,
+// and plain commands such as virsh. It prints a table. It does not fail if something is slow.
 //
 //	go run ./internal/lab/cmd/bench [-n rounds] [-run regexp] [-provider file]
 //
-// TF chooses the CLI: terraform (the default) and tofu stand for those that internal/tools/build
-// builds, anything else is a path.
+// TF chooses the CLI: terraform (the default) and tofu mean the CLIs that internal/tools/build builds, any
+// other value is a path.
 //
-// On a busy machine times differ by half from one minute to the next. So the three take turns, each
-// round gives one ratio, and the median of those is what counts.
+// On a busy machine, times change by half from one minute to the next. So the three take turns, each round
+// gives one ratio, and the median of the ratios counts.
 package main
 
 import (
@@ -33,15 +33,15 @@ import (
 // bench is one run.
 type bench struct {
 	host   *lab.Host
-	dir    string // of everything that is written; the provider's binary is in its bin
+	dir    string // for everything that is written; the provider's binary is in its bin directory
 	cli    string
 	sample samples
 	rounds int
 	wires  map[wire]*lab.Wire
-	others []*lab.Host // for works with several
+	others []*lab.Host // for works with several hosts
 }
 
-// wire names a way to a host.
+// wire identifies a connection to a host.
 type wire struct {
 	*lab.Host
 	roundTrip time.Duration
@@ -90,7 +90,7 @@ func run(ctx context.Context, rounds int, only, provider string) (err error) {
 	return errors.Join(failed...)
 }
 
-// start finds or makes what every work needs, the default pool among it: most hosts have one.
+// start finds or creates what every work needs, including the default pool, because most hosts have one.
 func start(ctx context.Context, provider string) (*bench, error) {
 	cli, err := findCLI(ctx)
 	if err != nil {
@@ -135,7 +135,7 @@ func (b *bench) stop() error {
 	return errors.Join(err, os.RemoveAll(b.dir))
 }
 
-// wire is a way to a host that is as long as one wants.
+// wire returns a connection to a host with a given round trip.
 func (b *bench) wire(host *lab.Host, roundTrip time.Duration) (*lab.Wire, error) {
 	way := wire{host, roundTrip}
 	if made := b.wires[way]; made != nil {
@@ -147,11 +147,11 @@ func (b *bench) wire(host *lab.Host, roundTrip time.Duration) (*lab.Wire, error)
 }
 
 // install copies the provider, so that a build during the run does not change what is measured, and
-// tells the CLIs to take the copy.
+// configures the CLIs to use the copy.
 func (b *bench) install(provider string) error {
 	binary, err := os.ReadFile(provider)
 	if err != nil {
-		return fmt.Errorf("there is no provider to measure: %w; run it as: make bench", err)
+		return fmt.Errorf("there is no provider to measure: %w; run: make bench", err)
 	}
 	bin := filepath.Join(b.dir, "bin")
 	if err := os.Mkdir(bin, 0o755); err != nil {
@@ -171,7 +171,7 @@ func (b *bench) install(provider string) error {
 func (b *bench) provider() string { return filepath.Join(b.dir, "bin", "terraform-provider-netboot") }
 func (b *bench) settings() string { return filepath.Join(b.dir, "settings.tfrc") }
 
-// addresses are what Terraform and OpenTofu take s390x-netboot/netboot for.
+// addresses are the full addresses of s390x-netboot/netboot in Terraform and OpenTofu.
 var addresses = []string{"registry.terraform.io/s390x-netboot/netboot", "registry.opentofu.org/s390x-netboot/netboot"}
 
 func findCLI(ctx context.Context) (string, error) {
@@ -188,7 +188,7 @@ func findCLI(ctx context.Context) (string, error) {
 	return string(bytes.TrimSpace(path)), nil
 }
 
-// quiet runs a command; its error says all that it printed.
+// quiet runs a command. Its error contains everything that the command printed.
 func quiet(cmd *exec.Cmd) error {
 	output, err := cmd.CombinedOutput()
 	if err != nil {

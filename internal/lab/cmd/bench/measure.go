@@ -22,18 +22,18 @@ type contender interface {
 	do(ctx context.Context, s step) error
 }
 
-// times are how long a contender took for a step, one for each round.
+// times has how long a contender took for each step, once for each round.
 type times map[step][]time.Duration
 
-// result is what was measured of a work.
+// result is the measurement of a work.
 type result struct {
 	work
-	provider, cli, plain times // plain is empty where there are no plain commands
+	provider, cli, plain times // plain is empty if there are no plain commands
 	seen                 observation
 }
 
-// measure lets the contenders take turns. The provider is observed first, in a round without a clock,
-// which also gets what is on disk into memory.
+// measure lets the contenders take turns. It observes the provider first, in a round that is not timed. That
+// round also loads files from disk into memory.
 func (b *bench) measure(ctx context.Context, w work) (result, error) {
 	r := result{work: w, provider: times{}, cli: times{}, plain: times{}}
 	dir, err := os.MkdirTemp(b.dir, "work-")
@@ -61,10 +61,10 @@ func (b *bench) measure(ctx context.Context, w work) (result, error) {
 	return r, nil
 }
 
-// round does the steps and notes how long each took.
+// round does the steps and records how long each took.
 func (t times) round(ctx context.Context, c contender, steps []step) error {
 	for _, s := range steps {
-		syscall.Sync() // or what was written before slows down what is written now
+		syscall.Sync() // otherwise earlier writes slow down later ones
 		begin := time.Now()
 		err := c.do(ctx, s)
 		if errors.Is(err, errNothing) {
@@ -78,7 +78,7 @@ func (t times) round(ctx context.Context, c contender, steps []step) error {
 	return nil
 }
 
-// contenders are those of a work, each with a directory of its own.
+// contenders returns the contenders for a work, each with its own directory.
 func (b *bench) contenders(w work, dir string) (provider, cli *workspace, plain contender, err error) {
 	env := append(os.Environ(), "LIBVIRT_DEFAULT_URI="+b.host.URI, "TF_CLI_CONFIG_FILE="+b.settings(), "CHECKPOINT_DISABLE=1")
 	for name, value := range w.variables {
@@ -116,7 +116,7 @@ func (b *bench) contenders(w work, dir string) (provider, cli *workspace, plain 
 	return provider, cli, plain, err
 }
 
-// spread gives a workspace the hosts of a work, and another one the first of them.
+// spread gives one workspace all hosts of a work, and the other workspace the first of them.
 func (b *bench) spread(w work, many, one *workspace) error {
 	var uris []string
 	for i := range w.hosts {
@@ -133,7 +133,7 @@ func (b *bench) spread(w work, many, one *workspace) error {
 		}
 		uris = append(uris, strconv.Quote(wire.URI))
 	}
-	// Ten at a time, which is the CLI's default, would be its limit and not that of the hosts.
+	// With the CLI's default of ten at a time, the CLI would be the limit, not the hosts.
 	for _, workspace := range []*workspace{many, one} {
 		for _, command := range []string{"apply", "plan", "destroy"} {
 			workspace.env = append(workspace.env, fmt.Sprintf("TF_CLI_ARGS_%s=-parallelism=%d", command, 10*w.hosts))
@@ -144,8 +144,8 @@ func (b *bench) spread(w work, many, one *workspace) error {
 	return nil
 }
 
-// floor is what the CLI alone does: floor.tf, where the values are so many that they count, or else as
-// many terraform_data as there are resources.
+// floor returns the configuration for the CLI alone: floor.tf, if the number of values matters, or else the
+// same number of terraform_data as there are resources.
 func floor(source fs.FS, resources int) []byte {
 	if text, err := fs.ReadFile(source, "floor.tf"); err == nil {
 		return text
@@ -161,14 +161,14 @@ resource "terraform_data" "none" {
 `, resources)
 }
 
-// workspace is the CLI in a directory with a configuration.
+// workspace is a directory with a configuration for the CLI.
 type workspace struct {
 	cli, dir string
 	env      []string
-	far      map[step]string // the host's URI in the steps in which it is far away
+	far      map[step]string // the host's URI in the steps with a remote host
 }
 
-// An exit status of a plan that is not 0 says that there is something to change.
+// An exit status other than 0 of a plan says that there is something to change.
 var arguments = map[step][]string{
 	apply:   {"apply", "-input=false", "-no-color", "-auto-approve"},
 	plan:    {"plan", "-input=false", "-no-color", "-detailed-exitcode"},
@@ -192,7 +192,7 @@ type script struct {
 	env []string
 }
 
-// errNothing is the error of a script that is not there.
+// errNothing is the error of a script that does not exist.
 var errNothing = errors.New("there are no plain commands")
 
 func (p script) do(ctx context.Context, s step) error {

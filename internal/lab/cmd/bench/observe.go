@@ -13,13 +13,13 @@ import (
 	"strings"
 )
 
-// observation is what the provider does in a round without a clock.
+// observation is what the provider does in a round that is not timed.
 type observation struct {
 	calls  map[step]int // to libvirtd
-	memory int64        // peak of its resident set in bytes, of one process for all steps
+	memory int64        // peak of its resident set in bytes, in one process for all steps
 }
 
-// observe does the steps with a provider that runs under our own control, behind a proxy.
+// observe does the steps with a provider that this program starts, through a proxy.
 func (b *bench) observe(ctx context.Context, w *workspace, steps []step) (observation, error) {
 	seen := observation{calls: map[step]int{}}
 	wire, err := b.wire(b.host, 0)
@@ -47,7 +47,7 @@ func (b *bench) observe(ctx context.Context, w *workspace, steps []step) (observ
 	return seen, err
 }
 
-// serve starts the provider as for a debugger, and returns the setting by which a CLI uses it.
+// serve starts the provider in debug mode, and returns the setting that makes a CLI use it.
 func serve(ctx context.Context, binary string, env []string) (*exec.Cmd, string, error) {
 	cmd := exec.CommandContext(ctx, binary, "-debug")
 	cmd.Env = env
@@ -71,7 +71,7 @@ func serve(ctx context.Context, binary string, env []string) (*exec.Cmd, string,
 
 const attachVariable = "TF_REATTACH_PROVIDERS"
 
-// attachEverywhere says what the provider said, for the addresses of all CLIs.
+// attachEverywhere repeats the provider's setting for the addresses of all CLIs.
 func attachEverywhere(setting string) (string, error) {
 	var attach map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(setting), &attach); err != nil {
@@ -84,7 +84,7 @@ func attachEverywhere(setting string) (string, error) {
 	return attachVariable + "=" + string(text), err
 }
 
-// peakMemory is what proc_pid_status(5) calls VmHWM, given in KiB.
+// peakMemory returns what proc_pid_status(5) calls VmHWM, in bytes. The kernel reports it in KiB.
 func peakMemory(pid int) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -96,5 +96,5 @@ func peakMemory(pid int) (int64, error) {
 			return kib << 10, err
 		}
 	}
-	return 0, errors.New("the kernel does not tell the peak of a process's memory")
+	return 0, errors.New("the kernel does not report the peak memory of a process")
 }

@@ -19,7 +19,7 @@ type samples struct {
 	server *httptest.Server
 }
 
-// newSamples are a kernel and an initrd, a big one, and an image of a disk with what is in it.
+// newSamples makes a kernel, an initrd, a large kernel, a sparse disk image, and a file with as much content as that image.
 func newSamples(ctx context.Context, dir string) (samples, error) {
 	s := samples{dir: filepath.Join(dir, "samples")}
 	if err := os.Mkdir(s.dir, 0o755); err != nil {
@@ -51,7 +51,7 @@ func (s samples) close() {
 	}
 }
 
-// writeBig writes 1 GiB that nothing on the way can make smaller, with the mark of a kernel of s390x.
+// writeBig writes 1 GiB that cannot be compressed, with the mark of an s390x kernel.
 func writeBig(name string) error {
 	const size, markAt, mark = 1 << 30, 0x10008, "S390EP"
 	if err := writeRandom(name, size); err != nil {
@@ -74,7 +74,7 @@ func writeRandom(name string, size int64) error {
 	return errors.Join(err, file.Close())
 }
 
-// writeSparse writes a file of a size with ten pieces of content in it, far from each other.
+// writeSparse writes a file of this size with ten pieces of content, far from each other.
 func writeSparse(name string, size, content int64) error {
 	const pieces = 10
 	file, err := os.Create(name)

@@ -10,8 +10,8 @@ import (
 
 const (
 	header = "| work | step | netboot | CLI alone | plain commands | bound | netboot / CLI | netboot / plain | netboot / bound | | calls to libvirtd |"
-	note   = `Times are medians; they say little beyond this machine. A ratio is the median of the rounds' ratios.
-CLI alone: the CLI with as many terraform_data as the work has resources, or with floor.tf. Plain commands: plain.sh; where there are several hosts, the provider with one of them and its share.`
+	note   = `Times are medians and apply only to this machine. A ratio is the median of the rounds' ratios.
+CLI alone: the CLI with the same number of terraform_data as the work has resources, or with floor.tf. Plain commands: plain.sh or, if there are several hosts, the provider with one of them and its share.`
 )
 
 func printTable(w io.Writer, results []result) {
@@ -37,7 +37,7 @@ func (r result) row(s step) string {
 	return "| " + strings.Join(cells, " | ") + " |"
 }
 
-// memoryRow has no comparison: what the others hold in memory is not the provider's.
+// memoryRow has no comparison, because the memory of the others is not the provider's.
 func (r result) memoryRow() string {
 	limit, share := nothing, []float64(nil)
 	if r.maxMemory > 0 {
@@ -52,7 +52,7 @@ func (r result) memoryRow() string {
 	return "| " + strings.Join(cells, " | ") + " |"
 }
 
-// limits are the bound of each round, none where a step has no bound.
+// limits returns the bound of each round, or nil if a step has no bound.
 func (r result) limits(s step) []time.Duration {
 	holds, bounded := r.bounds[s]
 	if !bounded {
@@ -69,7 +69,7 @@ func (r result) limits(s step) []time.Duration {
 	return limits
 }
 
-// ratio is that of each round, none where one of the two was not measured.
+// ratio returns the ratio of each round in which both were measured.
 func ratio(these, those []time.Duration) []float64 {
 	ratios := make([]float64, min(len(these), len(those)))
 	for i := range ratios {
@@ -96,7 +96,7 @@ func factor(ratios []float64) string {
 	return fmt.Sprintf("%.2f", median(ratios))
 }
 
-// verdict is about a share of a bound.
+// verdict says whether a share of a bound is at most 1.
 func verdict(share []float64) string {
 	switch {
 	case len(share) == 0:
@@ -108,7 +108,7 @@ func verdict(share []float64) string {
 	}
 }
 
-// median is the middle one, or the mean of the two in the middle.
+// median returns the middle value, or the mean of the two middle values.
 func median[T time.Duration | float64](all []T) T {
 	sorted := slices.Sorted(slices.Values(all))
 	middle := len(sorted) / 2

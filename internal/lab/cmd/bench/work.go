@@ -5,26 +5,26 @@ import (
 	"time"
 )
 
-// work is something to make, plan again, perhaps change, and destroy. Its directory below work holds
-// main.tf, for the provider, and plain.sh, which makes the same without it, where there is something to
-// compare with. floor.tf has the values of main.tf in terraform_data, where they count.
+// work is something to create, plan again, perhaps change, and destroy. Its directory below work contains
+// main.tf, for the provider, and plain.sh, which does the same without the provider, if there is something
+// to compare with. floor.tf has the values of main.tf in terraform_data, if their number matters.
 type work struct {
 	name      string
 	dir       string
-	resources int                    // in main.tf, and how many terraform_data the CLI alone gets
+	resources int                    // in main.tf, and the number of terraform_data for the CLI alone
 	variables map[string]string      // of main.tf, and as TF_VAR_… of plain.sh
-	far       map[step]time.Duration // the round trip to the host, where it is not this machine
+	far       map[step]time.Duration // the round trip to the host, if it is not this machine
 	alone     bool                   // plain commands would take too long
-	hosts     int                    // that main.tf spreads its resources over; the provider with one host and its share takes the place of plain commands
+	hosts     int                    // the hosts of main.tf's resources; it is compared with the provider on one host with its share
 	changes   bool                   // main.tf has a variable "changed" that changes one resource
-	bounds    map[step]bound         // what the times have to hold
-	maxMemory int64                  // that the provider may take, in bytes; 0 is no bound
+	bounds    map[step]bound         // the limits of the times
+	maxMemory int64                  // that the provider may use, in bytes; 0 means no bound
 }
 
 //go:embed work
 var files embed.FS
 
-// step is what is measured of a work, one after the other.
+// step is a part of a work that is measured. The steps run one after the other.
 type step string
 
 const (
@@ -41,7 +41,7 @@ func (w work) steps() []step {
 	return []step{apply, plan, destroy}
 }
 
-// bound is the time that the provider may take, by what the CLI alone and the plain commands take.
+// bound returns the time that the provider may take, given the times of the CLI alone and the plain commands.
 type bound func(cli, plain time.Duration) time.Duration
 
 func fourTimesCLI(cli, _ time.Duration) time.Duration             { return 4 * cli }
@@ -52,7 +52,7 @@ func cliAndASecond(cli, _ time.Duration) time.Duration            { return cli +
 func plainAndThreeSeconds(_, plain time.Duration) time.Duration   { return plain + 3*time.Second }
 func fourTimesCLIAndPlain(cli, plain time.Duration) time.Duration { return 4*cli + plain }
 
-// aThirdMoreThanPlain is for hosts side by side, and one of them by itself.
+// aThirdMoreThanPlain is for several hosts at the same time, compared with one of them.
 func aThirdMoreThanPlain(_, plain time.Duration) time.Duration { return plain * 13 / 10 }
 
 func cliAndPlainAndASecond(cli, plain time.Duration) time.Duration {
@@ -61,7 +61,7 @@ func cliAndPlainAndASecond(cli, plain time.Duration) time.Duration {
 
 func cliAndPlain(cli, plain time.Duration) time.Duration { return cli + plain }
 
-// cliAndHalfMore is for what is larger than what the plain commands take, but has no more in it.
+// cliAndHalfMore is for a file that is larger than the file of the plain commands, but has no more content.
 func cliAndHalfMore(cli, plain time.Duration) time.Duration { return cli + plain + plain/2 }
 
 func everyStep(d time.Duration) map[step]time.Duration {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestChooseCLI holds that a CLI on the PATH that is too old, or broken, is not used.
+// TestChooseCLI checks that a CLI on the PATH that is too old, or broken, is not used.
 func TestChooseCLI(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
@@ -39,11 +39,11 @@ func TestChooseCLI(t *testing.T) {
 	}
 	t.Setenv("TF", version("chosen", "1.4.7"))
 	if _, err := chooseCLI(t.Context()); err == nil || !strings.Contains(err.Error(), "chosen is version 1.4.7; the provider needs Terraform 1.5") {
-		t.Errorf("of a CLI that was chosen it says %v", err)
+		t.Errorf("for a CLI that was chosen, the error is %v", err)
 	}
 }
 
-// TestOldest holds that the documentation says the same.
+// TestOldest checks that the documentation says the same.
 func TestOldest(t *testing.T) {
 	page, err := os.ReadFile("../../../docs/templates/index.md.tmpl")
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"unicode"
 )
 
-// follow writes each line that appears in the consoles' logs of the directory, until the context ends
-// and all that was there by then is written.
+// follow writes each line that appears in the consoles' logs in the directory, until the context ends. It
+// then writes the rest that exists at that time.
 func follow(ctx context.Context, dir string, w io.Writer) error {
 	written := map[string]int{} // bytes, by guest
 	for ended := false; !ended; {
@@ -37,15 +37,15 @@ func follow(ctx context.Context, dir string, w io.Writer) error {
 	return nil
 }
 
-// writeLines writes the whole lines of the text, and at the end of all a last one that is not whole.
-// It returns how much of the text that was.
+// writeLines writes the complete lines of the text and, if end is set, an incomplete last line. It returns
+// how many bytes of the text it has written.
 func writeLines(w io.Writer, guest string, text []byte, end bool) (int, error) {
 	done := 0
 	for line := range bytes.Lines(text) {
 		if !end && !bytes.HasSuffix(line, []byte("\n")) {
 			break
 		}
-		visible := bytes.Map(func(r rune) rune { // a guest has nothing to say to a terminal
+		visible := bytes.Map(func(r rune) rune { // a guest must not control the terminal
 			if r == '\t' || unicode.IsPrint(r) {
 				return r
 			}
@@ -59,9 +59,9 @@ func writeLines(w io.Writer, guest string, text []byte, end bool) (int, error) {
 	return done, nil
 }
 
-// guests are the names of those that have a log in the directory.
+// guests returns the names of the guests that have a log in the directory.
 func guests(dir string) []string {
-	logs, _ := filepath.Glob(logFile(dir, "*")) // the pattern is a good one
+	logs, _ := filepath.Glob(logFile(dir, "*")) // the pattern is valid
 	names := make([]string, len(logs))
 	for i, log := range logs {
 		names[i] = strings.TrimSuffix(filepath.Base(log), ".log")

@@ -17,8 +17,8 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 )
 
-// daemon is one of this machine's own. That it was started here is remembered by its process id file in
-// the cache directory, which is empty where systemd started it.
+// daemon is a daemon of this machine. If this program has started it, the cache directory has its process ID
+// file, which is empty if systemd has started it.
 type daemon struct{ name, socket string }
 
 var daemons = []daemon{
@@ -77,7 +77,7 @@ func (d daemon) start(ctx context.Context) error {
 	return say(exec.CommandContext(ctx, d.name, "--daemon", "--pid-file", pidFile))
 }
 
-// stop leaves a daemon alone that was not started here.
+// stop stops a daemon only if this program has started it.
 func (d daemon) stop(ctx context.Context) error {
 	pidFile, err := d.pidFile()
 	if err != nil {
@@ -98,7 +98,7 @@ func (d daemon) stop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return os.RemoveAll(pidFile) // the daemon removes it as well when it ends in good order
+	return os.RemoveAll(pidFile) // the daemon removes it as well when it ends cleanly
 }
 
 func (d daemon) terminate(ctx context.Context, pid string) error {
@@ -107,7 +107,7 @@ func (d daemon) terminate(ctx context.Context, pid string) error {
 		return err
 	}
 	if !d.answers() {
-		return nil // it ended by itself, and the id may be another process's by now
+		return nil // it ended by itself, and another process may have the ID now
 	}
 	fmt.Println("Stopping", d.name)
 	if err := syscall.Kill(id, syscall.SIGTERM); err != nil {
@@ -125,7 +125,7 @@ func (d daemon) terminate(ctx context.Context, pid string) error {
 
 func hasSystemd() bool { return exists("/run/systemd/system") }
 
-// say runs a command that changes the machine, and shows it.
+// say prints and runs a command that changes the machine.
 func say(cmd *exec.Cmd) error {
 	fmt.Println("Running", strings.Join(cmd.Args, " "))
 	cmd.Stderr = os.Stderr

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -21,12 +22,13 @@ const (
 	uri      = "qemu:///system"
 )
 
-// workspace is the demo's directory in the cache: it holds a copy of the example, its state and the
-// consoles' logs, so that the checkout stays as it is.
+// workspace is the demo's directory in the cache. It contains a copy of the example, its state and the
+// consoles' logs, so that the demo does not change the checkout.
 type workspace struct {
-	dir string
-	cli string // Terraform or OpenTofu
-	env []string
+	dir      string
+	cli      string // Terraform or OpenTofu
+	settings string // the CLI's configuration file, which makes it use the provider built here
+	env      []string
 }
 
 func newWorkspace(ctx context.Context) (*workspace, error) {
@@ -35,7 +37,7 @@ func newWorkspace(ctx context.Context) (*workspace, error) {
 		return nil, err
 	}
 	if !exists(settings) {
-		return nil, fmt.Errorf("there is no %s; run the demo in the root of the checkout, as: make demo", settings)
+		return nil, fmt.Errorf("%s does not exist; run the demo in the root of the checkout, with: make demo", settings)
 	}
 	cli, err := chooseCLI(ctx)
 	if err != nil {
@@ -45,7 +47,7 @@ func newWorkspace(ctx context.Context) (*workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &workspace{dir: dir, cli: cli}
+	w := &workspace{dir: dir, cli: cli, settings: settings}
 	w.env = append(os.Environ(),
 		"TF_CLI_CONFIG_FILE="+settings,
 		"TF_IN_AUTOMATION=1",
@@ -56,7 +58,7 @@ func newWorkspace(ctx context.Context) (*workspace, error) {
 
 func (w *workspace) consoles() string { return filepath.Join(w.dir, "consoles") }
 
-// poolMark remembers that the machine had no default pool before the demo.
+// poolMark is the file that records that the machine had no default pool before the demo.
 func (w *workspace) poolMark() string { return filepath.Join(w.dir, "no-default-pool") }
 
 func demo(ctx context.Context) error {
@@ -76,14 +78,14 @@ func demo(ctx context.Context) error {
 	}
 	for _, step := range []func(context.Context) error{w.plan, w.apply} {
 		if err := step(ctx); err != nil {
-			return fmt.Errorf("%w\nTo take away what the demo made so far, run: make demo-clean", err)
+			return fmt.Errorf("%w\nTo remove what the demo has created so far, run: make demo-clean", err)
 		}
 	}
 	w.showAround()
 	return nil
 }
 
-// fill copies the example, sets its variables and makes a note of what the machine has.
+// fill copies the example, sets its variables and records whether the machine has a default pool.
 func (w *workspace) fill(ctx context.Context, files bootFiles) error {
 	sources, err := filepath.Glob(filepath.Join(example, "*.tf"))
 	if err != nil {
@@ -109,8 +111,8 @@ func (w *workspace) fill(ctx context.Context, files bootFiles) error {
 	return os.MkdirAll(w.consoles(), 0o755)
 }
 
-// setVariables writes them to a file, which the CLI also finds when it destroys, or when somebody
-// runs it in the workspace by hand.
+// setVariables writes the variables to a file, so that the CLI also finds them when it destroys, or when a
+// user runs it in the workspace.
 func (w *workspace) setVariables(files bootFiles) error {
 	text, err := json.MarshalIndent(map[string]string{
 		"kernel":          files.kernel,
@@ -124,8 +126,8 @@ func (w *workspace) setVariables(files bootFiles) error {
 	return os.WriteFile(filepath.Join(w.dir, "terraform.tfvars.json"), text, 0o644)
 }
 
-// command is the CLI in a process group of its own: a Ctrl-C then reaches it once, through the context,
-// and it ends in good order. The second one, from the terminal, would make it drop everything.
+// command runs the CLI in its own process group. A Ctrl-C then reaches it once, through the context, and it
+// ends cleanly. A second signal, from the terminal, would make it stop at once.
 func (w *workspace) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, w.cli, append([]string{"-chdir=" + w.dir}, args...)...)
 	cmd.Env = w.env
@@ -135,7 +137,7 @@ func (w *workspace) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// plan shows what the plan says it will do, without every attribute.
+// plan shows the actions of the plan, without the attributes.
 func (w *workspace) plan(ctx context.Context) error {
 	cmd := w.command(ctx, "plan", "-input=false", "-no-color", "-out=plan")
 	cmd.Stdout = nil
@@ -155,7 +157,7 @@ func (w *workspace) plan(ctx context.Context) error {
 	return cmd.Wait()
 }
 
-// apply shows the consoles of the guests while it runs.
+// apply shows the guests' consoles while it runs.
 func (w *workspace) apply(ctx context.Context) error {
 	watching, stop := context.WithCancel(context.Background())
 	watched := make(chan error)
@@ -166,13 +168,33 @@ func (w *workspace) apply(ctx context.Context) error {
 }
 
 func (w *workspace) showAround() {
-	fmt.Printf("\nThe guest is up. To look around:\n  virsh --connect %s list\n", uri)
+	fmt.Printf("\nThe guest is running. To see what the demo has created:\n  virsh --connect %s list\n", uri)
 	for _, guest := range guests(w.consoles()) {
-		fmt.Printf("  virsh --connect %s console %s    (Ctrl-] leaves)\n", uri, guest)
+		fmt.Printf("  virsh --connect %s console %s    (Ctrl-] leaves the console)\n", uri, guest)
 	}
 	fmt.Printf("  head %s/pxelinux.cfg/*\n", tftpRoot)
-	fmt.Printf("  %s -chdir=%s show\n", w.cli, w.dir)
-	fmt.Println("To take it all away:\n  make demo-clean")
+	fmt.Println("To see the state (TF_CLI_CONFIG_FILE makes the CLI use the provider that was built here):")
+	fmt.Printf("  %s\n", w.shell("show"))
+	fmt.Println("To remove everything that the demo has created:\n  make demo-clean")
+}
+
+// shell is a command line that runs the CLI in the workspace, for the user to copy.
+func (w *workspace) shell(args ...string) string {
+	line := "TF_CLI_CONFIG_FILE=" + shellWord(w.settings)
+	for _, word := range append([]string{w.cli, "-chdir=" + w.dir}, args...) {
+		line += " " + shellWord(word)
+	}
+	return line
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+
+// shellWord quotes a word for a shell if it needs quotes.
+func shellWord(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 func demoClean(ctx context.Context) error {
@@ -189,7 +211,7 @@ func demoClean(ctx context.Context) error {
 }
 
 func (w *workspace) destroy(ctx context.Context) error {
-	if err := up(ctx); err != nil { // the machine may have been restarted since
+	if err := up(ctx); err != nil { // the machine may have been restarted in the meantime
 		return err
 	}
 	if err := w.command(ctx, "destroy", "-input=false", "-auto-approve").Run(); err != nil {
@@ -199,7 +221,7 @@ func (w *workspace) destroy(ctx context.Context) error {
 		return nil
 	}
 	volumes, err := virsh(ctx, "--quiet", "vol-list", "default").Output()
-	if err != nil || strings.TrimSpace(string(volumes)) != "" { // somebody else uses the pool by now
+	if err != nil || strings.TrimSpace(string(volumes)) != "" { // the pool is in use for something else
 		return err
 	}
 	return errors.Join(say(virsh(ctx, "pool-destroy", "default")), say(virsh(ctx, "pool-undefine", "default")))

@@ -1,4 +1,4 @@
-// The command lab prepares a machine for the tests, and runs the demo and takes it away again.
+// The command lab prepares a machine for the tests, runs the demo, and removes it again.
 //
 //	go run ./internal/lab/cmd/lab setup|up|down|demo|demo-clean
 package main
@@ -18,11 +18,11 @@ var commands = []struct {
 	name, help string
 	run        func(context.Context) error
 }{
-	{"setup", "install the packages that are missing, get an s390x kernel and newer QEMUs and a newer libvirt, build an initrd", setup},
-	{"up", "what the demo needs of setup, and start this machine's libvirtd when none answers", up},
-	{"down", "stop what up started", down},
-	{"demo", "up, and netboot a guest with examples/quickstart and the CLI that $TF names, or one from the PATH", demo},
-	{"demo-clean", "take away all that demo made", demoClean},
+	{"setup", "install missing packages, download an s390x kernel, newer QEMUs and a newer libvirt, and build an initrd", setup},
+	{"up", "do the part of setup that the demo needs, and start this machine's libvirtd if it does not answer", up},
+	{"down", "stop what up has started", down},
+	{"demo", "do up, and netboot a guest with examples/quickstart and the CLI that $TF names, or a CLI on the PATH", demo},
+	{"demo-clean", "remove everything that demo has created", demoClean},
 }
 
 func main() {
@@ -59,10 +59,10 @@ func setup(ctx context.Context) error {
 	return err
 }
 
-// bootFiles are the paths of what a guest of the demo boots.
+// bootFiles are the paths of the files that a guest of the demo boots.
 type bootFiles struct{ kernel, initrd string }
 
-// prepare says nothing when all is there, as it then takes no time.
+// prepare prints nothing if everything exists, because it then takes no time.
 func prepare(ctx context.Context) (bootFiles, error) {
 	if err := lab.InstallPackages(ctx); err != nil {
 		return bootFiles{}, err

@@ -4,7 +4,7 @@ terraform {
   }
 }
 
-# Nobody answers on it: the guest stays in its firmware.
+# No server answers on this network, so the guest stays in its firmware.
 resource "netboot_network" "bench" {
   name      = "bench"
   mode      = "isolated"

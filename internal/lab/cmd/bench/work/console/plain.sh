@@ -1,4 +1,4 @@
-# The guest by hand, up to the first line of its console: sh plain.sh apply|plan|destroy
+# The guest with plain commands, up to the first line of its console: sh plain.sh apply|plan|destroy
 set -eu
 
 shown() { # WORDS, on the console
@@ -24,9 +24,9 @@ apply)
 	mkfifo terminal
 	sleep 60 >terminal &
 	typist=$!
-	# What a guest writes before its console is open is lost, also with "virsh start --console".
+	# What a guest writes before its console is open is lost, even with "virsh start --console".
 	virsh -q start bench --paused
-	# virsh wants a terminal for the console. script takes two seconds to end, for which nobody waits.
+	# virsh needs a terminal for the console. script takes two seconds to end, and this does not wait for it.
 	script --quiet --command "virsh console bench" /dev/null <terminal >console 2>/dev/null &
 	shown "Escape character"
 	virsh -q resume bench

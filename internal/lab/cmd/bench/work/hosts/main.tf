@@ -20,6 +20,6 @@ resource "netboot_domain" "guest" {
   name       = "bench-hosts-${count.index}"
   memory     = "256MiB"
   boot       = ["network"]
-  interfaces = [{ bridge = "bench" }] # which no domain needs before it runs
+  interfaces = [{ bridge = "bench" }] # a domain needs the bridge only when it runs
   running    = false
 }

@@ -1,4 +1,4 @@
-# The image's file by hand, from a web server or a local path: sh plain.sh apply|plan|destroy
+# The image's file with plain commands, from a web server or a local path: sh plain.sh apply|plan|destroy
 set -eu
 
 case $1 in

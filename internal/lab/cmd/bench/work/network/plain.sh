@@ -1,4 +1,4 @@
-# The network by hand, which has no guests that it could cut off: sh plain.sh apply|plan|change|destroy
+# The network with plain commands. It has no guests, so a restart disconnects none: sh plain.sh apply|plan|change|destroy
 set -eu
 
 define() {

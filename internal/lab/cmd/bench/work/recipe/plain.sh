@@ -1,7 +1,7 @@
-# The recipe's objects by hand: sh plain.sh apply|plan|destroy
+# The recipe's objects with plain commands: sh plain.sh apply|plan|destroy
 set -eu
 
-# dnsmasq reads as nobody, so modes have to be said, which only XML can.
+# dnsmasq reads files as the user nobody, so modes must be set, which is possible only in XML.
 
 pool() { # NAME DIRECTORY
 	virsh -q pool-define /dev/stdin <<-XML

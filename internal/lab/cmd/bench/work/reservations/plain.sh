@@ -1,4 +1,4 @@
-# The network by hand: sh plain.sh apply|plan|change|destroy
+# The network with plain commands: sh plain.sh apply|plan|change|destroy
 set -eu
 
 host() { # number, offset of the address

@@ -1,4 +1,4 @@
-# The volume by hand, from a web server or a local path, or of what stands for it: sh plain.sh apply|plan|destroy
+# The volume with plain commands, from a web server, from a local path, or from its stand-in: sh plain.sh apply|plan|destroy
 set -eu
 
 source=${TF_VAR_stand_in:-$TF_VAR_source_image}

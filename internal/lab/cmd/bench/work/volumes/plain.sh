@@ -1,4 +1,4 @@
-# The volumes by hand: sh plain.sh apply|plan|destroy
+# The volumes with plain commands: sh plain.sh apply|plan|destroy
 set -eu
 
 for i in $(seq 0 $((TF_VAR_resources - 1))); do
