@@ -30,7 +30,7 @@ func ParseChecksum(text string) (Checksum, error) {
 		return Checksum{}, fmt.Errorf("checksum %q has %d digits after %s:, but needs %d", text, len(sum), algorithm, want)
 	}
 	if _, err := hex.DecodeString(sum); err != nil {
-		return Checksum{}, fmt.Errorf("checksum %q must have only hexadecimal digits after %s:", text, algorithm)
+		return Checksum{}, fmt.Errorf("checksum %q needs hexadecimal digits after the colon of %s", text, algorithm)
 	}
 	return Checksum{algorithm, strings.ToLower(sum)}, nil
 }

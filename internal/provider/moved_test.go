@@ -15,8 +15,24 @@ import (
 // foreignResource is a resource in a state of the provider dmacvicar/libvirt. testdata/moved has those of two of its releases,
 // 0.8.3 and 0.9.7, as they wrote them.
 type foreignResource struct {
-	Provider string         `json:"provider"`
-	Instance map[string]any `json:"instance"`
+	Provider string `json:"provider"`
+	Instance struct {
+		SchemaVersion         int            `json:"schema_version"`
+		IdentitySchemaVersion int            `json:"identity_schema_version"`
+		Attributes            map[string]any `json:"attributes"`
+		SensitiveAttributes   []any          `json:"sensitive_attributes"`
+		Private               string         `json:"private,omitempty"`
+	} `json:"instance"`
+}
+
+// stateFile is the state of a CLI, in version 4 of its format.
+type stateFile struct {
+	Version          int              `json:"version"`
+	TerraformVersion string           `json:"terraform_version"`
+	Serial           int              `json:"serial"`
+	Lineage          string           `json:"lineage"`
+	Outputs          map[string]any   `json:"outputs"`
+	Resources        []map[string]any `json:"resources"`
 }
 
 // TestAccMoved moves a network, a directory, volumes and a guest that runs and writes over from another provider. The guest does
@@ -69,7 +85,7 @@ type foreignState struct {
 func (f foreignState) moves(address, kind string, attributes map[string]any) (block string) {
 	f.t.Helper()
 	var known map[string]foreignResource
-	var state map[string]any
+	var state stateFile
 	for text, into := range map[string]any{readFile(f.t, "testdata/moved/"+f.release+".json"): &known, f.cli.state(): &state} {
 		if err := json.Unmarshal([]byte(text), into); err != nil {
 			f.t.Fatal(err)
@@ -77,15 +93,15 @@ func (f foreignState) moves(address, kind string, attributes map[string]any) (bl
 	}
 	foreign := known[kind]
 	for name, value := range attributes {
-		foreign.Instance["attributes"].(map[string]any)[name] = value
+		foreign.Instance.Attributes[name] = value
 	}
 	own, name, _ := strings.Cut(address, ".")
-	for _, r := range state["resources"].([]any) {
-		if r := r.(map[string]any); r["type"] == own && r["name"] == name {
+	for _, r := range state.Resources {
+		if r["type"] == own && r["name"] == name {
 			r["type"], r["provider"], r["instances"] = kind, foreign.Provider, []any{foreign.Instance}
 		}
 	}
-	state["serial"] = state["serial"].(float64) + 1
+	state.Serial++
 	text, err := json.Marshal(state)
 	if err != nil {
 		f.t.Fatal(err)

@@ -242,9 +242,9 @@ func explainStart(err error, name string) error {
 	}
 	for _, fault := range startFaults {
 		if fault.is(err) {
-			err = fmt.Errorf("%w\n\n%s.", err, fault.remedy)
+			err = fmt.Errorf("%w\n\n%s", err, fault.remedy)
 			break
 		}
 	}
-	return fmt.Errorf("%w\n\nThe domain is defined on the host. For more details, see /var/log/libvirt/qemu/%s.log there.", err, name)
+	return fmt.Errorf("%w\n\nThe domain is defined on the host. For more details, see /var/log/libvirt/qemu/%s.log there", err, name)
 }

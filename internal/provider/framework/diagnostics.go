@@ -69,10 +69,12 @@ func Within(at path.Path, err error) error {
 }
 
 // Sentence is an error as a sentence: errors of libraries begin in lower case and end without a full stop. Text from other
-// sources in it, such as a web server or an image, is made safe for a terminal.
+// sources in it, such as a web server or an image, is made safe for a terminal. Quoted lines, such as those of a console, are
+// indented, and get no full stop.
 func Sentence(err error) string {
 	text := Capital(strings.TrimSpace(Printable(err.Error())))
-	if !strings.HasSuffix(text, ".") && !strings.Contains(text, "\n") {
+	isQuoted := strings.HasPrefix(text[strings.LastIndex(text, "\n")+1:], " ")
+	if !strings.HasSuffix(text, ".") && !isQuoted {
 		text += "."
 	}
 	return text

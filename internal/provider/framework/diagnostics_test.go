@@ -40,7 +40,7 @@ func TestFail(t *testing.T) {
 		{"interrupted", fmt.Errorf("upload: %w", context.Canceled), []string{"Upload: context canceled.\n\n", "The run was interrupted."}},
 		{"too long", context.DeadlineExceeded, []string{"Context deadline exceeded.\n\n", "timeouts attribute"}},
 		{"no boot in time", netboot.ErrBootTimeout, []string{"raise boot_check.timeout"}},
-		{"taken", virt.ErrExists, []string{"Exists already", "terraform import ADDRESS acc/disk", "tofu import ADDRESS acc/disk"}},
+		{"taken", virt.ErrExists, []string{"Already exists", "terraform import ADDRESS acc/disk", "tofu import ADDRESS acc/disk"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var diags diag.Diagnostics

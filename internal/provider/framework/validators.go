@@ -133,8 +133,9 @@ func checkDevice(value string) error {
 // checkMACAddress accepts the address of one interface. The type of the attribute refuses text that is not an address.
 func checkMACAddress(value string) error {
 	address, err := net.ParseMAC(value)
+	isAddress := err == nil
 	switch {
-	case err != nil:
+	case !isAddress:
 		return nil
 	case len(address) != 6:
 		return fmt.Errorf("%q has %d bytes; the MAC address of an interface has 6", value, len(address))

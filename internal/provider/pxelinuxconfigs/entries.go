@@ -210,15 +210,15 @@ func (m pxelinuxConfigModel) config(ctx context.Context, diags *diag.Diagnostics
 			e.Initrd = types.StringValue(m.emptyInitrdPath())
 		}
 		known = known && !e.Append.IsUnknown()
-		var words []string
-		for _, argument := range e.Append.Elements() {
-			words = append(words, or(argument.(types.String), "?"))
+		var arguments []types.String
+		if !e.Append.IsUnknown() {
+			diags.Append(e.Append.ElementsAs(ctx, &arguments, false)...)
 		}
 		config.Entries = append(config.Entries, pxelinux.Entry{
 			Label:  or(e.Label, fmt.Sprintf("?%d", i)),
 			Kernel: or(e.Kernel, "?"),
 			Initrd: or(e.Initrd, "?"),
-			Append: strings.Join(words, " "),
+			Append: strings.Join(framework.Each(arguments, func(a types.String) string { return or(a, "?") }), " "),
 		})
 	}
 	return config, known && !diags.HasError()

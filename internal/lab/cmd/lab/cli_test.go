@@ -49,7 +49,7 @@ func TestOldest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := fmt.Sprintf("- Terraform 1.%d or OpenTofu 1.6, or later.", oldest); !strings.Contains(string(page), want) {
+	if want := fmt.Sprintf("- Terraform 1.%d or later, or OpenTofu 1.6 or later.", oldest); !strings.Contains(string(page), want) {
 		t.Errorf("index.md.tmpl does not say %q", want)
 	}
 }
