@@ -37,7 +37,7 @@ func TestParseChecksumErrors(t *testing.T) {
 		"md5:d41d8cd98f00b204e9800998ecf8427e": "write sha256:<64 hex digits>",
 		sum256[:len(sum256)-1]:                 "has 63 digits after sha256:, but needs 64",
 		"sha512:" + sum256[7:]:                 "has 64 digits after sha512:, but needs 128",
-		sum256[:len(sum256)-1] + "g":           "must have only hexadecimal digits",
+		sum256[:len(sum256)-1] + "g":           "needs hexadecimal digits",
 	} {
 		_, err := ParseChecksum(text)
 		expectError(t, err, want)
