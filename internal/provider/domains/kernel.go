@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -191,9 +193,12 @@ func (m *domainModel) forgetUnknownKernel() {
 	}
 }
 
-// sweepKernel removes the files of an image that the guest has booted, if the image has new ones and nothing names the old ones.
-func (r *domainResource) sweepKernel(ctx context.Context, state domainModel) {
-	if root, _, ok := strings.Cut(state.Local(types.StringValue(framework.Member(state.Kernel, "image"))), "/"); ok {
-		r.Superseded.Sweep(ctx, r.Host, root)
+// releaseKernel removes the old files of the image that the guest has booted, if the guest was the last to name them.
+func (r *domainResource) releaseKernel(ctx context.Context, before domainModel, now types.Object) {
+	root, _, ok := strings.Cut(before.Local(types.StringValue(framework.Member(before.Kernel, "image"))), "/")
+	if !ok {
+		return
 	}
+	named := []string{filepath.Base(framework.Member(now, "path")), filepath.Base(framework.Member(now, "initrd_path"))}
+	r.Superseded.Released(ctx, r.Host, root, netboot.GuestHolder(before.Name.ValueString()), named)
 }

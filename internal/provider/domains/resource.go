@@ -313,7 +313,9 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 			r.catchUp(ctx, plan, &resp.Diagnostics)
 		}
 	}
-	r.sweepKernel(ctx, state)
+	if !resp.Diagnostics.HasError() {
+		r.releaseKernel(ctx, state, plan.Kernel)
+	}
 	r.refresh(context.WithoutCancel(ctx), now, &resp.Diagnostics)
 	framework.SavePrivate(ctx, resp.Private, devices.MadeKey, &now.made, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(context.WithoutCancel(ctx), now)...)
@@ -341,7 +343,7 @@ func (r *domainResource) Delete(ctx context.Context, req resource.DeleteRequest,
 		framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
 		return
 	}
-	r.sweepKernel(ctx, state)
+	r.releaseKernel(ctx, state, types.ObjectNull(directKernelTypes))
 }
 
 // change updates the definition as planned, and stops the guest if the change needs it or the plan says so. The definition is

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
@@ -21,55 +22,72 @@ type BootHost interface {
 }
 
 // Superseded are old files of images that pxelinux configurations or guests still name. Terraform updates an image before the
-// resources that use it, so these files stay until a later update in the same run. The zero value is ready for concurrent use.
+// resources that use it, so the last of their updates removes an old file. The zero value is ready for concurrent use.
 type Superseded struct {
 	mu    sync.Mutex
-	files map[string][]string // by TFTP root
+	files map[string]map[string][]string // by TFTP root and name: who names the file
 }
 
-// Add adds files of a TFTP root.
-func (s *Superseded) Add(root string, files []string) {
+// Users are the holders of each file of a TFTP root, as netboot.ConfigHolder and netboot.GuestHolder name them.
+type Users map[string][]string
+
+// Add adds files of a TFTP root with their users.
+func (s *Superseded) Add(root string, files []string, users Users) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.files == nil {
-		s.files = map[string][]string{}
+		s.files = map[string]map[string][]string{}
 	}
-	s.files[root] = append(s.files[root], files...)
+	if s.files[root] == nil {
+		s.files[root] = map[string][]string{}
+	}
+	for _, file := range files {
+		s.files[root][file] = slices.Clone(users[file])
+	}
 }
 
-func (s *Superseded) in(root string) []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.files[root])
-}
-
-func (s *Superseded) removed(root string, files []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.files[root] = slices.DeleteFunc(s.files[root], func(file string) bool { return slices.Contains(files, file) })
-}
-
-// Sweep removes the superseded files of a TFTP root that nothing names any more. If there are none, it does not ask the host.
+// Released is called when a user has changed, with the files that it names now. It removes the files of which it was the last
+// user. For other files it does not ask the host.
+//
 // An error is not reported: the image knows these files, and the next apply removes them.
-func (s *Superseded) Sweep(ctx context.Context, host BootHost, root string) {
-	files := s.in(root)
-	if len(files) == 0 {
+func (s *Superseded) Released(ctx context.Context, host BootHost, root, user string, named []string) {
+	unused := s.release(root, user, named)
+	if len(unused) == 0 {
 		return
 	}
-	unnamed, err := Unnamed(ctx, host, root, files)
-	if err == nil {
-		err = bootfiles.Remove(ctx, virt.NewDirectory(host, root), unnamed)
-	}
-	if err == nil {
-		s.removed(root, unnamed)
+	if users, err := UsersOf(ctx, host, root); err == nil {
+		_ = bootfiles.Remove(ctx, virt.NewDirectory(host, root), users.without(unused))
 	}
 }
 
-// Unnamed returns the files of a TFTP root that no pxelinux configuration and no guest names.
-func Unnamed(ctx context.Context, host BootHost, root string, files []string) ([]string, error) {
-	if len(files) == 0 {
-		return nil, nil
+// release returns the files whose last known user this was.
+func (s *Superseded) release(root, user string, named []string) (unused []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for file, users := range s.files[root] {
+		if slices.Contains(named, file) {
+			continue
+		}
+		users = slices.DeleteFunc(users, func(u string) bool { return u == user })
+		if s.files[root][file] = users; len(users) == 0 {
+			delete(s.files[root], file)
+			unused = append(unused, file)
+		}
 	}
+	return unused
+}
+
+// Unused returns the files of a TFTP root that nothing names. If there are no files, it does not ask the host.
+func Unused(ctx context.Context, host BootHost, root string, files []string) (unused []string, users Users, err error) {
+	if len(files) == 0 {
+		return nil, nil, nil
+	}
+	users, err = UsersOf(ctx, host, root)
+	return users.without(files), users, err
+}
+
+// UsersOf finds the users of all files of a TFTP root.
+func UsersOf(ctx context.Context, host BootHost, root string) (Users, error) {
 	configs, err := FilesOfConfigs(ctx, host, root)
 	if err != nil {
 		return nil, err
@@ -78,13 +96,25 @@ func Unnamed(ctx context.Context, host BootHost, root string, files []string) ([
 	if err != nil {
 		return nil, err
 	}
-	unnamed := slices.Clone(files)
-	for _, named := range []map[string][]string{configs, guests} {
-		for _, used := range named {
-			unnamed = slices.DeleteFunc(unnamed, func(file string) bool { return slices.Contains(used, file) })
-		}
+	users := Users{}
+	for name, files := range configs {
+		users.add(netboot.ConfigHolder(root+"/"+name), files)
 	}
-	return unnamed, nil
+	for name, files := range guests {
+		users.add(netboot.GuestHolder(name), files)
+	}
+	return users, nil
+}
+
+func (u Users) add(user string, files []string) {
+	for _, file := range files {
+		u[file] = append(u[file], user)
+	}
+}
+
+// without returns the files that have no users.
+func (u Users) without(files []string) []string {
+	return slices.DeleteFunc(slices.Clone(files), func(file string) bool { return len(u[file]) > 0 })
 }
 
 // FilesOfConfigs returns the files that each pxelinux configuration of a TFTP root names.

@@ -28,17 +28,17 @@ func loadLeft(ctx context.Context, private framework.PrivateState, diags *diag.D
 	return nil
 }
 
-// removeUnnamed removes the old files that nothing names, and returns those that are left.
-func (r *imageResource) removeUnnamed(ctx context.Context, root string, files []string) (left []string, err error) {
-	unnamed, err := framework.Unnamed(ctx, r.Host, root, files)
+// removeUnused removes the old files that nothing names, and returns those that are left.
+func (r *imageResource) removeUnused(ctx context.Context, root string, files []string) (left []string, err error) {
+	unused, users, err := framework.Unused(ctx, r.Host, root, files)
 	if err == nil {
-		err = bootfiles.Remove(ctx, virt.NewDirectory(r.Host, root), unnamed)
+		err = bootfiles.Remove(ctx, virt.NewDirectory(r.Host, root), unused)
 	}
 	if err != nil {
 		return files, err
 	}
-	left = slices.DeleteFunc(files, func(file string) bool { return slices.Contains(unnamed, file) })
-	r.Superseded.Add(root, left)
+	left = slices.DeleteFunc(files, func(file string) bool { return slices.Contains(unused, file) })
+	r.Superseded.Add(root, left, users)
 	return left, nil
 }
 

@@ -281,7 +281,7 @@ func (r *pxelinuxConfigResource) Update(ctx context.Context, req resource.Update
 		framework.Fail(&resp.Diagnostics, path.Root("tftp_root"), "update", plan.subject(), err)
 		return
 	}
-	r.Superseded.Sweep(ctx, r.Host, plan.root())
+	r.releaseFiles(ctx, plan, plan.Content.ValueString())
 	framework.SavePrivate(ctx, resp.Private, configKey, &file, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(pxelinuxConfigIdentity.Set(ctx, resp.Identity, plan.Placement, plan.TFTPRoot, plan.FileName)...)
@@ -302,7 +302,13 @@ func (r *pxelinuxConfigResource) Delete(ctx context.Context, req resource.Delete
 		framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
 		return
 	}
-	r.Superseded.Sweep(ctx, r.Host, state.root())
+	r.releaseFiles(ctx, state, "")
+}
+
+// releaseFiles removes the old files of images that this configuration was the last to name.
+func (r *pxelinuxConfigResource) releaseFiles(ctx context.Context, m pxelinuxConfigModel, content string) {
+	config, _ := pxelinux.Parse(content, pxelinux.UnknownFirmware)
+	r.Superseded.Released(ctx, r.Host, m.root(), netboot.ConfigHolder(m.Local(m.ID)), config.Files())
 }
 
 func (r *pxelinuxConfigResource) directory(m pxelinuxConfigModel) tftproot.Directory {
