@@ -31,7 +31,7 @@ const (
 
 var inUseRows = []inUseRow{
 	{inUseReplace, "a running guest that only reads it (`readonly`, bus `virtio`; or in a CD-ROM drive)",
-		"The volume is detached, and attached again with the new content", "does so; the guest keeps running",
+		"The volume is detached, and attached again with the new content", "detaches and attaches it; the guest keeps running",
 		guestOnSeed(true, true, ""), func(t *testing.T, h *virttest.Host, c *core, problems problems) {
 			wantCalls(t, h, map[string]int{"UnplugVolume": 1, "PlugVolume": 1, "ShutDownDomain": 0})
 		}},
@@ -54,7 +54,7 @@ var inUseRows = []inUseRow{
 		"is an overlay on it", "also replaces an overlay of the same configuration, with a separate warning; otherwise it fails before it deletes anything",
 		overlayOnSeed, refusesToDelete},
 	{inUseDestroy, "a guest, running or shut off",
-		"The apply does not destroy a volume in use", "fails, unless the same apply detaches the volume from the guest or destroys the guest; with `force_destroy`, deletes it",
+		"The apply does not destroy a volume in use", "fails, unless the same apply detaches the volume from the guest or destroys the guest; with `force_destroy`, deletes the volume",
 		guestOnSeed(false, false, ""), refusesToDelete},
 	{inUseDestroy, "another volume, as an overlay on it",
 		"The apply does not destroy a volume in use", "fails, unless the same apply destroys that overlay; with `force_destroy`, deletes the volume",

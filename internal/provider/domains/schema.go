@@ -39,14 +39,14 @@ func domainSchema(ctx context.Context) schema.Schema {
 		MarkdownDescription: "A guest that boots from the network.\n\n" +
 			"The resource is made for s390x: each device has its own place in the boot order, and the console is the one that the firmware writes to. " +
 			"On a host of the same architecture with KVM, the guest runs with KVM. On other hosts it runs by emulation.\n\n" +
-			"A change updates the existing definition, and keeps the parts of it that this resource does not model. If libvirt can make the change in a running guest, it is made there; otherwise the guest is restarted. The plan says which; see the guide on [guests that change](https://registry.terraform.io/providers/s390x-netboot/netboot/latest/docs/guides/guests). " +
+			"A change edits the existing definition, and keeps the elements that have no attribute here. If libvirt can make the change in a running guest, the guest keeps running; otherwise the guest is restarted. The plan says which; see the guide on [guests that change](https://registry.terraform.io/providers/s390x-netboot/netboot/latest/docs/guides/guests). " +
 			"A destroy forces the guest off at once, unless `shutdown_timeout` gives it time to shut down. Its volumes stay.",
 		Attributes: map[string]schema.Attribute{
 			"id":   framework.IDAttribute("The domain's `name`."),
 			"host": framework.HostAttribute,
 			"name": framework.ReplacingString("Name of the domain.", framework.ObjectName),
 			"arch": schema.StringAttribute{
-				MarkdownDescription: "Architecture of the guest. Default: `s390x`. A change replaces the domain.",
+				MarkdownDescription: "Architecture of the guest. Default: `s390x`. A change replaces the resource.",
 				Optional:            true,
 				Computed:            true,
 				Default:             stringdefault.StaticString(arch.S390X),
@@ -54,7 +54,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Validators:          []validator.String{framework.Arch},
 			},
 			"machine": schema.StringAttribute{
-				MarkdownDescription: "QEMU machine type. Default: the newest on the host for the architecture, `s390-ccw-virtio-…`. The guest keeps it.",
+				MarkdownDescription: "QEMU machine type. Default: the newest type on the host for the architecture, such as `s390-ccw-virtio-10.0`, at the time of the create. The guest keeps this type.",
 				Optional:            true,
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
@@ -118,7 +118,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 			},
 			"max_memory": schema.StringAttribute{
-				MarkdownDescription: "Maximum memory that a running guest can get. If it is more than `memory`, a balloon in the guest takes the difference after the kernel starts, and a change of `memory` up to this maximum is made while the guest runs. " +
+				MarkdownDescription: "Maximum memory that a running guest can get. If it is more than `memory`, the guest starts with the maximum, and a balloon in the guest takes the difference after the kernel starts. `memory` can then change up to this maximum while the guest runs. " +
 					"Default: `memory`, so that a change of `memory` restarts the guest; an imported guest keeps what it has.",
 				CustomType: framework.SizeType{},
 				Optional:   true,
@@ -142,7 +142,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Default:             booldefault.StaticBool(true),
 			},
 			"shutdown_timeout": schema.StringAttribute{
-				MarkdownDescription: "How long the guest may take to shut down before it is forced off, such as `\"5m\"`. Default: one minute for a change. A destroy forces the guest off at once by default.",
+				MarkdownDescription: "How long the guest may take to shut down before it is forced off, such as `\"5m\"`. Default: one minute for a change; a destroy forces the guest off at once.",
 				Optional:            true,
 				Validators:          []validator.String{duration},
 			},
@@ -163,7 +163,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Validators:          []validator.String{loadparm},
 			},
 			"kernel": schema.SingleNestedAttribute{
-				MarkdownDescription: fmt.Sprintf("Kernel that the guest boots directly, without its firmware. The firmware's limit of %d bytes for the command line then does not apply, and `boot` has no effect.", pxelinux.MaxAppendSize),
+				MarkdownDescription: fmt.Sprintf("Kernel that the guest boots directly, without its firmware. The limit of %d bytes that the firmware has for the command line then does not apply, and `boot` has no effect.", pxelinux.MaxAppendSize),
 				Optional:            true,
 				Attributes:          directKernelAttributes(),
 			},
@@ -218,8 +218,8 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 			},
 			"launch_security": schema.StringAttribute{
-				MarkdownDescription: "`s390-pv` makes an s390x guest a guest of IBM Secure Execution: the host cannot read its memory. `none` does not. " +
-					"The host needs `prot_virt=1` on its kernel command line (the data source `netboot_host` shows this). The guest boots an encrypted image from disk, or directly with `kernel`. It cannot boot from the network. Its kernel needs memory that it shares with the host: `swiotlb=262144`. Default: `none`; an imported guest keeps what it has.",
+				MarkdownDescription: "`s390-pv` runs an s390x guest under IBM Secure Execution: the host cannot read its memory. `none` runs it without. " +
+					"The host needs `prot_virt=1` on its kernel command line (the data source `netboot_host` shows this). The guest boots an encrypted image from disk, or directly with `kernel`. It cannot boot from the network. Its kernel needs memory that it shares with the host: add `swiotlb=262144` to the guest's kernel command line. Default: `none`; an imported guest keeps what it has.",
 				Optional:   true,
 				Computed:   true,
 				Validators: []validator.String{stringvalidator.OneOf(secureNone, secureExecution)},
@@ -230,7 +230,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Optional:            true,
 			},
 			"boot_check": schema.SingleNestedAttribute{
-				MarkdownDescription: "What the console must show when the guest starts. The provider watches it from the first byte of the firmware. The apply waits until the check passes, and fails as soon as the boot fails. A change of the check applies to the next start.",
+				MarkdownDescription: "What the console must show when the guest starts. The provider watches the console from the first byte of the firmware. The apply waits until the check passes, and fails as soon as the boot fails. A change of the check applies to the next start.",
 				Optional:            true,
 				Attributes:          bootCheckAttributes(),
 			},
@@ -240,8 +240,8 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Attributes:          bootResultAttributes(),
 			},
 			"install": schema.SingleNestedAttribute{
-				MarkdownDescription: "Installs the guest: it boots from the network once, and always from disk after the installer has ended. The apply waits for the end of the installer. " +
-					"The definition then boots only from disk, and so does every start other than the installation. `boot` can be left out; `network` in `boot` means the one boot of the installation. " +
+				MarkdownDescription: "Installs the guest: it boots the installer from the network once, and then always boots from disk. The apply waits until the installer has ended. " +
+					"The definition of the guest boots only from disk. `boot` can be left out. If it is set, it must contain `disk`; `network` in it means only the boot of the installer. " +
 					"To install a guest that already exists, change `reinstall`; adding `install` does not install it.",
 				Optional:   true,
 				Attributes: installAttributes(),
@@ -337,14 +337,14 @@ func installAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"until": schema.StringAttribute{
 			MarkdownDescription: "What ends the installation: `reboot` (the guest reboots itself) or `shutdown` (the guest powers itself off). Default: `reboot`. " +
-				"The other of the two is an error, and so is a crash, or another user or program that stops the guest. Under emulation, only `shutdown` works with most installers.",
+				"The installation fails if the guest ends in any other way: if it does the other of the two, if it crashes, or if another user or program stops it. Under emulation, only `shutdown` works with most installers.",
 			Optional:   true,
 			Computed:   true,
 			Default:    stringdefault.StaticString(netboot.UntilReboot),
 			Validators: []validator.String{stringvalidator.OneOf(netboot.UntilReboot, netboot.UntilShutdown)},
 		},
 		"timeout": schema.StringAttribute{
-			MarkdownDescription: "How long the installation may take, such as `\"30m\"`. Default: `\"1h\"`. After that time the apply fails, and the guest keeps running.",
+			MarkdownDescription: "How long the installation may take, such as `\"30m\"`. Default: `\"1h\"`. After that time the apply fails, and the guest keeps running. If `timeouts` does not set `create` or `update`, their default is 30 minutes plus this time; if it does, set them to more than this time.",
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString("1h"),
@@ -362,12 +362,12 @@ func bootCheckAttributes() map[string]schema.Attribute {
 			Validators:          []validator.List{listvalidator.ValueStringsAre(pattern)},
 		}
 	}
-	expect := patterns("Patterns ([RE2](https://github.com/google/re2/wiki/Syntax)) that the console must show. Each must match a line, in any order.")
+	expect := patterns("Patterns ([RE2](https://github.com/google/re2/wiki/Syntax)) that the console must show. The check passes when each pattern has matched a line, in any order.")
 	expect.Required, expect.Optional = true, false
 	expect.Validators = append(expect.Validators, listvalidator.SizeAtLeast(1))
 	return map[string]schema.Attribute{
 		"expect": expect,
-		"forbid": patterns("Patterns that no line may match before all of `expect` have matched."),
+		"forbid": patterns("Patterns that no line may match before all patterns of `expect` have matched. If a line matches, the apply fails at once."),
 		"timeout": schema.StringAttribute{
 			MarkdownDescription: "How long to wait for the check to pass, such as `\"5m\"`. Default: `\"5m\"`. Emulation is many times slower than KVM.",
 			Optional:            true,
@@ -381,7 +381,7 @@ func bootCheckAttributes() map[string]schema.Attribute {
 func bootResultAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"stage": schema.StringAttribute{
-			MarkdownDescription: "How far the boot got: `none`, `firmware`, `dhcp`, `config`, `kernel`, `initrd`, `started`, `linux` or `userspace`.",
+			MarkdownDescription: "The last stage that the boot reached: `none`, `firmware`, `dhcp`, `config`, `kernel`, `initrd`, `started`, `linux` or `userspace`.",
 			Computed:            true,
 		},
 		"stages": schema.MapAttribute{
@@ -399,7 +399,7 @@ func bootResultAttributes() map[string]schema.Attribute {
 			Computed:            true,
 		},
 		"groups": schema.ListAttribute{
-			MarkdownDescription: "Text that the groups of each pattern of `expect` matched: `groups[0][1]` is the second group of the first pattern. A pattern without groups has an empty list.",
+			MarkdownDescription: "Text that the capture groups of each pattern of `expect` matched: `groups[0][1]` is the second capture group of the first pattern. A pattern without capture groups has an empty list.",
 			ElementType:         types.ListType{ElemType: types.StringType},
 			Computed:            true,
 		},
