@@ -155,7 +155,7 @@ func TestIdleConnectionIsReplaced(t *testing.T) {
 func TestUnreachableHost(t *testing.T) {
 	for what, uri := range map[string]string{
 		"nobody listens":  "qemu+unix:///system?socket=/nonexistent/sock",
-		"nobody's driver": strings.Replace(lab.Shared(t).URI, "qemu", "nobody", 1),
+		"nobody's driver": lab.Shared(t).URI + "&name=nobody:///system",
 		"no certificates": "qemu+tls://127.0.0.1/system?pkipath=/nonexistent",
 		"no program":      "qemu+ssh://127.0.0.1/system?command=/nonexistent/ssh",
 	} {

@@ -29,8 +29,11 @@ func (i Identity) Schema() identityschema.Schema {
 	return identityschema.Schema{Attributes: attributes}
 }
 
-// Set writes the values into the resource's identity. A CLI before 1.12 ignores it.
+// Set writes the values into the resource's identity. A CLI before 1.12 ignores it. The Read that a query calls has none.
 func (i Identity) Set(ctx context.Context, to *tfsdk.ResourceIdentity, p Placement, values ...types.String) diag.Diagnostics {
+	if to == nil {
+		return nil
+	}
 	diags := to.SetAttribute(ctx, path.Root("host"), p.Host)
 	for n, name := range i {
 		diags.Append(to.SetAttribute(ctx, path.Root(name), p.Local(values[n]))...)
@@ -42,7 +45,7 @@ func (i Identity) Set(ctx context.Context, to *tfsdk.ResourceIdentity, p Placeme
 // 1.12 stores no identity in its state, but the framework demands one in every answer, even if the resource no longer exists
 // (terraform-plugin-framework, internal/fwserver/server_readresource.go).
 func (i Identity) Keep(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
-	if !resp.Identity.Raw.IsFullyNull() {
+	if resp.Identity == nil || !resp.Identity.Raw.IsFullyNull() {
 		return
 	}
 	p, values := i.valuesIn(ctx, req.State, &resp.Diagnostics)

@@ -48,10 +48,17 @@ func (r *imageResource) forgetRemoved(ctx context.Context, m imageModel, from fr
 	if len(left) == 0 {
 		return
 	}
-	if names, err := r.Host.VolumeNames(ctx, m.root()); err == nil {
-		left = slices.DeleteFunc(left, func(file string) bool { return !slices.Contains(names, file) })
-		framework.SavePrivate(ctx, to, leftKey, &left, diags)
+	left = r.existing(ctx, m.root(), left)
+	framework.SavePrivate(ctx, to, leftKey, &left, diags)
+}
+
+// existing returns the files that exist, or all of them if the host does not say. If there are no files, it does not ask.
+func (r *imageResource) existing(ctx context.Context, root string, files []string) []string {
+	if len(files) == 0 {
+		return nil
 	}
+	names, err := r.Host.VolumeNames(ctx, root)
+	return slices.DeleteFunc(files, func(file string) bool { return err == nil && !slices.Contains(names, file) })
 }
 
 // planRemoval makes a plan an update if old files are left that could not be removed.

@@ -176,8 +176,8 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		r.note(plan, kind, *wanted)
 	}
 	if prior != nil {
-		left, _, err := framework.Unused(ctx, r.Host, plan.root(), loadLeft(ctx, req.Private, &resp.Diagnostics))
-		if err == nil { // otherwise a later plan removes them
+		left := r.existing(ctx, plan.root(), loadLeft(ctx, req.Private, &resp.Diagnostics))
+		if left, _, err := framework.Unused(ctx, r.Host, plan.root(), left); err == nil { // otherwise a later plan removes them
 			plan.planRemoval(ctx, left, &resp.Diagnostics)
 		}
 	}
