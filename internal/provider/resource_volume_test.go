@@ -59,7 +59,7 @@ func TestAccVolume(t *testing.T) {
 		resource.TestStep{
 			Config:      volume(`capacity = "8GiB"`),
 			PlanOnly:    true,
-			ExpectError: says(`Unable to shrink volume "acc/disk"`, "capacity =", "It has 9GiB and 8GiB are planned", "-replace=ADDRESS"),
+			ExpectError: says(`Unable to shrink volume "acc/disk"`, "capacity =", "The volume has 9GiB, and the plan is 8GiB", "-replace=ADDRESS"),
 		},
 		resource.TestStep{
 			Config:           volume("capacity = \"9GiB\"\n timeouts = { create = \"1m\" }"),
@@ -118,7 +118,7 @@ func TestAccVolumeDrift(t *testing.T) {
 			PreConfig:   func() { virsh(t, "vol-resize", "disk", "2G", "--pool", "acc") },
 			Config:      config,
 			PlanOnly:    true,
-			ExpectError: says(`Unable to shrink volume "acc/disk"`, "It has 2GiB and 1GiB are planned"),
+			ExpectError: says(`Unable to shrink volume "acc/disk"`, "The volume has 2GiB, and the plan is 1GiB"),
 		},
 	)
 }
