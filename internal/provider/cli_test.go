@@ -103,11 +103,14 @@ func (c *cli) state() string {
 	return string(text)
 }
 
+// hangs is after what time a command counts as hanging. A busy machine takes several times as long as a quiet one.
+const hangs = 5 * time.Minute
+
 // must runs a command that has to succeed, and returns what it prints.
 func (c *cli) must(args ...string) string {
 	c.t.Helper()
 	run := c.start(args...)
-	if err := run.wait(time.Minute); err != nil {
+	if err := run.wait(hangs); err != nil {
 		c.t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, run.output.String())
 	}
 	return run.output.String()
@@ -117,7 +120,7 @@ func (c *cli) must(args ...string) string {
 func (c *cli) mustFail(args []string, texts ...string) {
 	c.t.Helper()
 	run := c.start(args...)
-	if err := run.wait(time.Minute); err == nil || !says(texts...).MatchString(run.output.String()) {
+	if err := run.wait(hangs); err == nil || !says(texts...).MatchString(run.output.String()) {
 		c.t.Errorf("%s: %v; it should say %q:\n%s", strings.Join(args, " "), err, texts, run.output.String())
 	}
 }

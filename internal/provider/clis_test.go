@@ -193,7 +193,7 @@ func TestAccCLIFeatures(t *testing.T) {
 			c := newCLI(t, lab.Shared(t).URI, feature.config)
 			c.write("all.tfquery.hcl", "list \"netboot_volume\" \"all\" {\n  provider = netboot\n}\n")
 			run := c.start(feature.args...)
-			err := run.wait(time.Minute)
+			err := run.wait(hangs)
 			said := run.output.String()
 			switch has := c.hasSince(feature.row); {
 			case has && err != nil:

@@ -37,7 +37,7 @@ resource "netboot_domain" "test" {
 // ends waits for a run that has to fail, and to say these texts.
 func (r *cliRun) ends(texts ...string) {
 	r.t.Helper()
-	if err := r.wait(time.Minute); err == nil || !says(texts...).MatchString(r.output.String()) {
+	if err := r.wait(hangs); err == nil || !says(texts...).MatchString(r.output.String()) {
 		r.t.Errorf("%v; it should say %q:\n%s", err, texts, r.output.String())
 	}
 }
