@@ -91,7 +91,7 @@ func TestAccImageInvalid(t *testing.T) {
 		{from(local(t, anInitrd)), []string{"Unable to read kernel", "In kernel.source:", "not an s390x kernel: it is a cpio archive"}},
 		{from("ftp://example.org/kernel"), []string{"Unable to read kernel", "In kernel.source:", `the scheme "ftp"`, "use http"}},
 		{from("http://127.0.0.1/", `checksum = "md5:00"`), []string{"Invalid checksum", "In kernel.checksum:", "write sha256:<64 hex digits>"}},
-		{from("http://127.0.0.1/", `checksum = "sha256:00"`), []string{"Invalid checksum", "In kernel.checksum:", "has 2 digits", "want 64"}},
+		{from("http://127.0.0.1/", `checksum = "sha256:00"`), []string{"Invalid checksum", "In kernel.checksum:", "has 2 digits", "needs 64"}},
 		{from("http://127.0.0.1/", `file_name = "a/b"`), []string{"Invalid name", "In kernel.file_name:", "slash"}},
 		{bootImage(fmt.Sprintf("kernel = { source = %[1]q }\n initrd = { source = %[1]q }", local(t, oldKernel))), []string{"Unable to read initrd", "In initrd.source:", "kernel and initrd are not swapped"}},
 		{bootImage(fmt.Sprintf("kernel = {\n source = %q\n file_name = \"same\"\n}\n initrd = {\n source = %q\n file_name = \"same\"\n}", local(t, oldKernel), local(t, anInitrd))),

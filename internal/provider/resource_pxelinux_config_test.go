@@ -274,7 +274,7 @@ func TestAccPxelinuxConfigInvalid(t *testing.T) {
 		{menu(menuEntry("a", `append = ["initrd=i"]`)), []string{"In entries[0].append:", "names an initrd", "name the file in initrd"}},
 		{"default = \"b\"\n" + menu(menuEntry("a")), []string{"default", `"b"`, "first entry"}},
 		{menu(many...), []string{"In entries[15]", "This is entry 16", "uses 15"}},
-		{menu(big...), []string{"entries =", "2223 bytes", "takes 2047"}},
+		{menu(big...), []string{"entries =", "2223 bytes", "at most 2047"}},
 		{strings.Replace(menu(menuEntry("a")), `"i"`, `"i,j"`, 1), []string{"In entries[0].initrd:", "has a comma", "join the files"}},
 		{strings.Replace(menu(menuEntry("a")), `"i"`, `""`, 1), []string{"In entries[0].initrd:", "missing"}},
 		{strings.Replace(menu(menuEntry("a")), `"k"`, `"http://x/k"`, 1), []string{"In entries[0].kernel:", "is a URL", "only TFTP"}},

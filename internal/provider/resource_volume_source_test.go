@@ -363,7 +363,7 @@ func TestAccVolumeLayout(t *testing.T) {
 		resource.TestStep{
 			PreConfig: func() { chmodHost(t, "/srv/acc/disk", 0o600) },
 			Config:    volume(layout), PlanOnly: true,
-			ExpectError: says(`Unable to change the mode of volume "acc/disk"`, "mode =", "It is 0600, and 0640 is planned", "chmod 0640 /srv/acc/disk"),
+			ExpectError: says(`Unable to change the mode of volume "acc/disk"`, "mode =", "It is 0600, and the plan is 0640", "chmod 0640 /srv/acc/disk"),
 		},
 		resource.TestStep{
 			PreConfig: func() { chmodHost(t, "/srv/acc/disk", 0o640) },

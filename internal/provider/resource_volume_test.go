@@ -206,7 +206,7 @@ func TestAccVolumeInvalid(t *testing.T) {
 		{``, []string{"capacity", "backing"}},
 		{`capacity = "8 gigs"`, []string{"Invalid size", "capacity =", `the unit "gigs" is unknown`}},
 		{`capacity = "-1"`, []string{"Invalid size", "capacity =", `"-1" is not a size`}},
-		{`capacity = "1025B"`, []string{"Invalid capacity", "capacity =", "sectors of 512 bytes"}},
+		{`capacity = "1025B"`, []string{"Invalid capacity", "capacity =", "512-byte sectors"}},
 		{`capacity = 20`, []string{"Invalid size", "capacity =", `did you mean "20GiB"`}},
 		{"capacity = \"1GiB\"\n archive_path = \"disk.raw\"", []string{"archive_path =", `"source" must be specified`}},
 		{"capacity = \"1GiB\"\n format = \"vmdk\"", []string{"format =", "new volume is qcow2 or raw"}},
@@ -224,7 +224,7 @@ func TestAccVolumeInvalid(t *testing.T) {
 
 func TestAccVolumeNameTaken(t *testing.T) {
 	accPool(t)
-	taken := says(`Unable to create volume "acc/disk"`, `name = "disk"`, "already exists", "terraform import ADDRESS acc/disk")
+	taken := says(`Unable to create volume "acc/disk"`, `name = "disk"`, "exist", "terraform import ADDRESS acc/disk") // libvirt has two messages
 	virsh(t, "vol-create-as", "acc", "disk", "3M", "--format", "raw")
 	acceptance(t,
 		resource.TestStep{Config: volume(`capacity = "1GiB"`), ExpectError: taken},

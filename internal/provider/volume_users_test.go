@@ -103,7 +103,7 @@ func TestAccVolumeReplaced(t *testing.T) {
 	sees(t, "DISK:", "SEED:")
 	restarts(t, true, func() { u.apply(guestWithSeed(t, "two", two, ""), stops, `Domain "acc" will be restarted`) })
 	restarts(t, false, func() {
-		u.applyWith(guestWithSeed(t, "two", two, ""), []string{"-replace=netboot_volume.seed"}, "It reads acc/seed, which is replaced")
+		u.applyWith(guestWithSeed(t, "two", two, ""), []string{"-replace=netboot_volume.seed"}, "The guest only reads acc/seed, which is replaced")
 	})
 	restarts(t, true, func() { u.apply(guestWithSeed(t, "both", one, ""), plugs, stops) })
 	sees(t, "DISK:", "SEED:")
