@@ -204,13 +204,15 @@ func (m domainModel) blamedForDefinition(err error) path.Path {
 	}
 }
 
-// startFaults are reasons why a guest does not start. A fault without an error code of libvirt is recognized by the words of the
-// message.
-var startFaults = []struct {
+// startFault is a reason why a guest does not start.
+type startFault struct {
 	is     func(error) bool
 	at     path.Path
 	remedy string
-}{
+}
+
+// startFaults are known reasons. A fault without an error code of libvirt is recognized by the words of the message.
+var startFaults = []startFault{
 	{func(err error) bool { return errors.Is(err, virt.ErrNoMemory) }, path.Root("memory"),
 		"The host does not have enough memory for the guest (max_memory if it is set, otherwise memory). Reduce it, or stop other guests. To see the free memory, run free on the host"},
 	{says("interface", "No such device"), path.Root("interfaces"),
@@ -225,26 +227,25 @@ func says(words ...string) func(error) bool {
 	}
 }
 
-// blamedForStart is the attribute that keeps a guest from starting.
-func blamedForStart(err error) path.Path {
-	for _, fault := range startFaults {
-		if fault.is(err) {
-			return fault.at
-		}
+// startFaultOf finds the reason. If it is not known, the fault has no remedy.
+func startFaultOf(err error) startFault {
+	at := slices.IndexFunc(startFaults, func(fault startFault) bool { return fault.is(err) })
+	if at < 0 {
+		return startFault{at: path.Root("running")}
 	}
-	return path.Root("running")
+	return startFaults[at]
 }
+
+// blamedForStart is the attribute that keeps a guest from starting.
+func blamedForStart(err error) path.Path { return startFaultOf(err).at }
 
 // explainStart adds to the error of a failed start what to do and where to look.
 func explainStart(err error, name string) error {
 	if err == nil || errors.Is(err, context.Canceled) || framework.IsNotFound(err) {
 		return err
 	}
-	for _, fault := range startFaults {
-		if fault.is(err) {
-			err = fmt.Errorf("%w\n\n%s", err, fault.remedy)
-			break
-		}
+	if remedy := startFaultOf(err).remedy; remedy != "" {
+		err = fmt.Errorf("%w\n\n%s", err, remedy)
 	}
 	return fmt.Errorf("%w\n\nThe domain is defined on the host. For more details, see /var/log/libvirt/qemu/%s.log there", err, name)
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
 // An old file of an image stays while a pxelinux configuration or a guest names it, and if the connection is lost when it is to
@@ -29,16 +28,16 @@ func loadLeft(ctx context.Context, private framework.PrivateState, diags *diag.D
 }
 
 // removeUnused removes the old files that nothing names, and returns those that are left.
-func (r *imageResource) removeUnused(ctx context.Context, root string, files []string) (left []string, err error) {
-	unused, users, err := framework.Unused(ctx, r.Host, root, files)
+func (r *imageResource) removeUnused(ctx context.Context, m imageModel, files []string) (left []string, err error) {
+	unused, users, err := framework.Unused(ctx, r.Host, m.root(), files)
 	if err == nil {
-		err = bootfiles.Remove(ctx, virt.NewDirectory(r.Host, root), unused)
+		err = bootfiles.Remove(ctx, r.directory(m), unused)
 	}
 	if err != nil {
 		return files, err
 	}
 	left = slices.DeleteFunc(files, func(file string) bool { return slices.Contains(unused, file) })
-	r.Superseded.Add(root, left, users)
+	r.Superseded.Add(m.root(), left, users)
 	return left, nil
 }
 

@@ -301,7 +301,7 @@ func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, 
 	savePublished(ctx, resp.Private, now, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(imageIdentity.Set(ctx, resp.Identity, plan.Placement, plan.TFTPRoot, plan.Name)...)
-	left, err := r.removeUnused(ctx, plan.root(), now.Lacks(append(left, before.Names()...)))
+	left, err := r.removeUnused(ctx, plan, now.Lacks(append(left, before.Names()...)))
 	if err != nil {
 		framework.Fail(&resp.Diagnostics, path.Empty(), "remove the old files of", plan.subject(), fmt.Errorf("%w; the next apply removes them", err))
 	}

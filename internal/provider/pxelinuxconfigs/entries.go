@@ -193,7 +193,7 @@ func (m pxelinuxConfigModel) config(ctx context.Context, diags *diag.Diagnostics
 	if framework.HasUnknownElement(m.Entries) {
 		return config, false
 	}
-	known = !m.FileName.IsUnknown() || !m.lacksInitrd(ctx, diags)
+	known = true
 	or := func(value types.String, standIn string) string {
 		if value.IsUnknown() {
 			known = false
@@ -207,6 +207,7 @@ func (m pxelinuxConfigModel) config(ctx context.Context, diags *diag.Diagnostics
 			config.Default = "" // it may name this entry
 		}
 		if e.Initrd.IsNull() {
+			known = known && !m.FileName.IsUnknown() // the path follows from it
 			e.Initrd = types.StringValue(m.emptyInitrdPath())
 		}
 		known = known && !e.Append.IsUnknown()
