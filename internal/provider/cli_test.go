@@ -106,6 +106,10 @@ func (c *cli) state() string {
 // hangs is after what time a command counts as hanging. A busy machine takes several times as long as a quiet one.
 const hangs = 5 * time.Minute
 
+// soon is within what time a command ends that does not wait for what it waited for. That is long for a busy machine, and
+// shorter than all that would end it otherwise: a source that stalls is given up after 30 seconds, a boot after minutes.
+const soon = 20 * time.Second
+
 // must runs a command that has to succeed, and returns what it prints.
 func (c *cli) must(args ...string) string {
 	c.t.Helper()

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
@@ -110,7 +109,7 @@ func TestAccDomainInterrupted(t *testing.T) {
 	c := newBootCLI(t)
 	run := c.applyUntil(firmwareWaits)
 	run.signal(syscall.SIGINT)
-	if err := run.wait(5 * time.Second); err == nil {
+	if err := run.wait(soon); err == nil {
 		t.Error("an interrupted apply succeeds")
 	}
 	if !says(`Unable to boot domain "acc"`, "the watch was cancelled", "The run was interrupted").MatchString(run.output.String()) {
@@ -129,7 +128,7 @@ func TestAccDomainProviderKilled(t *testing.T) {
 	c := newBootCLI(t)
 	run := c.applyUntil(firmwareWaits)
 	run.killProvider()
-	if err := run.wait(20 * time.Second); err == nil {
+	if err := run.wait(soon); err == nil {
 		t.Error("an apply succeeds without its provider")
 	}
 	c.mustFail([]string{"apply", "-auto-approve"}, `Unable to create domain "acc"`, "already exists", "import ADDRESS acc")

@@ -56,7 +56,7 @@ func TestAccDomainHostRestarted(t *testing.T) {
 	eventually(t, "the guest is asked to shut down", func() bool { return strings.Contains(run.output.String(), "Destroying...") })
 	time.Sleep(time.Second) // of the 4 that it is waited for
 	restartLibvirtd(t)
-	err := run.wait(30 * time.Second)
+	err := run.wait(hangs)
 	if gone := virsh(t, "list", "--all", "--name"); (err == nil) != (strings.TrimSpace(gone) == "") {
 		t.Errorf("the destroy ended with %v, and there is still %q", err, gone)
 	}

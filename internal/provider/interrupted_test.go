@@ -63,15 +63,20 @@ func (c *cli) applies() {
 // could take for a kernel, and nothing that is in the way of the next apply.
 func TestAccKilledInUpload(t *testing.T) {
 	c, _ := stalled(t, 2, 3<<20)
-	for what, kill := range map[string]func(*cliRun){
-		"provider":         (*cliRun).killProvider,
-		"CLI and provider": func(run *cliRun) { run.signal(syscall.SIGKILL) },
+	for _, killed := range []struct {
+		what string
+		kill func(*cliRun)
+	}{
+		{"provider", (*cliRun).killProvider},
+		// It comes second: OpenTofu writes a state only after 20 seconds, so a first run that is killed leaves none.
+		{"CLI and provider", func(run *cliRun) { run.signal(syscall.SIGKILL) }},
 	} {
+		what := killed.what
 		begin := time.Now()
 		run := c.start("apply", "-auto-approve")
 		uploading(t, begin)
-		kill(run)
-		if err := run.wait(10 * time.Second); err == nil {
+		killed.kill(run)
+		if err := run.wait(soon); err == nil {
 			t.Errorf("%s was killed, and the apply succeeded:\n%s", what, run.output.String())
 		}
 		if parts := staged(t); len(parts) != 1 {
@@ -100,7 +105,7 @@ func TestAccLibvirtdEndsInUpload(t *testing.T) {
 			if err := end(lab.Shared(t), t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			err := run.wait(15 * time.Second) // to clean up, it waits for libvirtd to come back
+			err := run.wait(soon) // to clean up, it waits for libvirtd to come back
 			if failed := lab.Shared(t).Restart(t.Context()); failed != nil {
 				t.Fatal(failed)
 			}
@@ -129,12 +134,8 @@ func TestAccInterrupted(t *testing.T) {
 				uploading(t, begin)
 			}
 			run.signal(syscall.SIGINT)
-			begin = time.Now()
-			if err := run.wait(time.Minute); err == nil || !says("Interrupt received", "Unable to create image", "The run was interrupted", "The next apply continues").MatchString(run.output.String()) {
+			if err := run.wait(soon); err == nil || !says("Interrupt received", "Unable to create image", "The run was interrupted", "The next apply continues").MatchString(run.output.String()) {
 				t.Errorf("%v:\n%s", err, run.output.String())
-			}
-			if took := time.Since(begin); took > 5*time.Second {
-				t.Errorf("it took %v to end", took)
 			}
 			nothingPublished(t)()
 			if state := c.resources(); !slices.Equal(state, []string{testRoot}) {
@@ -156,7 +157,7 @@ func TestAccTwoRunsAtOnce(t *testing.T) {
 	second.must("apply", "-auto-approve")
 	second.applies()
 	run.signal(syscall.SIGINT)
-	if err := run.wait(10 * time.Second); err == nil {
+	if err := run.wait(soon); err == nil {
 		t.Errorf("the first run succeeded:\n%s", run.output.String())
 	}
 	second.applies()

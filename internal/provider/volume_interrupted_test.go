@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 )
@@ -42,21 +41,8 @@ func startFilling(t *testing.T, format string) filling {
 // fails waits for the end of the apply, which must come soon and say these texts.
 func (f filling) fails(texts ...string) {
 	f.t.Helper()
-	f.failsWithin(5*time.Second, texts...)
-}
-
-// losesHost does the same where the run waits for the host to come back, for 3 s.
-func (f filling) losesHost(texts ...string) {
-	f.t.Helper()
-	f.failsWithin(15*time.Second, texts...)
-}
-
-func (f filling) failsWithin(limit time.Duration, texts ...string) {
-	f.t.Helper()
-	begin := time.Now()
-	err := f.run.wait(time.Minute)
-	if took := time.Since(begin); err == nil || took > limit || !says(texts...).MatchString(f.run.output.String()) {
-		f.t.Errorf("it ended after %v (%v):\n%s", took, err, f.run.output.String())
+	if err := f.run.wait(soon); err == nil || !says(texts...).MatchString(f.run.output.String()) {
+		f.t.Errorf("it ended with %v:\n%s", err, f.run.output.String())
 	}
 	if state, err := os.ReadFile(f.dir + "/terraform.tfstate"); err == nil && bytes.Contains(state, []byte("netboot_volume")) {
 		f.t.Errorf("the volume is in the state:\n%s", state)
@@ -140,7 +126,7 @@ func TestAccVolumeLibvirtdEnds(t *testing.T) {
 				if err := end(lab.Shared(t), t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				f.losesHost(`Unable to create volume "acc/disk"`, "connection to libvirt", "was lost")
+				f.fails(`Unable to create volume "acc/disk"`, "connection to libvirt", "was lost")
 				if err := lab.Shared(t).Restart(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -158,7 +144,7 @@ func TestAccVolumeLostConnection(t *testing.T) {
 		f := filling{newCLI(t, wire.uri, sourced(source, fmt.Sprintf("format = %q", format))), nil, format, source}
 		wire.cutAfter(5 << 20)
 		f.run = f.start("apply", "-auto-approve")
-		f.losesHost(`Unable to create volume "acc/disk"`, "libvirt at "+wire.uri)
+		f.fails(`Unable to create volume "acc/disk"`, "libvirt at "+wire.uri)
 		wire.cutAfter(0)
 		f.isMarked()
 		f.recovers()

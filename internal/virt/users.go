@@ -103,7 +103,7 @@ func (h *Host) overlaysOn(l *libvirt.Libvirt, path string) (all, overlays map[st
 	err = each(h, unknown, func(volume libvirt.StorageVol) error {
 		v, err := readVolume(l, volume)
 		if err != nil {
-			return err
+			return unlessPoolEnded(err)
 		}
 		if v.Backing == nil {
 			h.mayLieOn.not(volume)

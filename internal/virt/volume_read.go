@@ -90,10 +90,7 @@ func volumesByKey(l *libvirt.Libvirt) (map[string]libvirt.StorageVol, error) {
 	for i, pool := range pools {
 		group.Go(func() (err error) {
 			listed[i], _, err = l.StoragePoolListAllVolumes(pool, 1, 0)
-			if isCode(err, libvirt.ErrOperationInvalid) || isCode(err, libvirt.ErrNoStoragePool) { // it was stopped or removed in the meantime
-				return nil
-			}
-			return err
+			return unlessPoolEnded(err)
 		})
 	}
 	err = group.Wait()
@@ -104,4 +101,12 @@ func volumesByKey(l *libvirt.Libvirt) (map[string]libvirt.StorageVol, error) {
 		}
 	}
 	return byKey, err
+}
+
+// unlessPoolEnded leaves out the error of a pool that was stopped or removed after it was listed.
+func unlessPoolEnded(err error) error {
+	if isCode(err, libvirt.ErrOperationInvalid) || isCode(err, libvirt.ErrNoStoragePool) {
+		return nil
+	}
+	return err
 }
