@@ -50,6 +50,28 @@ func TestGuestReboots(t *testing.T) {
 	}
 }
 
+// TestGuestAgent checks that QEMU's guest agent runs in the guest of AgentInitrd and finds programs there, and that the words
+// around it are followed in time.
+func TestGuestAgent(t *testing.T) {
+	console := netboot(t, "netboot.dhcp netboot.listen=8080:1 netboot.wait=2 netboot.agent")
+	waitFor(t, console, "NETBOOT-INIT: listening=8080")
+	waitFor(t, console, "NETBOOT-INIT: agent=started")
+	h := Shared(t)
+	asks := func(request string) (string, error) {
+		return h.Virsh(t.Context(), "qemu-agent-command", "guest", request)
+	}
+	if !eventually(func() bool { _, err := asks(`{"execute": "guest-ping"}`); return err == nil }) {
+		t.Fatalf("the agent does not answer:\n%s", read(t, console))
+	}
+	if answer, err := asks(`{"execute": "guest-exec", "arguments": {"path": "sh", "arg": ["-c", "kill -0 1 && cat /proc/uptime && true"]}}`); err != nil || !strings.Contains(answer, `"pid"`) {
+		t.Errorf("it answers %s, %v", answer, err)
+	}
+	address, _, _ := strings.Cut(strings.Split(string(read(t, console)), "NETBOOT-INIT: dhcp=")[1], "/")
+	if out, err := h.Exec(t.Context(), "nc", "-z", address, "8080"); err != nil {
+		t.Errorf("unable to connect to the guest: %v %s", err, out)
+	}
+}
+
 // netboot starts the guest of testdata in the shared host, booting over the network with these words
 // on its kernel command line. It returns the file that its console is written to.
 func netboot(t *testing.T, words string) (console string) {
@@ -74,7 +96,11 @@ func publish(t *testing.T, h *Host, words string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	initrd, err := Initrd(t.Context())
+	makeInitrd := Initrd
+	if strings.Contains(words, "netboot.agent") {
+		makeInitrd = AgentInitrd
+	}
+	initrd, err := makeInitrd(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,9 +77,8 @@ func eachGuestFile(do func(name string, source []byte) error) error {
 	return nil
 }
 
-// buildInitrd creates the complete file or no file, and works in a temporary directory.
+// buildInitrd works in a temporary directory.
 func buildInitrd(ctx context.Context, kernelDir, name string) error {
-	announce("Building %s", name)
 	work, err := os.MkdirTemp(filepath.Dir(name), "build-")
 	if err != nil {
 		return err
@@ -89,15 +88,22 @@ func buildInitrd(ctx context.Context, kernelDir, name string) error {
 	if err != nil {
 		return err
 	}
+	return writeInitrd(name, nil, files)
+}
+
+// writeInitrd creates the complete file or no file. The file begins with another initrd, if there is one.
+func writeInitrd(name string, before []byte, files []cpioFile) error {
+	announce("Building %s", name)
 	reader, writer := io.Pipe()
 	go func() {
+		_, err := writer.Write(before)
 		zip := gzip.NewWriter(writer)
-		err := errors.Join(writeCPIO(zip, files), zip.Close())
+		err = errors.Join(err, writeCPIO(zip, files), zip.Close())
 		_ = writer.CloseWithError(err) // which never fails
 	}()
-	partial := filepath.Join(work, "initrd")
+	partial := name + ".part"
 	if err := writeFile(partial, reader); err != nil {
-		return err
+		return errors.Join(err, os.Remove(partial))
 	}
 	return os.Rename(partial, name)
 }

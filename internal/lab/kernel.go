@@ -17,7 +17,7 @@ import (
 )
 
 // The drivers that Debian builds as modules and that the initrd needs, in the order in which they are loaded.
-var modules = []string{"failover.ko", "net_failover.ko", "virtio_net.ko", "virtio_blk.ko", "virtio_balloon.ko", "cdrom.ko", "isofs.ko"}
+var modules = []string{"failover.ko", "net_failover.ko", "virtio_net.ko", "virtio_blk.ko", "virtio_balloon.ko", "virtio_console.ko", "cdrom.ko", "isofs.ko"}
 
 // Kernel returns the path of Debian's current s390x kernel, a file such as vmlinuz-6.1.0-50-s390x. The first
 // call on a machine downloads its package (30 MB) from the machine's own apt sources. The file and the modules

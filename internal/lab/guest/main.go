@@ -10,6 +10,10 @@
 //	netboot.mount=LABEL      mounts the ISO 9660 file system of that label as /LABEL
 //	netboot.file=PATH        reports the file at that path: mode, owner, content
 //	netboot.dhcp             requests an address on the first network interface
+//	netboot.wait=SECONDS     waits before it follows the next words
+//	netboot.agent            starts QEMU's guest agent, which only the initrd of lab.AgentInitrd has;
+//	                         netboot.agent=SECONDS starts it after this time
+//	netboot.listen=PORT      accepts TCP connections on that port; netboot.listen=PORT:SECONDS begins after this time
 //	netboot.count=HOST:PORT  keeps a TCP connection to that address and counts on it
 //	netboot.tick             writes a line every second from then on
 //	netboot.look             enables new processors, and writes every second from then on what the machine has
@@ -23,6 +27,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -47,6 +52,13 @@ func main() {
 			describeFile(value)
 		case "netboot.dhcp":
 			configureNetwork()
+		case "netboot.wait":
+			time.Sleep(seconds(value))
+		case "netboot.agent":
+			go runAgent(seconds(value))
+		case "netboot.listen":
+			port, delay, _ := strings.Cut(value, ":")
+			go listen(port, seconds(delay))
 		case "netboot.count":
 			go count(value)
 		case "netboot.tick":
@@ -71,6 +83,18 @@ func tick() {
 		time.Sleep(time.Second)
 		say("tick=%d", n)
 	}
+}
+
+// seconds reads a word's number of seconds. No number is no time.
+func seconds(value string) time.Duration {
+	if value == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		say("unable to read %q as a number of seconds: %v", value, err)
+	}
+	return time.Duration(n) * time.Second
 }
 
 // say writes one line in one piece, so that the kernel's own messages do not split it.

@@ -25,3 +25,22 @@ func count(address string) {
 		time.Sleep(100 * time.Millisecond)
 	}
 }
+
+// listen accepts connections on a port, and closes each connection at once.
+func listen(port string, delay time.Duration) {
+	time.Sleep(delay)
+	listener, err := net.Listen("tcp", ":"+port)
+	if err != nil {
+		say("unable to listen on port %s: %v", port, err)
+		return
+	}
+	say("listening=%s", port)
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			say("unable to accept a connection on port %s: %v", port, err)
+			return
+		}
+		_ = conn.Close()
+	}
+}
