@@ -39,10 +39,16 @@ func (f *Failure) Unwrap() error { return f.Err }
 // Error tells what happened, explains the messages seen, and shows the end of the console.
 func (f *Failure) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s after %s, at stage %q.\n", f.headline(), f.Result.Elapsed.Round(100*time.Millisecond), f.Result.Stage)
+	fmt.Fprintf(&b, "%s after %s, at stage %q.\n", f.Headline(), f.Result.Elapsed.Round(100*time.Millisecond), f.Result.Stage)
 	for _, pattern := range f.Missing {
 		fmt.Fprintf(&b, "Not seen on the console: %q\n", pattern)
 	}
+	return b.String() + f.Evidence()
+}
+
+// Evidence explains the messages seen, and shows the end of the console.
+func (f *Failure) Evidence() string {
+	var b strings.Builder
 	for _, e := range f.Explanations {
 		b.WriteByte('\n')
 		if e.Message != "" {
@@ -61,7 +67,8 @@ func (f *Failure) Error() string {
 	return b.String()
 }
 
-func (f *Failure) headline() string {
+// Headline tells what happened, as a clause.
+func (f *Failure) Headline() string {
 	switch f.Reason {
 	case Forbidden:
 		return fmt.Sprintf("the console showed %q, which is forbidden,", f.Forbidden)

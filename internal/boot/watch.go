@@ -13,6 +13,8 @@ import (
 type Expectation struct {
 	Expect []*regexp.Regexp // all must be seen, in any order
 	Forbid []*regexp.Regexp // none of them may be seen before all of Expect
+
+	Reached func(Stage) // if not nil, is called at each new stage, also of a boot that begins again; must not block
 }
 
 // Result is what the console showed.
@@ -48,9 +50,10 @@ func Watch(ctx context.Context, console io.Reader, want Expectation) (Result, er
 }
 
 // Follow is Watch for a boot whose good end the console does not show, such as an installation. It
-// returns when the firmware gives up for good, Linux panics, the console ends, or ctx is done.
-func Follow(ctx context.Context, console io.Reader) *Failure {
-	w := newWatcher(Expectation{})
+// returns when the firmware gives up for good, Linux panics, the console ends, or ctx is done. reached may be nil, see
+// Expectation.
+func Follow(ctx context.Context, console io.Reader, reached func(Stage)) *Failure {
+	w := newWatcher(Expectation{Reached: reached})
 	w.missing = 1 // no line can match it
 	_, err := w.watch(ctx, console)
 	var failure *Failure
@@ -159,17 +162,26 @@ func (w *watcher) line(line string, stays bool) {
 		w.tail.add(line)
 	}
 	w.match(line)
+	before := w.diagnosis.stage
 	w.diagnosis.observe(line)
-	if stage := w.diagnosis.stage; stage != StageNone {
-		if _, before := w.stages[stage]; !before {
-			w.stages[stage] = time.Since(w.start)
-		}
+	if stage := w.diagnosis.stage; stage != before {
+		w.reach(stage)
 	}
 	switch {
 	case w.diagnosis.gaveUpForGood:
 		w.fail(GaveUp)
 	case w.diagnosis.panickedForGood:
 		w.fail(Panicked)
+	}
+}
+
+// reach records when a stage was first seen.
+func (w *watcher) reach(stage Stage) {
+	if _, before := w.stages[stage]; !before {
+		w.stages[stage] = time.Since(w.start)
+	}
+	if w.want.Reached != nil {
+		w.want.Reached(stage)
 	}
 }
 

@@ -70,6 +70,7 @@ var hostileGuests = []string{
 	  "disks": [{"volume": "default/disk", "bus": "virtio", "serial": "one", "cache": "none", "discard": "unmap", "io": "native"}],
 	  "interfaces": [{"network": "lab", "mac": "52:54:00:00:00:01", "model": "virtio", "link": "up"}], "consoles": ["sclp"],
 	  "pxelinux_config": "srv-tftp/default", "boot_check": {"expect": ["Linux version"], "forbid": ["panic"], "timeout": "3m"},
+	  "guest_agent": true, "wait_for": {"address": {"prefix": "192.168.150.0/24", "timeout": "1m"}, "agent": {"timeout": "1m"}, "cloud_init": {"timeout": "1m"}, "port": {"number": 22, "address": "192.168.150.12", "timeout": "1m"}},
 	  "addresses_from": "lease", ` + someTimeouts + `}`,
 	`{"name": "guest", "memory": "512MiB", "running": false, "interfaces": [{"bridge": "br0", "mac": "52:54:00:00:00:01"}]}`,
 	`{"name": "guest", "memory": "512MiB", "running": false, "kernel": {"file": "/srv/boot/linux", "initrd_file": "/srv/boot/initrd"}, "disks": [

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/digitalocean/go-libvirt"
@@ -15,8 +16,9 @@ import (
 // sshDialer connects by the ssh program, as libvirt does. What works by hand therefore works here: ~/.ssh/config with
 // its jump hosts, agents and known hosts.
 type sshDialer struct {
-	program   string
-	arguments []string
+	program string
+	options []string // and the host
+	script  string   // connects to libvirtd
 }
 
 func newSSHDialer(uri *url.URL) (dialer, error) {
@@ -32,22 +34,22 @@ func newSSHDialer(uri *url.URL) (dialer, error) {
 	}
 	query := uri.Query()
 	// No one can answer a prompt.
-	arguments := []string{"-T", "-e", "none", "-o", "BatchMode=yes"}
+	options := []string{"-T", "-e", "none", "-o", "BatchMode=yes"}
 	for _, option := range []struct{ name, value string }{{"-p", uri.Port()}, {"-l", uri.User.Username()}, {"-i", query.Get("keyfile")}} {
 		if option.value != "" {
-			arguments = append(arguments, option.name, option.value)
+			options = append(options, option.name, option.value)
 		}
 	}
 	if file := query.Get("known_hosts"); file != "" {
-		arguments = append(arguments, "-o", fmt.Sprintf("UserKnownHostsFile=%q", file))
+		options = append(options, "-o", fmt.Sprintf("UserKnownHostsFile=%q", file))
 	}
 	checking, err := hostKeyChecking(query)
 	if err != nil {
 		return nil, err
 	}
-	arguments = append(arguments, checking...)
-	arguments = append(arguments, "--", uri.Hostname(), "sh -c "+quoted(script))
-	return sshDialer{cmp.Or(query.Get("command"), "ssh"), arguments}, nil
+	options = append(options, checking...)
+	options = append(options, "--", uri.Hostname())
+	return sshDialer{cmp.Or(query.Get("command"), "ssh"), options, script}, nil
 }
 
 // hostKeyChecking returns ssh's options for libvirt's two parameters about host keys.
@@ -93,9 +95,14 @@ func sshScript(uri *url.URL) (string, error) {
 func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
 func (d sshDialer) dial(context.Context) (net.Conn, error) {
-	conn, err := startProcess(d.program, d.arguments...)
+	conn, err := d.start(d.script)
 	if err != nil {
 		return nil, checking(checkSSHProgram, err)
 	}
 	return conn, nil
+}
+
+// start runs a script on the host.
+func (d sshDialer) start(script string) (*process, error) {
+	return startProcess(d.program, append(slices.Clone(d.options), "sh -c "+quoted(script))...)
 }

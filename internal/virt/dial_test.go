@@ -37,7 +37,7 @@ func TestOpenChoosesSSH(t *testing.T) {
 			t.Errorf("%s is not dialled by ssh", uri)
 			continue
 		}
-		if got := strings.Join(slices.Concat([]string{d.program}, d.arguments[:len(d.arguments)-1]), " "); got != want {
+		if got := strings.Join(slices.Concat([]string{d.program}, d.options), " "); got != want {
 			t.Errorf("%s runs %s, want %s", uri, got, want)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -138,6 +139,45 @@ func useRemotely(t *testing.T, h *virt.Host, pool string) {
 	if err := errors.Join(h.DeleteVolume(t.Context(), pool, "file"), h.DeletePool(t.Context(), pool, true)); err != nil {
 		t.Error(err)
 	}
+	awaitsPort(t, h)
+}
+
+// awaitsPort waits for a port that answers, and for one that does not. ssh tries them from the host, whose own sshd is at port 22.
+func awaitsPort(t *testing.T, h *virt.Host) {
+	t.Helper()
+	answers, silent := netip.MustParseAddrPort("127.0.0.1:22"), netip.MustParseAddrPort("127.0.0.1:1")
+	if !strings.HasPrefix(h.URI(), "qemu+ssh:") {
+		answers = opensSoon(t)
+	}
+	if err := h.AwaitPort(t.Context(), answers); err != nil {
+		t.Errorf("a port that answers: %v", err)
+	}
+	enough := errors.New("enough")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, enough)
+	defer cancel()
+	if err := h.AwaitPort(ctx, silent); !errors.Is(err, enough) {
+		t.Errorf("a port that does not answer: %v", err)
+	}
+}
+
+// opensSoon is a port that answers after a second.
+func opensSoon(t *testing.T) netip.AddrPort {
+	t.Helper()
+	at := unusedAddress(t)
+	listening := make(chan error, 1)
+	t.Cleanup(func() {
+		if err := <-listening; err != nil {
+			t.Error(err)
+		}
+	})
+	time.AfterFunc(time.Second, func() {
+		listener, err := net.Listen("tcp", at)
+		if err == nil {
+			t.Cleanup(func() { _ = listener.Close() })
+		}
+		listening <- err
+	})
+	return netip.MustParseAddrPort(at)
 }
 
 func startRemote(t *testing.T) (*lab.Host, *lab.Remote) {

@@ -59,17 +59,22 @@ var (
 // bootFailedKey is set in the private state if the guest's last boot failed its check, so that the next apply boots it again.
 const bootFailedKey = "boot_failed"
 
-// boot starts the guest. It returns an error if the guest did not start. If the guest has a boot check and does not resume from
-// saved memory, boot also watches the console until the check passes or fails. It adds a failure of the check to diags.
+// boot starts the guest. It returns an error if the guest did not start. If the guest has a boot check or something to wait for, and
+// does not resume from saved memory, boot also watches the guest until that is there or fails. It adds such a failure to diags.
 func (r *domainResource) boot(ctx context.Context, m *domainModel, private framework.PrivateWriter, diags *diag.Diagnostics) error {
-	check := framework.As[bootCheckModel](ctx, m.BootCheck, diags)
-	if check == nil || m.resumes {
+	check, want := framework.As[bootCheckModel](ctx, m.BootCheck, diags), framework.As[waitForModel](ctx, m.WaitFor, diags)
+	if check == nil && want == nil || m.resumes {
 		return r.Host.StartDomain(ctx, m.Name.ValueString())
 	}
 	m.BootResult = types.ObjectNull(bootResultTypes)
-	result, err := r.watch(ctx, *m, *check)
+	result, err := r.watch(ctx, *m, check, want)
 	var failure *boot.Failure
+	var failedWait *waitError
 	switch {
+	case errors.As(err, &failedWait):
+		framework.Fail(diags, failedWait.at, "wait for", m.subject(), err)
+		diags.Append(private.SetKey(ctx, bootFailedKey, []byte("true"))...)
+		return nil
 	case errors.As(err, &failure):
 		if failure.Reason != boot.Cancelled {
 			failure.Facts = r.bootFacts(ctx, *m, failure.Result)
@@ -85,6 +90,9 @@ func (r *domainResource) boot(ctx context.Context, m *domainModel, private frame
 		return err
 	}
 	diags.Append(private.SetKey(ctx, bootFailedKey, nil)...)
+	if check == nil {
+		return nil
+	}
 	object, problems := types.ObjectValueFrom(ctx, bootResultTypes, result)
 	diags.Append(problems...)
 	m.BootResult = object
@@ -94,30 +102,59 @@ func (r *domainResource) boot(ctx context.Context, m *domainModel, private frame
 	return nil
 }
 
-// watch boots the guest and watches its console from the firmware's first byte.
-func (r *domainResource) watch(ctx context.Context, m domainModel, check bootCheckModel) (bootResultModel, error) {
-	timeout, err := time.ParseDuration(check.Timeout)
-	if err != nil {
-		return bootResultModel{}, err
-	}
-	want, err := check.expectation()
-	if err != nil {
-		return bootResultModel{}, err
-	}
+// watch boots the guest, watches its console from the firmware's first byte, and waits for what is wanted. Check and want may be nil.
+func (r *domainResource) watch(ctx context.Context, m domainModel, check *bootCheckModel, want *waitForModel) (result bootResultModel, err error) {
 	log, err := r.consoleLog(m)
 	if err != nil {
-		return bootResultModel{}, err
+		return result, err
 	}
 	defer log.Close()
+	var w *waiter
+	if want != nil {
+		w = r.newWaiter(ctx, m, *want)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	console, err := r.bootWithConsole(ctx, m, check != nil)
+	if err != nil {
+		return result, err
+	}
+	defer console.Close()
+	logged := io.TeeReader(console, log)
+	switch {
+	case want == nil:
+		return check.watch(ctx, logged)
+	case check == nil:
+		return result, w.await(ctx, boot.Split(logged, readersOfWaiter))
+	default:
+		return w.awaitChecked(ctx, *check, boot.Split(logged, readersOfWaiter+1))
+	}
+}
 
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, netboot.ErrBootTimeout)
-	defer cancel()
-	console, err := r.Host.BootDomain(ctx, m.Name.ValueString())
+// bootWithConsole boots the guest and returns its console. If the guest has no console, and does not need one, the result is a console
+// that shows nothing until the context ends.
+func (r *domainResource) bootWithConsole(ctx context.Context, m domainModel, needed bool) (io.ReadCloser, error) {
+	if needed || len(m.Consoles.Elements()) > 0 {
+		return r.Host.BootDomain(ctx, m.Name.ValueString())
+	}
+	silent, writer := io.Pipe()
+	context.AfterFunc(ctx, func() { _ = writer.Close() })
+	return silent, r.Host.StartDomain(ctx, m.Name.ValueString())
+}
+
+// watch watches a console until the check passes or fails.
+func (c bootCheckModel) watch(ctx context.Context, console io.Reader) (bootResultModel, error) {
+	timeout, err := time.ParseDuration(c.Timeout)
 	if err != nil {
 		return bootResultModel{}, err
 	}
-	defer console.Close()
-	result, err := boot.Watch(ctx, io.TeeReader(console, log), want)
+	want, err := c.expectation()
+	if err != nil {
+		return bootResultModel{}, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, netboot.ErrBootTimeout)
+	defer cancel()
+	result, err := boot.Watch(ctx, console, want)
 	return bootResultOf(result), err
 }
 

@@ -38,6 +38,9 @@ type Host interface {
 	SetNote(ctx context.Context, name, note string) error
 	StartDomain(ctx context.Context, name string) error
 	BootDomain(ctx context.Context, name string) (io.ReadCloser, error)
+	WatchRun(ctx context.Context, name string) (*virt.Run, error)
+	LeasedAddresses(ctx context.Context, name string) ([]virt.LeasedAddress, error)
+	AwaitPort(ctx context.Context, at netip.AddrPort) error
 	OpenConsole(ctx context.Context, name string) (io.ReadCloser, error)
 	RebootDomain(ctx context.Context, name string) error
 	ResetDomain(ctx context.Context, name string) error

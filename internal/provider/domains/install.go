@@ -28,7 +28,7 @@ type installModel struct {
 var installTypes = map[string]attr.Type{"until": types.StringType, "timeout": types.StringType}
 
 const (
-	// reconnectPatience is how long a host may be unreachable while a guest on it installs.
+	// reconnectPatience is how long a host may be unreachable while a guest on it installs, or is waited for.
 	reconnectPatience = time.Minute
 	// endGrace is how long to wait for the end of a guest after the end of its console, and for the end of its console after the end
 	// of the guest.
@@ -95,7 +95,7 @@ func (r *domainResource) awaitInstallation(ctx context.Context, m *domainModel, 
 		case !lost || ctx.Err() != nil:
 			return err
 		}
-		run, err = r.rejoin(ctx, m.Name.ValueString())
+		run, err = patiently(ctx, func() (*virt.Installation, error) { return r.Host.JoinInstallation(ctx, m.Name.ValueString()) })
 	}
 	return err
 }
@@ -119,10 +119,10 @@ func (r *domainResource) beginInstallation(ctx context.Context, m *domainModel, 
 	return run, nil
 }
 
-// rejoin joins the installation again after the connection was lost, as soon as the host answers.
-func (r *domainResource) rejoin(ctx context.Context, name string) (*virt.Installation, error) {
+// patiently makes a request until the host answers, which may take a while after the connection was lost.
+func patiently[T any](ctx context.Context, request func() (T, error)) (T, error) {
 	for began := time.Now(); ; {
-		run, err := r.Host.JoinInstallation(ctx, name)
+		run, err := request()
 		if err == nil || framework.IsNotFound(err) || ctx.Err() != nil || time.Since(began) > reconnectPatience {
 			return run, err
 		}
@@ -148,7 +148,7 @@ var ends = map[virt.End]netboot.End{
 // console.
 func followInstallation(ctx context.Context, run *virt.Installation, log io.Writer) (seen netboot.Installation, lost bool) {
 	console := make(chan *boot.Failure, 1)
-	go func() { console <- boot.Follow(ctx, io.TeeReader(run.Console, log)) }()
+	go func() { console <- boot.Follow(ctx, io.TeeReader(run.Console, log), nil) }()
 	end := func(ending virt.Ending) {
 		seen.End, seen.Ended, seen.Cause, lost = ends[ending.How], ending.Err == nil, ending.Err, ending.Err != nil
 	}

@@ -20,6 +20,7 @@ type note struct {
 	ShutdownTimeout string           `json:"shutdown_timeout,omitempty"`
 	BootCheck       *bootCheckModel  `json:"boot_check,omitempty"`
 	BootResult      *bootResultModel `json:"boot_result,omitempty"`
+	WaitFor         *waitForModel    `json:"wait_for,omitempty"`
 	Install         *installNote     `json:"install,omitempty"`
 }
 
@@ -34,6 +35,7 @@ func (m domainModel) note(ctx context.Context, diags *diag.Diagnostics) (string,
 		n.AddressesFrom = from
 	}
 	n.BootCheck = framework.As[bootCheckModel](ctx, m.BootCheck, diags)
+	n.WaitFor = framework.As[waitForModel](ctx, m.WaitFor, diags)
 	if !m.BootResult.IsUnknown() {
 		n.BootResult = framework.As[bootResultModel](ctx, m.BootResult, diags)
 	}
@@ -46,7 +48,7 @@ func (m domainModel) note(ctx context.Context, diags *diag.Diagnostics) (string,
 
 // fromNote reads the note. A note that cannot be read counts as empty.
 func (m *domainModel) fromNote(ctx context.Context, text string, diags *diag.Diagnostics) {
-	m.BootCheck, m.BootResult = types.ObjectNull(bootCheckTypes), types.ObjectNull(bootResultTypes)
+	m.BootCheck, m.BootResult, m.WaitFor = types.ObjectNull(bootCheckTypes), types.ObjectNull(bootResultTypes), types.ObjectNull(waitForTypes)
 	m.AddressesFrom = types.StringValue(string(virt.FromLeases))
 	var n note
 	if json.Unmarshal([]byte(text), &n) != nil {
@@ -62,6 +64,10 @@ func (m *domainModel) fromNote(ctx context.Context, text string, diags *diag.Dia
 	var problems diag.Diagnostics
 	if n.BootCheck != nil {
 		m.BootCheck, problems = types.ObjectValueFrom(ctx, bootCheckTypes, n.BootCheck)
+		diags.Append(problems...)
+	}
+	if n.WaitFor != nil {
+		m.WaitFor, problems = types.ObjectValueFrom(ctx, waitForTypes, n.WaitFor)
 		diags.Append(problems...)
 	}
 	if n.BootResult != nil {

@@ -62,6 +62,7 @@ type domainModel struct {
 	PxelinuxConfig  types.String   `tfsdk:"pxelinux_config"`
 	BootCheck       types.Object   `tfsdk:"boot_check"`
 	BootResult      types.Object   `tfsdk:"boot_result"`
+	WaitFor         types.Object   `tfsdk:"wait_for"`
 	Install         types.Object   `tfsdk:"install"`
 	Reinstall       types.String   `tfsdk:"reinstall"`
 	Installed       types.Bool     `tfsdk:"installed"`
@@ -285,7 +286,7 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 	plan.adopted = framework.LoadPrivate[divergence](ctx, req.Private, adoptedKey, &resp.Diagnostics)
 	installs := plan.installs(&state)
 	plan.resumes = saved != nil && saved.fresh == ""
-	restarts := plan.BootResult.IsUnknown() || plan.restarts(ctx, state) || diverged.restarts() || installs || saved != nil && saved.fresh != ""
+	restarts := failed != nil || plan.BootResult.IsUnknown() || plan.restarts(ctx, state) || diverged.restarts() || installs || saved != nil && saved.fresh != ""
 	at, err := r.change(ctx, &plan, state, restarts, diverged, &resp.Diagnostics)
 	if err != nil {
 		framework.Fail(&resp.Diagnostics, at, "update", plan.subject(), err)

@@ -239,6 +239,12 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 				Attributes:          bootResultAttributes(),
 			},
+			"wait_for": schema.SingleNestedAttribute{
+				MarkdownDescription: "What the apply waits for after the start of the guest. Everything is waited for at the same time, together with `boot_check`. The apply fails as soon as something can no longer come: after its timeout, or when the firmware gives up, Linux panics or the guest ends. A change applies to the next start. " +
+					"After a failure, the next apply boots the guest again.",
+				Optional:   true,
+				Attributes: waitForAttributes(),
+			},
 			"install": schema.SingleNestedAttribute{
 				MarkdownDescription: "Installs the guest: it boots the installer from the network once, and then always boots from disk. The apply waits until the installer has ended. " +
 					"The definition of the guest boots only from disk. `boot` can be left out. If it is set, it must contain `disk`; `network` in it means only the boot of the installer. " +

@@ -27,6 +27,7 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	devices.ValidateHostdevs(ctx, m.Hostdevs, diags)
 	m.validateConsoles(ctx, diags)
 	m.validateExtras(diags)
+	m.validateWaitFor(diags)
 	m.validateSecure(ctx, diags)
 	m.validateFilesystems(ctx, diags)
 	m.validateInstall(ctx, diags)

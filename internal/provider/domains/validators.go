@@ -3,6 +3,7 @@ package domains
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 
 var (
 	duration          = framework.Rule{What: "duration", Check: checkDuration}
+	prefix            = framework.Rule{What: "prefix", Check: checkPrefix}
 	pattern           = framework.Rule{What: "pattern", Check: checkPattern}
 	loadparm          = framework.Rule{What: "loadparm", Check: checkLoadparm}
 	kernelCommandLine = framework.Rule{What: "command line", Check: checkKernelCommandLine}
@@ -24,6 +26,13 @@ var (
 func checkDuration(value string) error {
 	if d, err := time.ParseDuration(value); err != nil || d <= 0 {
 		return fmt.Errorf("%q is not a duration greater than zero, such as \"90s\" or \"5m\"", value)
+	}
+	return nil
+}
+
+func checkPrefix(value string) error {
+	if _, err := netip.ParsePrefix(value); err != nil {
+		return fmt.Errorf("%q is not a prefix, such as \"192.168.150.0/24\" or \"fd00:150::/64\"", value)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package virttest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"net/netip"
@@ -37,6 +38,9 @@ type domainHost interface {
 	StartDomain(ctx context.Context, name string) error
 	BootDomain(ctx context.Context, name string) (io.ReadCloser, error)
 	OpenConsole(ctx context.Context, name string) (io.ReadCloser, error)
+	WatchRun(ctx context.Context, name string) (*virt.Run, error)
+	LeasedAddresses(ctx context.Context, name string) ([]virt.LeasedAddress, error)
+	AwaitPort(ctx context.Context, at netip.AddrPort) error
 	RebootDomain(ctx context.Context, name string) error
 	ResetDomain(ctx context.Context, name string) error
 	ShutDownDomain(ctx context.Context, name string, patience time.Duration) error
@@ -244,6 +248,43 @@ var domainChecks = []check{
 		addresses, err = s.Addresses(t.Context(), domainName, virt.FromLeases)
 		if err != nil || len(addresses) > 0 {
 			t.Errorf("Addresses of a guest that is off returned %v, %v", addresses, err)
+		}
+	}},
+	{"the run of a guest is watched to its end", func(t *testing.T, s Subject) {
+		givenWaitingDomain(t, s)
+		_, err := s.WatchRun(t.Context(), "none")
+		refused(t, "WatchRun", err, virt.ErrNotFound)
+		done(t, "StartDomain", s.StartDomain(t.Context(), domainName))
+		run, err := s.WatchRun(t.Context(), domainName)
+		done(t, "WatchRun", err)
+		defer run.Leave()
+		done(t, "KillDomain", s.KillDomain(t.Context(), domainName))
+		if ending := <-run.Ended; ending.Err != nil || ending.How != virt.EndDestroyed {
+			t.Errorf("the guest ended %v (%v)", ending.How, ending.Err)
+		}
+		late, err := s.WatchRun(t.Context(), domainName)
+		done(t, "WatchRun", err)
+		defer late.Leave()
+		if ending := <-late.Ended; ending.Err != nil || ending.How != virt.EndDestroyed {
+			t.Errorf("the guest had ended %v (%v)", ending.How, ending.Err)
+		}
+		select {
+		case <-run.Agent:
+			t.Error("the agent of a guest without a system is connected")
+		default:
+		}
+	}},
+	{"a guest without a system has no lease, and a port that no one listens on does not answer", func(t *testing.T, s Subject) {
+		givenWaitingDomain(t, s)
+		if leases, err := s.LeasedAddresses(t.Context(), domainName); err != nil || len(leases) > 0 {
+			t.Errorf("LeasedAddresses returned %v, %v", leases, err)
+		}
+		_, err := s.LeasedAddresses(t.Context(), "none")
+		refused(t, "LeasedAddresses", err, virt.ErrNotFound)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if err := s.AwaitPort(ctx, netip.MustParseAddrPort("127.0.0.1:1")); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("AwaitPort returned %v", err)
 		}
 	}},
 	{"a paused guest resumes, and does not respond before", func(t *testing.T, s Subject) {

@@ -22,6 +22,7 @@ type domain struct {
 	virt.Domain
 	running   virt.Domain   // as it was started and then changed
 	ended     chan struct{} // closes when the guest ends
+	agent     chan struct{} // closes when the guest agent of this run is connected
 	installs  bool          // this run installs
 	how       virt.End      // how the last run ended, as events report it
 	addresses []netip.Addr
@@ -276,6 +277,7 @@ func (h *Host) run(d *domain) error {
 		machine, d.saved = *d.saved, nil
 	}
 	d.State, d.Reason, d.ended, d.installs, d.running = virt.Running, virt.NoReason, make(chan struct{}), false, cloneDomain(machine)
+	d.agent = make(chan struct{})
 	return nil
 }
 

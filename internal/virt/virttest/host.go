@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"sync"
 
@@ -25,6 +26,7 @@ type Host struct {
 	domains    map[string]*domain
 	layers     map[string]virt.Layer // the layer beneath each file, by the file's path
 	scripts    map[string]script
+	ports      map[netip.AddrPort]chan struct{} // closed when they answer
 	installs   map[string]installScript
 	calls      map[string]int
 	faults     map[string]fault
@@ -44,6 +46,7 @@ func New() *Host {
 		domains:  map[string]*domain{},
 		layers:   map[string]virt.Layer{},
 		scripts:  map[string]script{},
+		ports:    map[netip.AddrPort]chan struct{}{},
 		installs: map[string]installScript{},
 		calls:    map[string]int{},
 		faults:   map[string]fault{},

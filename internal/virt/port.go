@@ -1,0 +1,102 @@
+package virt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"time"
+)
+
+const (
+	portPause   = 500 * time.Millisecond // between two attempts to connect
+	portAttempt = time.Second            // for one attempt
+)
+
+// portAwaiter is a transport that can try TCP ports from the host.
+type portAwaiter interface {
+	awaitPort(ctx context.Context, at netip.AddrPort) error
+}
+
+// AwaitPort waits until a TCP port answers, and fails when the context ends. libvirt has no function for this. The
+// port is tried from the host if the URI has no transport or the transport unix or ssh, and otherwise from the machine
+// on which this program runs.
+func (h *Host) AwaitPort(ctx context.Context, at netip.AddrPort) (err error) {
+	wait := h.beginWait(ctx, "TCP port", at.String())
+	defer func() { wait.end(err) }()
+	if remote, can := h.dialer.(portAwaiter); can {
+		return remote.awaitPort(ctx, at)
+	}
+	for {
+		last := tryPort(ctx, at)
+		if last == nil {
+			return nil
+		}
+		select {
+		case <-time.After(portPause):
+		case <-ctx.Done():
+			return fmt.Errorf("%w (the last attempt: %w)", context.Cause(ctx), last)
+		}
+	}
+}
+
+func tryPort(ctx context.Context, at netip.AddrPort) error {
+	conn, err := (&net.Dialer{Timeout: portAttempt}).DialContext(ctx, "tcp", at.String())
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// portScript tries a port until it answers, and then says so. It gives up after a number of attempts, because sshd does
+// not end it if the connection is lost. bash is for a host without netcat.
+const portScript = `for try in nc bash; do command -v $try >/dev/null 2>&1 && break; try=; done
+[ -n "$try" ] || { echo "neither nc nor bash was found" >&2; exit 127; }
+left=%[3]d
+until if [ $try = nc ]; then nc -z -w 1 %[1]s %[2]d; else timeout 1 bash -c "</dev/tcp/%[1]s/%[2]d"; fi >/dev/null 2>&1; do
+	left=$((left-1)); [ $left -gt 0 ] || exit 1
+	sleep 0.5
+done
+echo answers`
+
+func (d sshDialer) awaitPort(ctx context.Context, at netip.AddrPort) error {
+	attempts := 1
+	if deadline, has := ctx.Deadline(); has {
+		attempts = 1 + int(time.Until(deadline)/portPause)
+	}
+	for {
+		err := d.runPortScript(ctx, fmt.Sprintf(portScript, at.Addr(), at.Port(), attempts))
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		select { // the connection to the host was lost, or the host cannot run the script
+		case <-time.After(2 * portPause):
+		case <-ctx.Done():
+			return fmt.Errorf("%w (the last attempt: %w)", context.Cause(ctx), err)
+		}
+	}
+}
+
+var errNoAnswer = errors.New("the port does not answer")
+
+func (d sshDialer) runPortScript(ctx context.Context, script string) error {
+	p, err := d.start(script)
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { _ = p.Close() })()
+	defer func() { _ = p.Close() }()
+	said, err := io.ReadAll(p)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return err
+	case string(said) == "answers\n":
+		return nil
+	default:
+		return withStderr(p, errNoAnswer)
+	}
+}
