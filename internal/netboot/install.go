@@ -18,6 +18,7 @@ const (
 var (
 	ErrBootTimeout    = errors.New("boot_check.timeout")
 	ErrInstallTimeout = errors.New("install.timeout")
+	ErrWaitTimeout    = errors.New("timeout of wait_for")
 )
 
 // Phase is the phase of an installation that has begun and not ended. It is stored with the guest on its host, so that it is

@@ -103,8 +103,9 @@ func (c *cli) state() string {
 	return string(text)
 }
 
-// hangs is after what time a command counts as hanging. A busy machine takes several times as long as a quiet one.
-const hangs = 5 * time.Minute
+// hangs is after what time a command counts as hanging. A busy machine takes several times as long as a quiet one. It is longer
+// than a boot check's default timeout, whose error shows the console.
+const hangs = 7 * time.Minute
 
 // soon is within what time a command ends that does not wait for what it waited for. That is long for a busy machine, and
 // shorter than all that would end it otherwise: a source that stalls is given up after 30 seconds, a boot after minutes.

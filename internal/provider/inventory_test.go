@@ -45,17 +45,19 @@ func inventory(t *testing.T) string {
 			}
 		}
 	}
+	var files []string
 	srv := filepath.Join(lab.Shared(t).Dir, "srv")
 	err := filepath.WalkDir(srv, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && path != srv {
-			all = append(all, "file "+path)
+			files = append(files, "file "+path)
 		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.Join(all, "\n")
+	slices.Reverse(files) // so that a directory is empty before it is taken away
+	return strings.Join(append(all, files...), "\n")
 }
 
 // leavesNothing holds that the lab's libvirtd has at the test's end what it has now. What is left then is taken
@@ -70,7 +72,7 @@ func leavesNothing(t *testing.T) {
 		}
 		t.Errorf("left on the host:\n%s\nbefore it was:\n%s", after, before)
 		known := strings.Split(before, "\n")
-		for _, left := range slices.Backward(strings.Split(after, "\n")) { // so that a directory is empty before it goes
+		for left := range strings.SplitSeq(after, "\n") {
 			if !slices.Contains(known, left) {
 				takeAway(t, left)
 			}

@@ -192,7 +192,6 @@ func TestAccTFTPRootBecomesUnreadable(t *testing.T) {
 // TestAccTFTPRootKeepsWhatCameLater holds that a directory which it made stays while it holds
 // somebody else's file.
 func TestAccTFTPRootKeepsWhatCameLater(t *testing.T) {
-	t.Cleanup(func() { removeHostFile(t, "/srv/shared") })
 	acceptance(t,
 		resource.TestStep{Config: root(`path = "/srv/shared"`)},
 		resource.TestStep{
@@ -200,15 +199,16 @@ func TestAccTFTPRootKeepsWhatCameLater(t *testing.T) {
 			Config:    root(`path = "/srv/shared"`), ConfigPlanChecks: noChange,
 		},
 	)
+	t.Cleanup(func() { removeHostFile(t, "/srv/shared") })
 	expect(t, hostDir(t, "/srv/shared", "theirs"))
 }
 
 func TestAccTFTPRootMakesParents(t *testing.T) {
-	t.Cleanup(func() { removeHostFile(t, "/srv/far") })
 	acceptance(t, resource.TestStep{
 		Config: root(`path = "/srv/far/below/tftp"`),
 		Check:  resource.ComposeTestCheckFunc(hostMode(t, "/srv/far", 0o755), hostMode(t, "/srv/far/below", 0o755)),
 	})
+	t.Cleanup(func() { removeHostFile(t, "/srv/far") })
 	expect(t, hostDir(t, "/srv/far/below"))
 }
 

@@ -56,6 +56,7 @@ type inUse struct {
 
 func newInUse(t *testing.T, config string) inUse {
 	t.Helper()
+	leavesNothing(t)
 	u := inUse{newCLI(t, lab.Shared(t).URI, config), t}
 	t.Cleanup(func() { u.must("destroy", "-auto-approve") })
 	return u

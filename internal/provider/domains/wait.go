@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
@@ -131,8 +132,6 @@ func (w *waiter) goals() (goals []goal) {
 	return goals
 }
 
-var errWaitTimeout = errors.New("timeout")
-
 // waitError is why a wait failed.
 type waitError struct {
 	at    path.Path
@@ -143,20 +142,27 @@ func (e *waitError) Error() string { return e.cause.Error() }
 
 func (e *waitError) Unwrap() error { return e.cause }
 
+// waitTimeout is the error of a wait that took too long.
+type waitTimeout struct{ text string }
+
+func (e *waitTimeout) Error() string { return e.text }
+
+func (e *waitTimeout) Unwrap() error { return netboot.ErrWaitTimeout }
+
 // reach waits for a goal. If that fails, the other waits end as well, and all of them return the first error.
 func (w *waiter) reach(g goal) error {
 	timeout, err := time.ParseDuration(g.timeout)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(w.ctx, timeout, errWaitTimeout)
+	ctx, cancel := context.WithTimeoutCause(w.ctx, timeout, netboot.ErrWaitTimeout)
 	defer cancel()
 	err = g.until(ctx)
 	switch {
 	case err == nil:
 		return nil
-	case context.Cause(ctx) == errWaitTimeout:
-		err = fmt.Errorf("after %v, %s", timeout, g.missing())
+	case context.Cause(ctx) == netboot.ErrWaitTimeout:
+		err = &waitTimeout{fmt.Sprintf("after %v, %s", timeout, g.missing())}
 	}
 	w.fail(&waitError{path.Root("wait_for").AtName(g.attribute), err})
 	return context.Cause(w.ctx)
