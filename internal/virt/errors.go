@@ -16,6 +16,9 @@ import (
 // error code leads to it, so a lost connection is never mistaken for it.
 var ErrNotFound = fmt.Errorf("not found on the libvirt host: %w", fs.ErrNotExist)
 
+// ErrNoSnapshot says that a domain has no snapshot of a name. Such an error is ErrNotFound as well.
+var ErrNoSnapshot = errors.New("no such snapshot on the libvirt host")
+
 // ErrExists says that the name is taken.
 var ErrExists = fmt.Errorf("already exists on the libvirt host: %w", fs.ErrExist)
 
@@ -139,6 +142,8 @@ func (r *refusal) Is(target error) bool {
 	switch r.code {
 	case libvirt.ErrXMLError, libvirt.ErrXMLInvalidSchema, libvirt.ErrConfigUnsupported:
 		return target == ErrXML
+	case libvirt.ErrNoDomainSnapshot:
+		return target == ErrNoSnapshot || target == ErrNotFound || target == fs.ErrNotExist
 	case libvirt.ErrNoDomain, libvirt.ErrNoNetwork, libvirt.ErrNoStoragePool, libvirt.ErrNoStorageVol:
 		return target == ErrNotFound || target == fs.ErrNotExist
 	case libvirt.ErrStorageVolExist, libvirt.ErrDomExist, libvirt.ErrNetworkExist:

@@ -27,7 +27,9 @@ type domain struct {
 	how       virt.End      // how the last run ended, as events report it
 	addresses []netip.Addr
 	saved     *virt.Domain // as it was saved; nil if it is not saved
-	snapshots []string
+	snapshots []string     // external
+	internal  map[string]internalSnapshot
+	run       func(context.Context, virt.Command) (virt.CommandResult, error) // by its agent
 }
 
 // Domain looks up a domain by name.

@@ -3,6 +3,7 @@ package virttest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -126,7 +127,8 @@ func (h *Host) DiscardSaved(ctx context.Context, name string) error {
 // Belongings returns a domain's saved image and its snapshots.
 func (h *Host) Belongings(ctx context.Context, name string) (found virt.Belongings, err error) {
 	err = h.onDomain(ctx, "Belongings", name, func(d *domain) error {
-		found = virt.Belongings{Saved: d.saved != nil, Snapshots: slices.Sorted(slices.Values(d.snapshots))}
+		found = virt.Belongings{Saved: d.saved != nil, Snapshots: slices.AppendSeq(slices.Clone(d.snapshots), maps.Keys(d.internal))}
+		slices.Sort(found.Snapshots)
 		return nil
 	})
 	return found, err
