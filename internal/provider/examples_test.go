@@ -212,6 +212,10 @@ func exampleVariables(t *testing.T) config.Variables {
 	if err != nil {
 		t.Fatal(err)
 	}
+	agent, err := lab.AgentInitrd(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	medium := ubuntuMedium(t, kernel, initrd)
 	installer := filepath.Join(t.TempDir(), "initrd")
 	var content bytes.Buffer
@@ -228,6 +232,8 @@ func exampleVariables(t *testing.T) config.Variables {
 			http.ServeFile(w, r, kernel)
 		case r.URL.Path == "/installer/initrd.debian":
 			http.ServeFile(w, r, installer)
+		case r.URL.Path == "/agent/initrd":
+			http.ServeFile(w, r, agent)
 		case strings.HasPrefix(path.Base(r.URL.Path), "initrd"):
 			http.ServeFile(w, r, initrd)
 		case path.Ext(r.URL.Path) == ".iso":
@@ -250,6 +256,8 @@ func exampleVariables(t *testing.T) config.Variables {
 			"rack1": config.ObjectVariable(map[string]config.Variable{"uri": config.StringVariable(lab.Shared(t).URI)}),
 			"rack2": config.ObjectVariable(map[string]config.Variable{"uri": config.StringVariable(secondHost(t).URI)}),
 		}),
+		"system":          config.StringVariable(images.URL + "/agent"),
+		"boot_arguments":  config.ListVariable(config.StringVariable("netboot.dhcp"), config.StringVariable("netboot.agent")),
 		"pattern":         config.StringVariable("NETBOOT-INIT: tick"),
 		"append":          config.ListVariable(config.StringVariable("netboot.tick")),
 		"ubuntu":          config.StringVariable(images.URL + "/live-server-s390x.iso"),

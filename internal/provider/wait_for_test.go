@@ -62,6 +62,14 @@ func TestWaitFor(t *testing.T) {
 		"a port of a static address": {`{"port": {"number": 22, "address": "10.0.0.1"}}`, func(h *virttest.Host) {
 			h.Answer(netip.MustParseAddrPort("10.0.0.1:22"))
 		}},
+		"cloud-init": {`{"cloud_init": {}}`, func(h *virttest.Host) {
+			h.ScriptCommand("guest", cloudInitSays("status: done\n", 0))
+			h.ConnectAgent("guest")
+		}},
+		"cloud-init that continued after an error": {`{"cloud_init": {}}`, func(h *virttest.Host) {
+			h.ScriptCommand("guest", cloudInitSays("status: degraded done\n", 2))
+			h.ConnectAgent("guest")
+		}},
 		"all of them": {`{"address": {}, "agent": {}, "port": {"number": 22}}`, func(h *virttest.Host) {
 			h.ConnectAgent("guest")
 			h.Lease("guest", guestAddress)
@@ -89,6 +97,16 @@ func TestWaitFor(t *testing.T) {
 				c.mustBeDone(waitingDomain(test.wait))
 			})
 		})
+	}
+}
+
+// cloudInitSays is a guest whose cloud-init has this status.
+func cloudInitSays(status string, exit int) func(context.Context, virt.Command) (virt.CommandResult, error) {
+	return func(_ context.Context, c virt.Command) (virt.CommandResult, error) {
+		if c.Program != "cloud-init" {
+			return virt.CommandResult{}, virt.ErrNoProgram
+		}
+		return virt.CommandResult{Output: []byte(status), ExitStatus: exit}, nil
 	}
 }
 
@@ -131,6 +149,20 @@ func TestWaitForFails(t *testing.T) {
 			[]string{`AttributeName("port")`, "port 22 was not tried", `the source "lease"`, "wait_for.port.address"}},
 		"the port does not answer": {`{"port": {"number": 22, "timeout": "10s"}}`, "", func(h *virttest.Host) { h.Lease("guest", otherAddress, guestAddress) }, 11 * time.Second,
 			[]string{"TCP port 22 does not answer at 192.168.150.12, 192.168.150.13"}},
+		"cloud-init fails": {`{"cloud_init": {}}`, "", func(h *virttest.Host) {
+			h.ScriptCommand("guest", cloudInitSays("....\nstatus: error\ndetail:\nno such module\n", 1))
+			h.ConnectAgent("guest")
+		}, time.Second, []string{`AttributeName("cloud_init")`, "cloud-init failed in the guest:", "| status: error", "| no such module"}},
+		"cloud-init is disabled": {`{"cloud_init": {}}`, "", func(h *virttest.Host) {
+			h.ScriptCommand("guest", cloudInitSays("status: disabled\n", 0))
+			h.ConnectAgent("guest")
+		}, time.Second, []string{"cloud-init is disabled in the guest"}},
+		"the guest has no cloud-init": {`{"cloud_init": {}}`, "", func(h *virttest.Host) {
+			h.ScriptCommand("guest", func(context.Context, virt.Command) (virt.CommandResult, error) { return virt.CommandResult{}, virt.ErrNoProgram })
+			h.ConnectAgent("guest")
+		}, time.Second, []string{"the guest does not have cloud-init"}},
+		"an agent that runs no commands": {`{"cloud_init": {"timeout": "1m"}}`, "", func(h *virttest.Host) { h.ConnectAgent("guest") }, time.Minute + time.Second,
+			[]string{"After 1m0s, the console does not show that cloud-init has finished, and the guest agent did not tell: no guest agent"}},
 		"cloud-init does not end": {`{"cloud_init": {"timeout": "1m"}}`, "Cloud-init v. 22.4.2 running 'modules:final'\n", nil, time.Minute + time.Second,
 			[]string{`AttributeName("cloud_init")`, "After 1m0s, cloud-init has not finished", "| Cloud-init v. 22.4.2 running"}},
 	} {

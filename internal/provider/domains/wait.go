@@ -43,6 +43,16 @@ func newHappening() happening { return happening{done: make(chan struct{})} }
 
 func (h *happening) now() { h.once.Do(func() { close(h.done) }) }
 
+// happened tells whether it has happened.
+func (h *happening) happened() bool {
+	select {
+	case <-h.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // newWaiter must be called before the guest starts, because it remembers the leases from before.
 func (r *domainResource) newWaiter(ctx context.Context, m domainModel, want waitForModel) *waiter {
 	w := &waiter{
@@ -123,7 +133,8 @@ func (w *waiter) goals() (goals []goal) {
 		goals = append(goals, goal{"agent", want.Timeout, w.awaitAgent, w.missingAgent})
 	}
 	if want := w.want.CloudInit; want != nil {
-		goals = append(goals, goal{"cloud_init", want.Timeout, w.awaitCloudInit, w.missingCloudInit})
+		c := &cloudInitWait{waiter: w}
+		goals = append(goals, goal{"cloud_init", want.Timeout, c.await, c.missing})
 	}
 	if want := w.want.Port; want != nil {
 		p := &portWait{waiter: w}
