@@ -8,8 +8,11 @@ import (
 	"strings"
 )
 
-// S390X is the name of the architecture whose firmware internal/pxelinux describes.
-const S390X = "s390x"
+// Names of architectures that other packages decide by.
+const (
+	S390X = "s390x" // internal/pxelinux describes its firmware
+	X86   = "x86_64"
+)
 
 // Arch is what depends on an architecture.
 type Arch struct {
@@ -19,12 +22,14 @@ type Arch struct {
 	Clients  []Client  // the client types with which its firmware requests a bootfile by DHCP, in the order of dnsmasq's rules
 	Consoles []Console // that a guest can have; firmware and kernel write to the first
 
-	Machine  string   // the machine type to set, because libvirt's default cannot boot; "" if the default is right
-	Buses    []string // that disks can be on; empty means any bus that libvirt knows
-	Features []string // elements of the definition's <features> that a guest needs
-	Loadparm bool     // the device that it boots from has a load parameter
-	Firmware string   // name of QEMU's file from which pxelinux.IdentifyFirmware tells the generation; "" if no file is read
-	Packages string   // that have QEMU's emulator, by distribution
+	Machine   string            // the machine type to set, because libvirt's default cannot boot; "" if the default is right
+	CPUs      map[string]string // CPU models to set, by accelerator, because libvirt's default cannot boot
+	Firmwares []string          // that a guest can have, the default first; empty means that the machine has one of its own
+	Buses     []string          // that disks can be on; empty means any bus that libvirt knows
+	Features  []string          // elements of the definition's <features> that a guest needs
+	Loadparm  bool              // the device that it boots from has a load parameter
+	Firmware  string            // name of QEMU's file from which pxelinux.IdentifyFirmware tells the generation; "" if no file is read
+	Packages  string            // that have QEMU's emulator, by distribution
 }
 
 // Kernel is the mark of a kernel's file that boot loaders and QEMU look for.
@@ -81,14 +86,15 @@ var All = []Arch{
 		Packages: "Debian and Ubuntu: qemu-system-ppc; Fedora: qemu-system-ppc-core",
 	},
 	{
-		Name: "x86_64",
+		Name: X86,
 		// Linux Documentation/arch/x86/boot.rst, "header"
 		Kernel: Kernel{0x202, "HdrS", "bzImage", "an x86 kernel"},
 		// RFC 4578 section 2.1 has 9 for EFI, but EDK II and its successors use 7.
-		Clients:  []Client{{"x86_64", []int{0}}, {"x86_64-efi", []int{7, 9}}},
-		Consoles: usualConsoles,
-		Features: []string{"acpi", "apic"}, // so that the guest receives a request to shut down
-		Packages: "Debian and Ubuntu: qemu-system-x86; Fedora: qemu-system-x86-core",
+		Clients:   []Client{{"x86_64", []int{0}}, {"x86_64-efi", []int{7, 9}}},
+		Consoles:  usualConsoles,
+		Firmwares: []string{"bios", "uefi", "uefi-secure"},
+		Features:  []string{"acpi", "apic"}, // so that the guest receives a request to shut down
+		Packages:  "Debian and Ubuntu: qemu-system-x86; Fedora: qemu-system-x86-core",
 	},
 	{
 		Name: "aarch64",
@@ -97,7 +103,11 @@ var All = []Arch{
 		Clients:  []Client{{"aarch64-efi", []int{11}}},
 		Consoles: usualConsoles,
 		Machine:  "virt", // libvirt's default is integratorcp, a board without PCI
-		Packages: "Debian and Ubuntu: qemu-system-arm; Fedora: qemu-system-aarch64-core",
+		// QEMU's default for virt is cortex-a15, which has 32 bits.
+		CPUs:      map[string]string{"tcg": "cortex-a57", "kvm": "host-passthrough"},
+		Firmwares: []string{"uefi", "uefi-secure"}, // without one, nothing boots
+		Features:  []string{"acpi"},                // so that the guest receives a request to shut down
+		Packages:  "Debian and Ubuntu: qemu-system-arm; Fedora: qemu-system-aarch64-core",
 	},
 }
 
@@ -139,6 +149,17 @@ func Clients() []Client {
 	}
 	return clients
 }
+
+// FirmwareOf returns a firmware if a guest can have it, and "" otherwise.
+func (a Arch) FirmwareOf(name string) string {
+	if slices.Contains(a.Firmwares, name) {
+		return name
+	}
+	return ""
+}
+
+// DefaultFirmware returns the firmware of a guest that does not name one.
+func (a Arch) DefaultFirmware() string { return append(slices.Clone(a.Firmwares), "")[0] }
 
 // Of returns the architecture with this name. For an architecture that is not in All, but that libvirt may
 // know, it returns a machine with a serial line, and nothing else.

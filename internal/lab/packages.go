@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 )
 
-// Every program that the lab runs, and the Debian package of the program.
+// Every program that the lab runs, and the firmware of its guests, with its Debian package.
 var programs = []struct{ name, debianPackage string }{
 	{"libvirtd", "libvirt-daemon-system"},
 	{"virtlogd", "libvirt-daemon-system"},
@@ -18,6 +19,8 @@ var programs = []struct{ name, debianPackage string }{
 	{"qemu-system-s390x", "qemu-system-misc"},
 	{"qemu-system-x86_64", "qemu-system-x86"}, // without it, libvirt 9.0 finds no QEMU for a PC
 	{"qemu-system-aarch64", "qemu-system-arm"},
+	{"/usr/share/OVMF/OVMF_CODE_4M.fd", "ovmf"},
+	{"/usr/share/AAVMF/AAVMF_CODE.fd", "qemu-efi-aarch64"},
 	{"qemu-system-ppc64", "qemu-system-ppc"},
 	{"qemu-img", "qemu-utils"},
 	{"dnsmasq", "dnsmasq-base"},
@@ -53,7 +56,11 @@ func InstallPackages(ctx context.Context) error {
 func missingPackages() []string {
 	var missing []string
 	for _, program := range programs {
-		if _, err := exec.LookPath(program.name); err != nil {
+		_, err := exec.LookPath(program.name)
+		if filepath.IsAbs(program.name) {
+			_, err = os.Stat(program.name)
+		}
+		if err != nil {
 			missing = append(missing, program.debianPackage)
 		}
 	}

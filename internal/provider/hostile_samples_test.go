@@ -80,6 +80,7 @@ var hostileGuests = []string{
 	  "hostdevs": [{"mdev": "0a1b2c3d-0000-4000-8000-0000000000c2", "model": "vfio-ccw"}, {"pci": "0000:02:00.0"}],
 	  "devices_xml": {"entropy": "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"},
 	  "interfaces": [{"network": "lab", "portgroup": "slow", "mac": "52:54:00:00:00:03"}, {"device": "eth0", "macvtap": "bridge", "mac": "52:54:00:00:00:01"}, {"pci": "0000:01:00.1", "mac": "52:54:00:00:00:02"}]}`,
+	`{"name": "guest", "arch": "x86_64", "firmware": "uefi", "memory": "512MiB", "running": false, "interfaces": [{"network": "lab", "mac": "52:54:00:00:00:01"}]}`,
 	`{"name": "guest", "memory": "512MiB", "running": false, "kernel": {"image": "srv-tftp/linux", "cmdline": "quiet"}}`,
 	`{"name": "guest", "memory": "512MiB", "running": false, "boot": ["network", "disk"], "disks": [{"volume": "default/disk"}],
 	  "interfaces": [{"network": "lab", "mac": "52:54:00:00:00:01"}], "install": {"until": "reboot", "timeout": "30m"}, "reinstall": "one"}`,

@@ -18,6 +18,7 @@ type Domain struct {
 	UUID          string
 	Arch          string
 	Machine       string            // "" lets libvirt choose
+	Firmware      string            // bios, uefi, uefi-secure; "" for a machine with a firmware of its own; only of a new domain
 	Accelerator   string            // kvm, tcg
 	CPU           string            // model or mode; "" lets libvirt choose
 	CPUFeatures   map[string]string // policies of features in addition to the model: force, require, optional, disable, forbid; nil leaves them as they are

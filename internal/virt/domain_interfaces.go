@@ -16,6 +16,8 @@ func (d Domain) editInterfaces(devices *etree.Element, now Domain) {
 		element, before := etree.NewElement("interface"), Interface{}
 		if at := slices.IndexFunc(now.Interfaces, nic.Is); at >= 0 {
 			element, before = old[at], now.Interfaces[at]
+		} else {
+			d.addNoROM(element)
 		}
 		nic.edit(element, before)
 		wanted = append(wanted, element)

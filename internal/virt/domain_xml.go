@@ -28,6 +28,9 @@ func (d Domain) newXML() (*etree.Element, error) {
 			features.CreateElement(feature)
 		}
 	}
+	d.Machine = cmp.Or(d.Machine, d.machineFor())
+	d.CPU = cmp.Or(d.CPU, machine.CPUs[d.Accelerator])
+	d.addFirmware(root)
 	root.CreateElement("on_poweroff").SetText("destroy")
 	root.CreateElement("on_reboot").SetText("restart")
 	root.CreateElement("on_crash").SetText("destroy")
@@ -241,6 +244,7 @@ func parseDomainElement(root *etree.Element) (Domain, error) {
 		Arch:          attr(kind, "arch"),
 		Machine:       attr(kind, "machine"),
 		Accelerator:   accelerators[attr(root, "type")],
+		Firmware:      parseFirmware(root, attr(kind, "arch")),
 		CPU:           cpuOf(cpu),
 		CPUFeatures:   parseFeatures(cpu),
 		Kernel:        Kernel{childText(os, "kernel"), childText(os, "initrd"), childText(os, "cmdline")},

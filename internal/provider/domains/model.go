@@ -34,6 +34,7 @@ func (r *domainResource) domain(ctx context.Context, m domainModel, diags *diag.
 		UUID:      m.UUID.ValueString(),
 		Arch:      m.Arch.ValueString(),
 		Machine:   m.Machine.ValueString(),
+		Firmware:  m.Firmware.ValueString(),
 		CPU:       m.CPU.ValueString(),
 		VCPUs:     uint(m.VCPUs.ValueInt64()),
 		MaxVCPUs:  uint(m.MaxVCPUs.ValueInt64()),
@@ -95,6 +96,7 @@ func (r *domainResource) fromDomain(ctx context.Context, m *domainModel, d virt.
 	if !isMachine(m.Machine.ValueString(), d.Machine) {
 		m.Machine = types.StringValue(d.Machine)
 	}
+	m.Firmware = framework.Optional(d.Firmware)
 	m.CPU = framework.Optional(d.CPU)
 	if len(d.CPUFeatures) > 0 || !framework.IsKnown(m.CPUFeatures) || len(m.CPUFeatures.Elements()) > 0 {
 		m.CPUFeatures = framework.MapFrom(ctx, types.StringType, d.CPUFeatures, diags)

@@ -91,7 +91,7 @@ func (m *domainModel) fillDevices(config domainModel, state *domainModel) {
 	secure := config.LaunchSecurity.ValueString() == secureExecution
 	before := domainModel{
 		CPUFeatures: types.MapNull(types.StringType), CDROMs: types.ListNull(devices.CDROMType), Filesystems: types.ListNull(devices.FilesystemType), MemoryBacking: types.ObjectNull(memoryBackingTypes), Hostdevs: types.ListNull(devices.HostdevType), IOThreads: types.Int64Value(0), RNG: types.BoolValue(false), MemoryBalloon: types.BoolValue(!secure),
-		GuestAgent: types.BoolValue(false), LaunchSecurity: types.StringValue(secureNone), DevicesXML: types.MapNull(types.StringType),
+		Firmware: m.defaultFirmware(), GuestAgent: types.BoolValue(false), LaunchSecurity: types.StringValue(secureNone), DevicesXML: types.MapNull(types.StringType),
 	}
 	if state != nil && !m.replaces(*state) {
 		before = *state
@@ -99,6 +99,7 @@ func (m *domainModel) fillDevices(config domainModel, state *domainModel) {
 			before.MemoryBalloon = types.BoolValue(false)
 		}
 	}
+	framework.Fill(&m.Firmware, config.Firmware, before.Firmware)
 	framework.Fill(&m.CDROMs, config.CDROMs, before.CDROMs)
 	framework.Fill(&m.CPUFeatures, config.CPUFeatures, before.CPUFeatures)
 	framework.Fill(&m.Filesystems, config.Filesystems, before.Filesystems)
@@ -110,6 +111,14 @@ func (m *domainModel) fillDevices(config domainModel, state *domainModel) {
 	framework.Fill(&m.MemoryBalloon, config.MemoryBalloon, before.MemoryBalloon)
 	framework.Fill(&m.LaunchSecurity, config.LaunchSecurity, before.LaunchSecurity)
 	framework.Fill(&m.DevicesXML, config.DevicesXML, before.DevicesXML)
+}
+
+// defaultFirmware is the firmware of a new guest. It is not known if the architecture is not.
+func (m domainModel) defaultFirmware() types.String {
+	if m.Arch.IsUnknown() {
+		return types.StringUnknown()
+	}
+	return framework.Optional(m.machine().DefaultFirmware())
 }
 
 // keepWords keeps the spelling of the state if the plan means the same.
@@ -179,7 +188,7 @@ func (m domainModel) starts(ctx context.Context, state *domainModel, again bool)
 
 // replaces tells whether the plan is for another domain than the state.
 func (m domainModel) replaces(state domainModel) bool {
-	return !m.Name.Equal(state.Name) || !m.Arch.Equal(state.Arch)
+	return !m.Name.Equal(state.Name) || !m.Arch.Equal(state.Arch) || framework.IsKnown(m.Firmware) && !m.Firmware.Equal(state.Firmware)
 }
 
 // checkBridges reports an interface on a bridge that the host does not have.

@@ -30,6 +30,7 @@ type domainModel struct {
 	Name            types.String   `tfsdk:"name"`
 	Arch            types.String   `tfsdk:"arch"`
 	Machine         types.String   `tfsdk:"machine"`
+	Firmware        types.String   `tfsdk:"firmware"`
 	Accelerator     types.String   `tfsdk:"accelerator"`
 	CPU             types.String   `tfsdk:"cpu"`
 	CPUFeatures     types.Map      `tfsdk:"cpu_features"`
@@ -178,6 +179,9 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 		return
 	}
 	plan.settleInstall()
+	if plan.Firmware.IsUnknown() { // the architecture was not known in the plan
+		plan.Firmware = plan.defaultFirmware()
+	}
 	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Create, framework.TransferTimeout+plan.installPatience(ctx, nil), &resp.Diagnostics)
 	defer cancel()
 

@@ -54,11 +54,19 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Validators:          []validator.String{framework.Arch},
 			},
 			"machine": schema.StringAttribute{
-				MarkdownDescription: "QEMU machine type. Default: the newest type on the host for the architecture, such as `s390-ccw-virtio-10.0`, at the time of the create. The guest keeps this type.",
+				MarkdownDescription: "QEMU machine type. Default: the newest type on the host for the architecture, such as `s390-ccw-virtio-10.0`, at the time of the create. A PC with UEFI is a `q35`, an arm64 guest a `virt`. The guest keeps this type.",
 				Optional:            true,
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 				Validators:          []validator.String{framework.QEMUName},
+			},
+			"firmware": schema.StringAttribute{
+				MarkdownDescription: "Firmware of a PC or an arm64 guest: `bios` (SeaBIOS; only PCs), `uefi` (EDK II without secure boot) or `uefi-secure` (EDK II with secure boot, which knows the keys of Microsoft and of the distributions). libvirt makes a file for the settings of UEFI with the domain, and this resource removes the file with the domain. " +
+					"Default: `bios` for x86_64 and `uefi` for aarch64; an imported guest keeps what it has. s390x and ppc64le guests have a firmware of their own, and no `firmware`. A change replaces the domain, and keeps its volumes.",
+				Optional:      true,
+				Computed:      true,
+				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplaceIfConfigured()},
+				Validators:    []validator.String{stringvalidator.OneOf(virt.FirmwareBIOS, virt.FirmwareUEFI, virt.FirmwareSecure)},
 			},
 			"accelerator": schema.StringAttribute{
 				MarkdownDescription: "`kvm`, `tcg` (emulation) or `auto`: KVM if the host has it for the architecture, otherwise emulation. Default: `auto`.",
@@ -68,7 +76,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Validators:          []validator.String{stringvalidator.OneOf("auto", "kvm", "tcg")},
 			},
 			"cpu": schema.StringAttribute{
-				MarkdownDescription: "CPU model, or `host-passthrough`, `host-model` or `max`. Default: libvirt's default.",
+				MarkdownDescription: "CPU model, or `host-passthrough`, `host-model` or `max`. Default: libvirt's default; for aarch64, `cortex-a57` under emulation and `host-passthrough` with KVM.",
 				Optional:            true,
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},

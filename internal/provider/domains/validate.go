@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -26,6 +27,7 @@ func (m domainModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	devices.ValidateInterfaces(ctx, m.Interfaces, diags)
 	devices.ValidateHostdevs(ctx, m.Hostdevs, diags)
 	m.validateConsoles(ctx, diags)
+	m.validateFirmware(diags)
 	m.validateExtras(diags)
 	m.validateWaitFor(diags)
 	m.validateSecure(ctx, diags)
@@ -69,6 +71,19 @@ func (m domainModel) validateMost(diags *diag.Diagnostics) {
 		diags.AddAttributeError(path.Root("cpu_topology"), "Invalid cpu_topology",
 			fmt.Sprintf("Sockets, cores and threads multiply to %d virtual CPUs, but the guest has %d (max_vcpus, or vcpus if max_vcpus is not set).", threads, max(most, vcpus)))
 	}
+}
+
+// validateFirmware checks that a guest of this architecture can have the firmware.
+func (m domainModel) validateFirmware(diags *diag.Diagnostics) {
+	firmware := m.Firmware.ValueString()
+	if firmware == "" || m.Arch.IsUnknown() || m.machine().FirmwareOf(firmware) != "" {
+		return
+	}
+	if has := m.machine().Firmwares; len(has) > 0 {
+		diags.AddAttributeError(path.Root("firmware"), "Invalid firmware", fmt.Sprintf("A guest of this architecture has one of the firmwares %s.", strings.Join(has, ", ")))
+		return
+	}
+	diags.AddAttributeError(path.Root("firmware"), "Invalid firmware", "A guest of this architecture has a firmware of its own. Leave firmware out.")
 }
 
 // validateConsoles checks that the architecture has the consoles. https://libvirt.org/formatdomain.html#console

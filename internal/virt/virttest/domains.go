@@ -111,6 +111,7 @@ func (h *Host) complete(d *virt.Domain) error {
 	if _, err := h.offers.Accelerator(d.Arch, d.Accelerator); err != nil {
 		return err
 	}
+	d.Firmware = cmp.Or(d.Firmware, arch.Of(d.Arch).FirmwareOf(virt.FirmwareBIOS))
 	d.MaxVCPUs, d.MaxMemory = max(d.MaxVCPUs, d.VCPUs), max(d.MaxMemory, d.Memory)
 	if len(d.Consoles) == 0 {
 		d.Consoles = []string{arch.Of(d.Arch).DefaultConsole()}
