@@ -26,6 +26,9 @@ func (d Domain) isUEFI() bool { return d.Firmware == FirmwareUEFI || d.Firmware 
 // addFirmware writes the firmware of a new domain. It never changes later, because libvirt keeps the settings of UEFI in a file of the
 // domain. https://libvirt.org/formatdomain.html#bios-bootloader
 func (d Domain) addFirmware(root *etree.Element) {
+	if d.Firmware == "" {
+		return
+	}
 	os := child(root, "os")
 	switch d.Firmware {
 	case FirmwareBIOS:
