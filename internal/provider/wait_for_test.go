@@ -158,7 +158,9 @@ func TestWaitForFails(t *testing.T) {
 			h.ConnectAgent("guest")
 		}, time.Second, []string{"cloud-init is disabled in the guest"}},
 		"the guest has no cloud-init": {`{"cloud_init": {}}`, "", func(h *virttest.Host) {
-			h.ScriptCommand("guest", func(context.Context, virt.Command) (virt.CommandResult, error) { return virt.CommandResult{}, virt.ErrNoProgram })
+			h.ScriptCommand("guest", func(context.Context, virt.Command) (virt.CommandResult, error) {
+				return virt.CommandResult{}, virt.ErrNoProgram
+			})
 			h.ConnectAgent("guest")
 		}, time.Second, []string{"the guest does not have cloud-init"}},
 		"an agent that runs no commands": {`{"cloud_init": {"timeout": "1m"}}`, "", func(h *virttest.Host) { h.ConnectAgent("guest") }, time.Minute + time.Second,
