@@ -95,6 +95,9 @@ func TestWaitFor(t *testing.T) {
 					t.Errorf("the state has the addresses %q, want %q", got, want)
 				}
 				c.mustBeDone(waitingDomain(test.wait))
+				imported := newCore(t, h, "netboot_domain")
+				imported.imports("guest")
+				imported.mustBeDone(waitingDomain(test.wait))
 			})
 		})
 	}
