@@ -182,7 +182,7 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 	if plan.Firmware.IsUnknown() { // the architecture was not known in the plan
 		plan.Firmware = plan.defaultFirmware()
 	}
-	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Create, framework.TransferTimeout+plan.installPatience(ctx, nil), &resp.Diagnostics)
+	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Create, framework.TransferTimeout+plan.installPatience(ctx, nil)+plan.waitPatience(ctx), &resp.Diagnostics)
 	defer cancel()
 
 	if plan.installs(nil) {
@@ -274,7 +274,7 @@ func (r *domainResource) Update(ctx context.Context, req resource.UpdateRequest,
 		return
 	}
 	plan.settleInstall()
-	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Update, framework.TransferTimeout+plan.installPatience(ctx, &state), &resp.Diagnostics)
+	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Update, framework.TransferTimeout+plan.installPatience(ctx, &state)+plan.waitPatience(ctx), &resp.Diagnostics)
 	defer cancel()
 
 	r.keepAccelerator(ctx, plan, &state)

@@ -1,8 +1,10 @@
 package domains
 
 import (
+	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-nettypes/iptypes"
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
@@ -54,7 +56,7 @@ func waitForAttributes() map[string]schema.Attribute {
 		"agent": waitAttribute("Waits until the guest agent is connected. Needs `guest_agent = true`.", nil),
 		"cloud_init": waitAttribute("Waits until cloud-init has finished. With `guest_agent = true`, the agent runs `cloud-init status --wait`, and the apply fails if cloud-init failed. "+
 			"Without the agent, or if the agent does not run commands, the console must show the line `Cloud-init v. … finished at …`.", nil),
-		"port": waitAttribute("Waits until a TCP port of the guest answers. The port is tried from the libvirt host if `uri` has no transport or the transport `unix` or `ssh`, and otherwise from the machine that runs Terraform.",
+		"port": waitAttribute("Waits until a TCP port of the guest answers. The port is tried from the libvirt host if `uri` is local or has the transport `ssh`, and otherwise from the machine that runs Terraform.",
 			map[string]schema.Attribute{
 				"number": schema.Int64Attribute{
 					MarkdownDescription: "Number of the port, such as `22`.",
@@ -83,6 +85,19 @@ func waitAttribute(what string, attributes map[string]schema.Attribute) schema.S
 		Validators:          []validator.String{duration},
 	}
 	return schema.SingleNestedAttribute{MarkdownDescription: what, Optional: true, Attributes: attributes}
+}
+
+// waitPatience is what the waits add to the time for an apply.
+func (m domainModel) waitPatience(ctx context.Context) (longest time.Duration) {
+	want := framework.As[waitForModel](ctx, m.WaitFor, &diag.Diagnostics{})
+	if want == nil {
+		return 0
+	}
+	for _, goal := range (&waiter{want: *want}).goals() {
+		timeout, _ := time.ParseDuration(goal.timeout) // validated
+		longest = max(longest, timeout)
+	}
+	return longest
 }
 
 // validateWaitFor refuses to wait for what cannot come.
