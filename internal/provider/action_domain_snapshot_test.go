@@ -3,7 +3,7 @@ package provider
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -129,41 +129,87 @@ func TestAccDomainSnapshot(t *testing.T) {
 // reverts is how often a guest is reverted if NETBOOT_REVERTS does not say it.
 const reverts = 4
 
-// TestAccSnapshotRevert reverts a guest that writes to its disk all the time, to a snapshot of it while it ran and to one while it was
-// off. After each revert, the disk is compared byte for byte.
+// TestAccSnapshotRevert reverts a guest in turn to a snapshot of it while it ran and to one while it was off. Before each revert, it
+// writes over its whole disk. After each revert, the disk is compared byte for byte, on the host and in the guest.
 func TestAccSnapshotRevert(t *testing.T) {
 	needsCLI(t)
 	accPool(t)
-	s := newSnapshots(t, agentGuest(t, `memory = "384MiB"`), "off", "running")
-	w := newWitness(t)
-	w.says()
+	guest := strings.Replace(agentGuest(t, `memory = "384MiB"`), " netboot.write=DISK", "", 1)
+	s := newSnapshots(t, guest, "off", "running")
+	h := awaitAgent(t)
+	runs := func(script string) string {
+		t.Helper()
+		r, err := h.RunCommand(t.Context(), "acc", virt.Command{Program: "sh", Arguments: []string{"-c", script}})
+		if err != nil || r.ExitStatus != 0 {
+			t.Fatalf("%s: %+v, %v", script, r, err)
+		}
+		return string(r.Output)
+	}
+	const writes = "dd if=/dev/urandom of=/dev/vda bs=64k count=32 conv=fsync 2>&1"
+	runs(writes)
 	virsh(t, "shutdown", "acc")
 	eventually(t, "the guest shuts down", func() bool { return strings.TrimSpace(virsh(t, "domstate", "acc")) == "shut off" })
 	s.does("create", "off")
 	off := diskNow(t)
 	virsh(t, "start", "acc")
-	w.says()
+	awaitAgent(t)
+	runs(writes + "; echo kept >/tmp/kept")
 	s.does("create", "running")
-	began := time.Now()
+	running := diskNow(t)
+	began, boots := time.Now(), time.Duration(0)
 	for n := range soakNumber(t, "NETBOOT_REVERTS", reverts) {
-		written := w.says()
+		runs(writes + "; rm -f /tmp/kept")
+		if bytes.Equal(diskNow(t), running) {
+			t.Fatalf("%d: the guest has written nothing", n)
+		}
 		if n%2 == 0 {
 			s.does("revert", "running")
-			virsh(t, "suspend", "acc")
-			wantCounted(t, diskNow(t), written)
-			virsh(t, "resume", "acc")
-		} else {
-			s.does("revert", "off")
-			if !bytes.Equal(diskNow(t), off) {
-				t.Errorf("%d: the disk is not as it was", n)
+			if !bytes.Equal(diskNow(t), running) {
+				t.Fatalf("%d: the disk is not as it was when the guest ran", n)
 			}
-			virsh(t, "start", "acc")
+			if sum := fmt.Sprintf("kept\n%x  /dev/vda\n", sha256.Sum256(running)); runs("cat /tmp/kept; sha256sum /dev/vda") != sum {
+				t.Fatalf("%d: the guest does not read what is on its disk", n)
+			}
+			continue
 		}
-		if t.Failed() {
-			return
+		s.does("revert", "off")
+		if !bytes.Equal(diskNow(t), off) {
+			t.Fatalf("%d: the disk is not as it was when the guest was off", n)
 		}
+		boot := time.Now()
+		virsh(t, "start", "acc")
+		awaitAgent(t)
+		boots += time.Since(boot)
 	}
-	t.Logf("the reverts took %v", time.Since(began))
+	t.Logf("the reverts took %v, and boots %v of that", time.Since(began), boots)
+}
+
+// TestAccSnapshotRevertWriting reverts a guest that writes to its disk all the time. It is paused in the middle of a write when the
+// snapshot is made, so it is paused after each revert, and continues with that write.
+func TestAccSnapshotRevertWriting(t *testing.T) {
+	needsCLI(t)
+	if lab.Shared(t).Generation == lab.Bookworm {
+		t.Skip("QEMU 7.2 emulating s390x does not save interrupts, so the guest would wait forever for the end of a write")
+	}
+	accPool(t)
+	s := newSnapshots(t, agentGuest(t, `memory = "384MiB"`), "writing")
+	w := newWitness(t)
+	w.says()
+	virsh(t, "suspend", "acc")
+	s.does("create", "writing")
+	writing := diskNow(t)
+	virsh(t, "resume", "acc")
+	for n := range soakNumber(t, "NETBOOT_REVERTS", reverts) {
+		w.says()
+		if said := s.does("revert", "writing"); !strings.Contains(said, "acc is paused") {
+			t.Errorf("%d: the revert says\n%s", n, said)
+		}
+		if !bytes.Equal(diskNow(t), writing) {
+			t.Fatalf("%d: the disk is not as it was", n)
+		}
+		virsh(t, "resume", "acc")
+	}
+	w.says()
 }
 
 // diskNow reads all bytes of the guest's disk.
@@ -176,27 +222,4 @@ func diskNow(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return content
-}
-
-// wantCounted checks each byte of a disk on which a guest has counted, to less than a number that it had reached before. The guest
-// may have been paused while it wrote the next number.
-func wantCounted(t *testing.T, disk []byte, before uint64) {
-	t.Helper()
-	reached := uint64(0)
-	for i := range uint64(witnessSectors) {
-		reached = max(reached, binary.BigEndian.Uint64(disk[i*witnessSector+8:]))
-	}
-	if reached == 0 || reached >= before {
-		t.Errorf("the guest has counted to %d, and had counted to %d before it was reverted", reached, before)
-	}
-	want := make([]byte, len(disk))
-	for i := range uint64(witnessSectors) {
-		if last := lastIn(i, reached); last > 0 {
-			copy(want[i*witnessSector:], "netboot\x00")
-			binary.BigEndian.PutUint64(want[i*witnessSector+8:], last)
-		}
-	}
-	if !bytes.Equal(disk, want) {
-		t.Errorf("the disk is not what the guest writes until it has counted to %d", reached)
-	}
 }

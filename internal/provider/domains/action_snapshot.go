@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/action/schema"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -88,7 +92,7 @@ func (a *domainSnapshotAction) Invoke(ctx context.Context, req action.InvokeRequ
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, patience, errSnapshotTimeout)
 	defer cancel()
-	if err := explainSnapshot(a.operate(limited, m, say), m); err != nil {
+	if err := explainSnapshot(a.operate(limited, m, say, &resp.Diagnostics), m); err != nil {
 		verb := map[string]string{snapshotCreate: "make", snapshotRevert: "revert to", snapshotDelete: "delete"}[m.Operation.ValueString()]
 		framework.Fail(&resp.Diagnostics, path.Root("operation"), fmt.Sprintf("%s snapshot %q of", verb, m.Name.ValueString()), framework.Subject{Kind: "domain", ID: m.Domain.ValueString()}, err)
 	}
@@ -97,7 +101,7 @@ func (a *domainSnapshotAction) Invoke(ctx context.Context, req action.InvokeRequ
 var errSnapshotTimeout = errors.New("the host has not completed the operation in time, and may still complete it. To wait longer, raise timeout")
 
 // operate performs the action, and reports its progress.
-func (a *domainSnapshotAction) operate(ctx context.Context, m domainSnapshotModel, say func(format string, values ...any)) error {
+func (a *domainSnapshotAction) operate(ctx context.Context, m domainSnapshotModel, say func(format string, values ...any), diags *diag.Diagnostics) error {
 	domain, name := m.Domain.ValueString(), m.Name.ValueString()
 	if m.Operation.ValueString() == snapshotDelete {
 		return a.Host.DeleteSnapshot(ctx, domain, name)
@@ -111,6 +115,11 @@ func (a *domainSnapshotAction) operate(ctx context.Context, m domainSnapshotMode
 	}
 	if m.Operation.ValueString() == snapshotCreate {
 		say("making snapshot %q of %s", name, domain)
+		if losesInterrupts(d) {
+			diags.AddAttributeWarning(path.Root("operation"), fmt.Sprintf("A revert of domain %q may not work", domain),
+				"Until its release 10.0, QEMU does not save the interrupts of a guest that it emulates. If this guest was writing to a disk when the snapshot was made, it can hang after a revert. "+
+					"Make the snapshot while the guest does nothing, or is off. Guests with KVM are not affected.")
+		}
 		return a.Host.CreateSnapshot(ctx, domain, name)
 	}
 	say("reverting %s to snapshot %q", domain, name)
@@ -121,6 +130,22 @@ func (a *domainSnapshotAction) operate(ctx context.Context, m domainSnapshotMode
 		say("%s is %v", domain, d.State)
 	}
 	return err
+}
+
+var s390xMachine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^s390-ccw-virtio-(\d+)\.`) })
+
+// losesInterrupts reports whether QEMU saves the memory of a running guest without its pending interrupts: hw/intc/s390_flic.c of
+// QEMU, and migrate-all-state there since 10.0, which also depends on the guest's machine.
+func losesInterrupts(d virt.Domain) bool {
+	if d.Running == nil || d.Arch != "s390x" || d.Accelerator != "tcg" {
+		return false
+	}
+	release := s390xMachine().FindStringSubmatch(d.Running.Machine)
+	if release == nil {
+		return false
+	}
+	major, err := strconv.Atoi(release[1])
+	return err == nil && major < 10
 }
 
 // explainSnapshot says what to do about a snapshot that exists, or does not exist.
