@@ -23,17 +23,11 @@ action "netboot_domain_exec" "upgrade" {
   }
 }
 
-variable "password" {
-  type      = string
-  sensitive = true
-  default   = null
-}
-
-# terraform apply -invoke=action.netboot_domain_exec.password
-action "netboot_domain_exec" "password" {
+# terraform apply -invoke=action.netboot_domain_exec.motd
+action "netboot_domain_exec" "motd" {
   config {
     domain  = netboot_domain.guest.name
-    command = ["chpasswd"]
-    input   = "root:${coalesce(var.password, "none")}"
+    command = ["tee", "/etc/motd"]
+    input   = "Managed by Terraform.\n"
   }
 }

@@ -83,14 +83,14 @@ func (a *domainExecAction) Invoke(ctx context.Context, req action.InvokeRequest,
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	limited, cancel := context.WithTimeoutCause(ctx, patience, errCommandTimeout)
+	limited, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("the command did not end within %v. To give it more time, raise timeout", patience))
 	defer cancel()
 	result, err := a.Host.RunCommand(limited, m.Domain.ValueString(), command)
 	for _, line := range linesOf(result.Output, result.OutputShortened, shownLines) {
 		resp.SendProgress(action.InvokeProgressEvent{Message: line})
 	}
-	if errors.Is(err, errCommandTimeout) {
-		err = fmt.Errorf("the command did not end within %v. To give it more time, raise timeout: %w", patience, err)
+	if errors.Is(err, context.Canceled) { // which no later apply continues
+		err = errors.New("the run was interrupted: " + err.Error())
 	}
 	if err == nil && result.ExitStatus != 0 {
 		err = errors.New(describeStatus(result.ExitStatus))
@@ -100,8 +100,6 @@ func (a *domainExecAction) Invoke(ctx context.Context, req action.InvokeRequest,
 		framework.Fail(&resp.Diagnostics, path.Root("command"), "run "+quoted(command.Program)+" in", about, fmt.Errorf("%w%s", err, ending(result)))
 	}
 }
-
-var errCommandTimeout = errors.New("the provider has ended it")
 
 func (m domainExecModel) command(ctx context.Context, diags *diag.Diagnostics) virt.Command {
 	var words []string
