@@ -70,6 +70,9 @@ func TestGuestAgent(t *testing.T) {
 	if out, err := h.Exec(t.Context(), "nc", "-z", address, "8080"); err != nil {
 		t.Errorf("unable to connect to the guest: %v %s", err, out)
 	}
+	virsh(t, h, "shutdown", "guest", "--mode", "agent")
+	waitFor(t, console, "NETBOOT-INIT: asked to shut down")
+	waitUntilGone(t, h, "guest")
 }
 
 // netboot starts the guest of testdata in the shared host, booting over the network with these words

@@ -20,6 +20,8 @@ var hostileQuestions = map[string]string{
 	"data.netboot_console":            `{"host": "far", "domain": "another", "until": "Linux", "timeout": "1ms"}`,
 	"action.netboot_domain_power":     `{"host": "far", "domain": "another", "power": "reset", "timeout": "1s"}`,
 	"action.netboot_domain_reinstall": `{"host": "far", "domain": "another"}`,
+	"action.netboot_domain_exec":      `{"host": "far", "domain": "another", "command": ["cat", "-"], "environment": {"LANG": "C"}, "input": "text", "timeout": "1s"}`,
+	"action.netboot_domain_snapshot":  `{"host": "far", "domain": "another", "name": "clean", "operation": "create", "timeout": "1s"}`,
 	"list.netboot_tftp_root":          `{"host": "far"}`,
 	"list.netboot_image":              `{"host": "far", "tftp_root": "srv-tftp"}`,
 	"list.netboot_pxelinux_config":    `{"host": "far", "tftp_root": "srv-tftp"}`,

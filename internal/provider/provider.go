@@ -189,7 +189,7 @@ func (p *netbootProvider) DataSources(context.Context) []func() datasource.DataS
 }
 
 func (p *netbootProvider) Actions(context.Context) []func() action.Action {
-	return []func() action.Action{domains.NewPowerAction, domains.NewReinstallAction}
+	return []func() action.Action{domains.NewPowerAction, domains.NewReinstallAction, domains.NewExecAction, domains.NewSnapshotAction}
 }
 
 func (p *netbootProvider) ListResources(context.Context) []func() list.ListResource {

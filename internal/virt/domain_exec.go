@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"github.com/digitalocean/go-libvirt"
 )
@@ -205,7 +206,7 @@ func askAgent[Answer any](ctx context.Context, h *Host, domain libvirt.Domain, c
 		return answer, err
 	}
 	text, err := call(ctx, h, "virDomainQemuAgentCommand "+command, func(l *libvirt.Libvirt) (string, error) {
-		reply, err := l.QEMUDomainAgentCommand(domain, string(request), agentTimeout, 0)
+		reply, err := l.QEMUDomainAgentCommand(domain, toASCII(request), agentTimeout, 0)
 		if err != nil || len(reply) == 0 {
 			return "", err
 		}
@@ -218,6 +219,20 @@ func askAgent[Answer any](ctx context.Context, h *Host, domain libvirt.Domain, c
 		Return *Answer `json:"return"`
 	}{&answer}
 	return answer, json.Unmarshal([]byte(text), &reply)
+}
+
+// toASCII escapes other characters in JSON, which libvirt 11.3 refuses: "failed to parse JSON: invalid utf-8 string"
+// (src/util/virjson.c, virJSONValueFromString).
+func toASCII(json []byte) string {
+	var text strings.Builder
+	for _, unit := range utf16.Encode([]rune(string(json))) {
+		if unit < 0x80 {
+			text.WriteByte(byte(unit))
+		} else {
+			fmt.Fprintf(&text, `\u%04x`, unit)
+		}
+	}
+	return text.String()
 }
 
 // agentError says what to do about a refusal of a request to an agent. libvirt has one code for all agents that do not

@@ -25,7 +25,7 @@ func TestRunCommand(t *testing.T) {
 		{"no output", virt.Command{Program: "/bin/true"}, virt.CommandResult{}},
 		{"a signal", shell("kill -9 $$"), virt.CommandResult{ExitStatus: 137}},
 		{"input", virt.Command{Program: "cat", Input: []byte("\x00\xffin")}, virt.CommandResult{Output: []byte("\x00\xffin")}},
-		{"arguments", virt.Command{Program: "printf", Arguments: []string{"%s|", "a b", "", "*", `'"$HOME`, "ü"}}, virt.CommandResult{Output: []byte(`a b||*|'"$HOME|ü|`)}},
+		{"arguments", virt.Command{Program: "printf", Arguments: []string{"%s|", "a b", "", "*", `'"$HOME`, "ü😀"}}, virt.CommandResult{Output: []byte(`a b||*|'"$HOME|ü😀|`)}},
 		{"an environment", virt.Command{Program: "sh", Arguments: []string{"-c", `echo "$A $PATH"`}, Environment: map[string]string{"A": "b c"}}, virt.CommandResult{Output: []byte("b c /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n")}},
 		{"a path of its own", virt.Command{Program: "sh", Arguments: []string{"-c", `echo "$PATH"`}, Environment: map[string]string{"PATH": "/bin"}}, virt.CommandResult{Output: []byte("/bin\n")}},
 		{"no program", shell("exec /proc/version 2>/dev/null"), virt.CommandResult{ExitStatus: 126}},

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/beevik/etree"
 	"github.com/digitalocean/go-libvirt"
@@ -109,12 +109,10 @@ func (h *Host) snapshotXML(ctx context.Context, name, snapshot string) (string, 
 	})
 }
 
-var digits = regexp.MustCompile(`^[0-9]+$`)
-
 // CheckSnapshotName refuses a number, because QEMU also numbers the snapshots in a file, and prefers its number to a name
 // (QEMU block/snapshot.c, bdrv_snapshot_find_by_id_and_name; block/qcow2-snapshot.c, find_snapshot_by_id_or_name).
 func CheckSnapshotName(name string) error {
-	if digits.MatchString(name) {
+	if strings.Trim(name, "0123456789") == "" {
 		return fmt.Errorf("%q is a number, with which QEMU may find another snapshot; use a name with a letter", name)
 	}
 	return nil

@@ -15,6 +15,9 @@ const (
 	portNames = "/dev/virtio-ports"
 )
 
+// shutdown is the program with which the agent shuts the machine down, when the host asks it to. It asks init.
+const shutdown = "#!/bin/sh\nkill -s INT 1\n"
+
 // runAgent starts QEMU's guest agent after a delay, and says when it ends. As init, it also reaps the processes that
 // lost their parent.
 func runAgent(delay time.Duration) {
@@ -26,6 +29,9 @@ func runAgent(delay time.Duration) {
 	if err := run("/bin/busybox", "--install", "-s"); err != nil {
 		say("unable to install the shell: %v", err)
 		return
+	}
+	if err := os.WriteFile("/sbin/shutdown", []byte(shutdown), 0o755); err != nil {
+		say("unable to write the agent's command for a shutdown: %v", err)
 	}
 	agent, err := start("/usr/sbin/qemu-ga", "-m", "virtio-serial", "-p", portNames+"/"+agentPort, "-t", "/run", "-f", "/run/qemu-ga.pid")
 	if err != nil {

@@ -50,4 +50,8 @@ type Host interface {
 	Installing(ctx context.Context, name string) (bool, error)
 	ShutDownDomain(ctx context.Context, name string, patience time.Duration) error
 	DeleteDomain(ctx context.Context, name string) error
+	RunCommand(ctx context.Context, name string, c virt.Command) (virt.CommandResult, error)
+	CreateSnapshot(ctx context.Context, name, snapshot string) error
+	RevertSnapshot(ctx context.Context, name, snapshot string) error
+	DeleteSnapshot(ctx context.Context, name, snapshot string) error
 }

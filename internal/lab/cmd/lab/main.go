@@ -52,6 +52,9 @@ func setup(ctx context.Context) error {
 	if _, err := prepare(ctx); err != nil {
 		return err
 	}
+	if _, err := lab.AgentInitrd(ctx); err != nil {
+		return err
+	}
 	if _, err := lab.Trixie.Root(ctx); err != nil {
 		return err
 	}
