@@ -40,7 +40,6 @@ type Host interface {
 	BootDomain(ctx context.Context, name string) (io.ReadCloser, error)
 	WatchRun(ctx context.Context, name string) (*virt.Run, error)
 	LeasedAddresses(ctx context.Context, name string) ([]virt.LeasedAddress, error)
-	RunCommand(ctx context.Context, name string, c virt.Command) (virt.CommandResult, error)
 	AwaitPort(ctx context.Context, at netip.AddrPort) error
 	OpenConsole(ctx context.Context, name string) (io.ReadCloser, error)
 	RebootDomain(ctx context.Context, name string) error
