@@ -50,6 +50,7 @@ func (k Kernel) In(head []byte) bool {
 type Client struct {
 	Name    string // of a rule: "x86_64-efi"
 	Numbers []int
+	HTTP    bool // it loads what it boots from a URL
 }
 
 // Console is a type of console, https://libvirt.org/formatdomain.html#console.
@@ -68,7 +69,7 @@ var All = []Arch{
 		Kernel: Kernel{0x10008, "S390EP", "raw image", "an s390x kernel"},
 		// Option 93 is in the DHCPREQUEST, but not in the DHCPDISCOVER before it. QEMU's firmware takes what
 		// it boots from the answer to the DHCPREQUEST.
-		Clients: []Client{{"s390x", []int{31}}},
+		Clients: []Client{{Name: "s390x", Numbers: []int{31}}},
 		// Linux calls sclp ttysclp0.
 		Consoles: []Console{{Type: "sclp", First: true}, {Type: "sclplm", First: true}, {Type: "virtio", First: true, Many: true}},
 		Buses:    []string{"virtio", "scsi"}, // a channel subsystem has no other buses
@@ -81,7 +82,7 @@ var All = []Arch{
 		// libvirt has ppc64 for the same machines: the operating system chooses the byte order.
 		Name:     "ppc64le",
 		Kernel:   Kernel{0, "\x7fELF", "vmlinux, an ELF file", "an ELF file"},
-		Clients:  []Client{{"ppc64le", []int{12}}},
+		Clients:  []Client{{Name: "ppc64le", Numbers: []int{12}}},
 		Consoles: usualConsoles,
 		Packages: "Debian and Ubuntu: qemu-system-ppc; Fedora: qemu-system-ppc-core",
 	},
@@ -90,7 +91,7 @@ var All = []Arch{
 		// Linux Documentation/arch/x86/boot.rst, "header"
 		Kernel: Kernel{0x202, "HdrS", "bzImage", "an x86 kernel"},
 		// RFC 4578 section 2.1 has 9 for EFI, but EDK II and its successors use 7.
-		Clients:   []Client{{"x86_64", []int{0}}, {"x86_64-efi", []int{7, 9}}},
+		Clients:   []Client{{Name: X86, Numbers: []int{0}}, {Name: "x86_64-efi", Numbers: []int{7, 9}}, {Name: "x86_64-http", Numbers: []int{16}, HTTP: true}},
 		Consoles:  usualConsoles,
 		Firmwares: []string{"bios", "uefi", "uefi-secure"},
 		Features:  []string{"acpi", "apic"}, // so that the guest receives a request to shut down
@@ -100,7 +101,7 @@ var All = []Arch{
 		Name: "aarch64",
 		// Linux Documentation/arch/arm64/booting.rst, "magic"
 		Kernel:   Kernel{0x38, "ARM\x64", "Image", "an arm64 kernel"},
-		Clients:  []Client{{"aarch64-efi", []int{11}}},
+		Clients:  []Client{{Name: "aarch64-efi", Numbers: []int{11}}, {Name: "aarch64-http", Numbers: []int{19}, HTTP: true}},
 		Consoles: usualConsoles,
 		Machine:  "virt", // libvirt's default is integratorcp, a board without PCI
 		// QEMU's default for virt is cortex-a15, which has 32 bits.

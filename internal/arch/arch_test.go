@@ -44,7 +44,7 @@ func TestOrder(t *testing.T) {
 	if names := Names(); !slices.Equal(names, []string{"s390x", "ppc64le", "x86_64", "aarch64"}) {
 		t.Errorf("names %q", names)
 	}
-	want := "[{s390x [31]} {ppc64le [12]} {x86_64 [0]} {x86_64-efi [7 9]} {aarch64-efi [11]}]"
+	want := "[{s390x [31] false} {ppc64le [12] false} {x86_64 [0] false} {x86_64-efi [7 9] false} {x86_64-http [16] true} {aarch64-efi [11] false} {aarch64-http [19] true}]"
 	if got := fmt.Sprint(Clients()); got != want {
 		t.Errorf("clients %s, want %s", got, want)
 	}

@@ -28,7 +28,7 @@ var machines = []struct {
 	arch   string
 	number int // silent sends no option 93
 }{
-	{"s390x", 31}, {"ppc64le", 12}, {"x86_64", 0}, {"x86_64-efi", 7}, {"x86_64-efi", 9}, {"aarch64-efi", 11},
+	{"s390x", 31}, {"ppc64le", 12}, {"x86_64", 0}, {"x86_64-efi", 7}, {"x86_64-efi", 9}, {"x86_64-http", 16}, {"aarch64-efi", 11}, {"aarch64-http", 19},
 	{"", 6}, {"", silent},
 }
 
@@ -39,6 +39,7 @@ var byArchitecture = []dnsmasq.Rule{
 	{Arch: "ppc64le", Bootfile: "ppc64le/", NextServer: "10.11.0.12", PathPrefix: "ppc64le/"},
 	{Arch: "x86_64", Bootfile: "pxelinux.0"},
 	{Arch: "x86_64-efi", Bootfile: "grubx64.efi", NextServer: "10.11.0.7", ConfigFile: "efi.cfg"},
+	{Arch: "x86_64-http", Bootfile: "http://10.11.0.1:8080/boot.efi"},
 	{Arch: "aarch64-efi", Bootfile: "grubaa64.efi", NextServer: "10.11.0.11", ConfigFile: "arm.cfg", PathPrefix: "arm/"},
 }
 

@@ -44,6 +44,9 @@ func (r Rule) options() []string {
 	} else if r.Bootfile != "" {
 		line("dhcp-boot=tag:%s,%s", r.tag(), quote(r.Bootfile))
 	}
+	if r.client().HTTP {
+		line("dhcp-option-force=tag:%s,%s", r.tag(), httpClient)
+	}
 	if r.ConfigFile != "" {
 		line("dhcp-option-force=tag:%s,209,%s", r.tag(), quote(r.ConfigFile))
 	}
@@ -98,6 +101,10 @@ func readGuests(option string) Rule {
 	return Rule{Arch: found[1], MAC: found[2]}
 }
 
+// httpClient is option 60, without which UEFI ignores an answer for HTTP boot: UEFI specification, "DHCP options"
+// of "HTTP Boot".
+const httpClient = "60,HTTPClient"
+
 // readOption reads a line that is about the guests of the rule.
 func (r *Rule) readOption(option string) bool {
 	name, value, found := strings.Cut(option, "=tag:"+r.tag()+",")
@@ -108,6 +115,7 @@ func (r *Rule) readOption(option string) bool {
 	switch {
 	case name == "dhcp-boot":
 		r.readBoot(value)
+	case name == "dhcp-option-force" && value == httpClient: // it is written again
 	case name == "dhcp-option-force" && number == "209":
 		r.ConfigFile = unquote(text)
 	case name == "dhcp-option-force" && number == "210":

@@ -18,6 +18,14 @@ var ruleLines = []struct {
 		"dhcp-option-force=tag:netboot-s390x,209,guest.cfg",
 		"dhcp-option-force=tag:netboot-s390x,210,s390x/",
 	}},
+	{"HTTP boot", []Rule{{Arch: "x86_64-http", Bootfile: "http://10.11.0.1:8080/boot.efi"}, {Arch: "aarch64-http", Bootfile: "https://boot/a.efi"}}, []string{
+		"dhcp-match=set:netboot-x86_64-http,option:client-arch,16",
+		`dhcp-boot=tag:netboot-x86_64-http,"http://10.11.0.1:8080/boot.efi"`,
+		"dhcp-option-force=tag:netboot-x86_64-http,60,HTTPClient",
+		"dhcp-match=set:netboot-aarch64-http,option:client-arch,19",
+		`dhcp-boot=tag:netboot-aarch64-http,"https://boot/a.efi"`,
+		"dhcp-option-force=tag:netboot-aarch64-http,60,HTTPClient",
+	}},
 	{"two numbers", []Rule{{Arch: "x86_64-efi", Bootfile: "grubx64.efi"}}, []string{
 		"dhcp-match=set:netboot-x86_64-efi,option:client-arch,7",
 		"dhcp-match=set:netboot-x86_64-efi,option:client-arch,9",

@@ -29,14 +29,14 @@ type Rule struct {
 	Arch string // one of Architectures; empty if MAC is set
 	MAC  string // in lower case with colons; empty if Arch is set
 
-	Bootfile   string // path below the TFTP root, in the field "file" of the answer
+	Bootfile   string // path below the TFTP root, in the field "file" of the answer; a URL for HTTP boot
 	NextServer string // IPv4 address of the TFTP server, only for this Bootfile; empty for the host itself
 	ConfigFile string // DHCP option 209
 	PathPrefix string // DHCP option 210
 }
 
-// Architectures returns the architectures that a rule can be for: s390x, ppc64le, x86_64, x86_64-efi and
-// aarch64-efi. Their rules are written in this order.
+// Architectures returns the architectures that a rule can be for: s390x, ppc64le, x86_64, x86_64-efi, x86_64-http,
+// aarch64-efi and aarch64-http. Their rules are written in this order.
 func Architectures() []string {
 	var names []string
 	for _, client := range arch.Clients() {
@@ -47,13 +47,16 @@ func Architectures() []string {
 
 // numbers returns the numbers that guests of the rule's architecture send in option 93; nil for a rule by
 // MAC address.
-func (r Rule) numbers() []int {
+func (r Rule) numbers() []int { return r.client().Numbers }
+
+// client returns the client of the rule's architecture; none for a rule by MAC address.
+func (r Rule) client() arch.Client {
 	for _, client := range arch.Clients() {
 		if client.Name == r.Arch {
-			return client.Numbers
+			return client
 		}
 	}
-	return nil
+	return arch.Client{}
 }
 
 // compare orders rules by architecture before rules by MAC address, which therefore take precedence.

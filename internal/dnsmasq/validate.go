@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"unicode"
@@ -37,6 +38,7 @@ func (r Rule) Validate() error {
 		r.validateSizes(),
 		validateOption("configuration file", r.ConfigFile),
 		validateOption("path prefix", r.PathPrefix),
+		r.validateHTTP(),
 	)
 }
 
@@ -65,6 +67,21 @@ func (r Rule) validateNextServer() error {
 	}
 	if !isServer(r.NextServer) {
 		return fmt.Errorf("next server %q is not the IPv4 address of a host: write an address such as 192.168.150.2", r.NextServer)
+	}
+	return nil
+}
+
+// validateHTTP checks that HTTP boot gets a URL, and nothing for TFTP.
+func (r Rule) validateHTTP() error {
+	if !r.client().HTTP {
+		return nil
+	}
+	at, err := url.Parse(r.Bootfile)
+	if err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Hostname() == "" {
+		return fmt.Errorf("bootfile %q is not a URL, and %s guests boot from a web server: write a URL such as http://192.168.150.1:8080/bootx64.efi", r.Bootfile, r.Arch)
+	}
+	if r.NextServer+r.ConfigFile+r.PathPrefix != "" {
+		return fmt.Errorf("%s guests do not use TFTP: remove the next server, the configuration file and the path prefix", r.Arch)
 	}
 	return nil
 }

@@ -1,9 +1,15 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 )
@@ -55,4 +61,50 @@ func TestFirmwareOfArch(t *testing.T) {
 			t.Errorf("%s: %v", config, plan.problems)
 		}
 	}
+}
+
+// TestGuideHTTPBoot boots a PC with UEFI from a web server, as the guide on networks says: its firmware asks for the URL of the network's rule.
+func TestGuideHTTPBoot(t *testing.T) {
+	listener, err := lab.Shared(t).Listen(":8090")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan string, 100)
+	server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path })}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	const url = "http://192.168.152.1:8090/boot.efi"
+	acceptance(t, resource.TestStep{
+		Config: fmt.Sprintf(`
+resource "netboot_network" "http" {
+  name = "acc"
+  ipv4 = {
+    address = "192.168.152.1/24"
+    dhcp = {
+      ranges = [{ start = "192.168.152.10", end = "192.168.152.20" }]
+      boot   = [{ arch = "x86_64-http", bootfile = %[1]q }]
+    }
+  }
+}
+resource "netboot_domain" "test" {
+  name       = "acc"
+  arch       = "x86_64"
+  firmware   = "uefi"
+  memory     = "512MiB"
+  interfaces = [{ network = netboot_network.http.name }]
+  boot_check = { expect = ["Start HTTP Boot over IPv4", %[1]q] }
+}
+`, url),
+		Check: func(*terraform.State) error {
+			select {
+			case path := <-asked:
+				if path != "/boot.efi" {
+					return fmt.Errorf("the firmware asked for %s", path)
+				}
+				return nil
+			case <-time.After(soon):
+				return errors.New("the firmware did not ask the web server")
+			}
+		},
+	})
 }

@@ -121,7 +121,7 @@ var dnsmasqOptionsAttribute = schema.ListAttribute{
 var bootAttribute = objects("What DHCP tells guests of an architecture, or a single guest, to boot, so that guests of several kinds can share the network. "+
 	"A rule for a guest's MAC address takes precedence over the rule for its architecture. Both take precedence over `bootfile`.", map[string]schema.Attribute{
 	"arch": schema.StringAttribute{
-		MarkdownDescription: "Architecture of the guests, as they send it in DHCP option 93: " + "`" + strings.Join(dnsmasq.Architectures(), "`, `") + "`" + ". Set either this or `mac`.",
+		MarkdownDescription: "Architecture of the guests, as they send it in DHCP option 93: " + "`" + strings.Join(dnsmasq.Architectures(), "`, `") + "`" + ". Set either this or `mac`. The guests of `x86_64-http` and `aarch64-http` are UEFI firmware that boots from a web server.",
 		Optional:            true,
 		Validators: []validator.String{
 			stringvalidator.OneOf(dnsmasq.Architectures()...),
@@ -134,7 +134,7 @@ var bootAttribute = objects("What DHCP tells guests of an architecture, or a sin
 		Optional:            true,
 		Validators:          []validator.String{framework.MACAddress},
 	},
-	"bootfile": framework.OptionalString("File that the guests load.", stringvalidator.AtLeastOneOf(
+	"bootfile": framework.OptionalString("File that the guests load, by its path below the TFTP root. For `x86_64-http` and `aarch64-http` it is a URL.", stringvalidator.AtLeastOneOf(
 		path.MatchRelative().AtParent().AtName("config_file"), path.MatchRelative().AtParent().AtName("path_prefix"))),
 	"next_server": schema.StringAttribute{
 		MarkdownDescription: "Address of the TFTP server that has the `bootfile`. Default: the host.",
