@@ -93,7 +93,7 @@ func (w *watcher) watch(ctx context.Context, console io.Reader) (Result, error) 
 			w.fail(Panicked)
 		case <-ctx.Done():
 			reason := Cancelled
-			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 				reason = TimedOut
 			}
 			return w.finish(reason, context.Cause(ctx))

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -39,11 +40,14 @@ func inBubble(t *testing.T, test func(*testing.T)) {
 
 // whenStarted does something a while after a guest has started that has not yet started.
 func whenStarted(h *virttest.Host, do func()) {
-	for before := h.Calls("WatchRun"); h.Calls("WatchRun") == before; {
-		time.Sleep(10 * time.Millisecond)
-	}
-	time.Sleep(3 * time.Second)
-	do()
+	before := h.Calls("WatchRun")
+	go func() {
+		for h.Calls("WatchRun") == before {
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(3 * time.Second)
+		do()
+	}()
 }
 
 // TestWaitFor holds that an apply waits until the last of what it waits for is there, and not longer.
@@ -83,7 +87,7 @@ func TestWaitFor(t *testing.T) {
 				c := newCore(t, h, "netboot_domain")
 				h.Script("guest", bootedConsole, false)
 				var happened time.Time
-				go whenStarted(h, func() {
+				whenStarted(h, func() {
 					test.happen(h)
 					happened = time.Now()
 				})
@@ -140,12 +144,14 @@ func TestWaitForFails(t *testing.T) {
 		"the guest ends": {all, "", func(h *virttest.Host) { h.EndDomain("guest") }, time.Second,
 			[]string{`AttributeName("wait_for"): Unable to wait for domain "guest"`, "The guest ended by itself", "The end of the console:", "| Linux version 6.1.0"}},
 		"it is destroyed": {all, "", func(h *virttest.Host) { h.EndDomainAs("guest", virt.ForcedOff) }, time.Second, []string{"The guest ended from the host"}},
-		"Linux panics": {all, "Kernel panic - not syncing: VFS: Unable to mount root fs\n", nil, 3 * time.Second,
+		"Linux panics": {all, bootedConsole + "Kernel panic - not syncing: VFS: Unable to mount root fs\n", nil, 3 * time.Second,
 			[]string{`AttributeName("wait_for")`, "Linux panicked", "Remedy:", "| Kernel panic"}},
 		"no agent": {all, "", nil, 2*time.Minute + time.Second,
 			[]string{`AttributeName("wait_for").AttributeName("agent"): Unable to wait for domain "guest"`, "After 2m0s, the guest agent is not connected", "qemu-guest-agent"}},
 		"no lease": {`{"address": {"timeout": "10s"}}`, "", nil, 11 * time.Second,
 			[]string{`AttributeName("address")`, "After 10s, the guest's system has no lease", "static address"}},
+		"no DHCP server": {`{"agent": {"timeout": "10s"}}`, "LOADPARM=[        ]\nNetwork boot starting...\n  Using MAC address: 52:54:00:09:43:37\n  Requesting information via DHCP: 05", nil, 11 * time.Second,
+			[]string{"After 10s, the guest agent is not connected", "Meaning:", "DHCP", "Remedy:"}},
 		"another prefix": {`{"address": {"timeout": "10s", "prefix": "10.0.0.0/8"}}`, "", func(h *virttest.Host) { h.Lease("guest", guestAddress) }, 11 * time.Second,
 			[]string{"the guest has no address in 10.0.0.0/8. It has 192.168.150.12"}},
 		"no address for a port": {`{"port": {"number": 22, "timeout": "10s"}}`, "", nil, 11 * time.Second,
@@ -168,16 +174,16 @@ func TestWaitForFails(t *testing.T) {
 		}, time.Second, []string{"the guest does not have cloud-init"}},
 		"an agent that runs no commands": {`{"cloud_init": {"timeout": "1m"}}`, "", func(h *virttest.Host) { h.ConnectAgent("guest") }, time.Minute + time.Second,
 			[]string{"After 1m0s, the console does not show that cloud-init has finished, and the guest agent did not tell: no guest agent"}},
-		"cloud-init does not end": {`{"cloud_init": {"timeout": "1m"}}`, "Cloud-init v. 22.4.2 running 'modules:final'\n", nil, time.Minute + time.Second,
+		"cloud-init does not end": {`{"cloud_init": {"timeout": "1m"}}`, bootedConsole + "Cloud-init v. 22.4.2 running 'modules:final'\n", nil, time.Minute + time.Second,
 			[]string{`AttributeName("cloud_init")`, "After 1m0s, cloud-init has not finished", "| Cloud-init v. 22.4.2 running"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				h := newGuestHost(t)
 				c := newCore(t, h, "netboot_domain")
-				h.Script("guest", bootedConsole+test.console, false)
+				h.Script("guest", cmp.Or(test.console, bootedConsole), false)
 				var happened time.Time
-				go whenStarted(h, func() {
+				whenStarted(h, func() {
 					if test.happen != nil {
 						test.happen(h)
 						happened = time.Now()
@@ -220,7 +226,7 @@ func TestWaitForAgain(t *testing.T) {
 		}
 		boots := h.Calls("BootDomain")
 		config = waitingDomain(`{"agent": {}}`)
-		go whenStarted(h, func() { h.ConnectAgent("guest") })
+		whenStarted(h, func() { h.ConnectAgent("guest") })
 		c.must(config)
 		c.mustBeDone(config)
 		if h.Calls("BootDomain") != boots+1 {
@@ -254,7 +260,7 @@ func TestWaitForInterrupted(t *testing.T) {
 		c := newCore(t, h, "netboot_domain")
 		ctx, cancel := context.WithCancel(t.Context())
 		c.run(ctx, newRun(t, h))
-		go whenStarted(h, cancel)
+		whenStarted(h, cancel)
 		if found := c.apply(waitingDomain(`{"agent": {}, "address": {}}`)).String(); !says("Unable to wait for", "The run was interrupted").MatchString(found) {
 			t.Errorf("it says:\n%s", found)
 		}

@@ -19,6 +19,7 @@ import (
 // waiter waits for what a guest becomes after its start.
 type waiter struct {
 	*domainResource
+	guest  domainModel
 	name   string
 	source virt.AddressSource
 	want   waitForModel
@@ -56,7 +57,7 @@ func (h *happening) happened() bool {
 // newWaiter must be called before the guest starts, because it remembers the leases from before.
 func (r *domainResource) newWaiter(ctx context.Context, m domainModel, want waitForModel) *waiter {
 	w := &waiter{
-		domainResource: r, name: m.Name.ValueString(), source: virt.AddressSource(m.AddressesFrom.ValueString()), want: want,
+		domainResource: r, guest: m, name: m.Name.ValueString(), source: virt.AddressSource(m.AddressesFrom.ValueString()), want: want,
 		agent: newHappening(), cloudInit: newHappening(),
 	}
 	w.leases = &newLeases{
@@ -84,7 +85,7 @@ func (w *waiter) await(ctx context.Context, consoles []*io.PipeReader) error {
 	err := group.Wait()
 	w.fail(nil)
 	w.guards.Wait()
-	return w.withConsole(err)
+	return w.withConsole(context.WithoutCancel(ctx), err)
 }
 
 // readersOfWaiter is how many readers of the console await needs.
@@ -158,7 +159,10 @@ type waitTimeout struct{ text string }
 
 func (e *waitTimeout) Error() string { return e.text }
 
-func (e *waitTimeout) Unwrap() error { return netboot.ErrWaitTimeout }
+// Unwrap also says to who follows the console that it is a timeout, and no interruption.
+func (e *waitTimeout) Unwrap() []error {
+	return []error{netboot.ErrWaitTimeout, context.DeadlineExceeded}
+}
 
 // reach waits for a goal. If that fails, the other waits end as well, and all of them return the first error.
 func (w *waiter) reach(g goal) error {
@@ -179,14 +183,17 @@ func (w *waiter) reach(g goal) error {
 	return context.Cause(w.ctx)
 }
 
-// withConsole adds to an error what the console has shown.
-func (w *waiter) withConsole(err error) error {
+// withConsole adds to an error what the console has shown, and what explains it on the host.
+func (w *waiter) withConsole(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
 	var failed *waitError
 	if !errors.As(err, &failed) { // the run was interrupted
 		failed = &waitError{path.Root("wait_for"), err}
+	}
+	if w.console.Reason != boot.Cancelled {
+		w.console.Facts = w.bootFacts(ctx, w.guest, w.console.Result)
 	}
 	return &waitError{failed.at, fmt.Errorf("%w\n%s", failed.cause, w.console.Evidence())}
 }
