@@ -43,6 +43,10 @@ func TestFirmwares(t *testing.T) {
 			if redefined != nil || started != nil {
 				t.Errorf("change: %v, start: %v", redefined, started)
 			}
+			err = h.CreateSnapshot(t.Context(), "firmware", "running")
+			if refused := err != nil && strings.Contains(err.Error(), "guest with UEFI while the guest runs"); refused != (test.firmware != virt.FirmwareBIOS) {
+				t.Errorf("a snapshot while it runs: %v", err)
+			}
 			for _, text := range test.has {
 				if !strings.Contains(defined+running, text) {
 					t.Errorf("%s is missing in:\n%s", text, running)

@@ -25,7 +25,7 @@ func (h *Host) CreateSnapshot(ctx context.Context, name, snapshot string) error 
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(CheckSnapshotDisks(d), h.checkQuiet(ctx, name), h.checkNoOverlay(ctx, d, nil)); err != nil {
+	if err := errors.Join(CheckSnapshot(d), h.checkQuiet(ctx, name), h.checkNoOverlay(ctx, d, nil)); err != nil {
 		return err
 	}
 	root := etree.NewElement("domainsnapshot")
@@ -118,9 +118,13 @@ func CheckSnapshotName(name string) error {
 	return nil
 }
 
-// CheckSnapshotDisks returns an error if a guest has a disk that cannot hold a snapshot, or no disk that can.
-func CheckSnapshotDisks(d Domain) error {
+// CheckSnapshot returns an error if a guest has a disk that cannot hold a snapshot, or no disk that can, or if its firmware
+// prevents one: libvirt src/qemu/qemu_snapshot.c, qemuSnapshotPrepare.
+func CheckSnapshot(d Domain) error {
 	var err error
+	if d.Running != nil && d.isUEFI() {
+		err = errors.New("libvirt cannot make a snapshot of a guest with UEFI while the guest runs; shut it down first. The snapshot does not have the settings of UEFI")
+	}
 	written := 0
 	for _, disk := range d.now().Disks {
 		switch {

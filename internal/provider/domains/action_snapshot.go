@@ -63,7 +63,7 @@ func (a *domainSnapshotAction) Schema(_ context.Context, _ action.SchemaRequest,
 			"domain": schema.StringAttribute{MarkdownDescription: "Name of the guest.", Required: true, Validators: []validator.String{framework.ObjectName}},
 			"name":   schema.StringAttribute{MarkdownDescription: "Name of the snapshot, such as `\"clean\"`. It must have a letter, because QEMU may take a number for another snapshot.", Required: true, Validators: []validator.String{snapshotName}},
 			"operation": schema.StringAttribute{
-				MarkdownDescription: "`create`: makes the snapshot. A guest that runs is paused until its memory is written. An error if the snapshot exists. " +
+				MarkdownDescription: "`create`: makes the snapshot. A guest that runs is paused until its memory is written. An error if the snapshot exists. A guest with UEFI must be off, and the snapshot does not have the settings of UEFI. " +
 					"`revert`: returns the guest to the snapshot; everything that it has written since is lost. The guest runs if it ran at the snapshot, and is off if it was off. " +
 					"Its definition is also as it was at the snapshot, so the next plan may change it again. The snapshot stays. " +
 					"`delete`: deletes the snapshot; the guest stays as it is.",

@@ -20,9 +20,9 @@ func (h *Host) CreateSnapshot(ctx context.Context, name, snapshot string) error 
 		}
 		now := d.Domain
 		if d.State != virt.Off {
-			now = d.running
+			now.Running = &d.running
 		}
-		if err := errors.Join(virt.CheckSnapshotName(snapshot), virt.CheckSnapshotDisks(now), h.checkSnapshot(d)); err != nil {
+		if err := errors.Join(virt.CheckSnapshotName(snapshot), virt.CheckSnapshot(now), h.checkSnapshot(d)); err != nil {
 			return err
 		}
 		if d.internal == nil {
