@@ -37,6 +37,20 @@ output "addresses" { value = netboot_domain.test.addresses }
 `, wait)
 }
 
+// byAgent is a guest whose address the guest agent tells.
+const byAgent = `
+resource "netboot_domain" "agent" {
+  name            = "agent"
+  memory          = "512MiB"
+  interfaces      = [{ network = netboot_network.lab.name }]
+  pxelinux_config = netboot_pxelinux_config.test.id
+  guest_agent     = true
+  addresses_from  = "agent"
+  wait_for        = { address = { prefix = "192.168.151.0/24" } }
+}
+output "by_agent" { value = netboot_domain.agent.addresses }
+`
+
 // TestAccWaitFor holds that an apply waits for the address, the agent and a port of a guest that boots from the network, whose firmware has
 // a lease long before its system; that the address is in the state after it, and that the next plan is empty. The port is tried from a
 // host that is reached by ssh.
@@ -54,15 +68,17 @@ func TestAccWaitFor(t *testing.T) {
 	uri := fmt.Sprintf("qemu+ssh://root@%s/system?known_hosts=%s&keyfile=%s", remote.SSH, remote.KnownHosts, remote.Identity)
 	c := wholeCLI(t, onHost(uri, `console_log_dir = "consoles"`)+withAgent(t)+
 		entry("", bootKernel, `"netboot.wait=3", "netboot.dhcp", "netboot.agent=2", "netboot.listen=2222:4"`)+
-		waiting(`{ address = { prefix = "192.168.151.0/24" }, agent = {}, port = { number = 2222 } }`))
+		waiting(`{ address = { prefix = "192.168.151.0/24" }, agent = {}, port = { number = 2222 } }`)+byAgent)
 	c.must("apply", "-auto-approve")
 	t.Cleanup(func() { c.must("destroy", "-auto-approve") })
 	console, err := os.ReadFile(filepath.Join(c.dir, "consoles", "acc.log"))
 	if err != nil || !says("dhcp=192.168.151.").Match(console) || !says("agent=started").Match(console) || !says("listening=2222").Match(console) {
 		t.Errorf("the apply ended before the guest was ready (%v):\n%s", err, console)
 	}
-	if addresses := c.must("output", "-json", "addresses"); !strings.Contains(addresses, `"192.168.151.`) {
-		t.Errorf("after the first apply, the addresses are %s", addresses)
+	for _, output := range []string{"addresses", "by_agent"} {
+		if addresses := c.must("output", "-json", output); !strings.Contains(addresses, `"192.168.151.`) {
+			t.Errorf("after the first apply, %s is %s", output, addresses)
+		}
 	}
 	c.must("plan", "-detailed-exitcode")
 }

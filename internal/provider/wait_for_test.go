@@ -154,6 +154,8 @@ func TestWaitForFails(t *testing.T) {
 			[]string{"After 10s, the guest agent is not connected", "Meaning:", "DHCP", "Remedy:"}},
 		"another prefix": {`{"address": {"timeout": "10s", "prefix": "10.0.0.0/8"}}`, "", func(h *virttest.Host) { h.Lease("guest", guestAddress) }, 11 * time.Second,
 			[]string{"the guest has no address in 10.0.0.0/8. It has 192.168.150.12"}},
+		"link-local addresses": {`{"address": {"timeout": "10s"}}`, "", func(h *virttest.Host) { h.Lease("guest", netip.MustParseAddr("fe80::1")) }, 11 * time.Second,
+			[]string{"only link-local addresses: fe80::1"}},
 		"no address for a port": {`{"port": {"number": 22, "timeout": "10s"}}`, "", nil, 11 * time.Second,
 			[]string{`AttributeName("port")`, "port 22 was not tried", `the source "lease"`, "wait_for.port.address"}},
 		"the port does not answer": {`{"port": {"number": 22, "timeout": "10s"}}`, "", func(h *virttest.Host) { h.Lease("guest", otherAddress, guestAddress) }, 11 * time.Second,

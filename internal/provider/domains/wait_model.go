@@ -48,7 +48,7 @@ func waitForAttributes() map[string]schema.Attribute {
 		"address": waitAttribute("Waits until the guest has an IP address, from the source in `addresses_from`. A lease that is older than the start does not count. Nor does the lease of the firmware, if the console shows the firmware.",
 			map[string]schema.Attribute{
 				"prefix": schema.StringAttribute{
-					MarkdownDescription: "The address must be in this prefix, such as `\"192.168.150.0/24\"`. Default: any address.",
+					MarkdownDescription: "The address must be in this prefix, such as `\"192.168.150.0/24\"`. Default: any address that is not link-local.",
 					Optional:            true,
 					Validators:          []validator.String{prefix},
 				},

@@ -75,7 +75,7 @@ type addressWait struct {
 }
 
 func (a *addressWait) await(ctx context.Context) error {
-	wanted := func(netip.Addr) bool { return true }
+	wanted := func(address netip.Addr) bool { return !address.IsLinkLocalUnicast() } // which an interface gives itself
 	if text := a.want.Address.Prefix; text != nil {
 		prefix, err := netip.ParsePrefix(*text)
 		if err != nil {
@@ -111,8 +111,10 @@ func (a *addressWait) missing() string {
 	switch {
 	case a.err != nil:
 		return fmt.Sprintf("the guest's addresses are not known: %v", a.err)
-	case len(a.found) > 0:
+	case len(a.found) > 0 && a.want.Address.Prefix != nil:
 		return fmt.Sprintf("the guest has no address in %s. It has %s", *a.want.Address.Prefix, joined(a.found))
+	case len(a.found) > 0:
+		return fmt.Sprintf("the guest has only link-local addresses: %s", joined(a.found))
 	case a.source == virt.FromLeases:
 		return "the guest's system has no lease. Leases from before the start do not count, nor does the lease of the firmware. A guest with a static address has no lease: " +
 			"set addresses_from, or wait for agent, or for port with an address"
@@ -169,7 +171,7 @@ func (p *portWait) addresses(ctx context.Context) []netip.Addr {
 	if err != nil {
 		return nil
 	}
-	return found
+	return slices.DeleteFunc(found, netip.Addr.IsLinkLocalUnicast) // they are not reachable without a zone
 }
 
 func (p *portWait) try(ctx context.Context, address netip.Addr, answered chan<- struct{}) {
