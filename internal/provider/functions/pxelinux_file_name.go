@@ -37,7 +37,7 @@ func (pxelinuxFileNameFunction) Run(ctx context.Context, req function.RunRequest
 	if resp.Error = req.Arguments.Get(ctx, &who); resp.Error != nil {
 		return
 	}
-	name, err := pxelinux.FileName(who)
+	name, err := pxelinux.FileName(who, pxelinux.UnknownFirmware)
 	if err != nil {
 		resp.Error = function.NewArgumentFuncError(0, err.Error())
 		return
