@@ -113,7 +113,9 @@ func TestConformanceLoaderChoice(t *testing.T) {
 		{"large wins", func(p []string) map[string]string {
 			return map[string]string{p[0]: entryA + strings.Repeat("# comment\n", 10000), p[1]: entryB}
 		}, a},
-		{"upper case is another file", func(p []string) map[string]string { return map[string]string{strings.ToUpper(p[0]): entryA, p[1]: entryB} }, b},
+		{"upper case is another file", func(p []string) map[string]string {
+			return map[string]string{strings.ToUpper(p[0]): entryA, p[1]: entryB}
+		}, b},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -196,3 +196,6 @@ func (Firmware) text(c Config) string { return libnetText(c) }
 
 // UUIDFileName is the function UUIDFileName.
 func (Firmware) UUIDFileName(uuid string) (string, error) { return UUIDFileName(uuid) }
+
+// UUIDOf returns the name, which is the UUID.
+func (Firmware) UUIDOf(name string) string { return name }

@@ -136,13 +136,28 @@ func (loader) UUIDFileName(uuid string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, group := range [][]byte{raw[:4], raw[4:6], raw[6:8]} {
-		slices.Reverse(group)
-	}
+	raw = biosUUID(raw)
 	if raw[6] < 0x10 || raw[6] >= 0xf0 {
 		return "", fmt.Errorf("%w, because its third group ends in %02x; use a MAC address instead, or a UUID whose third group ends in 10 to ef", errUnaskedUUID, raw[6])
 	}
 	return uuidText(raw), nil
+}
+
+// biosUUID reverses the bytes of the first three groups.
+func biosUUID(raw [16]byte) [16]byte {
+	for _, group := range [][]byte{raw[:4], raw[4:6], raw[6:8]} {
+		slices.Reverse(group)
+	}
+	return raw
+}
+
+// UUIDOf reverses the bytes of the first three groups of the name.
+func (loader) UUIDOf(name string) string {
+	raw, err := uuidBytes(name)
+	if err != nil {
+		return name
+	}
+	return uuidText(biosUUID(raw))
 }
 
 // paths are the paths of configurations. A bootfile is PXELINUX itself, which it does not ask for again.

@@ -17,6 +17,8 @@ type Reader interface {
 	// UUIDFileName returns the name, below pxelinux.cfg/, of the file for the UUID of a guest, or why the reader never asks for
 	// such a file.
 	UUIDFileName(uuid string) (string, error)
+	// UUIDOf returns the UUID of the guest that a file with the name of a UUID is for, the reverse of UUIDFileName.
+	UUIDOf(name string) string
 
 	read(text string) *reading
 	check(c Config) []Problem  // of the values, without the limits
@@ -102,6 +104,16 @@ func Render(c Config, by Reader) (string, error) {
 		return "", errors.Join(errs...)
 	}
 	return by.text(c), nil
+}
+
+// FilesOf returns the kernels and initrds that a file names for any reader, because a file does not say which guests it is for.
+func FilesOf(text string) (files []string) {
+	for _, by := range []Reader{UnknownFirmware, PXELINUX} {
+		config, _ := Parse(text, by)
+		files = append(files, config.Files()...)
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
 }
 
 // Boot returns the entry that the reader boots without a user. Only firmware with a menu uses loadparm.

@@ -30,6 +30,9 @@ func (slof) boot(c Config, _ string) (Entry, error) {
 // device tree, where QEMU hw/ppc/spapr.c spapr_dt_system_id() writes it as libvirt does.
 func (slof) UUIDFileName(uuid string) (string, error) { return UUIDFileName(uuid) }
 
+// UUIDOf returns the name, which is the UUID.
+func (slof) UUIDOf(name string) string { return name }
+
 // paths follows lib/libnet/netload.c netload(). SLOF looks for configurations only if DHCP names no bootfile, or a directory:
 // "if (rc <= 0 && !obp_tftp_args.filename[0] && (!filename_len || fn_ip.filename[filename_len - 1] == '/'))". It does not even
 // load the bootfile if there is an option 209.
