@@ -17,7 +17,7 @@ import (
 // Machine is a guest that QEMU runs without libvirt, because libvirt supports only the QEMU releases of
 // its time. It boots over its only network interface.
 type Machine struct {
-	Arch     string // "s390x" by default, or "x86_64" with a BIOS: pc.go
+	Arch     string // "s390x" by default, "x86_64" with a BIOS (pc.go), or "ppc64le" (pseries.go)
 	QEMU     QEMU
 	Bridge   string // of one of the host's networks; if it is empty, QEMU's own network serves TFTPRoot
 	TFTPRoot string
@@ -38,6 +38,7 @@ type Machine struct {
 type Guest struct {
 	Address uint64 // where an s390x guest stopped: the address in the program status word of its disabled wait
 
+	gaveUp   bool // its console showed the words of GiveUpAt, and QEMU has ended
 	arch     string
 	host     *Host
 	dir      string
@@ -94,7 +95,8 @@ func (g *Guest) run(ctx context.Context, m Machine) error {
 		go g.killAt(booting, m.GiveUpAt, m.Patience)
 	}
 	g.Address, err = g.monitor.stopped()
-	if m.GiveUpAt != "" && strings.Contains(g.Console(), m.GiveUpAt) {
+	if err != nil && m.GiveUpAt != "" && strings.Contains(g.Console(), m.GiveUpAt) {
+		g.gaveUp = true
 		return nil
 	}
 	return err
@@ -133,9 +135,12 @@ func (g *Guest) commandLine(m Machine) []string {
 		"-qmp", "stdio", "-S",
 	)
 	args = append(args, g.network(m)...)
-	if m.Arch == "x86_64" {
+	switch m.Arch {
+	case "x86_64":
 		args = append(args, g.pcDevices(m)...)
-	} else {
+	case "ppc64le":
+		args = append(args, pseriesDevices(m)...)
+	default:
 		args = append(args, s390xDevices(m)...)
 	}
 	if m.Hurry != 0 {

@@ -22,7 +22,7 @@ const loaderAddress = "10.0.2.15"
 // TestConformanceLoaderSearch compares Search.Paths with the files that PXELINUX requests from a server that has only PXELINUX.
 func TestConformanceLoaderSearch(t *testing.T) {
 	root := newLoaderRoot(t)
-	for _, test := range []struct {
+	for _, test := range sample([]struct {
 		name   string
 		search pxelinux.Search // without a MAC address and an IPv4 address
 	}{
@@ -35,7 +35,7 @@ func TestConformanceLoaderSearch(t *testing.T) {
 		{"slash", pxelinux.Search{UUID: loaderUUID, BootFile: "/pxelinux.0"}},
 		{"underscore", pxelinux.Search{UUID: loaderUUID, BootFile: "my_pxelinux.0"}},
 		{"dashes", pxelinux.Search{UUID: loaderUUID, BootFile: "my-pxelinux-6.0"}},
-	} {
+	}) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			search := test.search
@@ -101,7 +101,7 @@ func TestConformanceLoaderChoice(t *testing.T) {
 		entryB = "serial 0 115200\ndefault b\nlabel b\nkernel k2\ninitrd i2\nappend y=1\n"
 	)
 	a, b := predictLoader(entryA), predictLoader(entryB)
-	for _, test := range []struct {
+	for _, test := range sample([]struct {
 		name  string
 		files func(paths []string) map[string]string
 		want  string
@@ -116,7 +116,7 @@ func TestConformanceLoaderChoice(t *testing.T) {
 		{"upper case is another file", func(p []string) map[string]string {
 			return map[string]string{strings.ToUpper(p[0]): entryA, p[1]: entryB}
 		}, b},
-	} {
+	}) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			root := newLoaderRoot(t)
