@@ -134,7 +134,7 @@ func (c *check) offer(nic int, network Network, planned bool, offer dnsmasq.Rule
 		report("add a rule in ipv4.dhcp.boot of the netboot_network with arch = \"x86_64\" and the path of pxelinux.0 as bootfile",
 			"DHCP on network %q names no bootfile for x86_64 guests, so the guest does not start PXELINUX, which reads the configuration", network.Name)
 	}
-	if c.guest.Arch == arch.S390X && pxelinux.IsForeignLoader(offer.Bootfile) {
+	if c.guest.Arch == arch.S390X && pxelinux.IsForeignLoader(offer.Bootfile) && !c.isKernel(network.TFTPRoot, offer.Bootfile) {
 		report("move the bootfile to a rule in ipv4.dhcp.boot of the netboot_network, for the architecture that it is for; s390x guests do not need a bootfile",
 			"DHCP on network %q tells this guest to boot %q, a boot loader for other architectures; the firmware of s390x guests treats it as a kernel, jumps into it and stops without a message",
 			network.Name, offer.Bootfile)
@@ -154,6 +154,14 @@ func (c *check) offer(nic int, network Network, planned bool, offer dnsmasq.Rule
 		report("set tftp_root of the network to that TFTP root, or use a configuration below the root that the network serves",
 			"network %q serves the TFTP root %s, but the configuration is below %s", network.Name, network.TFTPRoot, root)
 	}
+}
+
+// isKernel tells whether a netboot_image publishes a file as a kernel. Its content was checked then, whatever its name is: s390-tools
+// calls its boot loader pxelinux.0.
+func (c *check) isKernel(rootPath, file string) bool {
+	root := c.plans.Roots.Search(func(_, path string) bool { return path == rootPath })
+	found, published := c.plans.Files.Find(root + "/" + file)
+	return published && found.Kind == "kernel"
 }
 
 // configuration checks that the firmware requests the configuration, and that it does not find another one first.

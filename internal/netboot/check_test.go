@@ -26,17 +26,18 @@ const (
 
 // netbootCase is a guest with one interface on the network lab, and everything else that its boot depends on.
 type netbootCase struct {
-	arch     string // of the guest; "" for s390x
-	forArch  string // of the configurations; "" for s390x
-	firmware string
-	memory   uint64
-	uuid     string // "" if only the apply sets it
-	config   string // pxelinux_config
-	network  Network
-	onHost   bool // the network exists on the host, and is not a resource of this run
-	initrd   uint64
-	others   []string // more configurations
-	runs     bool     // the guest runs, and keeps running
+	arch      string // of the guest; "" for s390x
+	forArch   string // of the configurations; "" for s390x
+	firmware  string
+	memory    uint64
+	uuid      string // "" if only the apply sets it
+	config    string // pxelinux_config
+	network   Network
+	onHost    bool // the network exists on the host, and is not a resource of this run
+	initrd    uint64
+	others    []string // more configurations
+	published string   // one more kernel of an image
+	runs      bool     // the guest runs, and keeps running
 }
 
 // serving serves the TFTP root lab.
@@ -88,6 +89,7 @@ func TestCheck(t *testing.T) {
 		"a loader of x86":               {netbootCase{network: foreign}, []string{`Error interfaces[0].network boot "pxelinux.0", a boot loader for other architectures`}},
 		"a loader of x86 on the host":   {netbootCase{network: foreign, onHost: true}, []string{`Warning interfaces[0].network boot "pxelinux.0"`}},
 		"a loader of x86 for who runs":  {netbootCase{network: foreign, onHost: true, runs: true}, nil},
+		"the loader of s390-tools":      {netbootCase{network: foreign, published: "pxelinux.0"}, nil},
 		"a bootfile":                    {netbootCase{network: bootfile("kernel")}, []string{"Warning pxelinux_config requests kernel before"}},
 		"a directory of bootfiles":      {netbootCase{network: bootfile("s390x/")}, []string{"Error pxelinux_config its firmware requests s390x/pxelinux.cfg/01-52-54-00-00-00-01"}},
 
@@ -158,8 +160,11 @@ func (c netbootCase) check(t *testing.T) []Finding {
 		plans.Networks.Add(c.network.Name, c.network)
 	}
 	plans.Roots.Add("lab", "/srv/lab")
-	plans.Files.Add("lab/k", File{"kernel", 10 << 20})
-	plans.Files.Add("lab/i", File{"initrd", c.initrd})
+	plans.Files.Add("lab/k", File{Kind: "kernel", Size: 10 << 20})
+	plans.Files.Add("lab/i", File{Kind: "initrd", Size: c.initrd})
+	if c.published != "" {
+		plans.Files.Add("lab/"+c.published, File{Kind: "kernel"})
+	}
 	for _, id := range append(c.others, c.config) {
 		plans.Configs.Add(id, Config{Arch: cmp.Or(c.forArch, pxelinux.S390X), Config: pxelinux.Config{Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "/i"}}}})
 	}

@@ -65,7 +65,7 @@ func factsAbout(t *testing.T, result boot.Result, files map[string]string, netwo
 	}
 	var plans Plans
 	plans.Networks.Add(network.Name, network)
-	plans.Files.Add("lab/k", File{"kernel", 6})
+	plans.Files.Add("lab/k", File{Kind: "kernel", Size: 6})
 	plans.Configs.Add("lab/default", Config{Config: pxelinux.Config{Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "/i"}}}})
 	guest := Guest{Arch: pxelinux.S390X, Config: "lab/default", Interfaces: []Interface{{MAC: testMAC, Network: "lab", Boots: true}}}
 	return Facts(t.Context(), guest, result, &plans, host)

@@ -84,6 +84,7 @@ type Config struct {
 type File struct {
 	Kind string // kernel or initrd
 	Size uint64 // in bytes; 0 if it is not known yet
+	Arch string // of the image; empty if it is not known yet
 }
 
 // Image has the paths of an image's files below the TFTP root.

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -105,4 +106,25 @@ func TestPxelinuxArchErrors(t *testing.T) {
 	}
 	newCore(t, h, "netboot_pxelinux_config").must(`{"tftp_root": "srv-tftp", "arch": "x86_64",
 		"content": "serial 0 115200\nprompt 1\ntimeout 30\ndefault a\nlabel a\n  linux k\n  ipappend 2\n"}`)
+}
+
+// TestPxelinuxArchOfImage plans a configuration for PCs, and one for s390x guests, in the run that plans the image of an s390x
+// kernel.
+func TestPxelinuxArchOfImage(t *testing.T) {
+	h := newConfigHost(t)
+	run := newRun(t, h)
+	image, config := newCore(t, h, "netboot_image"), newCore(t, h, "netboot_pxelinux_config")
+	image.run(t.Context(), run)
+	config.run(t.Context(), run)
+	image.plan(fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "linux", "kernel": {"source": %q, "file_name": "k"}}`, writeFile(t, string(oldKernel))))
+	const entries = `"entries": [{"label": "a", "kernel": "k"}]}`
+	said := config.plan(`{"tftp_root": "srv-tftp", "arch": "x86_64", ` + entries).problems.String()
+	for _, part := range []string{`ElementKeyInt(0).AttributeName("kernel")`, "is the kernel of a netboot_image for s390x", "this configuration is for x86_64 guests", `set arch of the configuration to "s390x"`} {
+		if !strings.Contains(said, part) {
+			t.Errorf("the plan says %s, want %q", said, part)
+		}
+	}
+	if plan := config.plan(`{"tftp_root": "srv-tftp", "mac": "52:54:00:00:00:01", ` + entries); len(plan.problems) > 0 {
+		t.Errorf("the plan says %v", plan.problems)
+	}
 }

@@ -279,13 +279,18 @@ func (m pxelinuxConfigModel) checkKinds(ctx context.Context, planned *netboot.Pl
 
 func (m pxelinuxConfigModel) checkKind(planned *netboot.Plans, entry int, kind, file string, diags *diag.Diagnostics) {
 	found, ok := planned.Files.Find(m.root() + "/" + file)
-	if ok && found.Kind != kind {
-		refuse([]pxelinux.Problem{{
-			Severity: pxelinux.Error, Entry: entry, Field: kind,
-			Message: fmt.Sprintf("%s is the %s of a netboot_image", file, found.Kind),
-			Remedy:  fmt.Sprintf("set the path of the %s of the image", kind),
-		}}, path.Root("entries"), diags)
+	problem := pxelinux.Problem{Severity: pxelinux.Error, Entry: entry, Field: kind}
+	switch {
+	case ok && found.Kind != kind:
+		problem.Message = fmt.Sprintf("%s is the %s of a netboot_image", file, found.Kind)
+		problem.Remedy = fmt.Sprintf("set the path of the %s of the image", kind)
+	case ok && found.Arch != "" && found.Arch != m.Arch.ValueString():
+		problem.Message = fmt.Sprintf("%s is the %s of a netboot_image for %s, but this configuration is for %s guests", file, kind, found.Arch, m.Arch.ValueString())
+		problem.Remedy = fmt.Sprintf("set arch of the configuration to %q, or use an image for %s", found.Arch, m.Arch.ValueString())
+	default:
+		return
 	}
+	refuse([]pxelinux.Problem{problem}, path.Root("entries"), diags)
 }
 
 // refuse reports the errors of a configuration, each for the attribute that has it, and returns the warnings. whole is the
