@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -199,8 +200,17 @@ func (g *Guest) Close() error {
 	return os.RemoveAll(g.dir)
 }
 
-// Console returns the output of the firmware, with line ends as in a file.
-func (g *Guest) Console() string { return strings.ReplaceAll(g.Transcript(), "\r", "") }
+// Console returns the output of the firmware, with line ends as in a file, and without the control sequences with which a BIOS
+// moves the cursor in the middle of words.
+func (g *Guest) Console() string {
+	text := strings.ReplaceAll(g.Transcript(), "\r", "")
+	if g.arch == "x86_64" {
+		text = controlSequence.ReplaceAllString(text, "")
+	}
+	return text
+}
+
+var controlSequence = regexp.MustCompile(`\x1b(c|\[[0-9;?]*[A-Za-z])`)
 
 // Transcript returns Console without changes to line ends.
 func (g *Guest) Transcript() string {

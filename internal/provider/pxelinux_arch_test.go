@@ -128,3 +128,23 @@ func TestPxelinuxArchOfImage(t *testing.T) {
 		t.Errorf("the plan says %v", plan.problems)
 	}
 }
+
+// TestPxelinuxArchOfForeign takes over a file for PCs that another program wrote. Its arch can then be set without a change of
+// the file.
+func TestPxelinuxArchOfForeign(t *testing.T) {
+	const text = "default a\nprompt 0\nlabel a\n  linux k\n  append initrd=i quiet\n"
+	h := newConfigHost(t)
+	if err := h.Disk().WriteFile("/srv/tftp/pxelinux.cfg/default", []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	c := newCore(t, h, "netboot_pxelinux_config")
+	if said := c.tryImport("srv-tftp/default").String(); !strings.Contains(said, `if it is for x86_64 guests, set arch to "x86_64"`) {
+		t.Errorf("the import says %s", said)
+	}
+	config := fmt.Sprintf(`{"tftp_root": "srv-tftp", "arch": "x86_64", "content": %q}`, text)
+	if plan := c.plan(config); plan.replaces || len(plan.problems) > 0 {
+		t.Errorf("the plan replaces it (%v), or says %v", plan.replaces, plan.problems)
+	}
+	c.must(config)
+	c.has(map[string]string{"arch": "x86_64", "default": "a"})
+}

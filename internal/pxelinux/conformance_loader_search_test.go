@@ -21,7 +21,6 @@ const loaderAddress = "10.0.2.15"
 
 // TestConformanceLoaderSearch compares Search.Paths with the files that PXELINUX requests from a server that has only PXELINUX.
 func TestConformanceLoaderSearch(t *testing.T) {
-	root := newLoaderRoot(t)
 	for _, test := range sample([]struct {
 		name   string
 		search pxelinux.Search // without a MAC address and an IPv4 address
@@ -41,7 +40,7 @@ func TestConformanceLoaderSearch(t *testing.T) {
 			search := test.search
 			search.Reader, search.MAC, search.IPv4 = pxelinux.PXELINUX, newMAC(), loaderAddress
 			want := paths(t, search)
-			if got := root.requests(t, search); !slices.Equal(got, cleaned(want)) {
+			if got := newLoaderRoot(t).requests(t, search); !slices.Equal(got, cleaned(want)) {
 				t.Errorf("PXELINUX asked for\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 		})

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -216,15 +215,8 @@ func (r loaderRoot) boot(t *testing.T, m lab.Machine) (outcome, console string) 
 		t.Fatal(err)
 	}
 	if !ran {
-		return nothing, onScreen(guest)
+		return nothing, guest.Console()
 	}
 	loaded := strings.FieldsFunc(string(probe.Initrd), func(r rune) bool { return r == 0 })
-	return describeLoader(r.kernels[probe.Number], strings.Join(loaded, ","), probe.CommandLine), onScreen(guest)
+	return describeLoader(r.kernels[probe.Number], strings.Join(loaded, ","), probe.CommandLine), guest.Console()
 }
-
-// onScreen is what the screen shows, without the control sequences of a terminal.
-func onScreen(guest *lab.Guest) string {
-	return controlSequence.ReplaceAllString(guest.Console(), "")
-}
-
-var controlSequence = regexp.MustCompile(`\x1b(c|\[[0-9;?]*[A-Za-z])`)

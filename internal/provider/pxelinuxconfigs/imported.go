@@ -121,8 +121,12 @@ func (m pxelinuxConfigModel) warnOfForeign(problems []pxelinux.Problem, diags *d
 		}
 		said.WriteString("\n- " + framework.Printable(p.Error()))
 	}
-	diags.AddWarning("Risky pxelinux configuration", fmt.Sprintf("The firmware of s390x guests does not read all of %s as it is written, although real PXELINUX may. "+
-		"The file stays as it is. The following problems are not errors in a later change of content:%s", m.subject(), said.String()))
+	advice := ""
+	if countErrors(pxelinux.ValidateText(m.Content.ValueString(), pxelinux.PXELINUX)) == 0 {
+		advice = fmt.Sprintf("PXELINUX reads it as it is written: if it is for x86_64 guests, set arch to %q. ", pxelinux.X8664)
+	}
+	diags.AddWarning("Risky pxelinux configuration", fmt.Sprintf("The firmware of s390x guests does not read all of %s as it is written, although real PXELINUX may. %s"+
+		"The file stays as it is. The following problems are not errors in a later change of content:%s", m.subject(), advice, said.String()))
 }
 
 // complete fills in the form of the text, content or entries, that an import omitted.
