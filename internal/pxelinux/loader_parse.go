@@ -153,12 +153,7 @@ func (r *loaderReading) unread(keyword string, at position) {
 	if r.continued {
 		return
 	}
-	remedy := "remove the line, or correct the keyword"
-	if strings.HasPrefix(keyword, byteOrderMark) {
-		remedy = "save the file without a byte order mark"
-	} else if i := slices.IndexFunc(pastedRules, func(rule rule) bool { return rule.broken(keyword) }); i >= 0 {
-		remedy = fmt.Sprintf("it %s: %s", pastedRules[i].message, pastedRules[i].remedy)
-	}
+	remedy := remedyOfPasted(keyword, "remove the line, or correct the keyword")
 	r.report(Error, r.last(), "", at, fmt.Sprintf("PXELINUX ignores this line, because it does not know %s", quote(keyword)), remedy)
 	first, _, _ := strings.Cut(strings.TrimLeft(plainWord(keyword), " "), " ")
 	r.partial = r.partial || sameKeyword(first, keywordLabel) || sameKeyword(first, keywordDefault)

@@ -109,19 +109,12 @@ func (r *libnetReading) unread(entry int, at position, words, message, remedy st
 	if r.continued || r.lostLabel && isEntryKeyword(words) {
 		return
 	}
-	if strings.HasPrefix(words, byteOrderMark) {
-		remedy = "save the file without a byte order mark"
-	} else if i := slices.IndexFunc(pastedRules, func(rule rule) bool { return rule.broken(words) }); i >= 0 {
-		remedy = fmt.Sprintf("it %s: %s", pastedRules[i].message, pastedRules[i].remedy)
-	}
-	r.report(Error, entry, "", at, message, remedy)
+	r.report(Error, entry, "", at, message, remedyOfPasted(words, remedy))
 	first, _, _ := strings.Cut(strings.TrimLeft(plainWord(words), " "), " ")
 	if first != words && sameKeyword(first, keywordLabel) {
 		r.lostLabel, r.partial = true, true
 	}
 }
-
-const byteOrderMark = "\ufeff"
 
 // sameKeyword compares like strcasecmp. Of equal lengths, only ASCII letters can fold to each other
 // and to a keyword.
