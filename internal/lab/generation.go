@@ -34,7 +34,7 @@ func ThisGeneration() (Generation, error) {
 var rootPackages = []string{
 	"libvirt-daemon-system", "libvirt-daemon-driver-network", "libvirt-daemon-driver-nwfilter",
 	"libvirt-daemon-driver-storage", "libvirt-daemon-driver-storage-disk", "libvirt-daemon-log", "libvirt-clients", "qemu-utils",
-	"qemu-system-s390x", "qemu-system-x86", "qemu-system-arm", "qemu-system-modules-spice", "ovmf", "qemu-efi-aarch64",
+	"qemu-system-s390x", "qemu-system-x86", "qemu-system-arm", "qemu-system-ppc", "qemu-system-modules-spice", "ovmf", "qemu-efi-aarch64",
 	"dnsmasq-base", "iproute2", "iptables", "nftables", "e2fsprogs", "procps",
 	"openssh-server", "netcat-openbsd", // for connections to libvirt by ssh
 }

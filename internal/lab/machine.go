@@ -9,30 +9,38 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// Machine is an s390x guest that QEMU runs without libvirt, because libvirt supports only the QEMU releases of
+// Machine is a guest that QEMU runs without libvirt, because libvirt supports only the QEMU releases of
 // its time. It boots over its only network interface.
 type Machine struct {
+	Arch     string // "s390x" by default, "x86_64" with a BIOS (pc.go), or "ppc64le" (pseries.go)
 	QEMU     QEMU
-	Bridge   string // of one of the host's networks
+	Bridge   string // of one of the host's networks; if it is empty, QEMU's own network serves TFTPRoot
+	TFTPRoot string
+	BootFile string // that QEMU's own network names
+	Requests string // file for the packets of QEMU's own network, in the format of tcpdump
 	MAC      string
 	UUID     string
 	Memory   string // in QEMU's form; by default "512M"
 	Loadparm string
-	NIC      string // its device; by default "virtio-net-ccw,bootindex=1"
-	GiveUpAt string // words on the console after which some firmware hangs
-	Hurry    int    // makes time pass faster for a guest that only waits: an instruction takes 2^Hurry ns
+	NIC      string        // its device; by default "virtio-net-ccw,bootindex=1"
+	GiveUpAt string        // words on the console after which some firmware hangs
+	Patience time.Duration // after these words, until the guest is ended
+	Hurry    int           // makes time pass faster for a guest that only waits: an instruction takes 2^Hurry ns
 }
 
 // Guest is a machine that has booted and then stopped: its firmware gave up, the kernel that it loaded
 // stopped it, or its console showed the words of GiveUpAt.
 type Guest struct {
-	Address uint64 // where it stopped: the address in the program status word of its disabled wait
+	Address uint64 // where an s390x guest stopped: the address in the program status word of its disabled wait
 
+	gaveUp   bool // its console showed the words of GiveUpAt, and QEMU has ended
+	arch     string
 	host     *Host
 	dir      string
 	qemu     *exec.Cmd
@@ -47,7 +55,7 @@ func (h *Host) Netboot(ctx context.Context, m Machine) (*Guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Guest{host: h, dir: dir}
+	g := &Guest{arch: m.Arch, host: h, dir: dir}
 	if err := g.run(ctx, m); err != nil {
 		g.end()
 		err = fmt.Errorf("unable to netboot a guest: %w: %s\n%s", errors.Join(ctx.Err(), err), &g.complain, g.Console())
@@ -77,29 +85,37 @@ func (g *Guest) run(ctx context.Context, m Machine) error {
 	if _, err := g.monitor.execute("qmp_capabilities", nil); err != nil {
 		return err
 	}
-	if err := g.plugIn(ctx, m.Bridge); err != nil {
-		return err
+	if m.Bridge != "" {
+		if err := g.plugIn(ctx, m.Bridge); err != nil {
+			return err
+		}
 	}
 	if m.GiveUpAt != "" {
 		booting, stopped := context.WithCancel(ctx)
 		defer stopped()
-		go g.killAt(booting, m.GiveUpAt)
+		go g.killAt(booting, m.GiveUpAt, m.Patience)
 	}
-	g.Address, err = g.monitor.panicked()
-	if m.GiveUpAt != "" && strings.Contains(g.Console(), m.GiveUpAt) {
+	g.Address, err = g.monitor.stopped()
+	if err != nil && m.GiveUpAt != "" && strings.Contains(g.Console(), m.GiveUpAt) {
+		g.gaveUp = true
 		return nil
 	}
 	return err
 }
 
-// killAt ends the guest when its console shows these words.
-func (g *Guest) killAt(ctx context.Context, words string) {
+// killAt ends the guest when its console has shown these words for some time.
+func (g *Guest) killAt(ctx context.Context, words string, patience time.Duration) {
 	for !strings.Contains(g.Console(), words) {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(100 * time.Millisecond):
 		}
+	}
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(patience):
 	}
 	_ = g.kill() // it fails if the guest has just ended
 }
@@ -112,22 +128,22 @@ func (g *Guest) plugIn(ctx context.Context, bridge string) error {
 }
 
 func (g *Guest) commandLine(m Machine) []string {
-	machine := "s390-ccw-virtio"
-	if m.Loadparm != "" {
-		machine += ",loadparm=" + m.Loadparm
-	}
 	args := append(m.QEMU.command[:len(m.QEMU.command):len(m.QEMU.command)],
-		"-machine", machine,
 		"-accel", "tcg",
-		"-m", cmp.Or(m.Memory, "512M"),
 		"-nodefaults", "-display", "none",
 		"-no-shutdown", "-action", "panic=pause", // a guest that stops keeps its memory
 		"-chardev", "file,id=console,path="+g.consoleFile(),
-		"-device", "sclpconsole,chardev=console",
-		"-netdev", "tap,id=net,script=no,downscript=no,ifname="+g.tap(),
-		"-device", cmp.Or(m.NIC, "virtio-net-ccw,bootindex=1")+",netdev=net,mac="+m.MAC,
 		"-qmp", "stdio", "-S",
 	)
+	args = append(args, g.network(m)...)
+	switch m.Arch {
+	case "x86_64":
+		args = append(args, g.pcDevices(m)...)
+	case "ppc64le":
+		args = append(args, pseriesDevices(m)...)
+	default:
+		args = append(args, s390xDevices(m)...)
+	}
 	if m.Hurry != 0 {
 		args = append(args, "-icount", fmt.Sprintf("shift=%d", m.Hurry))
 	}
@@ -135,6 +151,31 @@ func (g *Guest) commandLine(m Machine) []string {
 		args = append(args, "-uuid", m.UUID)
 	}
 	return args
+}
+
+// network is what the guest's network interface is connected to. QEMU's own network answers at once, also on a busy machine.
+func (g *Guest) network(m Machine) []string {
+	if m.Bridge != "" {
+		return []string{"-netdev", "tap,id=net,script=no,downscript=no,ifname=" + g.tap()}
+	}
+	args := []string{"-netdev", fmt.Sprintf("user,id=net,tftp=%s,bootfile=%s", m.TFTPRoot, m.BootFile)}
+	if m.Requests != "" {
+		args = append(args, "-object", "filter-dump,id=requests,netdev=net,file="+m.Requests)
+	}
+	return args
+}
+
+func s390xDevices(m Machine) []string {
+	machine := "s390-ccw-virtio"
+	if m.Loadparm != "" {
+		machine += ",loadparm=" + m.Loadparm
+	}
+	return []string{
+		"-machine", machine,
+		"-m", cmp.Or(m.Memory, "512M"),
+		"-device", "sclpconsole,chardev=console",
+		"-device", cmp.Or(m.NIC, "virtio-net-ccw,bootindex=1") + ",netdev=net,mac=" + m.MAC,
+	}
 }
 
 // tap is the name of the host's end of the network interface, which is removed with QEMU.
@@ -159,8 +200,17 @@ func (g *Guest) Close() error {
 	return os.RemoveAll(g.dir)
 }
 
-// Console returns the output of the firmware, with line ends as in a file.
-func (g *Guest) Console() string { return strings.ReplaceAll(g.Transcript(), "\r", "") }
+// Console returns the output of the firmware, with line ends as in a file, and without the control sequences with which a BIOS
+// moves the cursor in the middle of words.
+func (g *Guest) Console() string {
+	text := strings.ReplaceAll(g.Transcript(), "\r", "")
+	if g.arch == "x86_64" {
+		text = controlSequence.ReplaceAllString(text, "")
+	}
+	return text
+}
+
+var controlSequence = regexp.MustCompile(`\x1b(c|\[[0-9;?]*[A-Za-z])`)
 
 // Transcript returns Console without changes to line ends.
 func (g *Guest) Transcript() string {

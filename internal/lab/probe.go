@@ -51,6 +51,15 @@ type Probe struct {
 
 // Probe returns which ProbeKernel has run. No kernel has run if the firmware gave up.
 func (g *Guest) Probe() (probe Probe, ran bool, err error) {
+	if g.gaveUp {
+		return Probe{}, false, nil
+	}
+	switch g.arch {
+	case "x86_64":
+		return g.probePC()
+	case "ppc64le":
+		return g.probePSeries()
+	}
 	const addressingMode = 0x80000000 // QEMU 7.2 reads this as a bit of the address
 	if g.Address&^(addressingMode|0xffff) != probeAddress {
 		return Probe{}, false, nil

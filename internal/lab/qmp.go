@@ -104,9 +104,9 @@ func (h *Host) AwaitShutdown(ctx context.Context, domain string) error {
 	}
 }
 
-// panicked lets the guest run until it stops in a disabled wait, and returns the address in its
-// program status word.
-func (m *monitor) panicked() (address uint64, err error) {
+// stopped lets the guest run until it stops in a disabled wait, and returns the address in its
+// program status word, or until it powers off.
+func (m *monitor) stopped() (address uint64, err error) {
 	if err := m.requests.Encode(request{Execute: "cont"}); err != nil {
 		return 0, err
 	}
@@ -115,7 +115,7 @@ func (m *monitor) panicked() (address uint64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if event.Event == "GUEST_PANICKED" {
+		if event.Event == "GUEST_PANICKED" || event.Event == "SHUTDOWN" {
 			return event.Data.Info.Address, nil
 		}
 	}

@@ -1,6 +1,7 @@
 package netboot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -34,6 +35,7 @@ type check struct {
 	guest    Guest
 	plans    *Plans
 	host     Host
+	reader   pxelinux.Reader // what reads the guest's configuration
 	findings []Finding
 }
 
@@ -41,6 +43,11 @@ type check struct {
 // finding about something that only the host knows is a warning, because it may change before the guest starts.
 func Check(ctx context.Context, guest Guest, plans *Plans, host Host) []Finding {
 	c := &check{guest: guest, plans: plans, host: host}
+	reader, err := pxelinux.ReaderOf(guest.Arch)
+	if !c.sameArch(err == nil) || err != nil {
+		return c.findings
+	}
+	c.reader = reader
 	c.memory(ctx)
 	searches, known := c.searches(ctx)
 	if known && guest.Config != "" {
@@ -50,6 +57,24 @@ func Check(ctx context.Context, guest Guest, plans *Plans, host Host) []Finding 
 	return c.findings
 }
 
+// sameArch checks that the configuration is for guests of this architecture. A guest of some architectures reads none.
+func (c *check) sameArch(reads bool) bool {
+	config, known := c.plans.Configs.Find(c.guest.Config)
+	if !known || config.Arch == "" || config.Arch == c.guest.Arch {
+		return true
+	}
+	remedy := fmt.Sprintf("use a netboot_pxelinux_config with arch = %q", c.guest.Arch)
+	if !reads {
+		remedy = "remove pxelinux_config; " + c.guest.Arch + " guests read no such configuration"
+	}
+	c.report(&pxelinux.Problem{
+		Severity: pxelinux.Error,
+		Message:  fmt.Sprintf("the configuration %s is for %s guests, but this guest has the architecture %s, which reads other keywords and other file names", c.guest.Config, config.Arch, c.guest.Arch),
+		Remedy:   remedy,
+	}, OfConfig)
+	return false
+}
+
 // searches are what the firmware requests over each interface that it may boot from. They are not known if a network tells
 // guests something that cannot be read here.
 func (c *check) searches(ctx context.Context) (searches []pxelinux.Search, known bool) {
@@ -57,9 +82,9 @@ func (c *check) searches(ctx context.Context) (searches []pxelinux.Search, known
 		if !nic.Boots {
 			continue
 		}
-		search := pxelinux.Search{UUID: c.guest.UUID, MAC: nic.MAC}
+		search := pxelinux.Search{Reader: c.reader, UUID: c.guest.UUID, MAC: nic.MAC}
 		if network, planned, found := c.network(ctx, nic.Network); found {
-			offer, known := network.Offer(arch.S390X, nic.MAC)
+			offer, known := network.Offer(c.guest.Arch, nic.MAC)
 			if !known {
 				return nil, false
 			}
@@ -74,7 +99,7 @@ func (c *check) searches(ctx context.Context) (searches []pxelinux.Search, known
 
 // memory checks that the guest has enough memory for the firmware.
 func (c *check) memory(ctx context.Context) {
-	if c.guest.Memory == 0 || pxelinux.UnknownFirmware.CheckMemory(c.guest.Memory) == nil {
+	if c.guest.Arch != arch.S390X || c.guest.Memory == 0 || pxelinux.UnknownFirmware.CheckMemory(c.guest.Memory) == nil {
 		return
 	}
 	c.report(c.host.BootFirmware(ctx).CheckMemory(c.guest.Memory), OfMemory)
@@ -105,12 +130,17 @@ func (c *check) offer(nic int, network Network, planned bool, offer dnsmasq.Rule
 	report := func(remedy, message string, values ...any) {
 		c.report(&pxelinux.Problem{Severity: severity, Message: fmt.Sprintf(message, values...), Remedy: remedy}, OfNetwork, nic)
 	}
-	if pxelinux.IsForeignLoader(offer.Bootfile) {
+	if c.guest.Arch == pxelinux.X8664 && c.guest.Config != "" && offer.Bootfile == "" {
+		report("add a rule in ipv4.dhcp.boot of the netboot_network with arch = \"x86_64\" and the path of pxelinux.0 as bootfile",
+			"DHCP on network %q names no bootfile for x86_64 guests, so the guest does not start PXELINUX, which reads the configuration", network.Name)
+	}
+	if c.guest.Arch == arch.S390X && pxelinux.IsForeignLoader(offer.Bootfile) && !c.isKernel(network.TFTPRoot, offer.Bootfile) {
 		report("move the bootfile to a rule in ipv4.dhcp.boot of the netboot_network, for the architecture that it is for; s390x guests do not need a bootfile",
 			"DHCP on network %q tells this guest to boot %q, a boot loader for other architectures; the firmware of s390x guests treats it as a kernel, jumps into it and stops without a message",
 			network.Name, offer.Bootfile)
 	}
-	if name, twice := strings.CutPrefix(offer.ConfigFile, tftproot.ConfigDir+"/"); twice && offer.PathPrefix == "" {
+	name, twice := strings.CutPrefix(offer.ConfigFile, tftproot.ConfigDir+"/")
+	if c.guest.Arch != pxelinux.X8664 && twice && offer.PathPrefix == "" {
 		report(fmt.Sprintf("set config_file to %q", name),
 			"DHCP on network %q tells this guest to load the configuration %q, but the firmware looks for this name below %s/", network.Name, offer.ConfigFile, tftproot.ConfigDir)
 	}
@@ -124,6 +154,14 @@ func (c *check) offer(nic int, network Network, planned bool, offer dnsmasq.Rule
 		report("set tftp_root of the network to that TFTP root, or use a configuration below the root that the network serves",
 			"network %q serves the TFTP root %s, but the configuration is below %s", network.Name, network.TFTPRoot, root)
 	}
+}
+
+// isKernel tells whether a netboot_image publishes a file as a kernel. Its content was checked then, whatever its name is: s390-tools
+// calls its boot loader pxelinux.0.
+func (c *check) isKernel(rootPath, file string) bool {
+	root := c.plans.Roots.Search(func(_, path string) bool { return path == rootPath })
+	found, published := c.plans.Files.Find(root + "/" + file)
+	return published && found.Kind == "kernel"
 }
 
 // configuration checks that the firmware requests the configuration, and that it does not find another one first.
@@ -147,9 +185,22 @@ func (c *check) configuration(searches []pxelinux.Search) {
 	}
 	c.report(&pxelinux.Problem{
 		Severity: pxelinux.Error,
-		Message:  fmt.Sprintf("this guest never reads %s/%s; its firmware requests %s", tftproot.ConfigDir, file, strings.Join(asked, ", ")),
-		Remedy:   "use a configuration for this guest's MAC address, " + searches[0].MAC + ", or for all guests",
+		Message:  fmt.Sprintf("this guest never reads %s/%s; its firmware requests %s", tftproot.ConfigDir, file, cmp.Or(strings.Join(asked, ", "), "no configuration")),
+		Remedy:   c.remedyOfUnread(asked, searches),
 	}, OfConfig)
+}
+
+// remedyOfUnread says what makes the guest read a configuration.
+func (c *check) remedyOfUnread(asked []string, searches []pxelinux.Search) string {
+	inRoot := slices.ContainsFunc(asked, func(p string) bool { return strings.HasPrefix(p, tftproot.ConfigDir+"/") })
+	switch {
+	case !inRoot && c.guest.Arch == pxelinux.X8664:
+		return "set a bootfile without a directory, such as pxelinux.0, and no path_prefix, because PXELINUX looks for configurations and boot files next to itself"
+	case !inRoot && c.guest.Arch == pxelinux.PPC64LE:
+		return "remove the bootfile for ppc64le guests, because their firmware then looks for no configuration"
+	default:
+		return "use a configuration for this guest's MAC address, " + searches[0].MAC + ", or for all guests"
+	}
 }
 
 // unsure tells whether it is not known before the guest runs that it requests a file: a file for a UUID that the guest does
@@ -181,7 +232,7 @@ func (c *check) earlier(root, file string, paths []string) {
 // bootFiles checks that kernel and initrd fit into the guest's memory.
 func (c *check) bootFiles(ctx context.Context) {
 	config, known := c.plans.Configs.Find(c.guest.Config)
-	if !known || c.guest.Memory == 0 {
+	if !known || c.guest.Arch != arch.S390X || c.guest.Memory == 0 {
 		return
 	}
 	entry, err := config.Boot(pxelinux.UnknownFirmware, "")

@@ -1,6 +1,7 @@
 package netboot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -25,15 +26,18 @@ const (
 
 // netbootCase is a guest with one interface on the network lab, and everything else that its boot depends on.
 type netbootCase struct {
-	firmware string
-	memory   uint64
-	uuid     string // "" if only the apply sets it
-	config   string // pxelinux_config
-	network  Network
-	onHost   bool // the network exists on the host, and is not a resource of this run
-	initrd   uint64
-	others   []string // more configurations
-	runs     bool     // the guest runs, and keeps running
+	arch      string // of the guest; "" for s390x
+	forArch   string // of the configurations; "" for s390x
+	firmware  string
+	memory    uint64
+	uuid      string // "" if only the apply sets it
+	config    string // pxelinux_config
+	network   Network
+	onHost    bool // the network exists on the host, and is not a resource of this run
+	initrd    uint64
+	others    []string // more configurations
+	published string   // one more kernel of an image
+	runs      bool     // the guest runs, and keeps running
 }
 
 // serving serves the TFTP root lab.
@@ -85,6 +89,7 @@ func TestCheck(t *testing.T) {
 		"a loader of x86":               {netbootCase{network: foreign}, []string{`Error interfaces[0].network boot "pxelinux.0", a boot loader for other architectures`}},
 		"a loader of x86 on the host":   {netbootCase{network: foreign, onHost: true}, []string{`Warning interfaces[0].network boot "pxelinux.0"`}},
 		"a loader of x86 for who runs":  {netbootCase{network: foreign, onHost: true, runs: true}, nil},
+		"the loader of s390-tools":      {netbootCase{network: foreign, published: "pxelinux.0"}, nil},
 		"a bootfile":                    {netbootCase{network: bootfile("kernel")}, []string{"Warning pxelinux_config requests kernel before"}},
 		"a directory of bootfiles":      {netbootCase{network: bootfile("s390x/")}, []string{"Error pxelinux_config its firmware requests s390x/pxelinux.cfg/01-52-54-00-00-00-01"}},
 
@@ -94,6 +99,18 @@ func TestCheck(t *testing.T) {
 		"told its configuration's path":   {netbootCase{network: ruled(dnsmasq.Rule{MAC: testMAC, ConfigFile: "pxelinux.cfg/default"})}, []string{`Error interfaces[0].network below pxelinux.cfg/: set config_file to "default"`}},
 		"told another directory":          {netbootCase{network: ruled(dnsmasq.Rule{Arch: "s390x", PathPrefix: "other/"})}, []string{"Error pxelinux_config its firmware requests other/01-52-54-00-00-00-01"}},
 		"raw options that nobody can see": {netbootCase{network: raw, config: "lab/01-52-54-00-00-00-02"}, nil},
+
+		"for another architecture":      {netbootCase{forArch: pxelinux.X8664}, []string{`Error pxelinux_config the configuration lab/default is for x86_64 guests, but this guest has the architecture s390x, which reads other keywords and other file names: use a netboot_pxelinux_config with arch = "s390x"`}},
+		"for a PC":                      {pc(netbootCase{forArch: pxelinux.S390X}), []string{`Error pxelinux_config use a netboot_pxelinux_config with arch = "x86_64"`}},
+		"for a guest that reads none":   {netbootCase{arch: "aarch64"}, []string{"Error pxelinux_config aarch64 guests read no such configuration"}},
+		"a PC":                          {pc(netbootCase{}), nil},
+		"a PC without PXELINUX":         {pc(netbootCase{network: unchanged}), []string{`Error interfaces[0].network names no bootfile for x86_64 guests`}},
+		"a PC, PXELINUX in a directory": {pc(netbootCase{network: ruled(dnsmasq.Rule{Arch: "x86_64", Bootfile: "x86/pxelinux.0"})}), []string{"Error pxelinux_config its firmware requests x86/pxelinux.cfg/01-52-54-00-00-00-01, x86/pxelinux.cfg/default: set a bootfile without a directory"}},
+		"a PC's UUID":                   {pc(netbootCase{config: "lab/43a35ea2-91dd-3740-9bb5-e76409e08caa", uuid: "a25ea343-dd91-4037-9bb5-e76409e08caa"}), nil},
+		"a PC's UUID as written":        {pc(netbootCase{config: "lab/a25ea343-dd91-4037-9bb5-e76409e08caa", uuid: "a25ea343-dd91-4037-9bb5-e76409e08caa"}), []string{"Error pxelinux_config never reads"}},
+		"a PC needs no memory for it":   {pc(netbootCase{memory: 64 << 20, initrd: 120 << 20}), nil},
+		"ppc64le":                       {netbootCase{arch: pxelinux.PPC64LE, forArch: pxelinux.PPC64LE}, nil},
+		"ppc64le with a bootfile":       {netbootCase{arch: pxelinux.PPC64LE, forArch: pxelinux.PPC64LE, network: bootfile("core.elf")}, []string{"Error pxelinux_config never reads pxelinux.cfg/default; its firmware requests core.elf: remove the bootfile for ppc64le guests"}},
 
 		"fits":                         {netbootCase{initrd: 110 << 20}, nil},
 		"does not fit the firmware":    {netbootCase{initrd: 120 << 20, memory: 4 << 30}, []string{`Error pxelinux_config entry "linux": kernel and initrd need 136314880 bytes`}},
@@ -112,6 +129,15 @@ func TestCheck(t *testing.T) {
 			wantFindings(t, test.check(t), test.want)
 		})
 	}
+}
+
+// pc is a case of an x86_64 guest, whose network names PXELINUX if the case does not say anything else.
+func pc(c netbootCase) netbootCase {
+	c.arch, c.forArch = pxelinux.X8664, cmp.Or(c.forArch, pxelinux.X8664)
+	if c.network.Name == "" {
+		c.network = serving(func(n *Network) { n.Rules = []dnsmasq.Rule{{Arch: "x86_64", Bootfile: "pxelinux.0"}} })
+	}
+	return c
 }
 
 // check plans everything in the case, and the guest last.
@@ -134,12 +160,15 @@ func (c netbootCase) check(t *testing.T) []Finding {
 		plans.Networks.Add(c.network.Name, c.network)
 	}
 	plans.Roots.Add("lab", "/srv/lab")
-	plans.Files.Add("lab/k", File{"kernel", 10 << 20})
-	plans.Files.Add("lab/i", File{"initrd", c.initrd})
-	for _, id := range append(c.others, c.config) {
-		plans.Configs.Add(id, pxelinux.Config{Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "/i"}}})
+	plans.Files.Add("lab/k", File{Kind: "kernel", Size: 10 << 20})
+	plans.Files.Add("lab/i", File{Kind: "initrd", Size: c.initrd})
+	if c.published != "" {
+		plans.Files.Add("lab/"+c.published, File{Kind: "kernel"})
 	}
-	guest := Guest{UUID: c.uuid, Memory: c.memory, Config: c.config, Starts: !c.runs, Interfaces: []Interface{{MAC: testMAC, Network: "lab", Boots: true}}}
+	for _, id := range append(c.others, c.config) {
+		plans.Configs.Add(id, Config{Arch: cmp.Or(c.forArch, pxelinux.S390X), Config: pxelinux.Config{Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "/i"}}}})
+	}
+	guest := Guest{Arch: cmp.Or(c.arch, pxelinux.S390X), UUID: c.uuid, Memory: c.memory, Config: c.config, Starts: !c.runs, Interfaces: []Interface{{MAC: testMAC, Network: "lab", Boots: true}}}
 	return Check(t.Context(), guest, &plans, host)
 }
 

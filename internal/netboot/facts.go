@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
@@ -56,7 +55,7 @@ func (f *facts) networks(ctx context.Context) {
 		if !known || network.Server == "" {
 			return
 		}
-		offer, known := network.Offer(arch.S390X, nic.MAC)
+		offer, known := network.Offer(f.guest.Arch, nic.MAC)
 		if !known {
 			return
 		}
@@ -100,8 +99,12 @@ func (f *facts) configuration(ctx context.Context) {
 		return
 	}
 	config, planned := f.plans.Configs.Find(id)
-	entry, err := config.Boot(pxelinux.UnknownFirmware, "")
-	if !planned || err != nil || f.result.Stage > boot.StageInitrd {
+	reader, err := pxelinux.ReaderOf(config.Arch)
+	if !planned || err != nil {
+		return
+	}
+	entry, err := config.Boot(reader, "")
+	if err != nil || f.result.Stage > boot.StageInitrd {
 		return
 	}
 	for _, boots := range []struct{ kind, name string }{{"kernel", entry.Kernel}, {"initrd", entry.Initrd}} {

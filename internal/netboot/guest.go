@@ -13,8 +13,9 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
 
-// Guest has the properties of an s390x guest on which its boot from the network depends.
+// Guest has the properties of a guest on which its boot from the network depends.
 type Guest struct {
+	Arch       string // libvirt's name of its architecture
 	UUID       string // empty if it is not known yet
 	Memory     uint64 // memory for the firmware, in bytes; 0 if it is not known yet
 	Config     string // id of its pxelinux configuration on its host, tftp_root/file_name; empty if it is not known, or there is none

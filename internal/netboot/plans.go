@@ -14,18 +14,18 @@ import (
 // refers to, so that it can be checked against them: whether a guest finds its configuration on its network, and whether
 // its kernel and initrd fit into its memory. The zero value is ready for concurrent use.
 type Plans struct {
-	Roots    Book[string]          // paths of TFTP roots, by id
-	Files    Book[File]            // files of images, by the id of the TFTP root, a slash and the path
-	Images   Book[Image]           // by id
-	Configs  Book[pxelinux.Config] // by id
-	Networks Book[Network]         // by name
-	Bridges  Book[string]          // names of the networks that make the bridges, by the name of the bridge
-	Checked  Book[error]           // what is wrong with a bridge of the host, by name
-	Holds    Book[[]string]        // what guests, networks and other holders use after this run, by the names from the functions below: ids and paths of volumes, files, MAC addresses, subnets
-	Replaced Book[Fates]           // volumes whose content is replaced, by id
-	Waiting  Waiting               // guests that wait for the new content
-	Subnets  Book[[]netip.Prefix]  // of networks, by name
-	Owners   Book[Owner]           // owners of what only one resource can have, such as a name or a MAC address
+	Roots    Book[string]         // paths of TFTP roots, by id
+	Files    Book[File]           // files of images, by the id of the TFTP root, a slash and the path
+	Images   Book[Image]          // by id
+	Configs  Book[Config]         // by id
+	Networks Book[Network]        // by name
+	Bridges  Book[string]         // names of the networks that make the bridges, by the name of the bridge
+	Checked  Book[error]          // what is wrong with a bridge of the host, by name
+	Holds    Book[[]string]       // what guests, networks and other holders use after this run, by the names from the functions below: ids and paths of volumes, files, MAC addresses, subnets
+	Replaced Book[Fates]          // volumes whose content is replaced, by id
+	Waiting  Waiting              // guests that wait for the new content
+	Subnets  Book[[]netip.Prefix] // of networks, by name
+	Owners   Book[Owner]          // owners of what only one resource can have, such as a name or a MAC address
 }
 
 // Owner is the only resource that can have something.
@@ -74,10 +74,17 @@ func NetworkHolder(name string) string { return "network " + name }
 // OverlayHolder is the name of a volume at a path in Plans.Holds.
 func OverlayHolder(path string) string { return "overlay " + path }
 
+// Config is a pxelinux configuration, and the architecture of the guests that it is for.
+type Config struct {
+	pxelinux.Config
+	Arch string
+}
+
 // File is a file of an image.
 type File struct {
 	Kind string // kernel or initrd
 	Size uint64 // in bytes; 0 if it is not known yet
+	Arch string // of the image; empty if it is not known yet
 }
 
 // Image has the paths of an image's files below the TFTP root.

@@ -25,6 +25,8 @@ func TestAccFunctions(t *testing.T) {
 output "mac" { value = provider::netboot::mac("blog-netboot") }
 output "second_mac" { value = provider::netboot::mac("blog-netboot", 1) }
 output "file_name" { value = provider::netboot::pxelinux_file_name(provider::netboot::mac("blog-netboot")) }
+output "pc_file_name" { value = provider::netboot::pxelinux_file_name("7d1c7f0e-6a3e-4a86-8f0c-0123456789ab", "x86_64") }
+output "pc_text" { value = provider::netboot::pxelinux_render([{ label = "a", kernel = "k", append = ["x=1"] }], "x86_64") }
 output "text" {
   value = provider::netboot::pxelinux_render({
     default = "b"
@@ -44,6 +46,8 @@ output "manifest" { value = provider::netboot::ins_parse("* Linux\nk 0x0\ni 0x10
 		outputIs("mac", "52:54:00:09:43:37"),
 		outputIs("second_mac", "52:54:00:b0:fd:8d"),
 		outputIs("file_name", "01-52-54-00-09-43-37"),
+		outputIs("pc_file_name", "0e7f1c7d-3e6a-864a-8f0c-0123456789ab"),
+		outputIs("pc_text", "serial 0 115200\ndefault a\nlabel a\n  kernel k\n  append x=1\n"),
 		outputIs("text", "default b\nlabel a\n  kernel k\n  initrd i\n  append BOOT_IMAGE=k\nlabel b\n  kernel k\n  initrd i\n  append x=1 y=2\n"),
 		outputIs("entries_alone", "label a\n  kernel k\n  initrd i\n  append BOOT_IMAGE=k\nlabel b\n  kernel k\n  initrd i\n  append BOOT_IMAGE=k\n"),
 		outputIs("again", "label a\n  kernel k\n  initrd i\n  append x=1\n"),

@@ -15,6 +15,11 @@ func TestPxelinuxFileNameFunction(t *testing.T) {
 	} {
 		returns(t, text(want), "pxelinux_file_name", text(who))
 	}
+	returns(t, text("7d1c7f0e-6a3e-4a86-8f0c-0123456789ab"), "pxelinux_file_name", text("7d1c7f0e-6a3e-4a86-8f0c-0123456789ab"), text("ppc64le"))
+	returns(t, text("0e7f1c7d-3e6a-864a-8f0c-0123456789ab"), "pxelinux_file_name", text("7d1c7f0e-6a3e-4a86-8f0c-0123456789ab"), text("x86_64"))
+	refuses(t, 0, []string{"third group ends in 00", "use a MAC address"}, "pxelinux_file_name", text("7d1c7f0e-6a3e-4a00-8f0c-0123456789ab"), text("x86_64"))
+	refuses(t, 1, []string{`"aarch64" is not an architecture`, "s390x, ppc64le, x86_64"}, "pxelinux_file_name", text("default"), text("aarch64"))
+	refuses(t, 1, []string{"only one architecture"}, "pxelinux_file_name", text("default"), text("s390x"), text("s390x"))
 	for who, want := range map[string]string{
 		"":                 `"" is neither a MAC address, a UUID, an IPv4 address or prefix, nor "default"`,
 		"guest":            `"guest" is neither`,

@@ -58,6 +58,14 @@ func TestPxelinuxParseFunction(t *testing.T) {
 	}, entryValue("a", "k", "i", "quiet")), "pxelinux_parse", text("label a\nkernel k\ninitrd i\nappend quiet"))
 }
 
+func TestPxelinuxParseFunctionArch(t *testing.T) {
+	pc := text("serial 0 115200\ndefault a\nlabel a\n  linux k\n  initrd i\n  append quiet\n")
+	returns(t, configValue("a", nil, entryValue("a", "k", "i", "quiet")), "pxelinux_parse", pc, text("x86_64"))
+	returns(t, configValue("", []string{
+		`line 1, column 1: the file has no default line, so PXELINUX stops at its prompt: add a line such as "default a"`,
+	}, entryValue("a", "k", "i", "quiet")), "pxelinux_parse", text("label a\nkernel k\ninitrd i\nappend quiet\n"), text("x86_64"))
+}
+
 // TestPxelinuxParseFunctionContinuation holds that a line which goes on after a backslash is one problem, and that nobody is
 // told to remove the rest of it.
 func TestPxelinuxParseFunctionContinuation(t *testing.T) {

@@ -33,6 +33,8 @@ func hostileSamples(t *testing.T) map[string][]string {
 				{"label": "rescue", "kernel": "another-kernel"}], ` + someTimeouts + `}`,
 			`{"tftp_root": "srv-tftp", "uuid": "7d1c7f0e-6a3e-4a86-8f0c-0123456789ab", "content": "label linux\n  kernel a-kernel\n  initrd an-initrd\n  append quiet"}`,
 			`{"tftp_root": "srv-tftp", "ipv4": "192.168.150.0/24", "entries": [{"label": "linux", "kernel": "a-kernel"}]}`,
+			`{"tftp_root": "srv-tftp", "arch": "x86_64", "uuid": "7d1c7f0e-6a3e-4a86-8f0c-0123456789ab", "default": "linux", "entries": [
+				{"label": "linux", "kernel": "a-kernel", "initrd": "an-initrd,another", "append": ["quiet"]}]}`,
 		},
 		"netboot_network": {
 			`{"host": "far", "name": "net", "mode": "nat", "bridge": "netbr", "forward_devices": ["eth7"], "domain": "lab.test", "tftp_root": "/srv/tftp",

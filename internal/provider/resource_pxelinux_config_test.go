@@ -92,6 +92,32 @@ func TestAccPxelinuxConfigNames(t *testing.T) {
 	acceptance(t, steps...)
 }
 
+// TestAccPxelinuxConfigArch makes a configuration for PCs, imports it, and replaces it by one for s390x guests.
+func TestAccPxelinuxConfigArch(t *testing.T) {
+	const (
+		target = "uuid = \"" + pcUUID + "\"\n"
+		name   = "0e7f1c7d-3e6a-864a-8f0c-0123456789ab"
+		text   = "serial 0 115200\ndefault linux\nlabel linux\n  kernel k\n  initrd i\n"
+	)
+	acceptance(t,
+		resource.TestStep{
+			Config: pxelinuxConfig("arch = \"ppc64le\"\n" + twoEntries), PlanOnly: true,
+			ExpectError: says("In entries[0].append:", "never reaches the kernel", "kernel of the netboot_domain"),
+		},
+		resource.TestStep{
+			Config:           pxelinuxConfig("arch = \"x86_64\"\n" + target + oneEntry),
+			ConfigPlanChecks: actions(testConfig, plancheck.ResourceActionCreate, plancheck.ExpectKnownValue(testConfig, tfjsonpath.New("file_name"), knownvalue.StringExact(name))),
+			Check:            guestReads(t, name, text),
+		},
+		resource.TestStep{ResourceName: testConfig, ImportState: true, ImportStateId: "srv-boot/" + name, ImportStateKind: resource.ImportBlockWithID},
+		resource.TestStep{
+			Config:           pxelinuxConfig(target + oneEntry),
+			ConfigPlanChecks: actions(testConfig, plancheck.ResourceActionDestroyBeforeCreate),
+			Check:            guestReads(t, pcUUID, oneEntryText),
+		},
+	)
+}
+
 func TestAccPxelinuxConfigUpdate(t *testing.T) {
 	const file = "/srv/boot/pxelinux.cfg/default"
 	var before os.FileInfo

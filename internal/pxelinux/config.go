@@ -1,14 +1,14 @@
-// Package pxelinux reads, checks, writes and names the pxelinux.cfg files that the network boot
-// firmware of an s390x guest loads.
+// Package pxelinux reads, checks, writes and names the pxelinux.cfg files that guests load from the network.
 //
-// The firmware is SLOF's libnet in QEMU's s390-ccw loader. It knows five keywords of the real PXELINUX,
-// reports almost nothing, and boots something else instead of stopping. So every rule here names the
-// place in the firmware's source that makes the rule necessary.
+// Each kind of guest has its own Reader of these files. The firmware of s390x guests (Firmware) and of ppc64le guests (SLOF) uses
+// SLOF's libnet. It knows five keywords of the real PXELINUX, reports almost nothing, and boots something else instead of
+// stopping. Guests with a BIOS run the real PXELINUX (PXELINUX), which stops at its prompt for most mistakes. The old boot loader
+// of s390-tools (Blob) is a shell script. So every rule here names the place in a reader's source that makes the rule necessary,
+// or says that it was measured. The tests of conformance boot the same files on the real readers.
 package pxelinux
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -28,18 +28,22 @@ type Config struct {
 	Entries []Entry
 }
 
-// Entry is something to boot. Paths are relative to the TFTP root, never to the file.
+// Entry is something to boot. Paths are relative to the TFTP root, never to the file. For PXELINUX, they are relative to the
+// directory of the boot loader.
 type Entry struct {
 	Label  string
 	Kernel string
-	Initrd string
+	Initrd string // for PXELINUX, several paths can be separated by commas
 	Append string // the kernel's arguments, separated by blanks; may be empty
+
+	// Type is PXELINUX's keyword for what Kernel is, such as "com32" or "localboot", if it is not a Linux kernel.
+	Type string
 }
 
 // Files returns the kernels and initrds that a configuration names.
 func (c Config) Files() (files []string) {
 	for _, entry := range c.Entries {
-		for _, file := range []string{entry.Kernel, entry.Initrd} {
+		for _, file := range append([]string{entry.Kernel}, strings.Split(entry.Initrd, ",")...) {
 			if file != "" {
 				files = append(files, file)
 			}
@@ -48,29 +52,14 @@ func (c Config) Files() (files []string) {
 	return files
 }
 
-// Render returns the text of a configuration for a firmware, or an error that joins each Problem of
-// severity Error that Validate finds.
+// libnetText writes a configuration for a firmware that uses SLOF's libnet.
 //
 // Every entry gets all three keywords, because the firmware follows an uninitialised pointer if one is
 // missing: SLOF lib/libnet/pxelinux.c pxelinux_parse_cfg() only sets what it reads, in "struct
 // pl_cfg_entry entries[]" on the stack of QEMU netmain.c net_try_pxelinux_cfg(). For an empty Append the
 // line has "BOOT_IMAGE=" and the kernel's path, an argument that PXELINUX itself writes and Linux
 // ignores. Parse reads exactly that line as an empty Append.
-func Render(c Config, f Firmware) (string, error) {
-	var errs []error
-	for _, problem := range Validate(c, f) {
-		if problem.Severity == Error {
-			errs = append(errs, problem)
-		}
-	}
-	if len(errs) > 0 {
-		return "", errors.Join(errs...)
-	}
-	return c.text(), nil
-}
-
-// text writes the configuration without checking whether the firmware can read it.
-func (c Config) text() string {
+func libnetText(c Config) string {
 	var b strings.Builder
 	if c.Default != "" {
 		// SLOF lib/libnet/pxelinux.c pxelinux_parse_cfg() compares each label, as it reads it,

@@ -11,22 +11,22 @@ import (
 	"strings"
 )
 
-// DefaultFileName is the name that the firmware tries last, for every guest.
+// DefaultFileName is the name that every reader tries last, for every guest.
 const DefaultFileName = "default"
 
 // nibble is the number of address bits in one digit of an IPv4 file name.
 const nibble = 4
 
-// FileName returns the name, below pxelinux.cfg/, of the file for a MAC address, a UUID, an IPv4
+// FileName returns the name, below pxelinux.cfg/, of the file that a reader asks for, for a MAC address, a UUID, an IPv4
 // address or prefix, or "default".
-func FileName(guest string) (string, error) {
+func FileName(guest string, by Reader) (string, error) {
 	if guest == DefaultFileName {
 		return DefaultFileName, nil
 	}
 	if name, err := MACFileName(guest); err == nil {
 		return name, nil
 	}
-	if name, err := UUIDFileName(guest); err == nil || errors.Is(err, errZeroUUID) {
+	if name, err := by.UUIDFileName(guest); err == nil || errors.Is(err, errZeroUUID) || errors.Is(err, errUnaskedUUID) {
 		return name, err
 	}
 	if strings.Count(guest, ".") == 3 {
@@ -57,18 +57,32 @@ const uuidSize = 36
 // QEMU pc-bios/s390-ccw/netmain.c get_uuid(): "%02x" in groups of 8-4-4-4-12; a UUID of zeros
 // counts as no UUID.
 func UUIDFileName(uuid string) (string, error) {
+	raw, err := uuidBytes(uuid)
+	if err != nil {
+		return "", err
+	}
+	return uuidText(raw), nil
+}
+
+// uuidBytes are the bytes of a UUID, in the order in which it is written.
+func uuidBytes(uuid string) (raw [16]byte, err error) {
 	digits := uuid
 	if len(uuid) == uuidSize && uuid[8] == '-' && uuid[13] == '-' && uuid[18] == '-' && uuid[23] == '-' {
 		digits = uuid[:8] + uuid[9:13] + uuid[14:18] + uuid[19:23] + uuid[24:]
 	}
-	raw, err := hex.DecodeString(digits)
-	if err != nil || len(raw) != 16 {
-		return "", fmt.Errorf("%q is not a UUID; write 32 hexadecimal digits, such as 0a1b2c3d-0000-4000-8000-00000000002a", uuid)
+	decoded, err := hex.DecodeString(digits)
+	if err != nil || len(decoded) != len(raw) {
+		return raw, fmt.Errorf("%q is not a UUID; write 32 hexadecimal digits, such as 0a1b2c3d-0000-4000-8000-00000000002a", uuid)
 	}
-	if [16]byte(raw) == ([16]byte{}) {
-		return "", errZeroUUID
+	raw = [16]byte(decoded)
+	if raw == ([16]byte{}) {
+		return raw, errZeroUUID
 	}
-	return fmt.Sprintf("%x-%x-%x-%x-%x", raw[:4], raw[4:6], raw[6:8], raw[8:10], raw[10:]), nil
+	return raw, nil
+}
+
+func uuidText(raw [16]byte) string {
+	return fmt.Sprintf("%x-%x-%x-%x-%x", raw[:4], raw[4:6], raw[6:8], raw[8:10], raw[10:])
 }
 
 // IPv4FileName returns the name for an address, or for all addresses of a prefix such as

@@ -19,7 +19,7 @@ func TestFileName(t *testing.T) {
 		{"192.168.144.0/20", "C0A89"},
 		{"192.0.0.0/4", "C"},
 	} {
-		got, err := FileName(test.who)
+		got, err := FileName(test.who, UnknownFirmware)
 		if err != nil || got != test.want {
 			t.Errorf("FileName(%q) = %q, %v; want %q", test.who, got, err, test.want)
 		}
@@ -46,7 +46,7 @@ func TestFileNameErrors(t *testing.T) {
 		{"128.0.0.0/1", []string{"8 files, beginning with 128.0.0.0/4", `"default" for every guest`}},
 		{"192.168.150.6/31", []string{"2 files, beginning with 192.168.150.6/32", "192.168.150.0/28"}},
 	} {
-		got, err := FileName(test.who)
+		got, err := FileName(test.who, UnknownFirmware)
 		if err == nil {
 			t.Errorf("FileName(%q) = %q, want an error", test.who, got)
 			continue

@@ -11,9 +11,6 @@ import (
 
 // Firmware is a generation of the network boot firmware of s390x guests, which comes with QEMU.
 // Distributions move parts of it between releases, so IdentifyFirmware reads the firmware file itself.
-//
-// The firmware of ppc64le guests, SLOF, reads the same files by the same names, because the s390x
-// firmware took this code from SLOF. SLOF has no limit on append, and other places for kernel and initrd.
 type Firmware int
 
 // The generations, oldest first.
@@ -156,26 +153,28 @@ func mebibytes(size uint64) string {
 	return fmt.Sprintf("%d MiB", (size+mebibyte-1)/mebibyte)
 }
 
-// Boot returns the entry that the firmware boots: the default entry, or else the first. A firmware with
-// a menu takes a number in loadparm as the position of the entry in the file, counted from 1.
+// boot returns the default entry, or else the first. A firmware with a menu takes a number in loadparm as the position of the
+// entry in the file, counted from 1.
 //
 // QEMU pc-bios/s390-ccw/netmain.c net_select_and_load_kernel().
-func (c Config) Boot(f Firmware, loadparm string) (Entry, error) {
-	if len(c.Entries) == 0 {
-		return Entry{}, errors.New("there is no entry")
-	}
+func (f Firmware) boot(c Config, loadparm string) (Entry, error) {
 	if number := leadingNumber(loadparm); f == Menu && number > 0 {
 		if number > len(c.Entries) {
 			return Entry{}, fmt.Errorf("loadparm asks for entry %d of %d", number, len(c.Entries))
 		}
 		return c.Entries[number-1], nil
 	}
+	return libnetDefault(c), nil
+}
+
+// libnetDefault is the default entry, or else the first.
+func libnetDefault(c Config) Entry {
 	for _, e := range slices.Backward(c.Entries) { // of two entries with the same label, the last counts
 		if c.Default != "" && e.Label == c.Default {
-			return e, nil
+			return e
 		}
 	}
-	return c.Entries[0], nil
+	return c.Entries[0]
 }
 
 // leadingNumber reads digits up to the first other character, as atol does.
@@ -184,3 +183,19 @@ func leadingNumber(text string) int {
 	number, _ := strconv.Atoi(text[:digits]) // 0 if there are no digits
 	return number
 }
+
+// The methods of a Reader.
+
+func (f Firmware) read(text string) *reading { return readLibnet(text, f.entryLimits()) }
+
+func (Firmware) check(c Config) []Problem { return checkLibnet(c, appendRules) }
+
+func (f Firmware) limits(c Config) []Problem { return libnetLimits(c, f.entryLimits()) }
+
+func (Firmware) text(c Config) string { return libnetText(c) }
+
+// UUIDFileName is the function UUIDFileName.
+func (Firmware) UUIDFileName(uuid string) (string, error) { return UUIDFileName(uuid) }
+
+// UUIDOf returns the name, which is the UUID.
+func (Firmware) UUIDOf(name string) string { return name }

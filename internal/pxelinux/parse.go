@@ -1,53 +1,9 @@
 package pxelinux
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
-)
-
-// Parse reads a file as a firmware does. The problems are what the firmware ignores, or understands
-// differently from PXELINUX. The Config is what the firmware keeps; Parse does not check its values. The
-// Config is empty if the firmware does not accept the file at all. An append line that Render writes for
-// an empty Append is read as an empty Append.
-func Parse(text string, f Firmware) (Config, []Problem) {
-	r := read(text, f)
-	return r.config, r.problems
-}
-
-// ValidateText returns the problems of a complete file, in the order of its lines: the problems of Parse,
-// and the problems that Validate finds in the Config, each with the position of its line.
-func ValidateText(text string, f Firmware) []Problem {
-	r := read(text, f)
-	problems := r.problems
-	if len(text) > MaxFileSize {
-		return problems
-	}
-	for _, p := range append(validateValues(r.config), r.entriesWithoutAppend()...) {
-		if r.lostAny && p.Entry < 0 {
-			continue // no entry, or no entry with the label of the default: this follows from the lost label
-		}
-		at, found := r.places[place{p.Entry, p.Field}]
-		if !found { // the line is missing: show the position of the entry
-			at = r.places[place{p.Entry, keywordLabel}]
-		}
-		p.Line, p.Column = at.line, at.column
-		problems = append(problems, p)
-	}
-	slices.SortStableFunc(problems, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-	})
-	return problems
-}
-
-// place identifies a value of a configuration, and position is where it is in a text.
-type (
-	place struct {
-		entry int
-		field string
-	}
-	position struct{ line, column int }
 )
 
 // defaultLine is a "default" line, and whether a label after it matched.
@@ -57,27 +13,25 @@ type defaultLine struct {
 	matched bool
 }
 
-// reader holds what was read of a file so far.
-type reader struct {
-	firmware Firmware
-	config   Config
-	places   map[place]position
+// libnetReading is the reading of a firmware that uses SLOF's libnet.
+type libnetReading struct {
+	*reading
+	entries  []entryLimit
 	defaults []defaultLine
-	problems []Problem
 
 	// The consequences of a reported mistake are not reported again: the lines after a backslash, and what
 	// follows from a label that was not read.
 	continued bool
 	lostLabel bool // in this entry
-	lostAny   bool
 }
 
-// read follows SLOF lib/libnet/pxelinux.c pxelinux_parse_cfg(), including the order of its steps.
-func read(text string, f Firmware) *reader {
-	r := &reader{firmware: f, places: map[place]position{}}
+// readLibnet follows SLOF lib/libnet/pxelinux.c pxelinux_parse_cfg(), including the order of its steps.
+func readLibnet(text string, entries []entryLimit) *reading {
+	r := &libnetReading{reading: newReading(), entries: entries}
 	if len(text) > MaxFileSize {
+		r.skipped = true
 		r.problems = append(r.problems, fileTooLong(len(text)))
-		return r
+		return r.reading
 	}
 	r.wholeFile(text)
 	text, _, _ = strings.Cut(text, "\x00")
@@ -98,11 +52,11 @@ func read(text string, f Firmware) *reader {
 		r.continued = strings.HasSuffix(body, `\`)
 	}
 	r.finish()
-	return r
+	return r.reading
 }
 
 // wholeFile reports problems that are not about a single line.
-func (r *reader) wholeFile(text string) {
+func (r *libnetReading) wholeFile(text string) {
 	if i := strings.IndexByte(text, 0); i >= 0 {
 		before := text[:i]
 		at := position{strings.Count(before, "\n") + 1, i - strings.LastIndexByte(before, '\n')}
@@ -119,7 +73,7 @@ func (r *reader) wholeFile(text string) {
 }
 
 // line reads one line, and says whether the firmware reads the next line.
-func (r *reader) line(body string, at position) (more bool) {
+func (r *libnetReading) line(body string, at position) (more bool) {
 	// "arg = strchr(ptr, ' '); if (!arg) arg = strchr(ptr, '\t');"
 	keyword, value, found := strings.Cut(body, " ")
 	if !found {
@@ -151,23 +105,16 @@ func (r *reader) line(body string, at position) (more bool) {
 }
 
 // unread reports a line that the firmware ignores.
-func (r *reader) unread(entry int, at position, words, message, remedy string) {
+func (r *libnetReading) unread(entry int, at position, words, message, remedy string) {
 	if r.continued || r.lostLabel && isEntryKeyword(words) {
 		return
 	}
-	if strings.HasPrefix(words, byteOrderMark) {
-		remedy = "save the file without a byte order mark"
-	} else if i := slices.IndexFunc(pastedRules, func(rule rule) bool { return rule.broken(words) }); i >= 0 {
-		remedy = fmt.Sprintf("it %s: %s", pastedRules[i].message, pastedRules[i].remedy)
-	}
-	r.report(Error, entry, "", at, message, remedy)
+	r.report(Error, entry, "", at, message, remedyOfPasted(words, remedy))
 	first, _, _ := strings.Cut(strings.TrimLeft(plainWord(words), " "), " ")
 	if first != words && sameKeyword(first, keywordLabel) {
-		r.lostLabel, r.lostAny = true, true
+		r.lostLabel, r.partial = true, true
 	}
 }
-
-const byteOrderMark = "\ufeff"
 
 // sameKeyword compares like strcasecmp. Of equal lengths, only ASCII letters can fold to each other
 // and to a keyword.
@@ -194,7 +141,7 @@ func isEntryKeyword(word string) bool {
 		func(keyword string) bool { return sameKeyword(word, keyword) })
 }
 
-func (r *reader) setDefault(label string, at position) {
+func (r *libnetReading) setDefault(label string, at position) {
 	if len(r.defaults) > 0 {
 		r.report(Error, -1, keywordDefault, at, "the file has more than one default line, and the firmware uses the last one that matches a label below it",
 			"keep one default line, above the labels")
@@ -203,10 +150,10 @@ func (r *reader) setDefault(label string, at position) {
 }
 
 // addEntry begins an entry, and says whether the firmware reads the next line.
-func (r *reader) addEntry(label string, at position) (more bool) {
+func (r *libnetReading) addEntry(label string, at position) (more bool) {
 	r.lostLabel = false
 	entry := len(r.config.Entries)
-	for _, limit := range r.firmware.entryLimits() {
+	for _, limit := range r.entries {
 		if entry != limit.entries {
 			continue
 		}
@@ -226,7 +173,7 @@ func (r *reader) addEntry(label string, at position) (more bool) {
 }
 
 // set sets a value of the last entry, and replaces an earlier value.
-func (r *reader) set(field string, to *string, value string, at position) {
+func (r *libnetReading) set(field string, to *string, value string, at position) {
 	key := place{len(r.config.Entries) - 1, field}
 	if before, repeated := r.places[key]; repeated && !r.lostLabel {
 		r.report(Error, key.entry, field, at, fmt.Sprintf("the firmware uses this %s line and ignores the one in line %d", field, before.line),
@@ -237,38 +184,30 @@ func (r *reader) set(field string, to *string, value string, at position) {
 }
 
 // finish does what is only possible at the end of the file.
-func (r *reader) finish() {
+func (r *libnetReading) finish() {
 	for i, e := range r.config.Entries {
 		if e.Append == e.placeholder() {
 			r.config.Entries[i].Append = ""
 		}
 	}
 	for _, d := range r.defaults {
-		if !d.matched && !r.lostAny {
+		if !d.matched && !r.partial {
 			r.report(Error, -1, keywordDefault, d.at, fmt.Sprintf("no label below this line is %q, so the firmware boots the first entry", d.label),
 				"write the default line above the label, with the same spelling and case")
 		}
 	}
+	r.findMissing()
 }
 
-// entriesWithoutAppend finds entries without an append line, which a Config cannot show.
-func (r *reader) entriesWithoutAppend() []Problem {
-	var problems []Problem
+// findMissing finds entries without an append line, which a Config cannot show.
+func (r *libnetReading) findMissing() {
 	for i, e := range r.config.Entries {
 		if _, found := r.places[place{i, keywordAppend}]; !found {
-			problems = append(problems, Problem{
+			r.missing = append(r.missing, Problem{
 				Severity: Error, Entry: i, Field: keywordAppend,
 				Message: fmt.Sprintf("entry %q has no append line, so the firmware passes whatever its memory holds to the kernel", e.Label),
 				Remedy:  fmt.Sprintf("add an append line, such as %q, which changes nothing", "append "+e.placeholder()),
 			})
 		}
 	}
-	return problems
-}
-
-func (r *reader) report(severity Severity, entry int, field string, at position, message, remedy string) {
-	r.problems = append(r.problems, Problem{
-		Severity: severity, Entry: entry, Field: field, Line: at.line, Column: at.column,
-		Message: message, Remedy: remedy,
-	})
 }

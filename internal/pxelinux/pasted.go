@@ -73,6 +73,20 @@ func CheckPasted(arguments string) error {
 	return nil
 }
 
+const byteOrderMark = "\ufeff"
+
+// remedyOfPasted is what to do about words that are not read: about what is wrong with them if they were copied, or else the
+// given remedy.
+func remedyOfPasted(words, remedy string) string {
+	if strings.HasPrefix(words, byteOrderMark) {
+		return "save the file without a byte order mark"
+	}
+	if i := slices.IndexFunc(pastedRules, func(rule rule) bool { return rule.broken(words) }); i >= 0 {
+		return fmt.Sprintf("it %s: %s", pastedRules[i].message, pastedRules[i].remedy)
+	}
+	return remedy
+}
+
 // plainWord is a word as it probably was before it was copied.
 func plainWord(word string) string {
 	return strings.Map(func(r rune) rune {

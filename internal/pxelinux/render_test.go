@@ -51,7 +51,7 @@ func FuzzRender(f *testing.F) {
 	f.Add("a b", "a b", "/k", "i", "a\tb", "#", "k#", "i", "-")
 	f.Add("é", "é", "k\u00a0", "i", "--- quiet", "E", "k", "i\xff", "initrd=i")
 	f.Fuzz(func(t *testing.T, def, l1, k1, i1, a1, l2, k2, i2, a2 string) {
-		c := Config{Default: def, Entries: []Entry{{l1, k1, i1, a1}, {l2, k2, i2, a2}}}
+		c := Config{Default: def, Entries: []Entry{{Label: l1, Kernel: k1, Initrd: i1, Append: a1}, {Label: l2, Kernel: k2, Initrd: i2, Append: a2}}}
 		text, err := Render(c, UnknownFirmware)
 		if err != nil {
 			return
@@ -79,7 +79,7 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		rendered, err := Render(c, UnknownFirmware)
-		if err != nil && len(c.text()) <= MaxFileSize {
+		if err != nil && len(libnetText(c)) <= MaxFileSize {
 			t.Fatalf("text %q is valid, its configuration is not: %v", text, err)
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package pxelinux
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -8,12 +9,14 @@ import (
 	"sync"
 )
 
-// directory is where the firmware looks for configurations, below the TFTP root.
+// directory is where readers look for configurations, below the TFTP root or another directory.
 const directory = "pxelinux.cfg/"
 
-// Search is what a guest's firmware knows when it looks for something to boot: the guest's identity, and
+// Search is what a guest's reader knows when it looks for something to boot: the guest's identity, and
 // what DHCP told it. Everything except the MAC address may be empty.
 type Search struct {
+	Reader Reader // nil means the firmware of s390x guests
+
 	UUID string // of the guest; a UUID of zeros counts as empty
 	MAC  string
 	IPv4 string // the address that DHCP gave it
@@ -23,21 +26,40 @@ type Search struct {
 	PathPrefix string // DHCP option 210
 }
 
-// Paths returns the paths below the TFTP root that the firmware asks for, in that order. The firmware
-// uses the first file that has at least one byte and at most MaxFileSize, whatever the file contains.
-// The kernel and initrd that the file names are relative to the TFTP root, not to the file.
+// Paths returns the paths below the TFTP root that the reader asks for, in that order. The reader
+// uses the first file that has at least one byte, whatever the file contains. Firmware with SLOF's libnet skips a file of
+// more than MaxFileSize as well.
 //
-// A BootFile that names a file comes first, and the firmware loads it as a kernel, unless it begins like
-// an .ins manifest ("* ") or a configuration ("# pxelinux").
+// A BootFile that names a file comes first if a firmware is the reader. The firmware loads it as a kernel, unless an s390x
+// firmware finds that it begins like an .ins manifest ("* ") or a configuration ("# pxelinux").
 func (s Search) Paths() ([]string, error) {
-	names, err := s.names()
+	if s.Reader == nil {
+		return UnknownFirmware.paths(s)
+	}
+	return s.Reader.paths(s)
+}
+
+// paths follows QEMU pc-bios/s390-ccw/netmain.c main(): "if (fnlen > 0 && fn_ip.filename[fnlen - 1] != '/')".
+func (f Firmware) paths(s Search) ([]string, error) {
+	var paths []string
+	if s.namesFile() {
+		paths = append(paths, s.BootFile)
+	}
+	return s.libnetPaths(f, paths)
+}
+
+// namesFile tells whether the bootfile is a file and not a directory.
+func (s Search) namesFile() bool { return s.BootFile != "" && !strings.HasSuffix(s.BootFile, "/") }
+
+// libnetPaths adds the paths of configurations that a firmware with SLOF's libnet asks for. These firmwares take the kernel and
+// the initrd that the file names from the TFTP root.
+func (s Search) libnetPaths(by Reader, paths []string) ([]string, error) {
+	names, err := s.names(by)
 	if err != nil {
 		return nil, err
 	}
-	var paths []string
-	if s.BootFile != "" && !strings.HasSuffix(s.BootFile, "/") {
-		// QEMU pc-bios/s390-ccw/netmain.c main(): "if (fnlen > 0 && fn_ip.filename[fnlen - 1] != '/')".
-		paths = append(paths, s.BootFile)
+	if s.ConfigFile != "" {
+		names = append([]string{s.ConfigFile}, names...)
 	}
 	for _, name := range names {
 		paths = append(paths, s.base()+name)
@@ -61,18 +83,18 @@ func (s Search) base() string {
 	return s.BootFile[:strings.LastIndexByte(s.BootFile, '/')+1] + directory
 }
 
-// names are the names of configurations, in the order of pxelinux_load_cfg().
-func (s Search) names() ([]string, error) {
+// names are the names of configurations of all readers, in their order: SLOF lib/libnet/pxelinux.c pxelinux_load_cfg(),
+// syslinux core/fs/pxe/pxe.c pxe_open_config(), s390-tools netboot/mk-pxelinux-ramfs.
+func (s Search) names(by Reader) ([]string, error) {
 	var names []string
-	if s.ConfigFile != "" {
-		names = append(names, s.ConfigFile)
-	}
 	if strings.Trim(s.UUID, "0-") != "" {
-		name, err := UUIDFileName(s.UUID)
-		if err != nil {
+		name, err := by.UUIDFileName(s.UUID)
+		if err != nil && !errors.Is(err, errUnaskedUUID) {
 			return nil, err
 		}
-		names = append(names, name)
+		if err == nil {
+			names = append(names, name)
+		}
 	}
 	name, err := MACFileName(s.MAC)
 	if err != nil {

@@ -7,14 +7,13 @@ import (
 	"unicode"
 )
 
-// Validate returns what the firmware would cut, ignore, misread or skip: first for the default, then for
-// each entry, then for the whole file.
-func Validate(c Config, f Firmware) []Problem {
-	problems := validateValues(c)
-	if size := len(c.text()); size > MaxFileSize {
+// libnetLimits checks the size of the file and the number of entries for a firmware that uses SLOF's libnet.
+func libnetLimits(c Config, entries []entryLimit) []Problem {
+	var problems []Problem
+	if size := len(libnetText(c)); size > MaxFileSize {
 		problems = append(problems, fileTooLong(size))
 	}
-	for _, limit := range f.entryLimits() {
+	for _, limit := range entries {
 		if len(c.Entries) > limit.entries {
 			problems = append(problems, limit.exceeded(position{}))
 		}
@@ -22,8 +21,8 @@ func Validate(c Config, f Firmware) []Problem {
 	return problems
 }
 
-// validateValues checks everything except the size of the file and the number of entries.
-func validateValues(c Config) []Problem {
+// checkLibnet checks everything except the size of the file and the number of entries.
+func checkLibnet(c Config, argumentRules []rule) []Problem {
 	var problems []Problem
 	if len(c.Entries) == 0 {
 		problems = append(problems, Problem{
@@ -44,7 +43,7 @@ func validateValues(c Config) []Problem {
 		}
 		problems = append(problems, violations(i, keywordKernel, e.Kernel, kernelRules)...)
 		problems = append(problems, violations(i, keywordInitrd, e.Initrd, initrdRules)...)
-		problems = append(problems, violations(i, keywordAppend, e.Append, appendRules)...)
+		problems = append(problems, violations(i, keywordAppend, e.Append, argumentRules)...)
 		if e.Append == e.placeholder() {
 			problems = append(problems, Problem{
 				Severity: Error, Entry: i, Field: keywordAppend,
@@ -88,29 +87,30 @@ func fileTooLong(size int) Problem {
 	}
 }
 
-// entryLimit is a number of entries, and the severity of having more.
+// entryLimit is a number of entries, the firmware that has this limit, and the severity of having more.
 type entryLimit struct {
 	entries  int
+	of       string
 	severity Severity
 }
 
 // entryLimits returns the limits of the firmware. Some firmware reads more than fewestEntries.
 func (f Firmware) entryLimits() []entryLimit {
-	limits := []entryLimit{{f.MaxEntries(), Error}}
-	if f == UnknownFirmware {
-		limits = append(limits, entryLimit{fewestEntries, Warning})
+	const older = "firmware before QEMU 10.1"
+	switch f {
+	case UnknownFirmware:
+		return []entryLimit{{mostEntries, "the firmware", Error}, {fewestEntries, older, Warning}}
+	case Menu:
+		return []entryLimit{{mostEntries, "the firmware", Error}}
+	default:
+		return []entryLimit{{fewestEntries, older, Error}}
 	}
-	return limits
 }
 
 func (l entryLimit) exceeded(at position) Problem {
-	which := "the firmware"
-	if l.entries == fewestEntries {
-		which = "firmware before QEMU 10.1"
-	}
 	return Problem{
 		Severity: l.severity, Entry: l.entries, Field: keywordLabel, Line: at.line, Column: at.column,
-		Message: fmt.Sprintf("this is entry %d; %s uses %d entries, reads garbage for the next one and ignores the rest", l.entries+1, which, l.entries),
+		Message: fmt.Sprintf("this is entry %d; %s uses %d entries, reads garbage for the next one and ignores the rest", l.entries+1, l.of, l.entries),
 		Remedy:  "split the entries into files named after a MAC address or UUID",
 	}
 }
@@ -126,21 +126,42 @@ type rule struct {
 // pxelinux_parse_cfg() leaves the fields that it does not read as they are on the stack.
 const unsetPath = "is missing; the firmware does not initialise its memory and loads whatever file an old pointer names"
 
+// named returns rules whose messages name another reader than the firmware.
+func named(reader string, rules []rule) []rule {
+	rules = slices.Clone(rules)
+	for i := range rules {
+		rules[i].message = strings.ReplaceAll(rules[i].message, "the firmware", reader)
+	}
+	return rules
+}
+
+// Rules of several readers.
+var (
+	continuesRule = rule{continues,
+		"has a backslash at the end of a line; the firmware does not join lines: the backslash becomes part of the value, and the next line is read separately",
+		"join it with the next line, without the backslash"}
+	commentRule = rule{func(v string) bool { return hasWord(v, "#") },
+		"has a word that begins with \"#\"; the firmware knows comments only on separate lines, so the word becomes part of the value",
+		"remove the comment, or put it on its own line"}
+	parentRule = rule{func(v string) bool { return slices.Contains(strings.Split(v, "/"), "..") },
+		"leads upwards with \"..\", which the TFTP server refuses",
+		"write the path relative to the TFTP root"}
+	directoryRule = rule{func(v string) bool { return strings.HasSuffix(v, "/") },
+		"ends with \"/\"; the TFTP server sends files, not directories",
+		"write the file's path"}
+)
+
 // Each list holds the rules of one field, the general ones first.
 var (
 	valueRules = slices.Concat([]rule{
-		{continues,
-			"has a backslash at the end of a line; the firmware does not join lines: the backslash becomes part of the value, and the next line is read separately",
-			"join it with the next line, without the backslash"},
+		continuesRule,
 		{hasControl,
 			"has a control character; a line break begins a new line of the file, and other control characters reach the console and the TFTP server",
 			"remove the character"},
 		{func(v string) bool { return strings.Trim(v, " \t\r") != v },
 			"begins or ends with a blank, which the firmware removes",
 			"remove the blank"},
-		{func(v string) bool { return hasWord(v, "#") },
-			"has a word that begins with \"#\"; the firmware knows comments only on separate lines, so the word becomes part of the value",
-			"remove the comment, or put it on its own line"},
+		commentRule,
 	}, pastedRules)
 	labelRules = append([]rule{
 		{isEmpty,
@@ -161,12 +182,8 @@ var (
 		{func(v string) bool { return strings.Contains(v, "::") },
 			"names a server before \"::\"; the firmware does not know this form and takes the server as part of the file's name",
 			"write only the path, relative to the TFTP root"},
-		{func(v string) bool { return slices.Contains(strings.Split(v, "/"), "..") },
-			"leads upwards with \"..\", which the TFTP server refuses",
-			"write the path relative to the TFTP root"},
-		{func(v string) bool { return strings.HasSuffix(v, "/") },
-			"ends with \"/\"; the TFTP server sends files, not directories",
-			"write the file's path"},
+		parentRule,
+		directoryRule,
 	}, valueRules...)
 	kernelRules = append([]rule{
 		{isEmpty, unsetPath, "name a file below the TFTP root"},

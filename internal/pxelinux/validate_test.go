@@ -127,7 +127,7 @@ func TestValidateSizes(t *testing.T) {
 	}
 
 	large := entries(15, 80)
-	large.Entries[0].Append += strings.Repeat("x", MaxFileSize-len(large.text()))
+	large.Entries[0].Append += strings.Repeat("x", MaxFileSize-len(libnetText(large)))
 	compareFields(t, Validate(large, SeparateLoader), nil)
 	large.Entries[0].Append += "x"
 	compareFields(t, Validate(large, SeparateLoader), []string{"-1  the file has 2048 bytes; the firmware reads at most 2047"})

@@ -10,7 +10,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains/devices"
@@ -19,9 +18,9 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// checkNetboot checks an s390x guest that boots from the network.
+// checkNetboot checks a guest that boots from the network.
 func (r *domainResource) checkNetboot(ctx context.Context, m domainModel, starts bool, diags *diag.Diagnostics) {
-	if m.Arch.ValueString() != arch.S390X || m.Boot.IsUnknown() || !m.bootsFrom(ctx, virt.BootNetwork) || !m.Kernel.IsNull() ||
+	if m.Arch.IsUnknown() || m.Boot.IsUnknown() || !m.bootsFrom(ctx, virt.BootNetwork) || !m.Kernel.IsNull() ||
 		m.Interfaces.IsUnknown() || framework.HasUnknownElement(m.Interfaces) {
 		return
 	}
@@ -44,7 +43,7 @@ func (r *domainResource) checkNetboot(ctx context.Context, m domainModel, starts
 
 // guest is the part of the guest that matters for its boot from the network.
 func (m domainModel) guest(ctx context.Context, diags *diag.Diagnostics) netboot.Guest {
-	guest := netboot.Guest{UUID: m.UUID.ValueString(), Config: m.Local(m.PxelinuxConfig)}
+	guest := netboot.Guest{Arch: m.Arch.ValueString(), UUID: m.UUID.ValueString(), Config: m.Local(m.PxelinuxConfig)}
 	if !m.Memory.IsUnknown() {
 		guest.Memory = max(m.Memory.Bytes(), m.MaxMemory.Bytes()) // before a kernel runs, the guest has all of its maximum memory
 	}

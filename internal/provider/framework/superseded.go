@@ -130,8 +130,7 @@ func FilesOfConfigs(ctx context.Context, host BootHost, root string) (map[string
 		if err != nil {
 			continue // it was removed at the same time, or guests cannot read it either
 		}
-		config, _ := pxelinux.Parse(text, pxelinux.UnknownFirmware)
-		files[name] = config.Files()
+		files[name] = pxelinux.FilesOf(text)
 	}
 	return files, err
 }

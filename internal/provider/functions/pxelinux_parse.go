@@ -50,6 +50,7 @@ func (pxelinuxParseFunction) Definition(_ context.Context, _ function.Definition
 			Name:                "text",
 			MarkdownDescription: "The configuration, such as `file(\"pxelinux.cfg/default\")`.",
 		}},
+		VariadicParameter: archParameter,
 		Return: function.ObjectReturn{AttributeTypes: map[string]attr.Type{
 			"default":  types.StringType,
 			"entries":  types.ListType{ElemType: framework.EntryType},
@@ -60,15 +61,21 @@ func (pxelinuxParseFunction) Definition(_ context.Context, _ function.Definition
 
 func (pxelinuxParseFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
 	var text string
-	if resp.Error = req.Arguments.Get(ctx, &text); resp.Error != nil {
+	var archs []string
+	if resp.Error = req.Arguments.Get(ctx, &text, &archs); resp.Error != nil {
 		return
 	}
-	resp.Error = resp.Result.Set(ctx, parseConfig(text))
+	reader, problem := readerOf(archs, 1)
+	if problem != nil {
+		resp.Error = problem
+		return
+	}
+	resp.Error = resp.Result.Set(ctx, parseConfig(text, reader))
 }
 
-// parseConfig reports the problems for unknown firmware, because a function does not know the host.
-func parseConfig(text string) parsedConfig {
-	config, _ := pxelinux.Parse(text, pxelinux.UnknownFirmware)
+// parseConfig reports the problems for unknown firmware of s390x guests, because a function does not know the host.
+func parseConfig(text string, reader pxelinux.Reader) parsedConfig {
+	config, _ := pxelinux.Parse(text, reader)
 	parsed := parsedConfig{Default: orNil(config.Default), Entries: []parsedEntry{}, Problems: []string{}}
 	for _, e := range config.Entries {
 		parsed.Entries = append(parsed.Entries, parsedEntry{
@@ -78,7 +85,7 @@ func parseConfig(text string) parsedConfig {
 			Append: words(e.Append),
 		})
 	}
-	for _, p := range pxelinux.ValidateText(text, pxelinux.UnknownFirmware) {
+	for _, p := range pxelinux.ValidateText(text, reader) {
 		problem := p.Error()
 		if p.Severity == pxelinux.Warning {
 			problem = "warning: " + problem

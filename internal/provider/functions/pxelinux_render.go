@@ -29,15 +29,15 @@ func (pxelinuxRenderFunction) Metadata(_ context.Context, _ function.MetadataReq
 func (pxelinuxRenderFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary: "The text of a pxelinux configuration.",
-		MarkdownDescription: "The text of a pxelinux configuration, as the firmware of an s390x guest reads it. " +
+		MarkdownDescription: "The text of a pxelinux configuration, as guests of an architecture read it. " +
 			"`netboot_pxelinux_config` writes its file itself. This function is for files that something else serves.\n\n" +
 			"The configuration is an object, or only the list of its `entries`:\n\n" +
 			"- `default` (String, optional) Label of the entry to boot. Default: the first entry.\n" +
 			"- `entries` (List of Object) Entries that can be booted, each with:\n" +
 			"  - `label` (String) Name of the entry.\n" +
 			"  - `kernel` (String) Path of the kernel, relative to the TFTP root.\n" +
-			"  - `initrd` (String) Path of the initrd, relative to the TFTP root. The firmware cannot boot without an initrd.\n" +
-			fmt.Sprintf("  - `append` (List of String, optional) Arguments of the kernel, together at most %d bytes.\n\n", pxelinux.MaxAppendSize) +
+			"  - `initrd` (String) Path of the initrd, relative to the TFTP root. Only PXELINUX on x86_64 guests can boot without an initrd. It can also load several, whose paths are separated by commas.\n" +
+			fmt.Sprintf("  - `append` (List of String, optional) Arguments of the kernel, together at most %d bytes. For x86_64, the whole command line has at most %d bytes. For ppc64le, arguments are an error, because SLOF does not pass them to the kernel.\n\n", pxelinux.MaxAppendSize, pxelinux.MaxCommandLine) +
 			"Optional attributes may be null or omitted. `pxelinux_parse` returns such an object.\n\n" +
 			"Everything that the firmware would cut off, ignore, misread or stop at is an error. The error says the limit, the value and what to write instead. " +
 			fmt.Sprintf("A limit that only some versions of the firmware have is not an error: a file can have up to %d entries, although firmware before QEMU 10.1 uses only %d.",
@@ -48,16 +48,23 @@ func (pxelinuxRenderFunction) Definition(_ context.Context, _ function.Definitio
 			// With this, a mistake is an error in the plan, even if the image of the kernel does not exist yet.
 			AllowUnknownValues: true,
 		}},
-		Return: function.StringReturn{},
+		VariadicParameter: archParameter,
+		Return:            function.StringReturn{},
 	}
 }
 
 func (pxelinuxRenderFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
 	var argument types.Dynamic
-	if resp.Error = req.Arguments.Get(ctx, &argument); resp.Error != nil {
+	var archs []string
+	if resp.Error = req.Arguments.Get(ctx, &argument, &archs); resp.Error != nil {
 		return
 	}
-	text, err := renderConfig(argument)
+	reader, problem := readerOf(archs, 1)
+	if problem != nil {
+		resp.Error = problem
+		return
+	}
+	text, err := renderConfig(argument, reader)
 	if err != nil {
 		resp.Error = function.NewArgumentFuncError(0, err.Error())
 		return
@@ -66,11 +73,11 @@ func (pxelinuxRenderFunction) Run(ctx context.Context, req function.RunRequest, 
 }
 
 // renderConfig is the text of a configuration; unknown if a part of it is unknown.
-func renderConfig(argument attr.Value) (types.String, error) {
+func renderConfig(argument attr.Value, reader pxelinux.Reader) (types.String, error) {
 	var r configReader
 	config := r.config(argument)
 	if len(r.mistakes) == 0 && !r.unknown {
-		r.validate(config)
+		r.validate(config, reader)
 	}
 	if len(r.mistakes) > 0 {
 		return types.StringNull(), errors.Join(r.mistakes...)
@@ -78,7 +85,7 @@ func renderConfig(argument attr.Value) (types.String, error) {
 	if r.unknown {
 		return types.StringUnknown(), nil
 	}
-	text, err := pxelinux.Render(config, pxelinux.UnknownFirmware)
+	text, err := pxelinux.Render(config, reader)
 	return types.StringValue(text), err
 }
 
@@ -189,8 +196,8 @@ func (r *configReader) settled(at, what string, v attr.Value, ok bool) bool {
 }
 
 // validate records what the firmware would not read as it is meant.
-func (r *configReader) validate(config pxelinux.Config) {
-	for _, p := range pxelinux.Validate(config, pxelinux.UnknownFirmware) {
+func (r *configReader) validate(config pxelinux.Config, reader pxelinux.Reader) {
+	for _, p := range pxelinux.Validate(config, reader) {
 		if p.Severity == pxelinux.Error {
 			r.mistake(framework.PathOfProblem(p, path.Root("entries")).String(), p.Error())
 		}

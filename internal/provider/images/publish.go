@@ -124,7 +124,7 @@ func (r *imageResource) note(m imageModel, kind string, file bootFileModel) {
 	if m.TFTPRoot.IsUnknown() || file.Path.IsUnknown() || file.Path.IsNull() {
 		return
 	}
-	r.Plans.Files.Add(m.root()+"/"+file.Path.ValueString(), netboot.File{Kind: kind, Size: uint64(file.SizeBytes.ValueInt64())})
+	r.Plans.Files.Add(m.root()+"/"+file.Path.ValueString(), netboot.File{Kind: kind, Size: uint64(file.SizeBytes.ValueInt64()), Arch: m.Arch.ValueString()})
 }
 
 // noteImage records the image's files for guests that boot it directly.

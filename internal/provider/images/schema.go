@@ -19,7 +19,7 @@ import (
 )
 
 var imageArchAttribute = schema.StringAttribute{
-	MarkdownDescription: "Architecture of the kernel: `s390x`, `x86_64` (a bzImage), `aarch64` (an Image) or `ppc64le` (an ELF file). Architectures other than s390x are for guests that boot the image directly, by `kernel` of a `netboot_domain`. Default: `s390x`. A change replaces the image.",
+	MarkdownDescription: "Architecture of the kernel: `s390x`, `x86_64` (a bzImage), `aarch64` (an Image) or `ppc64le` (an ELF file). Guests boot the image directly, by `kernel` of a `netboot_domain`, or from the network, with a `netboot_pxelinux_config` of the same `arch`. Default: `s390x`. A change replaces the image.",
 	Optional:            true,
 	Computed:            true,
 	Default:             stringdefault.StaticString(arch.S390X),

@@ -38,13 +38,15 @@ func entryAttributes() map[string]schema.Attribute {
 			Required:            true,
 		},
 		"initrd": schema.StringAttribute{
-			MarkdownDescription: "Path of the initrd, relative to the TFTP root: a `netboot_image`'s `initrd.path`. Without it, an empty initrd is published next to the configuration, because the firmware cannot boot without an initrd.",
+			MarkdownDescription: "Path of the initrd, relative to the TFTP root: a `netboot_image`'s `initrd.path`. Without it, an empty initrd is published next to the configuration, because the firmware of s390x and ppc64le guests cannot boot without an initrd. For `x86_64`, it can be several paths, separated by commas.",
 			Optional:            true,
 		},
 		"append": schema.ListAttribute{
-			MarkdownDescription: fmt.Sprintf("Arguments of the kernel, together at most %d bytes. For longer arguments, see `kernel.cmdline` of `netboot_image`. Anyone on the network can read them.", pxelinux.MaxAppendSize),
-			ElementType:         types.StringType,
-			Optional:            true,
+			MarkdownDescription: fmt.Sprintf("Arguments of the kernel, together at most %d bytes. For longer arguments, see `kernel.cmdline` of `netboot_image`. "+
+				"For `x86_64`, the whole command line has at most %d bytes, with `BOOT_IMAGE=` and `initrd=`, which PXELINUX adds. For `ppc64le`, arguments are an error, because SLOF does not pass them to the kernel. "+
+				"Anyone on the network can read them.", pxelinux.MaxAppendSize, pxelinux.MaxCommandLine),
+			ElementType: types.StringType,
+			Optional:    true,
 		},
 	}
 }
@@ -52,13 +54,16 @@ func entryAttributes() map[string]schema.Attribute {
 // fillFileName sets the file's name and what follows from it, as far as the target of the file is known.
 func (m *pxelinuxConfigModel) fillFileName(diags *diag.Diagnostics) {
 	m.ID, m.FileName, m.Path = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
+	if m.Arch.IsUnknown() {
+		return
+	}
 	name := "default"
 	for attribute, target := range map[string]struct {
 		value types.String
 		name  func(string) (string, error)
 	}{
 		"mac":  {m.MAC, pxelinux.MACFileName},
-		"uuid": {m.UUID, pxelinux.UUIDFileName},
+		"uuid": {m.UUID, m.reader().UUIDFileName},
 		"ipv4": {m.IPv4, pxelinux.IPv4FileName},
 	} {
 		if target.value.IsUnknown() {
@@ -104,7 +109,7 @@ func (m *pxelinuxConfigModel) setTarget() {
 	case isMAC:
 		m.MAC = types.StringValue(strings.ReplaceAll(mac, "-", ":"))
 	case strings.Contains(name, "-"):
-		m.UUID = types.StringValue(name)
+		m.UUID = types.StringValue(m.reader().UUIDOf(name))
 	default:
 		m.IPv4 = types.StringValue(pxelinux.IPv4Of(name))
 	}
@@ -113,26 +118,27 @@ func (m *pxelinuxConfigModel) setTarget() {
 // fillContent sets the text from the entries, or the entries from the text. It refuses what the firmware would read
 // differently from how it is meant, unless an import found it like this. It returns what only some versions of the firmware
 // would misread.
-func (m *pxelinuxConfigModel) fillContent(ctx context.Context, firmware pxelinux.Firmware, found *foreign, diags *diag.Diagnostics) (risks []pxelinux.Problem) {
+func (m *pxelinuxConfigModel) fillContent(ctx context.Context, reader pxelinux.Reader, found *foreign, diags *diag.Diagnostics) (risks []pxelinux.Problem) {
 	m.SHA256 = types.StringUnknown()
+	m.fillDefault(ctx, diags)
 	switch {
 	case !m.Entries.IsNull() && !m.Entries.IsUnknown():
 		m.Content = types.StringUnknown()
 		config, known := m.config(ctx, diags)
 		if len(config.Entries) > 0 {
-			risks = refuse(pxelinux.Validate(config, firmware), path.Root("entries"), diags)
+			risks = refuse(pxelinux.Validate(config, reader), path.Root("entries"), diags)
 		}
 		if !known || diags.HasError() {
 			return risks
 		}
-		text, err := pxelinux.Render(config, firmware)
+		text, err := pxelinux.Render(config, reader)
 		if err != nil {
 			diags.AddAttributeError(path.Root("entries"), "Invalid pxelinux configuration", framework.Sentence(err))
 			return nil
 		}
 		m.Content = types.StringValue(text)
 	case !m.Content.IsNull() && !m.Content.IsUnknown():
-		risks = refuseNew(pxelinux.ValidateText(m.Content.ValueString(), firmware), found, diags)
+		risks = refuseNew(pxelinux.ValidateText(m.Content.ValueString(), reader), found, diags)
 		if diags.HasError() {
 			return nil
 		}
@@ -160,7 +166,7 @@ func (m *pxelinuxConfigModel) setContent(ctx context.Context, text string, diags
 
 // setEntries sets the entries and the default from the text.
 func (m *pxelinuxConfigModel) setEntries(ctx context.Context, diags *diag.Diagnostics) {
-	config, _ := pxelinux.Parse(m.Content.ValueString(), pxelinux.UnknownFirmware)
+	config, _ := pxelinux.Parse(m.Content.ValueString(), m.reader())
 	m.Default = types.StringNull()
 	if config.Default != "" {
 		m.Default = types.StringValue(config.Default)
@@ -173,7 +179,7 @@ func (m *pxelinuxConfigModel) setEntries(ctx context.Context, diags *diag.Diagno
 			Initrd: types.StringValue(e.Initrd),
 			Append: types.ListNull(types.StringType),
 		}
-		if e.Initrd == m.emptyInitrdPath() {
+		if e.Initrd == m.emptyInitrdPath() || e.Initrd == "" && !m.needsInitrd() {
 			entries[i].Initrd = types.StringNull()
 		}
 		if e.Append != "" {
@@ -206,7 +212,7 @@ func (m pxelinuxConfigModel) config(ctx context.Context, diags *diag.Diagnostics
 		if e.Label.IsUnknown() {
 			config.Default = "" // it may name this entry
 		}
-		if e.Initrd.IsNull() {
+		if e.Initrd.IsNull() && m.needsInitrd() {
 			known = known && !m.FileName.IsUnknown() // the path follows from it
 			e.Initrd = types.StringValue(m.emptyInitrdPath())
 		}
@@ -225,6 +231,19 @@ func (m pxelinuxConfigModel) config(ctx context.Context, diags *diag.Diagnostics
 	return config, known && !diags.HasError()
 }
 
+// fillDefault sets the label that the file for PXELINUX names, because that file always names one.
+func (m *pxelinuxConfigModel) fillDefault(ctx context.Context, diags *diag.Diagnostics) {
+	if m.reader() != pxelinux.PXELINUX || !m.Default.IsNull() || m.Entries.IsNull() || m.Entries.IsUnknown() || framework.HasUnknownElement(m.Entries) {
+		return
+	}
+	if entries := framework.Elements[entryModel](ctx, m.Entries, diags); len(entries) > 0 {
+		m.Default = entries[0].Label
+	}
+}
+
+// needsInitrd tells whether an entry without an initrd needs an empty one.
+func (m pxelinuxConfigModel) needsInitrd() bool { return m.reader() != pxelinux.PXELINUX }
+
 // emptyInitrdName is the name of the empty initrd for entries without one. It is next to the configuration that has such an
 // entry, and is removed with it.
 func (m pxelinuxConfigModel) emptyInitrdName() string { return m.FileName.ValueString() + ".initrd" }
@@ -235,6 +254,9 @@ func (m pxelinuxConfigModel) emptyInitrdPath() string {
 
 // lacksInitrd tells whether there is an entry without an initrd.
 func (m pxelinuxConfigModel) lacksInitrd(ctx context.Context, diags *diag.Diagnostics) bool {
+	if !m.needsInitrd() {
+		return false
+	}
 	var entries []entryModel
 	diags.Append(m.Entries.ElementsAs(ctx, &entries, false)...)
 	return slices.ContainsFunc(entries, func(e entryModel) bool { return e.Initrd.IsNull() })
@@ -248,17 +270,27 @@ func (m pxelinuxConfigModel) checkKinds(ctx context.Context, planned *netboot.Pl
 		return
 	}
 	for i, e := range config.Entries {
-		for kind, file := range map[string]string{"kernel": e.Kernel, "initrd": e.Initrd} {
-			found, ok := planned.Files.Find(m.root() + "/" + file)
-			if ok && found.Kind != kind {
-				refuse([]pxelinux.Problem{{
-					Severity: pxelinux.Error, Entry: i, Field: kind,
-					Message: fmt.Sprintf("%s is the %s of a netboot_image", file, found.Kind),
-					Remedy:  fmt.Sprintf("set the path of the %s of the image", kind),
-				}}, path.Root("entries"), diags)
-			}
+		m.checkKind(planned, i, "kernel", e.Kernel, diags)
+		for _, initrd := range strings.Split(e.Initrd, ",") {
+			m.checkKind(planned, i, "initrd", initrd, diags)
 		}
 	}
+}
+
+func (m pxelinuxConfigModel) checkKind(planned *netboot.Plans, entry int, kind, file string, diags *diag.Diagnostics) {
+	found, ok := planned.Files.Find(m.root() + "/" + file)
+	problem := pxelinux.Problem{Severity: pxelinux.Error, Entry: entry, Field: kind}
+	switch {
+	case ok && found.Kind != kind:
+		problem.Message = fmt.Sprintf("%s is the %s of a netboot_image", file, found.Kind)
+		problem.Remedy = fmt.Sprintf("set the path of the %s of the image", kind)
+	case ok && found.Arch != "" && found.Arch != m.Arch.ValueString():
+		problem.Message = fmt.Sprintf("%s is the %s of a netboot_image for %s, but this configuration is for %s guests", file, kind, found.Arch, m.Arch.ValueString())
+		problem.Remedy = fmt.Sprintf("set arch of the configuration to %q, or use an image for %s", found.Arch, m.Arch.ValueString())
+	default:
+		return
+	}
+	refuse([]pxelinux.Problem{problem}, path.Root("entries"), diags)
 }
 
 // refuse reports the errors of a configuration, each for the attribute that has it, and returns the warnings. whole is the

@@ -36,13 +36,38 @@ func (m *pxelinuxConfigModel) takeOver(ctx context.Context, diags *diag.Diagnost
 		return nil
 	}
 	m.Default, m.Entries = types.StringNull(), types.ListNull(framework.EntryType)
-	problems := pxelinux.ValidateText(m.Content.ValueString(), pxelinux.UnknownFirmware)
+	problems := pxelinux.ValidateText(m.Content.ValueString(), m.reader())
 	m.warnOfForeign(problems, diags)
 	found := &foreign{}
 	for _, p := range problems {
 		found.Problems = append(found.Problems, p.Message)
 	}
 	return found
+}
+
+// guessedArch says that an import has guessed arch from the file, which does not contain it.
+type guessedArch struct{ Guessed bool }
+
+// guessedArchKey is the key for guessedArch in the private state.
+const guessedArchKey = "guessed_arch"
+
+// archOf guesses the architecture of the guests that a file is for. A file that this resource writes for x86_64 guests shows it. A
+// file for ppc64le guests is the same as one for s390x guests.
+func archOf(text string) string {
+	config, _ := pxelinux.Parse(text, pxelinux.PXELINUX)
+	if written, err := pxelinux.Render(config, pxelinux.PXELINUX); err == nil && written == text {
+		return pxelinux.X8664
+	}
+	return pxelinux.S390X
+}
+
+// replacesArch tells whether the file is for guests of another architecture than before. After an import, which has only
+// guessed arch, a change does not replace the resource.
+func (m pxelinuxConfigModel) replacesArch(prior *pxelinuxConfigModel, arch *guessedArch) bool {
+	if prior == nil || prior.Arch.IsNull() || m.Arch.Equal(prior.Arch) {
+		return false
+	}
+	return arch == nil || !arch.Guessed
 }
 
 // checkName refuses a file that no firmware looks for, for example a file that other files include.
@@ -63,10 +88,10 @@ func (m pxelinuxConfigModel) isOurs(ctx context.Context, diags *diag.Diagnostics
 		return false
 	}
 	config, known := m.config(ctx, diags)
-	if !known || countErrors(pxelinux.Validate(config, pxelinux.UnknownFirmware)) > 0 {
+	if !known || countErrors(pxelinux.Validate(config, m.reader())) > 0 {
 		return false
 	}
-	text, err := pxelinux.Render(config, pxelinux.UnknownFirmware)
+	text, err := pxelinux.Render(config, m.reader())
 	return err == nil && text == m.Content.ValueString()
 }
 
@@ -96,8 +121,12 @@ func (m pxelinuxConfigModel) warnOfForeign(problems []pxelinux.Problem, diags *d
 		}
 		said.WriteString("\n- " + framework.Printable(p.Error()))
 	}
-	diags.AddWarning("Risky pxelinux configuration", fmt.Sprintf("The firmware of s390x guests does not read all of %s as it is written, although real PXELINUX may. "+
-		"The file stays as it is. The following problems are not errors in a later change of content:%s", m.subject(), said.String()))
+	advice := ""
+	if countErrors(pxelinux.ValidateText(m.Content.ValueString(), pxelinux.PXELINUX)) == 0 {
+		advice = fmt.Sprintf("PXELINUX reads it as it is written: if it is for x86_64 guests, set arch to %q. ", pxelinux.X8664)
+	}
+	diags.AddWarning("Risky pxelinux configuration", fmt.Sprintf("The firmware of s390x guests does not read all of %s as it is written, although real PXELINUX may. %s"+
+		"The file stays as it is. The following problems are not errors in a later change of content:%s", m.subject(), advice, said.String()))
 }
 
 // complete fills in the form of the text, content or entries, that an import omitted.
@@ -105,7 +134,7 @@ func (m *pxelinuxConfigModel) complete(ctx context.Context, diags *diag.Diagnost
 	switch {
 	case m.Content.IsNull() && !m.Entries.IsNull():
 		config, known := m.config(ctx, diags)
-		text, err := pxelinux.Render(config, pxelinux.UnknownFirmware)
+		text, err := pxelinux.Render(config, m.reader())
 		if known && err == nil {
 			m.Content = types.StringValue(text)
 		}

@@ -3,6 +3,7 @@
 package pxelinuxconfigs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,9 +13,11 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/resourcevalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -34,6 +37,7 @@ type pxelinuxConfigModel struct {
 	framework.Placement
 	ID       types.String   `tfsdk:"id"`
 	TFTPRoot types.String   `tfsdk:"tftp_root"`
+	Arch     types.String   `tfsdk:"arch"`
 	MAC      types.String   `tfsdk:"mac"`
 	UUID     types.String   `tfsdk:"uuid"`
 	IPv4     types.String   `tfsdk:"ipv4"`
@@ -75,22 +79,31 @@ func (r *pxelinuxConfigResource) Schema(ctx context.Context, _ resource.SchemaRe
 		MarkdownDescription: "A file below `pxelinux.cfg/` that tells guests what to boot.\n\n" +
 			"A guest's firmware looks for a file for its UUID, then for its MAC address, then for its IPv4 address and ever shorter prefixes of that address, and then for `default`. " +
 			"Set one of `mac`, `uuid` and `ipv4`, or none of them for `default`.\n\n" +
-			"The firmware of s390x guests reads far less than real PXELINUX, and does not report most of what it cannot read. " +
-			"Everything that it would cut off, ignore or misread, or that would make it skip this file and use the file of another guest, is an error in the plan.",
+			"Each architecture has its own reader of these files. The firmware of s390x and ppc64le guests reads far less than real PXELINUX, and does not report most of what it cannot read. " +
+			"x86_64 guests with a BIOS run the real PXELINUX. " +
+			"Everything that the reader of `arch` would cut off, ignore or misread, or that would make it skip this file and use the file of another guest, is an error in the plan.",
 		Attributes: map[string]schema.Attribute{
 			"host":      framework.HostAttribute,
 			"id":        framework.IDAttribute("`<tftp_root>/<file_name>`."),
 			"tftp_root": framework.RootReference(),
-			"mac":       targetString("MAC address of the guest that the file is for."),
-			"uuid":      targetString("UUID of the guest that the file is for."),
-			"ipv4":      targetString("IPv4 address of the guest that the file is for, or a prefix such as `192.168.150.0/24` for all guests in it. The prefix length must be a multiple of 4."),
+			"arch": schema.StringAttribute{
+				MarkdownDescription: "Architecture of the guests that the file is for: `s390x`, `ppc64le` (the firmware SLOF) or `x86_64` (PXELINUX, for guests with a BIOS). " +
+					"The keywords, the limits, the name of the file and what is written depend on it. Default: `s390x`. A change replaces the resource.",
+				Optional:   true,
+				Computed:   true,
+				Default:    stringdefault.StaticString(pxelinux.S390X),
+				Validators: []validator.String{stringvalidator.OneOf(pxelinux.Archs...)},
+			},
+			"mac":  targetString("MAC address of the guest that the file is for."),
+			"uuid": targetString("UUID of the guest that the file is for. PXELINUX reads the first three groups of a UUID in another byte order, so the name of the file differs from the UUID if `arch` is `x86_64`."),
+			"ipv4": targetString("IPv4 address of the guest that the file is for, or a prefix such as `192.168.150.0/24` for all guests in it. The prefix length must be a multiple of 4."),
 			"default": schema.StringAttribute{
-				MarkdownDescription: "Label of the entry to boot. Default: the first entry.",
+				MarkdownDescription: "Label of the entry to boot. Default: the first entry. For `x86_64`, the file always names this label, because PXELINUX does not boot without it.",
 				Optional:            true,
 				Computed:            true,
 			},
 			"entries": schema.ListNestedAttribute{
-				MarkdownDescription: fmt.Sprintf("Entries that can be booted: at most %s. With `content`, the entries that it contains.", pxelinux.EntryLimits()),
+				MarkdownDescription: fmt.Sprintf("Entries that can be booted: at most %s. PXELINUX has no limit. With `content`, the entries that it contains.", pxelinux.EntryLimits()),
 				Optional:            true,
 				Computed:            true,
 				Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
@@ -125,8 +138,8 @@ func (r *pxelinuxConfigResource) ValidateConfig(ctx context.Context, req resourc
 		return
 	}
 	config.fillFileName(&resp.Diagnostics)
-	if config.Content.IsNull() { // content may be an imported text, which only a plan knows
-		config.fillContent(ctx, pxelinux.UnknownFirmware, nil, &resp.Diagnostics)
+	if config.Content.IsNull() && !config.Arch.IsUnknown() { // content may be an imported text, which only a plan knows
+		config.fillContent(ctx, config.reader(), nil, &resp.Diagnostics)
 	}
 }
 
@@ -165,7 +178,7 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	claims := framework.NewClaims(ctx, r.Plans, plan.subject(), req, resp)
 	claims.Add(path.Root("file_name"), framework.Subject{Kind: "pxelinux configuration", ID: plan.ID.ValueString()}, prior != nil && !prior.ID.Equal(plan.ID))
 	found := framework.LoadPrivate[foreign](ctx, req.Private, foreignKey, &resp.Diagnostics)
-	risks := plan.fillContent(ctx, r.firmwareFor(ctx, plan), found, &resp.Diagnostics)
+	risks := plan.fillContent(ctx, r.readerFor(ctx, plan), found, &resp.Diagnostics)
 	if prior == nil || !prior.SHA256.Equal(plan.SHA256) && !prior.Content.Equal(plan.Content) {
 		plan.warn(risks, &resp.Diagnostics)
 	}
@@ -173,9 +186,12 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 		plan.checkKinds(ctx, r.Plans, &resp.Diagnostics)
 	}
 	if !plan.ID.IsUnknown() && !plan.Content.IsUnknown() {
-		text, _ := pxelinux.Parse(plan.Content.ValueString(), pxelinux.UnknownFirmware)
-		r.Plans.Configs.Add(plan.Local(plan.ID), text)
+		text, _ := pxelinux.Parse(plan.Content.ValueString(), plan.reader())
+		r.Plans.Configs.Add(plan.Local(plan.ID), netboot.Config{Config: text, Arch: plan.Arch.ValueString()})
 		r.Plans.Holds.Add(netboot.ConfigHolder(plan.Local(plan.ID)), text.Files())
+	}
+	if plan.replacesArch(prior, framework.LoadPrivate[guessedArch](ctx, req.Private, guessedArchKey, &resp.Diagnostics)) {
+		resp.RequiresReplace.Append(path.Root("arch"))
 	}
 	if prior != nil && prior.FileName.Equal(plan.FileName) {
 		plan.keepWriting(*prior)
@@ -226,6 +242,7 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 	defer cancel()
 
 	if known != nil {
+		state.Arch = types.StringValue(cmp.Or(state.Arch.ValueString(), pxelinux.S390X)) // a state from before there was arch
 		state.complete(ctx, &resp.Diagnostics)
 	}
 	now, text, err := r.readFile(ctx, state, known)
@@ -239,6 +256,10 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 	if err != nil {
 		framework.Fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
 		return
+	}
+	if known == nil {
+		state.Arch = types.StringValue(archOf(text))
+		framework.SavePrivate(ctx, resp.Private, guessedArchKey, &guessedArch{Guessed: true}, &resp.Diagnostics)
 	}
 	if now.SHA256 != state.SHA256.ValueString() {
 		state.setContent(ctx, text, &resp.Diagnostics)
@@ -282,6 +303,7 @@ func (r *pxelinuxConfigResource) Update(ctx context.Context, req resource.Update
 		return
 	}
 	r.releaseFiles(ctx, plan, plan.Content.ValueString())
+	framework.SavePrivate(ctx, resp.Private, guessedArchKey, &guessedArch{}, &resp.Diagnostics)
 	framework.SavePrivate(ctx, resp.Private, configKey, &file, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(pxelinuxConfigIdentity.Set(ctx, resp.Identity, plan.Placement, plan.TFTPRoot, plan.FileName)...)
@@ -307,17 +329,28 @@ func (r *pxelinuxConfigResource) Delete(ctx context.Context, req resource.Delete
 
 // releaseFiles removes the old files of images that this configuration was the last to name.
 func (r *pxelinuxConfigResource) releaseFiles(ctx context.Context, m pxelinuxConfigModel, content string) {
-	config, _ := pxelinux.Parse(content, pxelinux.UnknownFirmware)
-	r.Superseded.Released(ctx, r.Host, m.root(), netboot.ConfigHolder(m.Local(m.ID)), config.Files())
+	r.Superseded.Released(ctx, r.Host, m.root(), netboot.ConfigHolder(m.Local(m.ID)), pxelinux.FilesOf(content))
 }
 
 func (r *pxelinuxConfigResource) directory(m pxelinuxConfigModel) tftproot.Directory {
 	return virt.NewDirectory(r.Host, tftproot.ConfigPool(m.root()))
 }
 
-// firmwareFor is the host's firmware if a configuration has more entries than every firmware accepts. Otherwise the firmware
-// makes no difference.
-func (r *pxelinuxConfigResource) firmwareFor(ctx context.Context, m pxelinuxConfigModel) pxelinux.Firmware {
+// reader is what reads the file. For s390x, it is the firmware of any host.
+func (m pxelinuxConfigModel) reader() pxelinux.Reader {
+	reader, err := pxelinux.ReaderOf(m.Arch.ValueString())
+	if err != nil {
+		return pxelinux.UnknownFirmware // the attribute's validator reports this error
+	}
+	return reader
+}
+
+// readerFor is the host's firmware if a configuration for s390x has more entries than every firmware accepts. Otherwise the
+// firmware makes no difference.
+func (r *pxelinuxConfigResource) readerFor(ctx context.Context, m pxelinuxConfigModel) pxelinux.Reader {
+	if m.reader() != pxelinux.UnknownFirmware {
+		return m.reader()
+	}
 	entries := len(m.Entries.Elements())
 	if m.Entries.IsNull() {
 		text, _ := pxelinux.Parse(m.Content.ValueString(), pxelinux.UnknownFirmware)
