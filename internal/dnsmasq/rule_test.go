@@ -41,7 +41,9 @@ func TestValidate(t *testing.T) {
 		{"both", func(r *Rule) { r.Arch = "s390x" }, []string{"exactly one"}},
 		{"neither", func(r *Rule) { r.MAC = "" }, []string{"exactly one"}},
 		{"HTTP boot of a path", func(r *Rule) { r.Arch, r.MAC, r.NextServer, r.ConfigFile, r.PathPrefix = "x86_64-http", "", "", "", "" }, []string{"is not a URL", "http://192.168.150.1:8080/bootx64.efi"}},
-		{"HTTP boot with TFTP", func(r *Rule) { r.Arch, r.MAC, r.Bootfile, r.ConfigFile = "aarch64-http", "", "http://boot/a.efi", "a.cfg" }, []string{"do not use TFTP"}},
+		{"HTTP boot with TFTP", func(r *Rule) {
+			r.Arch, r.MAC, r.Bootfile, r.ConfigFile = "aarch64-http", "", "http://boot/a.efi", "a.cfg"
+		}, []string{"do not use TFTP"}},
 		{"architecture", func(r *Rule) { r.Arch, r.MAC = "s390", "" }, []string{`"s390"`, "s390x, ppc64le, x86_64, x86_64-efi, x86_64-http, aarch64-efi, aarch64-http"}},
 		{"upper case", func(r *Rule) { r.MAC = "52:54:00:AA:BB:CC" }, []string{"52:54:00:AA:BB:CC", "lower case"}},
 		{"dashes", func(r *Rule) { r.MAC = "52-54-00-aa-bb-cc" }, []string{"colons"}},

@@ -108,3 +108,14 @@ resource "netboot_domain" "test" {
 		},
 	})
 }
+
+// TestFirmwareOfConfig holds that a pxelinux configuration for a guest with UEFI is a warning, because PXELINUX needs a BIOS.
+func TestFirmwareOfConfig(t *testing.T) {
+	for firmware, warns := range map[string]bool{"bios": false, "uefi": true, "uefi-secure": true} {
+		c := newCore(t, newGuestHost(t), "netboot_domain")
+		plan := c.plan(`{"name": "guest", "arch": "x86_64", "firmware": "` + firmware + `", "memory": "512MiB", "interfaces": [{"network": "lab"}], "pxelinux_config": "srv-tftp/default"}`)
+		if said := strings.Contains(plan.problems.String(), "A guest with UEFI does not start PXELINUX"); said != warns {
+			t.Errorf("%s: %v", firmware, plan.problems)
+		}
+	}
+}

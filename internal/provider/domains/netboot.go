@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains/devices"
@@ -29,6 +30,13 @@ func (r *domainResource) checkNetboot(ctx context.Context, m domainModel, starts
 			fmt.Sprintf("%q is not the id of a netboot_pxelinux_config, which has the form tftp_root/file_name.", id))
 		m.PxelinuxConfig = types.StringNull()
 	}
+	if m.isUEFI() && m.Arch.ValueString() == arch.X86 {
+		if !m.PxelinuxConfig.IsNull() && starts {
+			diags.AddAttributeWarning(path.Root("pxelinux_config"), "Guest may not boot",
+				"A guest with UEFI does not start PXELINUX, which reads this configuration. Set firmware = \"bios\", or remove pxelinux_config. Only the boot loader syslinux.efi reads such a file from UEFI.")
+		}
+		return
+	}
 	guest := m.guest(ctx, diags)
 	guest.Starts = starts
 	for _, finding := range netboot.Check(ctx, guest, r.Plans, netbootHost{r.Host}) {
@@ -39,6 +47,11 @@ func (r *domainResource) checkNetboot(ctx context.Context, m domainModel, starts
 			diags.AddAttributeWarning(at, "Guest may not boot", framework.Sentence(framework.Within(at, &err)))
 		}
 	}
+}
+
+// isUEFI tells whether the firmware is UEFI.
+func (m domainModel) isUEFI() bool {
+	return m.Firmware.ValueString() == virt.FirmwareUEFI || m.Firmware.ValueString() == virt.FirmwareSecure
 }
 
 // guest is the part of the guest that matters for its boot from the network.
