@@ -71,7 +71,7 @@ func TestWaitFor(t *testing.T) {
 			h.ConnectAgent("guest")
 		}},
 		"cloud-init that continued after an error": {`{"cloud_init": {}}`, func(h *virttest.Host) {
-			h.ScriptCommand("guest", cloudInitSays("status: degraded done\n", 2))
+			h.ScriptCommand("guest", cloudInitSays("status: done\nextended_status: degraded done\nerrors: []\n", 2))
 			h.ConnectAgent("guest")
 		}},
 		"all of them": {`{"address": {}, "agent": {}, "port": {"number": 22}}`, func(h *virttest.Host) {
@@ -143,10 +143,10 @@ func TestWaitForFails(t *testing.T) {
 	}{
 		"the guest ends": {all, "", func(h *virttest.Host) { h.EndDomain("guest") }, time.Second,
 			[]string{`AttributeName("wait_for"): Unable to wait for domain "guest"`, "The guest ended by itself", "The end of the console:", "| Linux version 6.1.0"}},
-		"it is destroyed": {all, "", func(h *virttest.Host) { h.EndDomainAs("guest", virt.ForcedOff) }, time.Second, []string{"The guest ended from the host"}},
+		"it is destroyed": {all, "", func(h *virttest.Host) { h.EndDomainAs("guest", virt.ForcedOff) }, time.Second, []string{"The guest was ended from the host"}},
 		"Linux panics": {all, bootedConsole + "Kernel panic - not syncing: VFS: Unable to mount root fs\n", nil, 3 * time.Second,
 			[]string{`AttributeName("wait_for")`, "Linux panicked", "Remedy:", "| Kernel panic"}},
-		"no agent": {all, "", nil, 2*time.Minute + time.Second,
+		"no agent of the guest": {all, "", nil, 2*time.Minute + time.Second,
 			[]string{`AttributeName("wait_for").AttributeName("agent"): Unable to wait for domain "guest"`, "After 2m0s, the guest agent is not connected", "qemu-guest-agent"}},
 		"no lease": {`{"address": {"timeout": "10s"}}`, "", nil, 11 * time.Second,
 			[]string{`AttributeName("address")`, "After 10s, the guest's system has no lease", "static address"}},
@@ -161,7 +161,7 @@ func TestWaitForFails(t *testing.T) {
 		"the port does not answer": {`{"port": {"number": 22, "timeout": "10s"}}`, "", func(h *virttest.Host) { h.Lease("guest", otherAddress, guestAddress) }, 11 * time.Second,
 			[]string{"TCP port 22 does not answer at 192.168.150.12, 192.168.150.13"}},
 		"cloud-init fails": {`{"cloud_init": {}}`, "", func(h *virttest.Host) {
-			h.ScriptCommand("guest", cloudInitSays("....\nstatus: error\ndetail:\nno such module\n", 1))
+			h.ScriptCommand("guest", cloudInitSays("status: error\ndetail:\nno such module\n", 1))
 			h.ConnectAgent("guest")
 		}, time.Second, []string{`AttributeName("cloud_init")`, "cloud-init failed in the guest:", "| status: error", "| no such module"}},
 		"cloud-init is disabled": {`{"cloud_init": {}}`, "", func(h *virttest.Host) {
@@ -176,8 +176,13 @@ func TestWaitForFails(t *testing.T) {
 		}, time.Second, []string{"the guest does not have cloud-init"}},
 		"an agent that runs no commands": {`{"cloud_init": {"timeout": "1m"}}`, "", func(h *virttest.Host) { h.ConnectAgent("guest") }, time.Minute + time.Second,
 			[]string{"After 1m0s, the console does not show that cloud-init has finished, and the guest agent did not tell: no guest agent"}},
+		"cloud-init has no data source": {`{"cloud_init": {}}`, "", func(h *virttest.Host) {
+			h.ScriptCommand("guest", cloudInitSays("status: disabled\nboot_status_code: disabled-by-generator\nerrors: []\n", 0))
+			h.ConnectAgent("guest")
+		}, time.Second, []string{"disabled in the guest, because it found no data source. Check that a volume with cloud_init"}},
+		"no agent": {`{"cloud_init": {"timeout": "1m"}}`, "", nil, time.Minute + time.Second, []string{"no guest agent is connected", "set guest_agent = true"}},
 		"cloud-init does not end": {`{"cloud_init": {"timeout": "1m"}}`, bootedConsole + "Cloud-init v. 22.4.2 running 'modules:final'\n", nil, time.Minute + time.Second,
-			[]string{`AttributeName("cloud_init")`, "After 1m0s, cloud-init has not finished", "| Cloud-init v. 22.4.2 running"}},
+			[]string{`AttributeName("cloud_init")`, "After 1m0s, the console does not show that cloud-init has finished", "| Cloud-init v. 22.4.2 running", "is replaced instead"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {

@@ -43,6 +43,9 @@ const maxInput = 2 << 20
 // ErrNoProgram says that a guest does not have a program.
 var ErrNoProgram = errors.New("the guest has no such program")
 
+// ErrNoCommands says that the agent of a guest does not run commands.
+var ErrNoCommands = errors.New("the guest agent does not run commands")
+
 // The scripts run in the guest, with any POSIX shell. They have no comments, because a guest's list of processes shows them.
 var (
 	// runScript runs a program and exits as it does. Of its output and of its errors, it passes on the first and the last
@@ -251,9 +254,9 @@ func agentError(err error) error {
 		return fmt.Errorf("%w within %d seconds; restart qemu-guest-agent in the guest if it stays so: %w", errAgentSlow, agentTimeout, err)
 	// QEMU qapi/qmp-dispatch.c, do_qmp_dispatch: "Command %s has been disabled", and "has not been found" for old agents.
 	case isRefused(err) && (strings.Contains(text, "has been disabled") || strings.Contains(text, "has not been found")):
-		return fmt.Errorf("the guest agent does not run commands, because its configuration disables guest-exec. In Red Hat's guests, /etc/sysconfig/qemu-ga "+
+		return fmt.Errorf("%w, because its configuration disables guest-exec. In Red Hat's guests, /etc/sysconfig/qemu-ga "+
 			"must not have guest-exec and guest-exec-status in BLACKLIST_RPC or BLOCK_RPCS, and must have them in --allow-rpcs of FILTER_RPC_ARGS, if these are set. "+
-			"In other guests, see /etc/qemu/qemu-ga.conf. Then restart qemu-guest-agent: %w", err)
+			"In other guests, see /etc/qemu/qemu-ga.conf. Then restart qemu-guest-agent: %w", ErrNoCommands, err)
 	default:
 		return err
 	}

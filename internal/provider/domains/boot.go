@@ -67,7 +67,7 @@ func (r *domainResource) boot(ctx context.Context, m *domainModel, private frame
 		return r.Host.StartDomain(ctx, m.Name.ValueString())
 	}
 	m.BootResult = types.ObjectNull(bootResultTypes)
-	result, err := r.watch(ctx, *m, check, want)
+	result, err := r.watch(ctx, *m, check, want, diags)
 	var failure *boot.Failure
 	var failedWait *waitError
 	switch {
@@ -103,7 +103,7 @@ func (r *domainResource) boot(ctx context.Context, m *domainModel, private frame
 }
 
 // watch boots the guest, watches its console from the firmware's first byte, and waits for what is wanted. Check and want may be nil.
-func (r *domainResource) watch(ctx context.Context, m domainModel, check *bootCheckModel, want *waitForModel) (result bootResultModel, err error) {
+func (r *domainResource) watch(ctx context.Context, m domainModel, check *bootCheckModel, want *waitForModel, diags *diag.Diagnostics) (result bootResultModel, err error) {
 	log, err := r.consoleLog(m)
 	if err != nil {
 		return result, err
@@ -112,6 +112,7 @@ func (r *domainResource) watch(ctx context.Context, m domainModel, check *bootCh
 	var w *waiter
 	if want != nil {
 		w = r.newWaiter(ctx, m, *want)
+		defer w.tellWarning(diags)
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

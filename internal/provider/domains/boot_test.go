@@ -40,7 +40,7 @@ func TestWatchDoesNotPoll(t *testing.T) {
 		began := time.Now()
 		for _, name := range names {
 			all.Go(func() {
-				_, err := r.watch(t.Context(), domainModel{Name: types.StringValue(name)}, &bootCheckModel{Expect: []string{"never"}, Timeout: "5m"}, nil)
+				_, err := r.watch(t.Context(), domainModel{Name: types.StringValue(name)}, &bootCheckModel{Expect: []string{"never"}, Timeout: "5m"}, nil, &diag.Diagnostics{})
 				if err == nil || !strings.Contains(err.Error(), "the boot timed out") {
 					t.Errorf("%s: %v", name, err)
 				}

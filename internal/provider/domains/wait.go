@@ -27,6 +27,7 @@ type waiter struct {
 
 	agent     happening // the guest agent is connected
 	cloudInit happening // cloud-init has written to the console that it has finished
+	warning   string    // of cloud-init, which has ended
 
 	ctx     context.Context // ends with the first wait that fails, or with the guest
 	fail    context.CancelCauseFunc
@@ -227,7 +228,7 @@ func (w *waiter) watchRun() {
 		case !ended:
 			return
 		case ending.Err == nil:
-			w.guestFails("the guest ended %v", ending.How)
+			w.guestFails("%s", map[bool]string{true: "the guest was ended from the host", false: "the guest ended " + ending.How.String()}[ending.How == virt.EndDestroyed])
 			return
 		}
 	}

@@ -38,7 +38,7 @@ func remedy(err error, about Subject) string {
 	case errors.Is(err, netboot.ErrBootTimeout):
 		return "If the guest only needs more time, raise boot_check.timeout: emulation is many times slower than KVM. The next apply boots the guest again."
 	case errors.Is(err, netboot.ErrWaitTimeout):
-		return "If the guest only needs more time, raise the timeout of this wait: emulation is many times slower than KVM. The next apply boots the guest again."
+		return "If the guest only needs more time, raise the timeout of this wait: emulation is many times slower than KVM. The next apply boots the guest again. A guest that this run created is replaced instead, unless you untaint it first."
 	case errors.Is(err, netboot.ErrInstallTimeout):
 		return "The guest keeps running. If the installer only needs more time, raise install.timeout: emulation is many times slower than KVM. " +
 			"If the guest is still installing, the next apply waits for it. A guest that this run created is replaced instead, unless you untaint it first."
