@@ -10,8 +10,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/iso9660"
 )
@@ -74,9 +78,36 @@ var userDataHeads = []string{
 // CheckUserData refuses user data that cloud-init would ignore.
 func CheckUserData(text string) error {
 	if slices.ContainsFunc(userDataHeads, func(head string) bool { return strings.HasPrefix(text, head) }) {
-		return nil
+		return checkCloudConfig(text)
 	}
 	return fmt.Errorf("cloud-init ignores user data that do not begin with one of %s; begin YAML with a line #cloud-config", strings.Join(userDataHeads, ", "))
+}
+
+// checkCloudConfig refuses a cloud-config that is not a map in YAML. cloud-init then ignores all of it, and counts as successful:
+// cloudinit/handlers/cloud_config.py. A node is read and not its value, because YAML 1.1 as cloud-init reads it allows a key twice.
+func checkCloudConfig(text string) error {
+	head, _, _ := strings.Cut(text, "\n")
+	if strings.TrimSpace(head) != "#cloud-config" {
+		return nil // it has another format, or is a template
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
+		return fmt.Errorf("cloud-init would ignore the user data, because they are not valid YAML%s", placeOf(err))
+	}
+	if len(document.Content) > 0 && document.Content[0].Kind != yaml.MappingNode && document.Content[0].Tag != "!!null" {
+		return errors.New("cloud-init would ignore the user data, because there is no map after #cloud-config; write keys, such as packages: [nginx]")
+	}
+	return nil
+}
+
+var yamlLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`line \d+`) })
+
+// placeOf returns the line of an error of YAML. The rest of its text may quote the user data, which can have secrets.
+func placeOf(err error) string {
+	if line := yamlLine().FindString(err.Error()); line != "" {
+		return " at " + line
+	}
+	return ""
 }
 
 // Ignition returns the volume of an Ignition configuration: its text, filled with newlines up to the end of a block.

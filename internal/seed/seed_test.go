@@ -58,6 +58,10 @@ func TestRefused(t *testing.T) {
 	const secret = "hunter2"
 	for name, err := range map[string]error{
 		"user data without a head": CheckUserData("password: " + secret),
+		"no YAML":                  CheckUserData("#cloud-config\nusers: [" + secret),
+		"an unknown anchor":        CheckUserData("#cloud-config\npassword: *" + secret),
+		"a list":                   CheckUserData("#cloud-config\n- " + secret),
+		"a text":                   CheckUserData("#cloud-config\n" + secret),
 		"no JSON":                  CheckIgnition(secret),
 		"JSON of another kind":     CheckIgnition(`{"` + secret + `": 1}`),
 		"JSON that is no object":   CheckIgnition(`["` + secret + `"]`),
@@ -67,7 +71,10 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: error %v, want one that quotes nothing", name, err)
 		}
 	}
-	for _, good := range []string{"#cloud-config\n", "#!/bin/sh\n", "## template: jinja\n#cloud-config\n"} {
+	for _, good := range []string{
+		"#cloud-config", "#cloud-config\n", "#cloud-config\n# nothing\n", "#cloud-config\r\npackages: [nginx]\r\n", "#cloud-config\na: 1\na: 2\n", "#cloud-config\nnull\n",
+		"#cloud-config-archive\n- type: text/x-shellscript\n", "#!/bin/sh\n", "## template: jinja\n#cloud-config\n{% if a %}\n",
+	} {
 		if err := CheckUserData(good); err != nil {
 			t.Errorf("%q: %v", good, err)
 		}

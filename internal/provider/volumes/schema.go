@@ -163,7 +163,7 @@ const writeOnly = " It is write-only: no plan and no state contains it. The prov
 var cloudInitTypes = framework.TypesOf(cloudInitAttributes)
 
 var cloudInitAttributes = map[string]schema.Attribute{
-	"user_data":      secretText("User data. It begins with a line such as `#cloud-config`.", userData),
+	"user_data":      secretText("User data. It begins with a line such as `#cloud-config`. After that line, there must be a map in YAML.", userData),
 	"meta_data":      secretText("Meta data in YAML, with an `instance-id`. Default: an `instance-id` that changes when the other data changes, so that cloud-init runs again."),
 	"network_config": secretText("Network configuration in YAML."),
 	"vendor_data":    secretText("Vendor data, in the same form as user data.", userData),
