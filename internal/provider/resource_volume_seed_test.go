@@ -132,6 +132,7 @@ func TestAccVolumeSeedInvalid(t *testing.T) {
 		error      []string
 	}{
 		{`cloud_init = { user_data = "password: hunter2" }`, []string{"Invalid user data", "#cloud-config"}},
+		{`cloud_init = { user_data = "#cloud-config\nusers: [hunter2" }`, []string{"Invalid user data", "not valid YAML at line"}},
 		{`ignition = "hunter2"`, []string{"Invalid Ignition configuration", "ignition =", "not valid JSON"}},
 		{`ignition = jsonencode({ a = 1 })`, []string{"Invalid Ignition configuration", "ignition.version"}},
 		{"ignition = jsonencode({ ignition = { version = \"3.4.0\" } })\n capacity = \"1MiB\"", []string{"capacity", "ignition"}},

@@ -102,3 +102,20 @@ func TestAccWaitForFails(t *testing.T) {
 	c.must("apply", "-auto-approve")
 	c.must("plan", "-detailed-exitcode")
 }
+
+// TestAccWaitForCloudInit holds that the guest agent is asked for cloud-init, which this guest does not have.
+func TestAccWaitForCloudInit(t *testing.T) {
+	needsCLI(t)
+	leavesNothing(t)
+	c := newCLI(t, lab.Shared(t).URI, withAgent(t)+`
+resource "netboot_domain" "test" {
+  name        = "acc"
+  memory      = "512MiB"
+  kernel      = { image = netboot_image.linux.id, cmdline = "console=ttysclp0 netboot.agent" }
+  guest_agent = true
+  wait_for    = { cloud_init = { timeout = "1h" } }
+}
+`)
+	t.Cleanup(func() { c.must("destroy", "-auto-approve") })
+	c.mustFail([]string{"apply", "-auto-approve"}, "In wait_for.cloud_init: the guest does not have cloud-init", "| NETBOOT-INIT: agent=started")
+}
