@@ -17,7 +17,7 @@ var kinds = []struct {
 	name, list string
 	remove     []string
 }{
-	{"domain", "list", []string{"destroy", "undefine"}},
+	{"domain", "list", []string{"destroy", "undefine --nvram"}},
 	{"network", "net-list", []string{"net-destroy", "net-undefine"}},
 	{"volume", "", []string{"vol-delete"}}, // by its path
 	{"pool", "pool-list", []string{"pool-destroy", "pool-undefine"}},
@@ -95,7 +95,7 @@ func takeAway(t *testing.T, left string) {
 			continue
 		}
 		for _, command := range k.remove {
-			if _, err := lab.Shared(t).Virsh(context.Background(), command, name); err != nil {
+			if _, err := lab.Shared(t).Virsh(context.Background(), append(strings.Fields(command), name)...); err != nil {
 				t.Log(err)
 			}
 		}

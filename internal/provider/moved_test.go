@@ -59,6 +59,8 @@ func TestAccMoved(t *testing.T) {
 			config += m.moves("netboot_domain.test", "libvirt_domain", map[string]any{"name": "acc"})
 			restarts(t, false, func() { u.apply(config, "has moved to", "0 to add", "0 to destroy") })
 			w.kept()
+			u.must("destroy", "-auto-approve")
+			removeHostFile(t, "/srv/tftp-e2e") // a moved TFTP root keeps its directory
 		})
 	}
 }

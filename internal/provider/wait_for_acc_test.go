@@ -72,7 +72,7 @@ func TestAccWaitFor(t *testing.T) {
 	c.must("apply", "-auto-approve")
 	t.Cleanup(func() { c.must("destroy", "-auto-approve") })
 	console, err := os.ReadFile(filepath.Join(c.dir, "consoles", "acc.log"))
-	if err != nil || !says("dhcp=192.168.151.").Match(console) || !says("agent=started").Match(console) || !says("listening=2222").Match(console) {
+	if err != nil || !says("dhcp=192.168.151.").Match(console) || !says("agent=started").Match(console) {
 		t.Errorf("the apply ended before the guest was ready (%v):\n%s", err, console)
 	}
 	for _, output := range []string{"addresses", "by_agent"} {

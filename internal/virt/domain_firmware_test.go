@@ -21,7 +21,7 @@ func TestFirmwares(t *testing.T) {
 		"PC":                  {"x86_64", virt.FirmwareBIOS, "pc-", []string{"<bios useserial='yes'/>"}, []string{"nvram", "<rom"}},
 		"PC with UEFI":        {"x86_64", virt.FirmwareUEFI, "pc-q35-", []string{"OVMF_CODE_4M.fd", "OVMF_VARS_4M", "<rom enabled='no'/>"}, []string{"<bios", "smm"}},
 		"PC with secure boot": {"x86_64", virt.FirmwareSecure, "pc-q35-", []string{"OVMF_CODE_4M.ms.fd", "secure='yes'", "<smm state='on'/>", "<rom enabled='no'/>"}, nil},
-		"arm64":               {"aarch64", virt.FirmwareUEFI, "virt-", []string{"AAVMF_CODE", "AAVMF_VARS", "cortex-a57", "<acpi/>"}, []string{"<rom"}},
+		"arm64":               {"aarch64", virt.FirmwareUEFI, "virt-", []string{"AAVMF_CODE", "AAVMF_VARS", "<cpu mode='maximum'", "<acpi/>"}, []string{"<rom"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := virt.Domain{

@@ -91,9 +91,12 @@ func (m *domainModel) fillDevices(config domainModel, state *domainModel) {
 	secure := config.LaunchSecurity.ValueString() == secureExecution
 	before := domainModel{
 		CPUFeatures: types.MapNull(types.StringType), CDROMs: types.ListNull(devices.CDROMType), Filesystems: types.ListNull(devices.FilesystemType), MemoryBacking: types.ObjectNull(memoryBackingTypes), Hostdevs: types.ListNull(devices.HostdevType), IOThreads: types.Int64Value(0), RNG: types.BoolValue(false), MemoryBalloon: types.BoolValue(!secure),
-		Firmware: m.defaultFirmware(), GuestAgent: types.BoolValue(false), LaunchSecurity: types.StringValue(secureNone), DevicesXML: types.MapNull(types.StringType),
+		GuestAgent: types.BoolValue(false), LaunchSecurity: types.StringValue(secureNone), DevicesXML: types.MapNull(types.StringType),
 	}
-	if state != nil && !m.replaces(*state) {
+	if state == nil || m.replaces(*state) {
+		framework.Fill(&m.Firmware, config.Firmware, m.defaultFirmware())
+		before.Firmware, before.RNG = m.Firmware, m.defaultRNG()
+	} else {
 		before = *state
 		if secure {
 			before.MemoryBalloon = types.BoolValue(false)
@@ -119,6 +122,15 @@ func (m domainModel) defaultFirmware() types.String {
 		return types.StringUnknown()
 	}
 	return framework.Optional(m.machine().DefaultFirmware())
+}
+
+// defaultRNG is whether a new guest has a random number generator. EDK II since 2024.05 does not boot from the network without one:
+// NetworkPkg/SecurityFixes.yaml, CVE-2023-45237.
+func (m domainModel) defaultRNG() types.Bool {
+	if m.Firmware.IsUnknown() {
+		return types.BoolUnknown()
+	}
+	return types.BoolValue(m.isUEFI())
 }
 
 // keepWords keeps the spelling of the state if the plan means the same.

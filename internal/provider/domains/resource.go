@@ -182,6 +182,9 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 	if plan.Firmware.IsUnknown() { // the architecture was not known in the plan
 		plan.Firmware = plan.defaultFirmware()
 	}
+	if plan.RNG.IsUnknown() {
+		plan.RNG = plan.defaultRNG()
+	}
 	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Create, framework.TransferTimeout+plan.installPatience(ctx, nil)+plan.waitPatience(ctx), &resp.Diagnostics)
 	defer cancel()
 

@@ -76,7 +76,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Validators:          []validator.String{stringvalidator.OneOf("auto", "kvm", "tcg")},
 			},
 			"cpu": schema.StringAttribute{
-				MarkdownDescription: "CPU model, or `host-passthrough`, `host-model` or `max`. Default: libvirt's default; for aarch64, `cortex-a57` under emulation and `host-passthrough` with KVM.",
+				MarkdownDescription: "CPU model, or `host-passthrough`, `host-model` or `max`. Default: libvirt's default; for aarch64, `max` under emulation and `host-passthrough` with KVM.",
 				Optional:            true,
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
@@ -216,7 +216,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Validators:          []validator.Int64{int64validator.Between(0, 1000)},
 			},
 			"rng": schema.BoolAttribute{
-				MarkdownDescription: "Whether the guest has a random number generator, which reads from `/dev/urandom` on the host. Default: `false`; an imported guest keeps what it has.",
+				MarkdownDescription: "Whether the guest has a random number generator, which reads from `/dev/urandom` on the host. Default: `true` with UEFI, which does not boot from the network without it since EDK II 2024.05, otherwise `false`; an imported guest keeps what it has.",
 				Optional:            true,
 				Computed:            true,
 			},

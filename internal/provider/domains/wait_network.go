@@ -22,10 +22,10 @@ const addressPause = 500 * time.Millisecond
 type newLeases struct {
 	read     func(context.Context) ([]virt.LeasedAddress, error)
 	netboots bool
-	outdated chan struct{} // brings a value when the firmware has its lease
+	outdated chan struct{} // brings a value when the firmware has its lease for a while
 
 	mu       sync.Mutex
-	firmware bool // the firmware runs, and may get a lease at any moment
+	firmware bool // the firmware may get a lease at any moment, and dnsmasq tells libvirt of it a while later
 	ages     bool // all leases are old
 	old      []virt.LeasedAddress
 }
@@ -37,9 +37,8 @@ func (l *newLeases) remember(ctx context.Context) { l.old, _ = l.read(ctx) }
 func (l *newLeases) reached(stage boot.Stage) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	before := l.firmware
-	l.firmware = l.netboots && stage == boot.StageFirmware
-	if before && !l.firmware && stage < boot.StageLinux {
+	l.firmware = l.netboots && stage < boot.StageKernel
+	if l.netboots && boot.StageKernel <= stage && stage < boot.StageLinux {
 		l.ages = true
 		select {
 		case l.outdated <- struct{}{}:

@@ -35,14 +35,18 @@ func TestNewLeases(t *testing.T) {
 		"from the network": {false, []step{
 			{boot.StageFirmware, []virt.LeasedAddress{before}, nil},
 			{boot.StageNone, []virt.LeasedAddress{ofFirmware}, nil},
-			{boot.StageDHCP, []virt.LeasedAddress{ofFirmware}, nil},
+			{boot.StageDHCP, []virt.LeasedAddress{before}, nil},
+			{boot.StageConfig, []virt.LeasedAddress{ofFirmware}, nil},
+			{boot.StageKernel, []virt.LeasedAddress{lease("10.0.0.2", 6)}, nil},
+			{boot.StageStarted, []virt.LeasedAddress{ofFirmware}, nil},
 			{boot.StageLinux, []virt.LeasedAddress{ofFirmware}, nil},
+			{boot.StageNone, nil, nil}, // the firmware of s390x guests gives it back
 			{boot.StageNone, []virt.LeasedAddress{lease("10.0.0.2", 9)}, []virt.LeasedAddress{lease("10.0.0.2", 9)}},
 			{boot.StageNone, []virt.LeasedAddress{ofFirmware, ofSystem}, []virt.LeasedAddress{ofSystem}},
 		}},
 		"a firmware that does not print its address": {false, []step{
 			{boot.StageFirmware, []virt.LeasedAddress{ofFirmware}, nil},
-			{boot.StageConfig, []virt.LeasedAddress{ofFirmware}, nil},
+			{boot.StageKernel, []virt.LeasedAddress{ofFirmware}, nil},
 		}},
 		"another boot from the network": {false, []step{
 			{boot.StageFirmware, nil, nil},
