@@ -84,14 +84,11 @@ func (c *cloudInitWait) await(ctx context.Context) error {
 
 // ask returns whether cloud-init has ended, and how if it failed.
 func (c *cloudInitWait) ask(ctx context.Context) (ended bool, err error) {
-	var result virt.CommandResult
-	result, c.refused = c.Host.RunCommand(ctx, c.name, cloudInitStatus)
-	if errors.Is(c.refused, virt.ErrNoProgram) {
+	result, err := c.Host.RunCommand(ctx, c.name, cloudInitStatus)
+	if errors.Is(err, virt.ErrNoProgram) {
 		return false, errors.New("the guest does not have cloud-init")
 	}
-	if c.refused != nil {
-		return false, nil
-	}
+	c.refused = err // the next question may be answered
 	said := saidOfCloudInit(result.Output)
 	switch status, _, _ := strings.Cut(said, "\n"); status {
 	case "status: done":
@@ -103,7 +100,7 @@ func (c *cloudInitWait) ask(ctx context.Context) (ended bool, err error) {
 		return true, fmt.Errorf("cloud-init failed in the guest:\n%s", quotedLines(said))
 	case "status: disabled":
 		return true, fmt.Errorf("cloud-init is disabled in the guest%s:\n%s", whyDisabled(said), quotedLines(said))
-	default: // it runs, or has not started
+	default: // it runs, or has not started, or the agent did not answer
 		return false, nil
 	}
 }
