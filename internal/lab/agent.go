@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -58,22 +57,10 @@ func downloadAgent(ctx context.Context, dir string) error {
 		return err
 	}
 	defer apt.remove()
-	if _, err := apt.run(ctx, "apt-get", "update"); err != nil {
-		return err
-	}
 	announce("Downloading Debian packages for s390x: %s", strings.Join(agentPackages, " "))
-	if _, err := apt.run(ctx, "apt-get", append([]string{"download"}, agentPackages...)...); err != nil {
-		return err
-	}
-	debs, err := filepath.Glob(filepath.Join(apt.dir, "*.deb"))
-	if err != nil {
-		return err
-	}
 	unpacked := filepath.Join(apt.dir, "unpacked")
-	for _, deb := range debs {
-		if _, err := output(exec.CommandContext(ctx, "dpkg-deb", "--extract", deb, unpacked)); err != nil {
-			return err
-		}
+	if err := apt.unpack(ctx, unpacked, agentPackages...); err != nil {
+		return err
 	}
 	for _, name := range agentFiles {
 		if err := copyTo(filepath.Join(dir, name), filepath.Join(unpacked, name)); err != nil {

@@ -55,4 +55,29 @@ func (a *privateApt) run(ctx context.Context, program string, args ...string) (s
 	return output(cmd)
 }
 
+// unpack downloads packages, without their dependencies, and unpacks them into a directory.
+func (a *privateApt) unpack(ctx context.Context, dir string, packages ...string) error {
+	if _, err := a.run(ctx, "apt-get", "update"); err != nil {
+		return err
+	}
+	if _, err := a.run(ctx, "apt-get", append([]string{"download"}, packages...)...); err != nil {
+		return err
+	}
+	return a.extract(ctx, "*.deb", dir)
+}
+
+// extract unpacks what apt-get has downloaded to files of a pattern.
+func (a *privateApt) extract(ctx context.Context, pattern, dir string) error {
+	debs, err := filepath.Glob(filepath.Join(a.dir, pattern))
+	if err != nil {
+		return err
+	}
+	for _, deb := range debs {
+		if _, err := output(exec.CommandContext(ctx, "dpkg-deb", "--extract", deb, dir)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (a *privateApt) remove() { _ = os.RemoveAll(a.dir) }

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 )
 
@@ -146,27 +145,11 @@ func downloadPXELINUX(ctx context.Context, dir string) error {
 	}
 	defer apt.remove()
 	announce("Downloading PXELINUX")
-	if _, err := apt.run(ctx, "apt-get", "update"); err != nil {
+	if err := apt.unpack(ctx, apt.dir, "pxelinux", "syslinux-common"); err != nil {
 		return err
-	}
-	if _, err := apt.run(ctx, "apt-get", "download", "pxelinux", "syslinux-common"); err != nil {
-		return err
-	}
-	debs, err := filepath.Glob(filepath.Join(apt.dir, "*.deb"))
-	if err != nil {
-		return err
-	}
-	for _, deb := range debs {
-		if _, err := output(exec.CommandContext(ctx, "dpkg-deb", "--extract", deb, apt.dir)); err != nil {
-			return err
-		}
 	}
 	for _, file := range []string{"usr/lib/PXELINUX/pxelinux.0", "usr/lib/syslinux/modules/bios/ldlinux.c32"} {
-		content, err := os.ReadFile(filepath.Join(apt.dir, file))
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), content, 0o644); err != nil {
+		if err := copyTo(filepath.Join(dir, filepath.Base(file)), filepath.Join(apt.dir, file)); err != nil {
 			return err
 		}
 	}

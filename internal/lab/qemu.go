@@ -4,7 +4,6 @@ import (
 	"context"
 	"debug/elf"
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"strings"
 )
@@ -107,14 +106,5 @@ func downloadQEMU(ctx context.Context, release, dir string) error {
 	if _, err := apt.run(ctx, "apt-get", "-y", "--download-only", "install", "qemu-system-s390x", "qemu-system-data"); err != nil {
 		return err
 	}
-	debs, err := filepath.Glob(filepath.Join(apt.dir, "cache/archives/*.deb"))
-	if err != nil {
-		return err
-	}
-	for _, deb := range debs {
-		if _, err := output(exec.CommandContext(ctx, "dpkg-deb", "--extract", deb, dir)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return apt.extract(ctx, "cache/archives/*.deb", dir)
 }

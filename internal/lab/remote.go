@@ -152,22 +152,7 @@ func downloadSSHD(ctx context.Context, dir string) error {
 	}
 	defer apt.remove()
 	announce("Downloading sshd")
-	if _, err := apt.run(ctx, "apt-get", "update"); err != nil {
-		return err
-	}
-	if _, err := apt.run(ctx, "apt-get", "download", "openssh-server", "libwrap0"); err != nil {
-		return err
-	}
-	debs, err := filepath.Glob(filepath.Join(apt.dir, "*.deb"))
-	if err != nil {
-		return err
-	}
-	for _, deb := range debs {
-		if _, err := output(exec.CommandContext(ctx, "dpkg-deb", "--extract", deb, dir)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return apt.unpack(ctx, dir, "openssh-server", "libwrap0")
 }
 
 // meetSSHD writes the server's key to KnownHosts, as after an earlier connection.
