@@ -10,8 +10,9 @@ import (
 
 // Names of architectures that other packages decide by.
 const (
-	S390X = "s390x" // internal/pxelinux describes its firmware
-	X86   = "x86_64"
+	S390X   = "s390x"
+	PPC64LE = "ppc64le"
+	X86     = "x86_64"
 )
 
 // Arch is what depends on an architecture.
@@ -69,7 +70,7 @@ var All = []Arch{
 		Kernel: Kernel{0x10008, "S390EP", "raw image", "an s390x kernel"},
 		// Option 93 is in the DHCPREQUEST, but not in the DHCPDISCOVER before it. QEMU's firmware takes what
 		// it boots from the answer to the DHCPREQUEST.
-		Clients: []Client{{Name: "s390x", Numbers: []int{31}}},
+		Clients: []Client{{Name: S390X, Numbers: []int{31}}},
 		// Linux calls sclp ttysclp0.
 		Consoles: []Console{{Type: "sclp", First: true}, {Type: "sclplm", First: true}, {Type: "virtio", First: true, Many: true}},
 		Buses:    []string{"virtio", "scsi"}, // a channel subsystem has no other buses
@@ -80,9 +81,9 @@ var All = []Arch{
 	},
 	{
 		// libvirt has ppc64 for the same machines: the operating system chooses the byte order.
-		Name:     "ppc64le",
+		Name:     PPC64LE,
 		Kernel:   Kernel{0, "\x7fELF", "vmlinux, an ELF file", "an ELF file"},
-		Clients:  []Client{{Name: "ppc64le", Numbers: []int{12}}},
+		Clients:  []Client{{Name: PPC64LE, Numbers: []int{12}}},
 		Consoles: usualConsoles,
 		Packages: "Debian and Ubuntu: qemu-system-ppc; Fedora: qemu-system-ppc-core",
 	},
@@ -161,7 +162,12 @@ func (a Arch) FirmwareOf(name string) string {
 }
 
 // DefaultFirmware returns the firmware of a guest that does not name one.
-func (a Arch) DefaultFirmware() string { return append(slices.Clone(a.Firmwares), "")[0] }
+func (a Arch) DefaultFirmware() string {
+	if len(a.Firmwares) == 0 {
+		return ""
+	}
+	return a.Firmwares[0]
+}
 
 // Of returns the architecture with this name. For an architecture that is not in All, but that libvirt may
 // know, it returns a machine with a serial line, and nothing else.

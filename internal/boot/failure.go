@@ -62,10 +62,13 @@ func (f *Failure) Evidence() string {
 	if f.Result.Tail == "" {
 		b.WriteString("\nThe console showed nothing.")
 	} else {
-		fmt.Fprintf(&b, "\nThe end of the console:\n  | %s", strings.ReplaceAll(f.Result.Tail, "\n", "\n  | "))
+		b.WriteString("\nThe end of the console:\n" + Quote(f.Result.Tail))
 	}
 	return b.String()
 }
+
+// Quote marks each line of what a guest wrote.
+func Quote(text string) string { return "  | " + strings.ReplaceAll(text, "\n", "\n  | ") }
 
 // Headline tells what happened, as a clause.
 func (f *Failure) Headline() string {

@@ -8,7 +8,7 @@ import (
 	"testing/iotest"
 )
 
-// TestSplit holds that each reader gets everything, also after another one was closed, and the error of the console's end.
+// TestSplit holds that each reader gets everything, also after one of them was closed, and the error of the console's end.
 func TestSplit(t *testing.T) {
 	broken := errors.New("broken")
 	readers := Split(io.MultiReader(iotest.OneByteReader(strings.NewReader("abcdef")), iotest.ErrReader(broken)), 3)

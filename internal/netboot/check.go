@@ -130,7 +130,7 @@ func (c *check) offer(nic int, network Network, planned bool, offer dnsmasq.Rule
 	report := func(remedy, message string, values ...any) {
 		c.report(&pxelinux.Problem{Severity: severity, Message: fmt.Sprintf(message, values...), Remedy: remedy}, OfNetwork, nic)
 	}
-	if c.guest.Arch == pxelinux.X8664 && c.guest.Config != "" && offer.Bootfile == "" {
+	if c.guest.Arch == arch.X86 && c.guest.Config != "" && offer.Bootfile == "" {
 		report("add a rule in ipv4.dhcp.boot of the netboot_network with arch = \"x86_64\" and the path of pxelinux.0 as bootfile",
 			"DHCP on network %q names no bootfile for x86_64 guests, so the guest does not start PXELINUX, which reads the configuration", network.Name)
 	}
@@ -140,7 +140,7 @@ func (c *check) offer(nic int, network Network, planned bool, offer dnsmasq.Rule
 			network.Name, offer.Bootfile)
 	}
 	name, twice := strings.CutPrefix(offer.ConfigFile, tftproot.ConfigDir+"/")
-	if c.guest.Arch != pxelinux.X8664 && twice && offer.PathPrefix == "" {
+	if c.guest.Arch != arch.X86 && twice && offer.PathPrefix == "" {
 		report(fmt.Sprintf("set config_file to %q", name),
 			"DHCP on network %q tells this guest to load the configuration %q, but the firmware looks for this name below %s/", network.Name, offer.ConfigFile, tftproot.ConfigDir)
 	}
@@ -194,9 +194,9 @@ func (c *check) configuration(searches []pxelinux.Search) {
 func (c *check) remedyOfUnread(asked []string, searches []pxelinux.Search) string {
 	inRoot := slices.ContainsFunc(asked, func(p string) bool { return strings.HasPrefix(p, tftproot.ConfigDir+"/") })
 	switch {
-	case !inRoot && c.guest.Arch == pxelinux.X8664:
+	case !inRoot && c.guest.Arch == arch.X86:
 		return "set a bootfile without a directory, such as pxelinux.0, and no path_prefix, because PXELINUX looks for configurations and boot files next to itself"
-	case !inRoot && c.guest.Arch == pxelinux.PPC64LE:
+	case !inRoot && c.guest.Arch == arch.PPC64LE:
 		return "remove the bootfile for ppc64le guests, because their firmware then looks for no configuration"
 	default:
 		return "use a configuration for this guest's MAC address, " + searches[0].MAC + ", or for all guests"

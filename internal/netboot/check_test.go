@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
@@ -100,8 +101,8 @@ func TestCheck(t *testing.T) {
 		"told another directory":          {netbootCase{network: ruled(dnsmasq.Rule{Arch: "s390x", PathPrefix: "other/"})}, []string{"Error pxelinux_config its firmware requests other/01-52-54-00-00-00-01"}},
 		"raw options that nobody can see": {netbootCase{network: raw, config: "lab/01-52-54-00-00-00-02"}, nil},
 
-		"for another architecture":      {netbootCase{forArch: pxelinux.X8664}, []string{`Error pxelinux_config the configuration lab/default is for x86_64 guests, but this guest has the architecture s390x, which reads other keywords and other file names: use a netboot_pxelinux_config with arch = "s390x"`}},
-		"for a PC":                      {pc(netbootCase{forArch: pxelinux.S390X}), []string{`Error pxelinux_config use a netboot_pxelinux_config with arch = "x86_64"`}},
+		"for another architecture":      {netbootCase{forArch: arch.X86}, []string{`Error pxelinux_config the configuration lab/default is for x86_64 guests, but this guest has the architecture s390x, which reads other keywords and other file names: use a netboot_pxelinux_config with arch = "s390x"`}},
+		"for a PC":                      {pc(netbootCase{forArch: arch.S390X}), []string{`Error pxelinux_config use a netboot_pxelinux_config with arch = "x86_64"`}},
 		"for a guest that reads none":   {netbootCase{arch: "aarch64"}, []string{"Error pxelinux_config aarch64 guests read no such configuration"}},
 		"a PC":                          {pc(netbootCase{}), nil},
 		"a PC without PXELINUX":         {pc(netbootCase{network: unchanged}), []string{`Error interfaces[0].network names no bootfile for x86_64 guests`}},
@@ -109,8 +110,8 @@ func TestCheck(t *testing.T) {
 		"a PC's UUID":                   {pc(netbootCase{config: "lab/43a35ea2-91dd-3740-9bb5-e76409e08caa", uuid: "a25ea343-dd91-4037-9bb5-e76409e08caa"}), nil},
 		"a PC's UUID as written":        {pc(netbootCase{config: "lab/a25ea343-dd91-4037-9bb5-e76409e08caa", uuid: "a25ea343-dd91-4037-9bb5-e76409e08caa"}), []string{"Error pxelinux_config never reads"}},
 		"a PC needs no memory for it":   {pc(netbootCase{memory: 64 << 20, initrd: 120 << 20}), nil},
-		"ppc64le":                       {netbootCase{arch: pxelinux.PPC64LE, forArch: pxelinux.PPC64LE}, nil},
-		"ppc64le with a bootfile":       {netbootCase{arch: pxelinux.PPC64LE, forArch: pxelinux.PPC64LE, network: bootfile("core.elf")}, []string{"Error pxelinux_config never reads pxelinux.cfg/default; its firmware requests core.elf: remove the bootfile for ppc64le guests"}},
+		"ppc64le":                       {netbootCase{arch: arch.PPC64LE, forArch: arch.PPC64LE}, nil},
+		"ppc64le with a bootfile":       {netbootCase{arch: arch.PPC64LE, forArch: arch.PPC64LE, network: bootfile("core.elf")}, []string{"Error pxelinux_config never reads pxelinux.cfg/default; its firmware requests core.elf: remove the bootfile for ppc64le guests"}},
 
 		"fits":                         {netbootCase{initrd: 110 << 20}, nil},
 		"does not fit the firmware":    {netbootCase{initrd: 120 << 20, memory: 4 << 30}, []string{`Error pxelinux_config entry "linux": kernel and initrd need 136314880 bytes`}},
@@ -133,7 +134,7 @@ func TestCheck(t *testing.T) {
 
 // pc is a case of an x86_64 guest, whose network names PXELINUX if the case does not say anything else.
 func pc(c netbootCase) netbootCase {
-	c.arch, c.forArch = pxelinux.X8664, cmp.Or(c.forArch, pxelinux.X8664)
+	c.arch, c.forArch = arch.X86, cmp.Or(c.forArch, arch.X86)
 	if c.network.Name == "" {
 		c.network = serving(func(n *Network) { n.Rules = []dnsmasq.Rule{{Arch: "x86_64", Bootfile: "pxelinux.0"}} })
 	}
@@ -166,9 +167,9 @@ func (c netbootCase) check(t *testing.T) []Finding {
 		plans.Files.Add("lab/"+c.published, File{Kind: "kernel"})
 	}
 	for _, id := range append(c.others, c.config) {
-		plans.Configs.Add(id, Config{Arch: cmp.Or(c.forArch, pxelinux.S390X), Config: pxelinux.Config{Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "/i"}}}})
+		plans.Configs.Add(id, Config{Arch: cmp.Or(c.forArch, arch.S390X), Config: pxelinux.Config{Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "/i"}}}})
 	}
-	guest := Guest{Arch: cmp.Or(c.arch, pxelinux.S390X), UUID: c.uuid, Memory: c.memory, Config: c.config, Starts: !c.runs, Interfaces: []Interface{{MAC: testMAC, Network: "lab", Boots: true}}}
+	guest := Guest{Arch: cmp.Or(c.arch, arch.S390X), UUID: c.uuid, Memory: c.memory, Config: c.config, Starts: !c.runs, Interfaces: []Interface{{MAC: testMAC, Network: "lab", Boots: true}}}
 	return Check(t.Context(), guest, &plans, host)
 }
 

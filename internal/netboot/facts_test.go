@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
@@ -67,7 +68,7 @@ func factsAbout(t *testing.T, result boot.Result, files map[string]string, netwo
 	plans.Networks.Add(network.Name, network)
 	plans.Files.Add("lab/k", File{Kind: "kernel", Size: 6})
 	plans.Configs.Add("lab/default", Config{Config: pxelinux.Config{Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "/i"}}}})
-	guest := Guest{Arch: pxelinux.S390X, Config: "lab/default", Interfaces: []Interface{{MAC: testMAC, Network: "lab", Boots: true}}}
+	guest := Guest{Arch: arch.S390X, Config: "lab/default", Interfaces: []Interface{{MAC: testMAC, Network: "lab", Boots: true}}}
 	return Facts(t.Context(), guest, result, &plans, host)
 }
 
@@ -78,7 +79,7 @@ func TestFactsOfFiles(t *testing.T) {
 		"has the mode 0600 on the host, so": fileInfo(t, "text", 0o600),
 	} {
 		host := fakeHost{files: map[string]fs.FileInfo{"lab-pxelinux.cfg/default": info}}
-		got := Facts(t.Context(), Guest{Arch: pxelinux.S390X, Config: "lab/default"}, boot.Result{}, &Plans{}, host)
+		got := Facts(t.Context(), Guest{Arch: arch.S390X, Config: "lab/default"}, boot.Result{}, &Plans{}, host)
 		if len(got) != 1 || !strings.Contains(got[0], want) {
 			t.Errorf("got %q, want %q", got, want)
 		}

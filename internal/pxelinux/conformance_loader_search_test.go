@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
@@ -54,7 +55,7 @@ func (r loaderRoot) requests(t *testing.T, search pxelinux.Search) []string {
 	r.serve(t, search.BootFile, read(t, filepath.Join(r.dir, "pxelinux.0")))
 	r.serve(t, base+"ldlinux.c32", read(t, filepath.Join(r.dir, "ldlinux.c32")))
 	m := lab.Machine{
-		Arch: pxelinux.X8664, QEMU: lab.PCQEMU, MAC: search.MAC, UUID: search.UUID, TFTPRoot: r.dir, BootFile: search.BootFile,
+		Arch: arch.X86, QEMU: lab.PCQEMU, MAC: search.MAC, UUID: search.UUID, TFTPRoot: r.dir, BootFile: search.BootFile,
 		Requests: filepath.Join(t.TempDir(), "requests"), GiveUpAt: "Boot failed: press a key",
 	}
 	if got, console := r.boot(t, m); got != nothing {
@@ -124,7 +125,7 @@ func TestConformanceLoaderChoice(t *testing.T) {
 				root.serve(t, name, []byte(text))
 			}
 			root.wantBoot(t, lab.Machine{
-				Arch: pxelinux.X8664, QEMU: lab.PCQEMU, MAC: search.MAC, UUID: search.UUID, TFTPRoot: root.dir, BootFile: search.BootFile, GiveUpAt: "boot: ",
+				Arch: arch.X86, QEMU: lab.PCQEMU, MAC: search.MAC, UUID: search.UUID, TFTPRoot: root.dir, BootFile: search.BootFile, GiveUpAt: "boot: ",
 			}, test.want)
 		})
 	}

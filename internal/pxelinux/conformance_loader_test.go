@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
@@ -178,7 +179,7 @@ func (r loaderRoot) pc(t *testing.T, text string) lab.Machine {
 	}
 	r.serve(t, "pxelinux.cfg/"+file, []byte(text))
 	return lab.Machine{
-		Arch: pxelinux.X8664, QEMU: lab.PCQEMU, MAC: mac, TFTPRoot: r.dir, BootFile: "pxelinux.0",
+		Arch: arch.X86, QEMU: lab.PCQEMU, MAC: mac, TFTPRoot: r.dir, BootFile: "pxelinux.0",
 		GiveUpAt: "boot: ", Patience: 2 * time.Second,
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
@@ -72,7 +73,7 @@ var slofKernels = []string{"k", "k2", "boot/k", longestPath}
 // slof is a ppc64le guest.
 func (r loaderRoot) slof(search pxelinux.Search) lab.Machine {
 	return lab.Machine{
-		Arch: pxelinux.PPC64LE, QEMU: lab.PSeriesQEMU, MAC: search.MAC, UUID: search.UUID, TFTPRoot: r.dir, BootFile: search.BootFile,
+		Arch: arch.PPC64LE, QEMU: lab.PSeriesQEMU, MAC: search.MAC, UUID: search.UUID, TFTPRoot: r.dir, BootFile: search.BootFile,
 		GiveUpAt: slofGivesUp, Patience: 100 * time.Millisecond,
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 )
 
 // Reader is what reads a configuration: the firmware of a guest, or a boot loader that the firmware starts. A Firmware is the
@@ -28,28 +30,21 @@ type Reader interface {
 	paths(s Search) ([]string, error)
 }
 
-// The architectures of guests that read such configurations.
-const (
-	S390X   = "s390x"
-	PPC64LE = "ppc64le"
-	X8664   = "x86_64"
-)
-
-// Archs are all of these architectures, the default first.
-var Archs = []string{S390X, PPC64LE, X8664}
+// Archs are the architectures of guests that read such configurations, the default first.
+var Archs = []string{arch.S390X, arch.PPC64LE, arch.X86}
 
 // ReaderOf returns what reads a configuration on guests of an architecture. An s390x guest has UnknownFirmware. An empty
 // architecture means s390x.
-func ReaderOf(arch string) (Reader, error) {
-	switch arch {
-	case S390X, "":
+func ReaderOf(name string) (Reader, error) {
+	switch name {
+	case arch.S390X, "":
 		return UnknownFirmware, nil
-	case PPC64LE:
+	case arch.PPC64LE:
 		return SLOF, nil
-	case X8664:
+	case arch.X86:
 		return PXELINUX, nil
 	}
-	return nil, fmt.Errorf("%q is not an architecture whose guests read pxelinux configurations; these are %s", arch, strings.Join(Archs, ", "))
+	return nil, fmt.Errorf("%q is not an architecture whose guests read pxelinux configurations; these are %s", name, strings.Join(Archs, ", "))
 }
 
 // Parse reads a file as a reader does. The problems are what the reader ignores, or understands differently from how it is

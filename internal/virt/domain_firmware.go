@@ -21,7 +21,10 @@ func (d Domain) machineFor() string {
 	return arch.Of(d.Arch).Machine
 }
 
-func (d Domain) isUEFI() bool { return d.Firmware == FirmwareUEFI || d.Firmware == FirmwareSecure }
+func (d Domain) isUEFI() bool { return IsUEFI(d.Firmware) }
+
+// IsUEFI reports whether a value of Domain.Firmware is UEFI.
+func IsUEFI(firmware string) bool { return firmware == FirmwareUEFI || firmware == FirmwareSecure }
 
 // addFirmware writes the firmware of a new domain. It never changes later, because libvirt keeps the settings of UEFI in a file of the
 // domain. https://libvirt.org/formatdomain.html#bios-bootloader

@@ -2,7 +2,9 @@ package virt
 
 import (
 	"context"
+	"slices"
 
+	"github.com/beevik/etree"
 	"github.com/digitalocean/go-libvirt"
 )
 
@@ -55,41 +57,34 @@ func byItself() <-chan End {
 
 // lookAtRun reports what happened before the events were subscribed to.
 func (h *Host) lookAtRun(ctx context.Context, run *Run, agent chan<- struct{}, domain libvirt.Domain) error {
-	runs, connected, err := h.agentState(ctx, domain)
-	switch {
-	case err != nil:
+	text, err := h.runningXML(ctx, domain)
+	if err != nil {
 		return err
-	case !runs:
+	}
+	if text == "" {
 		run.Ended, err = h.pastEnding(ctx, domain.Name)
 		return err
-	case connected:
+	}
+	root, err := parseXML(text)
+	if err == nil && slices.ContainsFunc(root.FindElements("devices/channel"), isConnectedAgent) {
 		report(agent)
 	}
-	return nil
+	return err
 }
 
-// agentState reports whether a guest runs, and whether its agent is connected.
-func (h *Host) agentState(ctx context.Context, domain libvirt.Domain) (runs, connected bool, err error) {
-	state, err := query(ctx, h, "virDomainGetXMLDesc", func(l *libvirt.Libvirt) (state struct{ runs, connected bool }, err error) {
+func isConnectedAgent(channel *etree.Element) bool {
+	return isGuestAgent(channel) && attr(channel.SelectElement("target"), "state") == "connected"
+}
+
+// runningXML returns the definition of a run of a guest, or "" if that run has ended.
+func (h *Host) runningXML(ctx context.Context, domain libvirt.Domain) (string, error) {
+	return query(ctx, h, "virDomainGetXMLDesc", func(l *libvirt.Libvirt) (string, error) {
 		now, err := l.DomainLookupByUUID(domain.UUID)
-		if err != nil || now.ID != domain.ID {
-			return state, err
+		if err != nil || now.ID != domain.ID || now.ID < 0 {
+			return "", err
 		}
-		text, err := l.DomainGetXMLDesc(now, 0)
-		if err != nil {
-			return state, err
-		}
-		root, err := parseXML(text)
-		if err != nil {
-			return state, err
-		}
-		state.runs = now.ID >= 0
-		for _, target := range root.FindElements("devices/channel/target[@name='" + guestAgent + "']") {
-			state.connected = state.connected || target.SelectAttrValue("state", "") == "connected"
-		}
-		return state, nil
+		return l.DomainGetXMLDesc(now, 0)
 	})
-	return state.runs, state.connected, err
 }
 
 func awaitAgent(events <-chan any, connected chan<- struct{}, domain libvirt.UUID) {

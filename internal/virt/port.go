@@ -29,15 +29,20 @@ func (h *Host) AwaitPort(ctx context.Context, at netip.AddrPort) (err error) {
 	if remote, can := h.dialer.(portAwaiter); can {
 		return remote.awaitPort(ctx, at)
 	}
+	return repeatedly(ctx, portPause, func() error { return tryPort(ctx, at) })
+}
+
+// repeatedly tries until it succeeds or the context ends.
+func repeatedly(ctx context.Context, pause time.Duration, try func() error) error {
 	for {
-		last := tryPort(ctx, at)
-		if last == nil {
+		err := try()
+		if err == nil {
 			return nil
 		}
 		select {
-		case <-time.After(portPause):
+		case <-time.After(pause):
 		case <-ctx.Done():
-			return fmt.Errorf("%w (the last attempt: %w)", context.Cause(ctx), last)
+			return fmt.Errorf("%w (the last attempt: %w)", context.Cause(ctx), err)
 		}
 	}
 }
@@ -66,17 +71,9 @@ func (d sshDialer) awaitPort(ctx context.Context, at netip.AddrPort) error {
 	if deadline, has := ctx.Deadline(); has {
 		attempts = 1 + int(time.Until(deadline)/portPause)
 	}
-	for {
-		err := d.runPortScript(ctx, fmt.Sprintf(portScript, at.Addr(), at.Port(), attempts))
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		select { // the connection to the host was lost, or the host cannot run the script
-		case <-time.After(2 * portPause):
-		case <-ctx.Done():
-			return fmt.Errorf("%w (the last attempt: %w)", context.Cause(ctx), err)
-		}
-	}
+	script := fmt.Sprintf(portScript, at.Addr(), at.Port(), attempts)
+	// It fails if the connection to the host was lost, or if the host cannot run the script.
+	return repeatedly(ctx, 2*portPause, func() error { return d.runPortScript(ctx, script) })
 }
 
 var errNoAnswer = errors.New("the port does not answer")

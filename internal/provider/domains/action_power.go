@@ -66,19 +66,20 @@ func (a *domainPowerAction) Invoke(ctx context.Context, req action.InvokeRequest
 	var m domainPowerModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 	a = &domainPowerAction{a.On(m.Placement, &resp.Diagnostics)}
+	patience := patienceOf(m.Timeout, framework.ShutdownPatience, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	say := func(format string, values ...any) {
 		resp.SendProgress(action.InvokeProgressEvent{Message: fmt.Sprintf(format, values...)})
 	}
-	if err := a.press(ctx, m, say); err != nil {
+	if err := a.press(ctx, m, patience, say); err != nil {
 		framework.Fail(&resp.Diagnostics, path.Root("power"), m.Power.ValueString(), framework.Subject{Kind: "domain", ID: m.Domain.ValueString()}, err)
 	}
 }
 
 // press performs the action, and reports its progress.
-func (a *domainPowerAction) press(ctx context.Context, m domainPowerModel, say func(format string, values ...any)) error {
+func (a *domainPowerAction) press(ctx context.Context, m domainPowerModel, patience time.Duration, say func(format string, values ...any)) error {
 	name := m.Domain.ValueString()
 	switch m.Power.ValueString() {
 	case powerStart:
@@ -93,13 +94,6 @@ func (a *domainPowerAction) press(ctx context.Context, m domainPowerModel, say f
 	case powerReset:
 		say("resetting %s", name)
 		return a.Host.ResetDomain(ctx, name)
-	}
-	patience := framework.ShutdownPatience
-	if !m.Timeout.IsNull() {
-		var err error
-		if patience, err = time.ParseDuration(m.Timeout.ValueString()); err != nil {
-			return err
-		}
 	}
 	say("asking %s to shut down, for at most %v", name, patience)
 	if err := a.Host.ShutDownDomain(ctx, name, patience); err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
@@ -121,5 +120,5 @@ func unmatched(err error, until *regexp.Regexp) error {
 	if failure.Result.Tail == "" {
 		return fmt.Errorf("no line matched %q: %s, and the guest wrote nothing in that time", until, why)
 	}
-	return fmt.Errorf("no line matched %q: %s; the end of the console:\n  | %s", until, why, strings.ReplaceAll(failure.Result.Tail, "\n", "\n  | "))
+	return fmt.Errorf("no line matched %q: %s; the end of the console:\n%s", until, why, boot.Quote(failure.Result.Tail))
 }

@@ -50,9 +50,7 @@ func (r *domainResource) checkNetboot(ctx context.Context, m domainModel, starts
 }
 
 // isUEFI tells whether the firmware is UEFI.
-func (m domainModel) isUEFI() bool {
-	return m.Firmware.ValueString() == virt.FirmwareUEFI || m.Firmware.ValueString() == virt.FirmwareSecure
-}
+func (m domainModel) isUEFI() bool { return virt.IsUEFI(m.Firmware.ValueString()) }
 
 // guest is the part of the guest that matters for its boot from the network.
 func (m domainModel) guest(ctx context.Context, diags *diag.Diagnostics) netboot.Guest {

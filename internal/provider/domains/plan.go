@@ -90,19 +90,20 @@ func (m *domainModel) fillConsoles(ctx context.Context, config domainModel, stat
 func (m *domainModel) fillDevices(config domainModel, state *domainModel) {
 	secure := config.LaunchSecurity.ValueString() == secureExecution
 	before := domainModel{
-		CPUFeatures: types.MapNull(types.StringType), CDROMs: types.ListNull(devices.CDROMType), Filesystems: types.ListNull(devices.FilesystemType), MemoryBacking: types.ObjectNull(memoryBackingTypes), Hostdevs: types.ListNull(devices.HostdevType), IOThreads: types.Int64Value(0), RNG: types.BoolValue(false), MemoryBalloon: types.BoolValue(!secure),
-		GuestAgent: types.BoolValue(false), LaunchSecurity: types.StringValue(secureNone), DevicesXML: types.MapNull(types.StringType),
+		CPUFeatures: types.MapNull(types.StringType), CDROMs: types.ListNull(devices.CDROMType), Filesystems: types.ListNull(devices.FilesystemType), MemoryBacking: types.ObjectNull(memoryBackingTypes), Hostdevs: types.ListNull(devices.HostdevType), IOThreads: types.Int64Value(0), MemoryBalloon: types.BoolValue(!secure),
+		Firmware: m.defaultFirmware(), GuestAgent: types.BoolValue(false), LaunchSecurity: types.StringValue(secureNone), DevicesXML: types.MapNull(types.StringType),
 	}
-	if state == nil || m.replaces(*state) {
-		framework.Fill(&m.Firmware, config.Firmware, m.defaultFirmware())
-		before.Firmware, before.RNG = m.Firmware, m.defaultRNG()
-	} else {
+	isNew := state == nil || m.replaces(*state)
+	if !isNew {
 		before = *state
 		if secure {
 			before.MemoryBalloon = types.BoolValue(false)
 		}
 	}
 	framework.Fill(&m.Firmware, config.Firmware, before.Firmware)
+	if isNew {
+		before.RNG = m.defaultRNG() // it follows from the firmware
+	}
 	framework.Fill(&m.CDROMs, config.CDROMs, before.CDROMs)
 	framework.Fill(&m.CPUFeatures, config.CPUFeatures, before.CPUFeatures)
 	framework.Fill(&m.Filesystems, config.Filesystems, before.Filesystems)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -20,8 +21,6 @@ import (
 type waiter struct {
 	*domainResource
 	guest  domainModel
-	name   string
-	source virt.AddressSource
 	want   waitForModel
 	leases *newLeases
 
@@ -58,18 +57,24 @@ func (h *happening) happened() bool {
 // newWaiter must be called before the guest starts, because it remembers the leases from before.
 func (r *domainResource) newWaiter(ctx context.Context, m domainModel, want waitForModel) *waiter {
 	w := &waiter{
-		domainResource: r, guest: m, name: m.Name.ValueString(), source: virt.AddressSource(m.AddressesFrom.ValueString()), want: want,
+		domainResource: r, guest: m, want: want,
 		agent: newHappening(), cloudInit: newHappening(),
 	}
 	w.leases = &newLeases{
-		read:     func(ctx context.Context) ([]virt.LeasedAddress, error) { return r.Host.LeasedAddresses(ctx, w.name) },
+		read:     func(ctx context.Context) ([]virt.LeasedAddress, error) { return r.Host.LeasedAddresses(ctx, w.name()) },
 		netboots: m.Install.IsNull() && m.Kernel.IsNull() && m.bootsFrom(ctx, virt.BootNetwork),
 		outdated: make(chan struct{}, 1),
 	}
-	if want.Address != nil && w.source == virt.FromLeases {
+	if want.Address != nil && w.source() == virt.FromLeases {
 		w.leases.remember(ctx)
 	}
 	return w
+}
+
+func (w *waiter) name() string { return w.guest.Name.ValueString() }
+
+func (w *waiter) source() virt.AddressSource {
+	return virt.AddressSource(w.guest.AddressesFrom.ValueString())
 }
 
 // await waits for everything at the same time. It returns when everything is there, or as soon as something of it can no longer
@@ -139,7 +144,7 @@ func (w *waiter) goals() (goals []goal) {
 		goals = append(goals, goal{"cloud_init", want.Timeout, c.await, c.missing})
 	}
 	if want := w.want.Port; want != nil {
-		p := &portWait{waiter: w}
+		p := &portWait{waiter: w, tried: map[netip.Addr]bool{}, answered: newHappening()}
 		goals = append(goals, goal{"port", want.Timeout, p.await, p.missing})
 	}
 	return goals
@@ -217,7 +222,7 @@ func (w *waiter) followConsole(console *io.PipeReader) {
 // watchRun reports the guest agent, and ends the waits if the guest ends.
 func (w *waiter) watchRun() {
 	for {
-		run, err := patiently(w.ctx, func() (*virt.Run, error) { return w.Host.WatchRun(w.ctx, w.name) })
+		run, err := patiently(w.ctx, func() (*virt.Run, error) { return w.Host.WatchRun(w.ctx, w.name()) })
 		if err != nil {
 			w.guestFails("the guest can no longer be watched: %w", err)
 			return
@@ -228,10 +233,18 @@ func (w *waiter) watchRun() {
 		case !ended:
 			return
 		case ending.Err == nil:
-			w.guestFails("%s", map[bool]string{true: "the guest was ended from the host", false: "the guest ended " + ending.How.String()}[ending.How == virt.EndDestroyed])
+			w.guestFails("the guest %s", howEnded(ending.How))
 			return
 		}
 	}
+}
+
+// howEnded is how a guest ended, as a predicate.
+func howEnded(how virt.End) string {
+	if how == virt.EndDestroyed {
+		return "was ended " + how.String()
+	}
+	return "ended " + how.String()
 }
 
 // followRun returns how a run ended, or that the waits ended before it.

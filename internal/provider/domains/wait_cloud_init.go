@@ -84,7 +84,7 @@ func (c *cloudInitWait) await(ctx context.Context) error {
 
 // ask returns whether cloud-init has ended, and how if it failed.
 func (c *cloudInitWait) ask(ctx context.Context) (ended bool, err error) {
-	result, err := c.Host.RunCommand(ctx, c.name, cloudInitStatus)
+	result, err := c.Host.RunCommand(ctx, c.name(), cloudInitStatus)
 	if errors.Is(err, virt.ErrNoProgram) {
 		return false, errors.New("the guest does not have cloud-init")
 	}
@@ -97,9 +97,9 @@ func (c *cloudInitWait) ask(ctx context.Context) (ended bool, err error) {
 		}
 		return true, nil
 	case "status: error":
-		return true, fmt.Errorf("cloud-init failed in the guest:\n%s", quotedLines(said))
+		return true, fmt.Errorf("cloud-init failed in the guest:\n%s", boot.Quote(said))
 	case "status: disabled":
-		return true, fmt.Errorf("cloud-init is disabled in the guest%s:\n%s", whyDisabled(said), quotedLines(said))
+		return true, fmt.Errorf("cloud-init is disabled in the guest%s:\n%s", whyDisabled(said), boot.Quote(said))
 	default: // it runs, or has not started, or the agent did not answer
 		return false, nil
 	}
@@ -125,12 +125,9 @@ func whyDisabled(said string) string {
 func (w *waiter) tellWarning(diags *diag.Diagnostics) {
 	if w.warning != "" {
 		diags.AddAttributeWarning(path.Root("wait_for").AtName("cloud_init"), fmt.Sprintf("cloud-init has finished in %s with warnings", w.guest.subject()),
-			"Check that it could read its user data:\n"+quotedLines(framework.Printable(w.warning)))
+			"Check that it could read its user data:\n"+boot.Quote(framework.Printable(w.warning)))
 	}
 }
-
-// quotedLines are the lines of a guest in the form of those of a console.
-func quotedLines(text string) string { return "  | " + strings.ReplaceAll(text, "\n", "\n  | ") }
 
 func (c *cloudInitWait) missing() string {
 	switch {

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt/virttest"
@@ -60,7 +62,7 @@ func TestCloudInitOfAgent(t *testing.T) {
 					question++
 					return test.answers(question)
 				})
-				c := &cloudInitWait{waiter: &waiter{domainResource: &domainResource{framework.Resource[Host]{Scope: framework.Scope[Host]{Host: h}}}, name: "guest", agent: newHappening(), cloudInit: newHappening()}}
+				c := &cloudInitWait{waiter: &waiter{domainResource: &domainResource{framework.Resource[Host]{Scope: framework.Scope[Host]{Host: h}}}, guest: domainModel{Name: types.StringValue("guest")}, agent: newHappening(), cloudInit: newHappening()}}
 				c.agent.now()
 				begin := time.Now()
 				time.AfterFunc(7*time.Second, c.cloudInit.now)

@@ -100,10 +100,10 @@ func (a *addressWait) await(ctx context.Context) error {
 }
 
 func (a *addressWait) look(ctx context.Context) ([]netip.Addr, error) {
-	if a.source == virt.FromLeases {
+	if a.source() == virt.FromLeases {
 		return a.leases.addresses(ctx)
 	}
-	return a.Host.Addresses(ctx, a.name, a.source)
+	return a.Host.Addresses(ctx, a.name(), a.source())
 }
 
 func (a *addressWait) missing() string {
@@ -114,11 +114,11 @@ func (a *addressWait) missing() string {
 		return fmt.Sprintf("the guest has no address in %s. It has %s", *a.want.Address.Prefix, joined(a.found))
 	case len(a.found) > 0:
 		return fmt.Sprintf("the guest has only link-local addresses: %s", joined(a.found))
-	case a.source == virt.FromLeases:
+	case a.source() == virt.FromLeases:
 		return "the guest's system has no lease. Leases from before the start do not count, nor does the lease of the firmware. A guest with a static address has no lease: " +
 			"set addresses_from, or wait for agent, or for port with an address"
 	default:
-		return fmt.Sprintf("the guest has no address from the source %q", a.source)
+		return fmt.Sprintf("the guest has no address from the source %q", a.source())
 	}
 }
 
@@ -133,23 +133,22 @@ func joined(addresses []netip.Addr) string {
 // portWait waits for a TCP port.
 type portWait struct {
 	*waiter
-	tried map[netip.Addr]bool
+	tried    map[netip.Addr]bool
+	answered happening
 }
 
 func (p *portWait) await(ctx context.Context) error {
-	p.tried = map[netip.Addr]bool{}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	answered := make(chan struct{}, 1)
 	for {
 		for _, address := range p.addresses(ctx) {
 			if !p.tried[address] {
 				p.tried[address] = true
-				go p.try(ctx, address, answered)
+				go p.try(ctx, address)
 			}
 		}
 		select {
-		case <-answered:
+		case <-p.answered.done:
 			return nil
 		case <-time.After(addressPause):
 		case <-ctx.Done():
@@ -166,26 +165,23 @@ func (p *portWait) addresses(ctx context.Context) []netip.Addr {
 			return []netip.Addr{address}
 		}
 	}
-	found, err := p.Host.Addresses(ctx, p.name, p.source)
+	found, err := p.Host.Addresses(ctx, p.name(), p.source())
 	if err != nil {
 		return nil
 	}
 	return slices.DeleteFunc(found, netip.Addr.IsLinkLocalUnicast) // they are not reachable without a zone
 }
 
-func (p *portWait) try(ctx context.Context, address netip.Addr, answered chan<- struct{}) {
+func (p *portWait) try(ctx context.Context, address netip.Addr) {
 	if p.Host.AwaitPort(ctx, netip.AddrPortFrom(address, uint16(p.want.Port.Number))) == nil {
-		select {
-		case answered <- struct{}{}:
-		default:
-		}
+		p.answered.now()
 	}
 }
 
 func (p *portWait) missing() string {
 	number := p.want.Port.Number
 	if len(p.tried) == 0 {
-		return fmt.Sprintf("port %d was not tried, because the guest has no address from the source %q. A guest with a static address needs wait_for.port.address", number, p.source)
+		return fmt.Sprintf("port %d was not tried, because the guest has no address from the source %q. A guest with a static address needs wait_for.port.address", number, p.source())
 	}
 	return fmt.Sprintf("TCP port %d does not answer at %s", number, joined(slices.SortedFunc(maps.Keys(p.tried), netip.Addr.Compare)))
 }

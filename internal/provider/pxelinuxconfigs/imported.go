@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
@@ -56,9 +57,9 @@ const guessedArchKey = "guessed_arch"
 func archOf(text string) string {
 	config, _ := pxelinux.Parse(text, pxelinux.PXELINUX)
 	if written, err := pxelinux.Render(config, pxelinux.PXELINUX); err == nil && written == text {
-		return pxelinux.X8664
+		return arch.X86
 	}
-	return pxelinux.S390X
+	return arch.S390X
 }
 
 // replacesArch tells whether the file is for guests of another architecture than before. After an import, which has only
@@ -123,7 +124,7 @@ func (m pxelinuxConfigModel) warnOfForeign(problems []pxelinux.Problem, diags *d
 	}
 	advice := ""
 	if countErrors(pxelinux.ValidateText(m.Content.ValueString(), pxelinux.PXELINUX)) == 0 {
-		advice = fmt.Sprintf("PXELINUX reads it as it is written: if it is for x86_64 guests, set arch to %q. ", pxelinux.X8664)
+		advice = fmt.Sprintf("PXELINUX reads it as it is written: if it is for x86_64 guests, set arch to %q. ", arch.X86)
 	}
 	diags.AddWarning("Risky pxelinux configuration", fmt.Sprintf("The firmware of s390x guests does not read all of %s as it is written, although real PXELINUX may. %s"+
 		"The file stays as it is. The following problems are not errors in a later change of content:%s", m.subject(), advice, said.String()))

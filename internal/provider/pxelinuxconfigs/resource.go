@@ -21,6 +21,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
@@ -91,7 +92,7 @@ func (r *pxelinuxConfigResource) Schema(ctx context.Context, _ resource.SchemaRe
 					"The keywords, the limits, the name of the file and what is written depend on it. Default: `s390x`. A change replaces the resource.",
 				Optional:   true,
 				Computed:   true,
-				Default:    stringdefault.StaticString(pxelinux.S390X),
+				Default:    stringdefault.StaticString(arch.S390X),
 				Validators: []validator.String{stringvalidator.OneOf(pxelinux.Archs...)},
 			},
 			"mac":  targetString("MAC address of the guest that the file is for."),
@@ -242,7 +243,7 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 	defer cancel()
 
 	if known != nil {
-		state.Arch = types.StringValue(cmp.Or(state.Arch.ValueString(), pxelinux.S390X)) // a state from before there was arch
+		state.Arch = types.StringValue(cmp.Or(state.Arch.ValueString(), arch.S390X)) // a state from before there was arch
 		state.complete(ctx, &resp.Diagnostics)
 	}
 	now, text, err := r.readFile(ctx, state, known)
