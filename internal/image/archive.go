@@ -3,9 +3,11 @@ package image
 import (
 	"archive/tar"
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path"
 	"strings"
 )
@@ -66,10 +68,53 @@ func checkArchive(head []byte) error {
 	if _, isArchive := firstInArchive(head); isArchive {
 		return nil
 	}
-	if err := checkDisk(head); err != nil {
-		return err
+	if err := checkContent(head); err != nil {
+		return fmt.Errorf("not an archive: %w", err)
 	}
-	return wrongPath("it is not a tar archive: remove archive_path")
+	if f := foreignIn(head, foreignFiles); f != nil {
+		return fmt.Errorf("not a tar archive: it is %s; %s", f.what, f.remedy)
+	}
+	return wrongPath("it is not a tar archive or a Debian package: remove archive_path")
+}
+
+// openArchive unpacks an archive: a tar file, which may be packed, or the files of a Debian package. kind is the packing of the
+// tar file, "" for none. Close does not close content.
+func openArchive(ctx context.Context, content io.Reader) (archive io.ReadCloser, kind string, err error) {
+	unpacked, kind, err := Decompress(ctx, content, math.MaxInt64) // only a part of it is used
+	if err != nil || kind != "" {
+		return unpacked, kind, err
+	}
+	buffered := bufio.NewReader(unpacked)
+	head, err := buffered.Peek(len(arMagic))
+	if err != nil && err != io.EOF {
+		return nil, "", err
+	}
+	if string(head) != arMagic {
+		return io.NopCloser(buffered), "", nil
+	}
+	data, err := debData(buffered)
+	if err != nil {
+		return nil, "", err
+	}
+	return Decompress(ctx, data, math.MaxInt64)
+}
+
+// InArchive returns a file in an archive: a tar file, which may be packed, or a Debian package. It reads content to its end, so
+// that a Verify below it can report a mismatch. Close does not close content.
+func InArchive(ctx context.Context, content io.Reader, path string) (io.ReadCloser, error) {
+	archive, _, err := openArchive(ctx, content)
+	if err != nil {
+		return nil, err
+	}
+	file, err := findArchived(archive, path)
+	if err != nil {
+		_ = archive.Close()
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{file, archive}, nil
 }
 
 // inArchive is a path in an archive, in the form in which paths are compared.
@@ -83,7 +128,7 @@ func checkArchived(header *tar.Header) error {
 	case tar.TypeSymlink, tar.TypeLink:
 		return wrongPath("%q in the archive is a link to %q: set archive_path to the file itself", header.Name, header.Linkname)
 	default:
-		return wrongPath("%q in the archive is not a file: set archive_path to the disk image", header.Name)
+		return wrongPath("%q in the archive is not a file: set archive_path to a file", header.Name)
 	}
 }
 
@@ -128,7 +173,7 @@ func (a *archived) finish() error {
 		case err != nil:
 			return archiveError(err)
 		case inArchive(header.Name) == a.path:
-			return wrongPath("the archive has %q twice: unpack it, and give the disk image that you need", a.path)
+			return wrongPath("the archive has %q twice: unpack it, and give the file that you need", a.path)
 		}
 	}
 }

@@ -117,13 +117,13 @@ func TestOpenDiskInArchiveRefuses(t *testing.T) {
 	for name, test := range map[string]struct{ source, path, want string }{
 		"not in it":       {tarOf(t, inTar{name: "a", content: raw}, inTar{name: "b", content: raw}), "disk.raw", `no file "disk.raw": set archive_path to one of the files that it has: ["a" "b"]`},
 		"not in many":     {gzipped(t, tarOf(t, many...)), "disk0.raw", `"folder/disk9.raw"] and 2 more`},
-		"nothing":         {tarOf(t), "disk.raw", "it is not a tar archive: remove archive_path"},
+		"nothing":         {tarOf(t), "disk.raw", "it is not a tar archive or a Debian package: remove archive_path"},
 		"only folders":    {tarOf(t, inTar{name: "a/", kind: tar.TypeDir}), "disk.raw", "and no other file either"},
 		"twice":           {tarOf(t, disk, inTar{name: "./disk.raw", content: raw}), "disk.raw", `"disk.raw" twice`},
 		"a symbolic link": {tarOf(t, inTar{name: "disk.raw", link: "other.raw", kind: tar.TypeSymlink}), "disk.raw", `a link to "other.raw"`},
 		"a hard link":     {tarOf(t, inTar{name: "d", content: raw}, inTar{name: "disk.raw", link: "d", kind: tar.TypeLink}), "disk.raw", `a link to "d"`},
 		"a directory":     {tarOf(t, many...), "folder", "is not a file"},
-		"no archive":      {raw, "disk.raw", "it is not a tar archive: remove archive_path"},
+		"no archive":      {raw, "disk.raw", "it is not a tar archive or a Debian package: remove archive_path"},
 		"a zip archive":   {zipOf(t, "disk.raw", raw), "disk.raw", "a zip archive; unpack it"},
 		"empty":           {"", "disk.raw", "it is empty"},
 		"cut off":         {tarOf(t, disk)[:2000], "disk.raw", "is incomplete"},
@@ -138,6 +138,59 @@ func TestOpenDiskInArchiveRefuses(t *testing.T) {
 		"unpacks to more": {tarOf(t, inTar{name: "disk.raw", content: gzipped(t, raw+raw)}), "disk.raw", "unpacks to more than 5000 bytes"},
 	} {
 		_, _, err := openArchived(t, test.source, test.path, 5000)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v; want %q", name, err, test.want)
+		}
+		if len(xzSlot) != 0 {
+			t.Fatalf("%s: an xz file is still open", name)
+		}
+	}
+}
+
+// The packages in testdata/archives are made with dpkg-deb.
+func TestInArchive(t *testing.T) {
+	packages := map[string]string{"in tar": tarOf(t, inTar{name: "usr/lib/PXELINUX/pxelinux.0", content: "the loader\n"})}
+	for _, packing := range []string{"none", "gzip", "xz", "zstd"} {
+		packages[packing+".deb"] = string(readTestdata(t, "archives/loader."+packing+".deb"))
+	}
+	for name, archive := range packages {
+		source := strings.NewReader(archive)
+		file, err := InArchive(t.Context(), source, "/usr/lib/PXELINUX/pxelinux.0")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		content, err := io.ReadAll(file)
+		if err != nil || string(content) != "the loader\n" || source.Len() > 0 {
+			t.Errorf("%s: %q, and %d bytes of the archive are not read (%v)", name, content, source.Len(), err)
+		}
+		if err := file.Close(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if len(xzSlot) != 0 {
+		t.Error("an xz file is still open")
+	}
+}
+
+func TestInArchiveRefuses(t *testing.T) {
+	deb := string(readTestdata(t, "archives/loader.xz.deb"))
+	for name, test := range map[string]struct{ archive, path, want string }{
+		"not in it":       {deb, "pxelinux.0", `no file "pxelinux.0": set archive_path to one of the files that it has: ["./usr/lib/PXELINUX/pxelinux.0"]`},
+		"a link":          {deb, "usr/lib/PXELINUX/link.0", `a link to "pxelinux.0": set archive_path to the file itself`},
+		"no archive":      {"text", "a", "not a tar archive or a Debian package: remove archive_path"},
+		"a web page":      {"<html>", "a", "it is a web page"},
+		"an RPM":          {"\xed\xab\xee\xdb", "a", "it is an RPM package; unpack it"},
+		"another ar":      {"!<arch>\nlib.o/          0           0     0     644     4         `\nabcd", "a", "no member data.tar"},
+		"damaged":         {"!<arch>\nlib.o/          0           0     0     644     x         `\nabcd", "a", "is damaged"},
+		"cut off in data": {deb[:len(deb)-20], "usr/lib/PXELINUX/pxelinux.0", "the Debian package is incomplete"},
+		"cut off before":  {deb[:100], "usr/lib/PXELINUX/pxelinux.0", "no member data.tar"},
+	} {
+		file, err := InArchive(t.Context(), strings.NewReader(test.archive), test.path)
+		if err == nil {
+			_, err = io.Copy(io.Discard, file)
+			_ = file.Close()
+		}
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v; want %q", name, err, test.want)
 		}

@@ -19,7 +19,8 @@ type Disk struct {
 	Size   uint64 // that a guest sees, in bytes; 0 if it is known only at the end
 }
 
-// DiskSource is where a disk image comes from: the source itself, or the file ArchivePath in a tar archive that is the source.
+// DiskSource is where a disk image comes from: the source itself, or the file ArchivePath in an archive that is
+// the source: a tar file or a Debian package.
 type DiskSource struct{ Source, ArchivePath string }
 
 // OpenDisk opens a disk image, qcow2 or raw. Either the image or the archive may be packed with gzip, xz, zstd, bzip2 or
@@ -63,7 +64,7 @@ func (c Client) CheckDisk(ctx context.Context, from DiskSource) error {
 }
 
 func checkArchiveIn(ctx context.Context, stream io.Reader) error {
-	archive, _, err := Decompress(ctx, stream, math.MaxInt64)
+	archive, _, err := openArchive(ctx, stream)
 	if err != nil {
 		return err
 	}
@@ -137,7 +138,7 @@ func unpackDisk(ctx context.Context, content io.Reader, archivePath string, limi
 		}
 		return &unpackedDisk{unpacked, closers{unpacked}, kind, 0}, nil
 	}
-	archive, kind, err := Decompress(ctx, content, math.MaxInt64) // because the image is only a part of it
+	archive, kind, err := openArchive(ctx, content)
 	if err != nil {
 		return nil, err
 	}
