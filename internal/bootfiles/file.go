@@ -1,5 +1,5 @@
-// Package bootfiles publishes the files of a boot image, its kernel and its initrd, under a TFTP root. It decides which files
-// are published under which names, and finds the existing ones.
+// Package bootfiles publishes files under a TFTP root: the kernel and the initrd of a boot image, and files with fixed names, such
+// as boot loaders. It decides which files are published under which names, and finds the existing ones.
 //
 // It depends on neither Terraform nor libvirt: a host is anything that implements Host.
 package bootfiles
@@ -18,22 +18,28 @@ import (
 const (
 	Kernel = "kernel"
 	Initrd = "initrd"
+	Fixed  = "file" // with a fixed name, which a boot loader or firmware expects
 )
 
-// Kinds are all kinds of files.
+// Kinds are the kinds of files that an image has.
 var Kinds = []string{Kernel, Initrd}
 
-// File is a kernel or an initrd as a user describes it. A field is empty if it is not set.
+// File is a file as a user describes it. A field is empty if it is not set.
 type File struct {
-	Image    string // name of the image
-	Kind     string
-	Source   string  // URL, or path on this machine
-	ISOPath  string  // path in the ISO image; Source is then the ISO image
-	Checksum string  // of the source, as image.CheckReference accepts it
-	FileName string  // used instead of a name that contains the hash of the content
-	Cmdline  *string // command line to write into a kernel, may be empty; nil for none
-	Inject   map[string]Injected
+	Image       string // name of the image
+	Kind        string
+	Source      string  // URL, or path on this machine
+	Content     *string // used instead of Source
+	ISOPath     string  // path in the ISO image; Source is then the ISO image
+	ArchivePath string  // path in the archive; Source is then a tar file or a Debian package
+	Checksum    string  // of the source, as image.CheckReference accepts it
+	FileName    string  // used instead of a name that contains the hash of the content
+	Cmdline     *string // command line to write into a kernel, may be empty; nil for none
+	Inject      map[string]Injected
 }
+
+// FixedFile is a file with a fixed name.
+func FixedFile(name string) File { return File{Image: name, Kind: Fixed, FileName: name} }
 
 // Injected is a file that is added to an initrd.
 type Injected struct {
@@ -53,6 +59,7 @@ type Published struct {
 	tftproot.File
 	Injected string `json:",omitempty"` // digest of the files that were added to an initrd
 	Stamp    string `json:",omitempty"` // of the source
+	Found    bool   `json:",omitempty"` // a file with a fixed name and this content that was on the host before
 }
 
 // name is the name of the file under the TFTP root. It contains a hash of the content, unless the user has chosen a name.
@@ -67,7 +74,7 @@ func (f File) name(sha256 string) string {
 func (f File) prefix() string { return f.Image + "-" + f.Kind + "-" }
 
 // isChanged tells whether the published file differs from the source.
-func (f File) isChanged() bool { return f.Cmdline != nil || f.Inject != nil }
+func (f File) isChanged() bool { return f.Cmdline != nil || f.Inject != nil || f.ArchivePath != "" }
 
 // isWeb tells whether the source is on a web server. A plan does not fetch such a source, but reads other sources.
 func (f File) isWeb() bool {
@@ -77,8 +84,8 @@ func (f File) isWeb() bool {
 
 // describesAs tells whether the descriptions of two files are the same, except for the source.
 func (f File) describesAs(other File) bool {
-	return f.ISOPath == other.ISOPath && f.Checksum == other.Checksum && f.FileName == other.FileName &&
-		equal(f.Cmdline, other.Cmdline) && maps.Equal(f.Inject, other.Inject)
+	return f.ISOPath == other.ISOPath && f.ArchivePath == other.ArchivePath && f.Checksum == other.Checksum && f.FileName == other.FileName &&
+		equal(f.Content, other.Content) && equal(f.Cmdline, other.Cmdline) && maps.Equal(f.Inject, other.Inject)
 }
 
 func equal(a, b *string) bool {
@@ -103,7 +110,7 @@ func (f File) stamp() string {
 
 // Error is an error in an attribute of a file, as opposed to an error of the host.
 type Error struct {
-	Attribute string // source, cmdline, file_name, checksum or inject
+	Attribute string // source, archive_path, cmdline, file_name, checksum or inject
 	Err       error
 }
 

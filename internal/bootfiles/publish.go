@@ -19,11 +19,10 @@ type Host interface {
 	WhileConnected(ctx context.Context) (context.Context, context.CancelFunc, error)
 }
 
-// Publisher publishes the files of an image under a TFTP root.
+// Publisher publishes files under a TFTP root.
 type Publisher struct {
 	Host      Host
-	Root      string             // name of the TFTP root and of its pool
-	Directory tftproot.Directory // the directory of the pool
+	Directory func(pool string) tftproot.Directory
 	Claims    *Claims
 	Sources   Sources
 }
@@ -31,13 +30,14 @@ type Publisher struct {
 // Order is a file to publish.
 type Order struct {
 	File
+	Pool   string     // of the directory: the TFTP root or a directory below it
 	SHA256 string     // of the published file, as the plan found it; empty if the plan does not know it
 	Before *Published // the file that this one replaces; nil for a new file
 }
 
 // Result is the result of an order. Even with an error there may be a file, if it could not be removed again.
 type Result struct {
-	Kind      string
+	Order
 	Published *Published // nil for none
 	Err       error
 }
@@ -52,7 +52,7 @@ func (p Publisher) Publish(ctx context.Context, orders []Order) []Result {
 	for _, order := range orders {
 		all.Go(func() {
 			published, err := p.publish(ctx, order)
-			result := Result{Kind: order.Kind, Err: err}
+			result := Result{Order: order, Err: err}
 			if published.Name != "" {
 				result.Published = &published
 			}
@@ -90,55 +90,74 @@ func (p Publisher) publish(ctx context.Context, order Order) (Published, error) 
 		return Published{}, err
 	}
 	defer cancel()
-	file, err := p.publishContent(connected, order)
+	file, found, err := p.publishContent(connected, order)
 	if err != nil && connected.Err() != nil && ctx.Err() == nil {
 		err = context.Cause(connected) // and not its effect on the source
 	}
-	return Published{file, injected, stamp}, err
+	return Published{file, injected, stamp, found}, err
 }
 
-func (p Publisher) publishContent(ctx context.Context, order Order) (tftproot.File, error) {
-	outcome, err := p.Sources.outcome(ctx, order.File, order.SHA256)
-	if err != nil {
-		return tftproot.File{}, err
-	}
+// publishContent also returns whether the file was found on the host, with a fixed name that another program may have given it.
+func (p Publisher) publishContent(ctx context.Context, order Order) (_ tftproot.File, found bool, err error) {
+	dir := p.Directory(order.Pool)
 	// This makes libvirt read the directory again: it does not know files that were created without it, such as files that a
 	// crash of the host left.
-	there, err := p.Host.VolumeNames(ctx, p.Root)
+	there, err := p.Host.VolumeNames(ctx, order.Pool)
 	if err != nil {
-		return tftproot.File{}, err
+		return tftproot.File{}, false, err
+	}
+	if err := p.lookAhead(ctx, &order, there); err != nil {
+		return tftproot.File{}, false, err
+	}
+	outcome, err := p.Sources.outcome(ctx, order.File, order.SHA256)
+	if err != nil {
+		return tftproot.File{}, false, err
 	}
 	name := func(sha256 string) string {
 		final := order.name(sha256)
-		p.Claims.add(p.Root, final)
+		p.Claims.add(order.Pool, final)
 		return final
 	}
-	leftovers, err := tftproot.FindLeftovers(ctx, p.Directory, order.staged(there))
+	leftovers, err := tftproot.FindLeftovers(ctx, dir, order.staged(there))
 	if err != nil {
-		return tftproot.File{}, err
+		return tftproot.File{}, false, err
 	}
 	if outcome.Algorithm == "sha256" {
-		file, found, err := tftproot.Published(ctx, p.Directory, name(outcome.Hex), outcome.Hex)
-		if found {
-			err = leftovers.RemoveIdle(ctx, p.Directory)
+		file, published, err := tftproot.Published(ctx, dir, name(outcome.Hex), outcome.Hex)
+		if published {
+			err = leftovers.RemoveIdle(ctx, dir)
 		}
-		if err != nil || found {
-			return file, err
+		if err != nil || published {
+			return file, order.isFound(), err
 		}
 	}
 	if err := order.checkFree(there, len(leftovers) > 0); err != nil {
-		return tftproot.File{}, err
+		return tftproot.File{}, false, err
 	}
 	content, err := p.Sources.open(ctx, order.File, order.SHA256)
 	if err != nil {
-		return tftproot.File{}, err
+		return tftproot.File{}, false, err
 	}
 	defer content.Close()
-	if err := leftovers.RemoveIdle(ctx, p.Directory); err != nil {
-		return tftproot.File{}, err
+	if err := leftovers.RemoveIdle(ctx, dir); err != nil {
+		return tftproot.File{}, false, err
 	}
-	return tftproot.PublishByContent(ctx, p.Directory, order.newStaged(), name, content)
+	file, err := tftproot.PublishByContent(ctx, dir, order.newStaged(), name, content)
+	return file, false, err
 }
+
+// lookAhead reads the content of a file with a fixed name that already exists, if the plan does not know the content. The existing
+// file is kept if it has this content.
+func (p Publisher) lookAhead(ctx context.Context, order *Order, there []string) (err error) {
+	if order.Kind == Fixed && order.Before == nil && order.SHA256 == "" && slices.Contains(there, order.FileName) {
+		order.SHA256, _, err = p.Sources.read(ctx, order.File)
+	}
+	return err
+}
+
+// isFound tells whether an existing file with this name and content is not known to be published by this resource. A name with
+// the hash of the content always belongs to the provider.
+func (o Order) isFound() bool { return o.Kind == Fixed && (o.Before == nil || o.Before.Found) }
 
 // newStaged is a name for a file that is being published. No other run uses this name.
 func (f File) newStaged() string { return fmt.Sprintf("%s%.8s.part", f.prefix(), uuid.NewString()) }
@@ -153,7 +172,11 @@ func (o Order) checkFree(there []string, killed bool) error {
 	if o.Before != nil && o.Before.Name == o.FileName || !slices.Contains(there, o.FileName) || killed {
 		return nil
 	}
-	return about("file_name", fmt.Errorf("a file %q already exists under the TFTP root, with other content or with a mode that does not let guests read it; choose another file_name, or remove the file from the host", o.FileName))
+	remedy := "choose another file_name, or remove the file from the host"
+	if o.Kind == Fixed {
+		remedy = "remove the file from the host, or from files"
+	}
+	return about("file_name", fmt.Errorf("a file %q already exists under the TFTP root, with other content or with a mode that does not let guests read it; %s", o.FileName, remedy))
 }
 
 // Remove removes files. It is not an error if a file, or its pool, no longer exists.

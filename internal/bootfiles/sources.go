@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/initrd"
@@ -42,10 +43,14 @@ func (m Manifest) Read(ctx context.Context, client image.Client, imageName strin
 
 // check returns the check for the first bytes of a file, which runs before anything is sent to the host.
 func (s Sources) check(kind string) func(head []byte) error {
-	if kind == Initrd {
+	switch kind {
+	case Initrd:
 		return image.CheckInitrd
+	case Fixed:
+		return image.CheckFile
+	default:
+		return func(head []byte) error { return image.CheckKernelOf(s.Arch, head) }
 	}
-	return func(head []byte) error { return image.CheckKernelOf(s.Arch, head) }
 }
 
 // checksum is the checksum of the source in the description of a file.
@@ -110,13 +115,12 @@ func (s Sources) open(ctx context.Context, f File, planned string) (*content, er
 	if err != nil {
 		return nil, err
 	}
-	at := image.Location{Source: f.Source, ISOPath: f.ISOPath}
-	if s.Manifest != nil {
-		at.Source = image.WithAccess(at.Source, s.Manifest.Source)
-	}
-	stream, err := s.OpenAt(ctx, at)
+	stream, err := s.stream(ctx, f)
 	if err != nil {
 		return nil, about("source", err)
+	}
+	if f.ArchivePath != "" {
+		return s.openArchived(ctx, f, stream, promised, sha256Of(planned))
 	}
 	checked, err := image.Sniff(stream, s.check(f.Kind))
 	if err != nil {
@@ -133,6 +137,42 @@ func (s Sources) open(ctx context.Context, f File, planned string) (*content, er
 		return nil, err
 	}
 	return &content{image.Verify(changed, sha256Of(planned), stream.Source+" with the command line or files that were added"), stream}, nil
+}
+
+// stream opens the source of a file as it is.
+func (s Sources) stream(ctx context.Context, f File) (*image.Stream, error) {
+	if f.Content != nil {
+		return &image.Stream{ReadCloser: io.NopCloser(strings.NewReader(*f.Content)), Source: "content", Size: int64(len(*f.Content))}, nil
+	}
+	at := image.Location{Source: f.Source, ISOPath: f.ISOPath}
+	if s.Manifest != nil {
+		at.Source = image.WithAccess(at.Source, s.Manifest.Source)
+	}
+	return s.OpenAt(ctx, at)
+}
+
+// openArchived opens a file in an archive, which must have the promised checksum. Closing it closes the archive.
+func (s Sources) openArchived(ctx context.Context, f File, archive *image.Stream, promised, planned image.Checksum) (*content, error) {
+	file, err := image.InArchive(ctx, image.Verify(archive, promised, archive.Source), f.ArchivePath)
+	if err != nil {
+		archive.Close()
+		return nil, aboutArchive(fmt.Errorf("unable to use %s: %w", archive.Source, err))
+	}
+	closeAll := image.Closers{file, archive}
+	checked, err := image.Sniff(file, s.check(f.Kind))
+	if err != nil {
+		_ = closeAll.Close()
+		return nil, aboutArchive(fmt.Errorf("unable to use %s in %s: %w", f.ArchivePath, archive.Source, err))
+	}
+	return &content{image.Verify(checked, planned, f.ArchivePath+" in "+archive.Source), closeAll}, nil
+}
+
+// aboutArchive tells a wrong path in an archive from a wrong archive.
+func aboutArchive(err error) error {
+	if errors.As(err, new(*image.ArchivePathError)) {
+		return about("archive_path", err)
+	}
+	return about("source", err)
 }
 
 // change is the source with its command line, or with the files that are added to it.

@@ -95,7 +95,7 @@ func readDisk(ctx context.Context, stream *Stream, archivePath string, promised 
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	disk := &Disk{Reader: buffered, Closer: closers{unpacked, stream}}
+	disk := &Disk{Reader: buffered, Closer: Closers{unpacked, stream}}
 	if err := disk.identify(head); err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func readDisk(ctx context.Context, stream *Stream, archivePath string, promised 
 // unpackedDisk is a disk image after unpacking.
 type unpackedDisk struct {
 	io.Reader
-	closers
+	Closers
 	kind string // of the packing, "" for none
 	size uint64 // in bytes, if the archive has it
 }
@@ -136,7 +136,7 @@ func unpackDisk(ctx context.Context, content io.Reader, archivePath string, limi
 		if err != nil {
 			return nil, err
 		}
-		return &unpackedDisk{unpacked, closers{unpacked}, kind, 0}, nil
+		return &unpackedDisk{unpacked, Closers{unpacked}, kind, 0}, nil
 	}
 	archive, kind, err := openArchive(ctx, content)
 	if err != nil {
@@ -147,7 +147,7 @@ func unpackDisk(ctx context.Context, content io.Reader, archivePath string, limi
 		_ = archive.Close()
 		return nil, err
 	}
-	disk.closers = append(disk.closers, archive)
+	disk.Closers = append(disk.Closers, archive)
 	return disk, nil
 }
 
@@ -169,18 +169,18 @@ func unpackArchived(ctx context.Context, archive io.Reader, kind, path string, l
 	if err != nil {
 		return nil, err
 	}
-	disk.Reader, disk.closers, disk.kind = unpacked, closers{unpacked}, kind
+	disk.Reader, disk.Closers, disk.kind = unpacked, Closers{unpacked}, kind
 	if kind != "" {
 		disk.size = 0 // it is known only at the end
 	}
 	return disk, nil
 }
 
-// closers close together.
-type closers []io.Closer
+// Closers close together.
+type Closers []io.Closer
 
 // Close implements io.Closer.
-func (c closers) Close() error {
+func (c Closers) Close() error {
 	var errs []error
 	for _, closer := range c {
 		errs = append(errs, closer.Close())

@@ -11,6 +11,9 @@ import (
 	"unicode/utf8"
 )
 
+// rpmMagic begins an RPM package, https://rpm-software-management.github.io/rpm/manual/format_lead.html.
+const rpmMagic = "\xed\xab\xee\xdb"
+
 const (
 	remedyConvert = "convert it: qemu-img convert -O qcow2 IMAGE NEW.qcow2"
 	remedyUnpack  = "unpack it, and give the image that is in it"
@@ -54,8 +57,8 @@ var foreignFiles = []foreignFormat{
 	{0, "PK\x07\x08", "a part of a zip archive", remedyUnpack},
 	{0, "7z\xbc\xaf\x27\x1c", "a 7z archive", remedyUnpack},
 	{0, "Rar!\x1a\x07", "a RAR archive", remedyUnpack},
-	{0, "!<arch>\n", "an ar archive, such as a Debian package", remedyUnpack},
-	{0, "\xed\xab\xee\xdb", "an RPM package", remedyUnpack},
+	{0, arMagic, "an ar archive, such as a Debian package", remedyUnpack},
+	{0, rpmMagic, "an RPM package", remedyUnpack},
 	{0, "MSCF\x00\x00\x00\x00", "a cabinet archive", remedyUnpack},
 	{0, "xar!", "a xar archive", remedyUnpack},
 	{0, "%PDF-", "a PDF document", remedySource},

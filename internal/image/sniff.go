@@ -134,6 +134,19 @@ func CheckInitrd(head []byte) error {
 	return fmt.Errorf("not an initrd: %w", err)
 }
 
+// CheckFile refuses content that cannot be the file that a boot loader or firmware loads by a fixed name, by its first bytes.
+func CheckFile(head []byte) error {
+	switch {
+	case bytes.HasPrefix(head, []byte("<?xml")): // a profile of an installer
+		return nil
+	case hasAt(head, 0, arMagic):
+		return errors.New("it is a Debian package; set archive_path to a file in it")
+	case hasAt(head, 0, rpmMagic):
+		return errors.New("it is an RPM package; unpack it, and give the file that is in it")
+	}
+	return checkContent(head)
+}
+
 // checkBootFile is checkContent for kernels and initrds.
 func checkBootFile(head []byte) error {
 	if err := checkContent(head); err != nil {

@@ -36,8 +36,10 @@ func savePublished(ctx context.Context, private framework.PrivateWriter, files b
 	}
 }
 
-func (r *imageResource) directory(m imageModel) tftproot.Directory {
-	return virt.NewDirectory(r.Host, m.root())
+func (r *imageResource) directory(m imageModel) tftproot.Directory { return r.directoryOf(m.root()) }
+
+func (r *imageResource) directoryOf(pool string) tftproot.Directory {
+	return virt.NewDirectory(r.Host, pool)
 }
 
 // sources are the sources of the image's files. Only an apply reads lists of checksums, and therefore needs the key.
@@ -74,7 +76,7 @@ func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, befor
 	if diags.HasError() {
 		return nil
 	}
-	publisher := bootfiles.Publisher{Host: r.Host, Root: m.root(), Directory: r.directory(*m), Claims: r.Claims, Sources: from}
+	publisher := bootfiles.Publisher{Host: r.Host, Directory: r.directoryOf, Claims: r.Claims, Sources: from}
 	for _, result := range publisher.Publish(ctx, orders) {
 		if result.Err != nil && (!diags.HasError() || !errors.Is(result.Err, context.Canceled)) { // otherwise, the error of the other file canceled this one
 			framework.Fail(diags, faultyAttribute(result.Kind, result.Err), verb, m.subject(), result.Err)
@@ -114,7 +116,7 @@ func (m *imageModel) orders(ctx context.Context, prior *imageModel, before bootf
 				continue
 			}
 		}
-		orders = append(orders, bootfiles.Order{File: file.description(ctx, m.Name, kind, diags), SHA256: file.SHA256.ValueString(), Before: before[kind]})
+		orders = append(orders, bootfiles.Order{File: file.description(ctx, m.Name, kind, diags), Pool: m.root(), SHA256: file.SHA256.ValueString(), Before: before[kind]})
 	}
 	return orders, there
 }
