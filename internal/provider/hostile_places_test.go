@@ -52,7 +52,7 @@ func (p place) attribute() *tftypes.AttributePath {
 
 // isContent tells whether the value is what a file holds, of which names and sizes follow.
 func (p place) isContent() bool {
-	return slices.ContainsFunc([]string{"content", "cloud_init.", "ignition", "initrd.inject", "kernel.cmdline"}, func(prefix string) bool {
+	return slices.ContainsFunc([]string{"content", "files.content", "cloud_init.", "ignition", "initrd.inject", "kernel.cmdline"}, func(prefix string) bool {
 		return strings.HasPrefix(p.name, prefix)
 	})
 }

@@ -25,8 +25,9 @@ const someTimeouts = `"timeouts": {"create": "1m", "read": "1m", "update": "1m",
 func hostileSamples(t *testing.T) map[string][]string {
 	t.Helper()
 	return map[string][]string{
-		"netboot_tftp_root": {`{"host": "far", "path": "/srv/other", "name": "other", ` + someTimeouts + `}`},
-		"netboot_image":     hostileImages(t),
+		"netboot_tftp_root": {`{"host": "far", "path": "/srv/other", "name": "other", ` + someTimeouts + `}`,
+			hostileArchive(t), hostileMedium(t), `{"path": "/srv/other", "name": "other", "files": {"a": {"content": "a text"}}}`},
+		"netboot_image": hostileImages(t),
 		"netboot_pxelinux_config": {
 			`{"host": "far", "tftp_root": "srv-tftp", "mac": "52:54:00:00:00:01", "default": "linux", "entries": [
 				{"label": "linux", "kernel": "a-kernel", "initrd": "an-initrd", "append": ["quiet", "root=/dev/vda"]},
@@ -122,6 +123,33 @@ func hostileImages(t *testing.T) []string {
 		fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc", "ins": {"source": %q, "checksum": "file:%s"}}`,
 			writeBeside(t, "ubuntu.ins", "* Ubuntu\nkernel.ubuntu 0x00000000\n", "kernel.ubuntu", string(oldKernel)), sums),
 	}
+}
+
+// hostileArchive is a TFTP root with a file from an archive, verified by a list.
+func hostileArchive(t *testing.T) string {
+	t.Helper()
+	archive := tarred(t, "loader", oldKernel)
+	source := local(t, archive)
+	list := sha256Of(archive) + "  file\n"
+	sums := strings.TrimSuffix(source, "file") + "SHA256SUMS"
+	rewrite(t, sums, []byte(list))
+	key, signature := signed(t, list)
+	server := httptest.NewTLSServer(nil)
+	t.Cleanup(server.Close)
+	ca := local(t, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	return fmt.Sprintf(`{"path": "/srv/other", "name": "other", "files": {"a": {"source": %q, "archive_path": "loader", "checksum": "file:%s"}},
+		"checksum_signature": {"key": %q, "source": %q}, "tls": {"ca_file": %q}}`,
+		source, sums, local(t, []byte(key)), local(t, signature), ca)
+}
+
+// hostileMedium is a TFTP root with a file from an ISO image.
+func hostileMedium(t *testing.T) string {
+	t.Helper()
+	var medium bytes.Buffer
+	if err := iso9660.Write(&medium, "MEDIUM", []iso9660.File{{Name: "loader", Content: oldKernel}}); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf(`{"path": "/srv/other", "name": "other", "files": {"b/c": {"source": %q, "iso_path": "/loader"}}}`, local(t, medium.Bytes()))
 }
 
 // hostileSource is a volume from a local image in an archive, verified by a list.

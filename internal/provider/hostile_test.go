@@ -123,7 +123,7 @@ func (p problems) isAbout(at place, value string) bool {
 // file of another name, and a default is the label of none.
 var blamed = map[string][]string{
 	"entries.label": {"default"}, "source": {"checksum"}, "kernel.source": {"checksum"}, "initrd.source": {"inject"},
-	"kernel.iso_path": {"source"}, "initrd.iso_path": {"source"}, "ins.checksum": {"checksum"}, "checksum_signature.source": {"checksum"},
+	"kernel.iso_path": {"source"}, "initrd.iso_path": {"source"}, "files.iso_path": {"source"}, "files.source": {"checksum"}, "ins.checksum": {"checksum"}, "checksum_signature.source": {"checksum"},
 }
 
 // comparison is of what reaches a host with a harmless value and with a hostile one in its place.

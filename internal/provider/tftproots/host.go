@@ -10,6 +10,7 @@ import (
 // Host has the methods of a host that TFTP roots need.
 type Host interface {
 	framework.Connection
+	virt.DirectoryHost
 	Pool(ctx context.Context, name string) (virt.Pool, error)
 	PoolNames(ctx context.Context) ([]string, error)
 	PoolAt(ctx context.Context, path string) (virt.Pool, error)
@@ -17,4 +18,5 @@ type Host interface {
 	StartPool(ctx context.Context, name string) error
 	DeletePool(ctx context.Context, name string, removeDirectory bool) error
 	VolumeNames(ctx context.Context, pool string) ([]string, error)
+	WhileConnected(ctx context.Context) (context.Context, context.CancelFunc, error)
 }

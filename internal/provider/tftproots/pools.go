@@ -3,7 +3,9 @@ package tftproots
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -13,46 +15,79 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
-// madePools is what a TFTP root created on the host and may remove again. Pools are identified by their UUIDs, so that a pool
-// that another program has created since with the same name is not removed.
-type madePools struct {
-	RootUUID         string `json:"root_uuid,omitempty"`
-	RootDirectory    bool   `json:"root_directory,omitempty"`
-	ConfigsUUID      string `json:"configs_uuid,omitempty"`
-	ConfigsDirectory bool   `json:"configs_directory,omitempty"`
+// madePools is what a TFTP root created on the host and may remove again, by the path of the directory below the root; "" is the
+// root itself.
+type madePools map[string]madePool
+
+// madePool is a pool that was created. It is identified by its UUID, so that a pool that another program has created since with the
+// same name is not removed.
+type madePool struct {
+	UUID      string `json:"uuid"`
+	Directory bool   `json:"directory,omitempty"` // the directory was created as well
 }
 
-// madeKey is the key for madePools in the private state.
-const madeKey = "made"
+// The keys of the private state. The earlier one has the root and its configurations only.
+const (
+	poolsKey        = "pools"
+	earlierPoolsKey = "made"
+)
 
-// loadMade reads what was recorded. Without a record, nothing was created.
+// earlierPools is the record of versions before there were further directories.
+type earlierPools struct {
+	RootUUID         string `json:"root_uuid"`
+	RootDirectory    bool   `json:"root_directory"`
+	ConfigsUUID      string `json:"configs_uuid"`
+	ConfigsDirectory bool   `json:"configs_directory"`
+}
+
+// loadMade reads what was recorded; nil if there is no record.
 func loadMade(ctx context.Context, private framework.PrivateState, diags *diag.Diagnostics) madePools {
-	if made := framework.LoadPrivate[madePools](ctx, private, madeKey, diags); made != nil {
+	if made := framework.LoadPrivate[madePools](ctx, private, poolsKey, diags); made != nil {
 		return *made
 	}
-	return madePools{}
+	earlier := framework.LoadPrivate[earlierPools](ctx, private, earlierPoolsKey, diags)
+	if earlier == nil {
+		return nil
+	}
+	made := madePools{}
+	made.add("", earlier.RootUUID, earlier.RootDirectory)
+	made.add(tftproot.ConfigDir, earlier.ConfigsUUID, earlier.ConfigsDirectory)
+	return made
+}
+
+func (made madePools) save(ctx context.Context, private framework.PrivateWriter, diags *diag.Diagnostics) {
+	framework.SavePrivate(ctx, private, poolsKey, &made, diags)
+}
+
+// add records a pool that was created. Without a UUID, none was.
+func (made madePools) add(dir, uuid string, directory bool) {
+	if uuid != "" {
+		made[dir] = madePool{uuid, made[dir].Directory || directory}
+	}
+}
+
+// poolOf is the name of the pool of a directory below a root.
+func poolOf(root, dir string) string {
+	if dir == "" {
+		return root
+	}
+	return tftproot.DirPool(root, dir)
 }
 
 // marked is what was created, as far as the pools themselves show it. Terraform does not pass the private state when it
 // destroys a tainted resource, which an interrupted create leaves in the state.
-func (r *tftpRootResource) marked(ctx context.Context, m tftpRootModel) (*madePools, error) {
-	var made madePools
-	for name, record := range map[string]struct {
-		uuid      *string
-		directory *bool
-	}{
-		m.Name.ValueString():                      {&made.RootUUID, &made.RootDirectory},
-		tftproot.ConfigPool(m.Name.ValueString()): {&made.ConfigsUUID, &made.ConfigsDirectory},
-	} {
-		pool, err := r.Host.Pool(ctx, name)
+func (r *tftpRootResource) marked(ctx context.Context, m tftpRootModel) (madePools, error) {
+	made := madePools{}
+	for _, dir := range m.directories() {
+		pool, err := r.Host.Pool(ctx, poolOf(m.Name.ValueString(), dir))
 		if err != nil && !framework.IsNotFound(err) {
 			return nil, err
 		}
 		if pool.Marked() {
-			*record.uuid, *record.directory = pool.UUID, true // the directory is removed only if it is empty
+			made.add(dir, pool.UUID, true) // the directory is removed only if it is empty
 		}
 	}
-	return &made, nil
+	return made, nil
 }
 
 // look refreshes a pool and reads it. Only after a refresh, libvirt knows the mode of the directory, and stops the pool of a
@@ -66,27 +101,20 @@ func (r *tftpRootResource) look(ctx context.Context, name string) (virt.Pool, er
 	return pool, err
 }
 
-// ensure creates or adopts both pools, and returns what was created before and now, also with an error.
-func (r *tftpRootResource) ensure(ctx context.Context, m tftpRootModel, made madePools) (madePools, error) {
-	name, dir := m.Name.ValueString(), m.Path.ValueString()
-	uuid, directory, err := r.ensurePool(ctx, name, dir)
-	if uuid != "" {
-		made.RootUUID, made.RootDirectory = uuid, made.RootDirectory || directory
+// ensure creates or adopts the pools of all directories, and adds to made what was created, also with an error.
+func (r *tftpRootResource) ensure(ctx context.Context, m tftpRootModel, made madePools) error {
+	for _, dir := range m.directories() {
+		name := poolOf(m.Name.ValueString(), dir)
+		uuid, directory, err := r.ensurePool(ctx, name, filepath.Join(m.Path.ValueString(), dir), dir)
+		made.add(dir, uuid, directory)
+		if err == nil {
+			err = r.checkPublic(ctx, name)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		err = r.checkPublic(ctx, name)
-	}
-	if err != nil {
-		return made, err
-	}
-	uuid, directory, err = r.ensurePool(ctx, tftproot.ConfigPool(name), filepath.Join(dir, tftproot.ConfigDir))
-	if uuid != "" {
-		made.ConfigsUUID, made.ConfigsDirectory = uuid, made.ConfigsDirectory || directory
-	}
-	if err == nil {
-		err = r.checkPublic(ctx, tftproot.ConfigPool(name))
-	}
-	return made, err
+	return nil
 }
 
 // checkPublic checks whether dnsmasq can read a pool's directory now.
@@ -99,7 +127,7 @@ func (r *tftpRootResource) checkPublic(ctx context.Context, name string) error {
 }
 
 // notPublic is an error if dnsmasq cannot read the directory of a pool that was just refreshed. With such a root, a network
-// does not start. With such a pxelinux.cfg, no guest finds its configuration. libvirt does not know the mode if the pool is
+// does not start. With such a directory below it, no guest finds the files in it. libvirt does not know the mode if the pool is
 // not active.
 func notPublic(pool virt.Pool) error {
 	if !pool.Active || pool.Public() {
@@ -109,12 +137,12 @@ func notPublic(pool virt.Pool) error {
 		"run chmod 0755 %[1]s on the libvirt host", pool.Path, pool.Mode)
 }
 
-// ensurePool adopts the pool if it exists, and creates it otherwise. uuid is the UUID of a new pool.
-func (r *tftpRootResource) ensurePool(ctx context.Context, name, dir string) (uuid string, madeDirectory bool, err error) {
+// ensurePool adopts the pool at a path if it exists, and creates it otherwise. uuid is the UUID of a new pool.
+func (r *tftpRootResource) ensurePool(ctx context.Context, name, path, dir string) (uuid string, madeDirectory bool, err error) {
 	pool, err := r.Host.Pool(ctx, name)
 	switch {
-	case err == nil && pool.Path != dir:
-		return "", false, fmt.Errorf("a pool %q already exists at %q, not at %q; choose another name", name, pool.Path, dir)
+	case err == nil && pool.Path != path:
+		return "", false, fmt.Errorf("a pool %q already exists at %q, not at %q; choose another name", name, pool.Path, path)
 	case err == nil && ready(pool):
 		return "", false, nil
 	case err == nil:
@@ -122,40 +150,51 @@ func (r *tftpRootResource) ensurePool(ctx context.Context, name, dir string) (uu
 	case !framework.IsNotFound(err):
 		return "", false, err
 	}
-	other, err := r.Host.PoolAt(ctx, dir)
+	other, err := r.Host.PoolAt(ctx, path)
 	if err == nil {
-		return "", false, fmt.Errorf("%q is already the directory of pool %q, and libvirt allows only one pool for a directory; set name = %q to use that pool",
-			dir, other.Name, strings.TrimSuffix(other.Name, "-"+tftproot.ConfigDir))
+		return "", false, fmt.Errorf("%q is already the directory of pool %q, and libvirt allows only one pool for a directory; %s", path, other.Name, useOf(other.Name, dir))
 	}
 	if !framework.IsNotFound(err) {
 		return "", false, err
 	}
-	pool, madeDirectory, err = r.Host.CreatePool(ctx, name, dir)
+	pool, madeDirectory, err = r.Host.CreatePool(ctx, name, path)
 	return pool.UUID, madeDirectory, err
 }
 
-// undo removes what was created. It skips what no longer exists, and what was replaced since. It removes the root's pool
-// last, because without this pool, a directory that is not empty yet could not be removed.
-func (r *tftpRootResource) undo(ctx context.Context, m tftpRootModel, made madePools) error {
-	name := m.Name.ValueString()
-	if err := r.undoPool(ctx, tftproot.ConfigPool(name), made.ConfigsUUID, made.ConfigsDirectory); err != nil {
-		return err
+// useOf says what to do with a pool that another program made for a directory.
+func useOf(pool, dir string) string {
+	if dir == "" || dir == tftproot.ConfigDir {
+		return fmt.Sprintf("set name = %q to use that pool", strings.TrimSuffix(pool, "-"+tftproot.ConfigDir))
 	}
-	return r.undoPool(ctx, name, made.RootUUID, made.RootDirectory)
+	return fmt.Sprintf("remove that pool with virsh pool-destroy %[1]s and virsh pool-undefine %[1]s, which keep its files", pool)
 }
 
-func (r *tftpRootResource) undoPool(ctx context.Context, name, uuid string, directory bool) error {
-	if uuid == "" { // no pool was made
-		return nil
+// undo removes what was created, except the directories in keep. It skips what no longer exists, and what was replaced since. It
+// removes a directory before the directory that it is in, which could not be removed otherwise.
+func (r *tftpRootResource) undo(ctx context.Context, m tftpRootModel, made madePools, keep ...string) error {
+	dirs := slices.Sorted(maps.Keys(made))
+	slices.Reverse(dirs)
+	for _, dir := range dirs {
+		if slices.Contains(keep, dir) {
+			continue
+		}
+		if err := r.undoPool(ctx, poolOf(m.Name.ValueString(), dir), made[dir]); err != nil {
+			return err
+		}
+		delete(made, dir)
 	}
+	return nil
+}
+
+func (r *tftpRootResource) undoPool(ctx context.Context, name string, made madePool) error {
 	pool, err := r.Host.Pool(ctx, name)
-	if framework.IsNotFound(err) || err == nil && pool.UUID != uuid {
+	if framework.IsNotFound(err) || err == nil && pool.UUID != made.UUID {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return r.Host.DeletePool(ctx, name, directory)
+	return r.Host.DeletePool(ctx, name, made.Directory)
 }
 
 // ready tells whether a pool works, now and after the host's next boot.

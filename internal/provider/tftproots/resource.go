@@ -3,7 +3,6 @@ package tftproots
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -18,7 +17,6 @@ import (
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
 type tftpRootResource struct{ framework.Resource[Host] }
@@ -28,11 +26,14 @@ func NewResource() resource.Resource { return &tftpRootResource{} }
 
 type tftpRootModel struct {
 	framework.Placement
-	ID       types.String   `tfsdk:"id"`
-	Path     types.String   `tfsdk:"path"`
-	Name     types.String   `tfsdk:"name"`
-	Active   types.Bool     `tfsdk:"active"`
-	Timeouts timeouts.Value `tfsdk:"timeouts"`
+	ID                types.String   `tfsdk:"id"`
+	Path              types.String   `tfsdk:"path"`
+	Name              types.String   `tfsdk:"name"`
+	Files             types.Map      `tfsdk:"files"`
+	ChecksumSignature types.Object   `tfsdk:"checksum_signature"`
+	TLS               types.Object   `tfsdk:"tls"`
+	Active            types.Bool     `tfsdk:"active"`
+	Timeouts          timeouts.Value `tfsdk:"timeouts"`
 }
 
 var tftpRootIdentity = framework.Identity{"name"}
@@ -52,9 +53,9 @@ func (r *tftpRootResource) IdentitySchema(_ context.Context, _ resource.Identity
 func (r *tftpRootResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A directory on the libvirt host that a network's dnsmasq serves by TFTP.\n\n" +
-			"The directory is managed only through libvirt's storage API, as two autostarted directory pools: `name` at `path`, and `<name>-pxelinux.cfg` at `path/pxelinux.cfg`. " +
+			"The directory is managed only through libvirt's storage API, as autostarted directory pools: `name` at `path`, `<name>-pxelinux.cfg` at `path/pxelinux.cfg`, and one for each other directory that `files` needs. " +
 			"An existing directory or pool is adopted if all users can list and enter the directory (mode 0755). Its files stay unchanged. " +
-			"A destroy removes the pools that this resource created, and the directories that it created if they are empty. Missing parent directories of `path` are created, and are not removed.\n\n" +
+			"A destroy removes the files and pools that this resource created, and the directories that it created if they are empty. Missing parent directories of `path` are created, and are not removed.\n\n" +
 			"Anyone on the networks that serve a TFTP root can read everything under it. Do not put secrets into boot files and command lines.",
 		Attributes: map[string]schema.Attribute{
 			"id":   framework.IDAttribute("The root's `name`."),
@@ -72,8 +73,11 @@ func (r *tftpRootResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown(), stringplanmodifier.RequiresReplace()},
 				Validators:          []validator.String{framework.ObjectName},
 			},
+			"files":              filesAttribute,
+			"checksum_signature": framework.SignatureAttribute,
+			"tls":                framework.TLSAttribute,
 			"active": schema.BoolAttribute{
-				MarkdownDescription: "Whether both pools exist, are active and are autostarted. An apply creates and starts them if needed.",
+				MarkdownDescription: "Whether all of its pools exist, are active and are autostarted. An apply creates and starts them if needed.",
 				Computed:            true,
 			},
 			"timeouts": framework.TimeoutsAttribute(ctx),
@@ -95,7 +99,7 @@ func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	if req.Plan.Raw.IsNull() {
 		var state tftpRootModel
 		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-		framework.WarnImported(ctx, req, state.subject(), "removes its two storage pools; the directories and their files stay", &resp.Diagnostics)
+		framework.WarnImported(ctx, req, state.subject(), "removes its storage pools; the directories and their files stay", &resp.Diagnostics)
 		return
 	}
 	var plan, config tftpRootModel
@@ -123,6 +127,7 @@ func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	plan.Active = types.BoolValue(true)
 	claims := framework.NewClaims(ctx, r.Plans, plan.subject(), req, resp)
 	claims.Add(path.Root("name"), framework.Subject{Kind: "TFTP root", ID: plan.ID.ValueString()}, prior != nil && !prior.ID.Equal(plan.ID))
+	plan.planFiles(ctx, r, prior, loadPublished(ctx, req.Private, &resp.Diagnostics), &resp.Diagnostics)
 	claims.Add(path.Root("path"), framework.Subject{Kind: "TFTP root at", ID: plan.Path.ValueString()}, prior != nil && !prior.Path.Equal(plan.Path))
 	if !plan.ID.IsUnknown() && !plan.Path.IsUnknown() {
 		r.Plans.Roots.Add(plan.Name.ValueString(), plan.Path.ValueString())
@@ -137,19 +142,32 @@ func (r *tftpRootResource) Create(ctx context.Context, req resource.CreateReques
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Create, framework.CallTimeout, &resp.Diagnostics)
+	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Create, plan.patience(), &resp.Diagnostics)
 	defer cancel()
 
-	made, err := r.ensure(ctx, plan, madePools{})
+	made := madePools{}
+	var there publishedFiles
+	err := r.ensure(ctx, plan, made)
 	if err != nil {
-		undone := r.undo(context.WithoutCancel(ctx), plan, made)
-		framework.Fail(&resp.Diagnostics, path.Root("path"), "create", plan.subject(), errors.Join(err, undone))
+		framework.Fail(&resp.Diagnostics, path.Root("path"), "create", plan.subject(), err)
+	} else {
+		there = r.publish(ctx, &plan, nil, nil, made, "create", &resp.Diagnostics)
+	}
+	if resp.Diagnostics.HasError() {
+		clean := context.WithoutCancel(ctx)
+		undone := r.removeFiles(clean, plan, there, nil)
+		if undone == nil {
+			undone = r.undo(clean, plan, made)
+		}
 		if undone == nil {
 			return
 		}
 		// What is left on the host stays in the state, and the next apply removes it.
+		framework.Fail(&resp.Diagnostics, path.Empty(), "clean up after", plan.subject(), undone)
+		plan.keepFiles(ctx, there, nil, &resp.Diagnostics)
 	}
-	framework.SavePrivate(ctx, resp.Private, madeKey, &made, &resp.Diagnostics)
+	made.save(ctx, resp.Private, &resp.Diagnostics)
+	there.save(ctx, resp.Private, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(tftpRootIdentity.Set(ctx, resp.Identity, plan.Placement, plan.Name)...)
 }
@@ -158,63 +176,92 @@ func (r *tftpRootResource) Read(ctx context.Context, req resource.ReadRequest, r
 	tftpRootIdentity.Keep(ctx, req, resp)
 	var state tftpRootModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	imported := framework.LoadPrivate[madePools](ctx, req.Private, madeKey, &resp.Diagnostics) == nil
+	imported := loadMade(ctx, req.Private, &resp.Diagnostics) == nil
+	published := loadPublished(ctx, req.Private, &resp.Diagnostics)
 	r = &tftpRootResource{r.On(state.Placement, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := framework.Bounded(ctx, state.Timeouts.Read, framework.CallTimeout, &resp.Diagnostics)
+	ctx, cancel := framework.Bounded(ctx, state.Timeouts.Read, state.patience(), &resp.Diagnostics)
 	defer cancel()
 
-	name := state.Name.ValueString()
-	root, rootErr := r.look(ctx, name)
-	configs, configsErr := r.look(ctx, tftproot.ConfigPool(name))
-	for _, err := range []error{rootErr, configsErr} {
-		if err != nil && !framework.IsNotFound(err) {
-			framework.Fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
-			return
-		}
+	pools, err := r.lookAll(ctx, state)
+	if err != nil {
+		framework.Fail(&resp.Diagnostics, path.Empty(), "read", state.subject(), err)
+		return
 	}
-	if rootErr != nil && (configsErr != nil || imported) {
+	root, configs := pools[""], pools[tftproot.ConfigDir]
+	if root.Name == "" && (configs.Name == "" || imported) {
 		resp.State.RemoveResource(ctx)
 		return
 	}
-	state.Active = types.BoolValue(ready(root) && ready(configs) && configs.Path == filepath.Join(root.Path, tftproot.ConfigDir))
-	if rootErr == nil {
+	if root.Name != "" {
 		state.Path = types.StringValue(root.Path)
 	}
-	for _, pool := range []virt.Pool{root, configs} {
+	state.Active = types.BoolValue(true)
+	for dir, pool := range pools {
+		if !ready(pool) || pool.Path != filepath.Join(root.Path, dir) {
+			state.Active = types.BoolValue(false)
+		}
 		if err := notPublic(pool); err != nil { // not an error, so that destroy works
 			resp.Diagnostics.AddAttributeWarning(path.Root("path"), fmt.Sprintf("Unable to serve %s", state.subject()), framework.Sentence(err))
 		}
 	}
+	if err := r.readFiles(ctx, &state, pools, published, &resp.Diagnostics); err != nil {
+		framework.Fail(&resp.Diagnostics, path.Root("files"), "read", state.subject(), err)
+		return
+	}
+	published.save(ctx, resp.Private, &resp.Diagnostics)
 	if imported {
 		// Imported pools belong to this resource. Their directories and files do not.
-		made := madePools{RootUUID: root.UUID, ConfigsUUID: configs.UUID}
-		framework.SavePrivate(ctx, resp.Private, madeKey, &made, &resp.Diagnostics)
+		made := madePools{}
+		made.add("", root.UUID, false)
+		made.add(tftproot.ConfigDir, configs.UUID, false)
+		made.save(ctx, resp.Private, &resp.Diagnostics)
 		framework.NoteImport(ctx, resp.Private, &resp.Diagnostics)
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	resp.Diagnostics.Append(tftpRootIdentity.Set(ctx, resp.Identity, state.Placement, state.Name)...)
 }
 
-// Update starts pools that are not active, and creates missing ones again. Every other change replaces the resource.
+// Update starts pools that are not active, creates missing ones again, and publishes and removes files. Every other change replaces
+// the resource.
 func (r *tftpRootResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
-	var plan tftpRootModel
+	var plan, state tftpRootModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	made := loadMade(ctx, req.Private, &resp.Diagnostics)
+	if made == nil {
+		made = madePools{}
+	}
+	before := loadPublished(ctx, req.Private, &resp.Diagnostics)
 	r = &tftpRootResource{r.On(plan.Placement, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Update, framework.CallTimeout, &resp.Diagnostics)
+	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Update, plan.patience(), &resp.Diagnostics)
 	defer cancel()
 
-	made, err := r.ensure(ctx, plan, made)
-	framework.SavePrivate(ctx, resp.Private, madeKey, &made, &resp.Diagnostics)
-	if err != nil {
+	there := before
+	if err := r.ensure(ctx, plan, made); err != nil {
 		framework.Fail(&resp.Diagnostics, path.Root("path"), "update", plan.subject(), err)
-		return
+	} else {
+		there = r.publish(ctx, &plan, &state, before, made, "update", &resp.Diagnostics)
+	}
+	if !resp.Diagnostics.HasError() {
+		err := r.removeFiles(ctx, plan, there, plan.paths())
+		if err == nil {
+			err = r.undo(ctx, plan, made, plan.directories()...)
+		}
+		if err != nil {
+			framework.Fail(&resp.Diagnostics, path.Root("files"), "remove the old files of", plan.subject(), err)
+		}
+	}
+	made.save(ctx, resp.Private, &resp.Diagnostics)
+	there.save(ctx, resp.Private, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		plan.Path, plan.Active = state.Path, state.Active
+		plan.keepFiles(ctx, there, &state, &resp.Diagnostics)
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(tftpRootIdentity.Set(ctx, resp.Identity, plan.Placement, plan.Name)...)
@@ -223,7 +270,7 @@ func (r *tftpRootResource) Update(ctx context.Context, req resource.UpdateReques
 func (r *tftpRootResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state tftpRootModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	made := framework.LoadPrivate[madePools](ctx, req.Private, madeKey, &resp.Diagnostics)
+	made, published := loadMade(ctx, req.Private, &resp.Diagnostics), loadPublished(ctx, req.Private, &resp.Diagnostics)
 	r = &tftpRootResource{r.On(state.Placement, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
@@ -233,10 +280,15 @@ func (r *tftpRootResource) Delete(ctx context.Context, req resource.DeleteReques
 
 	var err error
 	if made == nil {
-		made, err = r.marked(ctx, state)
+		if made, err = r.marked(ctx, state); err == nil {
+			published, err = r.unrecorded(ctx, state, &resp.Diagnostics)
+		}
 	}
 	if err == nil {
-		err = r.undo(ctx, state, *made)
+		err = r.removeFiles(ctx, state, published, nil)
+	}
+	if err == nil {
+		err = r.undo(ctx, state, made)
 	}
 	if err != nil {
 		framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)

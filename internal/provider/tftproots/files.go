@@ -1,0 +1,317 @@
+package tftproots
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
+)
+
+// fileModel is a file at a fixed path below a TFTP root.
+type fileModel struct {
+	Source      types.String `tfsdk:"source"`
+	Content     types.String `tfsdk:"content"`
+	ISOPath     types.String `tfsdk:"iso_path"`
+	ArchivePath types.String `tfsdk:"archive_path"`
+	Checksum    types.String `tfsdk:"checksum"`
+	SHA256      types.String `tfsdk:"sha256"`
+	SizeBytes   types.Int64  `tfsdk:"size_bytes"`
+}
+
+var fileType = types.ObjectType{AttrTypes: framework.TypesOf(filesAttribute.NestedObject.Attributes)}
+
+// publishedFiles are the files that are on the host, by their paths below the root.
+type publishedFiles map[string]*bootfiles.Published
+
+const publishedKey = "files"
+
+func loadPublished(ctx context.Context, private framework.PrivateState, diags *diag.Diagnostics) publishedFiles {
+	if published := framework.LoadPrivate[publishedFiles](ctx, private, publishedKey, diags); published != nil {
+		return *published
+	}
+	return publishedFiles{}
+}
+
+func (f publishedFiles) save(ctx context.Context, private framework.PrivateWriter, diags *diag.Diagnostics) {
+	framework.SavePrivate(ctx, private, publishedKey, &f, diags)
+}
+
+// files are the files by their paths. A file that is not known before the apply is missing.
+func (m tftpRootModel) files(ctx context.Context, diags *diag.Diagnostics) map[string]fileModel {
+	files := map[string]fileModel{}
+	for name, element := range m.Files.Elements() {
+		if object, known := element.(types.Object); known && !object.IsUnknown() {
+			if file := framework.As[fileModel](ctx, object, diags); file != nil {
+				files[name] = *file
+			}
+		}
+	}
+	return files
+}
+
+// setFile replaces a file.
+func (m *tftpRootModel) setFile(ctx context.Context, name string, file fileModel, diags *diag.Diagnostics) {
+	elements := map[string]attr.Value{}
+	maps.Copy(elements, m.Files.Elements())
+	elements[name] = framework.ObjectFrom(ctx, fileType.AttrTypes, file, diags)
+	m.setFiles(elements, diags)
+}
+
+func (m *tftpRootModel) setFiles(elements map[string]attr.Value, diags *diag.Diagnostics) {
+	if len(elements) == 0 {
+		m.Files = types.MapNull(fileType)
+		return
+	}
+	files, problems := types.MapValue(fileType, elements)
+	diags.Append(problems...)
+	m.Files = files
+}
+
+// paths are the paths of the files, sorted.
+func (m tftpRootModel) paths() []string { return slices.Sorted(maps.Keys(m.Files.Elements())) }
+
+// directories are the root, which is "", and the directories below it, each after the directory that it is in.
+func (m tftpRootModel) directories() []string {
+	dirs := []string{"", tftproot.ConfigDir}
+	for _, file := range m.paths() {
+		dir, _ := tftproot.Split(file)
+		for _, parent := range tftproot.Parents(dir) {
+			if !slices.Contains(dirs, parent) {
+				dirs = append(dirs, parent)
+			}
+		}
+	}
+	return dirs
+}
+
+// patience is how long an operation may take.
+func (m tftpRootModel) patience() time.Duration {
+	if len(m.Files.Elements()) > 0 {
+		return framework.TransferTimeout
+	}
+	return framework.CallTimeout
+}
+
+// description is the file as it is published.
+func (f fileModel) description(name string) bootfiles.File {
+	file := bootfiles.FixedFile(name)
+	file.Source, file.Content = f.Source.ValueString(), f.Content.ValueStringPointer()
+	file.ISOPath, file.ArchivePath, file.Checksum = f.ISOPath.ValueString(), f.ArchivePath.ValueString(), f.Checksum.ValueString()
+	return file
+}
+
+func (f fileModel) hasUnknown() bool {
+	return f.Source.IsUnknown() || f.Content.IsUnknown() || f.ISOPath.IsUnknown() || f.ArchivePath.IsUnknown() || f.Checksum.IsUnknown()
+}
+
+// planFiles fills in what will be on the host after the apply, as far as this is known, and records it for guests that load it.
+func (m *tftpRootModel) planFiles(ctx context.Context, r *tftpRootResource, prior *tftpRootModel, published publishedFiles, diags *diag.Diagnostics) {
+	before := map[string]fileModel{}
+	if prior != nil && prior.ID.Equal(m.ID) {
+		before = prior.files(ctx, diags)
+	}
+	from := bootfiles.Sources{Client: framework.Trust(ctx, m.TLS, diags)}
+	for name, file := range m.files(ctx, diags) {
+		planned := file.plan(ctx, from, name, before, published[name], diags)
+		m.setFile(ctx, name, planned, diags)
+		r.Plans.Files.Add(m.Name.ValueString()+"/"+name, netboot.File{Kind: bootfiles.Fixed, Size: uint64(planned.SizeBytes.ValueInt64())})
+	}
+}
+
+// plan is the file with what will be on the host.
+func (f fileModel) plan(ctx context.Context, from bootfiles.Sources, name string, prior map[string]fileModel, published *bootfiles.Published, diags *diag.Diagnostics) fileModel {
+	f.SHA256, f.SizeBytes = types.StringUnknown(), types.Int64Unknown()
+	if f.hasUnknown() {
+		return f
+	}
+	_, base := tftproot.Split(name)
+	var known *bootfiles.Known
+	if was, exists := prior[name]; exists {
+		known = &bootfiles.Known{File: was.description(base), SHA256: was.SHA256.ValueString()}
+	}
+	planned, err := from.Plan(ctx, f.description(base), known, published)
+	if err != nil {
+		framework.Fail(diags, attributeOf(name, err), "plan", framework.Subject{Kind: "file", ID: name}, err)
+	}
+	if planned.SHA256 != "" {
+		f.SHA256 = types.StringValue(planned.SHA256)
+	}
+	if planned.Size > 0 {
+		f.SizeBytes = types.Int64Value(planned.Size)
+	}
+	return f
+}
+
+// attributeOf is the attribute of a file that an error is about.
+func attributeOf(name string, err error) path.Path {
+	at := path.Root("files").AtMapKey(name)
+	var faulty *bootfiles.Error
+	if errors.As(err, &faulty) && fileType.AttrTypes[faulty.Attribute] != nil {
+		return at.AtName(faulty.Attribute)
+	}
+	return at
+}
+
+// publish publishes the files that are not on the host as planned, at the same time, and fills in what became known. The result is
+// what is on the host, also with an error.
+func (r *tftpRootResource) publish(ctx context.Context, m, prior *tftpRootModel, before publishedFiles, made madePools, verb string, diags *diag.Diagnostics) publishedFiles {
+	from := bootfiles.Sources{Client: framework.Trust(ctx, m.TLS, diags)}
+	from.Together = r.Downloads
+	from.Signing = framework.Signing(ctx, from.Client, m.ChecksumSignature, diags)
+	there := publishedFiles{}
+	maps.Copy(there, before)
+	if diags.HasError() {
+		return there
+	}
+	publisher := bootfiles.Publisher{Host: r.Host, Directory: r.directory, Claims: r.Claims, Sources: from}
+	orders, names := m.orders(ctx, prior, before, diags)
+	for _, result := range publisher.Publish(ctx, orders) {
+		name := names[result.Pool+"/"+result.FileName]
+		if result.Err != nil && (!diags.HasError() || !errors.Is(result.Err, context.Canceled)) { // otherwise, the error of another file canceled this one
+			framework.Fail(diags, attributeOf(name, result.Err), verb, m.subject(), result.Err)
+		}
+		if result.Published == nil {
+			continue
+		}
+		dir, _ := tftproot.Split(name)
+		if made[dir].Directory { // then a killed run of this resource published it
+			result.Published.Found = false
+		}
+		there[name] = result.Published
+		file := m.files(ctx, diags)[name]
+		file.SHA256, file.SizeBytes = types.StringValue(result.Published.SHA256), types.Int64Value(result.Published.Size)
+		m.setFile(ctx, name, file, diags)
+	}
+	return there
+}
+
+// orders are the files to publish, and their paths by pool and name. A file that is on the host as planned stays as it is.
+func (m *tftpRootModel) orders(ctx context.Context, prior *tftpRootModel, before publishedFiles, diags *diag.Diagnostics) (orders []bootfiles.Order, names map[string]string) {
+	names = map[string]string{}
+	was := map[string]fileModel{}
+	if prior != nil {
+		was = prior.files(ctx, diags)
+	}
+	for name, file := range m.files(ctx, diags) {
+		if there, exists := was[name]; exists && before[name] != nil && !file.SHA256.IsUnknown() && file.SHA256.Equal(there.SHA256) {
+			file.SizeBytes = there.SizeBytes
+			m.setFile(ctx, name, file, diags)
+			continue
+		}
+		dir, base := tftproot.Split(name)
+		pool := poolOf(m.Name.ValueString(), dir)
+		names[pool+"/"+base] = name
+		orders = append(orders, bootfiles.Order{File: file.description(base), Pool: pool, SHA256: file.SHA256.ValueString(), Before: before[name]})
+	}
+	return orders, names
+}
+
+func (r *tftpRootResource) directory(pool string) tftproot.Directory {
+	return virt.NewDirectory(r.Host, pool)
+}
+
+// removeFiles removes files from the host, except those in keep. A file that was on the host before the resource stays.
+func (r *tftpRootResource) removeFiles(ctx context.Context, m tftpRootModel, there publishedFiles, keep []string) error {
+	for name, published := range there {
+		if slices.Contains(keep, name) {
+			continue
+		}
+		dir, base := tftproot.Split(name)
+		if !published.Found {
+			if err := bootfiles.Remove(ctx, r.directory(poolOf(m.Name.ValueString(), dir)), []string{base}); err != nil {
+				return err
+			}
+		}
+		delete(there, name)
+	}
+	return nil
+}
+
+// keepFiles makes the state name the files that are on the host after an error, and no others.
+func (m *tftpRootModel) keepFiles(ctx context.Context, there publishedFiles, prior *tftpRootModel, diags *diag.Diagnostics) {
+	planned, elements := m.files(ctx, diags), map[string]attr.Value{}
+	for name, published := range there {
+		if file, wanted := planned[name]; wanted && file.SHA256.ValueString() == published.SHA256 {
+			file.SizeBytes = types.Int64Value(published.Size)
+			elements[name] = framework.ObjectFrom(ctx, fileType.AttrTypes, file, diags)
+		} else if prior != nil && prior.Files.Elements()[name] != nil {
+			elements[name] = prior.Files.Elements()[name]
+		}
+	}
+	m.setFiles(elements, diags)
+}
+
+// readFiles writes into the state what is on the host. A file that is missing, or that guests cannot read, has no hash, so that the
+// next apply publishes it again. Of a directory whose pool is not active, nothing is known.
+func (r *tftpRootResource) readFiles(ctx context.Context, m *tftpRootModel, pools map[string]virt.Pool, published publishedFiles, diags *diag.Diagnostics) error {
+	for name, file := range m.files(ctx, diags) {
+		dir, base := tftproot.Split(name)
+		pool, known := pools[dir], published[name]
+		if known == nil || pool.Name != "" && !pool.Active {
+			continue
+		}
+		file.SHA256, file.SizeBytes = types.StringNull(), types.Int64Null()
+		now, err := tftproot.Verify(ctx, r.directory(poolOf(m.Name.ValueString(), dir)), named(known.File, base))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return fmt.Errorf("%s: %w", name, err)
+		case !now.Unreadable:
+			file.SHA256, file.SizeBytes = types.StringValue(now.SHA256), types.Int64Value(now.Size)
+			if now.SHA256 == known.SHA256 {
+				known.File = now // so that a file that was only touched is not read again
+			}
+		}
+		m.setFile(ctx, name, file, diags)
+	}
+	return nil
+}
+
+// named is a file with another name.
+func named(file tftproot.File, name string) tftproot.File {
+	file.Name = name
+	return file
+}
+
+// lookAll reads the pools of all directories. A pool that does not exist has no name.
+func (r *tftpRootResource) lookAll(ctx context.Context, m tftpRootModel) (map[string]virt.Pool, error) {
+	pools := map[string]virt.Pool{}
+	for _, dir := range m.directories() {
+		pool, err := r.look(ctx, poolOf(m.Name.ValueString(), dir))
+		if err != nil && !framework.IsNotFound(err) {
+			return nil, err
+		}
+		pools[dir] = pool
+	}
+	return pools, nil
+}
+
+// unrecorded are the files that the state names and the host has, without a record of what was published.
+func (r *tftpRootResource) unrecorded(ctx context.Context, m tftpRootModel, diags *diag.Diagnostics) (publishedFiles, error) {
+	there := publishedFiles{}
+	for name, file := range m.files(ctx, diags) {
+		dir, base := tftproot.Split(name)
+		found, exists, err := tftproot.Published(ctx, r.directory(poolOf(m.Name.ValueString(), dir)), base, file.SHA256.ValueString())
+		if err != nil {
+			return nil, err
+		}
+		if exists {
+			there[name] = &bootfiles.Published{File: found}
+		}
+	}
+	return there, nil
+}
