@@ -269,7 +269,7 @@ func (d *download) accept(resp *http.Response) error {
 
 // learn remembers the version of the file in the answer.
 func (d *download) learn(resp *http.Response, size int64) {
-	d.version = version{size, resp.Header.Get("ETag"), resp.Header.Get("Last-Modified"), validator(resp.Header)}
+	d.version = version{size, resp.Header.Get("ETag"), resp.Header.Get("Last-Modified"), validator(resp.Header), resp.Header.Get("Accept-Ranges") == "bytes"}
 	d.encoding = resp.Header.Get("Content-Encoding")
 }
 

@@ -83,7 +83,11 @@ type version struct {
 	tag       string
 	modified  string
 	validator string // for If-Range: only a strong one
+	ranges    bool   // the server says that it sends ranges
 }
+
+// resumable tells whether a reader can request the rest of the file from any offset.
+func (v version) resumable() bool { return v.validator != "" && v.ranges }
 
 // differs compares only what both sides have, because an answer to If-Range may omit what is already known.
 func (v version) differs(header http.Header) bool {

@@ -31,6 +31,10 @@ func (all *Downloads) open(ctx context.Context, c Client, u *url.URL) (*Stream, 
 		r.Close()
 		return nil, context.Cause(ctx)
 	}
+	if !r.began && r.from.stream != nil && !r.from.shareable {
+		_ = r.Close() // it has nothing to close yet
+		return c.openHTTP(ctx, u)
+	}
 	if stream := r.from.stream; stream != nil {
 		return &Stream{ReadCloser: r, Source: stream.Source, Size: stream.Size}, nil
 	}
@@ -47,6 +51,7 @@ func (all *Downloads) join(ctx context.Context, c Client, u *url.URL) *sharedRea
 	}
 	s := &sharedDownload{client: c, url: u, opened: make(chan struct{}), moved: sync.NewCond(&sync.Mutex{})}
 	r := s.join(ctx, c, u)
+	r.began = true
 	all.current = append(all.current, s)
 	// The reader that began it may give up before the others do.
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -74,7 +79,11 @@ type sharedDownload struct {
 	opened chan struct{} // closed when stream or err is set
 	stream *Stream
 	source *download // the source of stream, if stream does not unpack it; only run uses it
-	joined atomic.Int32
+
+	// shareable says that a reader that stands still, for example because it waits until another one has unpacked its file, cannot stop
+	// the others: everything is kept for it, or it can download the rest by itself. It is set before opened is closed.
+	shareable bool
+	joined    atomic.Int32
 
 	moved   *sync.Cond // signals that bytes arrived, were read, or the download ended; its lock is for the fields below
 	window  []byte     // the last bytes that arrived, each at its offset modulo the length
@@ -145,6 +154,7 @@ func (s *sharedDownload) begin(ctx context.Context) error {
 	if s.stream.Size > 0 {
 		size = min(size, s.stream.Size)
 	}
+	s.shareable = s.stream.Size == size || s.source != nil && s.source.version.resumable()
 	s.window = make([]byte, size)
 	return nil
 }
@@ -192,6 +202,7 @@ func (s *sharedDownload) detachSlowest() bool {
 type sharedReader struct {
 	from   *sharedDownload
 	ctx    context.Context // of Open, because Read has no context
+	began  bool            // it began the download
 	stop   func() bool     // stops waking the reader when ctx is done
 	offset int64
 	own    *download // what it reads since it was detached

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -92,6 +94,34 @@ func TestOneStandsStill(t *testing.T) {
 		}
 		if n := requests.Load(); n != 2 {
 			t.Errorf("%d requests", n)
+		}
+	}
+}
+
+// TestUnresumableIsNotShared checks that a reader that cannot download the rest by itself does not stop the others, or is stopped by
+// them, while it reads nothing. This happens if both unpack an xz file, because only one is unpacked at a time.
+func TestUnresumableIsNotShared(t *testing.T) {
+	for name, header := range map[string]http.Header{
+		"no validator": {"Accept-Ranges": {"bytes"}},
+		"no ranges":    {"Etag": {`"1"`}},
+	} {
+		var requests atomic.Int64
+		url, client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			requests.Add(1)
+			maps.Copy(w.Header(), header)
+			w.Header().Set("Content-Length", strconv.Itoa(len(large)))
+			_, _ = w.Write(large)
+		}), together()
+		still, err := client.Open(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer still.Close()
+		if _, err := io.ReadFull(still, make([]byte, 1000)); err != nil {
+			t.Fatal(err)
+		}
+		if got := readWhole(t, client, url); !bytes.Equal(got, large) || requests.Load() != 2 {
+			t.Errorf("%s: the other reader got %d bytes by request %d", name, len(got), requests.Load())
 		}
 	}
 }
