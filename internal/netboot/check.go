@@ -89,6 +89,7 @@ func (c *check) searches(ctx context.Context) (searches []pxelinux.Search, known
 				return nil, false
 			}
 			c.offer(i, network, planned, offer)
+			c.loader(ctx, i, network, offer)
 			search.BootFile, search.ConfigFile, search.PathPrefix = offer.Bootfile, offer.ConfigFile, offer.PathPrefix
 			search.IPv4 = network.Reserved[nic.MAC]
 		}

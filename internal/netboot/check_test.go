@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
@@ -38,6 +39,8 @@ type netbootCase struct {
 	initrd    uint64
 	others    []string // more configurations
 	published string   // one more kernel of an image
+	files     []string // at fixed paths, of this run
+	onDisk    []string // files that are on the host, in the pool of the TFTP root
 	runs      bool     // the guest runs, and keeps running
 }
 
@@ -110,6 +113,12 @@ func TestCheck(t *testing.T) {
 		"a PC's UUID":                   {pc(netbootCase{config: "lab/43a35ea2-91dd-3740-9bb5-e76409e08caa", uuid: "a25ea343-dd91-4037-9bb5-e76409e08caa"}), nil},
 		"a PC's UUID as written":        {pc(netbootCase{config: "lab/a25ea343-dd91-4037-9bb5-e76409e08caa", uuid: "a25ea343-dd91-4037-9bb5-e76409e08caa"}), []string{"Error pxelinux_config never reads"}},
 		"a PC needs no memory for it":   {pc(netbootCase{memory: 64 << 20, initrd: 120 << 20}), nil},
+		"a PC, loaders of this run":     {pc(netbootCase{files: []string{"pxelinux.0", "ldlinux.c32"}}), nil},
+		"a PC, no loader in this run":   {pc(netbootCase{files: []string{"ldlinux.c32"}}), []string{`Error interfaces[0].network tells this guest to load "pxelinux.0", but there is no such file below the TFTP root /srv/lab: add "pxelinux.0" to files`}},
+		"a PC, no module in this run":   {pc(netbootCase{files: []string{"pxelinux.0"}}), []string{`Error interfaces[0].network PXELINUX loads "ldlinux.c32" first, but there is no such file`}},
+		"a PC, no module on the host":   {pc(netbootCase{onDisk: []string{"pxelinux.0"}}), []string{`Warning interfaces[0].network PXELINUX loads "ldlinux.c32" first`}},
+		"a PC, module on the host":      {pc(netbootCase{files: []string{"pxelinux.0"}, onDisk: []string{"ldlinux.c32"}}), nil},
+		"a PC that runs, no loader":     {pc(netbootCase{files: []string{"other"}, runs: true}), nil},
 		"ppc64le":                       {netbootCase{arch: arch.PPC64LE, forArch: arch.PPC64LE}, nil},
 		"ppc64le with a bootfile":       {netbootCase{arch: arch.PPC64LE, forArch: arch.PPC64LE, network: bootfile("core.elf")}, []string{"Error pxelinux_config never reads pxelinux.cfg/default; its firmware requests core.elf: remove the bootfile for ppc64le guests"}},
 
@@ -127,14 +136,17 @@ func TestCheck(t *testing.T) {
 			if test.network.Name == "" {
 				test.network = unchanged
 			}
-			wantFindings(t, test.check(t), test.want)
+			synctest.Test(t, func(t *testing.T) { wantFindings(t, test.check(t), test.want) })
 		})
 	}
 }
 
-// pc is a case of an x86_64 guest, whose network names PXELINUX if the case does not say anything else.
+// pc is a case of an x86_64 guest, whose network names PXELINUX if the case does not say anything else. PXELINUX is on the host.
 func pc(c netbootCase) netbootCase {
 	c.arch, c.forArch = arch.X86, cmp.Or(c.forArch, arch.X86)
+	if c.files == nil && c.onDisk == nil {
+		c.onDisk = []string{"pxelinux.0", "ldlinux.c32"}
+	}
 	if c.network.Name == "" {
 		c.network = serving(func(n *Network) { n.Rules = []dnsmasq.Rule{{Arch: "x86_64", Bootfile: "pxelinux.0"}} })
 	}
@@ -153,7 +165,10 @@ func (c netbootCase) check(t *testing.T) []Finding {
 	if c.firmware == "" {
 		c.firmware = separateFirmware
 	}
-	host := fakeHost{firmware: c.firmware, networks: map[string]Network{}}
+	host := fakeHost{firmware: c.firmware, networks: map[string]Network{}, files: map[string]fs.FileInfo{}}
+	for _, file := range c.onDisk {
+		host.files["lab/"+file] = nil
+	}
 	var plans Plans
 	if c.onHost {
 		host.networks[c.network.Name] = c.network
@@ -165,6 +180,9 @@ func (c netbootCase) check(t *testing.T) []Finding {
 	plans.Files.Add("lab/i", File{Kind: "initrd", Size: c.initrd})
 	if c.published != "" {
 		plans.Files.Add("lab/"+c.published, File{Kind: "kernel"})
+	}
+	for _, file := range c.files {
+		plans.Files.Add("lab/"+file, File{Kind: FixedFile})
 	}
 	for _, id := range append(c.others, c.config) {
 		plans.Configs.Add(id, Config{Arch: cmp.Or(c.forArch, arch.S390X), Config: pxelinux.Config{Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "/i"}}}})

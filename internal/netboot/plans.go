@@ -15,7 +15,7 @@ import (
 // its kernel and initrd fit into its memory. The zero value is ready for concurrent use.
 type Plans struct {
 	Roots    Book[string]         // paths of TFTP roots, by id
-	Files    Book[File]           // files of images, by the id of the TFTP root, a slash and the path
+	Files    Book[File]           // files of images, files at fixed paths, and volumes, by the id of the TFTP root, a slash and the path
 	Images   Book[Image]          // by id
 	Configs  Book[Config]         // by id
 	Networks Book[Network]        // by name
@@ -82,7 +82,7 @@ type Config struct {
 
 // File is a file of an image.
 type File struct {
-	Kind string // kernel or initrd
+	Kind string // kernel, initrd, FixedFile or VolumeFile
 	Size uint64 // in bytes; 0 if it is not known yet
 	Arch string // of the image; empty if it is not known yet
 }

@@ -2,6 +2,7 @@ package domains
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -104,5 +105,11 @@ func (h netbootHost) BootFirmware(ctx context.Context) pxelinux.Firmware {
 }
 
 func (h netbootHost) Stat(ctx context.Context, pool, name string) (fs.FileInfo, error) {
-	return virt.NewDirectory(h.host, pool).Stat(ctx, name)
+	info, err := virt.NewDirectory(h.host, pool).Stat(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) { // libvirt finds a file of another program only when it lists the pool
+		if _, listErr := h.host.VolumeNames(ctx, pool); listErr == nil {
+			return virt.NewDirectory(h.host, pool).Stat(ctx, name)
+		}
+	}
+	return info, err
 }

@@ -128,7 +128,7 @@ func (m *tftpRootModel) planFiles(ctx context.Context, r *tftpRootResource, prio
 	for name, file := range m.files(ctx, diags) {
 		planned := file.plan(ctx, from, name, before, published[name], diags)
 		m.setFile(ctx, name, planned, diags)
-		r.Plans.Files.Add(m.Name.ValueString()+"/"+name, netboot.File{Kind: bootfiles.Fixed, Size: uint64(planned.SizeBytes.ValueInt64())})
+		r.Plans.Files.Add(m.Name.ValueString()+"/"+name, netboot.File{Kind: netboot.FixedFile, Size: uint64(planned.SizeBytes.ValueInt64())})
 	}
 }
 

@@ -49,6 +49,9 @@ func (r *volumeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if !plan.ID.IsUnknown() {
+		r.Plans.Files.Add(plan.key(), netboot.File{Kind: netboot.VolumeFile})
+	}
 	if state == nil {
 		r.planAgain(ctx, plan, req, resp)
 		return

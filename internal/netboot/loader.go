@@ -1,0 +1,92 @@
+package netboot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
+)
+
+// Kinds of files in File, in addition to a kernel and an initrd.
+const (
+	FixedFile  = "file"   // at a fixed path
+	VolumeFile = "volume" // which can be a boot loader in the pool of a TFTP root
+)
+
+// pxelinuxModule is the file that PXELINUX loads first, from its own directory or the path prefix: syslinux core/elflink/load_env32.c
+// load_env32(). PXELINUX 4 and earlier has no such file.
+const pxelinuxModule = "ldlinux.c32"
+
+// loader checks that the boot loader that a network names for a guest is below the TFTP root, with what it loads first.
+func (c *check) loader(ctx context.Context, nic int, network Network, offer dnsmasq.Rule) {
+	root := rootOf(c.guest.Config)
+	served, known := c.plans.Roots.Find(root)
+	if c.guest.Arch != arch.X86 || !c.guest.Starts || offer.Bootfile == "" || offer.NextServer != "" || !known || served != network.TFTPRoot {
+		return
+	}
+	file := strings.TrimPrefix(offer.Bootfile, "/")
+	if c.isMissing(ctx, root, file) {
+		c.report(c.missing(root, fmt.Sprintf("DHCP on network %q tells this guest to load %q, but there is no such file below the TFTP root %s", network.Name, file, served), file), OfNetwork, nic)
+		return
+	}
+	module := path.Join(path.Dir(file), pxelinuxModule)
+	if offer.PathPrefix != "" {
+		module = strings.TrimPrefix(offer.PathPrefix+pxelinuxModule, "/")
+	}
+	if c.isMissing(ctx, root, module) {
+		c.report(c.missing(root, fmt.Sprintf("PXELINUX loads %q first, but there is no such file below the TFTP root %s; only PXELINUX 4 and earlier does not need it", module, served), module), OfNetwork, nic)
+	}
+}
+
+// missing is an error if the files of the TFTP root are part of this run. Otherwise, another program may add the file before the guest
+// starts.
+func (c *check) missing(root, message, file string) *pxelinux.Problem {
+	severity := pxelinux.Warning
+	if c.managesFilesIn(root, "") {
+		severity = pxelinux.Error
+	}
+	return &pxelinux.Problem{
+		Severity: severity,
+		Message:  message,
+		Remedy:   fmt.Sprintf("add %q to files of the netboot_tftp_root, with %s from the same release of the boot loader", file, path.Base(file)),
+	}
+}
+
+// isMissing tells whether a file is not below a TFTP root, and this run does not publish it. Of a directory that is no storage pool,
+// nothing is known, unless this run publishes files in it.
+func (c *check) isMissing(ctx context.Context, root, file string) bool {
+	dir, name := tftproot.Split(file)
+	if _, planned := c.plans.Files.Find(root + "/" + file); planned {
+		return false
+	}
+	if dir != "" && !c.managesFilesIn(root, dir) {
+		return false
+	}
+	pool := root
+	if dir != "" {
+		pool = tftproot.DirPool(root, dir)
+	}
+	if _, err := c.host.Stat(ctx, pool, name); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, holdsWait)
+	defer cancel()
+	_, planned := c.plans.Files.Await(ctx, root+"/"+file)
+	return !planned
+}
+
+// managesFilesIn tells whether this run publishes files at fixed paths in a directory below a TFTP root; "" is any directory.
+func (c *check) managesFilesIn(root, dir string) bool {
+	prefix := root + "/"
+	if dir != "" {
+		prefix += dir + "/"
+	}
+	return c.plans.Files.Search(func(name string, file File) bool { return file.Kind == FixedFile && strings.HasPrefix(name, prefix) }) != ""
+}
