@@ -119,24 +119,50 @@ func (s Sources) open(ctx context.Context, f File, planned string) (*content, er
 	if err != nil {
 		return nil, about("source", err)
 	}
-	if f.ArchivePath != "" {
-		return s.openArchived(ctx, f, stream, promised, sha256Of(planned))
-	}
-	checked, err := image.Sniff(stream, s.check(f.Kind))
+	source, err := s.verified(ctx, f, stream, promised)
 	if err != nil {
 		stream.Close()
-		return nil, about("source", fmt.Errorf("unable to use %s: %w", stream.Source, err))
+		return nil, err
 	}
-	source := &content{image.Verify(checked, promised, stream.Source), stream}
 	if !f.isChanged() {
 		return source, nil
 	}
 	changed, err := f.change(source)
 	if err != nil {
-		stream.Close()
+		source.Close()
 		return nil, err
 	}
-	return &content{image.Verify(changed, sha256Of(planned), stream.Source+" with the command line or files that were added"), stream}, nil
+	return &content{image.Verify(changed, sha256Of(planned), stream.Source+f.changes()), source.Closer}, nil
+}
+
+// verified is the content of a source, which must have the promised checksum: the source itself, or a file in the archive that it is.
+// Closing it closes the source.
+func (s Sources) verified(ctx context.Context, f File, stream *image.Stream, promised image.Checksum) (*content, error) {
+	if f.ArchivePath == "" {
+		checked, err := image.Sniff(stream, s.check(f.Kind))
+		if err != nil {
+			return nil, about("source", fmt.Errorf("unable to use %s: %w", stream.Source, err))
+		}
+		return &content{image.Verify(checked, promised, stream.Source), stream}, nil
+	}
+	file, err := image.InArchive(ctx, image.Verify(stream, promised, stream.Source), f.ArchivePath)
+	if err != nil {
+		return nil, aboutArchive(fmt.Errorf("unable to use %s: %w", stream.Source, err))
+	}
+	checked, err := image.Sniff(file, s.check(f.Kind))
+	if err != nil {
+		_ = file.Close()
+		return nil, aboutArchive(fmt.Errorf("unable to use %s in %s: %w", f.ArchivePath, stream.Source, err))
+	}
+	return &content{image.Verify(checked, image.Checksum{}, stream.Source), image.Closers{file, stream}}, nil
+}
+
+// changes says how the published file differs from the source.
+func (f File) changes() string {
+	if f.Cmdline == nil && f.Inject == nil {
+		return ""
+	}
+	return " with the command line or files that were added"
 }
 
 // stream opens the source of a file as it is.
@@ -151,22 +177,6 @@ func (s Sources) stream(ctx context.Context, f File) (*image.Stream, error) {
 	return s.OpenAt(ctx, at)
 }
 
-// openArchived opens a file in an archive, which must have the promised checksum. Closing it closes the archive.
-func (s Sources) openArchived(ctx context.Context, f File, archive *image.Stream, promised, planned image.Checksum) (*content, error) {
-	file, err := image.InArchive(ctx, image.Verify(archive, promised, archive.Source), f.ArchivePath)
-	if err != nil {
-		archive.Close()
-		return nil, aboutArchive(fmt.Errorf("unable to use %s: %w", archive.Source, err))
-	}
-	closeAll := image.Closers{file, archive}
-	checked, err := image.Sniff(file, s.check(f.Kind))
-	if err != nil {
-		_ = closeAll.Close()
-		return nil, aboutArchive(fmt.Errorf("unable to use %s in %s: %w", f.ArchivePath, archive.Source, err))
-	}
-	return &content{image.Verify(checked, planned, f.ArchivePath+" in "+archive.Source), closeAll}, nil
-}
-
 // aboutArchive tells a wrong path in an archive from a wrong archive.
 func aboutArchive(err error) error {
 	if errors.As(err, new(*image.ArchivePathError)) {
@@ -177,9 +187,12 @@ func aboutArchive(err error) error {
 
 // change is the source with its command line, or with the files that are added to it.
 func (f File) change(source io.Reader) (io.Reader, error) {
-	if f.Cmdline != nil {
+	switch {
+	case f.Cmdline != nil:
 		kernel, err := image.WithCommandLine(source, *f.Cmdline)
 		return kernel, about("cmdline", err)
+	case f.Inject == nil:
+		return source, nil
 	}
 	files, err := f.injected()
 	if err != nil {

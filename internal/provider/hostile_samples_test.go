@@ -119,6 +119,8 @@ func hostileImages(t *testing.T) []string {
 		fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc", "kernel": {"source": %q, "cmdline": "quiet"}, "initrd": {"source": %q, "inject": {
 			"/preseed.cfg": {"content": "a text", "mode": "0600"}, "/bin/run": {"source": %q}}}}`, local(t, plainKernel("kernel")), initrd, initrd),
 		fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc", "kernel": {"source": %[1]q, "iso_path": "/kernel.ubuntu"}, "initrd": {"source": %[1]q, "iso_path": "/ubuntu.ins"}}`, iso),
+		fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc", "kernel": {"source": %q, "archive_path": "boot/linux"}, "initrd": {"source": %q, "archive_path": "boot/initrd"}}`,
+			local(t, tarred(t, "boot/linux", oldKernel)), local(t, tarred(t, "boot/initrd", anInitrd))),
 		fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc", "ins": {"source": %q, "iso_path": "/ubuntu.ins"}}`, iso),
 		fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc", "ins": {"source": %q, "checksum": "file:%s"}}`,
 			writeBeside(t, "ubuntu.ins", "* Ubuntu\nkernel.ubuntu 0x00000000\n", "kernel.ubuntu", string(oldKernel)), sums),

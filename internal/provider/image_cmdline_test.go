@@ -199,3 +199,28 @@ func TestAccImageCommandLineInvalid(t *testing.T) {
 	}
 	acceptance(t, append(steps, resource.TestStep{PreConfig: nothingPublished(t), Config: from(file, saying("x=1"))})...)
 }
+
+// TestLifecycleImageInArchive publishes a kernel and an initrd out of archives, each with what is added to it.
+func TestLifecycleImageInArchive(t *testing.T) {
+	h := newConfigHost(t)
+	c := newCore(t, h, "netboot_image")
+	kernel, initrd := tarred(t, "boot/linux", plainKernel("kernel")), tarred(t, "boot/initrd", anInitrd)
+	config := fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc",
+		"kernel": {"source": %q, "archive_path": "boot/linux", "cmdline": "quiet", "checksum": "sha256:%s"},
+		"initrd": {"source": %q, "archive_path": "boot/initrd", "inject": {"/a": {"content": "a"}}}}`,
+		local(t, kernel), sha256Of(kernel), local(t, initrd))
+	c.must(config)
+	c.mustBeDone(config)
+	plain := newCore(t, newConfigHost(t), "netboot_image")
+	plain.must(fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc", "kernel": {"source": %q, "cmdline": "quiet"}, "initrd": {"source": %q, "inject": {"/a": {"content": "a"}}}}`,
+		local(t, plainKernel("kernel")), local(t, anInitrd)))
+	for _, kind := range []string{"kernel", "initrd"} {
+		if got, want := members(t, members(t, c.state)[kind])["sha256"], members(t, members(t, plain.state)[kind])["sha256"]; !got.Equal(want) {
+			t.Errorf("the %s out of an archive is %v, and not %v", kind, got, want)
+		}
+	}
+	wrong := newCore(t, newConfigHost(t), "netboot_image")
+	if said := wrong.apply(strings.Replace(config, "boot/linux", "boot/other", 1)); !strings.Contains(said.String(), `set archive_path to one of the files that it has`) {
+		t.Errorf("got %v", said)
+	}
+}

@@ -31,13 +31,14 @@ type initrdModel struct {
 }
 
 type sourceModel struct {
-	Source    types.String `tfsdk:"source"`
-	ISOPath   types.String `tfsdk:"iso_path"`
-	Checksum  types.String `tfsdk:"checksum"`
-	FileName  types.String `tfsdk:"file_name"`
-	Path      types.String `tfsdk:"path"`
-	SHA256    types.String `tfsdk:"sha256"`
-	SizeBytes types.Int64  `tfsdk:"size_bytes"`
+	Source      types.String `tfsdk:"source"`
+	ISOPath     types.String `tfsdk:"iso_path"`
+	ArchivePath types.String `tfsdk:"archive_path"`
+	Checksum    types.String `tfsdk:"checksum"`
+	FileName    types.String `tfsdk:"file_name"`
+	Path        types.String `tfsdk:"path"`
+	SHA256      types.String `tfsdk:"sha256"`
+	SizeBytes   types.Int64  `tfsdk:"size_bytes"`
 }
 
 type insModel struct {
@@ -148,13 +149,14 @@ func (m *imageModel) forgetUnknown(ctx context.Context, diags *diag.Diagnostics)
 // description is the file as it is published.
 func (f bootFileModel) description(ctx context.Context, imageName types.String, kind string, diags *diag.Diagnostics) bootfiles.File {
 	file := bootfiles.File{
-		Image:    imageName.ValueString(),
-		Kind:     kind,
-		Source:   f.Source.ValueString(),
-		ISOPath:  f.ISOPath.ValueString(),
-		Checksum: f.Checksum.ValueString(),
-		FileName: f.FileName.ValueString(),
-		Cmdline:  f.Cmdline.ValueStringPointer(),
+		Image:       imageName.ValueString(),
+		Kind:        kind,
+		Source:      f.Source.ValueString(),
+		ISOPath:     f.ISOPath.ValueString(),
+		ArchivePath: f.ArchivePath.ValueString(),
+		Checksum:    f.Checksum.ValueString(),
+		FileName:    f.FileName.ValueString(),
+		Cmdline:     f.Cmdline.ValueStringPointer(),
 	}
 	if f.Inject.IsNull() {
 		return file
@@ -203,7 +205,7 @@ func (f *bootFileModel) plan(ctx context.Context, from bootfiles.Sources, imageN
 func (f bootFileModel) hasUnknown(ctx context.Context) bool {
 	inject, err := f.Inject.ToTerraformValue(ctx)
 	return err != nil || !inject.IsFullyKnown() ||
-		f.Source.IsUnknown() || f.ISOPath.IsUnknown() || f.Checksum.IsUnknown() || f.FileName.IsUnknown() || f.Cmdline.IsUnknown()
+		f.Source.IsUnknown() || f.ISOPath.IsUnknown() || f.ArchivePath.IsUnknown() || f.Checksum.IsUnknown() || f.FileName.IsUnknown() || f.Cmdline.IsUnknown()
 }
 
 // unchanged tells whether the planned file is the file on the host.

@@ -98,8 +98,10 @@ func sourceAttributes(kind string) map[string]schema.Attribute {
 			Required:            true,
 		},
 		"iso_path": framework.OptionalString("Path of the " + kind + " in an ISO image. `source` is then the ISO image. If the ISO image is on a web server that supports range requests, only the needed parts are fetched."),
+		"archive_path": framework.OptionalString("Path of the "+kind+" in an archive. `source` is then the archive: a Debian package (`.deb`), or a tar file, which can be compressed with gzip, xz, zstd, bzip2 or lz4.",
+			stringvalidator.ConflictsWith(path.MatchRelative().AtParent().AtName("iso_path"))),
 		"checksum": schema.StringAttribute{
-			MarkdownDescription: "`sha256:…` or `sha512:…` of the " + kind + " itself, or `file:` and the URL or path of a list with its checksum: `SHA256SUMS`, `CHECKSUMS`, `.treeinfo`. " +
+			MarkdownDescription: "`sha256:…` or `sha512:…` of the " + kind + " itself, or `file:` and the URL or path of a list with its checksum: `SHA256SUMS`, `CHECKSUMS`, `.treeinfo`. With `archive_path`, it is the checksum of the archive. " +
 				"A file that does not match is not published. With `sha256:`, a file that is already on the host is not fetched.",
 			Optional:   true,
 			Validators: []validator.String{framework.Checksum},
