@@ -74,9 +74,50 @@ const (
 	pcHeaderSize   = 0x280
 )
 
-// PCProbeKernel is a ProbeKernel for x86. It writes its header to a port of QEMU and powers the guest off. Its header has
-// the same largest size of a command line as Linux.
+// PCProbeKernel is a ProbeKernel for x86. It writes its header to a port of QEMU and powers the guest off.
 func PCProbeKernel(number uint16) []byte {
+	return pcKernel(number, []byte{
+		0xfc,       // cld
+		0x31, 0xf6, // xor %si,%si
+		0xba, 0xe9, 0x00, // mov $0xe9,%dx
+		0xb9, 0x80, 0x02, // mov $pcHeaderSize,%cx
+		0xf3, 0x6e, // rep outsb, from the header, which begins at %ds:0
+		0xba, 0x04, 0x06, // mov $0x604,%dx, the power management control of QEMU's "pc"
+		0xb8, 0x00, 0x20, // mov $0x2000,%ax, which powers off
+		0xef,       // out %ax,%dx
+		0xf4,       // hlt
+		0xeb, 0xfd, // jmp to hlt
+	})
+}
+
+// PCGreetingKernel is a kernel for x86 that writes a short text to the first serial port and waits. It is for tests that need a guest
+// that boots, and not what it boots.
+func PCGreetingKernel(text string) []byte {
+	code := []byte{
+		0xfc,       // cld
+		0xbe, 0, 0, // mov $text,%si
+		0xac,       // next: lodsb
+		0x84, 0xc0, // test %al,%al
+		0x74, 0x11, // jz end
+		0x88, 0xc4, // mov %al,%ah
+		0xba, 0xfd, 0x03, // mov $0x3fd,%dx, the line status
+		0xec,       // wait: in %dx,%al
+		0xa8, 0x20, // test $0x20,%al, whether the port takes a byte
+		0x74, 0xfb, // jz wait
+		0xb2, 0xf8, // mov $0xf8,%dl
+		0x88, 0xe0, // mov %ah,%al
+		0xee,       // out %al,%dx
+		0xeb, 0xea, // jmp next
+		0xfa,       // end: cli
+		0xf4,       // hlt
+		0xeb, 0xfc, // jmp end
+	}
+	binary.LittleEndian.PutUint16(code[2:], uint16(pcCode+len(code)))
+	return pcKernel(0, append(append(code, text...), 0))
+}
+
+// pcKernel is a kernel with this code, which has at most 400 bytes. Its header has the same largest size of a command line as Linux.
+func pcKernel(number uint16, code []byte) []byte {
 	const sector = 512
 	kernel := make([]byte, 3*sector) // a boot sector, a setup sector, and code that never runs
 	little := binary.LittleEndian
@@ -93,18 +134,7 @@ func PCProbeKernel(number uint16) []byte {
 	little.PutUint64(kernel[pcAddress:], 0x100000)
 	little.PutUint32(kernel[pcInitSize:], 1<<20)
 	little.PutUint16(kernel[pcNumber:], number)
-	copy(kernel[pcCode:], []byte{
-		0xfc,       // cld
-		0x31, 0xf6, // xor %si,%si
-		0xba, 0xe9, 0x00, // mov $0xe9,%dx
-		0xb9, 0x80, 0x02, // mov $pcHeaderSize,%cx
-		0xf3, 0x6e, // rep outsb, from the header, which begins at %ds:0
-		0xba, 0x04, 0x06, // mov $0x604,%dx, the power management control of QEMU's "pc"
-		0xb8, 0x00, 0x20, // mov $0x2000,%ax, which powers off
-		0xef,       // out %ax,%dx
-		0xf4,       // hlt
-		0xeb, 0xfd, // jmp to hlt
-	})
+	copy(kernel[pcCode:], code)
 	return kernel
 }
 

@@ -216,6 +216,11 @@ func exampleVariables(t *testing.T) config.Variables {
 	if err != nil {
 		t.Fatal(err)
 	}
+	loaders, err := lab.PXELINUX(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pcKernel := lab.PCGreetingKernel("Linux version for a PC\r\n")
 	medium := ubuntuMedium(t, kernel, initrd)
 	installer := filepath.Join(t.TempDir(), "initrd")
 	var content bytes.Buffer
@@ -230,6 +235,10 @@ func exampleVariables(t *testing.T) config.Variables {
 		switch {
 		case strings.HasPrefix(path.Base(r.URL.Path), "kernel"):
 			http.ServeFile(w, r, kernel)
+		case r.URL.Path == "/linux":
+			_, _ = w.Write(pcKernel)
+		case r.URL.Path == "/pxelinux.0", r.URL.Path == "/boot-screens/ldlinux.c32":
+			http.ServeFile(w, r, filepath.Join(loaders, path.Base(r.URL.Path)))
 		case r.URL.Path == "/installer/initrd.debian":
 			http.ServeFile(w, r, installer)
 		case r.URL.Path == "/agent/initrd":
