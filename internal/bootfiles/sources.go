@@ -58,13 +58,18 @@ func (s Sources) checksum(ctx context.Context, f File) (image.Checksum, error) {
 	return sum, about("checksum", err)
 }
 
+// changes tells whether the published file may differ from the source.
+func (s Sources) changes(f File) bool {
+	return f.Cmdline != nil || f.Inject != nil || f.Kind == Kernel && image.IsRewritten(s.Arch)
+}
+
 // promised is the checksum that the source must have: the one that the user sets, or the one that the plan found if the source
 // is published unchanged.
 func (s Sources) promised(ctx context.Context, f File, planned string) (image.Checksum, error) {
 	switch {
 	case f.Checksum != "":
 		return s.checksum(ctx, f)
-	case f.isChanged():
+	case s.changes(f):
 		return image.Checksum{}, nil
 	default:
 		return sha256Of(planned), nil
@@ -73,7 +78,7 @@ func (s Sources) promised(ctx context.Context, f File, planned string) (image.Ch
 
 // outcome is the checksum that the published file must have.
 func (s Sources) outcome(ctx context.Context, f File, planned string) (image.Checksum, error) {
-	if f.isChanged() {
+	if s.changes(f) {
 		return sha256Of(planned), nil
 	}
 	return s.promised(ctx, f, planned)
@@ -103,7 +108,7 @@ func (c *content) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// open opens the source of a file, and adds the command line or the injected files. planned is the SHA-256 of the published
+// open opens the source of a file, changes a kernel for its firmware, and adds the command line or the injected files. planned is the SHA-256 of the published
 // file, if the plan found it.
 func (s Sources) open(ctx context.Context, f File, planned string) (*content, error) {
 	promised, err := s.promised(ctx, f, planned)
@@ -124,21 +129,24 @@ func (s Sources) open(ctx context.Context, f File, planned string) (*content, er
 		return nil, about("source", fmt.Errorf("unable to use %s: %w", stream.Source, err))
 	}
 	source := &content{image.Verify(checked, promised, stream.Source), stream}
-	if !f.isChanged() {
+	if !s.changes(f) {
 		return source, nil
 	}
-	changed, err := f.change(source)
+	changed, err := s.change(f, source)
 	if err != nil {
 		stream.Close()
 		return nil, err
 	}
-	return &content{image.Verify(changed, sha256Of(planned), stream.Source+" with the command line or files that were added"), stream}, nil
+	return &content{image.Verify(changed, sha256Of(planned), stream.Source+" as it is published"), stream}, nil
 }
 
-// change is the source with its command line, or with the files that are added to it.
-func (f File) change(source io.Reader) (io.Reader, error) {
-	if f.Cmdline != nil {
-		kernel, err := image.WithCommandLine(source, *f.Cmdline)
+// change is the source as the firmware boots it, with its command line, or with the files that are added to it.
+func (s Sources) change(f File, source io.Reader) (io.Reader, error) {
+	if f.Kind == Kernel {
+		kernel, err := image.ForFirmware(s.Arch, source, f.Cmdline)
+		if f.Cmdline == nil {
+			return kernel, about("source", err)
+		}
 		return kernel, about("cmdline", err)
 	}
 	files, err := f.injected()

@@ -111,6 +111,11 @@ func CheckKernelOf(name string, head []byte) error {
 	if !mark.In(head) {
 		return fmt.Errorf("not a kernel for %s: there is no %q at offset %#x; give the unpacked %s", name, mark.Magic, mark.Offset, mark.Format)
 	}
+	if name == arch.PPC64LE {
+		if err := checkPowerKernel(head); err != nil {
+			return fmt.Errorf("not a kernel for %s: %w", name, err)
+		}
+	}
 	return nil
 }
 

@@ -179,6 +179,7 @@ func TestCheckKernelOf(t *testing.T) {
 		heads[a.Name] = make([]byte, headSize)
 		copy(heads[a.Name][a.Kernel.Offset:], a.Kernel.Magic)
 	}
+	heads[arch.PPC64LE] = vmlinux()[:headSize]
 	for _, name := range Architectures {
 		for of, head := range heads {
 			if err := CheckKernelOf(name, head); (err == nil) != (of == name) {
