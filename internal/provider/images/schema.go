@@ -19,7 +19,7 @@ import (
 )
 
 var imageArchAttribute = schema.StringAttribute{
-	MarkdownDescription: "Architecture of the kernel: `s390x`, `x86_64` (a bzImage), `aarch64` (an Image) or `ppc64le` (a vmlinux). Guests boot the image directly, by `kernel` of a `netboot_domain`, or from the network, with a `netboot_pxelinux_config` of the same `arch`. Default: `s390x`. A change replaces the image.",
+	MarkdownDescription: "Architecture of the kernel: `s390x`, `x86_64` (a bzImage), `aarch64` (an Image, also in a gzip file or as an EFI zboot) or `ppc64le` (a vmlinux). Guests boot the image directly, by `kernel` of a `netboot_domain`, or from the network, with a `netboot_pxelinux_config` of the same `arch`. Default: `s390x`. A change replaces the image.",
 	Optional:            true,
 	Computed:            true,
 	Default:             stringdefault.StaticString(arch.S390X),
@@ -40,7 +40,8 @@ var kernelAttribute = func() schema.SingleNestedAttribute {
 	}
 	return schema.SingleNestedAttribute{
 		MarkdownDescription: "The kernel, in the format that the firmware loads: a raw s390x image, unless `arch` is set to another architecture. Any other file (an HTML page, an ELF or compressed file, a kernel for another architecture) is refused. With `ins`, the kernel that the manifest names.\n\n" +
-			"A vmlinux for ppc64le is published with another address in its ELF header, because the firmware, SLOF, does not boot it otherwise. `checksum` refers to the source, but `path`, `sha256` and `size_bytes` refer to the published kernel. A zImage is published as it is. QEMU 7.1 and later boots the published kernel directly as well.",
+			"A vmlinux for ppc64le is published with another address in its ELF header, because the firmware, SLOF, does not boot it otherwise. `checksum` refers to the source, but `path`, `sha256` and `size_bytes` refer to the published kernel. A zImage is published as it is. QEMU 7.1 and later boots the published vmlinux directly as well.\n\n" +
+			"GRUB boots all three forms of a kernel for aarch64. QEMU boots an Image directly, also in a gzip file. Only QEMU 9.1 and later boots an EFI zboot directly, if it is packed with gzip.",
 		Optional:   true,
 		Computed:   true,
 		Attributes: attributes,
