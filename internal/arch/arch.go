@@ -13,6 +13,7 @@ const (
 	S390X   = "s390x"
 	PPC64LE = "ppc64le"
 	X86     = "x86_64"
+	AArch64 = "aarch64"
 )
 
 // Arch is what depends on an architecture.
@@ -99,7 +100,7 @@ var All = []Arch{
 		Packages:  "Debian and Ubuntu: qemu-system-x86; Fedora: qemu-system-x86-core",
 	},
 	{
-		Name: "aarch64",
+		Name: AArch64,
 		// Linux Documentation/arch/arm64/booting.rst, "magic"
 		Kernel:   Kernel{0x38, "ARM\x64", "Image", "an arm64 kernel"},
 		Clients:  []Client{{Name: "aarch64-efi", Numbers: []int{11}}, {Name: "aarch64-http", Numbers: []int{19}, HTTP: true}},

@@ -50,8 +50,8 @@ var otherRules = []rule{
 
 	// SLOF.
 	{expression(`E3403: Bad executable.*`), cause, StageNone,
-		"the loaded file is not a program for this machine: it is not a ppc64le kernel, or its ELF header has an address that SLOF does not take (VirtAddr is not PhysAddr), as Debian's vmlinux has",
-		"check the kernel's architecture; boot a kernel with such a header directly, with the domain's kernel attribute (GRUB's core.elf starts from SLOF as well, but finds no network card)"},
+		"the loaded file is not a program for this machine: it is not a ppc64le kernel, or its ELF header has an address that SLOF does not take (VirtAddr is not PhysAddr), as a vmlinux has",
+		"check the kernel's architecture; publish a vmlinux with a netboot_image with arch = \"ppc64le\", which writes another address into the header (GRUB's core.elf starts from SLOF as well, but finds no network card)"},
 	{expression(`No valid entries in pxelinux config file\.`), cause, StageNone,
 		"the firmware read a pxelinux.cfg file, found no label in it, and looks for no other file",
 		"write an entry with label, kernel, initrd and append into the file"},

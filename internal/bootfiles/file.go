@@ -73,9 +73,6 @@ func (f File) name(sha256 string) string {
 // prefix is the prefix of the names of an image's files of one kind.
 func (f File) prefix() string { return f.Image + "-" + f.Kind + "-" }
 
-// isChanged tells whether the published file differs from the source.
-func (f File) isChanged() bool { return f.Cmdline != nil || f.Inject != nil || f.ArchivePath != "" }
-
 // isWeb tells whether the source is on a web server. A plan does not fetch such a source, but reads other sources.
 func (f File) isWeb() bool {
 	scheme, _, isURL := strings.Cut(strings.ToLower(f.Source), "://")

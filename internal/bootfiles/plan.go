@@ -64,7 +64,7 @@ func (s Sources) expect(ctx context.Context, f File) (Planned, error) {
 	if _, isList := image.ListOf(f.Checksum); isList {
 		return Planned{}, nil
 	}
-	if !f.isChanged() && f.Checksum != "" {
+	if !s.changes(f) && f.Checksum != "" {
 		sum, err := image.ParseChecksum(f.Checksum)
 		if err != nil || sum.Algorithm == "sha256" {
 			return Planned{SHA256: sum.Hex}, err

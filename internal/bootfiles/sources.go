@@ -63,13 +63,18 @@ func (s Sources) checksum(ctx context.Context, f File) (image.Checksum, error) {
 	return sum, about("checksum", err)
 }
 
+// changes tells whether the published file may differ from the source.
+func (s Sources) changes(f File) bool {
+	return f.ArchivePath != "" || f.Cmdline != nil || f.Inject != nil || f.Kind == Kernel && image.IsRewritten(s.Arch)
+}
+
 // promised is the checksum that the source must have: the one that the user sets, or the one that the plan found if the source
 // is published unchanged.
 func (s Sources) promised(ctx context.Context, f File, planned string) (image.Checksum, error) {
 	switch {
 	case f.Checksum != "":
 		return s.checksum(ctx, f)
-	case f.isChanged():
+	case s.changes(f):
 		return image.Checksum{}, nil
 	default:
 		return sha256Of(planned), nil
@@ -78,7 +83,7 @@ func (s Sources) promised(ctx context.Context, f File, planned string) (image.Ch
 
 // outcome is the checksum that the published file must have.
 func (s Sources) outcome(ctx context.Context, f File, planned string) (image.Checksum, error) {
-	if f.isChanged() {
+	if s.changes(f) {
 		return sha256Of(planned), nil
 	}
 	return s.promised(ctx, f, planned)
@@ -108,7 +113,7 @@ func (c *content) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// open opens the source of a file, and adds the command line or the injected files. planned is the SHA-256 of the published
+// open opens the source of a file, changes a kernel for its firmware, and adds the command line or the injected files. planned is the SHA-256 of the published
 // file, if the plan found it.
 func (s Sources) open(ctx context.Context, f File, planned string) (*content, error) {
 	promised, err := s.promised(ctx, f, planned)
@@ -124,15 +129,15 @@ func (s Sources) open(ctx context.Context, f File, planned string) (*content, er
 		stream.Close()
 		return nil, err
 	}
-	if !f.isChanged() {
+	if !s.changes(f) {
 		return source, nil
 	}
-	changed, err := f.change(source)
+	changed, err := s.change(f, source)
 	if err != nil {
 		source.Close()
 		return nil, err
 	}
-	return &content{image.Verify(changed, sha256Of(planned), stream.Source+f.changes()), source.Closer}, nil
+	return &content{image.Verify(changed, sha256Of(planned), stream.Source+" as it is published"), source.Closer}, nil
 }
 
 // verified is the content of a source, which must have the promised checksum: the source itself, or a file in the archive that it is.
@@ -157,14 +162,6 @@ func (s Sources) verified(ctx context.Context, f File, stream *image.Stream, pro
 	return &content{image.Verify(checked, image.Checksum{}, stream.Source), image.Closers{file, stream}}, nil
 }
 
-// changes says how the published file differs from the source.
-func (f File) changes() string {
-	if f.Cmdline == nil && f.Inject == nil {
-		return ""
-	}
-	return " with the command line or files that were added"
-}
-
 // stream opens the source of a file as it is.
 func (s Sources) stream(ctx context.Context, f File) (*image.Stream, error) {
 	if f.Content != nil {
@@ -185,13 +182,16 @@ func aboutArchive(err error) error {
 	return about("source", err)
 }
 
-// change is the source with its command line, or with the files that are added to it.
-func (f File) change(source io.Reader) (io.Reader, error) {
-	switch {
-	case f.Cmdline != nil:
-		kernel, err := image.WithCommandLine(source, *f.Cmdline)
+// change is the source as the firmware boots it, with its command line, or with the files that are added to it.
+func (s Sources) change(f File, source io.Reader) (io.Reader, error) {
+	if f.Kind == Kernel {
+		kernel, err := image.ForFirmware(s.Arch, source, f.Cmdline)
+		if f.Cmdline == nil {
+			return kernel, about("source", err)
+		}
 		return kernel, about("cmdline", err)
-	case f.Inject == nil:
+	}
+	if f.Inject == nil {
 		return source, nil
 	}
 	files, err := f.injected()

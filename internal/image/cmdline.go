@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 )
 
 // The firmware writes 896 bytes of the command line of a pxelinux entry into the kernel that it has
@@ -66,9 +68,25 @@ func based(instruction []byte, offset int) []byte {
 // relative is the distance of a relative jump, in halfwords.
 func relative(from, to int) uint16 { return uint16((to - from) / 2) }
 
+// CheckCommandLineOf refuses a command line that is too long for every kernel of the architecture, or whose kernels can carry none.
+func CheckCommandLineOf(name, cmdline string) error {
+	switch {
+	case name != arch.S390X && name != arch.PPC64LE:
+		return fmt.Errorf("only kernels for %s and %s can carry a command line; for other architectures, set kernel.cmdline of the netboot_domain that boots the kernel, or append of the netboot_pxelinux_config", arch.S390X, arch.PPC64LE)
+	case name == arch.PPC64LE && len(cmdline) > largestPowerLine:
+		return tooLong(cmdline, largestPowerLine)
+	default:
+		return nil
+	}
+}
+
+func tooLong(cmdline string, largest int) error {
+	return fmt.Errorf("the command line has %d bytes; this kernel accepts at most %d", len(cmdline), largest)
+}
+
 // CheckCommandLine refuses a command line that no kernel reads as it is written.
 func CheckCommandLine(cmdline string) error {
-	// A byte above 0x7f makes the kernel read the whole line as EBCDIC:
+	// A byte above 0x7f makes an s390x kernel read the whole line as EBCDIC:
 	// Linux arch/s390/boot/ipl_parm.c, has_ebcdic_char().
 	unprintable := func(r rune) bool { return r < ' ' || r > '~' }
 	if at := strings.IndexFunc(cmdline, unprintable); at >= 0 {
@@ -77,7 +95,27 @@ func CheckCommandLine(cmdline string) error {
 	return nil
 }
 
-// WithCommandLine returns a reader of a kernel that carries this command line. The kernel boots with it,
+// ForFirmware returns a reader of a kernel as the firmware of the architecture boots it: with this command line, if there is one.
+func ForFirmware(name string, kernel io.Reader, cmdline *string) (io.Reader, error) {
+	if cmdline != nil {
+		if err := CheckCommandLineOf(name, *cmdline); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case name == arch.PPC64LE:
+		return forSLOF(kernel, cmdline)
+	case cmdline == nil:
+		return kernel, nil
+	default:
+		return WithCommandLine(kernel, *cmdline)
+	}
+}
+
+// IsRewritten tells whether ForFirmware may change a kernel of the architecture that has no command line.
+func IsRewritten(name string) bool { return name == arch.PPC64LE }
+
+// WithCommandLine returns a reader of an s390x kernel that carries this command line. The kernel boots with it,
 // whatever command line the firmware writes into the kernel, or if the firmware writes none. It has the
 // size of the original.
 //
@@ -91,7 +129,7 @@ func WithCommandLine(kernel io.Reader, cmdline string) (io.Reader, error) {
 		return nil, err
 	}
 	if size := commandLineSize(head); len(cmdline) >= size {
-		return nil, fmt.Errorf("the command line has %d bytes; this kernel accepts at most %d", len(cmdline), size-1)
+		return nil, tooLong(cmdline, size-1)
 	}
 	if err := checkSpace(head); err != nil {
 		return nil, err
@@ -130,13 +168,17 @@ func commandLineSize(head []byte) int {
 // checkSpace refuses a kernel that has data in the place of the program.
 func checkSpace(head []byte) error {
 	if carries(head) {
-		return errors.New("the kernel already carries a command line; give the original kernel")
+		return errCarries
 	}
-	if space := head[restoreOffset:entryOffset]; !bytes.Equal(space, make([]byte, len(space))) {
+	if !isFree(head[restoreOffset:entryOffset]) {
 		return fmt.Errorf("the kernel cannot carry a command line: the space for it at %#x is in use, unlike in all known Linux kernels; give another kernel", restoreOffset)
 	}
 	return nil
 }
+
+var errCarries = errors.New("the kernel already carries a command line; give the original kernel")
+
+func isFree(space []byte) bool { return len(bytes.Trim(space, "\x00")) == 0 }
 
 // carries tells whether WithCommandLine has made this beginning of a kernel.
 func carries(head []byte) bool {
@@ -163,8 +205,15 @@ func (h *Head) Arch() string {
 	return ""
 }
 
-// CommandLine returns the command line that WithCommandLine wrote into the kernel.
+// CommandLine returns the command line that ForFirmware wrote into the kernel.
 func (h *Head) CommandLine() (cmdline string, found bool) {
+	if h.Arch() == arch.PPC64LE {
+		f, err := parsePower(h.kept)
+		if err != nil {
+			return "", false
+		}
+		return f.commandLine()
+	}
 	if len(h.kept) < commandLineOffset || !carries(h.kept) {
 		return "", false
 	}

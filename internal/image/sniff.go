@@ -46,19 +46,23 @@ const (
 )
 
 // foreignFormats are in the order in which they are checked, because an x86 or arm64 kernel is a PE file as well.
-var foreignFormats = slices.Concat([]foreignFormat{
-	{0, "\x1f\x8b", "a gzip file", remedyPacked},
-	{0, "\xfd7zXZ\x00", "an xz file", remedyPacked},
-	{0, "\x28\xb5\x2f\xfd", "a zstd file", remedyPacked},
-	{0, "BZh", "a bzip2 file", remedyPacked},
-	{0, "\x04\x22\x4d\x18", "an lz4 file", remedyPacked},
-	{0, "\x02\x21\x4c\x18", "an lz4 file", remedyPacked},
+var foreignFormats = slices.Concat(packedFiles, []foreignFormat{
 	{0, "\x7fELF", "an ELF file", "the firmware does not read ELF, so give the raw image (bzImage, kernel.img, kernel.ubuntu), not vmlinux"},
 	{0, "07070", "a cpio archive", "this is an initrd; check that kernel and initrd are not swapped"},
 }, foreignKernels(), []foreignFormat{
 	{0, "MZ", "a PE (EFI) program", remedyArch},
 	{isoOffset, isoMagic, "an ISO image", "give the kernel that is in it"},
 })
+
+// packedFiles are formats in which Linux can pack itself or an initrd.
+var packedFiles = []foreignFormat{
+	{0, "\x1f\x8b", "a gzip file", remedyPacked},
+	{0, "\xfd7zXZ\x00", "an xz file", remedyPacked},
+	{0, "\x28\xb5\x2f\xfd", "a zstd file", remedyPacked},
+	{0, "BZh", "a bzip2 file", remedyPacked},
+	{0, "\x04\x22\x4d\x18", "an lz4 file", remedyPacked},
+	{0, "\x02\x21\x4c\x18", "an lz4 file", remedyPacked},
+}
 
 // foreignKernels are the formats of kernels for other architectures.
 func foreignKernels() []foreignFormat {
@@ -98,34 +102,16 @@ func CheckKernel(head []byte) error {
 	return nil
 }
 
-// CheckKernelOf is CheckKernel for a kernel of any architecture in Architectures. Kernels for architectures
-// other than s390x are only for QEMU, which boots them directly.
-func CheckKernelOf(name string, head []byte) error {
-	mark := arch.Of(name).Kernel
-	if name == arch.S390X || mark.Magic == "" {
-		return CheckKernel(head)
-	}
-	if err := checkBootFile(head); err != nil {
-		return fmt.Errorf("not a kernel for %s: %w", name, err)
-	}
-	if !mark.In(head) {
-		return fmt.Errorf("not a kernel for %s: there is no %q at offset %#x; give the unpacked %s", name, mark.Magic, mark.Offset, mark.Format)
-	}
-	return nil
-}
-
-// Architectures are the architectures that CheckKernelOf knows.
-var Architectures = arch.Names()
-
 // CheckInitrd refuses a file that is certainly not an initrd, by its first bytes. It accepts everything
 // else, because the booting kernel decides: it knows cpio, its own set of compressions, and images of file
 // systems.
 func CheckInitrd(head []byte) error {
 	err := checkBootFile(head)
+	kernel, isKernel := kernelIn(head)
 	switch {
 	case err != nil:
-	case arch.Of(arch.S390X).Kernel.In(head):
-		err = errors.New("it is an s390x kernel; check that kernel and initrd are not swapped")
+	case isKernel:
+		err = fmt.Errorf("it is %s; check that kernel and initrd are not swapped", kernel.Kernel.Foreign)
 	case hasAt(head, isoOffset, isoMagic):
 		err = errors.New("it is an ISO image; give the initrd that is in it")
 	default:

@@ -172,25 +172,3 @@ func FuzzCheckInitrd(f *testing.F) {
 		}
 	})
 }
-
-func TestCheckKernelOf(t *testing.T) {
-	heads := map[string][]byte{}
-	for _, a := range arch.All {
-		heads[a.Name] = make([]byte, headSize)
-		copy(heads[a.Name][a.Kernel.Offset:], a.Kernel.Magic)
-	}
-	for _, name := range Architectures {
-		for of, head := range heads {
-			if err := CheckKernelOf(name, head); (err == nil) != (of == name) {
-				t.Errorf("a kernel of %s for %s: %v", of, name, err)
-			}
-		}
-		var head Head
-		if _, err := head.Write(heads[name]); err != nil || head.Arch() != name {
-			t.Errorf("the kernel of %s is one of %q (%v)", name, head.Arch(), err)
-		}
-		if err := CheckKernelOf(name, []byte("<!doctype html><html>")); err == nil {
-			t.Errorf("a web page is a kernel of %s", name)
-		}
-	}
-}

@@ -58,7 +58,7 @@ func downloadKernel(ctx context.Context, dir string) error {
 	if _, err := apt.run(ctx, "apt-get", "update"); err != nil {
 		return err
 	}
-	debianPackage, err := apt.kernelPackage(ctx)
+	debianPackage, err := apt.kernelPackage(ctx, "linux-image-s390x")
 	if err != nil {
 		return err
 	}
@@ -76,10 +76,9 @@ func downloadKernel(ctx context.Context, dir string) error {
 	return unpackKernel(ctx, debs[0], dir)
 }
 
-// kernelPackage returns the package that Debian's metapackage for the current kernel depends on, such as
+// kernelPackage returns the package that a metapackage of Debian for the current kernel depends on, such as
 // linux-image-6.1.0-50-s390x.
-func (a *privateApt) kernelPackage(ctx context.Context) (string, error) {
-	const meta = "linux-image-s390x"
+func (a *privateApt) kernelPackage(ctx context.Context, meta string) (string, error) {
 	depends, err := a.run(ctx, "apt-cache", "depends", meta)
 	if err != nil {
 		return "", fmt.Errorf("%w; does the machine have Debian's apt sources?", err)

@@ -22,6 +22,7 @@ type Machine struct {
 	QEMU     QEMU
 	Bridge   string // of one of the host's networks; if it is empty, QEMU's own network serves TFTPRoot
 	TFTPRoot string
+	Kernel   string // path of a kernel that QEMU loads instead of the network
 	BootFile string // that QEMU's own network names
 	Requests string // file for the packets of QEMU's own network, in the format of tcpdump
 	MAC      string
@@ -149,6 +150,9 @@ func (g *Guest) commandLine(m Machine) []string {
 	}
 	if m.UUID != "" {
 		args = append(args, "-uuid", m.UUID)
+	}
+	if m.Kernel != "" {
+		args = append(args, "-kernel", m.Kernel)
 	}
 	return args
 }

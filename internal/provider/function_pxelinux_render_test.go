@@ -51,7 +51,7 @@ func TestPxelinuxRenderFunctionArch(t *testing.T) {
 	config := brackets(entryWith(object{"append": brackets(text("x=1"))}))
 	returns(t, text("serial 0 115200\ndefault a\nlabel a\n  kernel k\n  initrd i\n  append x=1\n"), "pxelinux_render", config, text("x86_64"))
 	returns(t, text(entryText+"BOOT_IMAGE=k\n"), "pxelinux_render", brackets(entryWith(nil)), text("ppc64le"))
-	refuses(t, 0, []string{"entries[0].append", "never reaches the kernel", "kernel of the netboot_domain"}, "pxelinux_render", config, text("ppc64le"))
+	refuses(t, 0, []string{"entries[0].append", "never reaches the kernel", "kernel.cmdline of the netboot_image"}, "pxelinux_render", config, text("ppc64le"))
 	refuses(t, 1, []string{`"x86" is not an architecture`}, "pxelinux_render", config, text("x86"))
 }
 

@@ -15,8 +15,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt/virttest"
 )
 
 // plainKernel passes for a kernel that can carry a command line, of at most 895 bytes.
@@ -30,7 +32,13 @@ func plainKernel(text string) []byte {
 // carrying is a kernel with a command line of its own.
 func carrying(t *testing.T, kernel []byte, cmdline string) []byte {
 	t.Helper()
-	reader, err := image.WithCommandLine(bytes.NewReader(kernel), cmdline)
+	return forFirmware(t, arch.S390X, kernel, &cmdline)
+}
+
+// forFirmware is a kernel as it is published.
+func forFirmware(t *testing.T, name string, kernel []byte, cmdline *string) []byte {
+	t.Helper()
+	reader, err := image.ForFirmware(name, bytes.NewReader(kernel), cmdline)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,17 +61,7 @@ func TestLifecycleImageCommandLine(t *testing.T) {
 	config := func(attributes string) string {
 		return fmt.Sprintf(`{"tftp_root": "srv-boot", "name": "acc", "kernel": {"source": %q %s}}`, source, attributes)
 	}
-	holds := func(content []byte) {
-		t.Helper()
-		name := bootPath("kernel", content)
-		names, err := h.VolumeNames(t.Context(), "srv-boot")
-		if err != nil || !slices.Contains(names, filepath.Base(name)) || strings.Count(strings.Join(names, " "), "acc-") != 1 {
-			t.Errorf("the host has %q (%v), want %s alone", names, err, name)
-		}
-		if got, err := h.Disk().ReadFile(name); err != nil || !bytes.Equal(got, content) {
-			t.Errorf("%s has %d bytes that should not be (%v)", name, len(got), err)
-		}
-	}
+	holds := func(content []byte) { t.Helper(); holdsKernel(t, h, content) }
 	long := strings.Repeat("x", 895)
 	c := newCore(t, h, "netboot_image")
 	for _, step := range []struct {
@@ -90,6 +88,111 @@ func TestLifecycleImageCommandLine(t *testing.T) {
 	c.must(config(`, "cmdline": "x=4"`))
 	holds(carrying(t, plainKernel("another"), "x=4"))
 	destroys(t, c)
+}
+
+// holdsKernel checks that the kernel is the only published file.
+func holdsKernel(t *testing.T, h *virttest.Host, content []byte) {
+	t.Helper()
+	name := bootPath("kernel", content)
+	names, err := h.VolumeNames(t.Context(), "srv-boot")
+	if err != nil || !slices.Contains(names, filepath.Base(name)) || strings.Count(strings.Join(names, " "), "acc-") != 1 {
+		t.Errorf("the host has %q (%v), want %s alone", names, err, name)
+	}
+	if got, err := h.Disk().ReadFile(name); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("%s has %d bytes that should not be (%v)", name, len(got), err)
+	}
+}
+
+// TestLifecycleImagePSeries takes a ppc64le kernel, which is never published as it is, through what becomes of it.
+func TestLifecycleImagePSeries(t *testing.T) {
+	h := newMemoryHost(t)
+	newCore(t, h, "netboot_tftp_root").must(`{"path": "/srv/boot"}`)
+	kernel := lab.PSeriesVmlinux(1)
+	source := local(t, kernel)
+	config := func(attributes string) string {
+		return fmt.Sprintf(`{"tftp_root": "srv-boot", "name": "acc", "arch": "ppc64le", "kernel": {"source": %q %s}}`, source, attributes)
+	}
+	line := "console=hvc0"
+	sum := `, "checksum": "sha256:` + sha256Of(kernel) + `"`
+	published := func(cmdline *string) []byte { return forFirmware(t, arch.PPC64LE, kernel, cmdline) }
+	c := newCore(t, h, "netboot_image")
+	for _, step := range []struct {
+		attributes string
+		want       []byte
+	}{
+		{``, published(nil)},
+		{sum, published(nil)},
+		{`, "cmdline": "console=hvc0"`, published(&line)},
+		{`, "cmdline": "console=hvc0"` + sum, published(&line)},
+		{``, published(nil)},
+	} {
+		c.must(config(step.attributes))
+		holdsKernel(t, h, step.want)
+		c.mustBeDone(config(step.attributes))
+		c.imports("srv-boot/acc")
+		c.has(map[string]string{"arch": "ppc64le"})
+		c.mustBeDone(config(strings.TrimSuffix(step.attributes, sum)))
+	}
+	if err := h.Disk().Remove(bootPath("kernel", published(nil))); err != nil {
+		t.Fatal(err)
+	}
+	c.must(config(``))
+	holdsKernel(t, h, published(nil))
+	if bytes.Equal(published(nil), kernel) {
+		t.Error("the kernel is published as it is")
+	}
+	rewrite(t, source, lab.PSeriesProbeKernel(2))
+	c.must(config(``))
+	holdsKernel(t, h, lab.PSeriesProbeKernel(2))
+	destroys(t, c)
+}
+
+// TestLifecycleImageCommandLineOf refuses command lines by the architecture, before the source is fetched.
+func TestLifecycleImageCommandLineOf(t *testing.T) {
+	h := newMemoryHost(t)
+	newCore(t, h, "netboot_tftp_root").must(`{"path": "/srv/boot"}`)
+	for arch, want := range map[string]string{
+		"ppc64le": "the command line has 2048 bytes; this kernel accepts at most 2047",
+		"x86_64":  "only kernels for s390x and ppc64le can carry a command line",
+	} {
+		c := newCore(t, h, "netboot_image")
+		config := fmt.Sprintf(`{"tftp_root": "srv-boot", "name": "acc", "arch": %q, "kernel": {"source": "https://example.com/kernel", "cmdline": %q}}`, arch, strings.Repeat("x", 2048))
+		if said := c.apply(config).String(); !strings.Contains(said, "In kernel.cmdline:") || !strings.Contains(said, want) {
+			t.Errorf("%s: %s", arch, said)
+		}
+	}
+}
+
+// TestAccImagePSeriesWeb holds that a ppc64le kernel from the web is fetched only once, whether its checksum is known or not.
+func TestAccImagePSeriesWeb(t *testing.T) {
+	server := lab.NewServer(t)
+	kernel := lab.PSeriesVmlinux(1)
+	url := server.Serve("kernel", kernel)
+	config := func(attributes string) string {
+		return bootImage(fmt.Sprintf("arch = \"ppc64le\"\nkernel = {\n source = %q\n %s\n}", url, attributes))
+	}
+	sum := fmt.Sprintf(`checksum = "sha256:%s"`, sha256Of(kernel))
+	published := forFirmware(t, arch.PPC64LE, kernel, nil)
+	acceptance(t,
+		resource.TestStep{Config: config(""), Check: boots(t, published)},
+		resource.TestStep{Config: config(""), ConfigPlanChecks: noChange},
+		resource.TestStep{Config: config(sum), Check: boots(t, published)},
+		resource.TestStep{Config: config(sum), ConfigPlanChecks: noChange},
+		resource.TestStep{
+			Config: config(sum),
+			Check: func(*terraform.State) error {
+				if got := server.Requests("kernel"); got != 2 {
+					return fmt.Errorf("the server was asked %d times for the kernel", got)
+				}
+				return nil
+			},
+		},
+		resource.TestStep{
+			PreConfig:   func() { server.Serve("kernel", lab.PSeriesVmlinux(2)) },
+			Config:      config(sum + "\n cmdline = \"x\""),
+			ExpectError: says(`Unable to update image "srv-boot/acc"`, "In kernel.source:", "has the checksum"),
+		},
+	)
 }
 
 // TestAccImageCommandLineWeb holds that nothing is fetched where nothing has changed.

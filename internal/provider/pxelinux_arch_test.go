@@ -88,7 +88,7 @@ func TestLifecyclePxelinuxArchOfOldState(t *testing.T) {
 func TestPxelinuxArchErrors(t *testing.T) {
 	h := newConfigHost(t)
 	for config, want := range map[string][]string{
-		`"arch": "ppc64le", "entries": [{"label": "a", "kernel": "k", "initrd": "i", "append": ["console=hvc0"]}]`:      {"entries[0].append", "never reaches the kernel", "kernel of the netboot_domain", "inject"},
+		`"arch": "ppc64le", "entries": [{"label": "a", "kernel": "k", "initrd": "i", "append": ["console=hvc0"]}]`:      {"entries[0].append", "never reaches the kernel", "kernel.cmdline of the netboot_image"},
 		`"arch": "ppc64le", "content": "label a\n  kernel k\n  initrd i\n  append x=1\n"`:                               {"Line 4", "never reaches the kernel"},
 		`"arch": "x86_64", "entries": [{"label": "a b", "kernel": "k"}]`:                                                {"entries[0].label", "takes only the first word"},
 		`"arch": "x86_64", "entries": [{"label": "a", "kernel": "k", "append": ["` + strings.Repeat("x", 2040) + `"]}]`: {"entries[0].append", "cuts off the rest", "BOOT_IMAGE="},

@@ -102,7 +102,7 @@ func TestAccPxelinuxConfigArch(t *testing.T) {
 	acceptance(t,
 		resource.TestStep{
 			Config: pxelinuxConfig("arch = \"ppc64le\"\n" + twoEntries), PlanOnly: true,
-			ExpectError: says("In entries[0].append:", "never reaches the kernel", "kernel of the netboot_domain"),
+			ExpectError: says("In entries[0].append:", "never reaches the kernel", "kernel.cmdline of the netboot_image"),
 		},
 		resource.TestStep{
 			Config:           pxelinuxConfig("arch = \"x86_64\"\n" + target + oneEntry),

@@ -51,5 +51,5 @@ func (s slof) paths(search Search) ([]string, error) {
 var slofAppendRules = []rule{{
 	func(v string) bool { return v != "" },
 	"never reaches the kernel; SLOF puts back an empty command line after it has loaded the files",
-	"leave append empty; set kernel of the netboot_domain, which boots a kernel with a command line and without SLOF, or put what the guest needs into the initrd with inject of the netboot_image",
+	"leave append empty, and set kernel.cmdline of the netboot_image, which writes the command line into the published kernel",
 }}

@@ -2,6 +2,7 @@
 package images
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/resourcevalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
@@ -97,11 +99,7 @@ func (r *imageResource) ValidateConfig(ctx context.Context, req resource.Validat
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if kernel := config.file(ctx, "kernel", &resp.Diagnostics); kernel != nil && !kernel.Cmdline.IsNull() && !config.isS390X() {
-		at := path.Root("kernel").AtName("cmdline")
-		resp.Diagnostics.AddAttributeError(at, "Invalid command line",
-			framework.Sentence(framework.Within(at, errors.New("only an s390x kernel can contain a command line; for other architectures, set kernel.cmdline of the netboot_domain that boots the kernel"))))
-	}
+	config.checkCommandLine(ctx, &resp.Diagnostics)
 	for _, kind := range bootfiles.Kinds {
 		file := config.file(ctx, kind, &resp.Diagnostics)
 		if file == nil || file.ISOPath.IsNull() {
@@ -115,9 +113,16 @@ func (r *imageResource) ValidateConfig(ctx context.Context, req resource.Validat
 	}
 }
 
-// isS390X tells whether firmware loads the image, or may load it. Images for other architectures are only loaded by QEMU.
-func (m imageModel) isS390X() bool {
-	return m.Arch.IsNull() || m.Arch.IsUnknown() || m.Arch.ValueString() == arch.S390X
+// checkCommandLine refuses a command line that kernels of the architecture cannot carry.
+func (m imageModel) checkCommandLine(ctx context.Context, diags *diag.Diagnostics) {
+	kernel := m.file(ctx, bootfiles.Kernel, diags)
+	if kernel == nil || kernel.Cmdline.IsNull() || m.Arch.IsUnknown() {
+		return
+	}
+	if err := image.CheckCommandLineOf(cmp.Or(m.Arch.ValueString(), arch.S390X), kernel.Cmdline.ValueString()); err != nil {
+		at := path.Root("kernel").AtName("cmdline")
+		diags.AddAttributeError(at, "Invalid command line", framework.Sentence(framework.Within(at, err)))
+	}
 }
 
 func (r *imageResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {

@@ -19,7 +19,7 @@ import (
 )
 
 var imageArchAttribute = schema.StringAttribute{
-	MarkdownDescription: "Architecture of the kernel: `s390x`, `x86_64` (a bzImage), `aarch64` (an Image) or `ppc64le` (an ELF file). Guests boot the image directly, by `kernel` of a `netboot_domain`, or from the network, with a `netboot_pxelinux_config` of the same `arch`. Default: `s390x`. A change replaces the image.",
+	MarkdownDescription: "Architecture of the kernel: `s390x`, `x86_64` (a bzImage), `aarch64` (an Image, also in a gzip file or as an EFI zboot) or `ppc64le` (a vmlinux). Guests boot the image directly, by `kernel` of a `netboot_domain`, or from the network, with a `netboot_pxelinux_config` of the same `arch`. Default: `s390x`. A change replaces the image.",
 	Optional:            true,
 	Computed:            true,
 	Default:             stringdefault.StaticString(arch.S390X),
@@ -31,17 +31,20 @@ var kernelAttribute = func() schema.SingleNestedAttribute {
 	attributes := sourceAttributes("kernel")
 	attributes["cmdline"] = schema.StringAttribute{
 		MarkdownDescription: fmt.Sprintf("Command line that is written into the published kernel itself. Use it for a command line that is longer than the limit of `append` of a pxelinux entry, which is %d bytes. ", pxelinux.MaxAppendSize) +
-			"The limit is that of the kernel, usually 4095 bytes. An entry that boots this kernel needs no `append`, and an existing `append` is not used. " +
+			"It is also the only way to pass a command line to a ppc64le kernel that boots from the network. Kernels for other architectures than `s390x` and `ppc64le` cannot carry one. " +
+			"The limit is that of the kernel: on s390x usually 4095 bytes, on ppc64le 2047. An entry that boots this kernel needs no `append`, and an existing `append` is not used, and neither is `kernel.cmdline` of a `netboot_domain`. " +
 			"With `cmdline`, `checksum` refers to the source, but `path`, `sha256` and `size_bytes` refer to the published kernel. " +
 			"Linux panics if more than about 30 parameters have names that it does not know, except names that contain a dot. Anyone on the network can read the command line.",
 		Optional:   true,
 		Validators: []validator.String{commandLine},
 	}
 	return schema.SingleNestedAttribute{
-		MarkdownDescription: "The kernel, in the format that the firmware loads: a raw s390x image, unless `arch` is set to another architecture. Any other file (an HTML page, an ELF or compressed file, a kernel for another architecture) is refused. With `ins`, the kernel that the manifest names.",
-		Optional:            true,
-		Computed:            true,
-		Attributes:          attributes,
+		MarkdownDescription: "The kernel, in the format that the firmware loads: a raw s390x image, unless `arch` is set to another architecture. Any other file (an HTML page, an ELF or compressed file, a kernel for another architecture) is refused. With `ins`, the kernel that the manifest names.\n\n" +
+			"A vmlinux for ppc64le is published with another address in its ELF header, because the firmware, SLOF, does not boot it otherwise. `checksum` refers to the source, but `path`, `sha256` and `size_bytes` refer to the published kernel. A zImage is published as it is. QEMU 7.1 and later boots the published vmlinux directly as well.\n\n" +
+			"GRUB boots all three forms of a kernel for aarch64. QEMU boots an Image directly, also in a gzip file. Only QEMU 9.1 and later boots an EFI zboot directly, if it is packed with gzip.",
+		Optional:   true,
+		Computed:   true,
+		Attributes: attributes,
 	}
 }()
 

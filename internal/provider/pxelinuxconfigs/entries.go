@@ -43,7 +43,7 @@ func entryAttributes() map[string]schema.Attribute {
 		},
 		"append": schema.ListAttribute{
 			MarkdownDescription: fmt.Sprintf("Arguments of the kernel, together at most %d bytes. For longer arguments, see `kernel.cmdline` of `netboot_image`. "+
-				"For `x86_64`, the whole command line has at most %d bytes, with `BOOT_IMAGE=` and `initrd=`, which PXELINUX adds. For `ppc64le`, arguments are an error, because SLOF does not pass them to the kernel. "+
+				"For `x86_64`, the whole command line has at most %d bytes, with `BOOT_IMAGE=` and `initrd=`, which PXELINUX adds. For `ppc64le`, arguments are an error, because SLOF does not pass them to the kernel; set `kernel.cmdline` of `netboot_image` instead. "+
 				"Anyone on the network can read them.", pxelinux.MaxAppendSize, pxelinux.MaxCommandLine),
 			ElementType: types.StringType,
 			Optional:    true,
