@@ -13,6 +13,7 @@ const (
 	S390X   = "s390x"
 	PPC64LE = "ppc64le"
 	X86     = "x86_64"
+	ARM64   = "aarch64"
 )
 
 // Arch is what depends on an architecture.
