@@ -157,11 +157,14 @@ func TestValidateText(t *testing.T) {
 		"menuentry 'a {\n linux /k\n}\n": "error does not close the quote '",
 		"set timeout=0\nmenuentry \"a {\n linux /k\n}\n":       `error does not close the quote "`,
 		"set timeout=0\nmenuentry a {\n linux /k\n":            `error more "{" than "}"`,
-		"set timeout=0\n}\n" + entry:                           `error "}" closes nothing`,
+		"set timeout=0\n}\n" + entry:                           `warning "}" closes nothing`,
 		"set timeout=0\nif true; then\n" + entry:               `error does not close this "if"`,
 		"set timeout=0\nif true; then\n true\nfi\n" + entry:    "",
 		"set timeout=0\nmenuentry a {\n linux /k a=b&c\n}\n":   `error refuses "&"`,
 		"set timeout=0\nmenuentry a {\n linux /k 'a=b&c'\n}\n": "",
+		"set timeout=0\nmenuentry a {\n linux /k a={b}\n}\n":   `warning takes "{" for the beginning of a block`,
+		"set timeout=0\nmenuentry a {\n linux16 /k\n}\n":       "error no command linux16",
+		"\ufeffset timeout=0\n" + entry:                        "warning byte order mark",
 		"set timeout=0\nmenuentry a { linux /k; }":             "",
 	} {
 		problems := ValidateText(text)
@@ -176,8 +179,8 @@ func TestValidateText(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	const text = "set dir=/boot\nset default=\"two\"\nmenuentry 'one' --class x {\n  linux $dir/k a=$b\n  initrd ${dir}/i\n}\n" +
-		"menuentry two {\n  linuxefi ($root)/k \\\n  b\\ c \"d\"'e'\n initrdefi i /j\n}\n"
+	const text = "set dir=/boot\nset default=\"second\"\nmenuentry 'one' --class x {\n  linux $dir/k a=$b\n  initrd ${dir}/i\n}\n" +
+		"menuentry two --id second {\n  linuxefi ($root)/k \\\n  b\\ c \"d\"'e'\n initrdefi i /j\n}\n"
 	want := pxelinux.Config{Default: "two", Entries: []pxelinux.Entry{
 		{Label: "one", Kernel: "$dir/k", Initrd: "${dir}/i", Append: "a=$b"},
 		{Label: "two", Kernel: "k", Initrd: "i,j", Append: `"b c" de`},

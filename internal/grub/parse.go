@@ -35,14 +35,18 @@ type reading struct {
 	opened    []statement // what begins with if, while, until or for, and is not yet closed
 	timeout   bool
 	menu      bool
-	boots     bool // a command boots, or is not known to this package
-	label     *word
+	boots     bool       // a command boots, or is not known to this package
+	begins    *statement // what the next brace begins
+	ids       []string   // of the entries
 }
 
 func read(text string) *reading {
 	r := &reading{}
 	r.entry = &r.top
-	statements, open := scan(text)
+	if strings.HasPrefix(text, "\ufeff") {
+		r.report(pxelinux.Warning, 1, "the text begins with a byte order mark, and GRUB does not know the first command because of it", "save the text without it")
+	}
+	statements, open := scan(strings.TrimPrefix(text, "\ufeff"))
 	for _, s := range statements {
 		r.statement(s)
 	}
@@ -59,7 +63,7 @@ func (r *reading) statement(s statement) {
 	case "":
 		r.command(s)
 	case "{":
-		r.openBrace()
+		r.openBrace(s)
 	case "}":
 		r.closeBrace(s)
 	default: // grub-core/script/parser.y has no rule for them
@@ -67,21 +71,44 @@ func (r *reading) statement(s statement) {
 	}
 }
 
-func (r *reading) openBrace() {
-	if r.label != nil {
-		r.config.Entries = append(r.config.Entries, pxelinux.Entry{Label: r.label.text})
-		r.entry = &r.config.Entries[len(r.config.Entries)-1]
-		r.entryAt = r.depth
-	}
-	r.label = nil
+// blocks are the commands that a brace can follow.
+var blocks = []string{"menuentry", "submenu", "hiddenentry", "function"}
+
+func (r *reading) openBrace(brace statement) {
 	r.depth++
+	before := r.begins
+	r.begins = nil
+	if before == nil || !slices.ContainsFunc(blocks, before.is) {
+		// grub-core/script/parser.y takes a block as an argument, and no brace is a part of a word: yylex.l CHAR.
+		r.report(pxelinux.Warning, brace.line, `GRUB takes "{" for the beginning of a block`, "if it is a part of a word, write the word in single quotes")
+		return
+	}
+	if !before.is("menuentry") {
+		return
+	}
+	label, id := titleOf(*before)
+	r.config.Entries, r.ids = append(r.config.Entries, pxelinux.Entry{Label: label}), append(r.ids, id)
+	r.entry, r.entryAt = &r.config.Entries[len(r.config.Entries)-1], r.depth-1
+}
+
+// titleOf returns the title and the id of a menuentry. The title is the first word that is no option.
+func titleOf(s statement) (title, id string) {
+	for i, w := range s.words {
+		if w.text == "--id" && i+1 < len(s.words) {
+			id = s.words[i+1].text
+		}
+	}
+	if len(s.words) > 1 {
+		title = s.words[1].text
+	}
+	return title, id
 }
 
 func (r *reading) closeBrace(s statement) {
 	r.depth--
 	if r.depth < 0 {
 		r.depth = 0
-		r.report(pxelinux.Error, s.line, `"}" closes nothing, and GRUB refuses it`, "remove it, or write it in single quotes")
+		r.report(pxelinux.Warning, s.line, `"}" closes nothing, and GRUB ignores it`, "remove it, or write it in single quotes")
 	}
 	if r.depth == r.entryAt {
 		r.entry = &r.top
@@ -93,6 +120,7 @@ var leading = []string{"if", "then", "else", "elif", "while", "until", "do", "!"
 
 // command reads a command. After "if" and the like, the rest of the words is the command.
 func (r *reading) command(s statement) {
+	r.begins = &s
 	for len(s.words) > 0 && slices.ContainsFunc(leading, s.is) {
 		if s.is("if") || s.is("while") || s.is("until") {
 			r.opened = append(r.opened, s)
@@ -102,27 +130,26 @@ func (r *reading) command(s statement) {
 	if len(s.words) == 0 {
 		return
 	}
-	switch name := s.words[0]; {
-	case s.is("for"):
+	switch name := s.words[0].text; name {
+	case "for":
 		r.opened = append(r.opened, s)
-	case s.is("fi"), s.is("done"):
+	case "fi", "done":
 		r.opened = r.opened[:max(len(r.opened)-1, 0)]
-	case name.text == "menuentry":
-		r.menu, r.label = true, &word{}
-		if len(s.words) > 1 {
-			r.label = &s.words[1]
-		}
-	case slices.Contains([]string{"linux", "linux16", "linuxefi"}, name.text):
+	case "menuentry":
+		r.menu = true
+	case "linux", "linuxefi":
 		r.kernel(s)
-	case slices.Contains([]string{"initrd", "initrd16", "initrdefi"}, name.text):
+	case "initrd", "initrdefi":
 		r.initrd(s)
+	case "linux16", "initrd16": // measured; the module linux16 is only for a BIOS
+		r.report(pxelinux.Error, s.line, fmt.Sprintf("GRUB has no command %s on a guest with UEFI", name), fmt.Sprintf("write %s", strings.TrimSuffix(name, "16")))
 	default:
 		r.other(s)
 	}
 }
 
 func (r *reading) kernel(s statement) {
-	if len(s.words) < 2 || r.entry.Kernel != "" {
+	if len(s.words) < 2 {
 		return
 	}
 	r.entry.Kernel = belowRoot(s.words[1])
@@ -138,9 +165,7 @@ func (r *reading) initrd(s statement) {
 	for _, w := range s.words[1:] {
 		paths = append(paths, belowRoot(w))
 	}
-	if r.entry.Initrd == "" {
-		r.entry.Initrd = strings.Join(paths, ",")
-	}
+	r.entry.Initrd = strings.Join(paths, ",")
 }
 
 // belowRoot is a path without the slashes before it.
@@ -176,7 +201,12 @@ func (r *reading) other(s statement) {
 // finish finds the problems of the whole text.
 func (r *reading) finish(open string) {
 	if r.top.Kernel != "" {
-		r.config.Entries = append(r.config.Entries, r.top)
+		r.config.Entries, r.ids = append(r.config.Entries, r.top), append(r.ids, "")
+	}
+	for _, e := range r.config.Entries {
+		if message, remedy := tooLong(e); message != "" {
+			r.report(pxelinux.Warning, 0, message, remedy)
+		}
 	}
 	r.config.Default = r.labelOf(r.defaultIs)
 	switch {
@@ -198,10 +228,13 @@ func (r *reading) finish(open string) {
 	}
 }
 
-// labelOf is the label of an entry that is named by its number or by its label.
+// labelOf is the label of an entry that is named by its number, its id or its label.
 func (r *reading) labelOf(name string) string {
 	if number, err := strconv.Atoi(name); err == nil && number >= 0 && number < len(r.config.Entries) {
 		return r.config.Entries[number].Label
+	}
+	if at := slices.Index(r.ids, name); at >= 0 && name != "" {
+		return r.config.Entries[at].Label
 	}
 	return name
 }

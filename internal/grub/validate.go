@@ -52,7 +52,7 @@ func Validate(c pxelinux.Config) []pxelinux.Problem {
 		v.label(e.Label, labels[:i])
 		v.path(fieldKernel, e.Kernel)
 		if e.Initrd != "" {
-			for _, path := range strings.Split(e.Initrd, ",") {
+			for _, path := range splitPaths(e.Initrd) {
 				v.path(fieldInitrd, path)
 			}
 		}
@@ -127,11 +127,19 @@ func (v *validation) arguments(e pxelinux.Entry) {
 	for _, word := range Words(e.Append) {
 		v.checkWord(word)
 	}
-	if line := CommandLine(e); len(line) > MaxCommandLine {
-		v.report(fieldAppend,
-			fmt.Sprintf("the command line has %d bytes, with BOOT_IMAGE= and the path of the kernel, which GRUB adds; an x86 kernel gets at most %d, and GRUB leaves out the words that do not fit without a message", len(line), MaxCommandLine),
-			fmt.Sprintf("shorten append by %d bytes, or move arguments into a file that the installer loads", len(line)-MaxCommandLine))
+	if message, remedy := tooLong(e); message != "" {
+		v.report(fieldAppend, message, remedy)
 	}
+}
+
+// tooLong says what is wrong with a command line of too many bytes.
+func tooLong(e pxelinux.Entry) (message, remedy string) {
+	size := len(CommandLine(e))
+	if size <= MaxCommandLine {
+		return "", ""
+	}
+	return fmt.Sprintf("the command line has %d bytes, with BOOT_IMAGE= and the path of the kernel, which GRUB adds; an x86 kernel gets at most %d, and GRUB leaves out the words that do not fit without a message", size, MaxCommandLine),
+		fmt.Sprintf("shorten append by %d bytes, or move arguments into a file that the installer loads", size-MaxCommandLine)
 }
 
 // checkWord checks a word of the arguments, with its quotes: grub-core/lib/cmdline.c grub_create_loader_cmdline() puts a backslash before
