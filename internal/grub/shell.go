@@ -92,14 +92,14 @@ func (s *scanner) word() word {
 	var text strings.Builder
 	rest := s.text
 	for s.text != "" && !strings.ContainsRune(" \t\n;{}|&<>", rune(s.text[0])) {
-		switch c := s.text[0]; {
-		case c == '\\':
+		switch c := s.text[0]; c {
+		case '\\':
 			w.quoted = true
 			text.WriteString(s.escaped())
-		case c == '\'' || c == '"':
+		case '\'', '"':
 			w.quoted = true
 			text.WriteString(s.inQuotes(c, &w))
-		case c == '$':
+		case '$':
 			w.literal = false
 			text.WriteString(s.variable())
 		default:
