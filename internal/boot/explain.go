@@ -134,7 +134,7 @@ func (d *diagnosis) observeLinux(line string) {
 // waits tells whether a console that is quiet after this line waits for input, because there is nothing
 // to boot.
 func (d *diagnosis) waits(line string) bool {
-	return d.stage < StageLinux && (shell.MatchString(line) || d.gaveUp && asksAgain.MatchString(line))
+	return d.stage < StageLinux && (shell.MatchString(line) || dialog.MatchString(line) || d.gaveUp && asksAgain.MatchString(line))
 }
 
 // find adds a finding for the first rule that a line matches, once for each rule.

@@ -43,7 +43,7 @@ func TestExpressions(t *testing.T) {
 	for _, mark := range landmarks {
 		mark.pattern.compiled()
 	}
-	for _, p := range []*pattern{givesUp, triesNext, tooLarge, givesUpForGood, shell, asksAgain, tftpServer, panics, received, pxelinuxLoaded} {
+	for _, p := range []*pattern{givesUp, triesNext, tooLarge, givesUpForGood, shell, dialog, asksAgain, tftpServer, panics, received, pxelinuxLoaded} {
 		p.compiled()
 	}
 }

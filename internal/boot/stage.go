@@ -45,7 +45,8 @@ var landmarks = []struct {
 	{expression(`^iPXE initialising devices|-- Open Source Network Boot Firmware --|^>>Start PXE over IPv|^BdsDxe: `), StageFirmware},
 	{expression(`^net\d+: \d+\.\d+\.\d+\.\d+/|^ *Station IP address is `), StageDHCP},
 	{pxelinuxLoads, StageConfig},
-	{expression(`^Probing EDD`), StageStarted},
+	{expression("^ *Booting `"), StageConfig},
+	{expression(`^Probing EDD|^Booting in blind mode|^EFI stub: `), StageStarted},
 
 	{linuxStart, StageLinux},
 	{expression(`Run /\S+ as init process`), StageUserspace},
@@ -61,7 +62,8 @@ var loadedConfig = expression(`^ *TFTP: Received (.*) \(\d+ bytes\)$`)
 // received matches a kernel, an initrd, or a bootfile: netmain.c tftp_load() counts "KBytes" or "Bytes".
 var received = expression(`^ *TFTP: Received .* \(\d+ K?Bytes\)$`)
 
-// pxelinuxLoads matches the line with which PXELINUX loads a kernel or an initrd that a configuration names.
+// pxelinuxLoads matches the line with which PXELINUX loads a kernel or an initrd that a configuration names. A configuration of package
+// grub makes GRUB print the same.
 // If PXELINUX writes to a serial line and to a screen that is a serial line as well, it prints everything
 // twice.
 var (

@@ -18,7 +18,8 @@ import (
 // Machine is a guest that QEMU runs without libvirt, because libvirt supports only the QEMU releases of
 // its time. It boots over its only network interface.
 type Machine struct {
-	Arch     string // "s390x" by default, "x86_64" with a BIOS (pc.go), or "ppc64le" (pseries.go)
+	Arch     string // "s390x" by default, "x86_64" (pc.go), or "ppc64le" (pseries.go)
+	UEFI     bool   // an x86_64 guest has UEFI instead of a BIOS
 	QEMU     QEMU
 	Bridge   string // of one of the host's networks; if it is empty, QEMU's own network serves TFTPRoot
 	TFTPRoot string

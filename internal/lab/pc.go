@@ -13,9 +13,36 @@ import (
 // PCQEMU is the QEMU of this generation's hosts for x86_64 guests.
 var PCQEMU = QEMU{Name: "installed", command: []string{"qemu-system-x86_64"}}
 
-// pcDevices are the devices of a guest with a BIOS. What the BIOS, the network ROM and PXELINUX show on the screen goes to the
-// console file through the second serial port, because PXELINUX writes to the first if its configuration has a serial line.
+// pcDevices are the devices of a PC.
 func (g *Guest) pcDevices(m Machine) []string {
+	devices := g.biosDevices(m)
+	if m.UEFI {
+		devices = uefiDevices(m)
+	}
+	return append(devices,
+		"-chardev", "file,id=probe,path="+g.probeFile(),
+		"-device", "isa-debugcon,iobase=0xe9,chardev=probe",
+	)
+}
+
+// uefiDevices are the devices of a guest with UEFI, which shows everything on its first serial port. Its network boot needs random
+// numbers. It keeps no variables, so that each guest starts in the same way.
+func uefiDevices(m Machine) []string {
+	const firmware = "if=pflash,format=raw,unit=%d,file=/usr/share/OVMF/OVMF_%s_4M.fd,%s"
+	return []string{
+		"-machine", "q35",
+		"-m", cmp.Or(m.Memory, "256M"),
+		"-drive", fmt.Sprintf(firmware, 0, "CODE", "readonly=on"),
+		"-drive", fmt.Sprintf(firmware, 1, "VARS", "snapshot=on"),
+		"-serial", "chardev:console",
+		"-device", "virtio-rng-pci",
+		"-device", cmp.Or(m.NIC, "virtio-net-pci,bootindex=1,romfile=") + ",netdev=net,mac=" + m.MAC,
+	}
+}
+
+// biosDevices are the devices of a guest with a BIOS. What the BIOS, the network ROM and PXELINUX show on the screen goes to the
+// console file through the second serial port, because PXELINUX writes to the first if its configuration has a serial line.
+func (g *Guest) biosDevices(m Machine) []string {
 	return []string{
 		"-machine", "pc", "-vga", "std",
 		"-m", cmp.Or(m.Memory, "64M"),
@@ -23,8 +50,6 @@ func (g *Guest) pcDevices(m Machine) []string {
 		"-serial", "chardev:serial",
 		"-serial", "chardev:console",
 		"-fw_cfg", "name=etc/sercon-port,file=" + g.screenPort(),
-		"-chardev", "file,id=probe,path=" + g.probeFile(),
-		"-device", "isa-debugcon,iobase=0xe9,chardev=probe",
 		"-device", cmp.Or(m.NIC, "virtio-net-pci,bootindex=1") + ",netdev=net,mac=" + m.MAC,
 	}
 }
@@ -61,6 +86,7 @@ const (
 	pcMagic        = 0x202
 	pcVersion      = 0x206
 	pcLoadFlags    = 0x211
+	pcEntry        = 0x214 // of GRUB, which starts a kernel in protected mode
 	pcInitrd       = 0x218
 	pcInitrdSize   = 0x21c
 	pcCommandLine  = 0x228
@@ -74,7 +100,8 @@ const (
 	pcHeaderSize   = 0x280
 )
 
-// PCProbeKernel is a ProbeKernel for x86. It writes its header to a port of QEMU and powers the guest off.
+// PCProbeKernel is a ProbeKernel for x86. It writes its header to a port of QEMU and powers the guest off. PXELINUX starts it in real
+// mode, and GRUB in protected mode.
 func PCProbeKernel(number uint16) []byte {
 	return pcKernel(number, []byte{
 		0xfc,       // cld
@@ -85,6 +112,16 @@ func PCProbeKernel(number uint16) []byte {
 		0xba, 0x04, 0x06, // mov $0x604,%dx, the power management control of QEMU's "pc"
 		0xb8, 0x00, 0x20, // mov $0x2000,%ax, which powers off
 		0xef,       // out %ax,%dx
+		0xf4,       // hlt
+		0xeb, 0xfd, // jmp to hlt
+	}, []byte{
+		0xfc,                         // cld
+		0xba, 0xe9, 0x00, 0x00, 0x00, // mov $0xe9,%edx
+		0xb9, 0x80, 0x02, 0x00, 0x00, // mov $pcHeaderSize,%ecx
+		0xf3, 0x6e, // rep outsb, from the copy of the header, which is at %esi
+		0xba, 0x04, 0x06, 0x00, 0x00, // mov $0x604,%edx, the power management control of QEMU's "q35" with OVMF
+		0x66, 0xb8, 0x00, 0x20, // mov $0x2000,%ax, which powers off
+		0x66, 0xef, // out %ax,%dx
 		0xf4,       // hlt
 		0xeb, 0xfd, // jmp to hlt
 	})
@@ -113,13 +150,14 @@ func PCGreetingKernel(text string) []byte {
 		0xeb, 0xfc, // jmp end
 	}
 	binary.LittleEndian.PutUint16(code[2:], uint16(pcCode+len(code)))
-	return pcKernel(0, append(append(code, text...), 0))
+	return pcKernel(0, append(append(code, text...), 0), nil)
 }
 
-// pcKernel is a kernel with this code, which has at most 400 bytes. Its header has the same largest size of a command line as Linux.
-func pcKernel(number uint16, code []byte) []byte {
+// pcKernel is a kernel with this code for real mode, which has at most 400 bytes, and for protected mode. Its header has the same
+// largest size of a command line as Linux.
+func pcKernel(number uint16, code, protected []byte) []byte {
 	const sector = 512
-	kernel := make([]byte, 3*sector) // a boot sector, a setup sector, and code that never runs
+	kernel := make([]byte, 3*sector) // a boot sector, a setup sector, and the part for protected mode
 	little := binary.LittleEndian
 	kernel[pcSetupSectors] = 1
 	little.PutUint32(kernel[pcSize:], sector/16)
@@ -128,6 +166,7 @@ func pcKernel(number uint16, code []byte) []byte {
 	copy(kernel[pcMagic:], "HdrS")
 	little.PutUint16(kernel[pcVersion:], 0x20a)
 	kernel[pcLoadFlags] = 1 // the rest of the kernel is loaded at 0x100000
+	little.PutUint32(kernel[pcEntry:], 0x100000)
 	little.PutUint32(kernel[pcInitrdMax:], 0x7fffffff)
 	little.PutUint32(kernel[pcAlignment:], 4096)
 	little.PutUint32(kernel[pcLineSize:], 2047)
@@ -135,6 +174,7 @@ func pcKernel(number uint16, code []byte) []byte {
 	little.PutUint32(kernel[pcInitSize:], 1<<20)
 	little.PutUint16(kernel[pcNumber:], number)
 	copy(kernel[pcCode:], code)
+	copy(kernel[2*sector:], protected)
 	return kernel
 }
 
@@ -158,6 +198,19 @@ func (g *Guest) probePC() (probe Probe, ran bool, err error) {
 	return probe, true, err
 }
 
+// GRUB returns the path of Debian's signed image of GRUB for the network boot of x86_64 guests, whose prefix is /grub. The first call
+// on a machine downloads Debian's package (1.3 MB).
+func GRUB(ctx context.Context) (string, error) {
+	dir, err := cachedDir(ctx, "grub", func(ctx context.Context, dir string) error {
+		const image = "usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed"
+		return download(ctx, dir, "GRUB", []string{"grub-efi-amd64-signed"}, image)
+	})
+	if err != nil {
+		return "", fmt.Errorf("unable to get GRUB: %w", err)
+	}
+	return filepath.Join(dir, "grubnetx64.efi.signed"), nil
+}
+
 // PXELINUX returns a directory with pxelinux.0 and ldlinux.c32. The first call on a machine downloads Debian's packages (1.4 MB)
 // from the machine's own apt sources. The files then stay in the cache until the directory is removed.
 func PXELINUX(ctx context.Context) (string, error) {
@@ -169,16 +222,22 @@ func PXELINUX(ctx context.Context) (string, error) {
 }
 
 func downloadPXELINUX(ctx context.Context, dir string) error {
+	packages := []string{"pxelinux", "syslinux-common"}
+	return download(ctx, dir, "PXELINUX", packages, "usr/lib/PXELINUX/pxelinux.0", "usr/lib/syslinux/modules/bios/ldlinux.c32")
+}
+
+// download copies files of packages into a directory.
+func download(ctx context.Context, dir, what string, packages []string, files ...string) error {
 	apt, err := newPrivateApt()
 	if err != nil {
 		return err
 	}
 	defer apt.remove()
-	announce("Downloading PXELINUX")
-	if err := apt.unpack(ctx, apt.dir, "pxelinux", "syslinux-common"); err != nil {
+	announce("Downloading %s", what)
+	if err := apt.unpack(ctx, apt.dir, packages...); err != nil {
 		return err
 	}
-	for _, file := range []string{"usr/lib/PXELINUX/pxelinux.0", "usr/lib/syslinux/modules/bios/ldlinux.c32"} {
+	for _, file := range files {
 		if err := copyTo(filepath.Join(dir, filepath.Base(file)), filepath.Join(apt.dir, file)); err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ type Attribute string
 const (
 	OfMemory  Attribute = "memory"
 	OfConfig  Attribute = "pxelinux_config"
+	OfGRUB    Attribute = "grub_config"
 	OfNetwork Attribute = "network" // of an interface
 )
 
@@ -43,6 +44,10 @@ type check struct {
 // finding about something that only the host knows is a warning, because it may change before the guest starts.
 func Check(ctx context.Context, guest Guest, plans *Plans, host Host) []Finding {
 	c := &check{guest: guest, plans: plans, host: host}
+	if guest.GRUB {
+		c.grub(ctx)
+		return c.findings
+	}
 	reader, err := pxelinux.ReaderOf(guest.Arch)
 	if !c.sameArch(err == nil) || err != nil {
 		return c.findings
@@ -124,13 +129,7 @@ func (c *check) offer(nic int, network Network, planned bool, offer dnsmasq.Rule
 	if !network.DHCP {
 		return // another DHCP server may answer there
 	}
-	severity := pxelinux.Warning
-	if planned {
-		severity = pxelinux.Error
-	}
-	report := func(remedy, message string, values ...any) {
-		c.report(&pxelinux.Problem{Severity: severity, Message: fmt.Sprintf(message, values...), Remedy: remedy}, OfNetwork, nic)
-	}
+	report := c.ofNetwork(nic, planned)
 	if c.guest.Arch == arch.X86 && c.guest.Config != "" && offer.Bootfile == "" {
 		report("add a rule in ipv4.dhcp.boot of the netboot_network with arch = \"x86_64\" and the path of pxelinux.0 as bootfile",
 			"DHCP on network %q names no bootfile for x86_64 guests, so the guest does not start PXELINUX, which reads the configuration", network.Name)
@@ -145,6 +144,22 @@ func (c *check) offer(nic int, network Network, planned bool, offer dnsmasq.Rule
 		report(fmt.Sprintf("set config_file to %q", name),
 			"DHCP on network %q tells this guest to load the configuration %q, but the firmware looks for this name below %s/", network.Name, offer.ConfigFile, tftproot.ConfigDir)
 	}
+	c.servesRoot(network, offer, report)
+}
+
+// ofNetwork reports what is wrong with the network of an interface.
+func (c *check) ofNetwork(nic int, planned bool) func(remedy, message string, values ...any) {
+	severity := pxelinux.Warning
+	if planned {
+		severity = pxelinux.Error
+	}
+	return func(remedy, message string, values ...any) {
+		c.report(&pxelinux.Problem{Severity: severity, Message: fmt.Sprintf(message, values...), Remedy: remedy}, OfNetwork, nic)
+	}
+}
+
+// servesRoot checks that a network serves the TFTP root of the configuration.
+func (c *check) servesRoot(network Network, offer dnsmasq.Rule, report func(remedy, message string, values ...any)) {
 	root, known := c.plans.Roots.Find(rootOf(c.guest.Config))
 	switch {
 	case c.guest.Config == "" || offer.NextServer != "" || network.TFTPRoot == root:

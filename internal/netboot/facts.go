@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/grub"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
@@ -90,6 +91,10 @@ func (f *facts) configuration(ctx context.Context) {
 	if id == "" {
 		return
 	}
+	if f.guest.GRUB {
+		f.grub(ctx, root, file)
+		return
+	}
 	f.file(ctx, tftproot.ConfigPool(root), file, fmt.Sprintf("the configuration %s", id))
 	if f.result.Config == "" {
 		return
@@ -107,6 +112,22 @@ func (f *facts) configuration(ctx context.Context) {
 	if err != nil || f.result.Stage > boot.StageInitrd {
 		return
 	}
+	f.bootFiles(ctx, root, entry)
+}
+
+// grub reports what is wrong with a GRUB configuration and the files that it names. The console does not show which configuration
+// GRUB used.
+func (f *facts) grub(ctx context.Context, root, file string) {
+	f.file(ctx, tftproot.DirPool(root, grub.Dir), file, fmt.Sprintf("the configuration %s", f.guest.Config))
+	config, planned := f.plans.Configs.Find(f.guest.Config)
+	entry, err := grub.Boot(config.Config)
+	if planned && err == nil && f.result.Stage <= boot.StageInitrd {
+		f.bootFiles(ctx, root, entry)
+	}
+}
+
+// bootFiles reports what is wrong with the files of an entry.
+func (f *facts) bootFiles(ctx context.Context, root string, entry pxelinux.Entry) {
 	for _, boots := range []struct{ kind, name string }{{"kernel", entry.Kernel}, {"initrd", entry.Initrd}} {
 		name := strings.TrimPrefix(boots.name, "/")
 		about := fmt.Sprintf("the %s %q of the entry %q", boots.kind, boots.name, entry.Label)

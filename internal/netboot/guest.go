@@ -18,7 +18,8 @@ type Guest struct {
 	Arch       string // libvirt's name of its architecture
 	UUID       string // empty if it is not known yet
 	Memory     uint64 // memory for the firmware, in bytes; 0 if it is not known yet
-	Config     string // id of its pxelinux configuration on its host, tftp_root/file_name; empty if it is not known, or there is none
+	Config     string // id of its boot configuration on its host, tftp_root/file_name; empty if it is not known, or there is none
+	GRUB       bool   // Config is a GRUB configuration
 	Interfaces []Interface
 
 	// Starts says that this run starts the guest. Only in this case warnings matter, and the host is queried for networks

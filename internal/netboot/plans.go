@@ -65,8 +65,8 @@ func (p *Plans) Frees(ctx context.Context, holder string, names ...string) bool 
 // GuestHolder is the name of a guest in Plans.Holds.
 func GuestHolder(name string) string { return "guest " + name }
 
-// ConfigHolder is the name of a pxelinux configuration in Plans.Holds, by its id.
-func ConfigHolder(id string) string { return "pxelinux configuration " + id }
+// ConfigHolder is the name of a boot configuration in Plans.Holds, by its id.
+func ConfigHolder(id string) string { return "boot configuration " + id }
 
 // NetworkHolder is the name of a network in Plans.Holds.
 func NetworkHolder(name string) string { return "network " + name }
@@ -74,7 +74,7 @@ func NetworkHolder(name string) string { return "network " + name }
 // OverlayHolder is the name of a volume at a path in Plans.Holds.
 func OverlayHolder(path string) string { return "overlay " + path }
 
-// Config is a pxelinux configuration, and the architecture of the guests that it is for.
+// Config is a boot configuration, of PXELINUX or GRUB, and the architecture of the guests that it is for.
 type Config struct {
 	pxelinux.Config
 	Arch string

@@ -65,7 +65,7 @@ var guideGuestChanges = []struct{ attributes, old, with string }{
 	{"`guest_agent`", `"guest_agent": false`, `"guest_agent": true`},
 	{"`autostart`", `"autostart": false`, `"autostart": true`},
 	{"`addresses_from`, `shutdown_timeout`", `"lease"`, `"arp"`},
-	{"`boot_check`, `wait_for`, `pxelinux_config`", `"loadparm": "1"`, `"loadparm": "1", "boot_check": {"expect": ["x"]}`},
+	{"`boot_check`, `wait_for`, `pxelinux_config`, `grub_config`", `"loadparm": "1"`, `"loadparm": "1", "boot_check": {"expect": ["x"]}`},
 	{"`name`, `arch`", `"guide", "arch"`, `"guide2", "arch"`},
 }
 

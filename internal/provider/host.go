@@ -2,6 +2,7 @@ package provider
 
 import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/grubconfigs"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/hosts"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/images"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/networks"
@@ -15,6 +16,7 @@ import (
 type host interface {
 	tftproots.Host
 	images.Host
+	grubconfigs.Host
 	pxelinuxconfigs.Host
 	networks.Host
 	volumes.Host

@@ -25,6 +25,7 @@ var hostileQuestions = map[string]string{
 	"list.netboot_tftp_root":          `{"host": "far"}`,
 	"list.netboot_image":              `{"host": "far", "tftp_root": "srv-tftp"}`,
 	"list.netboot_pxelinux_config":    `{"host": "far", "tftp_root": "srv-tftp"}`,
+	"list.netboot_grub_config":        `{"host": "far", "tftp_root": "srv-tftp"}`,
 	"list.netboot_network":            `{"host": "far"}`,
 	"list.netboot_volume":             `{"host": "far", "pool": "default"}`,
 	"list.netboot_domain":             `{"host": "far"}`,

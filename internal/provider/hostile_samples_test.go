@@ -37,6 +37,12 @@ func hostileSamples(t *testing.T) map[string][]string {
 			`{"tftp_root": "srv-tftp", "arch": "x86_64", "uuid": "7d1c7f0e-6a3e-4a86-8f0c-0123456789ab", "default": "linux", "entries": [
 				{"label": "linux", "kernel": "a-kernel", "initrd": "an-initrd,another", "append": ["quiet"]}]}`,
 		},
+		"netboot_grub_config": {
+			`{"host": "far", "tftp_root": "srv-tftp", "mac": "52:54:00:00:00:01", "default": "linux", "entries": [
+				{"label": "linux", "kernel": "a-kernel", "initrd": "an-initrd,another", "append": ["quiet", "root=/dev/vda"]},
+				{"label": "rescue", "kernel": "another-kernel"}], ` + someTimeouts + `}`,
+			`{"tftp_root": "srv-tftp", "arch": "aarch64", "content": "set timeout=0\nmenuentry a {\n  linux /a-kernel quiet\n  initrd /an-initrd\n}\n"}`,
+		},
 		"netboot_network": {
 			`{"host": "far", "name": "net", "mode": "nat", "bridge": "netbr", "forward_devices": ["eth7"], "domain": "lab.test", "tftp_root": "/srv/tftp",
 			  "ipv4": {"address": "192.168.151.1/24", "dhcp": {
@@ -83,7 +89,7 @@ var hostileGuests = []string{
 	  "hostdevs": [{"mdev": "0a1b2c3d-0000-4000-8000-0000000000c2", "model": "vfio-ccw"}, {"pci": "0000:02:00.0"}],
 	  "devices_xml": {"entropy": "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"},
 	  "interfaces": [{"network": "lab", "portgroup": "slow", "mac": "52:54:00:00:00:03"}, {"device": "eth0", "macvtap": "bridge", "mac": "52:54:00:00:00:01"}, {"pci": "0000:01:00.1", "mac": "52:54:00:00:00:02"}]}`,
-	`{"name": "guest", "arch": "x86_64", "firmware": "uefi", "memory": "512MiB", "running": false, "interfaces": [{"network": "lab", "mac": "52:54:00:00:00:01"}]}`,
+	`{"name": "guest", "arch": "x86_64", "firmware": "uefi", "grub_config": "srv-tftp/grub.cfg-x86_64", "memory": "512MiB", "running": false, "interfaces": [{"network": "lab", "mac": "52:54:00:00:00:01"}]}`,
 	`{"name": "guest", "memory": "512MiB", "running": false, "kernel": {"image": "srv-tftp/linux", "cmdline": "quiet"}}`,
 	`{"name": "guest", "memory": "512MiB", "running": false, "boot": ["network", "disk"], "disks": [{"volume": "default/disk"}],
 	  "interfaces": [{"network": "lab", "mac": "52:54:00:00:00:01"}], "install": {"until": "reboot", "timeout": "30m"}, "reinstall": "one"}`,
@@ -199,7 +205,7 @@ func (r *recorder) renew(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, path := range map[string]string{"default": "/var/lib/libvirt/images", "srv-tftp": "/srv/tftp", "srv-tftp-pxelinux.cfg": "/srv/tftp/pxelinux.cfg"} {
+	for name, path := range map[string]string{"default": "/var/lib/libvirt/images", "srv-tftp": "/srv/tftp", "srv-tftp-pxelinux.cfg": "/srv/tftp/pxelinux.cfg", "srv-tftp-grub": "/srv/tftp/grub"} {
 		_, _, err := h.CreatePool(t.Context(), name, path)
 		must(err)
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/domains"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/functions"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/grubconfigs"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/hosts"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/images"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/networks"
@@ -172,6 +173,7 @@ func (p *netbootProvider) Resources(context.Context) []func() resource.Resource 
 		tftproots.NewResource,
 		images.NewResource,
 		pxelinuxconfigs.NewResource,
+		grubconfigs.NewResource,
 		networks.NewResource,
 		volumes.NewResource,
 		domains.NewResource,
@@ -197,6 +199,7 @@ func (p *netbootProvider) ListResources(context.Context) []func() list.ListResou
 		tftproots.NewList,
 		images.NewList,
 		pxelinuxconfigs.NewList,
+		grubconfigs.NewList,
 		networks.NewList,
 		volumes.NewList,
 		domains.NewList,

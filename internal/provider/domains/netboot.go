@@ -26,15 +26,17 @@ func (r *domainResource) checkNetboot(ctx context.Context, m domainModel, starts
 		m.Interfaces.IsUnknown() || framework.HasUnknownElement(m.Interfaces) {
 		return
 	}
-	if id := m.Local(m.PxelinuxConfig); id != "" && !strings.Contains(id, "/") {
-		diags.AddAttributeError(path.Root("pxelinux_config"), "Invalid pxelinux_config",
-			fmt.Sprintf("%q is not the id of a netboot_pxelinux_config, which has the form tftp_root/file_name.", id))
-		m.PxelinuxConfig = types.StringNull()
+	for name, id := range map[string]*types.String{"pxelinux_config": &m.PxelinuxConfig, "grub_config": &m.GrubConfig} {
+		if local := m.Local(*id); local != "" && !strings.Contains(local, "/") {
+			diags.AddAttributeError(path.Root(name), "Invalid "+name,
+				fmt.Sprintf("%q is not the id of a netboot_%s, which has the form tftp_root/file_name.", local, name))
+			*id = types.StringNull()
+		}
 	}
-	if m.isUEFI() && m.Arch.ValueString() == arch.X86 {
+	if m.isUEFI() && m.Arch.ValueString() == arch.X86 && m.GrubConfig.IsNull() {
 		if !m.PxelinuxConfig.IsNull() && starts {
 			diags.AddAttributeWarning(path.Root("pxelinux_config"), "Guest may not boot",
-				"A guest with UEFI does not start PXELINUX, which reads this configuration. Set firmware = \"bios\", or remove pxelinux_config. Only the boot loader syslinux.efi reads such a file from UEFI.")
+				"A guest with UEFI does not start PXELINUX, which reads this configuration. Use a netboot_grub_config and grub_config instead of pxelinux_config, or set firmware = \"bios\". Only the boot loader syslinux.efi reads such a file from UEFI.")
 		}
 		return
 	}
@@ -56,6 +58,9 @@ func (m domainModel) isUEFI() bool { return virt.IsUEFI(m.Firmware.ValueString()
 // guest is the part of the guest that matters for its boot from the network.
 func (m domainModel) guest(ctx context.Context, diags *diag.Diagnostics) netboot.Guest {
 	guest := netboot.Guest{Arch: m.Arch.ValueString(), UUID: m.UUID.ValueString(), Config: m.Local(m.PxelinuxConfig)}
+	if !m.GrubConfig.IsNull() {
+		guest.Config, guest.GRUB = m.Local(m.GrubConfig), true
+	}
 	if !m.Memory.IsUnknown() {
 		guest.Memory = max(m.Memory.Bytes(), m.MaxMemory.Bytes()) // before a kernel runs, the guest has all of its maximum memory
 	}

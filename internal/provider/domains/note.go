@@ -15,6 +15,7 @@ import (
 // the result.
 type note struct {
 	PxelinuxConfig  string           `json:"pxelinux_config,omitempty"`
+	GrubConfig      string           `json:"grub_config,omitempty"`
 	Image           string           `json:"image,omitempty"`
 	AddressesFrom   string           `json:"addresses_from,omitempty"`
 	ShutdownTimeout string           `json:"shutdown_timeout,omitempty"`
@@ -27,6 +28,7 @@ type note struct {
 func (m domainModel) note(ctx context.Context, diags *diag.Diagnostics) (string, error) {
 	n := note{
 		PxelinuxConfig:  m.PxelinuxConfig.ValueString(),
+		GrubConfig:      m.GrubConfig.ValueString(),
 		Image:           framework.Member(m.Kernel, "image"),
 		ShutdownTimeout: m.ShutdownTimeout.ValueString(),
 		Install:         m.installNote(ctx, diags),
@@ -54,6 +56,7 @@ func (m *domainModel) fromNote(ctx context.Context, text string, diags *diag.Dia
 	if json.Unmarshal([]byte(text), &n) != nil {
 		return
 	}
+	m.GrubConfig = framework.Optional(n.GrubConfig)
 	m.PxelinuxConfig, m.ShutdownTimeout = framework.Optional(n.PxelinuxConfig), framework.Optional(n.ShutdownTimeout)
 	if n.AddressesFrom != "" {
 		m.AddressesFrom = types.StringValue(n.AddressesFrom)

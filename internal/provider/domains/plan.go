@@ -246,6 +246,7 @@ func (r *domainResource) checkBridge(ctx context.Context, name string) error {
 // checkReferences refuses references to objects on another host than the guest.
 func (r *domainResource) checkReferences(ctx context.Context, m domainModel, diags *diag.Diagnostics) {
 	r.CheckReference(m.Placement, m.PxelinuxConfig, path.Root("pxelinux_config"), diags)
+	r.CheckReference(m.Placement, m.GrubConfig, path.Root("grub_config"), diags)
 	r.CheckReference(m.Placement, types.StringValue(framework.Member(m.Kernel, "image")), path.Root("kernel").AtName("image"), diags)
 	devices.References(ctx, m.Disks, func(id types.String, at path.Path) { r.CheckReference(m.Placement, id, at, diags) }, diags)
 }

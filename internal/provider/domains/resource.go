@@ -61,6 +61,7 @@ type domainModel struct {
 	GuestAgent      types.Bool     `tfsdk:"guest_agent"`
 	DevicesXML      types.Map      `tfsdk:"devices_xml"`
 	PxelinuxConfig  types.String   `tfsdk:"pxelinux_config"`
+	GrubConfig      types.String   `tfsdk:"grub_config"`
 	BootCheck       types.Object   `tfsdk:"boot_check"`
 	BootResult      types.Object   `tfsdk:"boot_result"`
 	WaitFor         types.Object   `tfsdk:"wait_for"`

@@ -237,6 +237,10 @@ func domainSchema(ctx context.Context) schema.Schema {
 				MarkdownDescription: "The `id` of the `netboot_pxelinux_config` that the guest boots with. The guest is then created after this configuration, and the plan checks whether the guest would boot: whether its firmware requests that file, whether its network serves the file, and whether kernel and initrd fit into its memory.",
 				Optional:            true,
 			},
+			"grub_config": schema.StringAttribute{
+				MarkdownDescription: "The `id` of the `netboot_grub_config` that a guest with UEFI boots with. The guest is then created after this configuration, and the plan checks whether the guest would boot: whether the file is for this guest, and whether its network names a boot loader and serves the file.",
+				Optional:            true,
+			},
 			"boot_check": schema.SingleNestedAttribute{
 				MarkdownDescription: "What the console must show when the guest starts. The provider watches the console from the first byte of the firmware. The apply waits until the check passes, and fails as soon as the boot fails. A change of the check applies to the next start.",
 				Optional:            true,

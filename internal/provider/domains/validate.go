@@ -118,8 +118,32 @@ func (m domainModel) validateExtras(diags *diag.Diagnostics) {
 	if image, file := m.Kernel.Attributes()["image"], m.Kernel.Attributes()["file"]; image != nil && !image.IsUnknown() && !file.IsUnknown() && image.IsNull() == file.IsNull() {
 		diags.AddAttributeError(path.Root("kernel"), "Invalid kernel", "A kernel is a netboot_image or a file on the host. Set either image or file.")
 	}
-	if !m.Kernel.IsNull() && !m.PxelinuxConfig.IsNull() {
-		diags.AddAttributeError(path.Root("pxelinux_config"), "Invalid pxelinux_config", "With kernel, the guest boots that kernel directly and does not read a configuration. Set either kernel or pxelinux_config.")
+	m.validateConfigs(diags)
+}
+
+// validateConfigs checks that the guest reads the configuration that it has.
+func (m domainModel) validateConfigs(diags *diag.Diagnostics) {
+	for name, id := range map[string]types.String{"pxelinux_config": m.PxelinuxConfig, "grub_config": m.GrubConfig} {
+		if !m.Kernel.IsNull() && !id.IsNull() {
+			diags.AddAttributeError(path.Root(name), "Invalid "+name, "With kernel, the guest boots that kernel directly and does not read a configuration. Set either kernel or "+name+".")
+		}
+	}
+	if m.GrubConfig.IsNull() {
+		return
+	}
+	if !m.PxelinuxConfig.IsNull() {
+		diags.AddAttributeError(path.Root("grub_config"), "Invalid grub_config", "A guest reads one configuration. Set either pxelinux_config, for a guest without UEFI, or grub_config.")
+	}
+	if m.Arch.IsUnknown() || m.Firmware.IsUnknown() {
+		return
+	}
+	firmware := cmp.Or(m.Firmware.ValueString(), m.machine().DefaultFirmware())
+	switch {
+	case virt.IsUEFI(firmware):
+	case slices.ContainsFunc(m.machine().Firmwares, virt.IsUEFI):
+		diags.AddAttributeError(path.Root("grub_config"), "Invalid grub_config", "Only a guest with UEFI starts GRUB, which reads this configuration. Set firmware to \"uefi\" or \"uefi-secure\", or set pxelinux_config instead.")
+	default:
+		diags.AddAttributeError(path.Root("grub_config"), "Invalid grub_config", "A guest of this architecture does not start GRUB, which reads this configuration. Set pxelinux_config instead.")
 	}
 }
 

@@ -137,6 +137,9 @@ func ListBelow(ctx context.Context, h interface {
 	var found [][]string
 	for _, root := range roots {
 		files, err := h.VolumeNames(ctx, pool(root))
+		if within == "" && IsNotFound(err) {
+			continue // not every TFTP root has every directory
+		}
 		if err != nil {
 			return nil, err
 		}

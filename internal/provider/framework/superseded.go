@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/grub"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
@@ -21,7 +22,7 @@ type BootHost interface {
 	Guests(ctx context.Context) (map[string]virt.Domain, error)
 }
 
-// Superseded are old files of images that pxelinux configurations or guests still name. Terraform updates an image before the
+// Superseded are old files of images that boot configurations or guests still name. Terraform updates an image before the
 // resources that use it, so the last of their updates removes an old file. The zero value is ready for concurrent use.
 type Superseded struct {
 	mu    sync.Mutex
@@ -117,22 +118,34 @@ func (u Users) without(files []string) []string {
 	return slices.DeleteFunc(slices.Clone(files), func(file string) bool { return len(u[file]) > 0 })
 }
 
-// FilesOfConfigs returns the files that each pxelinux configuration of a TFTP root names.
+// FilesOfConfigs returns the files that each boot configuration of a TFTP root names, by the name of the configuration's file.
 func FilesOfConfigs(ctx context.Context, host BootHost, root string) (map[string][]string, error) {
-	pool := tftproot.ConfigPool(root)
-	names, err := host.VolumeNames(ctx, pool)
-	if IsNotFound(err) {
-		return nil, nil
-	}
 	files := map[string][]string{}
-	for _, name := range names {
-		_, text, err := tftproot.ReadText(ctx, virt.NewDirectory(host, pool), name)
-		if err != nil {
-			continue // it was removed at the same time, or guests cannot read it either
+	for pool, filesOf := range map[string]func(text string) []string{
+		tftproot.ConfigPool(root):        pxelinux.FilesOf,
+		tftproot.DirPool(root, grub.Dir): grub.FilesOf,
+	} {
+		names, err := host.VolumeNames(ctx, pool)
+		if err != nil && !IsNotFound(err) {
+			return nil, err
 		}
-		files[name] = pxelinux.FilesOf(text)
+		for _, name := range names {
+			_, text, err := tftproot.ReadText(ctx, virt.NewDirectory(host, pool), name)
+			if err != nil {
+				continue // it was removed at the same time, or guests cannot read it either
+			}
+			files[name] = filesOf(text)
+		}
 	}
-	return files, err
+	return files, nil
+}
+
+// KindOfConfig is what the file of a boot configuration is, for messages.
+func KindOfConfig(name string) string {
+	if grub.MACOf(name) != "" || grub.ArchOf(name) != "" {
+		return "GRUB configuration"
+	}
+	return "pxelinux configuration"
 }
 
 // FilesOfGuests returns the files of a TFTP root that each guest boots directly, without its firmware.

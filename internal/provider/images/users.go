@@ -32,13 +32,13 @@ func (r *imageResource) warnUsers(ctx context.Context, m imageModel, diags *diag
 	}
 }
 
-// configsWith are the pxelinux configurations that name one of the files, and still do so after this run.
+// configsWith are the boot configurations that name one of the files, and still do so after this run.
 func (r *imageResource) configsWith(ctx context.Context, root string, files []string) (configs []string, err error) {
 	named, err := framework.FilesOfConfigs(ctx, r.Host, root)
 	for _, name := range slices.Sorted(maps.Keys(named)) {
 		for _, file := range named[name] {
 			if slices.Contains(files, file) && !r.Plans.Frees(ctx, netboot.ConfigHolder(root+"/"+name), file) {
-				configs = append(configs, fmt.Sprintf("pxelinux configuration %q names %s", name, file))
+				configs = append(configs, fmt.Sprintf("%s %q names %s", framework.KindOfConfig(name), name, file))
 				break
 			}
 		}

@@ -2,30 +2,19 @@ package pxelinuxconfigs
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
-
-type entryModel struct {
-	Label  types.String `tfsdk:"label"`
-	Kernel types.String `tfsdk:"kernel"`
-	Initrd types.String `tfsdk:"initrd"`
-	Append types.List   `tfsdk:"append"`
-}
 
 func entryAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
@@ -115,130 +104,25 @@ func (m *pxelinuxConfigModel) setTarget() {
 	}
 }
 
-// fillContent sets the text from the entries, or the entries from the text. It refuses what the firmware would read
-// differently from how it is meant, unless an import found it like this. It returns what only some versions of the firmware
-// would misread.
-func (m *pxelinuxConfigModel) fillContent(ctx context.Context, reader pxelinux.Reader, found *foreign, diags *diag.Diagnostics) (risks []pxelinux.Problem) {
-	m.SHA256 = types.StringUnknown()
-	m.fillDefault(ctx, diags)
+// language is how the reader reads the file.
+func (m pxelinuxConfigModel) language(reader pxelinux.Reader) framework.Language {
+	l := framework.Language{
+		Name:         "pxelinux configuration",
+		Parse:        func(text string) pxelinux.Config { config, _ := pxelinux.Parse(text, reader); return config },
+		Words:        strings.Fields,
+		Validate:     func(c pxelinux.Config) []pxelinux.Problem { return pxelinux.Validate(c, reader) },
+		ValidateText: func(text string) []pxelinux.Problem { return pxelinux.ValidateText(text, reader) },
+		Render:       func(c pxelinux.Config) (string, error) { return pxelinux.Render(c, reader) },
+		NamesDefault: reader == pxelinux.PXELINUX, // it does not boot without a default
+	}
 	switch {
-	case !m.Entries.IsNull() && !m.Entries.IsUnknown():
-		m.Content = types.StringUnknown()
-		config, known := m.config(ctx, diags)
-		if len(config.Entries) > 0 {
-			risks = refuse(pxelinux.Validate(config, reader), path.Root("entries"), diags)
-		}
-		if !known || diags.HasError() {
-			return risks
-		}
-		text, err := pxelinux.Render(config, reader)
-		if err != nil {
-			diags.AddAttributeError(path.Root("entries"), "Invalid pxelinux configuration", framework.Sentence(err))
-			return nil
-		}
-		m.Content = types.StringValue(text)
-	case !m.Content.IsNull() && !m.Content.IsUnknown():
-		risks = refuseNew(pxelinux.ValidateText(m.Content.ValueString(), reader), found, diags)
-		if diags.HasError() {
-			return nil
-		}
-		m.setEntries(ctx, diags)
+	case !m.needsInitrd():
+	case m.FileName.IsUnknown():
+		l.Initrd = types.StringUnknown() // the path follows from it
 	default:
-		m.Default, m.Entries = types.StringUnknown(), types.ListUnknown(framework.EntryType)
-		return nil
+		l.Initrd = types.StringValue(m.emptyInitrdPath())
 	}
-	sum := sha256.Sum256([]byte(m.Content.ValueString()))
-	m.SHA256 = types.StringValue(hex.EncodeToString(sum[:]))
-	return risks
-}
-
-// setContent sets a text that was found on the host. It can contain anything, so control characters are replaced: a plan shows
-// multi-line texts unchanged, and a terminal would obey them.
-func (m *pxelinuxConfigModel) setContent(ctx context.Context, text string, diags *diag.Diagnostics) {
-	m.Content = types.StringValue(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) {
-			return unicode.ReplacementChar
-		}
-		return r // for invalid UTF-8, it is also the replacement character
-	}, text))
-	m.setEntries(ctx, diags)
-}
-
-// setEntries sets the entries and the default from the text.
-func (m *pxelinuxConfigModel) setEntries(ctx context.Context, diags *diag.Diagnostics) {
-	config, _ := pxelinux.Parse(m.Content.ValueString(), m.reader())
-	m.Default = types.StringNull()
-	if config.Default != "" {
-		m.Default = types.StringValue(config.Default)
-	}
-	entries := make([]entryModel, len(config.Entries))
-	for i, e := range config.Entries {
-		entries[i] = entryModel{
-			Label:  types.StringValue(e.Label),
-			Kernel: types.StringValue(e.Kernel),
-			Initrd: types.StringValue(e.Initrd),
-			Append: types.ListNull(types.StringType),
-		}
-		if e.Initrd == m.emptyInitrdPath() || e.Initrd == "" && !m.needsInitrd() {
-			entries[i].Initrd = types.StringNull()
-		}
-		if e.Append != "" {
-			arguments, problems := types.ListValueFrom(ctx, types.StringType, strings.Fields(e.Append))
-			diags.Append(problems...)
-			entries[i].Append = arguments
-		}
-	}
-	list, problems := types.ListValueFrom(ctx, framework.EntryType, entries)
-	diags.Append(problems...)
-	m.Entries = list
-}
-
-// config is the configuration that the entries describe. Unknown parts are replaced by placeholders that break no rule of the
-// firmware.
-func (m pxelinuxConfigModel) config(ctx context.Context, diags *diag.Diagnostics) (config pxelinux.Config, known bool) {
-	if framework.HasUnknownElement(m.Entries) {
-		return config, false
-	}
-	known = true
-	or := func(value types.String, standIn string) string {
-		if value.IsUnknown() {
-			known = false
-			return standIn
-		}
-		return value.ValueString()
-	}
-	config.Default = or(m.Default, "")
-	for i, e := range framework.Elements[entryModel](ctx, m.Entries, diags) {
-		if e.Label.IsUnknown() {
-			config.Default = "" // it may name this entry
-		}
-		if e.Initrd.IsNull() && m.needsInitrd() {
-			known = known && !m.FileName.IsUnknown() // the path follows from it
-			e.Initrd = types.StringValue(m.emptyInitrdPath())
-		}
-		known = known && !e.Append.IsUnknown()
-		var arguments []types.String
-		if !e.Append.IsUnknown() {
-			diags.Append(e.Append.ElementsAs(ctx, &arguments, false)...)
-		}
-		config.Entries = append(config.Entries, pxelinux.Entry{
-			Label:  or(e.Label, fmt.Sprintf("?%d", i)),
-			Kernel: or(e.Kernel, "?"),
-			Initrd: or(e.Initrd, "?"),
-			Append: strings.Join(framework.Each(arguments, func(a types.String) string { return or(a, "?") }), " "),
-		})
-	}
-	return config, known && !diags.HasError()
-}
-
-// fillDefault sets the label that the file for PXELINUX names, because that file always names one.
-func (m *pxelinuxConfigModel) fillDefault(ctx context.Context, diags *diag.Diagnostics) {
-	if m.reader() != pxelinux.PXELINUX || !m.Default.IsNull() || m.Entries.IsNull() || m.Entries.IsUnknown() || framework.HasUnknownElement(m.Entries) {
-		return
-	}
-	if entries := framework.Elements[entryModel](ctx, m.Entries, diags); len(entries) > 0 {
-		m.Default = entries[0].Label
-	}
+	return l
 }
 
 // needsInitrd tells whether an entry without an initrd needs an empty one.
@@ -257,60 +141,7 @@ func (m pxelinuxConfigModel) lacksInitrd(ctx context.Context, diags *diag.Diagno
 	if !m.needsInitrd() {
 		return false
 	}
-	var entries []entryModel
+	var entries []framework.Entry
 	diags.Append(m.Entries.ElementsAs(ctx, &entries, false)...)
-	return slices.ContainsFunc(entries, func(e entryModel) bool { return e.Initrd.IsNull() })
-}
-
-// checkKinds refuses an entry whose kernel is the initrd of an image, or whose initrd is the kernel: the firmware jumps into
-// whatever it loads.
-func (m pxelinuxConfigModel) checkKinds(ctx context.Context, planned *netboot.Plans, diags *diag.Diagnostics) {
-	config, known := m.config(ctx, diags)
-	if !known {
-		return
-	}
-	for i, e := range config.Entries {
-		m.checkKind(planned, i, "kernel", e.Kernel, diags)
-		for _, initrd := range strings.Split(e.Initrd, ",") {
-			m.checkKind(planned, i, "initrd", initrd, diags)
-		}
-	}
-}
-
-func (m pxelinuxConfigModel) checkKind(planned *netboot.Plans, entry int, kind, file string, diags *diag.Diagnostics) {
-	found, ok := planned.Files.Find(m.root() + "/" + file)
-	problem := pxelinux.Problem{Severity: pxelinux.Error, Entry: entry, Field: kind}
-	switch {
-	case ok && found.Kind != kind:
-		problem.Message = fmt.Sprintf("%s is the %s of a netboot_image", file, found.Kind)
-		problem.Remedy = fmt.Sprintf("set the path of the %s of the image", kind)
-	case ok && found.Arch != "" && found.Arch != m.Arch.ValueString():
-		problem.Message = fmt.Sprintf("%s is the %s of a netboot_image for %s, but this configuration is for %s guests", file, kind, found.Arch, m.Arch.ValueString())
-		problem.Remedy = fmt.Sprintf("set arch of the configuration to %q, or use an image for %s", found.Arch, m.Arch.ValueString())
-	default:
-		return
-	}
-	refuse([]pxelinux.Problem{problem}, path.Root("entries"), diags)
-}
-
-// refuse reports the errors of a configuration, each for the attribute that has it, and returns the warnings. whole is the
-// attribute that contains the whole configuration.
-func refuse(problems []pxelinux.Problem, whole path.Path, diags *diag.Diagnostics) (warnings []pxelinux.Problem) {
-	for _, p := range problems {
-		if p.Severity == pxelinux.Warning {
-			warnings = append(warnings, p)
-			continue
-		}
-		at := framework.PathOfProblem(p, whole)
-		diags.AddAttributeError(at, "Invalid pxelinux configuration", framework.Sentence(framework.Within(at, p)))
-	}
-	return warnings
-}
-
-// warn reports the risks of a configuration that is going to be written. A plan without changes reports none.
-func (m pxelinuxConfigModel) warn(risks []pxelinux.Problem, diags *diag.Diagnostics) {
-	for _, p := range risks {
-		at := framework.PathOfProblem(p, path.Root("content"))
-		diags.AddAttributeWarning(at, "Risky pxelinux configuration", framework.Sentence(framework.Within(at, p)))
-	}
+	return slices.ContainsFunc(entries, func(e framework.Entry) bool { return e.Initrd.IsNull() })
 }

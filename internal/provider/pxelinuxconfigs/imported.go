@@ -4,46 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
 
-// foreign lists the problems that an import found in a file, and that would be refused in a new file. They are not errors
-// later either, even after the file has changed on the host: its author may know guests that this provider does not know.
-type foreign struct{ Problems []string }
-
-// foreignKey is the key for foreign in the private state.
-const foreignKey = "foreign"
-
-// takeOver completes the state of an import: the target of the file, and its text, either as entries or as content. A CLI
-// that generates configuration writes every attribute that has a value, and entries and content together are refused.
-func (m *pxelinuxConfigModel) takeOver(ctx context.Context, diags *diag.Diagnostics) *foreign {
+// takeOver completes the state of an import.
+func (m *pxelinuxConfigModel) takeOver(ctx context.Context, diags *diag.Diagnostics) *framework.Foreign {
 	m.setTarget()
 	if err := m.checkName(); err != nil {
 		framework.Fail(diags, path.Empty(), "import", m.subject(), err)
 		return nil
 	}
-	if m.isOurs(ctx, diags) {
-		m.Content = types.StringNull()
-		return nil
-	}
-	m.Default, m.Entries = types.StringNull(), types.ListNull(framework.EntryType)
-	problems := pxelinux.ValidateText(m.Content.ValueString(), m.reader())
+	problems := m.TakeOver(ctx, m.language(m.reader()), diags)
 	m.warnOfForeign(problems, diags)
-	found := &foreign{}
-	for _, p := range problems {
-		found.Problems = append(found.Problems, p.Message)
-	}
-	return found
+	return framework.ForeignOf(problems)
 }
 
 // guessedArch says that an import has guessed arch from the file, which does not contain it.
@@ -83,19 +63,6 @@ func (m pxelinuxConfigModel) checkName() error {
 		"a UUID in lower case, and an IPv4 address, or its beginning, in upper-case hexadecimal digits")
 }
 
-// isOurs tells whether the entries give exactly the same text, byte by byte.
-func (m pxelinuxConfigModel) isOurs(ctx context.Context, diags *diag.Diagnostics) bool {
-	if len(m.Entries.Elements()) == 0 {
-		return false
-	}
-	config, known := m.config(ctx, diags)
-	if !known || countErrors(pxelinux.Validate(config, m.reader())) > 0 {
-		return false
-	}
-	text, err := pxelinux.Render(config, m.reader())
-	return err == nil && text == m.Content.ValueString()
-}
-
 func countErrors(problems []pxelinux.Problem) (count int) {
 	for _, p := range problems {
 		if p.Severity == pxelinux.Error {
@@ -128,47 +95,4 @@ func (m pxelinuxConfigModel) warnOfForeign(problems []pxelinux.Problem, diags *d
 	}
 	diags.AddWarning("Risky pxelinux configuration", fmt.Sprintf("The firmware of s390x guests does not read all of %s as it is written, although real PXELINUX may. %s"+
 		"The file stays as it is. The following problems are not errors in a later change of content:%s", m.subject(), advice, said.String()))
-}
-
-// complete fills in the form of the text, content or entries, that an import omitted.
-func (m *pxelinuxConfigModel) complete(ctx context.Context, diags *diag.Diagnostics) {
-	switch {
-	case m.Content.IsNull() && !m.Entries.IsNull():
-		config, known := m.config(ctx, diags)
-		text, err := pxelinux.Render(config, m.reader())
-		if known && err == nil {
-			m.Content = types.StringValue(text)
-		}
-	case m.Entries.IsNull() && !m.Content.IsNull():
-		m.setEntries(ctx, diags)
-	}
-}
-
-// keepImported keeps a plan without changes empty: it omits what an import omitted. Some texts on a host cannot be written in
-// a configuration, because they are not UTF-8. Such a text counts as unchanged if the configuration has it as the import
-// wrote it.
-func (m *pxelinuxConfigModel) keepImported(config, prior pxelinuxConfigModel) {
-	same := config.Content.Equal(prior.Content) && strings.ContainsRune(config.Content.ValueString(), utf8.RuneError)
-	if same && !prior.SHA256.IsNull() {
-		m.SHA256 = prior.SHA256
-	}
-	if !m.SHA256.Equal(prior.SHA256) {
-		return
-	}
-	if config.Content.IsNull() && prior.Content.IsNull() {
-		m.Content = types.StringNull()
-	}
-	if config.Entries.IsNull() && prior.Entries.IsNull() {
-		m.Default, m.Entries = types.StringNull(), types.ListNull(framework.EntryType)
-	}
-}
-
-// refuseNew reports the errors of a text, but only warns about those that its import found.
-func refuseNew(problems []pxelinux.Problem, found *foreign, diags *diag.Diagnostics) (warnings []pxelinux.Problem) {
-	for i := range problems {
-		if found != nil && slices.Contains(found.Problems, problems[i].Message) {
-			problems[i].Severity = pxelinux.Warning
-		}
-	}
-	return refuse(problems, path.Root("content"), diags)
 }

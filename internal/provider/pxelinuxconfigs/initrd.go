@@ -2,12 +2,12 @@ package pxelinuxconfigs
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
@@ -38,13 +38,5 @@ func (r *pxelinuxConfigResource) removeInitrd(ctx context.Context, m pxelinuxCon
 	if !m.lacksInitrd(ctx, diags) {
 		return nil
 	}
-	return r.remove(ctx, m, m.emptyInitrdName())
-}
-
-// remove removes a file, if it exists.
-func (r *pxelinuxConfigResource) remove(ctx context.Context, m pxelinuxConfigModel, name string) error {
-	if err := r.directory(m).Remove(ctx, name); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return framework.RemoveFile(ctx, r.directory(m), m.emptyInitrdName())
 }

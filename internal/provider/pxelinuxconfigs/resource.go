@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
@@ -36,18 +35,15 @@ func NewResource() resource.Resource { return &pxelinuxConfigResource{} }
 
 type pxelinuxConfigModel struct {
 	framework.Placement
+	framework.BootText
 	ID       types.String   `tfsdk:"id"`
 	TFTPRoot types.String   `tfsdk:"tftp_root"`
 	Arch     types.String   `tfsdk:"arch"`
 	MAC      types.String   `tfsdk:"mac"`
 	UUID     types.String   `tfsdk:"uuid"`
 	IPv4     types.String   `tfsdk:"ipv4"`
-	Default  types.String   `tfsdk:"default"`
-	Entries  types.List     `tfsdk:"entries"`
-	Content  types.String   `tfsdk:"content"`
 	FileName types.String   `tfsdk:"file_name"`
 	Path     types.String   `tfsdk:"path"`
-	SHA256   types.String   `tfsdk:"sha256"`
 	Timeouts timeouts.Value `tfsdk:"timeouts"`
 }
 
@@ -140,7 +136,7 @@ func (r *pxelinuxConfigResource) ValidateConfig(ctx context.Context, req resourc
 	}
 	config.fillFileName(&resp.Diagnostics)
 	if config.Content.IsNull() && !config.Arch.IsUnknown() { // content may be an imported text, which only a plan knows
-		config.fillContent(ctx, config.reader(), nil, &resp.Diagnostics)
+		config.Fill(ctx, config.language(config.reader()), nil, &resp.Diagnostics)
 	}
 }
 
@@ -178,13 +174,14 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	plan.fillFileName(&resp.Diagnostics)
 	claims := framework.NewClaims(ctx, r.Plans, plan.subject(), req, resp)
 	claims.Add(path.Root("file_name"), framework.Subject{Kind: "pxelinux configuration", ID: plan.ID.ValueString()}, prior != nil && !prior.ID.Equal(plan.ID))
-	found := framework.LoadPrivate[foreign](ctx, req.Private, foreignKey, &resp.Diagnostics)
-	risks := plan.fillContent(ctx, r.readerFor(ctx, plan), found, &resp.Diagnostics)
+	found := framework.LoadPrivate[framework.Foreign](ctx, req.Private, framework.ForeignKey, &resp.Diagnostics)
+	language := plan.language(r.readerFor(ctx, plan))
+	risks := plan.Fill(ctx, language, found, &resp.Diagnostics)
 	if prior == nil || !prior.SHA256.Equal(plan.SHA256) && !prior.Content.Equal(plan.Content) {
-		plan.warn(risks, &resp.Diagnostics)
+		language.Warn(risks, &resp.Diagnostics)
 	}
 	if !config.Entries.IsNull() && !config.Entries.IsUnknown() {
-		plan.checkKinds(ctx, r.Plans, &resp.Diagnostics)
+		plan.CheckKinds(ctx, language, plan.Arch.ValueString(), plan.root(), r.Plans, &resp.Diagnostics)
 	}
 	if !plan.ID.IsUnknown() && !plan.Content.IsUnknown() {
 		text, _ := pxelinux.Parse(plan.Content.ValueString(), plan.reader())
@@ -196,7 +193,7 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	}
 	if prior != nil && prior.FileName.Equal(plan.FileName) {
 		plan.keepWriting(*prior)
-		plan.keepImported(config, *prior)
+		plan.KeepImported(config.BootText, prior.BootText)
 	} else if prior != nil {
 		resp.RequiresReplace.Append(path.Root("file_name"))
 	}
@@ -244,9 +241,9 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 
 	if known != nil {
 		state.Arch = types.StringValue(cmp.Or(state.Arch.ValueString(), arch.S390X)) // a state from before there was arch
-		state.complete(ctx, &resp.Diagnostics)
+		state.Complete(ctx, state.language(state.reader()), &resp.Diagnostics)
 	}
-	now, text, err := r.readFile(ctx, state, known)
+	now, text, err := framework.ReadText(ctx, r.Host, tftproot.ConfigPool(state.root()), state.FileName.ValueString(), known, state.Content.ValueString())
 	if errors.Is(err, fs.ErrNotExist) {
 		resp.State.RemoveResource(ctx)
 		return
@@ -263,7 +260,7 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 		framework.SavePrivate(ctx, resp.Private, guessedArchKey, &guessedArch{Guessed: true}, &resp.Diagnostics)
 	}
 	if now.SHA256 != state.SHA256.ValueString() {
-		state.setContent(ctx, text, &resp.Diagnostics)
+		state.SetContent(ctx, state.language(state.reader()), text, &resp.Diagnostics)
 		state.SHA256 = types.StringValue(now.SHA256)
 	}
 	if err := r.findInitrd(ctx, state, &resp.Diagnostics); now.Unreadable || errors.Is(err, fs.ErrNotExist) {
@@ -273,7 +270,7 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 		return
 	}
 	if known == nil {
-		framework.SavePrivate(ctx, resp.Private, foreignKey, state.takeOver(ctx, &resp.Diagnostics), &resp.Diagnostics)
+		framework.SavePrivate(ctx, resp.Private, framework.ForeignKey, state.takeOver(ctx, &resp.Diagnostics), &resp.Diagnostics)
 	}
 	framework.SavePrivate(ctx, resp.Private, configKey, &now, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
@@ -320,7 +317,7 @@ func (r *pxelinuxConfigResource) Delete(ctx context.Context, req resource.Delete
 	ctx, cancel := framework.Bounded(ctx, state.Timeouts.Delete, framework.CallTimeout, &resp.Diagnostics)
 	defer cancel()
 
-	err := errors.Join(r.remove(ctx, state, state.FileName.ValueString()), r.removeInitrd(ctx, state, &resp.Diagnostics))
+	err := errors.Join(framework.RemoveFile(ctx, r.directory(state), state.FileName.ValueString()), r.removeInitrd(ctx, state, &resp.Diagnostics))
 	if err != nil {
 		framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
 		return
@@ -361,29 +358,4 @@ func (r *pxelinuxConfigResource) readerFor(ctx context.Context, m pxelinuxConfig
 		return pxelinux.UnknownFirmware
 	}
 	return netboot.FirmwareOf(ctx, r.Host)
-}
-
-// readFile reads the file if it has changed since known. Otherwise it returns the text in the state.
-func (r *pxelinuxConfigResource) readFile(ctx context.Context, state pxelinuxConfigModel, known *tftproot.File) (tftproot.File, string, error) {
-	dir := r.directory(state)
-	if known != nil {
-		now, err := tftproot.Verify(ctx, dir, *known)
-		if err != nil || now == *known {
-			return now, state.Content.ValueString(), err
-		}
-		if now.Size > tftproot.MaxText {
-			return now, "", nil // too big to be what was written; the plan shows a change
-		}
-	}
-	if known == nil {
-		// libvirt finds a file of another program only when it lists the pool; this matters for an import.
-		names, err := r.Host.VolumeNames(ctx, tftproot.ConfigPool(state.root()))
-		if err == nil && !slices.Contains(names, state.FileName.ValueString()) {
-			err = fmt.Errorf("%w: %s", fs.ErrNotExist, state.FileName.ValueString())
-		}
-		if err != nil {
-			return tftproot.File{}, "", err
-		}
-	}
-	return tftproot.ReadText(ctx, dir, state.FileName.ValueString())
 }

@@ -1,0 +1,74 @@
+package netboot
+
+import (
+	"testing"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
+)
+
+func TestCheckGRUB(t *testing.T) {
+	const forMAC, forAll = "lab/grub.cfg-01-52-54-00-00-00-01", "lab/grub.cfg-x86_64"
+	uefi := func(n *Network) { n.Rules = []dnsmasq.Rule{{Arch: "x86_64-efi", Bootfile: "shimx64.efi"}} }
+	for name, test := range map[string]struct {
+		config, forArch string
+		others          []string
+		network         Network
+		onHost          bool
+		unknownMAC      bool
+		want            []string
+	}{
+		"for this guest":          {config: forMAC},
+		"for all":                 {config: forAll},
+		"for another MAC":         {config: "lab/grub.cfg-01-52-54-00-00-00-02", want: []string{"Error grub_config never reads grub/grub.cfg-01-52-54-00-00-00-02, which is for the MAC address 52:54:00:00:00:02; it boots with 52:54:00:00:00:01"}},
+		"for an unknown MAC":      {config: "lab/grub.cfg-01-52-54-00-00-00-02", unknownMAC: true},
+		"for all of another arch": {config: "lab/grub.cfg-arm64", forArch: arch.AArch64, want: []string{`Error grub_config is for aarch64 guests, but this guest has the architecture x86_64: use a netboot_grub_config with arch = "x86_64"`}},
+		"another name":            {config: "lab/grub.cfg", want: []string{"Error grub_config this guest never reads grub/grub.cfg"}},
+		"another comes first":     {config: forAll, others: []string{forMAC}, want: []string{"Warning grub_config GRUB loads grub/grub.cfg-01-52-54-00-00-00-01 before grub/grub.cfg-x86_64"}},
+		"another comes later":     {config: forMAC, others: []string{forAll}},
+		"no bootfile":             {config: forAll, network: serving(func(*Network) {}), want: []string{`Error interfaces[0].network names no bootfile for x86_64 guests with UEFI`}},
+		"no bootfile on the host": {config: forAll, network: serving(func(*Network) {}), onHost: true, want: []string{`Warning interfaces[0].network names no bootfile`}},
+		"bootfile for a BIOS":     {config: forAll, network: serving(func(n *Network) { n.Rules = []dnsmasq.Rule{{Arch: "x86_64", Bootfile: "pxelinux.0"}} }), want: []string{`Error interfaces[0].network with arch = "x86_64-efi"`}},
+		"bootfile for everyone":   {config: forAll, network: bootfile("shimx64.efi")},
+		"bootfile for this guest": {config: forAll, network: serving(func(n *Network) { n.Rules = []dnsmasq.Rule{{MAC: testMAC, Bootfile: "shimx64.efi"}} })},
+		"bootfile by HTTP": {config: forAll, network: serving(func(n *Network) {
+			n.TFTPRoot, n.Rules = "", []dnsmasq.Rule{{Arch: "x86_64-http", Bootfile: "http://h/shimx64.efi"}}
+		})},
+		"options":             {config: forAll, network: serving(func(n *Network) { n.Options = []string{"dhcp-boot=shimx64.efi"} })},
+		"another DHCP server": {config: forAll, network: serving(func(n *Network) { n.DHCP = false })},
+		"another TFTP root":   {config: forAll, network: serving(func(n *Network) { uefi(n); n.TFTPRoot = "/srv/other" }), want: []string{"Error interfaces[0].network serves the TFTP root /srv/other, but the configuration is below /srv/lab"}},
+		"no TFTP root":        {config: forAll, network: serving(func(n *Network) { uefi(n); n.TFTPRoot = "" }), want: []string{"Error interfaces[0].network serves no TFTP root"}},
+		"another server by a rule": {config: forAll, network: serving(func(n *Network) {
+			n.TFTPRoot = ""
+			n.Rules = []dnsmasq.Rule{{Arch: "x86_64-efi", Bootfile: "s", NextServer: "10.0.0.1"}}
+		})},
+		"network that is not known": {config: forAll, network: Network{Name: "other", DHCP: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.network.Name == "" {
+				test.network = serving(uefi)
+			}
+			host := fakeHost{networks: map[string]Network{}}
+			var plans Plans
+			if test.onHost {
+				host.networks[test.network.Name] = test.network
+			} else {
+				plans.Networks.Add(test.network.Name, test.network)
+			}
+			plans.Roots.Add("lab", "/srv/lab")
+			for _, id := range append(test.others, test.config) {
+				config := Config{Arch: arch.X86}
+				if test.forArch != "" {
+					config.Arch = test.forArch
+				}
+				plans.Configs.Add(id, config)
+			}
+			nic := Interface{MAC: testMAC, Network: "lab", Boots: true}
+			if test.unknownMAC {
+				nic.MAC = ""
+			}
+			guest := Guest{Arch: arch.X86, Config: test.config, GRUB: true, Starts: true, Interfaces: []Interface{nic, {MAC: "52:54:00:00:00:09", Network: "none"}}}
+			wantFindings(t, Check(t.Context(), guest, &plans, host), test.want)
+		})
+	}
+}
