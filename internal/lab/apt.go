@@ -66,6 +66,21 @@ func (a *privateApt) unpack(ctx context.Context, dir string, packages ...string)
 	return a.extract(ctx, "*.deb", dir)
 }
 
+// download returns a package that it has downloaded to the directory of apt's state. The index of packages must be there.
+func (a *privateApt) download(ctx context.Context, debianPackage string) (deb string, err error) {
+	if _, err := a.run(ctx, "apt-get", "download", debianPackage); err != nil {
+		return "", err
+	}
+	debs, err := filepath.Glob(filepath.Join(a.dir, debianPackage+"_*.deb"))
+	if err != nil {
+		return "", err
+	}
+	if len(debs) != 1 {
+		return "", fmt.Errorf("apt-get downloaded %d files for %s", len(debs), debianPackage)
+	}
+	return debs[0], nil
+}
+
 // extract unpacks what apt-get has downloaded to files of a pattern.
 func (a *privateApt) extract(ctx context.Context, pattern, dir string) error {
 	debs, err := filepath.Glob(filepath.Join(a.dir, pattern))

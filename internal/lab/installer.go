@@ -11,15 +11,15 @@ import (
 // own apt sources. The file then stays in the cache until the directory is removed.
 func Installer(ctx context.Context, arch string) (string, error) {
 	debianPackage := "debian-installer-12-netboot-" + arch
-	dir, err := cachedDir(ctx, debianPackage, func(ctx context.Context, dir string) error { return download(ctx, dir, debianPackage) })
+	dir, err := cachedDir(ctx, debianPackage, func(ctx context.Context, dir string) error { return downloadPackage(ctx, dir, debianPackage) })
 	if err != nil {
 		return "", fmt.Errorf("unable to get Debian's installer for %s: %w", arch, err)
 	}
 	return filepath.Join(dir, debianPackage+".deb"), nil
 }
 
-// download puts a Debian package into a directory.
-func download(ctx context.Context, dir, debianPackage string) error {
+// downloadPackage puts a Debian package into a directory.
+func downloadPackage(ctx context.Context, dir, debianPackage string) error {
 	apt, err := newPrivateApt()
 	if err != nil {
 		return err
@@ -29,15 +29,9 @@ func download(ctx context.Context, dir, debianPackage string) error {
 	if _, err := apt.run(ctx, "apt-get", "update"); err != nil {
 		return err
 	}
-	if _, err := apt.run(ctx, "apt-get", "download", debianPackage); err != nil {
-		return err
-	}
-	debs, err := filepath.Glob(filepath.Join(apt.dir, debianPackage+"_*.deb"))
+	deb, err := apt.download(ctx, debianPackage)
 	if err != nil {
 		return err
 	}
-	if len(debs) != 1 {
-		return fmt.Errorf("apt-get downloaded %d files for %s", len(debs), debianPackage)
-	}
-	return copyTo(filepath.Join(dir, debianPackage+".deb"), debs[0])
+	return copyTo(filepath.Join(dir, debianPackage+".deb"), deb)
 }

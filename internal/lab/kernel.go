@@ -63,17 +63,11 @@ func downloadKernel(ctx context.Context, dir string) error {
 		return err
 	}
 	announce("Downloading Debian package %s for s390x", debianPackage)
-	if _, err := apt.run(ctx, "apt-get", "download", debianPackage); err != nil {
-		return err
-	}
-	debs, err := filepath.Glob(filepath.Join(apt.dir, "linux-image-*.deb"))
+	deb, err := apt.download(ctx, debianPackage)
 	if err != nil {
 		return err
 	}
-	if len(debs) != 1 {
-		return fmt.Errorf("apt-get downloaded %d files for %s", len(debs), debianPackage)
-	}
-	return unpackKernel(ctx, debs[0], dir)
+	return unpackKernel(ctx, deb, dir)
 }
 
 // kernelPackage returns the package that a metapackage of Debian for the current kernel depends on, such as
