@@ -94,7 +94,9 @@ func (c *check) searches(ctx context.Context) (searches []pxelinux.Search, known
 				return nil, false
 			}
 			c.offer(i, network, planned, offer)
-			c.loader(ctx, i, network, offer)
+			if c.guest.Arch == arch.X86 && c.guest.Config != "" {
+				c.loader(ctx, i, network, offer)
+			}
 			search.BootFile, search.ConfigFile, search.PathPrefix = offer.Bootfile, offer.ConfigFile, offer.PathPrefix
 			search.IPv4 = network.Reserved[nic.MAC]
 		}

@@ -21,7 +21,7 @@ func (c *check) grub(ctx context.Context) {
 	for i, nic := range c.guest.Interfaces {
 		network, planned, found := c.network(ctx, nic.Network)
 		if nic.Boots && found && network.DHCP { // else another DHCP server may answer there
-			c.offersGRUB(i, nic, network, planned)
+			c.offersGRUB(ctx, i, nic, network, planned)
 		}
 	}
 }
@@ -77,7 +77,7 @@ func (c *check) readsGRUB() {
 }
 
 // offersGRUB checks that a network tells the guest what to boot, and serves the configuration.
-func (c *check) offersGRUB(nic int, of Interface, network Network, planned bool) {
+func (c *check) offersGRUB(ctx context.Context, nic int, of Interface, network Network, planned bool) {
 	var offer dnsmasq.Rule
 	var viaHTTP bool
 	for _, client := range arch.Of(c.guest.Arch).Clients {
@@ -99,5 +99,6 @@ func (c *check) offersGRUB(nic int, of Interface, network Network, planned bool)
 	}
 	if !viaHTTP { // a web server can serve any directory
 		c.servesRoot(network, offer, report)
+		c.loader(ctx, nic, network, offer)
 	}
 }

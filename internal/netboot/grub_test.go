@@ -2,6 +2,7 @@ package netboot
 
 import (
 	"testing"
+	"testing/synctest"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
@@ -16,6 +17,7 @@ func TestCheckGRUB(t *testing.T) {
 		network         Network
 		onHost          bool
 		unknownMAC      bool
+		files           []string // below the TFTP root; nil for the shim and GRUB
 		want            []string
 	}{
 		"for this guest":          {config: forMAC},
@@ -42,6 +44,9 @@ func TestCheckGRUB(t *testing.T) {
 			n.TFTPRoot = ""
 			n.Rules = []dnsmasq.Rule{{Arch: "x86_64-efi", Bootfile: "s", NextServer: "10.0.0.1"}}
 		})},
+		"no shim":                   {config: forAll, files: []string{"grubx64.efi"}, want: []string{`Error interfaces[0].network tells this guest to load "shimx64.efi", but there is no such file`}},
+		"no GRUB for the shim":      {config: forAll, files: []string{"shimx64.efi"}, want: []string{`Error interfaces[0].network shimx64.efi is a shim, which loads "grubx64.efi", but there is no such file below the TFTP root /srv/lab: add "grubx64.efi" to files`}},
+		"GRUB without a shim":       {config: forAll, files: []string{"grubx64.efi"}, network: bootfile("grubx64.efi")},
 		"network that is not known": {config: forAll, network: Network{Name: "other", DHCP: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -56,6 +61,12 @@ func TestCheckGRUB(t *testing.T) {
 				plans.Networks.Add(test.network.Name, test.network)
 			}
 			plans.Roots.Add("lab", "/srv/lab")
+			if test.files == nil {
+				test.files = []string{"shimx64.efi", "grubx64.efi"}
+			}
+			for _, file := range test.files {
+				plans.Files.Add("lab/"+file, File{Kind: FixedFile})
+			}
 			for _, id := range append(test.others, test.config) {
 				config := Config{Arch: arch.X86}
 				if test.forArch != "" {
@@ -68,7 +79,7 @@ func TestCheckGRUB(t *testing.T) {
 				nic.MAC = ""
 			}
 			guest := Guest{Arch: arch.X86, Config: test.config, GRUB: true, Starts: true, Interfaces: []Interface{nic, {MAC: "52:54:00:00:00:09", Network: "none"}}}
-			wantFindings(t, Check(t.Context(), guest, &plans, host), test.want)
+			synctest.Test(t, func(t *testing.T) { wantFindings(t, Check(t.Context(), guest, &plans, host), test.want) })
 		})
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"path"
 	"strings"
 
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
@@ -28,7 +27,7 @@ const pxelinuxModule = "ldlinux.c32"
 func (c *check) loader(ctx context.Context, nic int, network Network, offer dnsmasq.Rule) {
 	root := rootOf(c.guest.Config)
 	served, known := c.plans.Roots.Find(root)
-	if c.guest.Arch != arch.X86 || !c.guest.Starts || offer.Bootfile == "" || offer.NextServer != "" || !known || served != network.TFTPRoot {
+	if !c.guest.Starts || offer.Bootfile == "" || offer.NextServer != "" || !known || served != network.TFTPRoot {
 		return
 	}
 	file := strings.TrimPrefix(offer.Bootfile, "/")
@@ -36,13 +35,42 @@ func (c *check) loader(ctx context.Context, nic int, network Network, offer dnsm
 		c.report(c.missing(root, fmt.Sprintf("DHCP on network %q tells this guest to load %q, but there is no such file below the TFTP root %s", network.Name, file, served), file), OfNetwork, nic)
 		return
 	}
-	module := path.Join(path.Dir(file), pxelinuxModule)
-	if offer.PathPrefix != "" {
-		module = strings.TrimPrefix(offer.PathPrefix+pxelinuxModule, "/")
+	next, why := c.loadsNext(file, offer)
+	if next != "" && c.isMissing(ctx, root, next) {
+		c.report(c.missing(root, fmt.Sprintf("%s, but there is no such file below the TFTP root %s", why, served), next), OfNetwork, nic)
 	}
-	if c.isMissing(ctx, root, module) {
-		c.report(c.missing(root, fmt.Sprintf("PXELINUX loads %q first, but there is no such file below the TFTP root %s; only PXELINUX 4 and earlier does not need it", module, served), module), OfNetwork, nic)
+}
+
+// loadsNext returns the file that a boot loader loads first, and why; "" if that is not known.
+func (c *check) loadsNext(file string, offer dnsmasq.Rule) (next, why string) {
+	grub, isShim := nextOfShim(file)
+	switch {
+	case c.guest.GRUB && isShim:
+		next = path.Join(path.Dir(file), grub)
+		return next, fmt.Sprintf("%s is a shim, which loads %q", file, next)
+	case c.guest.GRUB:
+		return "", ""
+	case offer.PathPrefix != "":
+		next = strings.TrimPrefix(offer.PathPrefix+pxelinuxModule, "/")
+	default:
+		next = path.Join(path.Dir(file), pxelinuxModule)
 	}
+	return next, fmt.Sprintf("PXELINUX 5 and later loads %q first", next)
+}
+
+// nextOfShim returns the name of the file that a shim loads from its own directory, if the boot loader is a shim by its name: shimx64.efi
+// in packages, and bootnetx64.efi in Debian's installers. shim Makefile: DEFAULT_LOADER; netboot.c parseNetbootinfo().
+func nextOfShim(file string) (grub string, isShim bool) {
+	name := strings.ToLower(path.Base(file))
+	if !strings.HasPrefix(name, "shim") && !strings.HasPrefix(name, "bootnet") {
+		return "", false
+	}
+	for _, cpu := range []string{"x64", "aa64"} {
+		if strings.Contains(name, cpu+".efi") {
+			return "grub" + cpu + ".efi", true
+		}
+	}
+	return "", false
 }
 
 // missing is an error if the files of the TFTP root are part of this run. Otherwise, another program may add the file before the guest
@@ -55,7 +83,7 @@ func (c *check) missing(root, message, file string) *pxelinux.Problem {
 	return &pxelinux.Problem{
 		Severity: severity,
 		Message:  message,
-		Remedy:   fmt.Sprintf("add %q to files of the netboot_tftp_root, with %s from the same release of the boot loader", file, path.Base(file)),
+		Remedy:   fmt.Sprintf("add %q to files of the netboot_tftp_root; all files of a boot loader are from one release", file),
 	}
 }
 

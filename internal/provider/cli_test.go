@@ -114,8 +114,14 @@ const soon = 20 * time.Second
 // must runs a command that has to succeed, and returns what it prints.
 func (c *cli) must(args ...string) string {
 	c.t.Helper()
+	return c.mustWithin(hangs, args...)
+}
+
+// mustWithin is must for a command that may take longer than others.
+func (c *cli) mustWithin(limit time.Duration, args ...string) string {
+	c.t.Helper()
 	run := c.start(args...)
-	if err := run.wait(hangs); err != nil {
+	if err := run.wait(limit); err != nil {
 		c.t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, run.output.String())
 	}
 	return run.output.String()

@@ -26,7 +26,7 @@ func hostileSamples(t *testing.T) map[string][]string {
 	t.Helper()
 	return map[string][]string{
 		"netboot_tftp_root": {`{"host": "far", "path": "/srv/other", "name": "other", ` + someTimeouts + `}`,
-			hostileArchive(t), hostileMedium(t), `{"path": "/srv/other", "name": "other", "files": {"a": {"content": "a text"}}}`},
+			hostileArchive(t), hostileMedium(t), `{"path": "/srv/other", "name": "other", "files": {"a": {"content": "a text"}}, "grub_prefixes": ["grub"]}`},
 		"netboot_image": hostileImages(t),
 		"netboot_pxelinux_config": {
 			`{"host": "far", "tftp_root": "srv-tftp", "mac": "52:54:00:00:00:01", "default": "linux", "entries": [

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/grub"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt/virttest"
 )
 
@@ -237,5 +238,58 @@ func TestTFTPRootFilesRefused(t *testing.T) {
 				t.Errorf("the directory is on the host: %v", err)
 			}
 		})
+	}
+}
+
+// TestTFTPRootGRUBPrefixes makes, repairs and removes the files by which GRUB finds its configuration.
+func TestTFTPRootGRUBPrefixes(t *testing.T) {
+	h := virttest.New()
+	c := newCore(t, h, "netboot_tftp_root")
+	holds := func(file string, want bool) {
+		t.Helper()
+		text, err := h.Disk().ReadFile(file)
+		if (err == nil) != want || want && string(text) != grub.Dispatcher() {
+			t.Errorf("%s: %q (%v)", file, text, err)
+		}
+	}
+	both := `{"path": "/srv/root", "grub_prefixes": [".", "debian-installer/amd64/grub"]}`
+	c.must(both)
+	c.mustBeDone(both)
+	holds("/srv/root/grub.cfg", true)
+	holds("/srv/root/debian-installer/amd64/grub/grub.cfg", true)
+	if _, err := h.Pool(t.Context(), "srv-root-grub"); err != nil {
+		t.Errorf("configurations have no directory: %v", err)
+	}
+	for _, change := range []func() error{
+		func() error { return h.Disk().Remove("/srv/root/grub.cfg") },
+		func() error {
+			return h.Disk().WriteFile("/srv/root/debian-installer/amd64/grub/grub.cfg", []byte("another text"))
+		},
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		c.must(both)
+		holds("/srv/root/grub.cfg", true)
+		holds("/srv/root/debian-installer/amd64/grub/grub.cfg", true)
+	}
+	c.must(`{"path": "/srv/root", "grub_prefixes": ["grub"]}`)
+	holds("/srv/root/grub.cfg", false)
+	holds("/srv/root/grub/grub.cfg", true)
+	if _, err := h.Disk().Stat("/srv/root/debian-installer"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory is left: %v", err)
+	}
+	c.must(`{"path": "/srv/root"}`)
+	if _, err := h.Disk().Stat("/srv/root/grub"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory is left: %v", err)
+	}
+	for config, want := range map[string]string{
+		`"grub_prefixes": ["/grub"]`: "is not the path",
+		`"grub_prefixes": []`:        "at least 1",
+		`"grub_prefixes": ["grub"], "files": {"grub/grub.cfg": {"content": "a"}}`: `remove "grub" from grub_prefixes`,
+	} {
+		if said := c.apply(`{"path": "/srv/root", ` + config + `}`); !strings.Contains(said.String(), want) {
+			t.Errorf("%s: %v", config, said)
+		}
 	}
 }

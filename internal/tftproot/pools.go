@@ -27,6 +27,12 @@ func Split(file string) (dir, name string) {
 	return strings.TrimSuffix(dir, "/"), name
 }
 
+// DirOf returns the directory of a file below a TFTP root, "" for the root itself.
+func DirOf(file string) string {
+	dir, _ := Split(file)
+	return dir
+}
+
 // Parents returns a directory below a TFTP root and the directories that it is in, the outermost first: a and a/b for a/b. The
 // root itself is not among them.
 func Parents(dir string) (parents []string) {

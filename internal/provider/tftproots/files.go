@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/grub"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
@@ -81,15 +82,20 @@ func (m *tftpRootModel) setFiles(elements map[string]attr.Value, diags *diag.Dia
 	m.Files = files
 }
 
-// paths are the paths of the files, sorted.
-func (m tftpRootModel) paths() []string { return slices.Sorted(maps.Keys(m.Files.Elements())) }
+// paths are the paths of all files, sorted.
+func (m tftpRootModel) paths() []string {
+	all := slices.Collect(maps.Keys(m.Files.Elements()))
+	return slices.Sorted(slices.Values(slices.AppendSeq(all, maps.Keys(m.dispatchers()))))
+}
 
 // directories are the root, which is "", and the directories below it, each after the directory that it is in.
 func (m tftpRootModel) directories() []string {
 	dirs := []string{"", tftproot.ConfigDir}
+	if len(m.GRUBPrefixes.Elements()) > 0 {
+		dirs = append(dirs, grub.Dir) // for the configurations
+	}
 	for _, file := range m.paths() {
-		dir, _ := tftproot.Split(file)
-		for _, parent := range tftproot.Parents(dir) {
+		for _, parent := range tftproot.Parents(tftproot.DirOf(file)) {
 			if !slices.Contains(dirs, parent) {
 				dirs = append(dirs, parent)
 			}
@@ -125,6 +131,9 @@ func (m *tftpRootModel) planFiles(ctx context.Context, r *tftpRootResource, prio
 		before = prior.files(ctx, diags)
 	}
 	from := bootfiles.Sources{Client: framework.Trust(ctx, m.TLS, diags)}
+	for name := range m.dispatchers() {
+		r.Plans.Files.Add(m.Name.ValueString()+"/"+name, netboot.File{Kind: netboot.FixedFile})
+	}
 	for name, file := range m.files(ctx, diags) {
 		planned := file.plan(ctx, from, name, before, published[name], diags)
 		m.setFile(ctx, name, planned, diags)
@@ -187,14 +196,14 @@ func (r *tftpRootResource) publish(ctx context.Context, m, prior *tftpRootModel,
 		if result.Published == nil {
 			continue
 		}
-		dir, _ := tftproot.Split(name)
-		if made[dir].Directory { // then a killed run of this resource published it
+		if made[tftproot.DirOf(name)].Directory { // then a killed run of this resource published it
 			result.Published.Found = false
 		}
 		there[name] = result.Published
-		file := m.files(ctx, diags)[name]
-		file.SHA256, file.SizeBytes = types.StringValue(result.Published.SHA256), types.Int64Value(result.Published.Size)
-		m.setFile(ctx, name, file, diags)
+		if file, named := m.files(ctx, diags)[name]; named {
+			file.SHA256, file.SizeBytes = types.StringValue(result.Published.SHA256), types.Int64Value(result.Published.Size)
+			m.setFile(ctx, name, file, diags)
+		}
 	}
 	return there
 }
@@ -202,9 +211,15 @@ func (r *tftpRootResource) publish(ctx context.Context, m, prior *tftpRootModel,
 // orders are the files to publish, and their paths by pool and name. A file that is on the host as planned stays as it is.
 func (m *tftpRootModel) orders(ctx context.Context, prior *tftpRootModel, before publishedFiles, diags *diag.Diagnostics) (orders []bootfiles.Order, names map[string]string) {
 	names = map[string]string{}
-	was := map[string]fileModel{}
+	was, hadDispatchers := map[string]fileModel{}, map[string]fileModel{}
 	if prior != nil {
-		was = prior.files(ctx, diags)
+		was, hadDispatchers = prior.files(ctx, diags), prior.dispatchers()
+	}
+	order := func(name string, file fileModel) {
+		dir, base := tftproot.Split(name)
+		pool := poolOf(m.Name.ValueString(), dir)
+		names[pool+"/"+base] = name
+		orders = append(orders, bootfiles.Order{File: file.description(base), Pool: pool, SHA256: file.SHA256.ValueString(), Before: before[name]})
 	}
 	for name, file := range m.files(ctx, diags) {
 		if there, exists := was[name]; exists && before[name] != nil && !file.SHA256.IsUnknown() && file.SHA256.Equal(there.SHA256) {
@@ -212,10 +227,12 @@ func (m *tftpRootModel) orders(ctx context.Context, prior *tftpRootModel, before
 			m.setFile(ctx, name, file, diags)
 			continue
 		}
-		dir, base := tftproot.Split(name)
-		pool := poolOf(m.Name.ValueString(), dir)
-		names[pool+"/"+base] = name
-		orders = append(orders, bootfiles.Order{File: file.description(base), Pool: pool, SHA256: file.SHA256.ValueString(), Before: before[name]})
+		order(name, file)
+	}
+	for name, file := range m.dispatchers() {
+		if _, exists := hadDispatchers[name]; !exists || before[name] == nil {
+			order(name, file)
+		}
 	}
 	return orders, names
 }
@@ -253,38 +270,38 @@ func (m *tftpRootModel) keepFiles(ctx context.Context, there publishedFiles, pri
 		}
 	}
 	m.setFiles(elements, diags)
+	m.keepPrefixes(func(file string) bool { return there[file] != nil }, diags)
 }
 
 // readFiles writes into the state what is on the host. A file that is missing, or that guests cannot read, has no hash, so that the
 // next apply publishes it again. Of a directory whose pool is not active, nothing is known.
 func (r *tftpRootResource) readFiles(ctx context.Context, m *tftpRootModel, pools map[string]virt.Pool, published publishedFiles, diags *diag.Diagnostics) error {
-	for name, file := range m.files(ctx, diags) {
-		dir, base := tftproot.Split(name)
-		pool, known := pools[dir], published[name]
-		if known == nil || pool.Name != "" && !pool.Active {
+	now := map[string]tftproot.File{}
+	for name, known := range published {
+		dir := tftproot.DirOf(name)
+		if pool := pools[dir]; pool.Name != "" && !pool.Active {
+			now[name] = known.File
 			continue
 		}
-		file.SHA256, file.SizeBytes = types.StringNull(), types.Int64Null()
-		now, err := tftproot.Verify(ctx, r.directory(poolOf(m.Name.ValueString(), dir)), named(known.File, base))
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
+		file, err := tftproot.Verify(ctx, r.directory(poolOf(m.Name.ValueString(), dir)), known.File)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && file.Unreadable {
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
-		case !now.Unreadable:
-			file.SHA256, file.SizeBytes = types.StringValue(now.SHA256), types.Int64Value(now.Size)
-			if now.SHA256 == known.SHA256 {
-				known.File = now // so that a file that was only touched is not read again
-			}
+		}
+		if now[name] = file; file.SHA256 == known.SHA256 {
+			known.File = file // so that a file that was only touched is not read again
+		}
+	}
+	for name, file := range m.files(ctx, diags) {
+		if file.SHA256, file.SizeBytes = types.StringNull(), types.Int64Null(); now[name].SHA256 != "" {
+			file.SHA256, file.SizeBytes = types.StringValue(now[name].SHA256), types.Int64Value(now[name].Size)
 		}
 		m.setFile(ctx, name, file, diags)
 	}
+	m.keepPrefixes(func(file string) bool { return now[file].SHA256 == dispatcher.SHA256.ValueString() }, diags)
 	return nil
-}
-
-// named is a file with another name.
-func named(file tftproot.File, name string) tftproot.File {
-	file.Name = name
-	return file
 }
 
 // lookAll reads the pools of all directories. A pool that does not exist has no name.
@@ -303,7 +320,9 @@ func (r *tftpRootResource) lookAll(ctx context.Context, m tftpRootModel) (map[st
 // unrecorded are the files that the state names and the host has, without a record of what was published.
 func (r *tftpRootResource) unrecorded(ctx context.Context, m tftpRootModel, diags *diag.Diagnostics) (publishedFiles, error) {
 	there := publishedFiles{}
-	for name, file := range m.files(ctx, diags) {
+	files := m.files(ctx, diags)
+	maps.Copy(files, m.dispatchers())
+	for name, file := range files {
 		dir, base := tftproot.Split(name)
 		found, exists, err := tftproot.Published(ctx, r.directory(poolOf(m.Name.ValueString(), dir)), base, file.SHA256.ValueString())
 		if err != nil {

@@ -30,6 +30,7 @@ type tftpRootModel struct {
 	Path              types.String   `tfsdk:"path"`
 	Name              types.String   `tfsdk:"name"`
 	Files             types.Map      `tfsdk:"files"`
+	GRUBPrefixes      types.List     `tfsdk:"grub_prefixes"`
 	ChecksumSignature types.Object   `tfsdk:"checksum_signature"`
 	TLS               types.Object   `tfsdk:"tls"`
 	Active            types.Bool     `tfsdk:"active"`
@@ -74,6 +75,7 @@ func (r *tftpRootResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 				Validators:          []validator.String{framework.ObjectName},
 			},
 			"files":              filesAttribute,
+			"grub_prefixes":      grubPrefixesAttribute,
 			"checksum_signature": framework.SignatureAttribute,
 			"tls":                framework.TLSAttribute,
 			"active": schema.BoolAttribute{
@@ -82,6 +84,18 @@ func (r *tftpRootResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 			},
 			"timeouts": framework.TimeoutsAttribute(ctx),
 		},
+	}
+}
+
+// ValidateConfig refuses files that the root writes itself.
+func (r *tftpRootResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var config tftpRootModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	for name := range config.dispatchers() {
+		if _, twice := config.Files.Elements()[name]; twice {
+			at := path.Root("files").AtMapKey(name)
+			resp.Diagnostics.AddAttributeError(at, "Invalid path", framework.Sentence(framework.Within(at, fmt.Errorf("grub_prefixes writes this file; remove %q from grub_prefixes to use a file of your own", tftproot.DirOf(name)))))
+		}
 	}
 }
 

@@ -7,11 +7,13 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	tfpath "github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
@@ -45,6 +47,15 @@ var filesAttribute = schema.MapNestedAttribute{
 	}},
 }
 
+var grubPrefixesAttribute = schema.ListAttribute{
+	MarkdownDescription: "Directories below the root in which images of GRUB look for their configuration: the prefixes that are built into them. Debian's and Ubuntu's `grubnetx64.efi.signed` and `grubnetaa64.efi.signed` have `grub`, " +
+		"Debian's installers `debian-installer/amd64/grub` and `debian-installer/arm64/grub`; `.` is the root. " +
+		"The root writes a `grub.cfg` into each, which loads the `netboot_grub_config` of the guest from the directory `grub`.",
+	ElementType: types.StringType,
+	Optional:    true,
+	Validators:  []validator.List{listvalidator.SizeAtLeast(1), listvalidator.UniqueValues(), listvalidator.ValueStringsAre(grubPrefix)},
+}
+
 // ofSource is for attributes that need a source.
 var ofSource = stringvalidator.AlsoRequires(sibling("source"))
 
@@ -61,6 +72,16 @@ var filePaths = sync.OnceValue(func() *regexp.Regexp {
 // maxFilePath leaves room for the suffixes of a staged file's name. A pool has the name of its directory, so this limits it as well.
 const maxFilePath = 150
 
+var grubPrefix = framework.Rule{What: "prefix", Check: checkGRUBPrefix}
+
+// checkGRUBPrefix accepts a directory below a TFTP root, or the root itself.
+func checkGRUBPrefix(value string) error {
+	if value == "." {
+		return nil
+	}
+	return checkFilePath(value)
+}
+
 // checkFilePath accepts the path of a file below a TFTP root.
 func checkFilePath(value string) error {
 	switch {
@@ -69,7 +90,7 @@ func checkFilePath(value string) error {
 			"a name begins with a letter, a digit or _", value)
 	case len(value) > maxFilePath:
 		return fmt.Errorf("the path has %d bytes; it can have at most %d", len(value), maxFilePath)
-	case strings.HasPrefix(value, tftproot.ConfigDir+"/"):
+	case strings.HasPrefix(value+"/", tftproot.ConfigDir+"/"):
 		return errors.New("configurations in pxelinux.cfg are netboot_pxelinux_config resources")
 	default:
 		return nil
