@@ -240,7 +240,7 @@ func exampleVariables(t *testing.T) config.Variables {
 		switch {
 		case strings.HasPrefix(path.Base(r.URL.Path), "kernel"):
 			http.ServeFile(w, r, kernel)
-		case r.URL.Path == "/linux":
+		case r.URL.Path == "/linux", path.Ext(r.URL.Path) == ".efi":
 			_, _ = w.Write(pcKernel)
 		case r.URL.Path == "/pxelinux.0", r.URL.Path == "/boot-screens/ldlinux.c32":
 			http.ServeFile(w, r, filepath.Join(loaders, path.Base(r.URL.Path)))

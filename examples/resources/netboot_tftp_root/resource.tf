@@ -1,3 +1,8 @@
+variable "images" {
+  description = "URL of a directory that contains boot loaders for PCs."
+  default     = "https://deb.debian.org/debian/dists/bookworm/main/installer-amd64/current/images/netboot/debian-installer/amd64"
+}
+
 resource "netboot_tftp_root" "lab" {
   path = "/srv/tftp"
 }
@@ -6,6 +11,18 @@ resource "netboot_tftp_root" "lab" {
 resource "netboot_tftp_root" "staging" {
   path = "/srv/tftp-staging"
   name = "staging"
+}
+
+# A TFTP root with boot loaders for PCs: PXELINUX for a BIOS, a shim and GRUB for UEFI.
+resource "netboot_tftp_root" "pcs" {
+  path = "/srv/tftp-pcs"
+  files = {
+    "pxelinux.0"     = { source = "${var.images}/pxelinux.0" }
+    "ldlinux.c32"    = { source = "${var.images}/boot-screens/ldlinux.c32" }
+    "bootnetx64.efi" = { source = "${var.images}/bootnetx64.efi" }
+    "grubx64.efi"    = { source = "${var.images}/grubx64.efi" }
+  }
+  grub_prefixes = ["debian-installer/amd64/grub"]
 }
 
 # A network that serves the TFTP root.
