@@ -148,3 +148,18 @@ func TestPxelinuxArchOfForeign(t *testing.T) {
 	c.must(config)
 	c.has(map[string]string{"arch": "x86_64", "default": "a"})
 }
+
+// TestPxelinuxOfOtherFiles plans a configuration that boots a file at a fixed path, and a volume, which this run publishes as well.
+func TestPxelinuxOfOtherFiles(t *testing.T) {
+	h := newConfigHost(t)
+	run := newRun(t, h)
+	root, volume, config := newCore(t, h, "netboot_tftp_root"), newCore(t, h, "netboot_volume"), newCore(t, h, "netboot_pxelinux_config")
+	for _, c := range []*core{root, volume, config} {
+		c.run(t.Context(), run)
+	}
+	root.plan(`{"path": "/srv/tftp", "files": {"k": {"content": "a kernel"}}}`)
+	volume.plan(`{"pool": "srv-tftp", "name": "i", "format": "raw", "capacity": "1MiB"}`)
+	if plan := config.plan(`{"tftp_root": "srv-tftp", "entries": [{"label": "a", "kernel": "k", "initrd": "i"}]}`); len(plan.problems) > 0 {
+		t.Errorf("the plan says %v", plan.problems)
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
@@ -306,7 +307,7 @@ func checkKind(planned *netboot.Plans, arch, root string, problem pxelinux.Probl
 	found, ok := planned.Files.Find(root + "/" + strings.TrimPrefix(file, "/"))
 	kind := problem.Field
 	switch {
-	case ok && found.Kind != kind:
+	case ok && found.Kind != kind && slices.Contains(bootfiles.Kinds, found.Kind):
 		problem.Message = fmt.Sprintf("%s is the %s of a netboot_image", file, found.Kind)
 		problem.Remedy = fmt.Sprintf("set the path of the %s of the image", kind)
 	case ok && found.Arch != "" && found.Arch != arch:
