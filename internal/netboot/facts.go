@@ -132,7 +132,7 @@ func (f *facts) bootFiles(ctx context.Context, root string, entry pxelinux.Entry
 		name := strings.TrimPrefix(boots.name, "/")
 		about := fmt.Sprintf("the %s %q of the entry %q", boots.kind, boots.name, entry.Label)
 		if _, published := f.plans.Files.Find(root + "/" + name); published {
-			about += ", which a netboot_image of this run publishes,"
+			about += ", which this run publishes,"
 		}
 		f.file(ctx, root, name, about)
 	}

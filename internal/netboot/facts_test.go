@@ -34,7 +34,7 @@ func TestFacts(t *testing.T) {
 		want    []string // parts of each fact
 	}{
 		"nothing wrong":    {took("pxelinux.cfg/default"), whole, unchanged, nil},
-		"no kernel":        {took("pxelinux.cfg/default"), without("lab/k"), unchanged, []string{`the kernel "k" of the entry "linux", which a netboot_image of this run publishes, is not in the pool "lab" on the host`}},
+		"no kernel":        {took("pxelinux.cfg/default"), without("lab/k"), unchanged, []string{`the kernel "k" of the entry "linux", which this run publishes, is not in the pool "lab" on the host`}},
 		"no initrd":        {took("pxelinux.cfg/default"), without("lab/i"), unchanged, []string{`the initrd "/i" of the entry "linux" is not in the pool`}},
 		"no configuration": {boot.Result{Stage: boot.StageDHCP}, without("lab-pxelinux.cfg/default"), unchanged, []string{`the configuration lab/default is not in the pool "lab-pxelinux.cfg" on the host`}},
 		"another one":      {took("pxelinux.cfg/01-52-54-00-00-00-01"), without("lab/k"), unchanged, []string{`the firmware used pxelinux.cfg/01-52-54-00-00-00-01, but pxelinux_config is "lab/default"`}},
