@@ -102,6 +102,7 @@ var guideTables = []struct {
 		{"", "Failed to load ldlinux.c32"},
 		{"", "No DEFAULT or UI configuration directive found!"},
 		{"", "Loading vmlinuz... failed: No such file or directory"},
+		{"", "cmdline too long"},
 		{"", "PXELINUX 6.04 PXE"},
 		{"", "Loading initrd.img... "},
 		{"", "No bootable device."},
@@ -111,6 +112,7 @@ var guideTables = []struct {
 		{"", "PXE-E23: Client received TFTP error from server."},
 		{"", "BdsDxe: failed to load Boot0001: Access Denied"},
 		{"", "error: File not found."},
+		{"", "UEFI Interactive Shell v2.2"},
 	}},
 	{"ppc64le: SLOF, in addition to those of s390x", []guideMessage{
 		{"", "No valid entries in pxelinux config file."},

@@ -73,6 +73,7 @@ func TestWatchTranscripts(t *testing.T) {
 		{"uefi-missing-boot", "Linux", StageDHCP, GaveUp, "", []string{"names a bootfile that", "does not have the boot loader"}},
 		{"uefi-grub-missing-kernel", "Linux", StageDHCP, GaveUp, "", []string{"GRUB does not find a file"}},
 		{"uefi-grub-no-root", "login", StageLinux, Panicked, "", []string{"neither an init program"}},
+		{"uefi-shell", "Linux", StageFirmware, GaveUp, "", []string{"started its shell"}},
 		{"slof-no-dhcp", "Linux", StageFirmware, GaveUp, "", []string{"no DHCP server gave the guest an address"}},
 		{"slof-no-config", "Linux", StageDHCP, GaveUp, "", []string{"has no pxelinux.cfg file"}},
 		{"slof-missing-kernel", "Linux", StageConfig, GaveUp, "", []string{"names a kernel or initrd that the TFTP server does not have", "ignores this line"}},
