@@ -5,16 +5,18 @@ package boot
 // load OS from network". Later, netmain() prints the same with a full stop and continues with the next
 // device. But a file that is too large for it overwrites later firmware, which then hangs, as measured
 // with QEMU 10.0 and 11.1. SLOF, SeaBIOS and EDK2 print a message when there is no device left.
-// PXELINUX, GRUB, iPXE and EDK2 offer a shell. What begins with "netboot:" is in the configurations of package
-// grub, after which the guest restarts and tries the same again.
+// PXELINUX, GRUB, iPXE and EDK2 offer a shell. The prompt of PXELINUX, "boot: ", can boot after a timeout, unless there was an error.
+// On a serial line that is also the screen, PXELINUX and the BIOS print everything twice and mixed: "boot:boot:  ",
+// "b\r\x1b[25;02Hoot:boot:  " (measured). What begins with "netboot:" is in the configurations of package grub, after which the guest
+// restarts and tries the same again.
 var (
-	givesUp        = expression(`Failed to load OS from|^Failed to IPL from this network!|^Network initialization failed\.|^No virtio net device found\.|^! .* !$|^E30[0-9A-F]{2} \(net\) |^No more network devices|^BdsDxe: failed to (load|start) |^Loading \S+\.\.\..* failed: |` + givesUpForGood.String())
+	givesUp        = expression(`Failed to load OS from|^Failed to IPL from this network!|^Network initialization failed\.|^No virtio net device found\.|^! .* !$|^E30[0-9A-F]{2} \(net\) |^No more network devices|^BdsDxe: failed to (load|start) |^L?oading \S+\.\..*failed:|^c?mdline too lon|^N?o DEFAULT or UI configuration directive found|` + givesUpForGood.String())
 	triesNext      = expression(`^Failed to IPL from this network!`)
 	tooLarge       = expression(`TFTP buffer of \d+ bytes is too small`)
 	givesUpForGood = expression(`Failed to load OS from (network|hard disk)$|^Network initialization failed\. Halting\.|^! (No virtio net device found|IPL_TYPE_CCW expected) !$|^! Boot device not found|^(!|ERROR:) loadparm is set to an entry|No suitable device for IPL\. Halting|^ERROR: Assertion '.*' failed!|^E3407: Load failed|^Boot failed: press a key to retry|^No bootable device\. *$|^BdsDxe: No bootable option or device was found|^BdsDxe: starting Boot[0-9A-F]{4} "UiApp"|^netboot: GRUB (finds no configuration|could not boot this entry);`)
 	shell          = expression(`^(grub( rescue)?|iPXE|Shell|0 )> $`)
 	dialog         = expression(`Verification failed: \(0x1A\) Security Violation`) // of shim, which waits for a key
-	asksAgain      = expression(`^(boot: )+$`)
+	asksAgain      = expression(`^[bot: ]*t: *$`)
 	tftpServer     = expression(`^ *(?:Using TFTP server:|Requesting file ".*" via TFTP from|Next server:|Server IP address is) (\S+)$`)
 	panics         = expression(`Kernel panic - not syncing`)
 )

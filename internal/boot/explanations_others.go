@@ -11,7 +11,7 @@ var otherRules = []rule{
 	{expression(`Nothing to boot: No such file or directory.*|No filename or root path specified.*`), cause, StageNone,
 		"the DHCP server gave an address but named no bootfile, and a PC needs one",
 		"name the boot loader for this architecture in the network, such as pxelinux.0"},
-	{expression(`tftp://\S+\.\.\. (No such file or directory|Error 0x[0-9a-f]+).*`), cause, StageNone,
+	{expression(`tftp://\S+\.\.\. (No such file or directory|Not found|Error 0x[0-9a-f]+).*`), cause, StageNone,
 		"the DHCP server names a bootfile that the TFTP server does not have",
 		"publish the boot loader below the TFTP root, or correct the bootfile"},
 	{expression(`tftp://\S+\.\.\. (Permission denied|Operation not permitted).*`), cause, StageNone,
@@ -33,7 +33,7 @@ var otherRules = []rule{
 		"use a signed boot loader, or turn off secure boot for this guest"},
 
 	// PXELINUX.
-	{expression(`Loading \S+\.\.\. ?(Loading \S+\.\.\. ?)?failed: .*`), cause, StageNone,
+	{expression(`L?oading \S+\.\.+ *(Loading \S+\.\.+ *)?failed:.*`), cause, StageNone,
 		"the entry names a kernel or initrd that the TFTP server does not have or is not allowed to read; paths are relative to the directory of the bootfile",
 		"publish the file, with mode 0644, and write its path relative to that directory"},
 	{expression(`Failed to load ldlinux\.c32`), cause, StageNone,
@@ -42,6 +42,10 @@ var otherRules = []rule{
 	{expression(`No DEFAULT or UI configuration directive found!|Unable to locate configuration file`), cause, StageNone,
 		"PXELINUX found no pxelinux.cfg file, or one without a default line",
 		"publish one below pxelinux.cfg/ in the directory of the bootfile, and name a default in it"},
+
+	{expression(`cmdline too long`), cause, StageNone,
+		"the command line of the entry is too long for PXELINUX or for the kernel, with BOOT_IMAGE= and initrd=, which PXELINUX adds",
+		"shorten append: the whole command line has at most 2046 bytes"},
 
 	// GRUB. The one of Fedora begins an error with the place in its source.
 	{expression(`error: (\S+:\d+:)?(File not found|file .* not found|you need to load the kernel first)\b.*\.`), cause, StageNone,
@@ -91,9 +95,12 @@ var otherRules = []rule{
 		"use a smaller initrd, or give the guest more memory"},
 
 	// The last sign of a boot that stops without a reason.
-	{expression(`Loading \S+\.\.\.`), progress, StageNone,
+	{expression(`Loading \S+\.\.+`), progress, StageNone,
 		"the boot loader was still loading this file: a large initrd takes long on a slow host, or the TFTP server no longer answers",
 		"give the boot more time (boot_check.timeout, timeouts.create), or use a smaller initrd"},
+	{expression(`UEFI Interactive Shell v.*`), symptom, StageNone,
+		"the firmware found nothing to boot, and started its shell",
+		"check that the network interface has a boot order, and that the network names a bootfile for this architecture"},
 	{expression(`PXELINUX \d\S* .*`), symptom, StageNone,
 		"PXELINUX started, and the console shows nothing after that: PXELINUX waits at its prompt, or Linux prints to another console",
 		"look for the prompt on the console, and add console=ttyS0 to append"},

@@ -102,6 +102,7 @@ var guideTables = []struct {
 		{"", "Failed to load ldlinux.c32"},
 		{"", "No DEFAULT or UI configuration directive found!"},
 		{"", "Loading vmlinuz... failed: No such file or directory"},
+		{"", "cmdline too long"},
 		{"", "PXELINUX 6.04 PXE"},
 		{"", "Loading initrd.img... "},
 		{"", "No bootable device."},
@@ -123,6 +124,7 @@ var guideTables = []struct {
 		{"", "error: time out opening `/kernel'."},
 		{"", "Minimal BASH-like line editing is supported."},
 		{"", "BdsDxe: starting Boot0000 \"UiApp\""},
+		{"", "UEFI Interactive Shell v2.2"},
 	}},
 	{"ppc64le: SLOF, in addition to those of s390x", []guideMessage{
 		{"", "No valid entries in pxelinux config file."},

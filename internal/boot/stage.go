@@ -64,11 +64,11 @@ var received = expression(`^ *TFTP: Received .* \(\d+ K?Bytes\)$`)
 
 // pxelinuxLoads matches the line with which PXELINUX loads a kernel or an initrd that a configuration names. A configuration of package
 // grub makes GRUB print the same.
-// If PXELINUX writes to a serial line and to a screen that is a serial line as well, it prints everything
-// twice.
+// If PXELINUX writes to a serial line and to a screen that is the same serial line, it prints everything
+// twice, and the BIOS may hold back the last character of what is for the screen: "Loading k..Loading k....  ookk", "boot:boot:  ".
 var (
-	pxelinuxLoads  = expression(`^Loading \S+\.\.\.`)
-	pxelinuxLoaded = expression(`^Loading \S+\.\.\. ?(Loading \S+\.\.\. ?)?ok`)
+	pxelinuxLoads  = expression(`^Loading \S+\.\.`)
+	pxelinuxLoaded = expression(`^Loading \S+\.\.+ *(Loading \S+\.\.+ *)?o?ok`)
 )
 
 // after returns the stage that a line shows for a boot at stage s. For most lines this is s itself. A

@@ -98,6 +98,14 @@ func TestWatchShell(t *testing.T) {
 	}{
 		{"Welcome to GRUB!\ngrub> ", true},
 		{"Loading k... failed: No such file or directory\nboot: ", true},
+		{"Loading k..Loading k....failed:failed:  No such file or directorNo such file or directoryy\r\n\rboot:boot:  ", true},
+		{"Loading k...Loading k...  ookk\r\n\r\n\rLoading i..Loading i....failed:failed:  No such file\r\n\r\n\rboot:boot:  ", true},
+		{"cmdline too loncmdline too longg\r\n\r\n\rboot:boot:  ", true},
+		{"No DEFAULT or UI configuration directive found!\nboot: ", true},
+		{"N\r\x1b[24;02Ho DEFAULT or UI configuration directive found\r\n\r\n\rb\r\x1b[25;02Hoot:boot:  ", true},
+		{"error: no such device.\ngrub rescue> ", true},
+		{"\x1b[1m\x1b[33m\x1b[40mShell> \x1b[0m\x1b[37m\x1b[40m", true},
+		{"Ready! \r\n0 > \x1b7", true},
 		{"PXELINUX 6.04\nboot: ", false}, // with a timeout, after which it boots
 		{"Linux version 6\n0 > ", false},
 	} {

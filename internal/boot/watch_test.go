@@ -84,6 +84,7 @@ func TestWatchTranscripts(t *testing.T) {
 		{"uefi-secure-grub", "Linux", StageDHCP, GaveUp, "", []string{"secure boot refuses the boot loader that the shim loads"}},
 		{"uefi-shim-no-grub", "Linux", StageDHCP, GaveUp, "", []string{"the shim does not find the boot loader"}},
 		{"uefi-grub-no-root", "login", StageLinux, Panicked, "", []string{"neither an init program"}},
+		{"uefi-shell", "Linux", StageFirmware, GaveUp, "", []string{"started its shell"}},
 		{"slof-no-dhcp", "Linux", StageFirmware, GaveUp, "", []string{"no DHCP server gave the guest an address"}},
 		{"slof-no-config", "Linux", StageDHCP, GaveUp, "", []string{"has no pxelinux.cfg file"}},
 		{"slof-missing-kernel", "Linux", StageConfig, GaveUp, "", []string{"names a kernel or initrd that the TFTP server does not have", "ignores this line"}},

@@ -94,6 +94,23 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// TestPlanOfRewritten plans a ppc64le kernel, whose checksum is not the one of the published file.
+func TestPlanOfRewritten(t *testing.T) {
+	from := Sources{Arch: "ppc64le"}
+	kernel := File{Image: "lab", Kind: Kernel, Source: "https://example.com/vmlinux", Checksum: "sha256:" + given}
+	if got, err := from.Plan(t.Context(), kernel, nil, nil); err != nil || got != (Planned{}) {
+		t.Errorf("got %+v, %v for a new kernel", got, err)
+	}
+	before, published := &Known{File: kernel, SHA256: older}, &Published{File: tftproot.File{Name: "lab-kernel-111111111111", SHA256: older, Size: 7}}
+	if got, err := from.Plan(t.Context(), kernel, before, published); err != nil || got != (Planned{"lab-kernel-111111111111", older, 7}) {
+		t.Errorf("got %+v, %v for a published kernel", got, err)
+	}
+	initrd := File{Image: "lab", Kind: Initrd, Source: "https://example.com/initrd", Checksum: "sha256:" + given}
+	if got, err := from.Plan(t.Context(), initrd, nil, nil); err != nil || got.SHA256 != given {
+		t.Errorf("got %+v, %v for an initrd", got, err)
+	}
+}
+
 func TestImageOf(t *testing.T) {
 	for file, want := range map[string]string{
 		"lab-kernel-0123456789ab":        "lab",

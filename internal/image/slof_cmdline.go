@@ -137,8 +137,8 @@ func (f *powerELF) carry(cmdline string) error {
 	if f.bootsAsItIs() {
 		return errors.New("only a vmlinux can carry a command line, and this is another kind of kernel or was published before; give the vmlinux")
 	}
-	kernel := f.loads[0]
-	if kernel.Off < powerSize || kernel.Off > uint64(len(f.head)) || !isFree(f.head[elfHeaderSize+int(f.Phnum)*elfSegment:kernel.Off]) {
+	kernel, tables := f.loads[0], elfHeaderSize+uint64(f.Phnum)*elfSegment
+	if kernel.Off < tables+powerSize || kernel.Off > uint64(len(f.head)) || !isFree(f.head[tables:kernel.Off]) {
 		return fmt.Errorf("the kernel cannot carry a command line: the space for it before %#x is in use, unlike in all known Linux kernels; give another kernel", kernel.Off)
 	}
 	copy(f.head[kernel.Off-powerSize:], powerPart(cmdline))

@@ -31,6 +31,9 @@ func TestKernelOnSLOF(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if test.cmdline == nil && os.Getenv("NETBOOT_CONFORMANCE") != "all" {
+				t.Skip("make conformance runs this, because it differs little from the others")
+			}
 			guest := onSLOF(t, lab.PSeriesVmlinux(7), test.cmdline, test.direct)
 			probe, ran, err := guest.Probe()
 			if err != nil || !ran {

@@ -190,6 +190,10 @@ func TestForSLOFCommandLineRefuses(t *testing.T) {
 	used := vmlinux()
 	used[0xff00] = 1
 	near := power(func(_ *elf.Header64, s *[]elf.Prog64) { (*s)[0].Off = 0x800 })
+	many := power(func(_ *elf.Header64, s *[]elf.Prog64) {
+		(*s)[0].Off = 0x1000
+		*s = append(*s, slices.Repeat((*s)[1:], 100)...)
+	})
 	far := power(func(_ *elf.Header64, s *[]elf.Prog64) { (*s)[0].Off = 0x20000 })
 	for want, test := range map[string]struct {
 		kernel  []byte
@@ -201,6 +205,7 @@ func TestForSLOFCommandLineRefuses(t *testing.T) {
 		"only a vmlinux can carry a command line":                                 {zImage(), "x"},
 		"the space for it before 0x10000 is in use, unlike":                       {used, "x"},
 		"the kernel cannot carry a command line: the space for it before 0x800":   {near, "x"},
+		"the kernel cannot carry a command line: the space for it before 0x1000":  {many, "x"},
 		"the kernel cannot carry a command line: the space for it before 0x20000": {far, "x"},
 	} {
 		_, err := ForFirmware(arch.PPC64LE, bytes.NewReader(test.kernel), &test.cmdline)

@@ -18,22 +18,23 @@ import (
 // Machine is a guest that QEMU runs without libvirt, because libvirt supports only the QEMU releases of
 // its time. It boots over its only network interface.
 type Machine struct {
-	Arch     string // "s390x" by default, "x86_64" (pc.go), or "ppc64le" (pseries.go)
-	UEFI     bool   // an x86_64 guest has UEFI instead of a BIOS
-	QEMU     QEMU
-	Bridge   string // of one of the host's networks; if it is empty, QEMU's own network serves TFTPRoot
-	TFTPRoot string
-	Kernel   string // path of a kernel that QEMU loads instead of the network
-	BootFile string // that QEMU's own network names
-	Requests string // file for the packets of QEMU's own network, in the format of tcpdump
-	MAC      string
-	UUID     string
-	Memory   string // in QEMU's form; by default "512M"
-	Loadparm string
-	NIC      string        // its device; by default "virtio-net-ccw,bootindex=1"
-	GiveUpAt string        // words on the console after which some firmware hangs
-	Patience time.Duration // after these words, until the guest is ended
-	Hurry    int           // makes time pass faster for a guest that only waits: an instruction takes 2^Hurry ns
+	Arch      string // "s390x" by default, "x86_64" (pc.go), or "ppc64le" (pseries.go)
+	UEFI      bool   // an x86_64 guest has UEFI instead of a BIOS
+	QEMU      QEMU
+	Bridge    string // of one of the host's networks; if it is empty, QEMU's own network serves TFTPRoot
+	TFTPRoot  string
+	Kernel    string // path of a kernel that QEMU loads instead of the network
+	BootFile  string // that QEMU's own network names
+	Requests  string // file for the packets of QEMU's own network, in the format of tcpdump
+	MAC       string
+	UUID      string
+	Memory    string // in QEMU's form; by default "512M"
+	Loadparm  string
+	OneSerial bool          // a PC with a BIOS shows its screen on the first serial port
+	NIC       string        // its device; by default "virtio-net-ccw,bootindex=1"
+	GiveUpAt  string        // words on the console after which some firmware hangs
+	Patience  time.Duration // after these words, until the guest is ended
+	Hurry     int           // makes time pass faster for a guest that only waits: an instruction takes 2^Hurry ns
 }
 
 // Guest is a machine that has booted and then stopped: its firmware gave up, the kernel that it loaded

@@ -41,28 +41,35 @@ func uefiDevices(m Machine) []string {
 }
 
 // biosDevices are the devices of a guest with a BIOS. What the BIOS, the network ROM and PXELINUX show on the screen goes to the
-// console file through the second serial port, because PXELINUX writes to the first if its configuration has a serial line.
+// console file through the second serial port, because PXELINUX writes to the first if its configuration has a serial line. With
+// OneSerial, both go to the first, as for a guest of libvirt.
 func (g *Guest) biosDevices(m Machine) []string {
-	return []string{
+	lines, screen := []string{"-chardev", "file,id=serial,path=" + g.serialFile(), "-serial", "chardev:serial"}, uint64(secondSerialPort)
+	if m.OneSerial {
+		lines, screen = nil, firstSerialPort
+	}
+	return append(lines,
+		"-serial", "chardev:console",
 		"-machine", "pc", "-vga", "std",
 		"-m", cmp.Or(m.Memory, "64M"),
-		"-chardev", "file,id=serial,path=" + g.serialFile(),
-		"-serial", "chardev:serial",
-		"-serial", "chardev:console",
-		"-fw_cfg", "name=etc/sercon-port,file=" + g.screenPort(),
-		"-device", cmp.Or(m.NIC, "virtio-net-pci,bootindex=1") + ",netdev=net,mac=" + m.MAC,
-	}
+		"-fw_cfg", "name=etc/sercon-port,file="+g.screenPort(screen),
+		"-device", cmp.Or(m.NIC, "virtio-net-pci,bootindex=1")+",netdev=net,mac="+m.MAC,
+	)
 }
+
+const (
+	firstSerialPort  = 0x3f8
+	secondSerialPort = 0x2f8
+)
 
 func (g *Guest) serialFile() string { return filepath.Join(g.dir, "serial") }
 
 func (g *Guest) probeFile() string { return filepath.Join(g.dir, "probe") }
 
-// screenPort is a file with the address of the second serial port, which SeaBIOS src/sercon.c reads.
-func (g *Guest) screenPort() string {
-	const secondSerialPort = 0x2f8
+// screenPort is a file with the address of a serial port, which SeaBIOS src/sercon.c reads.
+func (g *Guest) screenPort(port uint64) string {
 	name := filepath.Join(g.dir, "screen-port")
-	_ = os.WriteFile(name, binary.LittleEndian.AppendUint64(nil, secondSerialPort), 0o644) // QEMU reports a missing file
+	_ = os.WriteFile(name, binary.LittleEndian.AppendUint64(nil, port), 0o644) // QEMU reports a missing file
 	return name
 }
 
