@@ -161,6 +161,7 @@ func TestValidateText(t *testing.T) {
 		"set timeout=0\nif true; then\n" + entry:               `error does not close this "if"`,
 		"set timeout=0\nif true; then\n true\nfi\n" + entry:    "",
 		"set timeout=0\nmenuentry a {\n linux /k a=b&c\n}\n":   `error refuses "&"`,
+		"set timeout=0\necho a&b\n" + entry:                    `warning refuses "&" here, and ignores the command`,
 		"set timeout=0\nmenuentry a {\n linux /k 'a=b&c'\n}\n": "",
 		"set timeout=0\nmenuentry a {\n linux /k a={b}\n}\n":   `warning takes "{" for the beginning of a block`,
 		"set timeout=0\nmenuentry a {\n linux16 /k\n}\n":       "error no command linux16",

@@ -66,9 +66,18 @@ func (r *reading) statement(s statement) {
 		r.openBrace(s)
 	case "}":
 		r.closeBrace(s)
-	default: // grub-core/script/parser.y has no rule for them
-		r.report(pxelinux.Error, s.line, fmt.Sprintf("GRUB refuses %q here, and ignores the command or the whole menu entry that has it", s.symbol), "write the word in single quotes")
+	default:
+		r.refuse(s)
 	}
+}
+
+// refuse reports a symbol for which grub-core/script/parser.y has no rule. In a block, the whole block is lost (measured).
+func (r *reading) refuse(s statement) {
+	severity, lost := pxelinux.Warning, "the command"
+	if r.depth > 0 {
+		severity, lost = pxelinux.Error, "the whole block"
+	}
+	r.report(severity, s.line, fmt.Sprintf("GRUB refuses %q here, and ignores %s that has it", s.symbol, lost), "write the word in single quotes")
 }
 
 // blocks are the commands that a brace can follow.
@@ -91,11 +100,14 @@ func (r *reading) openBrace(brace statement) {
 	r.entry, r.entryAt = &r.config.Entries[len(r.config.Entries)-1], r.depth-1
 }
 
-// titleOf returns the title and the id of a menuentry. The title is the first word that is no option.
+// titleOf returns the title of a menuentry, which usually is its first word, and its id.
 func titleOf(s statement) (title, id string) {
 	for i, w := range s.words {
 		if w.text == "--id" && i+1 < len(s.words) {
 			id = s.words[i+1].text
+		}
+		if value, found := strings.CutPrefix(w.text, "--id="); found {
+			id = value
 		}
 	}
 	if len(s.words) > 1 {
@@ -219,9 +231,9 @@ func (r *reading) finish(open string) {
 		r.report(pxelinux.Error, first.line, fmt.Sprintf("the text does not close this %q, and GRUB does not run what follows it", first.words[0].text), `add the missing "fi" or "done"`)
 	case r.boots:
 	case !r.menu && r.top.Kernel != "":
-		r.report(pxelinux.Error, 0, "the text loads a kernel but does not boot it, so GRUB stops at its prompt", `add the command "boot", or put the commands into a menuentry`)
+		r.report(pxelinux.Error, 0, "the text loads a kernel but does not boot it", `add the command "boot", or put the commands into a menuentry`)
 	case !r.menu:
-		r.report(pxelinux.Error, 0, "the text boots nothing, so GRUB stops at its prompt", "add a menuentry with the commands linux and initrd")
+		r.report(pxelinux.Error, 0, "the text boots nothing", "add a menuentry with the commands linux and initrd")
 	}
 	if len(r.problems) == 0 && r.menu && !r.timeout && !r.boots {
 		r.report(pxelinux.Warning, 0, "the text has menu entries but sets no timeout, so GRUB waits in its menu for a user", `add the line "set timeout=0"`)

@@ -59,8 +59,12 @@ func (s *scanner) next() {
 		s.skip(end)
 	case '{', '}', '|', '&', '<', '>':
 		s.end()
-		s.statements = append(s.statements, statement{symbol: string(c), line: s.line})
-		s.skip(1)
+		size := 1
+		if strings.HasPrefix(s.text, "&&") || strings.HasPrefix(s.text, "||") {
+			size = 2
+		}
+		s.statements = append(s.statements, statement{symbol: s.text[:size], line: s.line})
+		s.skip(size)
 	default:
 		if strings.HasPrefix(s.text, "\\\n") { // joins lines
 			s.skip(2)

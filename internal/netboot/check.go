@@ -9,6 +9,7 @@ import (
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/grub"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
@@ -71,6 +72,9 @@ func (c *check) sameArch(reads bool) bool {
 	remedy := fmt.Sprintf("use a netboot_pxelinux_config with arch = %q", c.guest.Arch)
 	if !reads {
 		remedy = "remove pxelinux_config; " + c.guest.Arch + " guests read no such configuration"
+		if slices.Contains(grub.Archs, c.guest.Arch) {
+			remedy = "use a netboot_grub_config and grub_config instead of pxelinux_config, because " + c.guest.Arch + " guests start GRUB"
+		}
 	}
 	c.report(&pxelinux.Problem{
 		Severity: pxelinux.Error,

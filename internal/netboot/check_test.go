@@ -106,7 +106,7 @@ func TestCheck(t *testing.T) {
 
 		"for another architecture":      {netbootCase{forArch: arch.X86}, []string{`Error pxelinux_config the configuration lab/default is for x86_64 guests, but this guest has the architecture s390x, which reads other keywords and other file names: use a netboot_pxelinux_config with arch = "s390x"`}},
 		"for a PC":                      {pc(netbootCase{forArch: arch.S390X}), []string{`Error pxelinux_config use a netboot_pxelinux_config with arch = "x86_64"`}},
-		"for a guest that reads none":   {netbootCase{arch: "aarch64"}, []string{"Error pxelinux_config aarch64 guests read no such configuration"}},
+		"for a guest that reads none":   {netbootCase{arch: "aarch64"}, []string{"Error pxelinux_config use a netboot_grub_config and grub_config instead of pxelinux_config, because aarch64 guests start GRUB"}},
 		"a PC":                          {pc(netbootCase{}), nil},
 		"a PC without PXELINUX":         {pc(netbootCase{network: unchanged}), []string{`Error interfaces[0].network names no bootfile for x86_64 guests`}},
 		"a PC, PXELINUX in a directory": {pc(netbootCase{network: ruled(dnsmasq.Rule{Arch: "x86_64", Bootfile: "x86/pxelinux.0"})}), []string{"Error pxelinux_config its firmware requests x86/pxelinux.cfg/01-52-54-00-00-00-01, x86/pxelinux.cfg/default: set a bootfile without a directory"}},

@@ -17,7 +17,9 @@ func (c *check) grub(ctx context.Context) {
 	if !c.sameArchForGRUB() {
 		return
 	}
-	c.readsGRUB()
+	if c.guest.Config != "" {
+		c.readsGRUB()
+	}
 	for i, nic := range c.guest.Interfaces {
 		network, planned, found := c.network(ctx, nic.Network)
 		if nic.Boots && found && network.DHCP { // else another DHCP server may answer there

@@ -25,6 +25,7 @@ func TestCheckGRUB(t *testing.T) {
 		"for another MAC":         {config: "lab/grub.cfg-01-52-54-00-00-00-02", want: []string{"Error grub_config never reads grub/grub.cfg-01-52-54-00-00-00-02, which is for the MAC address 52:54:00:00:00:02; it boots with 52:54:00:00:00:01"}},
 		"for an unknown MAC":      {config: "lab/grub.cfg-01-52-54-00-00-00-02", unknownMAC: true},
 		"for all of another arch": {config: "lab/grub.cfg-arm64", forArch: arch.AArch64, want: []string{`Error grub_config is for aarch64 guests, but this guest has the architecture x86_64: use a netboot_grub_config with arch = "x86_64"`}},
+		"not known":               {},
 		"another name":            {config: "lab/grub.cfg", want: []string{"Error grub_config this guest never reads grub/grub.cfg"}},
 		"another comes first":     {config: forAll, others: []string{forMAC}, want: []string{"Warning grub_config GRUB loads grub/grub.cfg-01-52-54-00-00-00-01 before grub/grub.cfg-x86_64"}},
 		"another comes later":     {config: forMAC, others: []string{forAll}},

@@ -13,7 +13,7 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 )
 
-// An old file of an image stays while a pxelinux configuration or a guest names it, and if the connection is lost when it is to
+// An old file of an image stays while a boot configuration or a guest names it, and if the connection is lost when it is to
 // be removed. Then only the image knows the name of this file.
 
 // leftKey is the key in the private state for the names of old files that are left. A later update in the same run, the next
@@ -41,7 +41,7 @@ func (r *imageResource) removeUnused(ctx context.Context, m imageModel, files []
 	return left, nil
 }
 
-// forgetRemoved forgets the files that an update of a pxelinux configuration or of a guest has removed.
+// forgetRemoved forgets the files that an update of a boot configuration or of a guest has removed.
 func (r *imageResource) forgetRemoved(ctx context.Context, m imageModel, from framework.PrivateState, to framework.PrivateWriter, diags *diag.Diagnostics) {
 	left := loadLeft(ctx, from, diags)
 	if len(left) == 0 {

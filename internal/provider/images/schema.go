@@ -19,7 +19,7 @@ import (
 )
 
 var imageArchAttribute = schema.StringAttribute{
-	MarkdownDescription: "Architecture of the kernel: `s390x`, `x86_64` (a bzImage), `aarch64` (an Image, also in a gzip file or as an EFI zboot) or `ppc64le` (a vmlinux). Guests boot the image directly, by `kernel` of a `netboot_domain`, or from the network, with a `netboot_pxelinux_config` of the same `arch`. Default: `s390x`. A change replaces the image.",
+	MarkdownDescription: "Architecture of the kernel: `s390x`, `x86_64` (a bzImage), `aarch64` (an Image, also in a gzip file or as an EFI zboot) or `ppc64le` (a vmlinux). Guests boot the image directly, by `kernel` of a `netboot_domain`, or from the network, with a `netboot_pxelinux_config`, or for guests with UEFI a `netboot_grub_config`, of the same `arch`. Default: `s390x`. A change replaces the image.",
 	Optional:            true,
 	Computed:            true,
 	Default:             stringdefault.StaticString(arch.S390X),
@@ -115,7 +115,7 @@ func sourceAttributes(kind string) map[string]schema.Attribute {
 			Validators:          []validator.String{framework.ObjectName},
 		},
 		"path": schema.StringAttribute{
-			MarkdownDescription: "Path of the file relative to the TFTP root, as a pxelinux entry needs it.",
+			MarkdownDescription: "Path of the file relative to the TFTP root, as an entry of a boot configuration needs it.",
 			Computed:            true,
 		},
 		"sha256": schema.StringAttribute{
