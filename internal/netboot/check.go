@@ -254,18 +254,18 @@ func (c *check) earlier(root, file string, paths []string) {
 // bootFiles checks that kernel and initrd fit into the guest's memory.
 func (c *check) bootFiles(ctx context.Context) {
 	config, known := c.plans.Configs.Find(c.guest.Config)
-	if !known || c.guest.Arch != arch.S390X || c.guest.Memory == 0 {
+	if !known || c.guest.Memory == 0 {
 		return
 	}
-	entry, err := config.Boot(pxelinux.UnknownFirmware, "")
+	entry, err := config.Boot(c.reader, "")
 	if err != nil {
 		return // the plan of the configuration reports this error
 	}
-	size := func(path string) uint64 {
-		file, _ := c.plans.Files.Find(rootOf(c.guest.Config) + "/" + strings.TrimPrefix(path, "/"))
-		return file.Size
+	if c.guest.Arch != arch.S390X {
+		c.fits(entry)
+		return
 	}
-	kernel, initrd := size(entry.Kernel), size(entry.Initrd)
+	kernel, initrd := c.size(entry.Kernel), c.size(entry.Initrd)
 	if pxelinux.UnknownFirmware.CheckSize(kernel, initrd, c.guest.Memory) == nil {
 		return
 	}
@@ -274,6 +274,29 @@ func (c *check) bootFiles(ctx context.Context) {
 		problem.Message = fmt.Sprintf("entry %q: %s", entry.Label, problem.Message)
 	}
 	c.report(problem, OfConfig)
+}
+
+// fits checks that a boot loader can load the files of an entry into the guest's memory. How much more the firmware and Linux need is
+// not known.
+func (c *check) fits(entry pxelinux.Entry) {
+	size := c.size(entry.Kernel)
+	for initrd := range strings.SplitSeq(entry.Initrd, ",") {
+		size += c.size(initrd)
+	}
+	if size < c.guest.Memory {
+		return
+	}
+	c.report(&pxelinux.Problem{
+		Severity: pxelinux.Error,
+		Message:  fmt.Sprintf("entry %q: kernel and initrd have %d MiB, but the guest has %d MiB of memory", entry.Label, size>>20, c.guest.Memory>>20),
+		Remedy:   "give the guest more memory",
+	}, OfMemory)
+}
+
+// size is the size of a file below the guest's TFTP root; 0 if it is not known.
+func (c *check) size(path string) uint64 {
+	file, _ := c.plans.Files.Find(rootOf(c.guest.Config) + "/" + strings.TrimPrefix(path, "/"))
+	return file.Size
 }
 
 // report records a problem, if there is one: an error always, and a warning only if the guest starts.

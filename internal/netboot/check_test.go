@@ -112,7 +112,8 @@ func TestCheck(t *testing.T) {
 		"a PC, PXELINUX in a directory": {pc(netbootCase{network: ruled(dnsmasq.Rule{Arch: "x86_64", Bootfile: "x86/pxelinux.0"})}), []string{"Error pxelinux_config its firmware requests x86/pxelinux.cfg/01-52-54-00-00-00-01, x86/pxelinux.cfg/default: set a bootfile without a directory"}},
 		"a PC's UUID":                   {pc(netbootCase{config: "lab/43a35ea2-91dd-3740-9bb5-e76409e08caa", uuid: "a25ea343-dd91-4037-9bb5-e76409e08caa"}), nil},
 		"a PC's UUID as written":        {pc(netbootCase{config: "lab/a25ea343-dd91-4037-9bb5-e76409e08caa", uuid: "a25ea343-dd91-4037-9bb5-e76409e08caa"}), []string{"Error pxelinux_config never reads"}},
-		"a PC needs no memory for it":   {pc(netbootCase{memory: 64 << 20, initrd: 120 << 20}), nil},
+		"a PC needs less memory":        {pc(netbootCase{memory: 120 << 20, initrd: 109 << 20}), nil},
+		"a PC with too little memory":   {pc(netbootCase{memory: 64 << 20, initrd: 120 << 20}), []string{`Error memory entry "linux": kernel and initrd have 130 MiB, but the guest has 64 MiB of memory: give the guest more memory`}},
 		"a PC, loaders of this run":     {pc(netbootCase{files: []string{"pxelinux.0", "ldlinux.c32"}}), nil},
 		"a PC, no loader in this run":   {pc(netbootCase{files: []string{"ldlinux.c32"}}), []string{`Error interfaces[0].network tells this guest to load "pxelinux.0", but there is no such file below the TFTP root /srv/lab: add "pxelinux.0" to files`}},
 		"a PC, no module in this run":   {pc(netbootCase{files: []string{"pxelinux.0"}}), []string{`Error interfaces[0].network PXELINUX 5 and later loads "ldlinux.c32" first, but there is no such file`}},
@@ -185,7 +186,7 @@ func (c netbootCase) check(t *testing.T) []Finding {
 		plans.Files.Add("lab/"+file, File{Kind: FixedFile})
 	}
 	for _, id := range append(c.others, c.config) {
-		plans.Configs.Add(id, Config{Arch: cmp.Or(c.forArch, arch.S390X), Config: pxelinux.Config{Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "/i"}}}})
+		plans.Configs.Add(id, Config{Arch: cmp.Or(c.forArch, arch.S390X), Config: pxelinux.Config{Default: "linux", Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "/i"}}}})
 	}
 	guest := Guest{Arch: cmp.Or(c.arch, arch.S390X), UUID: c.uuid, Memory: c.memory, Config: c.config, Starts: !c.runs, Interfaces: []Interface{{MAC: testMAC, Network: "lab", Boots: true}}}
 	return Check(t.Context(), guest, &plans, host)

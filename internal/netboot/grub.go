@@ -19,6 +19,10 @@ func (c *check) grub(ctx context.Context) {
 	}
 	if c.guest.Config != "" {
 		c.readsGRUB()
+		config, known := c.plans.Configs.Find(c.guest.Config)
+		if entry, err := grub.Boot(config.Config); known && err == nil && c.guest.Memory > 0 {
+			c.fits(entry)
+		}
 	}
 	for i, nic := range c.guest.Interfaces {
 		network, planned, found := c.network(ctx, nic.Network)

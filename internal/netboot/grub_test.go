@@ -6,6 +6,7 @@ import (
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
 
 func TestCheckGRUB(t *testing.T) {
@@ -18,6 +19,7 @@ func TestCheckGRUB(t *testing.T) {
 		onHost          bool
 		unknownMAC      bool
 		files           []string // below the TFTP root; nil for the shim and GRUB
+		memory          uint64
 		want            []string
 	}{
 		"for this guest":          {config: forMAC},
@@ -47,6 +49,7 @@ func TestCheckGRUB(t *testing.T) {
 		})},
 		"no shim":                   {config: forAll, files: []string{"grubx64.efi"}, want: []string{`Error interfaces[0].network tells this guest to load "shimx64.efi", but there is no such file`}},
 		"no GRUB for the shim":      {config: forAll, files: []string{"shimx64.efi"}, want: []string{`Error interfaces[0].network shimx64.efi is a shim, which loads "grubx64.efi", but there is no such file below the TFTP root /srv/lab: add "grubx64.efi" to files`}},
+		"too little memory":         {config: forAll, memory: 100 << 20, want: []string{`Error memory entry "linux": kernel and initrd have 150 MiB, but the guest has 100 MiB of memory`}},
 		"GRUB without a shim":       {config: forAll, files: []string{"grubx64.efi"}, network: bootfile("grubx64.efi")},
 		"network that is not known": {config: forAll, network: Network{Name: "other", DHCP: true}},
 	} {
@@ -65,11 +68,14 @@ func TestCheckGRUB(t *testing.T) {
 			if test.files == nil {
 				test.files = []string{"shimx64.efi", "grubx64.efi"}
 			}
+			for _, file := range []string{"k", "i", "j"} {
+				plans.Files.Add("lab/"+file, File{Size: 50 << 20})
+			}
 			for _, file := range test.files {
 				plans.Files.Add("lab/"+file, File{Kind: FixedFile})
 			}
 			for _, id := range append(test.others, test.config) {
-				config := Config{Arch: arch.X86}
+				config := Config{Arch: arch.X86, Config: pxelinux.Config{Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "i,/j"}}}}
 				if test.forArch != "" {
 					config.Arch = test.forArch
 				}
@@ -79,7 +85,7 @@ func TestCheckGRUB(t *testing.T) {
 			if test.unknownMAC {
 				nic.MAC = ""
 			}
-			guest := Guest{Arch: arch.X86, Config: test.config, GRUB: true, Starts: true, Interfaces: []Interface{nic, {MAC: "52:54:00:00:00:09", Network: "none"}}}
+			guest := Guest{Arch: arch.X86, Memory: test.memory, Config: test.config, GRUB: true, Starts: true, Interfaces: []Interface{nic, {MAC: "52:54:00:00:00:09", Network: "none"}}}
 			synctest.Test(t, func(t *testing.T) { wantFindings(t, Check(t.Context(), guest, &plans, host), test.want) })
 		})
 	}
