@@ -121,6 +121,22 @@ func TestExplainMessage(t *testing.T) {
 	}
 }
 
+// TestExplainUEFI checks what is said of a network boot that failed with secure boot, which also refuses the shell that is tried last. The
+// console is that of a guest.
+func TestExplainUEFI(t *testing.T) {
+	compareMeanings(t, Explain(`>>Start PXE over IPv4.
+  PXE-E07: Network device error.
+BdsDxe: failed to load Boot0001 "UEFI PXEv4 (MAC:5254006A934B)" from PciRoot(0x0)/Pci(0x1,0x0): Not Found
+>>Start PXE over IPv6.
+  PXE-E16: No valid offer received.
+BdsDxe: failed to load Boot0002 "UEFI PXEv6 (MAC:5254006A934B)" from PciRoot(0x0)/Pci(0x1,0x0): Not Found
+BdsDxe: failed to start Boot0005 "EFI Internal Shell" from Fv(7CB8BDC9)/FvFile(7C04A583): Security Violation
+BdsDxe: No bootable option or device was found.
+`), []string{"the network driver of the firmware failed", "no DHCP server"})
+	compareMeanings(t, Explain(`BdsDxe: failed to load Boot0001 "UEFI PXEv4 (MAC:5254006A934B)" from PciRoot(0x0)/Pci(0x1,0x0): Access Denied`+"\n"),
+		[]string{"secure boot refuses the boot loader"})
+}
+
 // TestExplainOvercome checks that a problem that did not stop a boot is not reported as its failure.
 func TestExplainOvercome(t *testing.T) {
 	const boot = `

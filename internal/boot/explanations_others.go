@@ -22,13 +22,17 @@ var otherRules = []rule{
 		"set a TFTP root for the network, or correct the next server on the DHCP server"},
 
 	// EDK2 NetworkPkg/UefiPxeBcDxe/PxeBcBoot.c PxeBcLoadBootFile().
+	{expression(`PXE-E07: Network device error\.`), cause, StageNone,
+		"the network driver of the firmware failed; this was seen on a host with more emulated guests than it has processors for",
+		"start the guest again, and start fewer guests at once on this host"},
 	{expression(`PXE-E16: No valid offer received\.|PXE-E18: Server response timeout\.`), cause, StageNone,
 		"no DHCP server gave the guest an address and a boot loader",
 		"check that the interface is on the intended network, and that the network has a DHCP range and a bootfile for this architecture"},
 	{expression(`PXE-E23: Client received TFTP error from server\.|PXE-E21: Remote boot cancelled\.`), cause, StageNone,
 		"the TFTP server does not have the boot loader that the DHCP server names, or is not allowed to read it",
 		"publish the boot loader below the TFTP root, with mode 0644, or correct the bootfile"},
-	{expression(`BdsDxe: failed to (load|start) .*: (Access Denied|Security Violation)`), cause, StageNone,
+	// Secure boot refuses the shell of the firmware as well, which is tried last.
+	{expression(`BdsDxe: failed to (load|start) Boot[0-9A-F]{4}( "UEFI .*)?: (Access Denied|Security Violation)`), cause, StageNone,
 		"secure boot refuses the boot loader",
 		"use a signed boot loader, or turn off secure boot for this guest"},
 

@@ -108,6 +108,7 @@ var guideTables = []struct {
 		{"", "No bootable device."},
 	}},
 	{"UEFI and GRUB", []guideMessage{
+		{"", "PXE-E07: Network device error."},
 		{"", "PXE-E16: No valid offer received."},
 		{"", "PXE-E23: Client received TFTP error from server."},
 		{"", "BdsDxe: failed to load Boot0001: Access Denied"},
