@@ -174,7 +174,7 @@ func (o Order) checkFree(there []string, killed bool) error {
 	}
 	remedy := "choose another file_name, or remove the file from the host"
 	if o.Kind == Fixed {
-		remedy = "remove the file from the host, or from files"
+		remedy = "remove the file from the host, or from files or grub_prefixes"
 	}
 	return about("file_name", fmt.Errorf("a file %q already exists under the TFTP root, with other content or with a mode that does not let guests read it; %s", o.FileName, remedy))
 }

@@ -79,6 +79,10 @@ func checkGRUBPrefix(value string) error {
 	if value == "." {
 		return nil
 	}
+	if !filePaths().MatchString(value) {
+		return fmt.Errorf("%q is not the path of a directory below the TFTP root; write it without a slash at the beginning or end, such as boot/grub, "+
+			"or . for the root itself", value)
+	}
 	return checkFilePath(value)
 }
 
