@@ -59,7 +59,7 @@ type Published struct {
 	tftproot.File
 	Injected string `json:",omitempty"` // digest of the files that were added to an initrd
 	Stamp    string `json:",omitempty"` // of the source
-	Found    bool   `json:",omitempty"` // a file with a fixed name and this content that was on the host before
+	Found    bool   `json:",omitempty"` // a file with this fixed name was on the host before, with the same content
 }
 
 // name is the name of the file under the TFTP root. It contains a hash of the content, unless the user has chosen a name.

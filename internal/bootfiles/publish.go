@@ -97,7 +97,7 @@ func (p Publisher) publish(ctx context.Context, order Order) (Published, error) 
 	return Published{file, injected, stamp, found}, err
 }
 
-// publishContent also returns whether the file was found on the host, with a fixed name that another program may have given it.
+// publishContent also returns whether a file was found on the host, with a fixed name that another program may have given it.
 func (p Publisher) publishContent(ctx context.Context, order Order) (_ tftproot.File, found bool, err error) {
 	dir := p.Directory(order.Pool)
 	// This makes libvirt read the directory again: it does not know files that were created without it, such as files that a
@@ -143,7 +143,7 @@ func (p Publisher) publishContent(ctx context.Context, order Order) (_ tftproot.
 		return tftproot.File{}, false, err
 	}
 	file, err := tftproot.PublishByContent(ctx, dir, order.newStaged(), name, content)
-	return file, false, err
+	return file, order.Before != nil && order.Before.Found, err
 }
 
 // lookAhead reads the content of a file with a fixed name that already exists, if the plan does not know the content. The existing

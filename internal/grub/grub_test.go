@@ -107,6 +107,7 @@ func TestValidate(t *testing.T) {
 		"unknown default":       {pxelinux.Config{Default: "A", Entries: entry(pxelinux.Entry{}).Entries}, `default no entry has the label "A": write "a"`},
 		"no label":              {pxelinux.Config{Entries: []pxelinux.Entry{{Kernel: "k"}}}, "label label is empty"},
 		"label twice":           {pxelinux.Config{Entries: []pxelinux.Entry{{Label: "a", Kernel: "k"}, {Label: "a", Kernel: "k"}}}, "label is used twice"},
+		"label with a dash":     {entry(pxelinux.Entry{Label: "--id"}), "label GRUB reads it as an option"},
 		"label of two lines":    {entry(pxelinux.Entry{Label: "a\nb"}), "label has a control character"},
 		"no kernel":             {pxelinux.Config{Entries: []pxelinux.Entry{{Label: "a"}}}, "kernel kernel is missing"},
 		"kernel upwards":        {entry(pxelinux.Entry{Kernel: "../k"}), "kernel leads upwards"},

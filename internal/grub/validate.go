@@ -84,6 +84,8 @@ func (v *validation) label(label string, earlier []string) {
 	switch {
 	case label == "":
 		v.report(fieldLabel, "label is empty, so no default can name the entry", "give the entry a label")
+	case strings.HasPrefix(label, "-"): // grub-core/commands/menuentry.c, options of an extended command
+		v.report(fieldLabel, fmt.Sprintf("label %q begins with a dash, so GRUB reads it as an option of menuentry", label), "begin the label with another character")
 	case hasControl(label):
 		v.report(fieldLabel, fmt.Sprintf("label %q has a control character", label), "remove the character")
 	case slices.Contains(earlier, label):

@@ -199,6 +199,9 @@ func (c *check) configuration(searches []pxelinux.Search) {
 			c.report(&pxelinux.Problem{Severity: pxelinux.Error, Message: err.Error(), Remedy: "the guest does not boot"}, OfConfig)
 			return
 		}
+		for i, asked := range paths {
+			paths[i] = strings.TrimPrefix(asked, "/") // dnsmasq looks below its root as well
+		}
 		if place := slices.Index(paths, tftproot.ConfigDir+"/"+file); place >= 0 {
 			c.earlier(root, file, paths[:place])
 			return

@@ -115,6 +115,7 @@ func TestCheck(t *testing.T) {
 		"a PC needs less memory":        {pc(netbootCase{memory: 120 << 20, initrd: 109 << 20}), nil},
 		"a PC with too little memory":   {pc(netbootCase{memory: 64 << 20, initrd: 120 << 20}), []string{`Error memory entry "linux": kernel and initrd have 130 MiB, but the guest has 64 MiB of memory: give the guest more memory`}},
 		"a PC, loaders of this run":     {pc(netbootCase{files: []string{"pxelinux.0", "ldlinux.c32"}}), nil},
+		"a PC, a loader with a slash":   {pc(netbootCase{network: ruled(dnsmasq.Rule{Arch: "x86_64", Bootfile: "/pxelinux.0"})}), nil},
 		"a PC, no loader in this run":   {pc(netbootCase{files: []string{"ldlinux.c32"}}), []string{`Error interfaces[0].network tells this guest to load "pxelinux.0", but there is no such file below the TFTP root /srv/lab: add "pxelinux.0" to files`}},
 		"a PC, no module in this run":   {pc(netbootCase{files: []string{"pxelinux.0"}}), []string{`Error interfaces[0].network PXELINUX 5 and later loads "ldlinux.c32" first, but there is no such file`}},
 		"a PC, no module on the host":   {pc(netbootCase{onDisk: []string{"pxelinux.0"}}), []string{`Warning interfaces[0].network PXELINUX 5 and later loads "ldlinux.c32" first`}},

@@ -15,6 +15,7 @@ import (
 // its kernel and initrd fit into its memory. The zero value is ready for concurrent use.
 type Plans struct {
 	Roots    Book[string]         // paths of TFTP roots, by id
+	Dirs     Book[[]string]       // directories below TFTP roots, by id
 	Files    Book[File]           // files of images, files at fixed paths, and volumes, by the id of the TFTP root, a slash and the path
 	Images   Book[Image]          // by id
 	Configs  Book[Config]         // by id

@@ -194,6 +194,85 @@ func TestTFTPRootFilesFail(t *testing.T) {
 	}
 }
 
+// TestTFTPRootFilesOfDirectoryThatIsGone holds that one apply publishes the files of a directory again that was removed from the host.
+func TestTFTPRootFilesOfDirectoryThatIsGone(t *testing.T) {
+	h := virttest.New()
+	c := newCore(t, h, "netboot_tftp_root")
+	const config = `{"path": "/srv/root", "files": {"a": {"content": "a"}, "grub/b": {"content": "b"}}, "grub_prefixes": ["grub"]}`
+	for _, dir := range []string{"/srv/root/grub", "/srv/root"} {
+		c.must(config)
+		if err := h.Disk().Remove(dir); err != nil {
+			t.Fatal(err)
+		}
+		c.must(config)
+		for _, file := range []string{"/srv/root/a", "/srv/root/grub/b", "/srv/root/grub/grub.cfg"} {
+			if _, err := h.Disk().Stat(file); err != nil {
+				t.Errorf("after %s was removed: %v", dir, err)
+			}
+		}
+	}
+}
+
+// TestTFTPRootFilesAfterImport holds that a destroy after an import removes the pools of directories as well.
+func TestTFTPRootFilesAfterImport(t *testing.T) {
+	h := virttest.New()
+	c := newCore(t, h, "netboot_tftp_root")
+	const config = `{"path": "/srv/root", "files": {"a/b": {"content": "b"}}}`
+	c.must(config)
+	c.imports("srv-root")
+	c.must(config)
+	destroys(t, c)
+	if pools, err := h.PoolNames(t.Context()); err != nil || len(pools) > 0 {
+		t.Errorf("these pools are left: %q (%v)", pools, err)
+	}
+}
+
+// TestTFTPRootKeepsConfigurations holds that the directory of GRUB's configurations stays while it has one.
+func TestTFTPRootKeepsConfigurations(t *testing.T) {
+	h := virttest.New()
+	root, config := newCore(t, h, "netboot_tftp_root"), newCore(t, h, "netboot_grub_config")
+	root.must(`{"path": "/srv/tftp", "grub_prefixes": ["boot/grub"]}`)
+	config.must(`{"tftp_root": "srv-tftp", "entries": [{"label": "a", "kernel": "k"}]}`)
+	root.must(`{"path": "/srv/tftp", "grub_prefixes": []}`)
+	config.mustBeDone(`{"tftp_root": "srv-tftp", "entries": [{"label": "a", "kernel": "k"}]}`)
+	destroys(t, config)
+	destroys(t, root)
+	if _, err := h.Disk().Stat("/srv/tftp"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the directory is left: %v", err)
+	}
+}
+
+// TestGRUBConfigWithoutDirectory holds that a plan notices that the TFTP root has no directory for GRUB's configurations.
+func TestGRUBConfigWithoutDirectory(t *testing.T) {
+	for prefixes, want := range map[string]string{`[]`: "set grub_prefixes on the netboot_tftp_root", `["boot/grub"]`: ""} {
+		h := virttest.New()
+		run := newRun(t, h)
+		root, config := newCore(t, h, "netboot_tftp_root"), newCore(t, h, "netboot_grub_config")
+		root.run(t.Context(), run)
+		config.run(t.Context(), run)
+		root.plan(`{"path": "/srv/tftp", "grub_prefixes": ` + prefixes + `}`)
+		said := config.plan(`{"tftp_root": "srv-tftp", "entries": [{"label": "a", "kernel": "k"}]}`).problems.String()
+		if want == "" && said != "" || !strings.Contains(said, want) {
+			t.Errorf("with the prefixes %s, the plan says %s", prefixes, said)
+		}
+	}
+}
+
+// TestTFTPRootFoundFileStays holds that a file that another program made stays after a destroy, also if it was changed since.
+func TestTFTPRootFoundFileStays(t *testing.T) {
+	h := virttest.New()
+	if err := errors.Join(h.Disk().Mkdir("/srv/root", 0o755), h.Disk().WriteFile("/srv/root/a", []byte("a"))); err != nil {
+		t.Fatal(err)
+	}
+	c := newCore(t, h, "netboot_tftp_root")
+	c.must(`{"path": "/srv/root", "files": {"a": {"content": "a"}}}`)
+	c.must(`{"path": "/srv/root", "files": {"a": {"content": "another"}}}`)
+	destroys(t, c)
+	if text, err := h.Disk().ReadFile("/srv/root/a"); string(text) != "another" {
+		t.Errorf("the file has %q (%v)", text, err)
+	}
+}
+
 // TestTFTPRootFilesTainted holds that a destroy without the private state, which Terraform does not pass after a create that was
 // interrupted, removes the files that have the content that the state says.
 func TestTFTPRootFilesTainted(t *testing.T) {
@@ -210,22 +289,23 @@ func TestTFTPRootFilesTainted(t *testing.T) {
 
 func TestTFTPRootFilesRefused(t *testing.T) {
 	for name, test := range map[string]struct{ file, want string }{
-		"an absolute path":     {`"/pxelinux.0": {"content": "a"}`, `"/pxelinux.0" is not the path of a file below the TFTP root`},
-		"a path upwards":       {`"../a": {"content": "a"}`, "is not the path of a file below"},
-		"a directory":          {`"a/": {"content": "a"}`, "is not the path of a file below"},
-		"a configuration":      {`"pxelinux.cfg/default": {"content": "a"}`, "netboot_pxelinux_config"},
-		"nothing":              {`"a": {}`, "source"},
-		"two contents":         {`"a": {"content": "a", "source": "/b"}`, "source"},
-		"a checksum of a text": {`"a": {"content": "a", "checksum": "sha256:` + sha256Of(nil) + `"}`, "checksum"},
-		"two containers":       {`"a": {"source": "/b", "iso_path": "c", "archive_path": "d"}`, "archive_path"},
-		"a missing file":       {`"a": {"source": "/missing/file"}`, "on the machine that runs Terraform"},
-		"a package":            {fmt.Sprintf(`"a": {"source": %q}`, loaderPackage), "it is a Debian package; set archive_path"},
-		"not in the package":   {fmt.Sprintf(`"a": {"source": %q, "archive_path": "pxelinux.0"}`, loaderPackage), `["./usr/lib/PXELINUX/pxelinux.0"]`},
-		"an empty file":        {`"a": {"content": ""}`, "content"},
-		"a wrong checksum":     {fmt.Sprintf(`"a": {"source": %q, "archive_path": "usr/lib/PXELINUX/pxelinux.0", "checksum": "sha256:%s"}`, loaderPackage, sha256Of(nil)), "checksum"},
-		"an empty set":         {``, "at least 1"},
-		"a hidden file":        {`".disk/info": {"content": "a"}`, "is not the path"},
-		"a control character":  {"\"a\\u0007b\": {\"content\": \"a\"}", "is not the path"},
+		"an absolute path":       {`"/pxelinux.0": {"content": "a"}`, `"/pxelinux.0" is not the path of a file below the TFTP root`},
+		"a path upwards":         {`"../a": {"content": "a"}`, "is not the path of a file below"},
+		"a directory":            {`"a/": {"content": "a"}`, "is not the path of a file below"},
+		"a configuration":        {`"pxelinux.cfg/default": {"content": "a"}`, "netboot_pxelinux_config"},
+		"nothing":                {`"a": {}`, "source"},
+		"two contents":           {`"a": {"content": "a", "source": "/b"}`, "source"},
+		"a checksum of a text":   {`"a": {"content": "a", "checksum": "sha256:` + sha256Of(nil) + `"}`, "checksum"},
+		"two containers":         {`"a": {"source": "/b", "iso_path": "c", "archive_path": "d"}`, "archive_path"},
+		"a missing file":         {`"a": {"source": "/missing/file"}`, "on the machine that runs Terraform"},
+		"a package":              {fmt.Sprintf(`"a": {"source": %q}`, loaderPackage), "it is a Debian package; set archive_path"},
+		"not in the package":     {fmt.Sprintf(`"a": {"source": %q, "archive_path": "pxelinux.0"}`, loaderPackage), `["./usr/lib/PXELINUX/pxelinux.0"]`},
+		"an empty file":          {`"a": {"content": ""}`, "content"},
+		"a wrong checksum":       {fmt.Sprintf(`"a": {"source": %q, "archive_path": "usr/lib/PXELINUX/pxelinux.0", "checksum": "sha256:%s"}`, loaderPackage, sha256Of(nil)), "checksum"},
+		"a file and a directory": {`"a": {"content": "a"}, "a/b": {"content": "b"}`, `"a" is also the directory of another file`},
+		"one pool for two":       {`"a/b/c": {"content": "a"}, "a-b/c": {"content": "b"}`, "would have storage pools of one name"},
+		"a hidden file":          {`".disk/info": {"content": "a"}`, "is not the path"},
+		"a control character":    {"\"a\\u0007b\": {\"content\": \"a\"}", "is not the path"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := virttest.New()
@@ -285,7 +365,6 @@ func TestTFTPRootGRUBPrefixes(t *testing.T) {
 	}
 	for config, want := range map[string]string{
 		`"grub_prefixes": ["/grub"]`: "is not the path",
-		`"grub_prefixes": []`:        "at least 1",
 		`"grub_prefixes": ["grub"], "files": {"grub/grub.cfg": {"content": "a"}}`: `remove "grub" from grub_prefixes`,
 	} {
 		if said := c.apply(`{"path": "/srv/root", ` + config + `}`); !strings.Contains(said.String(), want) {

@@ -36,7 +36,7 @@ func DirOf(file string) string {
 // Parents returns a directory below a TFTP root and the directories that it is in, the outermost first: a and a/b for a/b. The
 // root itself is not among them.
 func Parents(dir string) (parents []string) {
-	for ; dir != "" && dir != "."; dir = path.Dir(dir) {
+	for ; dir != "" && dir != "." && dir != "/"; dir = path.Dir(dir) {
 		parents = append(parents, dir)
 	}
 	slices.Reverse(parents)

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/resourcevalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -119,6 +121,9 @@ func (r *grubConfigResource) ModifyPlan(ctx context.Context, req resource.Modify
 	claims.Add(path.Root("file_name"), framework.Subject{Kind: language.Name, ID: plan.ID.ValueString()}, prior != nil && !prior.ID.Equal(plan.ID))
 	found := framework.LoadPrivate[framework.Foreign](ctx, req.Private, framework.ForeignKey, &resp.Diagnostics)
 	risks := plan.Fill(ctx, language, found, &resp.Diagnostics)
+	if prior == nil {
+		r.checkDirectory(ctx, plan, &resp.Diagnostics)
+	}
 	if prior == nil || !prior.SHA256.Equal(plan.SHA256) && !prior.Content.Equal(plan.Content) {
 		language.Warn(risks, &resp.Diagnostics)
 	}
@@ -159,6 +164,18 @@ func (r *grubConfigResource) Create(ctx context.Context, req resource.CreateRequ
 	framework.SavePrivate(ctx, resp.Private, configKey, &file, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(grubConfigIdentity.Set(ctx, resp.Identity, plan.Placement, plan.TFTPRoot, plan.FileName)...)
+}
+
+// checkDirectory refuses a TFTP root of this run that will not have the directory of the file.
+func (r *grubConfigResource) checkDirectory(ctx context.Context, m grubConfigModel, diags *diag.Diagnostics) {
+	dirs, planned := r.Plans.Dirs.Find(m.root())
+	if !planned || slices.Contains(dirs, grub.Dir) {
+		return
+	}
+	if _, err := r.Host.Pool(ctx, m.pool()); errors.Is(err, virt.ErrNotFound) {
+		at := path.Root("tftp_root")
+		diags.AddAttributeError(at, "Invalid tftp_root", framework.Sentence(framework.Within(at, fmt.Errorf("the TFTP root has no directory %[1]q; set grub_prefixes on the netboot_tftp_root to the prefixes of its images of GRUB, such as [%[1]q]", grub.Dir))))
+	}
 }
 
 // explained adds what to do to an error if the directory of the file has no storage pool.

@@ -56,7 +56,7 @@ func (r *grubConfigResource) Schema(ctx context.Context, _ resource.SchemaReques
 				Optional: true,
 				Computed: true,
 			},
-			"file_name": framework.ComputedString("Name of the file, such as `grub.cfg-01-52-54-00-12-34-56` or `grub.cfg-x86_64`."),
+			"file_name": framework.ComputedString("Name of the file, such as `grub.cfg-01-52-54-00-12-34-56`, `grub.cfg-x86_64` or, for `aarch64`, `grub.cfg-arm64`."),
 			"path":      framework.ComputedString("Path of the file relative to the TFTP root."),
 			"sha256":    framework.ComputedString("SHA-256 of the file on the host, in hexadecimal digits."),
 			"timeouts":  framework.TimeoutsAttribute(ctx),

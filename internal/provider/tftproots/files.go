@@ -74,7 +74,9 @@ func (m *tftpRootModel) setFile(ctx context.Context, name string, file fileModel
 
 func (m *tftpRootModel) setFiles(elements map[string]attr.Value, diags *diag.Diagnostics) {
 	if len(elements) == 0 {
-		m.Files = types.MapNull(fileType)
+		if len(m.Files.Elements()) > 0 {
+			m.Files = types.MapNull(fileType)
+		}
 		return
 	}
 	files, problems := types.MapValue(fileType, elements)
@@ -102,6 +104,24 @@ func (m tftpRootModel) directories() []string {
 		}
 	}
 	return dirs
+}
+
+// checkPaths refuses paths that cannot be on the host together.
+func (m tftpRootModel) checkPaths(diags *diag.Diagnostics) {
+	dirs := m.directories()
+	for _, name := range m.paths() {
+		if slices.Contains(dirs, name) {
+			at := path.Root("files").AtMapKey(name)
+			diags.AddAttributeError(at, "Invalid path", framework.Sentence(framework.Within(at, fmt.Errorf("%q is also the directory of another file; a path is a file or a directory", name))))
+		}
+	}
+	pools := map[string]string{}
+	for _, dir := range dirs {
+		if other, twice := pools[poolOf("", dir)]; twice && dir != "" {
+			diags.AddAttributeError(path.Root("files"), "Invalid path", framework.Sentence(fmt.Errorf("the directories %q and %q would have storage pools of one name; rename one of them", other, dir)))
+		}
+		pools[poolOf("", dir)] = dir
+	}
 }
 
 // patience is how long an operation may take.
@@ -187,7 +207,12 @@ func (r *tftpRootResource) publish(ctx context.Context, m, prior *tftpRootModel,
 		return there
 	}
 	publisher := bootfiles.Publisher{Host: r.Host, Directory: r.directory, Claims: r.Claims, Sources: from}
-	orders, names := m.orders(ctx, prior, before, diags)
+	right, err := r.right(ctx, *m, before)
+	if err != nil {
+		framework.Fail(diags, path.Root("files"), verb, m.subject(), err)
+		return there
+	}
+	orders, names := m.orders(ctx, prior, before, right, diags)
 	for _, result := range publisher.Publish(ctx, orders) {
 		name := names[result.Pool+"/"+result.FileName]
 		if result.Err != nil && (!diags.HasError() || !errors.Is(result.Err, context.Canceled)) { // otherwise, the error of another file canceled this one
@@ -208,8 +233,21 @@ func (r *tftpRootResource) publish(ctx context.Context, m, prior *tftpRootModel,
 	return there
 }
 
+// right are the files that are on the host as they were published. The plan does not know it of a directory whose pool was not active.
+func (r *tftpRootResource) right(ctx context.Context, m tftpRootModel, published publishedFiles) (map[string]bool, error) {
+	right := map[string]bool{}
+	for name, known := range published {
+		now, err := tftproot.Verify(ctx, r.directory(poolOf(m.Name.ValueString(), tftproot.DirOf(name))), known.File)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		right[name] = err == nil && !now.Unreadable && now.SHA256 == known.SHA256
+	}
+	return right, nil
+}
+
 // orders are the files to publish, and their paths by pool and name. A file that is on the host as planned stays as it is.
-func (m *tftpRootModel) orders(ctx context.Context, prior *tftpRootModel, before publishedFiles, diags *diag.Diagnostics) (orders []bootfiles.Order, names map[string]string) {
+func (m *tftpRootModel) orders(ctx context.Context, prior *tftpRootModel, before publishedFiles, right map[string]bool, diags *diag.Diagnostics) (orders []bootfiles.Order, names map[string]string) {
 	names = map[string]string{}
 	was, hadDispatchers := map[string]fileModel{}, map[string]fileModel{}
 	if prior != nil {
@@ -222,7 +260,7 @@ func (m *tftpRootModel) orders(ctx context.Context, prior *tftpRootModel, before
 		orders = append(orders, bootfiles.Order{File: file.description(base), Pool: pool, SHA256: file.SHA256.ValueString(), Before: before[name]})
 	}
 	for name, file := range m.files(ctx, diags) {
-		if there, exists := was[name]; exists && before[name] != nil && !file.SHA256.IsUnknown() && file.SHA256.Equal(there.SHA256) {
+		if there, exists := was[name]; exists && right[name] && !file.SHA256.IsUnknown() && file.SHA256.Equal(there.SHA256) {
 			file.SizeBytes = there.SizeBytes
 			m.setFile(ctx, name, file, diags)
 			continue
@@ -230,7 +268,7 @@ func (m *tftpRootModel) orders(ctx context.Context, prior *tftpRootModel, before
 		order(name, file)
 	}
 	for name, file := range m.dispatchers() {
-		if _, exists := hadDispatchers[name]; !exists || before[name] == nil {
+		if _, exists := hadDispatchers[name]; !exists || !right[name] {
 			order(name, file)
 		}
 	}

@@ -41,7 +41,9 @@ func (m *tftpRootModel) keepPrefixes(isRight func(file string) bool, diags *diag
 		}
 	}
 	if len(kept) == 0 {
-		m.GRUBPrefixes = types.ListNull(types.StringType)
+		if len(m.GRUBPrefixes.Elements()) > 0 {
+			m.GRUBPrefixes = types.ListNull(types.StringType)
+		}
 		return
 	}
 	list, problems := types.ListValue(types.StringType, kept)

@@ -101,7 +101,8 @@ func (r *tftpRootResource) look(ctx context.Context, name string) (virt.Pool, er
 	return pool, err
 }
 
-// ensure creates or adopts the pools of all directories, and adds to made what was created, also with an error.
+// ensure creates or adopts the pools of all directories, and adds to made what was created, also with an error. If the root's own pool
+// belongs to this resource, so do the pools of directories that the provider made, which an import does not know.
 func (r *tftpRootResource) ensure(ctx context.Context, m tftpRootModel, made madePools) error {
 	for _, dir := range m.directories() {
 		name := poolOf(m.Name.ValueString(), dir)
@@ -110,11 +111,23 @@ func (r *tftpRootResource) ensure(ctx context.Context, m tftpRootModel, made mad
 		if err == nil {
 			err = r.checkPublic(ctx, name)
 		}
+		if err == nil && made[dir].UUID == "" && made[""].UUID != "" {
+			err = r.takeOver(ctx, name, dir, made)
+		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// takeOver records a pool that the provider made.
+func (r *tftpRootResource) takeOver(ctx context.Context, name, dir string, made madePools) error {
+	pool, err := r.Host.Pool(ctx, name)
+	if err == nil && pool.Marked() {
+		made.add(dir, pool.UUID, true) // the directory is removed only if it is empty
+	}
+	return err
 }
 
 // checkPublic checks whether dnsmasq can read a pool's directory now.
@@ -167,6 +180,25 @@ func useOf(pool, dir string) string {
 		return fmt.Sprintf("set name = %q to use that pool", strings.TrimSuffix(pool, "-"+tftproot.ConfigDir))
 	}
 	return fmt.Sprintf("remove that pool with virsh pool-destroy %[1]s and virsh pool-undefine %[1]s, which keep its files", pool)
+}
+
+// prune removes the directories that the root no longer needs. A directory with files, such as those of a netboot_grub_config, stays with
+// its pool, without which nobody could remove them.
+func (r *tftpRootResource) prune(ctx context.Context, m tftpRootModel, made madePools) error {
+	needed := m.directories()
+	for dir := range made {
+		if slices.Contains(needed, dir) {
+			continue
+		}
+		names, err := r.Host.VolumeNames(ctx, poolOf(m.Name.ValueString(), dir))
+		if err != nil && !framework.IsNotFound(err) {
+			return err
+		}
+		if len(names) > 0 {
+			needed = append(needed, tftproot.Parents(dir)...)
+		}
+	}
+	return r.undo(ctx, m, made, needed...)
 }
 
 // undo removes what was created, except the directories in keep. It skips what no longer exists, and what was replaced since. It

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -91,6 +92,7 @@ func (r *tftpRootResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 func (r *tftpRootResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	var config tftpRootModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	config.checkPaths(&resp.Diagnostics)
 	for name := range config.dispatchers() {
 		if _, twice := config.Files.Elements()[name]; twice {
 			at := path.Root("files").AtMapKey(name)
@@ -142,9 +144,18 @@ func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	claims := framework.NewClaims(ctx, r.Plans, plan.subject(), req, resp)
 	claims.Add(path.Root("name"), framework.Subject{Kind: "TFTP root", ID: plan.ID.ValueString()}, prior != nil && !prior.ID.Equal(plan.ID))
 	plan.planFiles(ctx, r, prior, loadPublished(ctx, req.Private, &resp.Diagnostics), &resp.Diagnostics)
+	for _, dir := range plan.directories() {
+		at := filepath.Join(plan.Path.ValueString(), dir)
+		if dir != "" && dir != tftproot.ConfigDir && !plan.Path.IsUnknown() {
+			claims.Add(path.Root("files"), framework.Subject{Kind: "TFTP root at", ID: at}, prior != nil && !slices.Contains(prior.directories(), dir))
+		}
+	}
 	claims.Add(path.Root("path"), framework.Subject{Kind: "TFTP root at", ID: plan.Path.ValueString()}, prior != nil && !prior.Path.Equal(plan.Path))
 	if !plan.ID.IsUnknown() && !plan.Path.IsUnknown() {
 		r.Plans.Roots.Add(plan.Name.ValueString(), plan.Path.ValueString())
+		if !plan.GRUBPrefixes.IsUnknown() && !plan.Files.IsUnknown() {
+			r.Plans.Dirs.Add(plan.Name.ValueString(), plan.directories())
+		}
 	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 }
@@ -265,7 +276,7 @@ func (r *tftpRootResource) Update(ctx context.Context, req resource.UpdateReques
 	if !resp.Diagnostics.HasError() {
 		err := r.removeFiles(ctx, plan, there, plan.paths())
 		if err == nil {
-			err = r.undo(ctx, plan, made, plan.directories()...)
+			err = r.prune(ctx, plan, made)
 		}
 		if err != nil {
 			framework.Fail(&resp.Diagnostics, path.Root("files"), "remove the old files of", plan.subject(), err)

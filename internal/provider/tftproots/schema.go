@@ -26,7 +26,7 @@ var filesAttribute = schema.MapNestedAttribute{
 		"An existing file with other content is not overwritten: the apply fails. An existing file with the same content is used, and a destroy keeps it, unless this resource created its directory. " +
 		"If a file is removed or changed on the host, the next plan detects it.",
 	Optional:   true,
-	Validators: []validator.Map{mapvalidator.SizeAtLeast(1), mapvalidator.KeysAre(filePath)},
+	Validators: []validator.Map{mapvalidator.KeysAre(filePath)},
 	NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 		"source": schema.StringAttribute{
 			MarkdownDescription: "Source of the file: an `http` or `https` URL, or a path on the machine that runs Terraform. Set either this or `content`.",
@@ -50,10 +50,10 @@ var filesAttribute = schema.MapNestedAttribute{
 var grubPrefixesAttribute = schema.ListAttribute{
 	MarkdownDescription: "Directories below the root in which images of GRUB look for their configuration: the prefixes that are built into them. Debian's and Ubuntu's `grubnetx64.efi.signed` and `grubnetaa64.efi.signed` have `grub`, " +
 		"Debian's installers `debian-installer/amd64/grub` and `debian-installer/arm64/grub`; `.` is the root. " +
-		"The root writes a `grub.cfg` into each, which loads the `netboot_grub_config` of the guest from the directory `grub`.",
+		"The root writes a `grub.cfg` into each, which loads the `netboot_grub_config` of the guest from the directory `grub`. This directory is made as well, whatever the prefixes are.",
 	ElementType: types.StringType,
 	Optional:    true,
-	Validators:  []validator.List{listvalidator.SizeAtLeast(1), listvalidator.UniqueValues(), listvalidator.ValueStringsAre(grubPrefix)},
+	Validators:  []validator.List{listvalidator.UniqueValues(), listvalidator.ValueStringsAre(grubPrefix)},
 }
 
 // ofSource is for attributes that need a source.
