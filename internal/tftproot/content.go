@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"time"
 )
 
 // Content is content to publish. It hashes what is read from it, so that the content is hashed only once.
@@ -41,8 +42,8 @@ func PublishByContent(ctx context.Context, dir Directory, part string, name func
 	}
 	final := name(staged.SHA256)
 	file, made, err := install(ctx, dir, staged, final)
-	if err == nil {
-		err = dir.Remove(ctx, part)
+	if err == nil { // the file is complete, so it stays even if ctx is done by now
+		err = abandon(ctx, dir, nil, part)
 	}
 	if err == nil {
 		return file, nil
@@ -75,13 +76,22 @@ func stage(ctx context.Context, dir Directory, part string, content Content) (Fi
 	return File{Name: part, SHA256: content.SHA256(), Size: source.size}, nil
 }
 
+// replacementTime is the time limit for the copy of a file that replaces another one.
+const replacementTime = 2 * time.Minute
+
 // install copies the staged file to its final name, unless the file exists already.
 func install(ctx context.Context, dir Directory, staged File, final string) (file File, made bool, err error) {
 	file, found, err := Published(ctx, dir, final, staged.SHA256)
 	if err != nil || found {
 		return file, false, err
 	}
-	if err := remove(ctx, dir, final); err != nil {
+	err = dir.Remove(ctx, final)
+	switch {
+	case err == nil: // guests ask for the file, so a replacement that has begun is completed
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), replacementTime)
+		defer cancel()
+	case !errors.Is(err, fs.ErrNotExist):
 		return File{}, false, err
 	}
 	err = dir.Copy(ctx, staged.Name, final)

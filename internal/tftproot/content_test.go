@@ -295,3 +295,18 @@ func TestPublishByContentBeside(t *testing.T) {
 		dir.expect(t, map[string]string{final: there}) // it belongs to the other run
 	}
 }
+
+// TestReplacementIsCompleted checks that an interrupt does not leave guests without a file that was there before.
+func TestReplacementIsCompleted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	dir := newMemory(map[string]string{final: "the file before"})
+	dir.after = func(call string) {
+		if call == "Remove "+final {
+			cancel()
+		}
+	}
+	_, _ = publish(ctx, dir, strings.NewReader(content))
+	if got := dir.files[final]; got == nil || string(got.Data) != content {
+		t.Errorf("the file is %+v", got)
+	}
+}

@@ -186,28 +186,15 @@ func useOf(pool, dir string) string {
 // its pool, without which nobody could remove them.
 func (r *tftpRootResource) prune(ctx context.Context, m tftpRootModel, made madePools) error {
 	needed := m.directories()
-	for dir := range made {
+	for _, dir := range made.inwards() {
 		if slices.Contains(needed, dir) {
 			continue
 		}
-		names, err := r.Host.VolumeNames(ctx, poolOf(m.Name.ValueString(), dir))
+		names, err := r.Host.VolumeNames(ctx, poolOf(m.Name.ValueString(), dir)) // with the names of directories
 		if err != nil && !framework.IsNotFound(err) {
 			return err
 		}
 		if len(names) > 0 {
-			needed = append(needed, tftproot.Parents(dir)...)
-		}
-	}
-	return r.undo(ctx, m, made, needed...)
-}
-
-// undo removes what was created, except the directories in keep. It skips what no longer exists, and what was replaced since. It
-// removes a directory before the directory that it is in, which could not be removed otherwise.
-func (r *tftpRootResource) undo(ctx context.Context, m tftpRootModel, made madePools, keep ...string) error {
-	dirs := slices.Sorted(maps.Keys(made))
-	slices.Reverse(dirs)
-	for _, dir := range dirs {
-		if slices.Contains(keep, dir) {
 			continue
 		}
 		if err := r.undoPool(ctx, poolOf(m.Name.ValueString(), dir), made[dir]); err != nil {
@@ -216,6 +203,24 @@ func (r *tftpRootResource) undo(ctx context.Context, m tftpRootModel, made madeP
 		delete(made, dir)
 	}
 	return nil
+}
+
+// undo removes what was created. It skips what no longer exists, and what was replaced since.
+func (r *tftpRootResource) undo(ctx context.Context, m tftpRootModel, made madePools) error {
+	for _, dir := range made.inwards() {
+		if err := r.undoPool(ctx, poolOf(m.Name.ValueString(), dir), made[dir]); err != nil {
+			return err
+		}
+		delete(made, dir)
+	}
+	return nil
+}
+
+// inwards are the directories, each before the directory that it is in, which could not be removed otherwise.
+func (made madePools) inwards() []string {
+	dirs := slices.Sorted(maps.Keys(made))
+	slices.Reverse(dirs)
+	return dirs
 }
 
 func (r *tftpRootResource) undoPool(ctx context.Context, name string, made madePool) error {
