@@ -47,7 +47,14 @@ resource "netboot_network" "lab" {
   ipv4 = {
     address = "192.168.150.1/24"
     dhcp = {
-      ranges = [{ start = "192.168.150.10", end = "192.168.150.200" }]
+      ranges = [{ start = "192.168.150.100", end = "192.168.150.200" }]
+
+      # Without reservations, dnsmasq can offer one address to two new guests that start at the same time.
+      reservations = [for i, name in concat(keys(local.by_pxelinux), keys(local.by_grub)) : {
+        mac = provider::netboot::mac(name)
+        ip  = cidrhost("192.168.150.0/24", 10 + i)
+      }]
+
       boot = [
         { arch = "x86_64", bootfile = "pxelinux.0" },
         { arch = "x86_64-efi", bootfile = "bootnetx64.efi" },

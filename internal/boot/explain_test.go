@@ -132,7 +132,7 @@ BdsDxe: failed to load Boot0001 "UEFI PXEv4 (MAC:5254006A934B)" from PciRoot(0x0
 BdsDxe: failed to load Boot0002 "UEFI PXEv6 (MAC:5254006A934B)" from PciRoot(0x0)/Pci(0x1,0x0): Not Found
 BdsDxe: failed to start Boot0005 "EFI Internal Shell" from Fv(7CB8BDC9)/FvFile(7C04A583): Security Violation
 BdsDxe: No bootable option or device was found.
-`), []string{"the network driver of the firmware failed", "no DHCP server"})
+`), []string{"the DHCP server did not confirm the address", "no DHCP server"})
 	compareMeanings(t, Explain(`BdsDxe: failed to load Boot0001 "UEFI PXEv4 (MAC:5254006A934B)" from PciRoot(0x0)/Pci(0x1,0x0): Access Denied`+"\n"),
 		[]string{"secure boot refuses the boot loader"})
 }

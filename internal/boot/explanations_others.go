@@ -23,8 +23,8 @@ var otherRules = []rule{
 
 	// EDK2 NetworkPkg/UefiPxeBcDxe/PxeBcBoot.c PxeBcLoadBootFile().
 	{expression(`PXE-E07: Network device error\.`), cause, StageNone,
-		"the network driver of the firmware failed; this was seen on a host with more emulated guests than it has processors for",
-		"start the guest again, and start fewer guests at once on this host"},
+		"the DHCP server did not confirm the address that it had offered, because another guest got it first: dnsmasq can offer one address to two new guests that start at the same time; or the network device failed",
+		"start the guest again, and give guests that start together addresses of their own: reservations of the network"},
 	{expression(`PXE-E16: No valid offer received\.|PXE-E18: Server response timeout\.`), cause, StageNone,
 		"no DHCP server gave the guest an address and a boot loader",
 		"check that the interface is on the intended network, and that the network has a DHCP range and a bootfile for this architecture"},

@@ -40,9 +40,7 @@ func TestConformanceInstallers(t *testing.T) {
 			if strings.Contains(config, `variable "s390x"`) {
 				c.write("terraform.tfvars", `s390x = "`+installers+`/s390x"`)
 			}
-			// With all six guests at once on two processors, the emulated firmware of the one with secure boot says "PXE-E07: Network device
-			// error." A guest that asks its question needs no processor.
-			c.mustWithin(time.Hour, "apply", "-auto-approve", "-parallelism=3")
+			c.mustWithin(time.Hour, "apply", "-auto-approve")
 			c.must("plan", "-detailed-exitcode")
 			c.must("destroy", "-auto-approve")
 		})
