@@ -175,7 +175,9 @@ func (s *sharedDownload) put(p []byte, err error) {
 		s.end += int64(n)
 		p = p[n:]
 	}
-	s.err = err
+	if s.err == nil { // otherwise the last reader has left, and no reader may join
+		s.err = err
+	}
 	s.moved.Broadcast()
 }
 

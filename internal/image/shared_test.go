@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"sync"
@@ -171,6 +172,18 @@ func TestOneGivesUp(t *testing.T) {
 	third.Close() // before anything is read
 	if got := readWhole(t, client, url); !bytes.Equal(got, large) {
 		t.Errorf("a reader after the last one got %d bytes", len(got))
+	}
+}
+
+// TestLeftDownloadIsNotJoined checks that a download that its last reader has left is not joined, even if bytes still arrive.
+func TestLeftDownloadIsNotJoined(t *testing.T) {
+	s := &sharedDownload{client: together(), url: &url.URL{}, opened: make(chan struct{}), moved: sync.NewCond(&sync.Mutex{}), window: make([]byte, 10), cancel: func() {}}
+	if err := s.join(t.Context(), s.client, s.url).Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.put([]byte("late"), nil)
+	if r := s.join(t.Context(), s.client, s.url); r != nil {
+		t.Error("it is joined")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -140,6 +141,7 @@ func TestAccHostsShareDownloads(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		requests.Add(1)
 		time.Sleep(time.Second) // a server that is far away, so that both have asked before it answers
+		w.Header().Set("Content-Length", strconv.Itoa(len(oldKernel)))
 		_, _ = w.Write(oldKernel)
 	}))
 	t.Cleanup(server.Close)

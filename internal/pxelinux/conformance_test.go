@@ -260,10 +260,22 @@ var tooBusy = []string{"TFTP error missing block", "TFTP error occurred after mi
 func (n network) boot(t *testing.T, m lab.Machine, limit time.Duration) (outcome, console string) {
 	t.Helper()
 	outcome, console = n.bootOnce(t, m, limit)
-	if slices.ContainsFunc(tooBusy, func(message string) bool { return strings.Contains(console, message) }) {
+	if slices.ContainsFunc(tooBusy, func(message string) bool { return strings.Contains(console, message) }) || tookConfig(console) {
 		return n.bootOnce(t, m, limit)
 	}
 	return outcome, console
+}
+
+var (
+	receivedConfig = regexp.MustCompile(`TFTP: Received pxelinux\.cfg/\S+ \((\d+) bytes\)`)
+	receivedFile   = regexp.MustCompile(`TFTP: Received \S+ \((\d+) Bytes\)`) // of a kernel or an initrd
+)
+
+// tookConfig tells whether the firmware took the configuration for a kernel or an initrd as well. This happens if the machine is so
+// busy that the server sends the configuration again, before the firmware asks for the next file: it asks from the same port.
+func tookConfig(console string) bool {
+	config, file := receivedConfig.FindStringSubmatch(console), receivedFile.FindStringSubmatch(console)
+	return config != nil && file != nil && config[1] == file[1]
 }
 
 func (n network) bootOnce(t *testing.T, m lab.Machine, limit time.Duration) (outcome, console string) {
