@@ -35,7 +35,8 @@ type Order struct {
 	Before *Published // the file that this one replaces; nil for a new file
 }
 
-// Result is the result of an order. Even with an error there may be a file, if it could not be removed again.
+// Result is the result of an order. Even with an error there may be a file, if it could not be removed again. A file that was canceled
+// because another file failed has no error, and usually no file.
 type Result struct {
 	Order
 	Published *Published // nil for none
@@ -65,7 +66,12 @@ func (p Publisher) Publish(ctx context.Context, orders []Order) []Result {
 	all.Wait()
 	close(ended)
 	var results []Result
+	failed := false
 	for result := range ended {
+		if failed && errors.Is(result.Err, context.Canceled) {
+			result.Err = nil
+		}
+		failed = failed || result.Err != nil
 		results = append(results, result)
 	}
 	return results

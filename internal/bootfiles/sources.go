@@ -113,8 +113,8 @@ func (c *content) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// open opens the source of a file, changes a kernel for its firmware, and adds the command line or the injected files. planned is the SHA-256 of the published
-// file, if the plan found it.
+// open opens the source of a file, changes a kernel for its firmware, and adds the command line or the injected files. planned is the
+// SHA-256 of the published file, if the plan found it.
 func (s Sources) open(ctx context.Context, f File, planned string) (*content, error) {
 	promised, err := s.promised(ctx, f, planned)
 	if err != nil {

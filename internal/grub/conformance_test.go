@@ -259,27 +259,18 @@ func (r tftpRoot) boot(t *testing.T, mac string) (outcome, console string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	guest, err := r.host.Netboot(ctx, lab.Machine{
+	probe, ran, console, err := r.host.BootProbe(ctx, lab.Machine{
 		Arch: "x86_64", UEFI: true, QEMU: lab.PCQEMU, MAC: mac, TFTPRoot: r.dir, BootFile: bootFile,
 		GiveUpAt: "the guest restarts in", Patience: 500 * time.Millisecond,
 	})
 	if err != nil {
-		return nothing, err.Error()
-	}
-	defer func() {
-		if err := guest.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	probe, ran, err := guest.Probe()
-	if err != nil {
 		t.Fatal(err)
 	}
 	if !ran {
-		return nothing, guest.Console()
+		return nothing, console
 	}
 	loaded := strings.FieldsFunc(string(probe.Initrd), func(r rune) bool { return r == 0 })
-	return describe(kernels[probe.Number], strings.Join(loaded, ","), probe.CommandLine), guest.Console()
+	return describe(kernels[probe.Number], strings.Join(loaded, ","), probe.CommandLine), console
 }
 
 var lastMAC atomic.Uint32

@@ -12,14 +12,8 @@ import (
 
 // Render returns the text of a configuration, or an error that joins each Problem of severity Error that Validate finds.
 func Render(c pxelinux.Config) (string, error) {
-	var errs []error
-	for _, problem := range Validate(c) {
-		if problem.Severity == pxelinux.Error {
-			errs = append(errs, problem)
-		}
-	}
-	if len(errs) > 0 {
-		return "", errors.Join(errs...)
+	if err := pxelinux.Errors(Validate(c)); err != nil {
+		return "", err
 	}
 	return text(c), nil
 }

@@ -80,7 +80,7 @@ type sharedDownload struct {
 	stream *Stream
 	source *download // the source of stream, if stream does not unpack it; only run uses it
 
-	// shareable says that a reader that stands still, for example because it waits until another one has unpacked its file, cannot stop
+	// shareable says that a reader that stands still, for example because it waits until another reader has unpacked its file, cannot stop
 	// the others: everything is kept for it, or it can download the rest by itself. It is set before opened is closed.
 	shareable bool
 	joined    atomic.Int32

@@ -2,7 +2,9 @@ package lab
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
+	"errors"
 )
 
 // The offsets at which an s390x kernel has what its loader and the loader's user pass to it.
@@ -47,6 +49,17 @@ type Probe struct {
 	CommandLine string // up to its NUL
 	Initrd      []byte // its first page
 	InitrdSize  uint64
+}
+
+// BootProbe boots a machine that loads a ProbeKernel, and ends it. It also returns whether a probe ran, and what the console showed, or
+// why the machine did not start.
+func (h *Host) BootProbe(ctx context.Context, m Machine) (probe Probe, ran bool, console string, err error) {
+	guest, err := h.Netboot(ctx, m)
+	if err != nil {
+		return Probe{}, false, err.Error(), nil //nolint:nilerr // a machine that does not start is a result
+	}
+	probe, ran, err = guest.Probe()
+	return probe, ran, guest.Console(), errors.Join(err, guest.Close())
 }
 
 // Probe returns which ProbeKernel has run. No kernel has run if the firmware gave up.

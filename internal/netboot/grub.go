@@ -47,7 +47,7 @@ func (c *check) refuse(message, remedy string) {
 	c.report(&pxelinux.Problem{Severity: pxelinux.Error, Message: message, Remedy: remedy}, OfGRUB)
 }
 
-// readsGRUB checks that GRUB loads the configuration, and not another one.
+// readsGRUB checks that GRUB loads this configuration, and no other.
 func (c *check) readsGRUB() {
 	root, file, _ := strings.Cut(c.guest.Config, "/")
 	var macs []string

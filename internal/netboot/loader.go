@@ -97,11 +97,7 @@ func (c *check) isMissing(ctx context.Context, root, file string) bool {
 	if dir != "" && !c.managesFilesIn(root, dir) {
 		return false
 	}
-	pool := root
-	if dir != "" {
-		pool = tftproot.DirPool(root, dir)
-	}
-	if _, err := c.host.Stat(ctx, pool, name); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := c.host.Stat(ctx, tftproot.DirPool(root, dir), name); !errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, holdsWait)

@@ -104,9 +104,7 @@ func hostileImages(t *testing.T) []string {
 	key, signature := signed(t, list)
 	lists := strings.TrimSuffix(kernel, "file") + "SHA256SUMS"
 	rewrite(t, lists, []byte(list))
-	server := httptest.NewTLSServer(nil)
-	t.Cleanup(server.Close)
-	ca := local(t, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	ca := someCA(t)
 	var medium bytes.Buffer
 	if err := iso9660.Write(&medium, "MEDIUM", []iso9660.File{
 		{Name: "kernel.ubuntu", Content: oldKernel},
@@ -136,18 +134,29 @@ func hostileImages(t *testing.T) []string {
 // hostileArchive is a TFTP root with a file from an archive, verified by a list.
 func hostileArchive(t *testing.T) string {
 	t.Helper()
-	archive := tarred(t, "loader", oldKernel)
-	source := local(t, archive)
-	list := sha256Of(archive) + "  file\n"
+	return fmt.Sprintf(`{"path": "/srv/other", "name": "other", "files": {"a": {%s, "archive_path": "loader"}}, %s}`, verifiedSource(t, tarred(t, "loader", oldKernel))...)
+}
+
+// verifiedSource is a local file with this content, verified by a list: its attributes, and those that say how it is verified.
+func verifiedSource(t *testing.T, content []byte) []any {
+	t.Helper()
+	source := local(t, content)
+	list := sha256Of(content) + "  file\n"
 	sums := strings.TrimSuffix(source, "file") + "SHA256SUMS"
 	rewrite(t, sums, []byte(list))
 	key, signature := signed(t, list)
+	return []any{
+		fmt.Sprintf(`"source": %q, "checksum": "file:%s"`, source, sums),
+		fmt.Sprintf(`"checksum_signature": {"key": %q, "source": %q}, "tls": {"ca_file": %q}`, local(t, []byte(key)), local(t, signature), someCA(t)),
+	}
+}
+
+// someCA is a file with the certificate of a server.
+func someCA(t *testing.T) (path string) {
+	t.Helper()
 	server := httptest.NewTLSServer(nil)
 	t.Cleanup(server.Close)
-	ca := local(t, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
-	return fmt.Sprintf(`{"path": "/srv/other", "name": "other", "files": {"a": {"source": %q, "archive_path": "loader", "checksum": "file:%s"}},
-		"checksum_signature": {"key": %q, "source": %q}, "tls": {"ca_file": %q}}`,
-		source, sums, local(t, []byte(key)), local(t, signature), ca)
+	return local(t, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
 }
 
 // hostileMedium is a TFTP root with a file from an ISO image.
@@ -163,17 +172,7 @@ func hostileMedium(t *testing.T) string {
 // hostileSource is a volume from a local image in an archive, verified by a list.
 func hostileSource(t *testing.T) string {
 	t.Helper()
-	archive := tarred(t, "disk.raw", make([]byte, 1<<20))
-	source := local(t, archive)
-	list := sha256Of(archive) + "  file\n"
-	sums := strings.TrimSuffix(source, "file") + "SHA256SUMS"
-	rewrite(t, sums, []byte(list))
-	key, signature := signed(t, list)
-	server := httptest.NewTLSServer(nil)
-	t.Cleanup(server.Close)
-	ca := local(t, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
-	return fmt.Sprintf(`{"name": "fresh", "format": "raw", "source": %q, "archive_path": "disk.raw", "checksum": "file:%s", "checksum_signature": {"key": %q, "source": %q}, "tls": {"ca_file": %q}}`,
-		source, sums, local(t, []byte(key)), local(t, signature), ca)
+	return fmt.Sprintf(`{"name": "fresh", "format": "raw", "archive_path": "disk.raw", %s, %s}`, verifiedSource(t, tarred(t, "disk.raw", make([]byte, 1<<20)))...)
 }
 
 // writeBeside writes files into one directory, by their names and contents in turn, and returns the first.

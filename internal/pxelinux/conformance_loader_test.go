@@ -202,22 +202,13 @@ func (r loaderRoot) boot(t *testing.T, m lab.Machine) (outcome, console string) 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	guest, err := r.host.Netboot(ctx, m)
-	if err != nil {
-		return nothing, err.Error()
-	}
-	defer func() {
-		if err := guest.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	probe, ran, err := guest.Probe()
+	probe, ran, console, err := r.host.BootProbe(ctx, m)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !ran {
-		return nothing, guest.Console()
+		return nothing, console
 	}
 	loaded := strings.FieldsFunc(string(probe.Initrd), func(r rune) bool { return r == 0 })
-	return describeLoader(r.kernels[probe.Number], strings.Join(loaded, ","), probe.CommandLine), guest.Console()
+	return describeLoader(r.kernels[probe.Number], strings.Join(loaded, ","), probe.CommandLine), console
 }

@@ -290,28 +290,19 @@ func (n network) bootOnce(t *testing.T, m lab.Machine, limit time.Duration) (out
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	m.Bridge = n.bridge
-	guest, err := n.host.Netboot(ctx, m)
-	if err != nil {
-		return nothing, err.Error()
-	}
-	defer func() {
-		if err := guest.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	probe, ran, err := guest.Probe()
+	probe, ran, console, err := n.host.BootProbe(ctx, m)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !ran {
-		return nothing, guest.Console()
+		return nothing, console
 	}
 	return describe(pxelinux.Entry{
-		Label:  entryOnConsole(guest.Console()),
+		Label:  entryOnConsole(console),
 		Kernel: kernels[probe.Number],
 		Initrd: strings.TrimRight(string(probe.Initrd), "\x00"),
 		Append: probe.CommandLine,
-	}), guest.Console()
+	}), console
 }
 
 var loadingEntry = regexp.MustCompile(`(?m)^Loading pxelinux\.cfg entry '(.*)'$`)

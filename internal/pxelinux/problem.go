@@ -1,6 +1,9 @@
 package pxelinux
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Severity says what a Problem does to a boot.
 type Severity int
@@ -36,6 +39,17 @@ type Problem struct {
 
 	Message string // what the firmware does, with the value and the limit
 	Remedy  string // what to do
+}
+
+// Errors joins the problems of severity Error; nil if there are none.
+func Errors(problems []Problem) error {
+	var errs []error
+	for _, problem := range problems {
+		if problem.Severity == Error {
+			errs = append(errs, problem)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Error returns the position in the text, if there is one, the message and the remedy.

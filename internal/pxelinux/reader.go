@@ -89,14 +89,8 @@ func ValidateText(text string, by Reader) []Problem {
 // Render returns the text of a configuration for a reader, or an error that joins each Problem of
 // severity Error that Validate finds.
 func Render(c Config, by Reader) (string, error) {
-	var errs []error
-	for _, problem := range Validate(c, by) {
-		if problem.Severity == Error {
-			errs = append(errs, problem)
-		}
-	}
-	if len(errs) > 0 {
-		return "", errors.Join(errs...)
+	if err := Errors(Validate(c, by)); err != nil {
+		return "", err
 	}
 	return by.text(c), nil
 }

@@ -76,7 +76,7 @@ func stage(ctx context.Context, dir Directory, part string, content Content) (Fi
 	return File{Name: part, SHA256: content.SHA256(), Size: source.size}, nil
 }
 
-// replacementTime is the time limit for the copy of a file that replaces another one.
+// replacementTime is the time limit for the copy of a file that replaces another file.
 const replacementTime = 2 * time.Minute
 
 // install copies the staged file to its final name, unless the file exists already.

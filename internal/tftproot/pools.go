@@ -10,8 +10,14 @@ import (
 const ConfigDir = "pxelinux.cfg"
 
 // DirPool is the name of the storage pool of a directory below a TFTP root: srv-tftp-grub for grub. root is the name of the TFTP
-// root's own pool. A directory needs a pool of its own because a volume's name cannot contain a slash.
-func DirPool(root, dir string) string { return root + "-" + strings.ReplaceAll(dir, "/", "-") }
+// root's own pool, which is the pool of the directory "". A directory needs a pool of its own because a volume's name cannot contain
+// a slash.
+func DirPool(root, dir string) string {
+	if dir == "" {
+		return root
+	}
+	return root + "-" + strings.ReplaceAll(dir, "/", "-")
+}
 
 // ConfigPool is the name of the storage pool with a TFTP root's pxelinux configurations.
 func ConfigPool(root string) string { return DirPool(root, ConfigDir) }

@@ -78,7 +78,7 @@ func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, befor
 	}
 	publisher := bootfiles.Publisher{Host: r.Host, Directory: r.directoryOf, Claims: r.Claims, Sources: from}
 	for _, result := range publisher.Publish(ctx, orders) {
-		if result.Err != nil && (!diags.HasError() || !errors.Is(result.Err, context.Canceled)) { // otherwise, the error of the other file canceled this one
+		if result.Err != nil {
 			framework.Fail(diags, faultyAttribute(result.Kind, result.Err), verb, m.subject(), result.Err)
 		}
 		if result.Published != nil {

@@ -117,10 +117,10 @@ func (m tftpRootModel) checkPaths(diags *diag.Diagnostics) {
 	}
 	pools := map[string]string{}
 	for _, dir := range dirs {
-		if other, twice := pools[poolOf("", dir)]; twice && dir != "" {
+		if other, twice := pools[tftproot.DirPool("", dir)]; twice && dir != "" {
 			diags.AddAttributeError(path.Root("files"), "Invalid path", framework.Sentence(fmt.Errorf("the directories %q and %q would have storage pools of one name; rename one of them", other, dir)))
 		}
-		pools[poolOf("", dir)] = dir
+		pools[tftproot.DirPool("", dir)] = dir
 	}
 }
 
@@ -215,7 +215,7 @@ func (r *tftpRootResource) publish(ctx context.Context, m, prior *tftpRootModel,
 	orders, names := m.orders(ctx, prior, before, right, diags)
 	for _, result := range publisher.Publish(ctx, orders) {
 		name := names[result.Pool+"/"+result.FileName]
-		if result.Err != nil && (!diags.HasError() || !errors.Is(result.Err, context.Canceled)) { // otherwise, the error of another file canceled this one
+		if result.Err != nil {
 			framework.Fail(diags, attributeOf(name, result.Err), verb, m.subject(), result.Err)
 		}
 		if result.Published == nil {
@@ -237,13 +237,26 @@ func (r *tftpRootResource) publish(ctx context.Context, m, prior *tftpRootModel,
 func (r *tftpRootResource) right(ctx context.Context, m tftpRootModel, published publishedFiles) (map[string]bool, error) {
 	right := map[string]bool{}
 	for name, known := range published {
-		now, err := tftproot.Verify(ctx, r.directory(poolOf(m.Name.ValueString(), tftproot.DirOf(name))), known.File)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s: %w", name, err)
+		now, err := r.verify(ctx, m, name, known)
+		if err != nil {
+			return nil, err
 		}
-		right[name] = err == nil && !now.Unreadable && now.SHA256 == known.SHA256
+		right[name] = now.SHA256 == known.SHA256
 	}
 	return right, nil
+}
+
+// verify returns a published file as it is on the host. A file that is missing, or that guests cannot read, has no hash.
+func (r *tftpRootResource) verify(ctx context.Context, m tftpRootModel, name string, known *bootfiles.Published) (tftproot.File, error) {
+	now, err := tftproot.Verify(ctx, r.directory(m.pool(tftproot.DirOf(name))), known.File)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || err == nil && now.Unreadable:
+		return tftproot.File{}, nil
+	case err != nil:
+		return tftproot.File{}, fmt.Errorf("%s: %w", name, err)
+	default:
+		return now, nil
+	}
 }
 
 // orders are the files to publish, and their paths by pool and name. A file that is on the host as planned stays as it is.
@@ -255,7 +268,7 @@ func (m *tftpRootModel) orders(ctx context.Context, prior *tftpRootModel, before
 	}
 	order := func(name string, file fileModel) {
 		dir, base := tftproot.Split(name)
-		pool := poolOf(m.Name.ValueString(), dir)
+		pool := m.pool(dir)
 		names[pool+"/"+base] = name
 		orders = append(orders, bootfiles.Order{File: file.description(base), Pool: pool, SHA256: file.SHA256.ValueString(), Before: before[name]})
 	}
@@ -287,7 +300,7 @@ func (r *tftpRootResource) removeFiles(ctx context.Context, m tftpRootModel, the
 		}
 		dir, base := tftproot.Split(name)
 		if !published.Found {
-			if err := bootfiles.Remove(ctx, r.directory(poolOf(m.Name.ValueString(), dir)), []string{base}); err != nil {
+			if err := bootfiles.Remove(ctx, r.directory(m.pool(dir)), []string{base}); err != nil {
 				return err
 			}
 		}
@@ -316,17 +329,13 @@ func (m *tftpRootModel) keepFiles(ctx context.Context, there publishedFiles, pri
 func (r *tftpRootResource) readFiles(ctx context.Context, m *tftpRootModel, pools map[string]virt.Pool, published publishedFiles, diags *diag.Diagnostics) error {
 	now := map[string]tftproot.File{}
 	for name, known := range published {
-		dir := tftproot.DirOf(name)
-		if pool := pools[dir]; pool.Name != "" && !pool.Active {
+		if pool := pools[tftproot.DirOf(name)]; pool.Name != "" && !pool.Active {
 			now[name] = known.File
 			continue
 		}
-		file, err := tftproot.Verify(ctx, r.directory(poolOf(m.Name.ValueString(), dir)), known.File)
-		if errors.Is(err, fs.ErrNotExist) || err == nil && file.Unreadable {
-			continue
-		}
+		file, err := r.verify(ctx, *m, name, known)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return err
 		}
 		if now[name] = file; file.SHA256 == known.SHA256 {
 			known.File = file // so that a file that was only touched is not read again
@@ -346,7 +355,7 @@ func (r *tftpRootResource) readFiles(ctx context.Context, m *tftpRootModel, pool
 func (r *tftpRootResource) lookAll(ctx context.Context, m tftpRootModel) (map[string]virt.Pool, error) {
 	pools := map[string]virt.Pool{}
 	for _, dir := range m.directories() {
-		pool, err := r.look(ctx, poolOf(m.Name.ValueString(), dir))
+		pool, err := r.look(ctx, m.pool(dir))
 		if err != nil && !framework.IsNotFound(err) {
 			return nil, err
 		}
@@ -362,7 +371,7 @@ func (r *tftpRootResource) unrecorded(ctx context.Context, m tftpRootModel, diag
 	maps.Copy(files, m.dispatchers())
 	for name, file := range files {
 		dir, base := tftproot.Split(name)
-		found, exists, err := tftproot.Published(ctx, r.directory(poolOf(m.Name.ValueString(), dir)), base, file.SHA256.ValueString())
+		found, exists, err := tftproot.Published(ctx, r.directory(m.pool(dir)), base, file.SHA256.ValueString())
 		if err != nil {
 			return nil, err
 		}

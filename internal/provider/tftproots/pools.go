@@ -66,20 +66,15 @@ func (made madePools) add(dir, uuid string, directory bool) {
 	}
 }
 
-// poolOf is the name of the pool of a directory below a root.
-func poolOf(root, dir string) string {
-	if dir == "" {
-		return root
-	}
-	return tftproot.DirPool(root, dir)
-}
+// pool is the name of the pool of a directory below the root.
+func (m tftpRootModel) pool(dir string) string { return tftproot.DirPool(m.Name.ValueString(), dir) }
 
 // marked is what was created, as far as the pools themselves show it. Terraform does not pass the private state when it
 // destroys a tainted resource, which an interrupted create leaves in the state.
 func (r *tftpRootResource) marked(ctx context.Context, m tftpRootModel) (madePools, error) {
 	made := madePools{}
 	for _, dir := range m.directories() {
-		pool, err := r.Host.Pool(ctx, poolOf(m.Name.ValueString(), dir))
+		pool, err := r.Host.Pool(ctx, m.pool(dir))
 		if err != nil && !framework.IsNotFound(err) {
 			return nil, err
 		}
@@ -105,38 +100,23 @@ func (r *tftpRootResource) look(ctx context.Context, name string) (virt.Pool, er
 // belongs to this resource, so do the pools of directories that the provider made, which an import does not know.
 func (r *tftpRootResource) ensure(ctx context.Context, m tftpRootModel, made madePools) error {
 	for _, dir := range m.directories() {
-		name := poolOf(m.Name.ValueString(), dir)
-		uuid, directory, err := r.ensurePool(ctx, name, filepath.Join(m.Path.ValueString(), dir), dir)
+		uuid, directory, err := r.ensurePool(ctx, m.pool(dir), filepath.Join(m.Path.ValueString(), dir), dir)
 		made.add(dir, uuid, directory)
-		if err == nil {
-			err = r.checkPublic(ctx, name)
+		if err != nil {
+			return err
 		}
-		if err == nil && made[dir].UUID == "" && made[""].UUID != "" {
-			err = r.takeOver(ctx, name, dir, made)
+		pool, err := r.look(ctx, m.pool(dir))
+		if err == nil {
+			err = notPublic(pool)
 		}
 		if err != nil {
 			return err
 		}
+		if made[dir].UUID == "" && made[""].UUID != "" && pool.Marked() {
+			made.add(dir, pool.UUID, true) // the directory is removed only if it is empty
+		}
 	}
 	return nil
-}
-
-// takeOver records a pool that the provider made.
-func (r *tftpRootResource) takeOver(ctx context.Context, name, dir string, made madePools) error {
-	pool, err := r.Host.Pool(ctx, name)
-	if err == nil && pool.Marked() {
-		made.add(dir, pool.UUID, true) // the directory is removed only if it is empty
-	}
-	return err
-}
-
-// checkPublic checks whether dnsmasq can read a pool's directory now.
-func (r *tftpRootResource) checkPublic(ctx context.Context, name string) error {
-	pool, err := r.look(ctx, name)
-	if err != nil {
-		return err
-	}
-	return notPublic(pool)
 }
 
 // notPublic is an error if dnsmasq cannot read the directory of a pool that was just refreshed. With such a root, a network
@@ -183,35 +163,33 @@ func useOf(pool, dir string) string {
 }
 
 // prune removes the directories that the root no longer needs. A directory with files, such as those of a netboot_grub_config, stays with
-// its pool, without which nobody could remove them.
+// its pool, without which the files cannot be removed.
 func (r *tftpRootResource) prune(ctx context.Context, m tftpRootModel, made madePools) error {
 	needed := m.directories()
 	for _, dir := range made.inwards() {
 		if slices.Contains(needed, dir) {
 			continue
 		}
-		names, err := r.Host.VolumeNames(ctx, poolOf(m.Name.ValueString(), dir)) // with the names of directories
+		names, err := r.Host.VolumeNames(ctx, m.pool(dir)) // with the names of directories
 		if err != nil && !framework.IsNotFound(err) {
 			return err
 		}
 		if len(names) > 0 {
 			continue
 		}
-		if err := r.undoPool(ctx, poolOf(m.Name.ValueString(), dir), made[dir]); err != nil {
+		if err := r.undoPool(ctx, m, made, dir); err != nil {
 			return err
 		}
-		delete(made, dir)
 	}
 	return nil
 }
 
-// undo removes what was created. It skips what no longer exists, and what was replaced since.
+// undo removes what was created.
 func (r *tftpRootResource) undo(ctx context.Context, m tftpRootModel, made madePools) error {
 	for _, dir := range made.inwards() {
-		if err := r.undoPool(ctx, poolOf(m.Name.ValueString(), dir), made[dir]); err != nil {
+		if err := r.undoPool(ctx, m, made, dir); err != nil {
 			return err
 		}
-		delete(made, dir)
 	}
 	return nil
 }
@@ -223,15 +201,19 @@ func (made madePools) inwards() []string {
 	return dirs
 }
 
-func (r *tftpRootResource) undoPool(ctx context.Context, name string, made madePool) error {
-	pool, err := r.Host.Pool(ctx, name)
-	if framework.IsNotFound(err) || err == nil && pool.UUID != made.UUID {
-		return nil
-	}
-	if err != nil {
+// undoPool removes the pool of a directory, and forgets it. It skips what no longer exists, and what was replaced since.
+func (r *tftpRootResource) undoPool(ctx context.Context, m tftpRootModel, made madePools, dir string) error {
+	pool, err := r.Host.Pool(ctx, m.pool(dir))
+	if err != nil && !framework.IsNotFound(err) {
 		return err
 	}
-	return r.Host.DeletePool(ctx, name, made.Directory)
+	if err == nil && pool.UUID == made[dir].UUID {
+		if err := r.Host.DeletePool(ctx, m.pool(dir), made[dir].Directory); err != nil {
+			return err
+		}
+	}
+	delete(made, dir)
+	return nil
 }
 
 // ready tells whether a pool works, now and after the host's next boot.
