@@ -8,21 +8,35 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
-// Kinds of files of an image. They are names of attributes and parts of file names.
+// Kinds of files. Those of an image are names of attributes and parts of file names. A further file of an image has the kind that
+// Further returns.
 const (
 	Kernel = "kernel"
 	Initrd = "initrd"
 	Fixed  = "file" // with a fixed name, which a boot loader or firmware expects
 )
 
-// Kinds are the kinds of files that an image has.
+// Kinds are the kinds of files that an image has, without its further files.
 var Kinds = []string{Kernel, Initrd}
+
+// further is the prefix of the kind of a further file. A slash cannot be in its name.
+const further = "files/"
+
+// Further is the kind of a further file of an image, such as root.squashfs.
+func Further(name string) string { return further + name }
+
+// FurtherName is the name of a further file of an image, and whether a kind is one.
+func FurtherName(kind string) (name string, isFurther bool) { return strings.CutPrefix(kind, further) }
 
 // File is a file as a user describes it. A field is empty if it is not set.
 type File struct {
@@ -35,6 +49,7 @@ type File struct {
 	Checksum    string  // of the source, as image.CheckReference accepts it
 	FileName    string  // used instead of a name that contains the hash of the content
 	Cmdline     *string // command line to write into a kernel, may be empty; nil for none
+	Parts       []File  // of an initrd, in their order, used instead of Source
 	Inject      map[string]Injected
 }
 
@@ -67,11 +82,55 @@ func (f File) name(sha256 string) string {
 	if f.FileName != "" {
 		return f.FileName
 	}
-	return fmt.Sprintf("%s%.12s", f.prefix(), sha256)
+	stem, extension := f.label()
+	return fmt.Sprintf("%s-%s-%.12s%s", f.Image, stem, sha256, extension)
 }
 
-// prefix is the prefix of the names of an image's files of one kind.
-func (f File) prefix() string { return f.Image + "-" + f.Kind + "-" }
+// label is what tells the files of an image apart. The extension of a further file, with its dot, is the end of the published name as
+// well, because systems such as live-boot decide by it what a file is.
+func (f File) label() (stem, extension string) {
+	name, isFurther := FurtherName(f.Kind)
+	if !isFurther {
+		return f.Kind, ""
+	}
+	stem = strings.TrimSuffix(strings.TrimSuffix(name, path.Ext(name)), ".tar")
+	return stem, strings.TrimPrefix(name, stem)
+}
+
+// CheckFurtherName accepts the name of a further file. It has no dash, so that the name of an image and that of its file can be told
+// apart in the name of the published file.
+func CheckFurtherName(name string) error {
+	stem, _ := File{Kind: Further(name)}.label()
+	switch {
+	case !furtherNames().MatchString(name):
+		return fmt.Errorf("%q is not the name of a file, such as root.squashfs: letters, digits, dots and underscores; it begins with a letter or a digit", name)
+	case len(name) > maxFurtherName:
+		return fmt.Errorf("the name has %d bytes; it can have at most %d", len(name), maxFurtherName)
+	case slices.Contains(Kinds, stem):
+		return fmt.Errorf("%q is the name of the attribute for this file; use another name", stem)
+	default:
+		return nil
+	}
+}
+
+var furtherNames = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.]*[A-Za-z0-9_])?$`) })
+
+// maxFurtherName leaves room for the name of the image, which is part of the file's name too.
+const maxFurtherName = 50
+
+// prefix is the prefix of the names of staged files.
+func (f File) prefix() string {
+	stem, extension := f.label()
+	return f.Image + "-" + stem + extension + "-"
+}
+
+// sources are the files that the published file is made of, without injected files.
+func (f File) sources() []File {
+	if len(f.Parts) > 0 {
+		return f.Parts
+	}
+	return []File{f}
+}
 
 // isWeb tells whether the source is on a web server. A plan does not fetch such a source, but reads other sources.
 func (f File) isWeb() bool {
@@ -81,7 +140,8 @@ func (f File) isWeb() bool {
 
 // describesAs tells whether the descriptions of two files are the same, except for the source.
 func (f File) describesAs(other File) bool {
-	return f.ISOPath == other.ISOPath && f.ArchivePath == other.ArchivePath && f.Checksum == other.Checksum && f.FileName == other.FileName &&
+	samePart := func(a, b File) bool { return a.Source == b.Source && a.describesAs(b) }
+	return slices.EqualFunc(f.Parts, other.Parts, samePart) && f.ISOPath == other.ISOPath && f.ArchivePath == other.ArchivePath && f.Checksum == other.Checksum && f.FileName == other.FileName &&
 		equal(f.Content, other.Content) && equal(f.Cmdline, other.Cmdline) && maps.Equal(f.Inject, other.Inject)
 }
 
@@ -95,6 +155,9 @@ func equal(a, b *string) bool {
 // stamp identifies the version of a local source by its size and modification time, so that a plan does not read an unchanged
 // source again. It is empty for any other source.
 func (f File) stamp() string {
+	if len(f.Parts) > 0 {
+		return stampOf(f.Parts)
+	}
 	if strings.Contains(f.Source, "://") {
 		return ""
 	}
@@ -105,9 +168,22 @@ func (f File) stamp() string {
 	return fmt.Sprintf("%d bytes of %s", info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano))
 }
 
+// stampOf is the stamp of several sources, of which some can be on web servers. It is empty if a local source has none.
+func stampOf(parts []File) string {
+	var stamps []string
+	for _, part := range parts {
+		stamp := part.stamp()
+		if stamp == "" && !part.isWeb() {
+			return ""
+		}
+		stamps = append(stamps, stamp)
+	}
+	return strings.Join(stamps, ", ")
+}
+
 // Error is an error in an attribute of a file, as opposed to an error of the host.
 type Error struct {
-	Attribute string // source, archive_path, cmdline, file_name, checksum or inject
+	Attribute string // source, archive_path, cmdline, file_name, checksum, parts or inject
 	Err       error
 }
 

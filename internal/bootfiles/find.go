@@ -14,15 +14,35 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
-// kernelName matches the name of a kernel with a hash of its content, as File.name makes it.
-var kernelName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(.+)-kernel-[0-9a-f]{12}$`) })
+// publishedName matches the name of an image's file with a hash of its content, as File.name makes it.
+var publishedName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(.+)-([^-]+)-[0-9a-f]{12}((\.tar)?\.[^.-]+)?$`)
+})
+
+// parse returns the image and the kind of file of a name that File.name made; empty for any other file.
+func parse(fileName string) (imageName, kind string) {
+	match := publishedName().FindStringSubmatch(fileName)
+	if match == nil {
+		return "", ""
+	}
+	imageName, label := match[1], match[2]+match[3]
+	switch {
+	case slices.Contains(Kinds, label):
+		return imageName, label
+	case CheckFurtherName(label) == nil:
+		return imageName, Further(label)
+	default:
+		return "", ""
+	}
+}
 
 // ImageOf is the name of the image whose kernel has a file name; empty for any other file.
 func ImageOf(fileName string) string {
-	if match := kernelName().FindStringSubmatch(fileName); match != nil {
-		return match[1]
+	imageName, kind := parse(fileName)
+	if kind != Kernel {
+		return ""
 	}
-	return ""
+	return imageName
 }
 
 // Lister lists the files of a TFTP root.
@@ -61,12 +81,14 @@ func find(ctx context.Context, host Lister, root, imageName string, choose func(
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	found := Files{}
-	for _, kind := range Kinds {
-		matching := File{Image: imageName, Kind: kind}.matching(names, "[0-9a-f]{12}")
-		if len(matching) == 0 {
-			continue
+	of := map[string][]string{}
+	for _, name := range names {
+		if owner, kind := parse(name); owner == imageName && kind != "" {
+			of[kind] = append(of[kind], name)
 		}
+	}
+	found := Files{}
+	for kind, matching := range of {
 		name := matching[0]
 		if len(matching) > 1 {
 			if name, err = choose(kind, matching); err != nil {

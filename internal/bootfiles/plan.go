@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
@@ -23,9 +24,10 @@ func (s Sources) Plan(ctx context.Context, f File, before *Known, published *Pub
 	injected, err := f.injectedDigest()
 	isAsPublished := published != nil && f.is(before, published)
 	var expected Planned
+	stamp := f.stamp()
 	if err == nil {
 		isAsPublished = isAsPublished && published.Injected == injected
-		if !isAsPublished || !published.isOf(f.stamp()) {
+		if !isAsPublished || !published.isOf(stamp) {
 			expected, err = s.expect(ctx, f)
 		}
 	}
@@ -34,7 +36,7 @@ func (s Sources) Plan(ctx context.Context, f File, before *Known, published *Pub
 		return f.planned(published.SHA256, published.Size), nil // a source that is no longer needed may be missing; a destroy must work without it
 	case err != nil:
 		return Planned{}, err
-	case isAsPublished && expected.SHA256 == "":
+	case isAsPublished && expected.SHA256 == "" && (stamp == "" || published.isOf(stamp)):
 		return f.planned(published.SHA256, published.Size), nil
 	case published != nil && published.SHA256 == expected.SHA256:
 		return f.planned(expected.SHA256, published.Size), nil
@@ -59,9 +61,9 @@ func (f File) is(before *Known, published *Published) bool {
 func (p *Published) isOf(stamp string) bool { return p.Stamp != "" && p.Stamp == stamp }
 
 // expect is what can be known of the published file before its source is fetched: from the checksum in the configuration, or
-// by reading a local file.
+// by reading local files.
 func (s Sources) expect(ctx context.Context, f File) (Planned, error) {
-	if _, isList := image.ListOf(f.Checksum); isList {
+	if slices.ContainsFunc(f.sources(), File.isVerifiedByList) {
 		return Planned{}, nil
 	}
 	if !s.changes(f) && f.Checksum != "" {
@@ -70,11 +72,17 @@ func (s Sources) expect(ctx context.Context, f File) (Planned, error) {
 			return Planned{SHA256: sum.Hex}, err
 		}
 	}
-	if f.isWeb() {
+	if slices.ContainsFunc(f.sources(), File.isWeb) {
 		return Planned{}, nil
 	}
 	sha256, size, err := s.read(ctx, f)
 	return Planned{SHA256: sha256, Size: size}, err
+}
+
+// isVerifiedByList tells whether the checksum is in a list, which only an apply reads.
+func (f File) isVerifiedByList() bool {
+	_, isList := image.ListOf(f.Checksum)
+	return isList
 }
 
 // read reads everything that would be published.

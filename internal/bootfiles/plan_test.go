@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
@@ -43,6 +44,13 @@ func TestPlan(t *testing.T) {
 	named := file(func(f *File) { f.FileName = "root.img" })
 	injected := file(func(f *File) { f.Inject = map[string]Injected{"/etc/a": {Content: "a"}} })
 	lacking := file(func(f *File) { f.Inject = map[string]Injected{"/etc/a": {Source: missing}} })
+	part := File{Kind: Initrd, Source: local}
+	parts := file(func(f *File) { f.Source, f.Parts = "", []File{part, {Kind: Initrd, Source: local}} })
+	joined := initrdText + "\x00\x00\x00\x00" + initrdText
+	mixed := file(func(f *File) { f.Source, f.Parts = "", []File{part, {Kind: Initrd, Source: web.Source}} })
+	swapped := file(func(f *File) { f.Source, f.Parts = "", []File{mixed.Parts[1], part} })
+	partGone := file(func(f *File) { f.Source, f.Parts = "", []File{part, gone} })
+	localList := file(func(f *File) { f.Checksum = list.Checksum })
 	was := func(f File) *Known { return &Known{File: f, SHA256: older} }
 	published := func(stamp string) *Published {
 		return &Published{File: tftproot.File{Name: "lab-initrd-111111111111", SHA256: older, Size: 7}, Stamp: stamp}
@@ -74,6 +82,13 @@ func TestPlan(t *testing.T) {
 		"from another place":                      {web, was(sum), published(""), Planned{}, false},
 		"with other files in it":                  {injected, was(injected), &Published{File: published("").File, Injected: "other"}, Planned{}, false},
 		"with another checksum":                   {sum, was(web), published(""), Planned{"lab-initrd-222222222222", given, 0}, false},
+		"local parts are read":                    {parts, nil, nil, Planned{"lab-initrd-" + digest(joined)[:12], digest(joined), int64(len(joined))}, false},
+		"parts on a web server are not asked":     {mixed, nil, nil, Planned{}, false},
+		"parts as published":                      {mixed, was(mixed), published(mixed.stamp()), asBefore, false},
+		"a part touched, others on a web server":  {mixed, was(mixed), published("other"), Planned{}, false},
+		"parts in another order":                  {mixed, was(swapped), published(mixed.stamp()), Planned{}, false},
+		"parts as published, and one gone":        {partGone, was(partGone), published("other"), asBefore, false},
+		"touched, with a list":                    {localList, was(localList), published("other"), Planned{}, false},
 		"not what was published: somebody's file": {web, &Known{File: web, SHA256: given}, published(""), Planned{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -117,10 +132,44 @@ func TestImageOf(t *testing.T) {
 		"a-kernel-b-kernel-0123456789ab": "a-kernel-b",
 		"lab-initrd-0123456789ab":        "",
 		"lab-kernel-0123456789abc":       "",
+		"lab-kernel-0123456789ab.img":    "",
 		"vmlinuz":                        "",
 	} {
 		if got := ImageOf(file); got != want {
 			t.Errorf("%s: got %q, want %q", file, got, want)
+		}
+	}
+}
+
+// TestFurtherFiles publishes further files under names from which the image and the file can be read again.
+func TestFurtherFiles(t *testing.T) {
+	const hash = "0123456789ab"
+	for file, want := range map[string]string{
+		"root.squashfs": "lab-root-" + hash + ".squashfs",
+		"root.tar.gz":   "lab-root-" + hash + ".tar.gz",
+		"root.tar":      "lab-root-" + hash + ".tar",
+		"v1.2_root.img": "lab-v1.2_root-" + hash + ".img",
+		"rootfs":        "lab-rootfs-" + hash,
+	} {
+		if err := CheckFurtherName(file); err != nil {
+			t.Error(err)
+		}
+		f := File{Image: "lab", Kind: Further(file)}
+		if got := f.name(hash + "cdef"); got != want {
+			t.Errorf("%s: got %q, want %q", file, got, want)
+		}
+		if imageName, kind := parse(want); imageName != "lab" || kind != f.Kind {
+			t.Errorf("%s is %s of %q", want, kind, imageName)
+		}
+	}
+	for _, name := range []string{"", "a-b", "a/b", ".a", "a.", "kernel", "initrd.img", "ä", strings.Repeat("a", 51)} {
+		if CheckFurtherName(name) == nil {
+			t.Errorf("%q is accepted", name)
+		}
+	}
+	for _, name := range []string{"lab-root-0123456789ab.", "lab-root-0123456789abc.img", "root-0123456789ab.img", "lab-initrd-0123456789ab.img", "lab-root-0123456789ab-x.img"} {
+		if imageName, kind := parse(name); kind != "" {
+			t.Errorf("%s is %s of %q", name, kind, imageName)
 		}
 	}
 }

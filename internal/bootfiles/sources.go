@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
@@ -44,28 +45,33 @@ func (m Manifest) Read(ctx context.Context, client image.Client, imageName strin
 // check returns the check for the first bytes of a file, which runs before anything is sent to the host.
 func (s Sources) check(kind string) func(head []byte) error {
 	switch kind {
+	case Kernel:
+		return func(head []byte) error { return image.CheckKernelOf(s.Arch, head) }
 	case Initrd:
 		return image.CheckInitrd
-	case Fixed:
-		return image.CheckFile
 	default:
-		return func(head []byte) error { return image.CheckKernelOf(s.Arch, head) }
+		return image.CheckFile
 	}
 }
 
 // checksum is the checksum of the source in the description of a file.
 func (s Sources) checksum(ctx context.Context, f File) (image.Checksum, error) {
 	reference := f.Checksum
-	if s.Manifest != nil {
+	if s.isOfManifest(f) {
 		reference = s.Manifest.Checksum
 	}
 	sum, err := s.Checksum(ctx, reference, f.Source, s.Signing)
 	return sum, about("checksum", err)
 }
 
+// isOfManifest tells whether the manifest names the file.
+func (s Sources) isOfManifest(f File) bool {
+	return s.Manifest != nil && slices.Contains(Kinds, f.Kind)
+}
+
 // changes tells whether the published file may differ from the source.
 func (s Sources) changes(f File) bool {
-	return f.ArchivePath != "" || f.Cmdline != nil || f.Inject != nil || f.Kind == Kernel && image.IsRewritten(s.Arch)
+	return f.ArchivePath != "" || len(f.Parts) > 0 || f.Cmdline != nil || f.Inject != nil || f.Kind == Kernel && image.IsRewritten(s.Arch)
 }
 
 // promised is the checksum that the source must have: the one that the user sets, or the one that the plan found if the source
@@ -102,6 +108,7 @@ func sha256Of(digits string) image.Checksum {
 type content struct {
 	*image.Digest
 	io.Closer
+	name string // of the source, for messages
 }
 
 // Read implements io.Reader.
@@ -116,6 +123,24 @@ func (c *content) Read(p []byte) (int, error) {
 // open opens the source of a file, changes a kernel for its firmware, and adds the command line or the injected files. planned is the
 // SHA-256 of the published file, if the plan found it.
 func (s Sources) open(ctx context.Context, f File, planned string) (*content, error) {
+	open := s.openSource
+	if len(f.Parts) > 0 {
+		open = s.openParts
+	}
+	source, err := open(ctx, f, planned)
+	if err != nil || !s.changes(f) {
+		return source, err
+	}
+	changed, err := s.change(f, source)
+	if err != nil {
+		source.Close()
+		return nil, err
+	}
+	return &content{image.Verify(changed, sha256Of(planned), source.name+" as it is published"), source.Closer, source.name}, nil
+}
+
+// openSource opens the source of a file.
+func (s Sources) openSource(ctx context.Context, f File, planned string) (*content, error) {
 	promised, err := s.promised(ctx, f, planned)
 	if err != nil {
 		return nil, err
@@ -127,17 +152,40 @@ func (s Sources) open(ctx context.Context, f File, planned string) (*content, er
 	source, err := s.verified(ctx, f, stream, promised)
 	if err != nil {
 		stream.Close()
-		return nil, err
 	}
-	if !s.changes(f) {
-		return source, nil
+	return source, err
+}
+
+// openParts opens an initrd of several parts.
+func (s Sources) openParts(ctx context.Context, f File, _ string) (*content, error) {
+	var parts []initrd.Part
+	for _, part := range f.Parts {
+		parts = append(parts, func() (io.ReadCloser, error) {
+			opened, err := s.open(ctx, part, "")
+			if err != nil {
+				return nil, err
+			}
+			return opened, nil
+		})
 	}
-	changed, err := s.change(f, source)
+	joined, err := initrd.Join(parts)
 	if err != nil {
-		source.Close()
-		return nil, err
+		return nil, about("parts", err)
 	}
-	return &content{image.Verify(changed, sha256Of(planned), stream.Source+" as it is published"), source.Closer}, nil
+	const name = "the initrd of several parts"
+	return &content{image.Verify(aboutParts{joined}, image.Checksum{}, name), joined, name}, nil
+}
+
+// aboutParts makes each error an error of the attribute parts.
+type aboutParts struct{ io.Reader }
+
+// Read implements io.Reader.
+func (a aboutParts) Read(p []byte) (int, error) {
+	n, err := a.Reader.Read(p)
+	if err != io.EOF {
+		err = about("parts", err)
+	}
+	return n, err
 }
 
 // verified is the content of a source, which must have the promised checksum: the source itself, or a file in the archive that it is.
@@ -148,7 +196,7 @@ func (s Sources) verified(ctx context.Context, f File, stream *image.Stream, pro
 		if err != nil {
 			return nil, about("source", fmt.Errorf("unable to use %s: %w", stream.Source, err))
 		}
-		return &content{image.Verify(checked, promised, stream.Source), stream}, nil
+		return &content{image.Verify(checked, promised, stream.Source), stream, stream.Source}, nil
 	}
 	file, err := image.InArchive(ctx, image.Verify(stream, promised, stream.Source), f.ArchivePath)
 	if err != nil {
@@ -159,7 +207,7 @@ func (s Sources) verified(ctx context.Context, f File, stream *image.Stream, pro
 		_ = file.Close()
 		return nil, aboutArchive(fmt.Errorf("unable to use %s in %s: %w", f.ArchivePath, stream.Source, err))
 	}
-	return &content{image.Verify(checked, image.Checksum{}, stream.Source), image.Closers{file, stream}}, nil
+	return &content{image.Verify(checked, image.Checksum{}, stream.Source), image.Closers{file, stream}, stream.Source}, nil
 }
 
 // stream opens the source of a file as it is.
@@ -168,7 +216,7 @@ func (s Sources) stream(ctx context.Context, f File) (*image.Stream, error) {
 		return &image.Stream{ReadCloser: io.NopCloser(strings.NewReader(*f.Content)), Source: "content", Size: int64(len(*f.Content))}, nil
 	}
 	at := image.Location{Source: f.Source, ISOPath: f.ISOPath}
-	if s.Manifest != nil {
+	if s.isOfManifest(f) {
 		at.Source = image.WithAccess(at.Source, s.Manifest.Source)
 	}
 	return s.OpenAt(ctx, at)

@@ -62,6 +62,24 @@ func TestGuestReadsFiles(t *testing.T) {
 	}
 }
 
+// TestGuestReadsParts boots a guest by an initrd of several parts, of which one is packed by lz4.
+func TestGuestReadsParts(t *testing.T) {
+	t.Parallel()
+	last, err := Inject(strings.NewReader(read(t, "testdata/existing.cpio")), []File{text("/etc/motd", 0o640, "replaced")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parts []Part
+	for _, content := range []io.Reader{strings.NewReader(labInitrd(t) + "\x00"), strings.NewReader(read(t, "testdata/existing.lz4")), last} {
+		parts = append(parts, func() (io.ReadCloser, error) { return io.NopCloser(content), nil })
+	}
+	r, err := Join(parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, r, []string{"/lib/existing mode=100644 owner=0:0 bytes=9 content=[existing]", "/etc/motd mode=100640 owner=0:0 bytes=8 content=[replaced]"})
+}
+
 // TestKernelUnpacks shows the behaviour that the package works around.
 func TestKernelUnpacks(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,6 @@
-// Package initrd adds files to an initrd without unpacking it. The kernel unpacks every archive that it
-// finds in the initrd, one after the other, whatever compression each archive has. So the files go into a
-// separate archive, after the existing content.
+// Package initrd joins initrds, and adds files to an initrd, without unpacking it. The kernel unpacks every
+// archive that it finds in the initrd, one after the other, whatever compression each archive has. So the
+// files go into a separate archive, after the existing content.
 //
 // https://docs.kernel.org/driver-api/early-userspace/buffer-format.html
 package initrd
@@ -68,7 +68,7 @@ func checkFormat(initrd *bufio.Reader) error {
 		return err
 	}
 	if !slices.ContainsFunc(formats, func(f string) bool { return strings.HasPrefix(string(head), f) }) {
-		return fmt.Errorf("files cannot be added to an initrd that begins with %q: it is neither a cpio archive (newc) nor a cpio archive packed with gzip, bzip2, lzma, xz, lzo, lz4 (legacy) or zstd", head)
+		return fmt.Errorf("nothing can be added to an initrd that begins with %q: it is neither a cpio archive (newc) nor a cpio archive packed with gzip, bzip2, lzma, xz, lzo, lz4 (legacy) or zstd", head)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -264,12 +265,10 @@ func (c *check) bootFiles(ctx context.Context) {
 	if err != nil {
 		return // the plan of the configuration reports this error
 	}
-	if c.guest.Arch != arch.S390X {
-		c.fits(entry)
-		return
-	}
+	c.live(ctx, entry)
 	kernel, initrd := c.size(entry.Kernel), c.size(entry.Initrd)
-	if pxelinux.UnknownFirmware.CheckSize(kernel, initrd, c.guest.Memory) == nil {
+	if c.guest.Arch != arch.S390X || pxelinux.UnknownFirmware.CheckSize(kernel, initrd, c.guest.Memory) == nil {
+		c.fits(entry)
 		return
 	}
 	problem := c.host.BootFirmware(ctx).CheckSize(kernel, initrd, c.guest.Memory)
@@ -279,19 +278,26 @@ func (c *check) bootFiles(ctx context.Context) {
 	c.report(problem, OfConfig)
 }
 
-// fits checks that a boot loader can load the files of an entry into the guest's memory. How much more the firmware and Linux need is
-// not known.
+// fits checks that the files of an entry fit into the guest's memory: those that a boot loader loads, and those that the system keeps
+// in memory. How much more the firmware and Linux need is not known.
 func (c *check) fits(entry pxelinux.Entry) {
 	size := c.size(entry.Kernel)
 	for initrd := range strings.SplitSeq(entry.Initrd, ",") {
 		size += c.size(initrd)
+	}
+	files := "kernel and initrd"
+	for _, url := range fetched(entry.Append) {
+		name := path.Base(url)
+		if c.size(name) > 0 {
+			size, files = size+c.size(name), files+" and "+name
+		}
 	}
 	if size < c.guest.Memory {
 		return
 	}
 	c.report(&pxelinux.Problem{
 		Severity: pxelinux.Error,
-		Message:  fmt.Sprintf("entry %q: kernel and initrd have %d MiB, but the guest has %d MiB of memory", entry.Label, size>>20, c.guest.Memory>>20),
+		Message:  fmt.Sprintf("entry %q: %s have %d MiB, but the guest has %d MiB of memory", entry.Label, files, size>>20, c.guest.Memory>>20),
 		Remedy:   "give the guest more memory",
 	}, OfMemory)
 }

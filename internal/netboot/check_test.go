@@ -37,6 +37,7 @@ type netbootCase struct {
 	network   Network
 	onHost    bool // the network exists on the host, and is not a resource of this run
 	initrd    uint64
+	append    string   // of the entry
 	others    []string // more configurations
 	published string   // one more kernel of an image
 	files     []string // at fixed paths, of this run
@@ -124,15 +125,22 @@ func TestCheck(t *testing.T) {
 		"ppc64le":                       {netbootCase{arch: arch.PPC64LE, forArch: arch.PPC64LE}, nil},
 		"ppc64le with a bootfile":       {netbootCase{arch: arch.PPC64LE, forArch: arch.PPC64LE, network: bootfile("core.elf")}, []string{"Error pxelinux_config never reads pxelinux.cfg/default; its firmware requests core.elf: remove the bootfile for ppc64le guests"}},
 
-		"fits":                         {netbootCase{initrd: 110 << 20}, nil},
-		"does not fit the firmware":    {netbootCase{initrd: 120 << 20, memory: 4 << 30}, []string{`Error pxelinux_config entry "linux": kernel and initrd need 136314880 bytes`}},
-		"fits a later firmware":        {netbootCase{initrd: 120 << 20, firmware: mergedFirmware}, nil},
-		"does not fit the memory":      {netbootCase{initrd: 600 << 20, firmware: mergedFirmware}, []string{"Error pxelinux_config in a guest with 512 MiB of memory"}},
-		"may not fit":                  {netbootCase{initrd: 120 << 20, firmware: unknownFirmware}, []string{"Warning pxelinux_config need 136314880 bytes"}},
-		"too little memory":            {netbootCase{memory: 120 << 20}, []string{"Error memory needs 125 MiB of memory for itself, but the guest has 120 MiB"}},
-		"enough for a later firmware":  {netbootCase{memory: 120 << 20, firmware: mergedFirmware}, nil},
-		"perhaps too little":           {netbootCase{memory: 120 << 20, firmware: unknownFirmware}, []string{"Warning memory needs 125 MiB"}},
-		"perhaps too little, but runs": {netbootCase{memory: 120 << 20, firmware: unknownFirmware, runs: true}, nil},
+		"fits":                           {netbootCase{initrd: 110 << 20}, nil},
+		"does not fit the firmware":      {netbootCase{initrd: 120 << 20, memory: 4 << 30}, []string{`Error pxelinux_config entry "linux": kernel and initrd need 136314880 bytes`}},
+		"fits a later firmware":          {netbootCase{initrd: 120 << 20, firmware: mergedFirmware}, nil},
+		"does not fit the memory":        {netbootCase{initrd: 600 << 20, firmware: mergedFirmware}, []string{"Error pxelinux_config in a guest with 512 MiB of memory"}},
+		"may not fit":                    {netbootCase{initrd: 120 << 20, firmware: unknownFirmware}, []string{"Warning pxelinux_config need 136314880 bytes"}},
+		"too little memory":              {netbootCase{memory: 120 << 20}, []string{"Error memory needs 125 MiB of memory for itself, but the guest has 120 MiB"}},
+		"enough for a later firmware":    {netbootCase{memory: 120 << 20, firmware: mergedFirmware}, nil},
+		"perhaps too little":             {netbootCase{memory: 120 << 20, firmware: unknownFirmware}, []string{"Warning memory needs 125 MiB"}},
+		"a root in memory":               {netbootCase{memory: 1 << 30, append: "boot=live fetch=tftp:///root.squashfs"}, nil},
+		"a root larger than memory":      {netbootCase{append: "boot=live fetch=http://192.0.2.1/root.squashfs"}, []string{`Error memory entry "linux": kernel and initrd and root.squashfs have 710 MiB, but the guest has 512 MiB`}},
+		"a PC's root larger than memory": {pc(netbootCase{append: "root=live:http://192.0.2.1/root.squashfs"}), []string{"Error memory kernel and initrd and root.squashfs have 710 MiB"}},
+		"a root by NFS":                  {netbootCase{append: "boot=live netboot=nfs nfsroot=192.0.2.1:/root.squashfs"}, nil},
+		"a root of no known kind":        {netbootCase{append: "boot=live fetch=http://192.0.2.1/root.img"}, []string{`Error pxelinux_config entry "linux": live-boot does not know what http://192.0.2.1/root.img is: name a file that ends with .squashfs, .iso, .tgz, .tar`}},
+		"a root for another system":      {netbootCase{append: "fetch=http://192.0.2.1/root.img"}, nil},
+		"a root that does not exist":     {netbootCase{append: "boot=live fetch=tftp:///other.squashfs"}, []string{`Warning pxelinux_config entry "linux": the guest fetches tftp:///other.squashfs, but there is no file "other.squashfs" below the TFTP root`}},
+		"perhaps too little, but runs":   {netbootCase{memory: 120 << 20, firmware: unknownFirmware, runs: true}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if test.network.Name == "" {
@@ -180,6 +188,7 @@ func (c netbootCase) check(t *testing.T) []Finding {
 	plans.Roots.Add("lab", "/srv/lab")
 	plans.Files.Add("lab/k", File{Kind: "kernel", Size: 10 << 20})
 	plans.Files.Add("lab/i", File{Kind: "initrd", Size: c.initrd})
+	plans.Files.Add("lab/root.squashfs", File{Kind: "files/root.squashfs", Size: 700 << 20})
 	if c.published != "" {
 		plans.Files.Add("lab/"+c.published, File{Kind: "kernel"})
 	}
@@ -187,7 +196,7 @@ func (c netbootCase) check(t *testing.T) []Finding {
 		plans.Files.Add("lab/"+file, File{Kind: FixedFile})
 	}
 	for _, id := range append(c.others, c.config) {
-		plans.Configs.Add(id, Config{Arch: cmp.Or(c.forArch, arch.S390X), Config: pxelinux.Config{Default: "linux", Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "/i"}}}})
+		plans.Configs.Add(id, Config{Arch: cmp.Or(c.forArch, arch.S390X), Config: pxelinux.Config{Default: "linux", Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "/i", Append: c.append}}}})
 	}
 	guest := Guest{Arch: cmp.Or(c.arch, arch.S390X), UUID: c.uuid, Memory: c.memory, Config: c.config, Starts: !c.runs, Interfaces: []Interface{{MAC: testMAC, Network: "lab", Boots: true}}}
 	return Check(t.Context(), guest, &plans, host)

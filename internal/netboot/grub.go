@@ -21,6 +21,7 @@ func (c *check) grub(ctx context.Context) {
 		c.readsGRUB()
 		config, known := c.plans.Configs.Find(c.guest.Config)
 		if entry, err := grub.Boot(config.Config); known && err == nil && c.guest.Memory > 0 {
+			c.live(ctx, entry)
 			c.fits(entry)
 		}
 	}

@@ -108,6 +108,7 @@ func hostileImages(t *testing.T) []string {
 	var medium bytes.Buffer
 	if err := iso9660.Write(&medium, "MEDIUM", []iso9660.File{
 		{Name: "kernel.ubuntu", Content: oldKernel},
+		{Name: "initrd.ubuntu", Content: anInitrd},
 		{Name: "ubuntu.ins", Content: []byte("* Ubuntu\nkernel.ubuntu 0x00000000\n")},
 	}); err != nil {
 		t.Fatal(err)
@@ -125,6 +126,12 @@ func hostileImages(t *testing.T) []string {
 		fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc", "kernel": {"source": %[1]q, "iso_path": "/kernel.ubuntu"}, "initrd": {"source": %[1]q, "iso_path": "/ubuntu.ins"}}`, iso),
 		fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc", "kernel": {"source": %q, "archive_path": "boot/linux"}, "initrd": {"source": %q, "archive_path": "boot/initrd"}}`,
 			local(t, tarred(t, "boot/linux", oldKernel)), local(t, tarred(t, "boot/initrd", anInitrd))),
+		fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc", "kernel": {"source": %[1]q}, "initrd": {"parts": [{"source": %[2]q, "checksum": "sha256:%[3]s"}]}, "files": {"root.img": {"source": %[2]q, "checksum": "sha256:%[3]s"}}}`,
+			local(t, plainKernel("kernel")), initrd, sha256Of(anInitrd)),
+		fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc", "kernel": {"source": %q}, "initrd": {"parts": [{"source": %q, "iso_path": "/initrd.ubuntu"}]}}`, local(t, plainKernel("kernel")), iso),
+		fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc", "kernel": {"source": %q}, "initrd": {"parts": [{"source": %q, "archive_path": "initrd"}]}}`, local(t, plainKernel("kernel")), local(t, tarred(t, "initrd", anInitrd))),
+		fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc", "kernel": {"source": %q}, "files": {"root.img": {"source": %q, "iso_path": "/ubuntu.ins"}}}`, local(t, plainKernel("kernel")), iso),
+		fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc", "kernel": {"source": %q}, "files": {"root.img": {"source": %q, "archive_path": "root"}}}`, local(t, plainKernel("kernel")), local(t, tarred(t, "root", anInitrd))),
 		fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc", "ins": {"source": %q, "iso_path": "/ubuntu.ins"}}`, iso),
 		fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc", "ins": {"source": %q, "checksum": "file:%s"}}`,
 			writeBeside(t, "ubuntu.ins", "* Ubuntu\nkernel.ubuntu 0x00000000\n", "kernel.ubuntu", string(oldKernel)), sums),

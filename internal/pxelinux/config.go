@@ -10,6 +10,7 @@ package pxelinux
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"strings"
 )
 
@@ -40,13 +41,26 @@ type Entry struct {
 	Type string
 }
 
-// Files returns the kernels and initrds that a configuration names.
+// Files returns the kernels and initrds that a configuration names, and the names of the files whose URLs are in command lines.
 func (c Config) Files() (files []string) {
 	for _, entry := range c.Entries {
 		for _, file := range append([]string{entry.Kernel}, strings.Split(entry.Initrd, ",")...) {
 			if file != "" {
 				files = append(files, file)
 			}
+		}
+		files = append(files, URLFiles(entry.Append)...)
+	}
+	return files
+}
+
+// URLFiles returns the names of the files whose URLs are in a command line, such as "fetch=tftp:///root.squashfs".
+func URLFiles(cmdline string) (files []string) {
+	for word := range strings.FieldsSeq(cmdline) {
+		_, address, isURL := strings.Cut(word, "://")
+		address, _, _ = strings.Cut(address, "?")
+		if name := strings.Trim(path.Base(address), `'"`); isURL && name != "" {
+			files = append(files, name)
 		}
 	}
 	return files

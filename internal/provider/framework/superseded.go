@@ -148,7 +148,8 @@ func KindOfConfig(name string) string {
 	return "pxelinux configuration"
 }
 
-// FilesOfGuests returns the files of a TFTP root that each guest boots directly, without its firmware.
+// FilesOfGuests returns the files of a TFTP root that each guest boots directly, without its firmware, and the names of the files whose
+// URLs are in its command line.
 func FilesOfGuests(ctx context.Context, host BootHost, root string) (map[string][]string, error) {
 	pool, err := host.Pool(ctx, root)
 	if IsNotFound(err) {
@@ -164,6 +165,9 @@ func FilesOfGuests(ctx context.Context, host BootHost, root string) (map[string]
 			if filepath.Dir(path) == pool.Path {
 				files[name] = append(files[name], filepath.Base(path))
 			}
+		}
+		if len(files[name]) > 0 {
+			files[name] = append(files[name], pxelinux.URLFiles(guest.Kernel.Cmdline)...)
 		}
 	}
 	return files, err

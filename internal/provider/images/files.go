@@ -3,7 +3,10 @@ package images
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -13,10 +16,11 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
-// bootFileModel is a kernel or an initrd. Attributes of the other kind are null.
+// bootFileModel is a file of an image: a kernel, an initrd or a further file. Attributes of the other kinds are null.
 type bootFileModel struct {
 	sourceModel
 	Cmdline types.String
+	Parts   types.List
 	Inject  types.Map
 }
 
@@ -27,18 +31,33 @@ type kernelModel struct {
 
 type initrdModel struct {
 	sourceModel
-	Inject types.Map `tfsdk:"inject"`
+	Parts  types.List `tfsdk:"parts"`
+	Inject types.Map  `tfsdk:"inject"`
 }
 
 type sourceModel struct {
+	locationModel
+	FileName types.String `tfsdk:"file_name"`
+	publishedModel
+}
+
+type furtherModel struct {
+	locationModel
+	publishedModel
+}
+
+// locationModel is a source. It is also a part of an initrd.
+type locationModel struct {
 	Source      types.String `tfsdk:"source"`
 	ISOPath     types.String `tfsdk:"iso_path"`
 	ArchivePath types.String `tfsdk:"archive_path"`
 	Checksum    types.String `tfsdk:"checksum"`
-	FileName    types.String `tfsdk:"file_name"`
-	Path        types.String `tfsdk:"path"`
-	SHA256      types.String `tfsdk:"sha256"`
-	SizeBytes   types.Int64  `tfsdk:"size_bytes"`
+}
+
+type publishedModel struct {
+	Path      types.String `tfsdk:"path"`
+	SHA256    types.String `tfsdk:"sha256"`
+	SizeBytes types.Int64  `tfsdk:"size_bytes"`
 }
 
 type insModel struct {
@@ -55,19 +74,38 @@ type injectModel struct {
 
 var (
 	injectType  = types.ObjectType{AttrTypes: framework.TypesOf(injectAttribute.NestedObject.Attributes)}
+	partType    = types.ObjectType{AttrTypes: framework.TypesOf(partsAttribute.NestedObject.Attributes)}
+	furtherType = types.ObjectType{AttrTypes: framework.TypesOf(furtherAttribute.NestedObject.Attributes)}
 	kernelTypes = framework.TypesOf(kernelAttribute.Attributes)
 	initrdTypes = framework.TypesOf(initrdAttribute.Attributes)
 )
 
 // newBootFile is a file without known attributes.
 func newBootFile() *bootFileModel {
-	return &bootFileModel{Inject: types.MapNull(injectType)}
+	return &bootFileModel{Parts: types.ListNull(partType), Inject: types.MapNull(injectType)}
+}
+
+// kinds are the kinds of all files of the image, as far as they are known.
+func (m imageModel) kinds() []string {
+	kinds := slices.Clone(bootfiles.Kinds)
+	for _, name := range slices.Sorted(maps.Keys(m.Files.Elements())) {
+		kinds = append(kinds, bootfiles.Further(name))
+	}
+	return kinds
+}
+
+// attributeOf is the attribute with the file of a kind.
+func attributeOf(kind string) path.Path {
+	if name, isFurther := bootfiles.FurtherName(kind); isFurther {
+		return path.Root("files").AtMapKey(name)
+	}
+	return path.Root(kind)
 }
 
 // names are the names of the files in the state.
 func (m imageModel) names(ctx context.Context, diags *diag.Diagnostics) []string {
 	var names []string
-	for _, kind := range bootfiles.Kinds {
+	for _, kind := range m.kinds() {
 		if file := m.file(ctx, kind, diags); file != nil && !file.Path.IsNull() {
 			names = append(names, file.Path.ValueString())
 		}
@@ -86,33 +124,56 @@ func (m imageModel) checkNames(ctx context.Context, diags *diag.Diagnostics) {
 		framework.Sentence(framework.Within(at, fmt.Errorf("the kernel is also published as %q; choose another name for one of the files", initrd.Path.ValueString()))))
 }
 
-// file is the kernel or the initrd; nil if it is null, unknown or no longer exists.
+// file is the file of a kind; nil if it is null, unknown or no longer exists.
 func (m imageModel) file(ctx context.Context, kind string, diags *diag.Diagnostics) *bootFileModel {
 	file := newBootFile()
-	if kind == "kernel" && !m.Kernel.IsUnknown() {
-		kernel := framework.As[kernelModel](ctx, m.Kernel, diags)
+	name, isFurther := bootfiles.FurtherName(kind)
+	switch {
+	case isFurther:
+		object, _ := m.Files.Elements()[name].(types.Object)
+		further := known[furtherModel](ctx, object, diags)
+		if further == nil {
+			return nil
+		}
+		file.locationModel, file.publishedModel = further.locationModel, further.publishedModel
+	case kind == bootfiles.Kernel:
+		kernel := known[kernelModel](ctx, m.Kernel, diags)
 		if kernel == nil {
 			return nil
 		}
 		file.sourceModel, file.Cmdline = kernel.sourceModel, kernel.Cmdline
-		return file
-	}
-	if kind == "initrd" && !m.Initrd.IsUnknown() {
-		initrd := framework.As[initrdModel](ctx, m.Initrd, diags)
+	default:
+		initrd := known[initrdModel](ctx, m.Initrd, diags)
 		if initrd == nil {
 			return nil
 		}
-		file.sourceModel, file.Inject = initrd.sourceModel, initrd.Inject
-		return file
+		file.sourceModel, file.Parts, file.Inject = initrd.sourceModel, initrd.Parts, initrd.Inject
 	}
-	return nil
+	return file
+}
+
+// known is the value of an object; nil if it is null or unknown.
+func known[T any](ctx context.Context, object types.Object, diags *diag.Diagnostics) *T {
+	if object.IsUnknown() {
+		return nil
+	}
+	return framework.As[T](ctx, object, diags)
 }
 
 func (m *imageModel) setFile(ctx context.Context, kind string, file *bootFileModel, diags *diag.Diagnostics) {
-	if kind == "initrd" {
-		m.Initrd = framework.ObjectFrom(ctx, initrdTypes, initrdModel{file.sourceModel, file.Inject}, diags)
-	} else {
+	name, isFurther := bootfiles.FurtherName(kind)
+	switch {
+	case isFurther:
+		elements := map[string]attr.Value{}
+		maps.Copy(elements, m.Files.Elements())
+		elements[name] = framework.ObjectFrom(ctx, furtherType.AttrTypes, furtherModel{file.locationModel, file.publishedModel}, diags)
+		files, problems := types.MapValue(furtherType, elements)
+		diags.Append(problems...)
+		m.Files = files
+	case kind == bootfiles.Kernel:
 		m.Kernel = framework.ObjectFrom(ctx, kernelTypes, kernelModel{file.sourceModel, file.Cmdline}, diags)
+	default:
+		m.Initrd = framework.ObjectFrom(ctx, initrdTypes, initrdModel{file.sourceModel, file.Parts, file.Inject}, diags)
 	}
 }
 
@@ -138,7 +199,7 @@ func (m *imageModel) forgetUnknown(ctx context.Context, diags *diag.Diagnostics)
 	if m.Cmdline.IsUnknown() {
 		m.Cmdline = types.StringNull()
 	}
-	for _, kind := range bootfiles.Kinds {
+	for _, kind := range m.kinds() {
 		if file := m.file(ctx, kind, diags); file != nil && file.Path.IsUnknown() {
 			file.setPresent(nil)
 			m.setFile(ctx, kind, file, diags)
@@ -148,15 +209,12 @@ func (m *imageModel) forgetUnknown(ctx context.Context, diags *diag.Diagnostics)
 
 // description is the file as it is published.
 func (f bootFileModel) description(ctx context.Context, imageName types.String, kind string, diags *diag.Diagnostics) bootfiles.File {
-	file := bootfiles.File{
-		Image:       imageName.ValueString(),
-		Kind:        kind,
-		Source:      f.Source.ValueString(),
-		ISOPath:     f.ISOPath.ValueString(),
-		ArchivePath: f.ArchivePath.ValueString(),
-		Checksum:    f.Checksum.ValueString(),
-		FileName:    f.FileName.ValueString(),
-		Cmdline:     f.Cmdline.ValueStringPointer(),
+	file := f.locationModel.description(kind)
+	file.Image, file.FileName, file.Cmdline = imageName.ValueString(), f.FileName.ValueString(), f.Cmdline.ValueStringPointer()
+	var parts []locationModel
+	diags.Append(f.Parts.ElementsAs(ctx, &parts, false)...)
+	for _, part := range parts {
+		file.Parts = append(file.Parts, part.description(kind))
 	}
 	if f.Inject.IsNull() {
 		return file
@@ -168,6 +226,17 @@ func (f bootFileModel) description(ctx context.Context, imageName types.String, 
 		file.Inject[name] = bootfiles.Injected{Content: m.Content.ValueString(), Source: m.Source.ValueString(), Mode: m.Mode.ValueString()}
 	}
 	return file
+}
+
+// description is the source as it is published.
+func (l locationModel) description(kind string) bootfiles.File {
+	return bootfiles.File{
+		Kind:        kind,
+		Source:      l.Source.ValueString(),
+		ISOPath:     l.ISOPath.ValueString(),
+		ArchivePath: l.ArchivePath.ValueString(),
+		Checksum:    l.Checksum.ValueString(),
+	}
 }
 
 // known is the file as in the state; nil if the state has none.
@@ -204,7 +273,8 @@ func (f *bootFileModel) plan(ctx context.Context, from bootfiles.Sources, imageN
 // hasUnknown tells whether a part of the description is known only after apply.
 func (f bootFileModel) hasUnknown(ctx context.Context) bool {
 	inject, err := f.Inject.ToTerraformValue(ctx)
-	return err != nil || !inject.IsFullyKnown() ||
+	parts, failure := f.Parts.ToTerraformValue(ctx)
+	return err != nil || failure != nil || !inject.IsFullyKnown() || !parts.IsFullyKnown() ||
 		f.Source.IsUnknown() || f.ISOPath.IsUnknown() || f.ArchivePath.IsUnknown() || f.Checksum.IsUnknown() || f.FileName.IsUnknown() || f.Cmdline.IsUnknown()
 }
 
@@ -219,7 +289,7 @@ func (f *bootFileModel) setPresent(now *tftproot.File) {
 		f.Path, f.SHA256, f.SizeBytes = types.StringNull(), types.StringNull(), types.Int64Null()
 		return
 	}
-	if f.Source.IsNull() {
+	if f.Source.IsNull() && f.Parts.IsNull() {
 		f.Source = types.StringValue(bootfiles.ImportedSource + now.SHA256)
 	}
 	f.Path = types.StringValue(now.Name)

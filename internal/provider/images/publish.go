@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -19,6 +20,9 @@ import (
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
 
+// furtherKey is the key in the private state for the published further files, by kind.
+const furtherKey = "files"
+
 // loadPublished reads the published files of an image from the private state, by kind.
 func loadPublished(ctx context.Context, private framework.PrivateState, diags *diag.Diagnostics) bootfiles.Files {
 	files := bootfiles.Files{}
@@ -27,13 +31,19 @@ func loadPublished(ctx context.Context, private framework.PrivateState, diags *d
 			files[kind] = file
 		}
 	}
+	if further := framework.LoadPrivate[bootfiles.Files](ctx, private, furtherKey, diags); further != nil {
+		maps.Copy(files, *further)
+	}
 	return files
 }
 
 func savePublished(ctx context.Context, private framework.PrivateWriter, files bootfiles.Files, diags *diag.Diagnostics) {
+	further := maps.Clone(files)
 	for _, kind := range bootfiles.Kinds {
 		framework.SavePrivate(ctx, private, kind, files[kind], diags)
+		delete(further, kind)
 	}
+	framework.SavePrivate(ctx, private, furtherKey, &further, diags)
 }
 
 func (r *imageResource) directory(m imageModel) tftproot.Directory { return r.directoryOf(m.root()) }
@@ -103,7 +113,7 @@ func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, befor
 // orders are the files that are to be published, and those that are on the host as planned.
 func (m *imageModel) orders(ctx context.Context, prior *imageModel, before bootfiles.Files, diags *diag.Diagnostics) (orders []bootfiles.Order, there bootfiles.Files) {
 	there = bootfiles.Files{}
-	for _, kind := range bootfiles.Kinds {
+	for _, kind := range m.kinds() {
 		file := m.file(ctx, kind, diags)
 		if file == nil {
 			continue
@@ -126,7 +136,11 @@ func (r *imageResource) note(m imageModel, kind string, file bootFileModel) {
 	if m.TFTPRoot.IsUnknown() || file.Path.IsUnknown() || file.Path.IsNull() {
 		return
 	}
-	r.Plans.Files.Add(m.root()+"/"+file.Path.ValueString(), netboot.File{Kind: kind, Size: uint64(file.SizeBytes.ValueInt64()), Arch: m.Arch.ValueString()})
+	noted := netboot.File{Kind: kind, Size: uint64(file.SizeBytes.ValueInt64()), Arch: m.Arch.ValueString()}
+	if _, isFurther := bootfiles.FurtherName(kind); isFurther {
+		noted.Arch = ""
+	}
+	r.Plans.Files.Add(m.root()+"/"+file.Path.ValueString(), noted)
 }
 
 // noteImage records the image's files for guests that boot it directly.
@@ -170,7 +184,7 @@ func (m *imageModel) describe(ctx context.Context, from bootfiles.Sources, diags
 func faultyAttribute(kind string, err error) path.Path {
 	var faulty *bootfiles.Error
 	if errors.As(err, &faulty) {
-		return path.Root(kind).AtName(faulty.Attribute)
+		return attributeOf(kind).AtName(faulty.Attribute)
 	}
 	return path.Root("tftp_root")
 }

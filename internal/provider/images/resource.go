@@ -37,6 +37,7 @@ type imageModel struct {
 	Arch              types.String   `tfsdk:"arch"`
 	Kernel            types.Object   `tfsdk:"kernel"`
 	Initrd            types.Object   `tfsdk:"initrd"`
+	Files             types.Map      `tfsdk:"files"`
 	INS               types.Object   `tfsdk:"ins"`
 	Cmdline           types.String   `tfsdk:"cmdline"`
 	ChecksumSignature types.Object   `tfsdk:"checksum_signature"`
@@ -63,7 +64,7 @@ func (r *imageResource) IdentitySchema(_ context.Context, _ resource.IdentitySch
 
 func (r *imageResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "A kernel and an initrd, published under a TFTP root.\n\n" +
+		MarkdownDescription: "A kernel, an initrd and further files, published under a TFTP root.\n\n" +
 			"The files are streamed from their sources to the libvirt host. Their names contain a hash of their content (`<name>-kernel-<12 digits of its SHA-256>`), " +
 			"so that a new version never overwrites a file that a guest is loading. Content that already exists on the host is not sent again. " +
 			"If a file is removed, truncated or changed on the host, the next plan detects it.\n\n" +
@@ -77,6 +78,7 @@ func (r *imageResource) Schema(ctx context.Context, _ resource.SchemaRequest, re
 			"arch":               imageArchAttribute,
 			"kernel":             kernelAttribute,
 			"initrd":             initrdAttribute,
+			"files":              furtherAttribute,
 			"ins":                insAttribute,
 			"checksum_signature": framework.SignatureAttribute,
 			"tls":                framework.TLSAttribute,
@@ -100,13 +102,13 @@ func (r *imageResource) ValidateConfig(ctx context.Context, req resource.Validat
 		return
 	}
 	config.checkCommandLine(ctx, &resp.Diagnostics)
-	for _, kind := range bootfiles.Kinds {
+	for _, kind := range config.kinds() {
 		file := config.file(ctx, kind, &resp.Diagnostics)
 		if file == nil || file.ISOPath.IsNull() {
 			continue
 		}
 		if _, isList := image.ListOf(file.Checksum.ValueString()); isList {
-			at := path.Root(kind).AtName("checksum")
+			at := attributeOf(kind).AtName("checksum")
 			resp.Diagnostics.AddAttributeError(at, "Invalid checksum",
 				framework.Sentence(framework.Within(at, errors.New("a list has the checksum of the whole ISO image, but only a part of the image is fetched; set the checksum of the file in the image, sha256:…, or omit checksum"))))
 		}
@@ -163,7 +165,8 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	claims.Add(path.Root("name"), framework.Subject{Kind: "image", ID: plan.ID.ValueString()}, prior != nil && !prior.ID.Equal(plan.ID))
 	plan.complete(config, prior)
 	from := plan.sources(ctx, &resp.Diagnostics)
-	for _, kind := range bootfiles.Kinds {
+	published := loadPublished(ctx, req.Private, &resp.Diagnostics)
+	for _, kind := range plan.kinds() {
 		wanted := plan.file(ctx, kind, &resp.Diagnostics)
 		if wanted == nil || resp.Diagnostics.HasError() {
 			continue
@@ -172,8 +175,7 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		if prior != nil && prior.ID.Equal(plan.ID) {
 			before = prior.file(ctx, kind, &resp.Diagnostics)
 		}
-		published := framework.LoadPrivate[bootfiles.Published](ctx, req.Private, kind, &resp.Diagnostics)
-		if err := wanted.plan(ctx, from, plan.Name, kind, before, published, &resp.Diagnostics); err != nil {
+		if err := wanted.plan(ctx, from, plan.Name, kind, before, published[kind], &resp.Diagnostics); err != nil {
 			at := faultyAttribute(kind, err)
 			resp.Diagnostics.AddAttributeError(at, "Unable to read "+kind, framework.Sentence(framework.Within(at, err)))
 		}
@@ -263,7 +265,7 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 		case err != nil && known.SHA256 != "" && framework.PoolStopped(ctx, r.Host, state.root(), state.subject(), &resp.Diagnostics):
 			return
 		case err != nil:
-			framework.Fail(&resp.Diagnostics, path.Root(kind), "read", state.subject(), err)
+			framework.Fail(&resp.Diagnostics, attributeOf(kind), "read", state.subject(), err)
 			return
 		default:
 			present++

@@ -3,6 +3,7 @@ package images
 import (
 	"fmt"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -28,7 +29,7 @@ var imageArchAttribute = schema.StringAttribute{
 }
 
 var kernelAttribute = func() schema.SingleNestedAttribute {
-	attributes := sourceAttributes("kernel")
+	attributes := publishedAttributes("kernel")
 	attributes["cmdline"] = schema.StringAttribute{
 		MarkdownDescription: fmt.Sprintf("Command line that is written into the published kernel itself. Use it for a command line that is longer than the limit of `append` of a pxelinux entry, which is %d bytes. ", pxelinux.MaxAppendSize) +
 			"It is also the only way to pass a command line to a ppc64le kernel that boots from the network. Kernels for other architectures than `s390x` and `ppc64le` cannot carry one. " +
@@ -49,7 +50,13 @@ var kernelAttribute = func() schema.SingleNestedAttribute {
 }()
 
 var initrdAttribute = func() schema.SingleNestedAttribute {
-	attributes := sourceAttributes("initrd")
+	attributes := publishedAttributes("initrd")
+	attributes["source"] = schema.StringAttribute{
+		MarkdownDescription: "Source of the initrd: an `http` or `https` URL, or a path on the machine that runs Terraform. Set either this or `parts`.",
+		Optional:            true,
+		Validators:          []validator.String{stringvalidator.ExactlyOneOf(alongside("parts"))},
+	}
+	attributes["parts"] = partsAttribute
 	attributes["inject"] = injectAttribute
 	return schema.SingleNestedAttribute{
 		MarkdownDescription: "The initial RAM disk. If a kernel needs none, its pxelinux entry uses an empty one. With `ins`, the initrd that the manifest names.",
@@ -68,7 +75,7 @@ var injectAttribute = schema.MapNestedAttribute{
 		"content": schema.StringAttribute{
 			MarkdownDescription: "Content of the file, as text. Set either this or `source`.",
 			Optional:            true,
-			Validators:          []validator.String{stringvalidator.ExactlyOneOf(path.MatchRelative().AtParent().AtName("source"))},
+			Validators:          []validator.String{stringvalidator.ExactlyOneOf(alongside("source"))},
 		},
 		"source": framework.OptionalString("File with the content: a path on the machine that runs Terraform. The next plan detects a change of its content."),
 		"mode": schema.StringAttribute{
@@ -93,7 +100,30 @@ var insAttribute = schema.SingleNestedAttribute{
 	},
 }
 
-// sourceAttributes are the attributes that both a kernel and an initrd have.
+var partsAttribute = schema.ListNestedAttribute{
+	MarkdownDescription: "Several initrds that are published as one, in this order, to be set instead of `source`: for example the initramfs and the root file system of CoreOS, or an archive of firmware files and the initrd of an installer. " +
+		"A file of a later part replaces a file of an earlier one with the same path. Microcode of x86_64 has to be in the first part. Each part is a cpio archive, which can be compressed. " +
+		"`path`, `sha256` and `size_bytes` refer to the published initrd.",
+	Optional: true,
+	Validators: []validator.List{
+		listvalidator.SizeAtLeast(1),
+		listvalidator.ConflictsWith(alongside("iso_path"), alongside("archive_path"), alongside("checksum")),
+	},
+	NestedObject: schema.NestedAttributeObject{Attributes: sourceAttributes("part")},
+}
+
+var furtherAttribute = schema.MapNestedAttribute{
+	MarkdownDescription: "Further files, which the system of the image loads after its start: a root file system, an ISO image. They are published like the kernel and the initrd, with a hash of their content in the name. " +
+		"The key is a name of letters, digits, dots and underscores, such as `root.squashfs`. Its extension is the end of the published name (`<name>-root-<12 digits of its SHA-256>.squashfs`), because some systems decide by it what the file is. " +
+		"Files with fixed names belong into `files` of the `netboot_tftp_root`.",
+	Optional:     true,
+	Validators:   []validator.Map{mapvalidator.SizeAtLeast(1), mapvalidator.KeysAre(furtherName)},
+	NestedObject: schema.NestedAttributeObject{Attributes: withComputed(sourceAttributes("file"))},
+}
+
+func alongside(name string) path.Expression { return path.MatchRelative().AtParent().AtName(name) }
+
+// sourceAttributes are the attributes of a source.
 func sourceAttributes(kind string) map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"source": schema.StringAttribute{
@@ -102,29 +132,40 @@ func sourceAttributes(kind string) map[string]schema.Attribute {
 		},
 		"iso_path": framework.OptionalString("Path of the " + kind + " in an ISO image. `source` is then the ISO image. If the ISO image is on a web server that supports range requests, only the needed parts are fetched."),
 		"archive_path": framework.OptionalString("Path of the "+kind+" in an archive. `source` is then the archive: a Debian package (`.deb`), or a tar file, which can be compressed with gzip, xz, zstd, bzip2 or lz4.",
-			stringvalidator.ConflictsWith(path.MatchRelative().AtParent().AtName("iso_path"))),
+			stringvalidator.ConflictsWith(alongside("iso_path"))),
 		"checksum": schema.StringAttribute{
 			MarkdownDescription: "`sha256:…` or `sha512:…` of the " + kind + " itself, or `file:` and the URL or path of a list with its checksum: `SHA256SUMS`, `CHECKSUMS`, `.treeinfo`. With `archive_path`, it is the checksum of the archive. " +
 				"A file that does not match is not published. With `sha256:`, a file that is already on the host is not fetched.",
 			Optional:   true,
 			Validators: []validator.String{framework.Checksum},
 		},
-		"file_name": schema.StringAttribute{
-			MarkdownDescription: "Name of the file under the TFTP root, instead of a name that contains the hash of its content.",
-			Optional:            true,
-			Validators:          []validator.String{framework.ObjectName},
-		},
-		"path": schema.StringAttribute{
-			MarkdownDescription: "Path of the file relative to the TFTP root, as an entry of a boot configuration needs it.",
-			Computed:            true,
-		},
-		"sha256": schema.StringAttribute{
-			MarkdownDescription: "SHA-256 of the file on the host, in hexadecimal digits.",
-			Computed:            true,
-		},
-		"size_bytes": schema.Int64Attribute{
-			MarkdownDescription: "Size of the file on the host.",
-			Computed:            true,
-		},
 	}
+}
+
+// publishedAttributes are the attributes that both a kernel and an initrd have.
+func publishedAttributes(kind string) map[string]schema.Attribute {
+	attributes := withComputed(sourceAttributes(kind))
+	attributes["file_name"] = schema.StringAttribute{
+		MarkdownDescription: "Name of the file under the TFTP root, instead of a name that contains the hash of its content.",
+		Optional:            true,
+		Validators:          []validator.String{framework.ObjectName},
+	}
+	return attributes
+}
+
+// withComputed adds what is known of a published file.
+func withComputed(attributes map[string]schema.Attribute) map[string]schema.Attribute {
+	attributes["path"] = schema.StringAttribute{
+		MarkdownDescription: "Path of the file relative to the TFTP root, as an entry of a boot configuration needs it.",
+		Computed:            true,
+	}
+	attributes["sha256"] = schema.StringAttribute{
+		MarkdownDescription: "SHA-256 of the file on the host, in hexadecimal digits.",
+		Computed:            true,
+	}
+	attributes["size_bytes"] = schema.Int64Attribute{
+		MarkdownDescription: "Size of the file on the host.",
+		Computed:            true,
+	}
+	return attributes
 }

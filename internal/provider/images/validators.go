@@ -3,6 +3,7 @@ package images
 import (
 	"fmt"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
@@ -11,6 +12,7 @@ import (
 var (
 	commandLine  = framework.Rule{What: "command line", Check: checkCommandLine}
 	checksumList = framework.Rule{What: "checksum", Check: checkChecksumList}
+	furtherName  = framework.Rule{What: "name", Check: bootfiles.CheckFurtherName}
 )
 
 func checkCommandLine(value string) error {

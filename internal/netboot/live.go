@@ -1,0 +1,54 @@
+package netboot
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
+)
+
+// fetching are the parameters of command lines whose URL names a file that the system keeps in memory: of live-boot, CoreOS, dracut,
+// cloud-initramfs-rooturl and casper.
+var fetching = []string{"fetch=", "coreos.live.rootfs_url=", "root=live:", "root=squash:", "url="}
+
+// fetched are the URLs of the files that a system keeps in memory.
+func fetched(cmdline string) (urls []string) {
+	for word := range strings.FieldsSeq(cmdline) {
+		for _, parameter := range fetching {
+			if url, found := strings.CutPrefix(word, parameter); found && strings.Contains(url, "://") {
+				urls = append(urls, url)
+			}
+		}
+	}
+	return urls
+}
+
+// liveBootExtensions are those by which live-boot decides what it has fetched: live-boot components/9990-mount-http.sh do_httpmount().
+var liveBootExtensions = []string{".squashfs", ".iso", ".tgz", ".tar"}
+
+// live checks the files that the system of an entry fetches after its start.
+func (c *check) live(ctx context.Context, entry pxelinux.Entry) {
+	isLiveBoot := slices.Contains(strings.Fields(entry.Append), "boot=live")
+	for _, url := range fetched(entry.Append) {
+		if isLiveBoot && !slices.Contains(liveBootExtensions, path.Ext(url)) {
+			c.reportEntry(entry, pxelinux.Error, fmt.Sprintf("live-boot does not know what %s is", url),
+				"name a file that ends with "+strings.Join(liveBootExtensions, ", "))
+		}
+		// An empty host is the server that DHCP names.
+		if file, isHere := strings.CutPrefix(url, "tftp:///"); isHere && c.isMissing(ctx, rootOf(c.guest.Config), file) {
+			c.reportEntry(entry, pxelinux.Warning, fmt.Sprintf("the guest fetches %s, but there is no file %q below the TFTP root", url, file),
+				"use the path of a file in files of a netboot_image")
+		}
+	}
+}
+
+func (c *check) reportEntry(entry pxelinux.Entry, severity pxelinux.Severity, message, remedy string) {
+	about := OfConfig
+	if c.guest.GRUB {
+		about = OfGRUB
+	}
+	c.report(&pxelinux.Problem{Severity: severity, Message: fmt.Sprintf("entry %q: %s", entry.Label, message), Remedy: remedy}, about)
+}
