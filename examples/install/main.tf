@@ -88,7 +88,11 @@ resource "netboot_domain" "db1" {
   interfaces      = [{ network = netboot_network.lab.name }]
   pxelinux_config = netboot_pxelinux_config.installer.id
 
-  install   = { until = "shutdown", timeout = "2h" }
+  install = {
+    until   = "shutdown"
+    timeout = "2h"
+    forbid  = ["installation step failed"]
+  }
   reinstall = var.installation
 
   # Checks the boot from disk.

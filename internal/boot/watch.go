@@ -49,12 +49,11 @@ func Watch(ctx context.Context, console io.Reader, want Expectation) (Result, er
 	return newWatcher(want).watch(ctx, console)
 }
 
-// Follow is Watch for a boot whose good end the console does not show, such as an installation. It
-// returns when the firmware gives up for good, Linux panics, the console ends, or ctx is done. reached may be nil, see
-// Expectation.
-func Follow(ctx context.Context, console io.Reader, reached func(Stage)) *Failure {
-	w := newWatcher(Expectation{Reached: reached})
-	w.missing = 1 // no line can match it
+// Follow is Watch for a boot whose good end the console does not show, such as an installation: it continues after every Expect
+// pattern was seen. The Failure lists those that were not seen.
+func Follow(ctx context.Context, console io.Reader, want Expectation) *Failure {
+	w := newWatcher(want)
+	w.missing++ // no line can match it
 	_, err := w.watch(ctx, console)
 	var failure *Failure
 	_ = errors.As(err, &failure) // there is no success, and no other error

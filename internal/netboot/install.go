@@ -12,6 +12,7 @@ import (
 const (
 	UntilReboot   = "reboot"
 	UntilShutdown = "shutdown"
+	UntilEither   = "either"
 )
 
 // Errors that end a wait whose timeout the user can set.
@@ -30,13 +31,14 @@ const (
 	PhaseNone       Phase = ""
 	PhaseDue        Phase = "due"        // it has not begun yet
 	PhaseInstalling Phase = "installing" // the guest was started
+	PhaseFailed     Phase = "failed"     // the console showed it; the guest may still run
 )
 
 // Next is the next phase of an interrupted installation. The installation resumes if the guest is still installing, has ended
 // if the guest has shut down by itself since, and begins again if it ended in another way.
 func (p Phase) Next(installing, shutDown bool) Phase {
 	switch {
-	case p == PhaseNone:
+	case p == PhaseNone || p == PhaseFailed:
 		return PhaseDue
 	case installing:
 		return PhaseInstalling
@@ -62,23 +64,28 @@ const (
 
 // Installation is what was observed of a guest's installation.
 type Installation struct {
-	Until   string        // UntilReboot or UntilShutdown
+	Until   string        // UntilReboot, UntilShutdown or UntilEither
 	Timeout string        // as the user writes it
 	Ended   bool          // the guest's run has ended
 	End     End           // how it ended
 	Cause   error         // why the wait ended, if the guest's run has not ended
 	Console *boot.Failure // how the console ended; nil if it has not ended
+	Begun   bool          // this run started the guest, and has seen its console from the beginning
 }
 
 // Verdict is nil if the guest is installed. Otherwise it is an error that says what happened instead.
 func (i Installation) Verdict() error {
 	switch {
-	case i.Console != nil && i.Console.Reason == boot.GaveUp:
+	case i.FailedOnConsole() && i.Ended:
 		return i.Console
+	case i.FailedOnConsole():
+		return fmt.Errorf("%w\n\nThe guest was not stopped, so that its console can be looked at. The next apply stops it, and installs it again", i.Console)
 	case !i.Ended && errors.Is(i.Cause, ErrInstallTimeout):
-		return i.withConsole(fmt.Errorf("the installation has not ended with a %s within %w, %s", i.Until, i.Cause, i.Timeout))
+		return i.withConsole(fmt.Errorf("the installation has not ended with a %s within %w, %s", ways[i.Until], i.Cause, i.Timeout))
 	case !i.Ended:
 		return i.withConsole(fmt.Errorf("the wait for the installation has ended (%w)", i.Cause))
+	case i.endedAsWanted() && i.sawAll() && len(i.Console.Missing) > 0:
+		return i.withConsole(errors.New("the installer has ended, but its console did not show what install.expect wants"))
 	case i.endedAsWanted():
 		return nil
 	default:
@@ -86,9 +93,38 @@ func (i Installation) Verdict() error {
 	}
 }
 
+// ways are the ends that Until names, for messages.
+var ways = map[string]string{UntilReboot: "reboot", UntilShutdown: "shutdown", UntilEither: "reboot or a shutdown"}
+
+// FailedOnConsole tells whether the console showed that the installation has failed, whatever the guest does next.
+func (i Installation) FailedOnConsole() bool {
+	if i.Console == nil {
+		return false
+	}
+	switch i.Console.Reason {
+	case boot.GaveUp, boot.Panicked, boot.Forbidden:
+		return true
+	default:
+		return false
+	}
+}
+
+// sawAll tells whether the whole console was seen. Another client may have opened it, and an earlier run may have seen the first part.
+func (i Installation) sawAll() bool {
+	return i.Begun && i.Console != nil && i.Console.Reason == boot.Ended && i.Console.Err == nil
+}
+
+// Unseen are the patterns of which it is not known whether the console showed them.
+func (i Installation) Unseen() []string {
+	if i.sawAll() || i.Console == nil {
+		return nil
+	}
+	return i.Console.Missing
+}
+
 // endedAsWanted tells whether the guest ended as install.until says. If a guest ended by itself, the host may not report how.
 func (i Installation) endedAsWanted() bool {
-	return i.End == EndShutdown || i.End == EndReboot && i.Until == UntilReboot || i.End == EndPowerOff && i.Until == UntilShutdown
+	return i.End == EndShutdown || i.End == EndReboot && i.Until != UntilShutdown || i.End == EndPowerOff && i.Until != UntilReboot
 }
 
 // failure says how the guest ended instead, and what to do about it.

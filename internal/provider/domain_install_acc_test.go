@@ -108,12 +108,15 @@ func TestAccInstallInterrupted(t *testing.T) {
 var badInstalls = map[string]struct {
 	until, then, kernel string
 	says                []string
+	more                string // attributes of install
 }{
 	"crashes": {"reboot", "plain-reboot", bootKernel,
-		[]string{"The guest crashed while it was installing, or rebooted", `install.until = "shutdown"`, "| NETBOOT-INIT: installed=/dev/vda"}},
-	"reboots":    {"shutdown", "reboot", bootKernel, []string{`The guest rebooted, but install.until = "shutdown"`}},
-	"powers-off": {"reboot", "poweroff", bootKernel, []string{`The guest powered off, but install.until = "reboot"`}},
-	"misses":     {"reboot", "reboot", `"kernel-none"`, []string{"The firmware gave up", "file not found: kernel-none", "Meaning:", "Remedy:", "| "}},
+		[]string{"The guest crashed while it was installing, or rebooted", `install.until = "shutdown"`, "| NETBOOT-INIT: installed=/dev/vda"}, ""},
+	"reboots":     {"shutdown", "reboot", bootKernel, []string{`The guest rebooted, but install.until = "shutdown"`}, ""},
+	"powers-off":  {"reboot", "poweroff", bootKernel, []string{`The guest powered off, but install.until = "reboot"`}, ""},
+	"misses":      {"reboot", "reboot", `"kernel-none"`, []string{"The firmware gave up", "file not found: kernel-none", "Meaning:", "Remedy:", "| "}, ""},
+	"says-little": {"either", "poweroff", bootKernel, []string{"did not show what install.expect wants", `"all is well"`, "| NETBOOT-INIT: installed=/dev/vda"}, `expect = ["all is well"]`},
+	"asks":        {"either", "wait", bootKernel, []string{`The console showed "installed=/dev/vda", which is forbidden`, "The guest was not stopped"}, `forbid = ["installed=\\S+"]`},
 }
 
 // TestE2EInstallFails has what goes wrong when guests install for real.
@@ -136,9 +139,13 @@ resource "netboot_domain" "test" {
   disks           = [{ volume = netboot_volume.test.id }]
   interfaces      = [{ network = netboot_network.lab.name }]
   pxelinux_config = netboot_pxelinux_config.test.id
-  install         = { until = %[2]q, timeout = "5m" }
+  install = {
+    until   = %[2]q
+    timeout = "5m"
+    %[3]s
+  }
 }
-`, name, bad.until)
+`, name, bad.until, bad.more)
 		c.write(name+".tf", regexp.MustCompile(`(netboot_(?:volume|domain|pxelinux_config)(?:" "|\.))test`).ReplaceAllString(guest, "${1}"+name))
 	}
 	run := c.start("apply", "-auto-approve")
@@ -148,7 +155,7 @@ resource "netboot_domain" "test" {
 		if err == nil || !says(texts...).MatchString(run.output.String()) {
 			t.Errorf("%v; it should say %q:\n%s", err, texts, run.output.String())
 		}
-		if state := strings.TrimSpace(virsh(t, "domstate", name)); state != "shut off" {
+		if state := strings.TrimSpace(virsh(t, "domstate", name)); (state == "running") != (bad.then == "wait") {
 			t.Errorf("the guest that %s is %s", name, state)
 		}
 	}

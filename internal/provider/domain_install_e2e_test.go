@@ -118,12 +118,15 @@ func TestE2EInstall(t *testing.T) {
 	reboots := installer(t, system, "reboot")
 	shutsDown := installer(t, system, "poweroff")
 	var killed <-chan error
+	const judged = `install = { until = "shutdown", timeout = "5m", expect = ["installed=(\\S+)"] }`
 	const order = "\n  boot = [\"network\", \"disk\"]\n"
 	steps := []resource.TestStep{{
-		Config:           shutsDown + installedGuest(`install = { until = "shutdown", timeout = "5m" }`+order+fromDisk),
+		Config:           shutsDown + installedGuest(judged+order+fromDisk),
 		ConfigPlanChecks: actions(testDomain, plancheck.ResourceActionCreate),
 		Check: resource.ComposeTestCheckFunc(
 			resource.TestCheckResourceAttr(testDomain, "installed", "true"),
+			resource.TestCheckResourceAttr(testDomain, "install_result.stage", "userspace"),
+			resource.TestCheckResourceAttr(testDomain, "install_result.groups.0.0", "/dev/vda"),
 			resource.TestCheckResourceAttr(testDomain, "boot.#", "2"),
 			resource.TestCheckResourceAttr(testDomain, "boot_result.matched.0", "NETBOOT-INIT: from-disk"),
 			logShows(log, "Network boot device detected", "NETBOOT-INIT: installed=/dev/vda", "Using SCSI scheme", "NETBOOT-INIT: from-disk"),
@@ -134,7 +137,7 @@ func TestE2EInstall(t *testing.T) {
 	steps = append(steps, imports(testDomain, "acc")...)
 	steps = append(steps,
 		resource.TestStep{
-			Config:           shutsDown + installedGuest(`install = { until = "shutdown", timeout = "5m" }`+order+fromDisk),
+			Config:           shutsDown + installedGuest(judged+order+fromDisk),
 			ConfigPlanChecks: noChange,
 		},
 		resource.TestStep{

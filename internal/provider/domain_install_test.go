@@ -129,7 +129,7 @@ func TestInstallEnds(t *testing.T) {
 		{memoryInstall, "", virt.EndPowerOff, []string{`The guest powered off, but install.until = "reboot" waits for it to reboot`}},
 		{shutdown, "last words", virt.EndReboot, []string{`The guest rebooted, but install.until = "shutdown" waits for it to power off`, "| last words"}},
 		{memoryInstall, "last words", virt.EndDestroyed, []string{"destroyed or reset from the host", "| last words"}},
-		{memoryInstall, "Linux version 6.1\nKernel panic - not syncing", virt.EndCrashed, []string{"The guest crashed while it was installing\n", "| Kernel panic"}},
+		{memoryInstall, "Linux version 6.1\nKernel panic - not syncing", virt.EndCrashed, []string{"Linux panicked", "| Kernel panic"}},
 		{memoryInstall, "Linux version 6.1\n", virt.EndCrashed, []string{"The guest crashed while it was installing, or rebooted", "emulation", `install.until = "shutdown"`}},
 		{memoryInstall, gaveUp, virt.EndCrashed, []string{"The firmware gave up", "Meaning:", "Remedy:", "| Failed to load OS"}},
 	} {
@@ -147,6 +147,74 @@ func TestInstallEnds(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestInstallSays judges installations by what the installer's console shows.
+func TestInstallSays(t *testing.T) {
+	judged := strings.Replace(memoryInstall, `"until": "reboot"`, `"until": "either", "expect": ["^Installation complete (.*)$"], "forbid": ["failed", "question"]`, 1)
+	for what, test := range map[string]struct {
+		console string
+		end     virt.End
+		says    []string
+	}{
+		"a good end":           {"Linux version 6.1\nInstallation complete now\n", virt.EndPowerOff, nil},
+		"another good end":     {"Installation complete now\n", virt.EndReboot, nil},
+		"nothing was said":     {"Linux version 6.1\nbye\n", virt.EndPowerOff, []string{"The installer has ended, but its console did not show what install.expect wants", `Not seen on the console: "^Installation complete`, "| bye"}},
+		"it failed, and ended": {"mke2fs failed\n", virt.EndPowerOff, []string{`The console showed "failed", which is forbidden`, "| mke2fs failed"}},
+		"it asks":              {"a question:", virt.EndUnknown, []string{`The console showed "question", which is forbidden`, "The guest was not stopped"}},
+		"it panics":            {"Linux version 6.1\n[    1.0] Kernel panic - not syncing: no init\n", virt.EndUnknown, []string{"Linux panicked", "The guest was not stopped"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			h := newGuestHost(t)
+			c := newCore(t, h, "netboot_domain")
+			h.ScriptInstall("guest", "Installation complete 1\n", virt.EndReboot)
+			c.must(judged)
+			h.ScriptInstall("guest", test.console, test.end)
+			again := strings.Replace(judged, `"boot":`, `"reinstall": "again", "boot":`, 1)
+			problems := c.apply(again)
+			if test.says == nil {
+				if problems.hasError() {
+					t.Fatal(problems)
+				}
+				c.imports("guest")
+				c.mustBeDone(again)
+				return
+			}
+			wantProblem(t, problems, append([]string{`Unable to install domain "guest"`}, test.says...)...)
+			h.ScriptInstall("guest", "Installation complete 2\n", virt.EndPowerOff)
+			c.must(again) // and does not wait for the installer that failed
+			wantInstalls(t, h, 3)
+			c.mustBeDone(again)
+		})
+	}
+}
+
+// TestInstallResumedUnseen resumes an installation whose console was not seen from the beginning.
+func TestInstallResumedUnseen(t *testing.T) {
+	judged := strings.NewReplacer(`"until": "reboot"`, `"until": "reboot", "expect": ["complete"]`).Replace(memoryInstall)
+	again := strings.Replace(judged, `"boot":`, `"reinstall": "again", "boot":`, 1)
+	h := newGuestHost(t)
+	c := newCore(t, h, "netboot_domain")
+	h.ScriptInstall("guest", "complete\n", virt.EndReboot)
+	c.must(judged)
+	h.ScriptInstall("guest", "complete\n", virt.EndUnknown)
+	wantProblem(t, c.apply(strings.Replace(again, "1m", "200ms", 1)), "within install.timeout")
+	h.EndInstall("guest", virt.EndReboot)
+	problems := c.apply(again)
+	if problems.hasError() {
+		t.Fatal(problems)
+	}
+	wantProblem(t, problems, `The installation of domain "guest" was not checked completely`, "complete")
+	wantInstalls(t, h, 2)
+}
+
+// TestInstallBootsNothing says what the installer said if the disk does not boot after it.
+func TestInstallBootsNothing(t *testing.T) {
+	h := newGuestHost(t)
+	c := newCore(t, h, "netboot_domain")
+	h.ScriptInstall("guest", "mke2fs: no such disk\n", virt.EndReboot)
+	h.Script("guest", "LOADPAR\nNo zIPL section in IPL2 record.\n", true)
+	wantProblem(t, c.apply(memoryInstall), `Unable to boot domain "guest"`, "this apply installed the guest, and its installer ended by itself", "| mke2fs: no such disk")
 }
 
 // TestInstallIsCutOff cuts an installation off and lets the guest go on in each way that it may.

@@ -77,7 +77,7 @@ func (r *domainResource) boot(ctx context.Context, m *domainModel, private frame
 		return nil
 	case errors.As(err, &failure):
 		if failure.Reason != boot.Cancelled {
-			failure.Facts = r.bootFacts(ctx, *m, failure.Result)
+			failure.Facts = append(r.bootFacts(ctx, *m, failure.Result), m.installFacts(ctx, diags)...)
 		}
 		if errors.Is(failure.Err, virt.ErrConsoleTaken) {
 			failure.Facts = append(failure.Facts, "the provider cannot see how the boot continued: it left the guest running, and the next apply boots it again. "+

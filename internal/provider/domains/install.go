@@ -3,11 +3,14 @@ package domains
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/boot"
@@ -21,11 +24,18 @@ import (
 // to the run, to this program or to the host, the next start is from disk.
 
 type installModel struct {
-	Until   string `tfsdk:"until" json:"until"`
-	Timeout string `tfsdk:"timeout" json:"timeout"`
+	Until   string   `tfsdk:"until" json:"until"`
+	Timeout string   `tfsdk:"timeout" json:"timeout"`
+	Expect  []string `tfsdk:"expect" json:"expect,omitempty"`
+	Forbid  []string `tfsdk:"forbid" json:"forbid,omitempty"`
 }
 
-var installTypes = map[string]attr.Type{"until": types.StringType, "timeout": types.StringType}
+var installTypes = map[string]attr.Type{
+	"until":   types.StringType,
+	"timeout": types.StringType,
+	"expect":  types.ListType{ElemType: types.StringType},
+	"forbid":  types.ListType{ElemType: types.StringType},
+}
 
 const (
 	// reconnectPatience is how long a host may be unreachable while a guest on it installs, or is waited for.
@@ -58,7 +68,7 @@ func (r *domainResource) nextPhase(ctx context.Context, plan, state domainModel)
 // install boots the guest from the network, unless it is installing already, and waits until it is installed. The guest is then
 // shut off.
 func (r *domainResource) install(ctx context.Context, m *domainModel, diags *diag.Diagnostics) error {
-	m.Installed = types.BoolValue(false)
+	m.Installed, m.InstallResult = types.BoolValue(false), types.ObjectNull(bootResultTypes)
 	err := r.awaitInstallation(ctx, m, *framework.As[installModel](ctx, m.Install, diags), diags)
 	if err == nil {
 		m.phase, m.Installed, m.logGoesOn = netboot.PhaseNone, types.BoolValue(true), true
@@ -80,24 +90,50 @@ func (r *domainResource) awaitInstallation(ctx context.Context, m *domainModel, 
 		return err
 	}
 	defer log.Close()
+	want, err := bootCheckModel{Expect: install.Expect, Forbid: install.Forbid}.expectation()
+	if err != nil {
+		return err
+	}
 
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, netboot.ErrInstallTimeout)
 	defer cancel()
+	begun := m.phase == netboot.PhaseDue
 	run, err := r.beginInstallation(ctx, m, diags)
-	for err == nil {
-		seen, lost := followInstallation(ctx, run, log)
+	for ; err == nil; begun = false {
+		seen, lost := followInstallation(ctx, run, want, log)
 		run.Leave()
-		seen.Until, seen.Timeout = install.Until, install.Timeout
+		seen.Until, seen.Timeout, seen.Begun = install.Until, install.Timeout, begun
+		m.setInstallResult(ctx, seen, diags)
 		switch err = seen.Verdict(); {
-		case seen.Ended && err != nil: // libvirt does not keep everything that was seen of the end
-			m.phase = netboot.PhaseDue
+		case err != nil && (seen.Ended || seen.FailedOnConsole()): // libvirt does not keep everything that was seen of the end
+			m.phase = netboot.PhaseFailed
 			return errors.Join(err, r.saveNote(context.WithoutCancel(ctx), *m, diags))
 		case !lost || ctx.Err() != nil:
+			m.warnUnseen(seen.Unseen(), diags)
 			return err
 		}
 		run, err = patiently(ctx, func() (*virt.Installation, error) { return r.Host.JoinInstallation(ctx, m.Name.ValueString()) })
 	}
 	return err
+}
+
+// setInstallResult sets what the console showed.
+func (m *domainModel) setInstallResult(ctx context.Context, seen netboot.Installation, diags *diag.Diagnostics) {
+	if seen.Console == nil {
+		return
+	}
+	result, problems := types.ObjectValueFrom(ctx, bootResultTypes, bootResultOf(seen.Console.Result))
+	diags.Append(problems...)
+	m.InstallResult = result
+}
+
+// warnUnseen says that patterns were not checked.
+func (m domainModel) warnUnseen(patterns []string, diags *diag.Diagnostics) {
+	if len(patterns) == 0 {
+		return
+	}
+	diags.AddAttributeWarning(path.Root("install").AtName("expect"), fmt.Sprintf("The installation of domain %q was not checked completely", m.Name.ValueString()),
+		fmt.Sprintf("The installer has ended as install.until says. Its whole console was not seen, because another client opened it, the connection was lost, or an earlier apply began the installation. So it is not known whether it showed: %s.", strings.Join(patterns, ", ")))
 }
 
 // beginInstallation starts the guest, or joins the installation if it is already running. The phase is noted after the start: a
@@ -143,12 +179,12 @@ var ends = map[virt.End]netboot.End{
 	virt.EndCrashed:   netboot.EndCrashed,
 }
 
-// followInstallation waits until the guest ends, its firmware gives up, or the context ends. It tells whether the connection was
+// followInstallation waits until the guest ends, its console shows that the installation fails, or the context ends. It tells whether the connection was
 // lost during that time. The end of the console does not count as the end of the guest, because another client may have opened the
 // console.
-func followInstallation(ctx context.Context, run *virt.Installation, log io.Writer) (seen netboot.Installation, lost bool) {
+func followInstallation(ctx context.Context, run *virt.Installation, want boot.Expectation, log io.Writer) (seen netboot.Installation, lost bool) {
 	console := make(chan *boot.Failure, 1)
-	go func() { console <- boot.Follow(ctx, io.TeeReader(run.Console, log), nil) }()
+	go func() { console <- boot.Follow(ctx, io.TeeReader(run.Console, log), want) }()
 	end := func(ending virt.Ending) {
 		seen.End, seen.Ended, seen.Cause, lost = ends[ending.How], ending.Err == nil, ending.Err, ending.Err != nil
 	}
@@ -163,7 +199,7 @@ func followInstallation(ctx context.Context, run *virt.Installation, log io.Writ
 	case seen.Console = <-console:
 	}
 	wait := ctx
-	if seen.Console.Reason == boot.GaveUp {
+	if seen.FailedOnConsole() {
 		short, cancel := context.WithTimeout(ctx, endGrace)
 		defer cancel()
 		wait = short
@@ -175,4 +211,13 @@ func followInstallation(ctx context.Context, run *virt.Installation, log io.Writ
 		seen.Cause = context.Cause(ctx)
 	}
 	return seen, lost
+}
+
+// installFacts are what explains that a guest does not boot from its disk right after its installation: how the installer ended.
+func (m domainModel) installFacts(ctx context.Context, diags *diag.Diagnostics) []string {
+	result := resultOf(ctx, m.InstallResult, diags)
+	if !m.logGoesOn || result == nil {
+		return nil
+	}
+	return []string{fmt.Sprintf("this apply installed the guest, and its installer ended by itself after %.0f s. The end of the installer's console:\n%s", result.Seconds, boot.Quote(result.ConsoleTail))}
 }

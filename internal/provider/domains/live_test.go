@@ -14,7 +14,7 @@ func TestPartsAreWhole(t *testing.T) {
 		"host", "name", "arch", "firmware", // these replace the guest
 		"autostart", "running", "shutdown_timeout", "timeouts", // these affect later events only
 		"pxelinux_config", "grub_config", "boot_check", "wait_for", "install", "reinstall", // a start reads these
-		"id", "uuid", "memory_bytes", "max_memory_bytes", "boot_result", "installed", "addresses", "addresses_from", // these are read from the host
+		"id", "uuid", "memory_bytes", "max_memory_bytes", "boot_result", "install_result", "installed", "addresses", "addresses_from", // these are read from the host
 	}
 	parts := framework.Each(domainParts, partName)
 	attributes := domainSchema(t.Context()).Attributes

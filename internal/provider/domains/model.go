@@ -276,6 +276,9 @@ func (m *domainModel) forgetUnknown() {
 	if m.Addresses.IsUnknown() {
 		m.Addresses = types.ListNull(types.StringType)
 	}
+	if m.InstallResult.IsUnknown() {
+		m.InstallResult = types.ObjectNull(bootResultTypes)
+	}
 	if m.BootResult.IsUnknown() {
 		m.BootResult = types.ObjectNull(bootResultTypes)
 	}

@@ -23,6 +23,7 @@ type note struct {
 	BootResult      *bootResultModel `json:"boot_result,omitempty"`
 	WaitFor         *waitForModel    `json:"wait_for,omitempty"`
 	Install         *installNote     `json:"install,omitempty"`
+	InstallResult   *bootResultModel `json:"install_result,omitempty"`
 }
 
 func (m domainModel) note(ctx context.Context, diags *diag.Diagnostics) (string, error) {
@@ -38,9 +39,7 @@ func (m domainModel) note(ctx context.Context, diags *diag.Diagnostics) (string,
 	}
 	n.BootCheck = framework.As[bootCheckModel](ctx, m.BootCheck, diags)
 	n.WaitFor = framework.As[waitForModel](ctx, m.WaitFor, diags)
-	if !m.BootResult.IsUnknown() {
-		n.BootResult = framework.As[bootResultModel](ctx, m.BootResult, diags)
-	}
+	n.BootResult, n.InstallResult = resultOf(ctx, m.BootResult, diags), resultOf(ctx, m.InstallResult, diags)
 	if n == (note{}) {
 		return "", nil
 	}
@@ -50,7 +49,8 @@ func (m domainModel) note(ctx context.Context, diags *diag.Diagnostics) (string,
 
 // fromNote reads the note. A note that cannot be read counts as empty.
 func (m *domainModel) fromNote(ctx context.Context, text string, diags *diag.Diagnostics) {
-	m.BootCheck, m.BootResult, m.WaitFor = types.ObjectNull(bootCheckTypes), types.ObjectNull(bootResultTypes), types.ObjectNull(waitForTypes)
+	m.BootCheck, m.WaitFor = types.ObjectNull(bootCheckTypes), types.ObjectNull(waitForTypes)
+	m.BootResult, m.InstallResult = types.ObjectNull(bootResultTypes), types.ObjectNull(bootResultTypes)
 	m.AddressesFrom = types.StringValue(string(virt.FromLeases))
 	var n note
 	if json.Unmarshal([]byte(text), &n) != nil {
@@ -73,11 +73,24 @@ func (m *domainModel) fromNote(ctx context.Context, text string, diags *diag.Dia
 		m.WaitFor, problems = types.ObjectValueFrom(ctx, waitForTypes, n.WaitFor)
 		diags.Append(problems...)
 	}
-	if n.BootResult != nil {
-		n.BootResult.ConsoleTail = framework.Printable(n.BootResult.ConsoleTail) // anyone who can change the note on the host can write to the output of a plan
-		m.BootResult, problems = types.ObjectValueFrom(ctx, bootResultTypes, n.BootResult)
-		diags.Append(problems...)
+	m.BootResult, m.InstallResult = n.BootResult.object(ctx, diags), n.InstallResult.object(ctx, diags)
+}
+
+// resultOf is what a console showed; nil if it is null or not known yet.
+func resultOf(ctx context.Context, object types.Object, diags *diag.Diagnostics) *bootResultModel {
+	if object.IsUnknown() {
+		return nil
 	}
+	return framework.As[bootResultModel](ctx, object, diags)
+}
+
+// object is a result as in the note. Anyone who can change the note on the host can write to the output of a plan.
+func (m *bootResultModel) object(ctx context.Context, diags *diag.Diagnostics) types.Object {
+	if m == nil {
+		return types.ObjectNull(bootResultTypes)
+	}
+	m.ConsoleTail = framework.Printable(m.ConsoleTail)
+	return framework.ObjectFrom(ctx, bootResultTypes, m, diags)
 }
 
 // saveNote replaces the note.

@@ -39,6 +39,14 @@ func (m *domainModel) fillPlan(ctx context.Context, config domainModel, state *d
 		m.Addresses = state.Addresses
 	}
 	switch {
+	case m.Install.IsNull():
+		m.InstallResult = types.ObjectNull(bootResultTypes)
+	case m.Install.IsUnknown() || m.installs(state):
+		m.InstallResult = types.ObjectUnknown(bootResultTypes)
+	default:
+		m.InstallResult = state.InstallResult
+	}
+	switch {
 	case m.BootCheck.IsNull():
 		m.BootResult = types.ObjectNull(bootResultTypes)
 	case starts:

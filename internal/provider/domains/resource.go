@@ -68,6 +68,7 @@ type domainModel struct {
 	Install         types.Object   `tfsdk:"install"`
 	Reinstall       types.String   `tfsdk:"reinstall"`
 	Installed       types.Bool     `tfsdk:"installed"`
+	InstallResult   types.Object   `tfsdk:"install_result"`
 	UUID            types.String   `tfsdk:"uuid"`
 	AddressesFrom   types.String   `tfsdk:"addresses_from"`
 	Addresses       types.List     `tfsdk:"addresses"`
@@ -360,6 +361,10 @@ func (r *domainResource) Delete(ctx context.Context, req resource.DeleteRequest,
 func (r *domainResource) change(ctx context.Context, plan *domainModel, state domainModel, restarts bool, diverged *divergence, diags *diag.Diagnostics) (at path.Path, err error) {
 	if plan.phase, err = r.nextPhase(ctx, *plan, state); err != nil {
 		return path.Root("install"), err
+	}
+	if plan.installs(&state) && plan.phase == netboot.PhaseNone { // the installer has ended after an earlier apply was interrupted
+		plan.InstallResult = types.ObjectNull(bootResultTypes)
+		plan.warnUnseen(framework.As[installModel](ctx, plan.Install, diags).Expect, diags)
 	}
 	domain, at, err := r.domain(ctx, *plan, diags)
 	if err != nil {

@@ -272,6 +272,11 @@ func domainSchema(ctx context.Context) schema.Schema {
 				MarkdownDescription: "Whether the installation is complete. If it is not, the next apply continues it or starts it again. Null without `install`.",
 				Computed:            true,
 			},
+			"install_result": schema.SingleNestedAttribute{
+				MarkdownDescription: "What the console showed during the last installation. `matched` and `groups` belong to `install.expect`, and the seconds count from the start of the installer. Null without `install`.",
+				Computed:            true,
+				Attributes:          bootResultAttributes(),
+			},
 			"uuid": schema.StringAttribute{
 				MarkdownDescription: "UUID of the domain. It can also be used as the import ID.",
 				Computed:            true,
@@ -354,12 +359,12 @@ func directKernelAttributes() map[string]schema.Attribute {
 func installAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"until": schema.StringAttribute{
-			MarkdownDescription: "What ends the installation: `reboot` (the guest reboots itself) or `shutdown` (the guest powers itself off). Default: `reboot`. " +
+			MarkdownDescription: "What ends the installation: `reboot` (the guest reboots itself), `shutdown` (the guest powers itself off) or `either`. Default: `reboot`. " +
 				"The installation fails if the guest ends in any other way: if it does the other of the two, if it crashes, or if another user or program stops it. Under emulation, only `shutdown` works with most installers.",
 			Optional:   true,
 			Computed:   true,
 			Default:    stringdefault.StaticString(netboot.UntilReboot),
-			Validators: []validator.String{stringvalidator.OneOf(netboot.UntilReboot, netboot.UntilShutdown)},
+			Validators: []validator.String{stringvalidator.OneOf(netboot.UntilReboot, netboot.UntilShutdown, netboot.UntilEither)},
 		},
 		"timeout": schema.StringAttribute{
 			MarkdownDescription: "How long the installation may take, such as `\"30m\"`. Default: `\"1h\"`. After that time the apply fails, and the guest keeps running. If `timeouts` does not set `create` or `update`, their default is 30 minutes plus this time; if it does, set them to more than this time.",
@@ -368,18 +373,22 @@ func installAttributes() map[string]schema.Attribute {
 			Default:             stringdefault.StaticString("1h"),
 			Validators:          []validator.String{duration},
 		},
+		"expect": patterns("Patterns ([RE2](https://github.com/google/re2/wiki/Syntax)) that the console of the installer must show, in any order, before the installer ends. Otherwise the apply fails: many installers end in the same way after a success and after an error."),
+		"forbid": patterns("Patterns that no line of the installer's console may match. If a line matches, the apply fails at once, and shows the line. Use it for messages of an installer that failed, and for questions that nobody answers. The guest keeps running; the next apply stops it, and installs it again."),
+	}
+}
+
+// patterns is a list of patterns for lines of a console.
+func patterns(what string) schema.ListAttribute {
+	return schema.ListAttribute{
+		MarkdownDescription: what,
+		ElementType:         types.StringType,
+		Optional:            true,
+		Validators:          []validator.List{listvalidator.ValueStringsAre(pattern)},
 	}
 }
 
 func bootCheckAttributes() map[string]schema.Attribute {
-	patterns := func(what string) schema.ListAttribute {
-		return schema.ListAttribute{
-			MarkdownDescription: what,
-			ElementType:         types.StringType,
-			Optional:            true,
-			Validators:          []validator.List{listvalidator.ValueStringsAre(pattern)},
-		}
-	}
 	expect := patterns("Patterns ([RE2](https://github.com/google/re2/wiki/Syntax)) that the console must show. The check passes when each pattern has matched a line, in any order.")
 	expect.Required, expect.Optional = true, false
 	expect.Validators = append(expect.Validators, listvalidator.SizeAtLeast(1))

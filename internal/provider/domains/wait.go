@@ -212,7 +212,7 @@ func (w *waiter) guestFails(format string, values ...any) {
 // followConsole ends the waits if the firmware gives up or Linux panics. The end of the console says nothing about the guest:
 // another client may have opened the console.
 func (w *waiter) followConsole(console *io.PipeReader) {
-	w.console = boot.Follow(w.ctx, console, w.leases.reached)
+	w.console = boot.Follow(w.ctx, console, boot.Expectation{Reached: w.leases.reached})
 	_ = console.Close()
 	if w.console.Reason == boot.GaveUp || w.console.Reason == boot.Panicked {
 		w.guestFails("the boot failed: %s", w.console.Headline())
