@@ -92,7 +92,7 @@ var hostileGuests = []string{
 	`{"name": "guest", "arch": "x86_64", "firmware": "uefi", "grub_config": "srv-tftp/grub.cfg-x86_64", "memory": "512MiB", "running": false, "interfaces": [{"network": "lab", "mac": "52:54:00:00:00:01"}]}`,
 	`{"name": "guest", "memory": "512MiB", "running": false, "kernel": {"image": "srv-tftp/linux", "cmdline": "quiet"}}`,
 	`{"name": "guest", "memory": "512MiB", "running": false, "boot": ["network", "disk"], "disks": [{"volume": "default/disk"}],
-	  "interfaces": [{"network": "lab", "mac": "52:54:00:00:00:01"}], "install": {"until": "reboot", "timeout": "30m", "expect": ["complete"], "forbid": ["failed"]}, "reinstall": "one"}`,
+	  "interfaces": [{"network": "lab", "mac": "52:54:00:00:00:01"}], "install": {"until": "reboot", "timeout": "30m", "expect": ["LOADPARM"], "forbid": ["failed"]}, "reinstall": "one"}`,
 }
 
 // hostileImages are of every kind of source: local files, a list of checksums and its signature, an ISO
