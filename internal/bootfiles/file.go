@@ -132,10 +132,10 @@ func (f File) sources() []File {
 	return []File{f}
 }
 
-// isWeb tells whether the source is on a web server. A plan does not fetch such a source, but reads other sources.
+// isWeb tells whether the source is on a web server or an FTP server. A plan does not fetch such a source, but reads other sources.
 func (f File) isWeb() bool {
 	scheme, _, isURL := strings.Cut(strings.ToLower(f.Source), "://")
-	return isURL && (scheme == "http" || scheme == "https")
+	return isURL && slices.Contains([]string{"http", "https", "ftp"}, scheme)
 }
 
 // describesAs tells whether the descriptions of two files are the same, except for the source.

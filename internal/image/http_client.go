@@ -25,16 +25,15 @@ var defaultHTTP = newHTTPClient(nil)
 func newHTTPClient(config *tls.Config) *http.Client {
 	http1 := new(http.Protocols)
 	http1.SetHTTP1(true)
-	return &http.Client{
-		Transport: redirectChecker{&http.Transport{
-			Proxy:                  proxyFromEnvironment,
-			TLSClientConfig:        config,
-			Protocols:              http1,
-			DisableKeepAlives:      true,
-			MaxResponseHeaderBytes: maxHeader,
-		}},
-		CheckRedirect: checkRedirect,
+	transport := &http.Transport{
+		Proxy:                  proxyFromEnvironment,
+		TLSClientConfig:        config,
+		Protocols:              http1,
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: maxHeader,
 	}
+	transport.RegisterProtocol("ftp", ftpTransport{})
+	return &http.Client{Transport: redirectChecker{transport}, CheckRedirect: checkRedirect}
 }
 
 // proxyFromEnvironment is like that of net/http, but its error does not contain the URL, which may have a

@@ -135,7 +135,7 @@ func TestISOErrors(t *testing.T) {
 		{source, "krenel", "unable to read krenel in the ISO image " + source + `: there is no "krenel" in the directory /`},
 		{kernel, "kernel", "unable to read kernel in the ISO image " + kernel + ": it is not an ISO 9660 image"},
 		{path + ".absent", "kernel", "on the machine that runs Terraform (not on the libvirt host): no such file"},
-		{"ftp://server/ubuntu.iso", "kernel", "use http, https, file or a local path"},
+		{"tftp://server/ubuntu.iso", "kernel", "use http, https, ftp, file or a local path"},
 		{strings.Replace(source, "//", "//user:secret@", 1), "krenel", "://user:xxxxx@"},
 	} {
 		_, err := fetchInISO(t.Context(), tt.source, tt.path)

@@ -43,7 +43,7 @@ type Stream struct {
 	Size   int64  // in bytes, -1 if the server does not send it
 }
 
-// Open opens an http or https URL, a file URL or a local path. A local path is read on the machine
+// Open opens an http, https or ftp URL, a file URL or a local path. A local path is read on the machine
 // that runs Terraform. The stream fails once ctx is done.
 func (c Client) Open(ctx context.Context, source string) (*Stream, error) {
 	path, u, err := parseSource(source)
@@ -74,7 +74,7 @@ func parseSource(source string) (path string, u *url.URL, err error) {
 		return "", nil, fmt.Errorf("source is not a valid URL: %w", withoutPassword(source, withoutURL(err)))
 	}
 	switch u.Scheme {
-	case "http", "https":
+	case "http", "https", "ftp":
 		if u.Host == "" {
 			return "", nil, fmt.Errorf("source %q names no server", redactedURL(u))
 		}
@@ -85,12 +85,12 @@ func parseSource(source string) (path string, u *url.URL, err error) {
 		}
 		return u.Path, nil, nil
 	}
-	return "", nil, fmt.Errorf("source %q has the scheme %q: use http, https, file or a local path", redactedURL(u), scheme)
+	return "", nil, fmt.Errorf("source %q has the scheme %q: use http, https, ftp, file or a local path", redactedURL(u), scheme)
 }
 
 func openLocal(path string) (*os.File, fs.FileInfo, error) {
 	if path == "" {
-		return nil, nil, errors.New("source is empty: give an http(s) URL or a local path")
+		return nil, nil, errors.New("source is empty: give a URL or a local path")
 	}
 	// Stat comes first because opening a FIFO would block.
 	info, err := os.Stat(path)

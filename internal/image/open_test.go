@@ -43,7 +43,7 @@ func TestOpenErrors(t *testing.T) {
 		"directory":      {dir, "it is a directory"},
 		"device":         {os.DevNull, "it is not a regular file"},
 		"host in a file": {"file://srv/kernel", `names the host "srv": a file URL has three slashes`},
-		"scheme":         {"ftp://server/kernel", `has the scheme "ftp": use http, https, file or a local path`},
+		"scheme":         {"tftp://server/kernel", `has the scheme "tftp": use http, https, ftp, file or a local path`},
 		"no server":      {"http:///kernel", "names no server"},
 		"not a URL":      {"http://server/%zz", `source is not a valid URL: invalid URL escape "%zz"`},
 		"unreadable":     {secret, "permission denied"},

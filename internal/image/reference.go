@@ -19,7 +19,7 @@ func CheckReference(reference string) error {
 	list, isList := ListOf(reference)
 	switch {
 	case isList && list == "":
-		return fmt.Errorf("checksum %q names no list: write file: and then an http(s) URL or a local path", reference)
+		return fmt.Errorf("checksum %q names no list: write file: and then a URL or a local path", reference)
 	case isList:
 		return nil
 	}

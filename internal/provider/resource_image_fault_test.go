@@ -89,7 +89,7 @@ func TestAccImageInvalid(t *testing.T) {
 		{from("/nowhere/kernel"), []string{"Unable to read kernel", "In kernel.source:", `"/nowhere/kernel" on the machine that runs Terraform`, "no such file"}},
 		{from(t.TempDir()), []string{"Unable to read kernel", "In kernel.source:", "it is a directory"}},
 		{from(local(t, anInitrd)), []string{"Unable to read kernel", "In kernel.source:", "not an s390x kernel: it is a cpio archive"}},
-		{from("ftp://example.org/kernel"), []string{"Unable to read kernel", "In kernel.source:", `the scheme "ftp"`, "use http"}},
+		{from("tftp://example.org/kernel"), []string{"Unable to read kernel", "In kernel.source:", `the scheme "tftp"`, "use http"}},
 		{from("http://127.0.0.1/", `checksum = "md5:00"`), []string{"Invalid checksum", "In kernel.checksum:", "write sha256:<64 hex digits>"}},
 		{from("http://127.0.0.1/", `checksum = "sha256:00"`), []string{"Invalid checksum", "In kernel.checksum:", "has 2 digits", "needs 64"}},
 		{from("http://127.0.0.1/", `file_name = "a/b"`), []string{"Invalid name", "In kernel.file_name:", "slash"}},

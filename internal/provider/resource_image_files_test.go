@@ -2,6 +2,7 @@ package provider
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -115,6 +116,23 @@ resource "netboot_pxelinux_config" "test" {
 	files(newRoot)
 	c.must("plan", "-detailed-exitcode")
 	c.must("destroy", "-auto-approve")
+}
+
+// TestAccImageFTP publishes a kernel from an FTP server.
+func TestAccImageFTP(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "kernel"), oldKernel, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	url := lab.FTPServer(t, dir)
+	acceptance(t,
+		resource.TestStep{Config: from(url + "/none"), ExpectError: says("In kernel.source:", url+"/none", "550")},
+		resource.TestStep{Config: from(url + "/kernel"), Check: boots(t, oldKernel)},
+		resource.TestStep{Config: from(url + "/kernel"), ConfigPlanChecks: noChange},
+	)
 }
 
 // TestAccImageParts publishes an initrd of several parts.

@@ -52,7 +52,7 @@ var kernelAttribute = func() schema.SingleNestedAttribute {
 var initrdAttribute = func() schema.SingleNestedAttribute {
 	attributes := publishedAttributes("initrd")
 	attributes["source"] = schema.StringAttribute{
-		MarkdownDescription: "Source of the initrd: an `http` or `https` URL, or a path on the machine that runs Terraform. Set either this or `parts`.",
+		MarkdownDescription: "Source of the initrd: an `http`, `https` or `ftp` URL, or a path on the machine that runs Terraform. Set either this or `parts`.",
 		Optional:            true,
 		Validators:          []validator.String{stringvalidator.ExactlyOneOf(alongside("parts"))},
 	}
@@ -92,7 +92,7 @@ var insAttribute = schema.SingleNestedAttribute{
 	Optional: true,
 	Attributes: map[string]schema.Attribute{
 		"source": schema.StringAttribute{
-			MarkdownDescription: "Source of the manifest: an `http` or `https` URL, or a path on the machine that runs Terraform.",
+			MarkdownDescription: "Source of the manifest: an `http`, `https` or `ftp` URL, or a path on the machine that runs Terraform.",
 			Required:            true,
 		},
 		"iso_path": framework.OptionalString("Path of the manifest in an ISO image. `source` is then the ISO image."),
@@ -127,7 +127,7 @@ func alongside(name string) path.Expression { return path.MatchRelative().AtPare
 func sourceAttributes(kind string) map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"source": schema.StringAttribute{
-			MarkdownDescription: "Source of the " + kind + ": an `http` or `https` URL, or a path on the machine that runs Terraform.",
+			MarkdownDescription: "Source of the " + kind + ": an `http`, `https` or `ftp` URL, or a path on the machine that runs Terraform.",
 			Required:            true,
 		},
 		"iso_path": framework.OptionalString("Path of the " + kind + " in an ISO image. `source` is then the ISO image. If the ISO image is on a web server that supports range requests, only the needed parts are fetched."),

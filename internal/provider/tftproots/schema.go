@@ -29,7 +29,7 @@ var filesAttribute = schema.MapNestedAttribute{
 	Validators: []validator.Map{mapvalidator.KeysAre(filePath)},
 	NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 		"source": schema.StringAttribute{
-			MarkdownDescription: "Source of the file: an `http` or `https` URL, or a path on the machine that runs Terraform. Set either this or `content`.",
+			MarkdownDescription: "Source of the file: an `http`, `https` or `ftp` URL, or a path on the machine that runs Terraform. Set either this or `content`.",
 			Optional:            true,
 			Validators:          []validator.String{stringvalidator.LengthAtLeast(1), stringvalidator.ExactlyOneOf(sibling("content"))},
 		},

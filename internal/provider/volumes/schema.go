@@ -141,7 +141,7 @@ func ownerAttribute(what string) schema.Attribute {
 }
 
 var volumeSources = map[string]schema.Attribute{
-	"source": framework.OptionalString("Image with the initial content of the volume: an `http` or `https` URL, or a path on the machine that runs Terraform. The image is `qcow2` or `raw`, and can be compressed with gzip, xz, zstd, bzip2 or lz4. "+
+	"source": framework.OptionalString("Image with the initial content of the volume: an `http`, `https` or `ftp` URL, or a path on the machine that runs Terraform. The image is `qcow2` or `raw`, and can be compressed with gzip, xz, zstd, bzip2 or lz4. "+
 		"If its format is not the volume's `format`, the host converts it. A change from one source to another replaces the volume. Adding a source to an existing volume, for example after an import, or removing it does not. "+
 		"The provider does not detect a change of the content of the source: set `checksum` for that.", stringvalidator.ConflictsWith(path.MatchRoot("backing"))),
 	"archive_path": schema.StringAttribute{
