@@ -91,7 +91,7 @@ func TestExecAction(t *testing.T) {
 	destroys(t, c)
 }
 
-// agentGuest is a guest whose disk is qcow2, which it writes, and whose guest agent starts after its boot.
+// agentGuest is a guest with a disk in qcow2, whose guest agent starts after its boot.
 func agentGuest(t *testing.T, domain string) string {
 	t.Helper()
 	plain, err := lab.Initrd(t.Context())
@@ -112,7 +112,7 @@ resource "netboot_domain" "test" {
   name             = "acc"
   shutdown_timeout = "20s"
   guest_agent      = true
-  kernel           = { image = netboot_image.linux.id, cmdline = "console=ttysclp0 netboot.agent netboot.write=DISK" }
+  kernel           = { image = netboot_image.linux.id, cmdline = "console=ttysclp0 netboot.agent" }
   disks            = [{ volume = netboot_volume.disk.id, serial = "DISK" }]
   %s
 }

@@ -134,8 +134,7 @@ const reverts = 4
 func TestAccSnapshotRevert(t *testing.T) {
 	needsCLI(t)
 	accPool(t)
-	guest := strings.Replace(agentGuest(t, `memory = "384MiB"`), " netboot.write=DISK", "", 1)
-	s := newSnapshots(t, guest, "off", "running")
+	s := newSnapshots(t, agentGuest(t, `memory = "384MiB"`), "off", "running")
 	h := awaitAgent(t)
 	runs := func(script string) string {
 		t.Helper()
@@ -186,7 +185,8 @@ func TestAccSnapshotRevertWriting(t *testing.T) {
 		t.Skip("QEMU 7.2 emulating s390x does not save interrupts, so the guest would wait forever for the end of a write")
 	}
 	accPool(t)
-	s := newSnapshots(t, agentGuest(t, `memory = "384MiB"`), "writing")
+	guest := strings.Replace(agentGuest(t, `memory = "384MiB"`), "netboot.agent", "netboot.agent netboot.write=DISK", 1)
+	s := newSnapshots(t, guest, "writing")
 	w := newWitness(t)
 	w.says()
 	virsh(t, "suspend", "acc")

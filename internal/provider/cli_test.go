@@ -30,7 +30,7 @@ func builtProvider(t *testing.T) string {
 	host := lab.Shared(t)
 	built.once.Do(func() {
 		built.dir = filepath.Join(host.Dir, "provider")
-		build := exec.Command("go", "build", "-buildvcs=false", "-o", built.dir+"/", "github.com/s390x-netboot/terraform-provider-netboot")
+		build := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", built.dir+"/", "github.com/s390x-netboot/terraform-provider-netboot")
 		if out, err := build.CombinedOutput(); err != nil {
 			built.err = fmt.Errorf("%w: %s", err, out)
 		}
