@@ -12,9 +12,9 @@ import (
 // away, calls are what takes time.
 func TestAccCalls(t *testing.T) {
 	const (
-		many    = 40
+		many    = 30
 		objects = 5*many + 2
-		beside  = 110 // calls: fewer than two more for each object of a kind
+		beside  = 110 // calls: about 90, and fewer than another one for each object of a kind
 	)
 	wire, err := lab.NewWire(lab.Shared(t), "calls", 0)
 	if err != nil {
@@ -83,8 +83,8 @@ resource "netboot_domain" "disk" {
 // of the guests' volumes, and a plan one for each of them.
 func TestAccCallsOfOthers(t *testing.T) {
 	const (
-		many   = 100 // of each kind
-		beside = 110
+		many   = 40  // of each kind
+		beside = 110 // as above, about 100
 	)
 	wire, err := lab.NewWire(lab.Shared(t), "others", 0)
 	if err != nil {
