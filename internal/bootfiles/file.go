@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/loader"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
@@ -75,6 +76,9 @@ type Published struct {
 	Injected string `json:",omitempty"` // digest of the files that were added to an initrd
 	Stamp    string `json:",omitempty"` // of the source
 	Found    bool   `json:",omitempty"` // a file with this fixed name was on the host before, with the same content
+
+	// Loader is what a file with a fixed name is; its Kind is empty if its content was not read.
+	Loader loader.File `json:",omitzero"`
 }
 
 // name is the name of the file under the TFTP root. It contains a hash of the content, unless the user has chosen a name.

@@ -1,6 +1,7 @@
 package bootfiles
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/loader"
 )
 
 // Planned is what is known of a published file before its source is fetched.
@@ -16,6 +18,7 @@ type Planned struct {
 	Name   string // under the TFTP root
 	SHA256 string // empty if nothing is known
 	Size   int64  // in bytes; 0 if it is not known
+	Loader loader.File
 }
 
 // Plan is what will be published of a file. before is its previous description, and published is what was published then. Both
@@ -33,23 +36,23 @@ func (s Sources) Plan(ctx context.Context, f File, before *Known, published *Pub
 	}
 	switch {
 	case isAsPublished && errors.Is(err, fs.ErrNotExist):
-		return f.planned(published.SHA256, published.Size), nil // a source that is no longer needed may be missing; a destroy must work without it
+		return f.planned(published.SHA256, published.Size, published.Loader), nil // a source that is no longer needed may be missing; a destroy must work without it
 	case err != nil:
 		return Planned{}, err
 	case isAsPublished && expected.SHA256 == "" && (stamp == "" || published.isOf(stamp)):
-		return f.planned(published.SHA256, published.Size), nil
+		return f.planned(published.SHA256, published.Size, published.Loader), nil
 	case published != nil && published.SHA256 == expected.SHA256:
-		return f.planned(expected.SHA256, published.Size), nil
+		return f.planned(published.SHA256, published.Size, cmp.Or(expected.Loader, published.Loader)), nil
 	default:
-		return f.planned(expected.SHA256, expected.Size), nil
+		return f.planned(expected.SHA256, expected.Size, expected.Loader), nil
 	}
 }
 
-func (f File) planned(sha256 string, size int64) Planned {
+func (f File) planned(sha256 string, size int64, file loader.File) Planned {
 	if sha256 == "" {
 		return Planned{}
 	}
-	return Planned{Name: f.name(sha256), SHA256: sha256, Size: size}
+	return Planned{Name: f.name(sha256), SHA256: sha256, Size: size, Loader: file}
 }
 
 // is tells whether the file on the host is unchanged, and its description is the same as before.
@@ -75,8 +78,7 @@ func (s Sources) expect(ctx context.Context, f File) (Planned, error) {
 	if slices.ContainsFunc(f.sources(), File.isWeb) {
 		return Planned{}, nil
 	}
-	sha256, size, err := s.read(ctx, f)
-	return Planned{SHA256: sha256, Size: size}, err
+	return s.read(ctx, f)
 }
 
 // isVerifiedByList tells whether the checksum is in a list, which only an apply reads.
@@ -86,14 +88,14 @@ func (f File) isVerifiedByList() bool {
 }
 
 // read reads everything that would be published.
-func (s Sources) read(ctx context.Context, f File) (sha256 string, size int64, err error) {
+func (s Sources) read(ctx context.Context, f File) (Planned, error) {
 	content, err := s.open(ctx, f, "")
 	if err != nil {
-		return "", 0, err
+		return Planned{}, err
 	}
 	defer content.Close()
-	size, err = io.Copy(io.Discard, content)
-	return content.SHA256(), size, err
+	size, err := io.Copy(io.Discard, content)
+	return Planned{SHA256: content.SHA256(), Size: size, Loader: content.loader}, err
 }
 
 // ImportedSource is the prefix of the source that an import writes: the hash of the content, because the host does not know the
@@ -105,6 +107,6 @@ func (s Sources) Confirms(ctx context.Context, f File, imported *Known) bool {
 	if imported == nil || !strings.HasPrefix(imported.Source, ImportedSource) || !f.describesAs(imported.File) {
 		return false
 	}
-	sha256, _, err := s.read(ctx, f)
-	return err == nil && sha256 == imported.SHA256
+	read, err := s.read(ctx, f)
+	return err == nil && read.SHA256 == imported.SHA256
 }

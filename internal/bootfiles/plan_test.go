@@ -55,8 +55,8 @@ func TestPlan(t *testing.T) {
 	published := func(stamp string) *Published {
 		return &Published{File: tftproot.File{Name: "lab-initrd-111111111111", SHA256: older, Size: 7}, Stamp: stamp}
 	}
-	asBefore := Planned{"lab-initrd-111111111111", older, 7}
-	asRead := Planned{"lab-initrd-" + digest(initrdText)[:12], digest(initrdText), int64(len(initrdText))}
+	asBefore := Planned{Name: "lab-initrd-111111111111", SHA256: older, Size: 7}
+	asRead := Planned{Name: "lab-initrd-" + digest(initrdText)[:12], SHA256: digest(initrdText), Size: int64(len(initrdText))}
 
 	for name, test := range map[string]struct {
 		file      File
@@ -66,9 +66,9 @@ func TestPlan(t *testing.T) {
 		fails     bool
 	}{
 		"a local file is read":                    {plain, nil, nil, asRead, false},
-		"under the user's name":                   {named, nil, nil, Planned{"root.img", asRead.SHA256, asRead.Size}, false},
+		"under the user's name":                   {named, nil, nil, Planned{Name: "root.img", SHA256: asRead.SHA256, Size: asRead.Size}, false},
 		"a web server is not asked":               {web, nil, nil, Planned{}, false},
-		"a checksum says it":                      {sum, nil, nil, Planned{"lab-initrd-222222222222", given, 0}, false},
+		"a checksum says it":                      {sum, nil, nil, Planned{Name: "lab-initrd-222222222222", SHA256: given}, false},
 		"a list of checksums is not asked":        {list, nil, nil, Planned{}, false},
 		"a missing file":                          {gone, nil, nil, Planned{}, true},
 		"a missing file to inject":                {lacking, nil, nil, Planned{}, true},
@@ -81,8 +81,8 @@ func TestPlan(t *testing.T) {
 		"gone, and described in another way":      {gone, was(named), published(""), Planned{}, true},
 		"from another place":                      {web, was(sum), published(""), Planned{}, false},
 		"with other files in it":                  {injected, was(injected), &Published{File: published("").File, Injected: "other"}, Planned{}, false},
-		"with another checksum":                   {sum, was(web), published(""), Planned{"lab-initrd-222222222222", given, 0}, false},
-		"local parts are read":                    {parts, nil, nil, Planned{"lab-initrd-" + digest(joined)[:12], digest(joined), int64(len(joined))}, false},
+		"with another checksum":                   {sum, was(web), published(""), Planned{Name: "lab-initrd-222222222222", SHA256: given}, false},
+		"local parts are read":                    {parts, nil, nil, Planned{Name: "lab-initrd-" + digest(joined)[:12], SHA256: digest(joined), Size: int64(len(joined))}, false},
 		"parts on a web server are not asked":     {mixed, nil, nil, Planned{}, false},
 		"parts as published":                      {mixed, was(mixed), published(mixed.stamp()), asBefore, false},
 		"a part touched, others on a web server":  {mixed, was(mixed), published("other"), Planned{}, false},
@@ -117,7 +117,7 @@ func TestPlanOfRewritten(t *testing.T) {
 		t.Errorf("got %+v, %v for a new kernel", got, err)
 	}
 	before, published := &Known{File: kernel, SHA256: older}, &Published{File: tftproot.File{Name: "lab-kernel-111111111111", SHA256: older, Size: 7}}
-	if got, err := from.Plan(t.Context(), kernel, before, published); err != nil || got != (Planned{"lab-kernel-111111111111", older, 7}) {
+	if got, err := from.Plan(t.Context(), kernel, before, published); err != nil || got != (Planned{Name: "lab-kernel-111111111111", SHA256: older, Size: 7}) {
 		t.Errorf("got %+v, %v for a published kernel", got, err)
 	}
 	initrd := File{Image: "lab", Kind: Initrd, Source: "https://example.com/initrd", Checksum: "sha256:" + given}

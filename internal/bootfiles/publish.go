@@ -1,6 +1,7 @@
 package bootfiles
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,28 +97,31 @@ func (p Publisher) publish(ctx context.Context, order Order) (Published, error) 
 		return Published{}, err
 	}
 	defer cancel()
-	file, found, err := p.publishContent(connected, order)
+	published, err := p.publishContent(connected, order)
 	if err != nil && connected.Err() != nil && ctx.Err() == nil {
 		err = context.Cause(connected) // and not its effect on the source
 	}
-	return Published{file, injected, stamp, found}, err
+	published.Injected, published.Stamp = injected, stamp
+	return published, err
 }
 
-// publishContent also returns whether a file was found on the host, with a fixed name that another program may have given it.
-func (p Publisher) publishContent(ctx context.Context, order Order) (_ tftproot.File, found bool, err error) {
+// publishContent is publish while the host is connected.
+func (p Publisher) publishContent(ctx context.Context, order Order) (Published, error) {
 	dir := p.Directory(order.Pool)
 	// This makes libvirt read the directory again: it does not know files that were created without it, such as files that a
 	// crash of the host left.
 	there, err := p.Host.VolumeNames(ctx, order.Pool)
 	if err != nil {
-		return tftproot.File{}, false, err
+		return Published{}, err
 	}
-	if err := p.lookAhead(ctx, &order, there); err != nil {
-		return tftproot.File{}, false, err
+	ahead, err := p.lookAhead(ctx, order, there)
+	if err != nil {
+		return Published{}, err
 	}
+	order.SHA256 = cmp.Or(order.SHA256, ahead.SHA256)
 	outcome, err := p.Sources.outcome(ctx, order.File, order.SHA256)
 	if err != nil {
-		return tftproot.File{}, false, err
+		return Published{}, err
 	}
 	name := func(sha256 string) string {
 		final := order.name(sha256)
@@ -126,7 +130,7 @@ func (p Publisher) publishContent(ctx context.Context, order Order) (_ tftproot.
 	}
 	leftovers, err := tftproot.FindLeftovers(ctx, dir, order.staged(there))
 	if err != nil {
-		return tftproot.File{}, false, err
+		return Published{}, err
 	}
 	if outcome.Algorithm == "sha256" {
 		file, published, err := tftproot.Published(ctx, dir, name(outcome.Hex), outcome.Hex)
@@ -134,31 +138,31 @@ func (p Publisher) publishContent(ctx context.Context, order Order) (_ tftproot.
 			err = leftovers.RemoveIdle(ctx, dir)
 		}
 		if err != nil || published {
-			return file, order.isFound(), err
+			return Published{File: file, Found: order.isFound(), Loader: ahead.Loader}, err
 		}
 	}
 	if err := order.checkFree(there, len(leftovers) > 0); err != nil {
-		return tftproot.File{}, false, err
+		return Published{}, err
 	}
 	content, err := p.Sources.open(ctx, order.File, order.SHA256)
 	if err != nil {
-		return tftproot.File{}, false, err
+		return Published{}, err
 	}
 	defer content.Close()
 	if err := leftovers.RemoveIdle(ctx, dir); err != nil {
-		return tftproot.File{}, false, err
+		return Published{}, err
 	}
 	file, err := tftproot.PublishByContent(ctx, dir, order.newStaged(), name, content)
-	return file, order.Before != nil && order.Before.Found, err
+	return Published{File: file, Found: order.Before != nil && order.Before.Found, Loader: content.loader}, err
 }
 
 // lookAhead reads the content of a file with a fixed name that already exists, if the plan does not know the content. The existing
 // file is kept if it has this content.
-func (p Publisher) lookAhead(ctx context.Context, order *Order, there []string) (err error) {
+func (p Publisher) lookAhead(ctx context.Context, order Order, there []string) (Planned, error) {
 	if order.Kind == Fixed && order.Before == nil && order.SHA256 == "" && slices.Contains(there, order.FileName) {
-		order.SHA256, _, err = p.Sources.read(ctx, order.File)
+		return p.Sources.read(ctx, order.File)
 	}
-	return err
+	return Planned{}, nil
 }
 
 // isFound tells whether an existing file with this name and content is not known to be published by this resource. A name with

@@ -1,6 +1,7 @@
 package bootfiles
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/initrd"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/loader"
 )
 
 // Sources are the sources of the files of an image.
@@ -42,16 +44,33 @@ func (m Manifest) Read(ctx context.Context, client image.Client, imageName strin
 	return describe(Kernel, read.Kernel), describe(Initrd, read.Initrd), read.CommandLine, nil
 }
 
-// check returns the check for the first bytes of a file, which runs before anything is sent to the host.
-func (s Sources) check(kind string) func(head []byte) error {
+// check checks the first bytes of a file, before anything is sent to the host. The reader that it returns reads the whole content.
+func (s Sources) check(kind string, content io.Reader) (io.Reader, loader.File, error) {
 	switch kind {
 	case Kernel:
-		return func(head []byte) error { return image.CheckKernelOf(s.Arch, head) }
+		checked, err := image.Sniff(content, func(head []byte) error { return image.CheckKernelOf(s.Arch, head) })
+		return checked, loader.File{}, err
 	case Initrd:
-		return image.CheckInitrd
+		checked, err := image.Sniff(content, image.CheckInitrd)
+		return checked, loader.File{}, err
+	case Fixed:
+		return recognize(content)
 	default:
-		return image.CheckFile
+		checked, err := image.Sniff(content, image.CheckFile)
+		return checked, loader.File{}, err
 	}
+}
+
+// recognize is check for a file with a fixed name.
+func recognize(content io.Reader) (io.Reader, loader.File, error) {
+	head, err := io.ReadAll(io.LimitReader(content, loader.HeadSize))
+	if err == nil {
+		err = image.CheckFile(head)
+	}
+	if err != nil {
+		return nil, loader.File{}, err
+	}
+	return io.MultiReader(bytes.NewReader(head), content), loader.Recognize(head), nil
 }
 
 // checksum is the checksum of the source in the description of a file.
@@ -108,7 +127,8 @@ func sha256Of(digits string) image.Checksum {
 type content struct {
 	*image.Digest
 	io.Closer
-	name string // of the source, for messages
+	name   string      // of the source, for messages
+	loader loader.File // what a file with a fixed name is
 }
 
 // Read implements io.Reader.
@@ -136,7 +156,7 @@ func (s Sources) open(ctx context.Context, f File, planned string) (*content, er
 		source.Close()
 		return nil, err
 	}
-	return &content{image.Verify(changed, sha256Of(planned), source.name+" as it is published"), source.Closer, source.name}, nil
+	return &content{image.Verify(changed, sha256Of(planned), source.name+" as it is published"), source.Closer, source.name, source.loader}, nil
 }
 
 // openSource opens the source of a file.
@@ -173,7 +193,7 @@ func (s Sources) openParts(ctx context.Context, f File, _ string) (*content, err
 		return nil, about("parts", err)
 	}
 	const name = "the initrd of several parts"
-	return &content{image.Verify(aboutParts{joined}, image.Checksum{}, name), joined, name}, nil
+	return &content{image.Verify(aboutParts{joined}, image.Checksum{}, name), joined, name, loader.File{}}, nil
 }
 
 // aboutParts makes each error an error of the attribute parts.
@@ -192,22 +212,22 @@ func (a aboutParts) Read(p []byte) (int, error) {
 // Closing it closes the source.
 func (s Sources) verified(ctx context.Context, f File, stream *image.Stream, promised image.Checksum) (*content, error) {
 	if f.ArchivePath == "" {
-		checked, err := image.Sniff(stream, s.check(f.Kind))
+		checked, kind, err := s.check(f.Kind, stream)
 		if err != nil {
 			return nil, about("source", fmt.Errorf("unable to use %s: %w", stream.Source, err))
 		}
-		return &content{image.Verify(checked, promised, stream.Source), stream, stream.Source}, nil
+		return &content{image.Verify(checked, promised, stream.Source), stream, stream.Source, kind}, nil
 	}
 	file, err := image.InArchive(ctx, image.Verify(stream, promised, stream.Source), f.ArchivePath)
 	if err != nil {
 		return nil, aboutArchive(fmt.Errorf("unable to use %s: %w", stream.Source, err))
 	}
-	checked, err := image.Sniff(file, s.check(f.Kind))
+	checked, kind, err := s.check(f.Kind, file)
 	if err != nil {
 		_ = file.Close()
 		return nil, aboutArchive(fmt.Errorf("unable to use %s in %s: %w", f.ArchivePath, stream.Source, err))
 	}
-	return &content{image.Verify(checked, image.Checksum{}, stream.Source), image.Closers{file, stream}, stream.Source}, nil
+	return &content{image.Verify(checked, image.Checksum{}, stream.Source), image.Closers{file, stream}, stream.Source, kind}, nil
 }
 
 // stream opens the source of a file as it is.

@@ -5,13 +5,13 @@ import (
 	"compress/gzip"
 	"debug/elf"
 	"debug/pe"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/loader"
 )
 
 // Architectures are the architectures that CheckKernelOf knows.
@@ -46,23 +46,10 @@ func boots(name string, head []byte) bool {
 
 // isZboot follows Linux drivers/firmware/efi/libstub/zboot-header.S. Other architectures have the same form.
 func isZboot(head []byte) bool {
-	return hasAt(head, 0, efiMagic) && hasAt(head, 4, "zimg") && efiMachine(head) == pe.IMAGE_FILE_MACHINE_ARM64
+	return hasAt(head, 0, efiMagic) && hasAt(head, 4, "zimg") && loader.EFIMachine(head) == pe.IMAGE_FILE_MACHINE_ARM64
 }
 
 const efiMagic = "MZ"
-
-// efiMachine is the architecture of an EFI program: "Microsoft Portable Executable and Common Object File Format Specification".
-func efiMachine(head []byte) uint16 {
-	const headerAt = 0x3c
-	if len(head) < headerAt+4 {
-		return pe.IMAGE_FILE_MACHINE_UNKNOWN
-	}
-	header := int64(binary.LittleEndian.Uint32(head[headerAt:]))
-	if header > int64(len(head)-6) || !hasAt(head, int(header), "PE\x00\x00") {
-		return pe.IMAGE_FILE_MACHINE_UNKNOWN
-	}
-	return binary.LittleEndian.Uint16(head[header+4:])
-}
 
 // unzipped is the beginning of what a gzip file contains; nil for any other file.
 func unzipped(head []byte) []byte {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/loader"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
 
@@ -41,6 +42,7 @@ type netbootCase struct {
 	others    []string // more configurations
 	published string   // one more kernel of an image
 	files     []string // at fixed paths, of this run
+	are       map[string]loader.File
 	onDisk    []string // files that are on the host, in the pool of the TFTP root
 	runs      bool     // the guest runs, and keeps running
 }
@@ -119,6 +121,17 @@ func TestCheck(t *testing.T) {
 		"a PC, a loader with a slash":   {pc(netbootCase{network: ruled(dnsmasq.Rule{Arch: "x86_64", Bootfile: "/pxelinux.0"})}), nil},
 		"a PC, no loader in this run":   {pc(netbootCase{files: []string{"ldlinux.c32"}}), []string{`Error interfaces[0].network tells this guest to load "pxelinux.0", but there is no such file below the TFTP root /srv/lab: add "pxelinux.0" to files`}},
 		"a PC, no module in this run":   {pc(netbootCase{files: []string{"pxelinux.0"}}), []string{`Error interfaces[0].network PXELINUX 5 and later loads "ldlinux.c32" first, but there is no such file`}},
+		"a PC, a text as its loader":    {pcFiles(loader.File{Kind: loader.Text}, loader.File{Kind: loader.Module}), []string{`Error interfaces[0].network tells this guest to load "pxelinux.0", but this file is a text file: publish a boot loader for a BIOS, such as pxelinux.0, under this path`}},
+		"a PC, a shim as its loader":    {pcFiles(loader.File{Kind: loader.Shim, EFI: arch.X86}, loader.File{}), []string{`Error interfaces[0].network but this file is a shim, an EFI program for x86_64`}},
+		"a PC, a module as its loader":  {pcFiles(loader.File{Kind: loader.Module}, loader.File{Kind: loader.Module}), []string{`Error interfaces[0].network but this file is a module of SYSLINUX`}},
+		"a PC, a text as its module":    {pcFiles(loader.File{Kind: loader.PXELINUX, Major: "6"}, loader.File{Kind: loader.Text}), []string{`Error interfaces[0].network PXELINUX 5 and later loads "ldlinux.c32" first, but this file is a text file: publish the file that belongs to "pxelinux.0"`}},
+		"a PC, UEFI's module":           {pcFiles(loader.File{}, loader.File{Kind: loader.Other}), []string{`Error interfaces[0].network "ldlinux.c32" first, but this file is in another format`}},
+		"a PC, PXELINUX":                {pcFiles(loader.File{Kind: loader.PXELINUX, Major: "6"}, loader.File{Kind: loader.Module}), nil},
+		"a PC, iPXE":                    {pc(netbootCase{files: []string{"pxelinux.0"}, are: map[string]loader.File{"pxelinux.0": {Kind: loader.Other}}}), nil},
+		"a PC, a script":                {pc(netbootCase{files: []string{"pxelinux.0"}, are: map[string]loader.File{"pxelinux.0": {Kind: loader.Script}}}), nil},
+		"a PC, Linux":                   {pc(netbootCase{files: []string{"pxelinux.0"}, are: map[string]loader.File{"pxelinux.0": {Kind: loader.Other, EFI: arch.X86, BIOS: true}}}), nil},
+		"a PC, PXELINUX 4":              {pc(netbootCase{files: []string{"pxelinux.0"}, are: map[string]loader.File{"pxelinux.0": {Kind: loader.PXELINUX, Major: "4"}}}), nil},
+		"a PC, PXELINUX 6, no module":   {pc(netbootCase{files: []string{"pxelinux.0"}, are: map[string]loader.File{"pxelinux.0": {Kind: loader.PXELINUX, Major: "6"}}}), []string{`Error interfaces[0].network loads "ldlinux.c32" first, but there is no such file`}},
 		"a PC, no module on the host":   {pc(netbootCase{onDisk: []string{"pxelinux.0"}}), []string{`Warning interfaces[0].network PXELINUX 5 and later loads "ldlinux.c32" first`}},
 		"a PC, module on the host":      {pc(netbootCase{files: []string{"pxelinux.0"}, onDisk: []string{"ldlinux.c32"}}), nil},
 		"a PC that runs, no loader":     {pc(netbootCase{files: []string{"other"}, runs: true}), nil},
@@ -163,6 +176,11 @@ func pc(c netbootCase) netbootCase {
 	return c
 }
 
+// pcFiles is a case of an x86_64 guest with these as pxelinux.0 and ldlinux.c32.
+func pcFiles(boots, module loader.File) netbootCase {
+	return pc(netbootCase{files: []string{"pxelinux.0", "ldlinux.c32"}, are: map[string]loader.File{"pxelinux.0": boots, "ldlinux.c32": module}})
+}
+
 // check plans everything in the case, and the guest last.
 func (c netbootCase) check(t *testing.T) []Finding {
 	t.Helper()
@@ -193,7 +211,7 @@ func (c netbootCase) check(t *testing.T) []Finding {
 		plans.Files.Add("lab/"+c.published, File{Kind: "kernel"})
 	}
 	for _, file := range c.files {
-		plans.Files.Add("lab/"+file, File{Kind: FixedFile})
+		plans.Files.Add("lab/"+file, File{Kind: FixedFile, Loader: c.are[file]})
 	}
 	for _, id := range append(c.others, c.config) {
 		plans.Configs.Add(id, Config{Arch: cmp.Or(c.forArch, arch.S390X), Config: pxelinux.Config{Default: "linux", Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "/i", Append: c.append}}}})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/dnsmasq"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/loader"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
 
@@ -19,6 +20,7 @@ func TestCheckGRUB(t *testing.T) {
 		onHost          bool
 		unknownMAC      bool
 		files           []string // below the TFTP root; nil for the shim and GRUB
+		are             map[string]loader.File
 		memory          uint64
 		want            []string
 	}{
@@ -49,6 +51,17 @@ func TestCheckGRUB(t *testing.T) {
 		})},
 		"no shim":                   {config: forAll, files: []string{"grubx64.efi"}, want: []string{`Error interfaces[0].network tells this guest to load "shimx64.efi", but there is no such file`}},
 		"no GRUB for the shim":      {config: forAll, files: []string{"shimx64.efi"}, want: []string{`Error interfaces[0].network shimx64.efi is a shim, which loads "grubx64.efi", but there is no such file below the TFTP root /srv/lab: add "grubx64.efi" to files`}},
+		"a text as the loader":      {config: forAll, are: map[string]loader.File{"shimx64.efi": {Kind: loader.Text}}, want: []string{`Error interfaces[0].network tells this guest to load "shimx64.efi", but this file is a text file: publish a boot loader for x86_64 with UEFI, such as a shim, under this path`}},
+		"a BIOS's loader":           {config: forAll, are: map[string]loader.File{"shimx64.efi": {Kind: loader.PXELINUX, Major: "6"}}, want: []string{`Error interfaces[0].network but this file is PXELINUX, a boot loader for a BIOS`}},
+		"another BIOS's loader":     {config: forAll, are: map[string]loader.File{"shimx64.efi": {Kind: loader.Other}}, want: []string{`Error interfaces[0].network but this file is in another format`}},
+		"another CPU's loader":      {config: forAll, are: map[string]loader.File{"shimx64.efi": {Kind: loader.GRUB, EFI: arch.AArch64}}, want: []string{`Error interfaces[0].network but this file is GRUB, an EFI program for aarch64`}},
+		"another CPU's GRUB":        {config: forAll, are: map[string]loader.File{"grubx64.efi": {Kind: loader.GRUB, EFI: arch.AArch64}}, want: []string{`Error interfaces[0].network is a shim, which loads "grubx64.efi", but this file is GRUB, an EFI program for aarch64: publish the file that belongs to "shimx64.efi"`}},
+		"a shim and GRUB":           {config: forAll, are: map[string]loader.File{"shimx64.efi": {Kind: loader.Shim, EFI: arch.X86}, "grubx64.efi": {Kind: loader.GRUB, EFI: arch.X86}}},
+		"iPXE":                      {config: forAll, files: []string{"shimx64.efi"}, are: map[string]loader.File{"shimx64.efi": {Kind: loader.Other, EFI: arch.X86}}},
+		"a script of iPXE":          {config: forAll, files: []string{"shimx64.efi"}, are: map[string]loader.File{"shimx64.efi": {Kind: loader.Script}}},
+		"byte code":                 {config: forAll, files: []string{"shimx64.efi"}, are: map[string]loader.File{"shimx64.efi": {Kind: loader.Other, EFI: loader.AnyMachine}}},
+		"GRUB with a shim's name":   {config: forAll, files: []string{"shimx64.efi"}, are: map[string]loader.File{"shimx64.efi": {Kind: loader.GRUB, EFI: arch.X86}}},
+		"a shim with another name":  {config: forAll, network: bootfile("bootx64.efi"), files: []string{"bootx64.efi"}, are: map[string]loader.File{"bootx64.efi": {Kind: loader.Shim, EFI: arch.X86}}, want: []string{`Error interfaces[0].network bootx64.efi is a shim, which loads "grubx64.efi", but there is no such file`}},
 		"too little memory":         {config: forAll, memory: 100 << 20, want: []string{`Error memory entry "linux": kernel and initrd have 150 MiB, but the guest has 100 MiB of memory`}},
 		"GRUB without a shim":       {config: forAll, files: []string{"grubx64.efi"}, network: bootfile("grubx64.efi")},
 		"network that is not known": {config: forAll, network: Network{Name: "other", DHCP: true}},
@@ -72,7 +85,7 @@ func TestCheckGRUB(t *testing.T) {
 				plans.Files.Add("lab/"+file, File{Size: 50 << 20})
 			}
 			for _, file := range test.files {
-				plans.Files.Add("lab/"+file, File{Kind: FixedFile})
+				plans.Files.Add("lab/"+file, File{Kind: FixedFile, Loader: test.are[file]})
 			}
 			for _, id := range append(test.others, test.config) {
 				config := Config{Arch: arch.X86, Config: pxelinux.Config{Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "i,/j"}}}}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/loader"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/pxelinux"
 )
 
@@ -86,6 +87,9 @@ type File struct {
 	Kind string // kernel, initrd, FixedFile or VolumeFile
 	Size uint64 // in bytes; 0 if it is not known yet
 	Arch string // of the image; empty if it is not known yet
+
+	// Loader is what a file at a fixed path is; its Kind is empty if that is not known.
+	Loader loader.File
 }
 
 // Image has the paths of an image's files below the TFTP root.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/bootfiles"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/grub"
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/loader"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
@@ -155,17 +156,22 @@ func (m *tftpRootModel) planFiles(ctx context.Context, r *tftpRootResource, prio
 		r.Plans.Files.Add(m.Name.ValueString()+"/"+name, netboot.File{Kind: netboot.FixedFile})
 	}
 	for name, file := range m.files(ctx, diags) {
-		planned := file.plan(ctx, from, name, before, published[name], diags)
+		planned, what := file.plan(ctx, from, name, before, published[name], diags)
 		m.setFile(ctx, name, planned, diags)
-		r.Plans.Files.Add(m.Name.ValueString()+"/"+name, netboot.File{Kind: netboot.FixedFile, Size: uint64(planned.SizeBytes.ValueInt64())})
+		r.record(*m, name, planned.SizeBytes.ValueInt64(), what)
 	}
 }
 
-// plan is the file with what will be on the host.
-func (f fileModel) plan(ctx context.Context, from bootfiles.Sources, name string, prior map[string]fileModel, published *bootfiles.Published, diags *diag.Diagnostics) fileModel {
+// record records a file for guests that load it.
+func (r *tftpRootResource) record(m tftpRootModel, name string, size int64, what loader.File) {
+	r.Plans.Files.Add(m.Name.ValueString()+"/"+name, netboot.File{Kind: netboot.FixedFile, Size: uint64(size), Loader: what})
+}
+
+// plan is the file with what will be on the host, and what it is.
+func (f fileModel) plan(ctx context.Context, from bootfiles.Sources, name string, prior map[string]fileModel, published *bootfiles.Published, diags *diag.Diagnostics) (fileModel, loader.File) {
 	f.SHA256, f.SizeBytes = types.StringUnknown(), types.Int64Unknown()
 	if f.hasUnknown() {
-		return f
+		return f, loader.File{}
 	}
 	_, base := tftproot.Split(name)
 	var known *bootfiles.Known
@@ -182,7 +188,7 @@ func (f fileModel) plan(ctx context.Context, from bootfiles.Sources, name string
 	if planned.Size > 0 {
 		f.SizeBytes = types.Int64Value(planned.Size)
 	}
-	return f
+	return f, planned.Loader
 }
 
 // attributeOf is the attribute of a file that an error is about.
@@ -228,6 +234,9 @@ func (r *tftpRootResource) publish(ctx context.Context, m, prior *tftpRootModel,
 		if file, named := m.files(ctx, diags)[name]; named {
 			file.SHA256, file.SizeBytes = types.StringValue(result.Published.SHA256), types.Int64Value(result.Published.Size)
 			m.setFile(ctx, name, file, diags)
+		}
+		if result.Published.Loader.Kind != loader.Unread {
+			r.record(*m, name, result.Published.Size, result.Published.Loader)
 		}
 	}
 	return there
