@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt/virttest"
 )
 
@@ -82,4 +84,35 @@ func TestBootLoaderOfApply(t *testing.T) {
 	if said := b.plan(); !strings.Contains(said, want) {
 		t.Errorf("in a later run, the plan says %s", said)
 	}
+}
+
+// TestAccBootLoaderOfApply holds that Terraform asks again, with what the apply of the TFTP root has read, before it makes the guest.
+func TestAccBootLoaderOfApply(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("no such file\n")) }))
+	t.Cleanup(server.Close)
+	acceptance(t, resource.TestStep{
+		Config: rootFiles(fmt.Sprintf(`"pxelinux.0" = { source = "%[1]s/a" }`+"\n"+`"ldlinux.c32" = { source = "%[1]s/b" }`, server.URL)) + `
+resource "netboot_network" "pcs" {
+  name      = "pcs"
+  tftp_root = netboot_tftp_root.test.path
+  ipv4 = {
+    address = "192.168.177.1/24"
+    dhcp    = { ranges = [{ start = "192.168.177.10", end = "192.168.177.20" }], boot = [{ arch = "x86_64", bootfile = "pxelinux.0" }] }
+  }
+}
+resource "netboot_pxelinux_config" "pcs" {
+  tftp_root = netboot_tftp_root.test.id
+  arch      = "x86_64"
+  content   = "default a\nlabel a\nlocalboot 0\n"
+}
+resource "netboot_domain" "pc" {
+  name            = "pc"
+  arch            = "x86_64"
+  memory          = "256MiB"
+  interfaces      = [{ network = netboot_network.pcs.name }]
+  pxelinux_config = netboot_pxelinux_config.pcs.id
+}
+`,
+		ExpectError: says("Guest would not boot", `tells this guest to load "pxelinux.0", but this file is a text file`),
+	})
 }
