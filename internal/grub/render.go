@@ -54,29 +54,10 @@ func load(b *strings.Builder, indent, command string, files, arguments []string)
 }
 
 func initrds(e pxelinux.Entry) (paths []string) {
-	for _, path := range splitPaths(e.Initrd) {
+	for _, path := range e.Initrds() {
 		paths = append(paths, fromRoot(path))
 	}
 	return paths
-}
-
-// splitPaths splits a list of paths. A device in brackets may have a comma.
-func splitPaths(list string) []string {
-	depth := 0
-	var paths []string
-	start := 0
-	for i, c := range list {
-		switch {
-		case c == '(':
-			depth++
-		case c == ')':
-			depth--
-		case c == ',' && depth <= 0:
-			paths = append(paths, list[start:i])
-			start = i + 1
-		}
-	}
-	return append(paths, list[start:])
 }
 
 // fromRoot is the path of a file for GRUB. A path with a device, such as (http,192.168.150.1)/kernel, stays as it is.

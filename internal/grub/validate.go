@@ -51,10 +51,8 @@ func Validate(c pxelinux.Config) []pxelinux.Problem {
 		v.entry = i
 		v.label(e.Label, labels[:i])
 		v.path(fieldKernel, e.Kernel)
-		if e.Initrd != "" {
-			for _, path := range splitPaths(e.Initrd) {
-				v.path(fieldInitrd, path)
-			}
+		for _, path := range e.Initrds() {
+			v.path(fieldInitrd, path)
 		}
 		v.arguments(e)
 	}

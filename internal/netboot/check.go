@@ -40,6 +40,8 @@ type check struct {
 	host     Host
 	reader   pxelinux.Reader // what reads the guest's configuration
 	findings []Finding
+
+	elsewhere bool // the guest may load files from a place other than the TFTP root of its configuration
 }
 
 // Check finds what would prevent a guest from booting from the network, as far as this run knows what the guest boots. A
@@ -99,11 +101,14 @@ func (c *check) searches(ctx context.Context) (searches []pxelinux.Search, known
 				return nil, false
 			}
 			c.offer(i, network, planned, offer)
+			c.loadsElsewhere(network, offer)
 			if c.guest.Arch == arch.X86 && c.guest.Config != "" {
 				c.loader(ctx, i, network, offer)
 			}
 			search.BootFile, search.ConfigFile, search.PathPrefix = offer.Bootfile, offer.ConfigFile, offer.PathPrefix
 			search.IPv4 = network.Reserved[nic.MAC]
+		} else {
+			c.elsewhere = true
 		}
 		searches = append(searches, search)
 	}
@@ -255,17 +260,25 @@ func (c *check) earlier(root, file string, paths []string) {
 	}
 }
 
-// bootFiles checks that kernel and initrd fit into the guest's memory.
+// bootFiles checks that kernel and initrd exist, and fit into the guest's memory.
 func (c *check) bootFiles(ctx context.Context) {
 	config, known := c.plans.Configs.Find(c.guest.Config)
-	if !known || c.guest.Memory == 0 {
+	if !known {
 		return
 	}
 	entry, err := config.Boot(c.reader, "")
 	if err != nil {
 		return // the plan of the configuration reports this error
 	}
+	c.named(ctx, config, entry, OfConfig)
 	c.live(ctx, entry)
+	if c.guest.Memory > 0 {
+		c.sizes(ctx, entry)
+	}
+}
+
+// sizes checks that the files of an entry fit into the guest's memory.
+func (c *check) sizes(ctx context.Context, entry pxelinux.Entry) {
 	kernel, initrd := c.size(entry.Kernel), c.size(entry.Initrd)
 	if c.guest.Arch != arch.S390X || pxelinux.UnknownFirmware.CheckSize(kernel, initrd, c.guest.Memory) == nil {
 		c.fits(entry)
@@ -282,7 +295,7 @@ func (c *check) bootFiles(ctx context.Context) {
 // in memory. How much more the firmware and Linux need is not known.
 func (c *check) fits(entry pxelinux.Entry) {
 	size := c.size(entry.Kernel)
-	for initrd := range strings.SplitSeq(entry.Initrd, ",") {
+	for _, initrd := range entry.Initrds() {
 		size += c.size(initrd)
 	}
 	files := "kernel and initrd"

@@ -45,6 +45,10 @@ type netbootCase struct {
 	are       map[string]loader.File
 	onDisk    []string // files that are on the host, in the pool of the TFTP root
 	runs      bool     // the guest runs, and keeps running
+
+	kernel    string // that an entry of the configuration names; "" for one of this run, in a text
+	noKernels bool   // this run publishes none
+	unknown   bool   // this run publishes an image with files that only the apply names
 }
 
 // serving serves the TFTP root lab.
@@ -138,6 +142,18 @@ func TestCheck(t *testing.T) {
 		"ppc64le":                       {netbootCase{arch: arch.PPC64LE, forArch: arch.PPC64LE}, nil},
 		"ppc64le with a bootfile":       {netbootCase{arch: arch.PPC64LE, forArch: arch.PPC64LE, network: bootfile("core.elf")}, []string{"Error pxelinux_config never reads pxelinux.cfg/default; its firmware requests core.elf: remove the bootfile for ppc64le guests"}},
 
+		"names a kernel":                 {netbootCase{kernel: "/k"}, nil},
+		"names a kernel on the host":     {netbootCase{kernel: "theirs", onDisk: []string{"theirs"}}, nil},
+		"names no kernel":                {netbootCase{kernel: "vmlinus"}, []string{`Error pxelinux_config entry "linux" names "vmlinus", but there is no such file below the TFTP root: use the path of a netboot_image`}},
+		"names no kernel of this run":    {netbootCase{kernel: "vmlinus", noKernels: true}, []string{`Warning pxelinux_config names "vmlinus"`}},
+		"names no kernel, but runs":      {netbootCase{kernel: "vmlinus", runs: true}, nil},
+		"names a kernel in a directory":  {netbootCase{kernel: "debian/linux"}, nil},
+		"names a kernel on a web server": {pc(netbootCase{kernel: "http://h/linux"}), nil},
+		"names a kernel on a server":     {pc(netbootCase{kernel: "10.0.0.1::linux"}), nil},
+		"perhaps names a kernel":         {netbootCase{kernel: "vmlinus", unknown: true}, nil},
+		"names a kernel elsewhere":       {netbootCase{kernel: "vmlinus", network: serving(func(n *Network) { n.Rules = []dnsmasq.Rule{{Arch: "s390x", PathPrefix: "pxelinux.cfg/"}} })}, nil},
+		"a PC names no kernel":           {pc(netbootCase{kernel: "vmlinus"}), []string{`Error pxelinux_config names "vmlinus"`}},
+
 		"fits":                           {netbootCase{initrd: 110 << 20}, nil},
 		"does not fit the firmware":      {netbootCase{initrd: 120 << 20, memory: 4 << 30}, []string{`Error pxelinux_config entry "linux": kernel and initrd need 136314880 bytes`}},
 		"fits a later firmware":          {netbootCase{initrd: 120 << 20, firmware: mergedFirmware}, nil},
@@ -204,7 +220,11 @@ func (c netbootCase) check(t *testing.T) []Finding {
 		plans.Networks.Add(c.network.Name, c.network)
 	}
 	plans.Roots.Add("lab", "/srv/lab")
-	plans.Files.Add("lab/k", File{Kind: "kernel", Size: 10 << 20})
+	if !c.noKernels {
+		plans.Files.Add("lab/k", File{Kind: "kernel", Size: 10 << 20})
+	}
+	plans.Images.Add("other/linux", Image{})
+	plans.Images.Add("lab/linux", Image{Known: !c.unknown})
 	plans.Files.Add("lab/i", File{Kind: "initrd", Size: c.initrd})
 	plans.Files.Add("lab/root.squashfs", File{Kind: "files/root.squashfs", Size: 700 << 20})
 	if c.published != "" {
@@ -214,7 +234,8 @@ func (c netbootCase) check(t *testing.T) []Finding {
 		plans.Files.Add("lab/"+file, File{Kind: FixedFile, Loader: c.are[file]})
 	}
 	for _, id := range append(c.others, c.config) {
-		plans.Configs.Add(id, Config{Arch: cmp.Or(c.forArch, arch.S390X), Config: pxelinux.Config{Default: "linux", Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "/i", Append: c.append}}}})
+		entry := pxelinux.Entry{Label: "linux", Kernel: cmp.Or(c.kernel, "k"), Initrd: "/i", Append: c.append}
+		plans.Configs.Add(id, Config{Arch: cmp.Or(c.forArch, arch.S390X), Entered: c.kernel != "", Config: pxelinux.Config{Default: "linux", Entries: []pxelinux.Entry{entry}}})
 	}
 	guest := Guest{Arch: cmp.Or(c.arch, arch.S390X), UUID: c.uuid, Memory: c.memory, Config: c.config, Starts: !c.runs, Interfaces: []Interface{{MAC: testMAC, Network: "lab", Boots: true}}}
 	return Check(t.Context(), guest, &plans, host)

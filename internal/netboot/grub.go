@@ -19,18 +19,27 @@ func (c *check) grub(ctx context.Context) {
 	}
 	if c.guest.Config != "" {
 		c.readsGRUB()
-		config, known := c.plans.Configs.Find(c.guest.Config)
-		if entry, err := grub.Boot(config.Config); known && err == nil && c.guest.Memory > 0 {
-			c.live(ctx, entry)
-			c.fits(entry)
-		}
 	}
 	for i, nic := range c.guest.Interfaces {
-		network, planned, found := c.network(ctx, nic.Network)
-		if nic.Boots && found && network.DHCP { // else another DHCP server may answer there
+		if !nic.Boots {
+			continue
+		}
+		if network, planned, found := c.network(ctx, nic.Network); found && network.DHCP {
 			c.offersGRUB(ctx, i, nic, network, planned)
+		} else { // another DHCP server may answer there
+			c.elsewhere = true
 		}
 	}
+	config, known := c.plans.Configs.Find(c.guest.Config)
+	entry, err := grub.Boot(config.Config)
+	if !known || err != nil {
+		return
+	}
+	if c.guest.Memory > 0 {
+		c.fits(entry)
+	}
+	c.named(ctx, config, entry, OfGRUB)
+	c.live(ctx, entry)
 }
 
 // sameArchForGRUB checks that the configuration is for guests of this architecture.
@@ -93,6 +102,7 @@ func (c *check) offersGRUB(ctx context.Context, nic int, of Interface, network N
 		}
 		told, known := network.Offer(client.Name, of.MAC)
 		if !known {
+			c.elsewhere = true
 			return
 		}
 		if offer.Bootfile == "" {
@@ -104,6 +114,8 @@ func (c *check) offersGRUB(ctx context.Context, nic int, of Interface, network N
 		report(fmt.Sprintf("add a rule in ipv4.dhcp.boot of the netboot_network with arch = %q and the path of the boot loader as bootfile, such as shimx64.efi", c.guest.Arch+"-efi"),
 			"DHCP on network %q names no bootfile for %s guests with UEFI, so the guest does not start GRUB, which reads the configuration", network.Name, c.guest.Arch)
 	}
+	c.loadsElsewhere(network, offer)
+	c.elsewhere = c.elsewhere || viaHTTP
 	if !viaHTTP { // a web server can serve any directory
 		c.servesRoot(network, offer, report)
 		c.loader(ctx, nic, network, offer)

@@ -1,6 +1,7 @@
 package netboot
 
 import (
+	"cmp"
 	"testing"
 	"testing/synctest"
 
@@ -22,6 +23,7 @@ func TestCheckGRUB(t *testing.T) {
 		files           []string // below the TFTP root; nil for the shim and GRUB
 		are             map[string]loader.File
 		memory          uint64
+		kernel          string // that an entry names; "" for one of this run, in a text
 		want            []string
 	}{
 		"for this guest":          {config: forMAC},
@@ -63,6 +65,11 @@ func TestCheckGRUB(t *testing.T) {
 		"GRUB with a shim's name":   {config: forAll, files: []string{"shimx64.efi"}, are: map[string]loader.File{"shimx64.efi": {Kind: loader.GRUB, EFI: arch.X86}}},
 		"a shim with another name":  {config: forAll, network: bootfile("bootx64.efi"), files: []string{"bootx64.efi"}, are: map[string]loader.File{"bootx64.efi": {Kind: loader.Shim, EFI: arch.X86}}, want: []string{`Error interfaces[0].network bootx64.efi is a shim, which loads "grubx64.efi", but there is no such file`}},
 		"too little memory":         {config: forAll, memory: 100 << 20, want: []string{`Error memory entry "linux": kernel and initrd have 150 MiB, but the guest has 100 MiB of memory`}},
+		"a kernel":                  {config: forAll, kernel: "/k"},
+		"no kernel":                 {config: forAll, kernel: "vmlinus", want: []string{`Warning grub_config entry "linux" names "vmlinus", but there is no such file`}},
+		"a kernel on a device":      {config: forAll, kernel: "(http,10.0.0.1)/vmlinus"},
+		"a kernel by a variable":    {config: forAll, kernel: "/$net_default_mac"},
+		"a kernel, HTTP boot":       {config: forAll, kernel: "vmlinus", network: serving(func(n *Network) { n.Rules = []dnsmasq.Rule{{Arch: "x86_64-http", Bootfile: "http://h/shimx64.efi"}} })},
 		"GRUB without a shim":       {config: forAll, files: []string{"grubx64.efi"}, network: bootfile("grubx64.efi")},
 		"network that is not known": {config: forAll, network: Network{Name: "other", DHCP: true}},
 	} {
@@ -88,7 +95,7 @@ func TestCheckGRUB(t *testing.T) {
 				plans.Files.Add("lab/"+file, File{Kind: FixedFile, Loader: test.are[file]})
 			}
 			for _, id := range append(test.others, test.config) {
-				config := Config{Arch: arch.X86, Config: pxelinux.Config{Entries: []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "i,/j"}}}}
+				config := Config{Arch: arch.X86, Config: pxelinux.Config{Entries: []pxelinux.Entry{{Label: "linux", Kernel: cmp.Or(test.kernel, "k"), Initrd: "i,/j"}}}, Entered: test.kernel != ""}
 				if test.forArch != "" {
 					config.Arch = test.forArch
 				}

@@ -31,14 +31,14 @@ var liveBootExtensions = []string{".squashfs", ".iso", ".tgz", ".tar"}
 
 // live checks the files that the system of an entry fetches after its start.
 func (c *check) live(ctx context.Context, entry pxelinux.Entry) {
-	isLiveBoot := slices.Contains(strings.Fields(entry.Append), "boot=live")
+	root, isLiveBoot := rootOf(c.guest.Config), slices.Contains(strings.Fields(entry.Append), "boot=live")
 	for _, url := range fetched(entry.Append) {
 		if isLiveBoot && !slices.Contains(liveBootExtensions, path.Ext(url)) {
 			c.reportEntry(entry, pxelinux.Error, fmt.Sprintf("live-boot does not know what %s is", url),
 				"name a file that ends with "+strings.Join(liveBootExtensions, ", "))
 		}
 		// An empty host is the server that DHCP names.
-		if file, isHere := strings.CutPrefix(url, "tftp:///"); isHere && c.isMissing(ctx, rootOf(c.guest.Config), file) {
+		if file, isHere := strings.CutPrefix(url, "tftp:///"); isHere && !c.elsewhere && c.isMissing(ctx, root, file) && !c.publishesUnknown(root) {
 			c.reportEntry(entry, pxelinux.Warning, fmt.Sprintf("the guest fetches %s, but there is no file %q below the TFTP root", url, file),
 				"use the path of a file in files of a netboot_image")
 		}

@@ -79,7 +79,8 @@ func OverlayHolder(path string) string { return "overlay " + path }
 // Config is a boot configuration, of PXELINUX or GRUB, and the architecture of the guests that it is for.
 type Config struct {
 	pxelinux.Config
-	Arch string
+	Arch    string
+	Entered bool // as entries of a resource, not as a text, which another program may have written
 }
 
 // File is a file of an image.

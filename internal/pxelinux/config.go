@@ -44,7 +44,7 @@ type Entry struct {
 // Files returns the kernels and initrds that a configuration names, and the names of the files whose URLs are in command lines.
 func (c Config) Files() (files []string) {
 	for _, entry := range c.Entries {
-		for _, file := range append([]string{entry.Kernel}, strings.Split(entry.Initrd, ",")...) {
+		for _, file := range append([]string{entry.Kernel}, entry.Initrds()...) {
 			if file != "" {
 				files = append(files, file)
 			}
@@ -64,6 +64,26 @@ func URLFiles(cmdline string) (files []string) {
 		}
 	}
 	return files
+}
+
+// Initrds returns the paths of an entry's initrds. A device of GRUB, such as (http,192.168.150.1), may have a comma in its brackets.
+func (e Entry) Initrds() (paths []string) {
+	if e.Initrd == "" {
+		return nil
+	}
+	depth, start := 0, 0
+	for i, c := range e.Initrd {
+		switch {
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == ',' && depth <= 0:
+			paths = append(paths, e.Initrd[start:i])
+			start = i + 1
+		}
+	}
+	return append(paths, e.Initrd[start:])
 }
 
 // libnetText writes a configuration for a firmware that uses SLOF's libnet.

@@ -296,7 +296,7 @@ func (b BootText) CheckKinds(ctx context.Context, l Language, arch, root string,
 	var problems []pxelinux.Problem
 	for i, e := range config.Entries {
 		problems = append(problems, checkKind(planned, arch, root, pxelinux.Problem{Severity: pxelinux.Error, Entry: i, Field: "kernel"}, e.Kernel)...)
-		for _, initrd := range strings.Split(e.Initrd, ",") {
+		for _, initrd := range e.Initrds() {
 			problems = append(problems, checkKind(planned, arch, root, pxelinux.Problem{Severity: pxelinux.Error, Entry: i, Field: "initrd"}, initrd)...)
 		}
 	}

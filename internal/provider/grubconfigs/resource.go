@@ -132,7 +132,7 @@ func (r *grubConfigResource) ModifyPlan(ctx context.Context, req resource.Modify
 	}
 	if !plan.ID.IsUnknown() && !plan.Content.IsUnknown() {
 		id := plan.Local(plan.ID)
-		r.Plans.Configs.Add(id, netboot.Config{Config: grub.Parse(plan.Content.ValueString()), Arch: plan.Arch.ValueString()})
+		r.Plans.Configs.Add(id, netboot.Config{Config: grub.Parse(plan.Content.ValueString()), Arch: plan.Arch.ValueString(), Entered: !config.Entries.IsNull()})
 		r.Plans.Holds.Add(netboot.ConfigHolder(id), grub.FilesOf(plan.Content.ValueString()))
 	}
 	if prior != nil && prior.FileName.Equal(plan.FileName) {

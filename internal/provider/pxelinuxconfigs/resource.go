@@ -185,7 +185,7 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	}
 	if !plan.ID.IsUnknown() && !plan.Content.IsUnknown() {
 		text, _ := pxelinux.Parse(plan.Content.ValueString(), plan.reader())
-		r.Plans.Configs.Add(plan.Local(plan.ID), netboot.Config{Config: text, Arch: plan.Arch.ValueString()})
+		r.Plans.Configs.Add(plan.Local(plan.ID), netboot.Config{Config: text, Arch: plan.Arch.ValueString(), Entered: !config.Entries.IsNull()})
 		r.Plans.Holds.Add(netboot.ConfigHolder(plan.Local(plan.ID)), text.Files())
 	}
 	if plan.replacesArch(prior, framework.LoadPrivate[guessedArch](ctx, req.Private, guessedArchKey, &resp.Diagnostics)) {
