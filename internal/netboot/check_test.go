@@ -44,6 +44,7 @@ type netbootCase struct {
 	files     []string // at fixed paths, of this run
 	are       map[string]loader.File
 	onDisk    []string // files that are on the host, in the pool of the TFTP root
+	removed   string   // one of them, which this run removes
 	runs      bool     // the guest runs, and keeps running
 
 	kernel    string // that an entry of the configuration names; "" for one of this run, in a text
@@ -111,36 +112,40 @@ func TestCheck(t *testing.T) {
 		"told another directory":          {netbootCase{network: ruled(dnsmasq.Rule{Arch: "s390x", PathPrefix: "other/"})}, []string{"Error pxelinux_config its firmware requests other/01-52-54-00-00-00-01"}},
 		"raw options that nobody can see": {netbootCase{network: raw, config: "lab/01-52-54-00-00-00-02"}, nil},
 
-		"for another architecture":      {netbootCase{forArch: arch.X86}, []string{`Error pxelinux_config the configuration lab/default is for x86_64 guests, but this guest has the architecture s390x, which reads other keywords and other file names: use a netboot_pxelinux_config with arch = "s390x"`}},
-		"for a PC":                      {pc(netbootCase{forArch: arch.S390X}), []string{`Error pxelinux_config use a netboot_pxelinux_config with arch = "x86_64"`}},
-		"for a guest that reads none":   {netbootCase{arch: "aarch64"}, []string{"Error pxelinux_config use a netboot_grub_config and grub_config instead of pxelinux_config, because aarch64 guests start GRUB"}},
-		"a PC":                          {pc(netbootCase{}), nil},
-		"a PC without PXELINUX":         {pc(netbootCase{network: unchanged}), []string{`Error interfaces[0].network names no bootfile for x86_64 guests`}},
-		"a PC, PXELINUX in a directory": {pc(netbootCase{network: ruled(dnsmasq.Rule{Arch: "x86_64", Bootfile: "x86/pxelinux.0"})}), []string{"Error pxelinux_config its firmware requests x86/pxelinux.cfg/01-52-54-00-00-00-01, x86/pxelinux.cfg/default: set a bootfile without a directory"}},
-		"a PC's UUID":                   {pc(netbootCase{config: "lab/43a35ea2-91dd-3740-9bb5-e76409e08caa", uuid: "a25ea343-dd91-4037-9bb5-e76409e08caa"}), nil},
-		"a PC's UUID as written":        {pc(netbootCase{config: "lab/a25ea343-dd91-4037-9bb5-e76409e08caa", uuid: "a25ea343-dd91-4037-9bb5-e76409e08caa"}), []string{"Error pxelinux_config never reads"}},
-		"a PC needs less memory":        {pc(netbootCase{memory: 120 << 20, initrd: 109 << 20}), nil},
-		"a PC with too little memory":   {pc(netbootCase{memory: 64 << 20, initrd: 120 << 20}), []string{`Error memory entry "linux": kernel and initrd have 130 MiB, but the guest has 64 MiB of memory: give the guest more memory`}},
-		"a PC, loaders of this run":     {pc(netbootCase{files: []string{"pxelinux.0", "ldlinux.c32"}}), nil},
-		"a PC, a loader with a slash":   {pc(netbootCase{network: ruled(dnsmasq.Rule{Arch: "x86_64", Bootfile: "/pxelinux.0"})}), nil},
-		"a PC, no loader in this run":   {pc(netbootCase{files: []string{"ldlinux.c32"}}), []string{`Error interfaces[0].network tells this guest to load "pxelinux.0", but there is no such file below the TFTP root /srv/lab: add "pxelinux.0" to files`}},
-		"a PC, no module in this run":   {pc(netbootCase{files: []string{"pxelinux.0"}}), []string{`Error interfaces[0].network PXELINUX 5 and later loads "ldlinux.c32" first, but there is no such file`}},
-		"a PC, a text as its loader":    {pcFiles(loader.File{Kind: loader.Text}, loader.File{Kind: loader.Module}), []string{`Error interfaces[0].network tells this guest to load "pxelinux.0", but this file is a text file: publish a boot loader for a BIOS, such as pxelinux.0, under this path`}},
-		"a PC, a shim as its loader":    {pcFiles(loader.File{Kind: loader.Shim, EFI: arch.X86}, loader.File{}), []string{`Error interfaces[0].network but this file is a shim, an EFI program for x86_64`}},
-		"a PC, a module as its loader":  {pcFiles(loader.File{Kind: loader.Module}, loader.File{Kind: loader.Module}), []string{`Error interfaces[0].network but this file is a module of SYSLINUX`}},
-		"a PC, a text as its module":    {pcFiles(loader.File{Kind: loader.PXELINUX, Major: "6"}, loader.File{Kind: loader.Text}), []string{`Error interfaces[0].network PXELINUX 5 and later loads "ldlinux.c32" first, but this file is a text file: publish the file that belongs to "pxelinux.0"`}},
-		"a PC, UEFI's module":           {pcFiles(loader.File{}, loader.File{Kind: loader.Other}), []string{`Error interfaces[0].network "ldlinux.c32" first, but this file is in another format`}},
-		"a PC, PXELINUX":                {pcFiles(loader.File{Kind: loader.PXELINUX, Major: "6"}, loader.File{Kind: loader.Module}), nil},
-		"a PC, iPXE":                    {pc(netbootCase{files: []string{"pxelinux.0"}, are: map[string]loader.File{"pxelinux.0": {Kind: loader.Other}}}), nil},
-		"a PC, a script":                {pc(netbootCase{files: []string{"pxelinux.0"}, are: map[string]loader.File{"pxelinux.0": {Kind: loader.Script}}}), nil},
-		"a PC, Linux":                   {pc(netbootCase{files: []string{"pxelinux.0"}, are: map[string]loader.File{"pxelinux.0": {Kind: loader.Other, EFI: arch.X86, BIOS: true}}}), nil},
-		"a PC, PXELINUX 4":              {pc(netbootCase{files: []string{"pxelinux.0"}, are: map[string]loader.File{"pxelinux.0": {Kind: loader.PXELINUX, Major: "4"}}}), nil},
-		"a PC, PXELINUX 6, no module":   {pc(netbootCase{files: []string{"pxelinux.0"}, are: map[string]loader.File{"pxelinux.0": {Kind: loader.PXELINUX, Major: "6"}}}), []string{`Error interfaces[0].network loads "ldlinux.c32" first, but there is no such file`}},
-		"a PC, no module on the host":   {pc(netbootCase{onDisk: []string{"pxelinux.0"}}), []string{`Warning interfaces[0].network PXELINUX 5 and later loads "ldlinux.c32" first`}},
-		"a PC, module on the host":      {pc(netbootCase{files: []string{"pxelinux.0"}, onDisk: []string{"ldlinux.c32"}}), nil},
-		"a PC that runs, no loader":     {pc(netbootCase{files: []string{"other"}, runs: true}), nil},
-		"ppc64le":                       {netbootCase{arch: arch.PPC64LE, forArch: arch.PPC64LE}, nil},
-		"ppc64le with a bootfile":       {netbootCase{arch: arch.PPC64LE, forArch: arch.PPC64LE, network: bootfile("core.elf")}, []string{"Error pxelinux_config never reads pxelinux.cfg/default; its firmware requests core.elf: remove the bootfile for ppc64le guests"}},
+		"for another architecture":                     {netbootCase{forArch: arch.X86}, []string{`Error pxelinux_config the configuration lab/default is for x86_64 guests, but this guest has the architecture s390x, which reads other keywords and other file names: use a netboot_pxelinux_config with arch = "s390x"`}},
+		"for a PC":                                     {pc(netbootCase{forArch: arch.S390X}), []string{`Error pxelinux_config use a netboot_pxelinux_config with arch = "x86_64"`}},
+		"for a guest that reads none":                  {netbootCase{arch: "aarch64"}, []string{"Error pxelinux_config use a netboot_grub_config and grub_config instead of pxelinux_config, because aarch64 guests start GRUB"}},
+		"a PC":                                         {pc(netbootCase{}), nil},
+		"a PC without PXELINUX":                        {pc(netbootCase{network: unchanged}), []string{`Error interfaces[0].network names no bootfile for x86_64 guests`}},
+		"a PC, PXELINUX in a directory":                {pc(netbootCase{network: ruled(dnsmasq.Rule{Arch: "x86_64", Bootfile: "x86/pxelinux.0"})}), []string{"Error pxelinux_config its firmware requests x86/pxelinux.cfg/01-52-54-00-00-00-01, x86/pxelinux.cfg/default: set a bootfile without a directory"}},
+		"a PC's UUID":                                  {pc(netbootCase{config: "lab/43a35ea2-91dd-3740-9bb5-e76409e08caa", uuid: "a25ea343-dd91-4037-9bb5-e76409e08caa"}), nil},
+		"a PC's UUID as written":                       {pc(netbootCase{config: "lab/a25ea343-dd91-4037-9bb5-e76409e08caa", uuid: "a25ea343-dd91-4037-9bb5-e76409e08caa"}), []string{"Error pxelinux_config never reads"}},
+		"a PC needs less memory":                       {pc(netbootCase{memory: 120 << 20, initrd: 109 << 20}), nil},
+		"a PC with too little memory":                  {pc(netbootCase{memory: 64 << 20, initrd: 120 << 20}), []string{`Error memory entry "linux": kernel and initrd have 130 MiB, but the guest has 64 MiB of memory: give the guest more memory`}},
+		"a PC, loaders of this run":                    {pc(netbootCase{files: []string{"pxelinux.0", "ldlinux.c32"}}), nil},
+		"a PC, a loader with a slash":                  {pc(netbootCase{network: ruled(dnsmasq.Rule{Arch: "x86_64", Bootfile: "/pxelinux.0"})}), nil},
+		"a PC, no loader in this run":                  {pc(netbootCase{files: []string{"ldlinux.c32"}}), []string{`Error interfaces[0].network tells this guest to load "pxelinux.0", but there is no such file below the TFTP root /srv/lab: add "pxelinux.0" to files`}},
+		"a PC, no module in this run":                  {pc(netbootCase{files: []string{"pxelinux.0"}}), []string{`Error interfaces[0].network PXELINUX 5 and later loads "ldlinux.c32" first, but there is no such file`}},
+		"a PC, a text as its loader":                   {pcFiles(loader.File{Kind: loader.Text}, loader.File{Kind: loader.Module}), []string{`Error interfaces[0].network tells this guest to load "pxelinux.0", but this file is a text file: publish a boot loader for a BIOS, such as pxelinux.0, under this path`}},
+		"a PC, a shim as its loader":                   {pcFiles(loader.File{Kind: loader.Shim, EFI: arch.X86}, loader.File{}), []string{`Error interfaces[0].network but this file is a shim, an EFI program for x86_64`}},
+		"a PC, a module as its loader":                 {pcFiles(loader.File{Kind: loader.Module}, loader.File{Kind: loader.Module}), []string{`Error interfaces[0].network but this file is a module of SYSLINUX`}},
+		"a PC, a text as its module":                   {pcFiles(loader.File{Kind: loader.PXELINUX, Major: "6"}, loader.File{Kind: loader.Text}), []string{`Error interfaces[0].network PXELINUX 5 and later loads "ldlinux.c32" first, but this file is a text file: publish the file that belongs to "pxelinux.0"`}},
+		"a PC, UEFI's module":                          {pcFiles(loader.File{}, loader.File{Kind: loader.Other}), []string{`Error interfaces[0].network "ldlinux.c32" first, but this file is in another format`}},
+		"a PC, PXELINUX":                               {pcFiles(loader.File{Kind: loader.PXELINUX, Major: "6"}, loader.File{Kind: loader.Module}), nil},
+		"a PC, iPXE":                                   {pc(netbootCase{files: []string{"pxelinux.0"}, are: map[string]loader.File{"pxelinux.0": {Kind: loader.Other}}}), nil},
+		"a PC, a script":                               {pc(netbootCase{files: []string{"pxelinux.0"}, are: map[string]loader.File{"pxelinux.0": {Kind: loader.Script}}}), nil},
+		"a PC, Linux":                                  {pc(netbootCase{files: []string{"pxelinux.0"}, are: map[string]loader.File{"pxelinux.0": {Kind: loader.Other, EFI: arch.X86, BIOS: true}}}), nil},
+		"a PC, PXELINUX 4":                             {pc(netbootCase{files: []string{"pxelinux.0"}, are: map[string]loader.File{"pxelinux.0": {Kind: loader.PXELINUX, Major: "4"}}}), nil},
+		"a PC, PXELINUX 6, no module":                  {pc(netbootCase{files: []string{"pxelinux.0"}, are: map[string]loader.File{"pxelinux.0": {Kind: loader.PXELINUX, Major: "6"}}}), []string{`Error interfaces[0].network loads "ldlinux.c32" first, but there is no such file`}},
+		"a PC, no module on the host":                  {pc(netbootCase{onDisk: []string{"pxelinux.0"}}), []string{`Warning interfaces[0].network PXELINUX 5 and later loads "ldlinux.c32" first`}},
+		"a PC, module on the host":                     {pc(netbootCase{files: []string{"pxelinux.0"}, onDisk: []string{"ldlinux.c32"}}), nil},
+		"a PC that runs, no loader":                    {pc(netbootCase{files: []string{"other"}, runs: true}), nil},
+		"a PC that runs, PXELINUX's module is removed": {pc(netbootCase{removed: "ldlinux.c32", runs: true}), []string{`Warning interfaces[0].network this run removes "ldlinux.c32" below the TFTP root, which the guest loads when it starts the next time: keep "ldlinux.c32" in files`}},
+		"a PC that runs, PXELINUX is removed":          {pc(netbootCase{removed: "pxelinux.0", runs: true}), []string{`Warning interfaces[0].network this run removes "pxelinux.0"`}},
+		"a PC that runs, another file is removed":      {pc(netbootCase{removed: "menu.c32", runs: true}), nil},
+		"a PC that starts, PXELINUX is removed":        {pc(netbootCase{removed: "pxelinux.0", files: []string{"other"}, onDisk: []string{"pxelinux.0", "ldlinux.c32"}}), []string{`Error interfaces[0].network to load "pxelinux.0", but there is no such file`}},
+		"ppc64le":                                      {netbootCase{arch: arch.PPC64LE, forArch: arch.PPC64LE}, nil},
+		"ppc64le with a bootfile":                      {netbootCase{arch: arch.PPC64LE, forArch: arch.PPC64LE, network: bootfile("core.elf")}, []string{"Error pxelinux_config never reads pxelinux.cfg/default; its firmware requests core.elf: remove the bootfile for ppc64le guests"}},
 
 		"names a kernel":                 {netbootCase{kernel: "/k"}, nil},
 		"names a kernel on the host":     {netbootCase{kernel: "theirs", onDisk: []string{"theirs"}}, nil},
@@ -233,6 +238,7 @@ func (c netbootCase) check(t *testing.T) []Finding {
 	for _, file := range c.files {
 		plans.Files.Add("lab/"+file, File{Kind: FixedFile, Loader: c.are[file]})
 	}
+	plans.Removed.Add("lab/"+c.removed, true)
 	for _, id := range append(c.others, c.config) {
 		entry := pxelinux.Entry{Label: "linux", Kernel: cmp.Or(c.kernel, "k"), Initrd: "/i", Append: c.append}
 		plans.Configs.Add(id, Config{Arch: cmp.Or(c.forArch, arch.S390X), Entered: c.kernel != "", Config: pxelinux.Config{Default: "linux", Entries: []pxelinux.Entry{entry}}})

@@ -30,10 +30,14 @@ const pxelinuxModule = "ldlinux.c32"
 func (c *check) loader(ctx context.Context, nic int, network Network, offer dnsmasq.Rule) {
 	root := rootOf(c.guest.Config)
 	served, known := c.plans.Roots.Find(root)
-	if !c.guest.Starts || offer.Bootfile == "" || offer.NextServer != "" || !known || served != network.TFTPRoot {
+	if offer.Bootfile == "" || offer.NextServer != "" || !known || served != network.TFTPRoot {
 		return
 	}
 	file := strings.TrimPrefix(offer.Bootfile, "/")
+	if !c.guest.Starts {
+		c.removed(root, file, nic, offer)
+		return
+	}
 	if c.isMissing(ctx, root, file) {
 		c.report(c.missing(root, fmt.Sprintf("DHCP on network %q tells this guest to load %q, but there is no such file below the TFTP root %s", network.Name, file, served), file), OfNetwork, nic)
 		return
@@ -50,6 +54,20 @@ func (c *check) loader(ctx context.Context, nic int, network Network, offer dnsm
 	}
 	if what := c.recognized(root, next); c.cannotBeNext(what) {
 		c.wrong(fmt.Sprintf("%s, but this file is %s", why, what), fmt.Sprintf("publish the file that belongs to %q; all files of a boot loader are from one release", file), nic)
+	}
+}
+
+// removed warns about a boot loader that this run removes, although a guest that does not start now loads it at its next start.
+func (c *check) removed(root, file string, nic int, offer dnsmasq.Rule) {
+	next, _ := c.loadsNext(file, c.recognized(root, file), offer)
+	for _, loaded := range []string{file, next} {
+		if gone, _ := c.plans.Removed.Find(root + "/" + loaded); gone {
+			c.findings = append(c.findings, Finding{Attribute: OfNetwork, Interface: nic, Problem: pxelinux.Problem{
+				Severity: pxelinux.Warning,
+				Message:  fmt.Sprintf("this run removes %q below the TFTP root, which the guest loads when it starts the next time", loaded),
+				Remedy:   fmt.Sprintf("keep %q in files of the netboot_tftp_root, or change the bootfile", loaded),
+			}})
+		}
 	}
 }
 
@@ -165,6 +183,9 @@ func (c *check) isMissing(ctx context.Context, root, file string) bool {
 	dir, name := tftproot.Split(file)
 	if _, planned := c.plans.Files.Find(root + "/" + file); planned {
 		return false
+	}
+	if removed, _ := c.plans.Removed.Find(root + "/" + file); removed {
+		return true
 	}
 	if dir != "" && !c.managesFilesIn(root, dir) {
 		return false

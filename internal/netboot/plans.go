@@ -18,6 +18,7 @@ type Plans struct {
 	Roots    Book[string]         // paths of TFTP roots, by id
 	Dirs     Book[[]string]       // directories below TFTP roots, by id
 	Files    Book[File]           // files of images, files at fixed paths, and volumes, by the id of the TFTP root, a slash and the path
+	Removed  Book[bool]           // whether this run removes a file at a fixed path, by the same
 	Images   Book[Image]          // by id
 	Configs  Book[Config]         // by id
 	Networks Book[Network]        // by name
@@ -89,6 +90,8 @@ type File struct {
 	Size uint64 // in bytes; 0 if it is not known yet
 	Arch string // of the image; empty if it is not known yet
 
+	Cmdline bool // the kernel has a command line of its own, and uses no other
+
 	// Loader is what a file at a fixed path is; its Kind is empty if that is not known.
 	Loader loader.File
 }
@@ -98,6 +101,7 @@ type Image struct {
 	Arch           string // empty if it is not known yet
 	Kernel, Initrd string // Initrd is empty if there is none
 	Known          bool   // the paths are known before the apply
+	Cmdline        bool   // the kernel has a command line of its own, and uses no other
 }
 
 // Book keeps values by name.

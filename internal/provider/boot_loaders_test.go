@@ -34,11 +34,11 @@ func (b bootLoaders) must(p planned) {
 	}
 }
 
-// plan is what the plan of the PC says.
-func (b bootLoaders) plan() string {
+// plan is what the plan of the PC says, with further attributes.
+func (b bootLoaders) plan(attributes ...string) string {
 	b.must(b.network.plan(`{"name": "pcs", "tftp_root": "/srv/tftp", "ipv4": {"address": "192.168.177.1/24", "dhcp": {"ranges": [{"start": "192.168.177.10", "end": "192.168.177.20"}], "boot": [{"arch": "x86_64", "bootfile": "pxelinux.0"}]}}}`))
 	b.must(b.config.plan(`{"tftp_root": "srv-tftp", "arch": "x86_64", "content": "default a\nlabel a\nlocalboot 0\n"}`))
-	said := b.domain.plan(`{"name": "pc", "arch": "x86_64", "memory": "256MiB", "interfaces": [{"network": "pcs"}], "pxelinux_config": "srv-tftp/default"}`).problems
+	said := b.domain.plan(`{"name": "pc", "arch": "x86_64", "memory": "256MiB", "interfaces": [{"network": "pcs"}], "pxelinux_config": "srv-tftp/default"` + strings.Join(append([]string{""}, attributes...), ", ") + `}`).problems
 	return strings.ReplaceAll(said.String(), "\n", " ")
 }
 
@@ -83,6 +83,21 @@ func TestBootLoaderOfApply(t *testing.T) {
 	b.root.plan(files)
 	if said := b.plan(); !strings.Contains(said, want) {
 		t.Errorf("in a later run, the plan says %s", said)
+	}
+}
+
+// TestBootLoaderRemoved warns about a boot loader that is removed, although a guest loads it at its next start.
+func TestBootLoaderRemoved(t *testing.T) {
+	h := newMemoryHost(t)
+	b := newBootLoaders(t, h)
+	b.in(t, newRun(t, h))
+	if said := b.root.apply(`{"path": "/srv/tftp", "files": {"pxelinux.0": {"content": "\r\nPXELINUX 6.04\u0001"}, "ldlinux.c32": {"content": "\u0001"}}}`); len(said) > 0 {
+		t.Fatal(said)
+	}
+	b.in(t, newRun(t, h))
+	b.root.plan(`{"path": "/srv/tftp", "files": {"pxelinux.0": {"content": "\r\nPXELINUX 6.04\u0001"}}}`)
+	if said := b.plan(`"running": false`); !strings.Contains(said, `this run removes "ldlinux.c32" below the TFTP root`) {
+		t.Errorf("the plan says %s", said)
 	}
 }
 

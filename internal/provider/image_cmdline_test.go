@@ -90,6 +90,32 @@ func TestLifecycleImageCommandLine(t *testing.T) {
 	destroys(t, c)
 }
 
+// TestImageCommandLineTwice warns about a second command line, which a kernel with its own does not use: that of a guest that boots it
+// directly (measured with QEMU 7.2), or of an entry.
+func TestImageCommandLineTwice(t *testing.T) {
+	h := newConfigHost(t)
+	source := writeFile(t, string(plainKernel("kernel")))
+	for name, test := range map[string]struct{ kind, config, want string }{
+		"a guest":              {"netboot_domain", `{"name": "guest", "memory": "512MiB", "boot": [], "kernel": {"image": "srv-tftp/acc", "cmdline": "y=2"}}`, "Command line is not used"},
+		"a guest without":      {"netboot_domain", `{"name": "guest", "memory": "512MiB", "boot": [], "kernel": {"image": "srv-tftp/acc"}}`, ""},
+		"an entry":             {"netboot_pxelinux_config", `{"tftp_root": "srv-tftp", "entries": [{"label": "a", "kernel": "k", "append": ["y=2"]}]}`, "the kernel k has a command line of its own"},
+		"an entry without":     {"netboot_pxelinux_config", `{"tftp_root": "srv-tftp", "entries": [{"label": "a", "kernel": "k"}]}`, ""},
+		"an entry of another":  {"netboot_pxelinux_config", `{"tftp_root": "srv-tftp", "entries": [{"label": "a", "kernel": "l", "append": ["y=2"]}]}`, ""},
+		"a guest with another": {"netboot_domain", `{"name": "guest", "memory": "512MiB", "boot": [], "kernel": {"file": "/srv/k", "cmdline": "y=2"}}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run, image, user := newRun(t, h), newCore(t, h, "netboot_image"), newCore(t, h, test.kind)
+			image.run(t.Context(), run)
+			user.run(t.Context(), run)
+			image.plan(fmt.Sprintf(`{"tftp_root": "srv-tftp", "name": "acc", "kernel": {"source": %q, "file_name": "k", "cmdline": "x=1"}}`, source))
+			said := strings.ReplaceAll(user.plan(test.config).problems.String(), "\n", " ")
+			if test.want == "" && said != "" || !strings.Contains(said, test.want) {
+				t.Errorf("the plan says %s, want %q", said, test.want)
+			}
+		})
+	}
+}
+
 // holdsKernel checks that the kernel is the only published file.
 func holdsKernel(t *testing.T, h *virttest.Host, content []byte) {
 	t.Helper()

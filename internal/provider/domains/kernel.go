@@ -83,6 +83,17 @@ func (m domainModel) checkCommandLine(state *domainModel, diags *diag.Diagnostic
 	}
 }
 
+// warnCommandLine warns about a new command line that the kernel does not use, because the image writes another one into the kernel.
+func (r *domainResource) warnCommandLine(m domainModel, state *domainModel, diags *diag.Diagnostics) {
+	image, cmdline := framework.Member(m.Kernel, "image"), framework.Member(m.Kernel, "cmdline")
+	noted, _ := r.Plans.Images.Find(m.Local(types.StringValue(image)))
+	if cmdline == "" || !noted.Cmdline || state != nil && m.Kernel.Equal(state.Kernel) {
+		return
+	}
+	diags.AddAttributeWarning(path.Root("kernel").AtName("cmdline"), "Command line is not used",
+		fmt.Sprintf("The kernel of image %s has a command line of its own, kernel.cmdline of the netboot_image, and uses only that. Remove one of the two.", image))
+}
+
 // errImageUnknown means that the files of an image are known only after apply.
 var errImageUnknown = errors.New("image is known after apply")
 

@@ -148,6 +148,7 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	plan.fillPlan(ctx, config, state, again, &resp.Diagnostics)
 	plan.checkOrder(state, &resp.Diagnostics)
 	plan.checkCommandLine(state, &resp.Diagnostics)
+	r.warnCommandLine(plan, state, &resp.Diagnostics)
 	plan.fixDivergence(ctx, state, diverged, &resp.Diagnostics)
 	if fate == netboot.FateRestart {
 		plan.Addresses = types.ListUnknown(types.StringType)

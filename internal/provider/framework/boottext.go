@@ -287,11 +287,12 @@ func (l Language) Warn(risks []pxelinux.Problem, diags *diag.Diagnostics) {
 }
 
 // CheckKinds refuses an entry whose kernel is the initrd of an image, or whose initrd is the kernel: a guest jumps into
-// whatever it loads. arch is the architecture of the guests, and root their TFTP root.
-func (b BootText) CheckKinds(ctx context.Context, l Language, arch, root string, planned *netboot.Plans, diags *diag.Diagnostics) {
+// whatever it loads. It returns warnings about arguments that a kernel does not use. arch is the architecture of the guests, and root
+// their TFTP root.
+func (b BootText) CheckKinds(ctx context.Context, l Language, arch, root string, planned *netboot.Plans, diags *diag.Diagnostics) (risks []pxelinux.Problem) {
 	config, known := b.Config(ctx, l, diags)
 	if !known {
-		return
+		return nil
 	}
 	var problems []pxelinux.Problem
 	for i, e := range config.Entries {
@@ -301,10 +302,28 @@ func (b BootText) CheckKinds(ctx context.Context, l Language, arch, root string,
 		}
 	}
 	l.Refuse(problems, path.Root("entries"), diags)
+	return unusedArguments(config, root, planned)
 }
 
+// unusedArguments warns about arguments of kernels that have a command line of their own.
+func unusedArguments(config pxelinux.Config, root string, planned *netboot.Plans) (risks []pxelinux.Problem) {
+	for i, e := range config.Entries {
+		if kernel, _ := planned.Files.Find(fileBelow(root, e.Kernel)); kernel.Cmdline && e.Append != "" {
+			risks = append(risks, pxelinux.Problem{
+				Severity: pxelinux.Warning, Entry: i, Field: "append",
+				Message: fmt.Sprintf("the kernel %s has a command line of its own, kernel.cmdline of its netboot_image, and uses only that", e.Kernel),
+				Remedy:  "remove append, or kernel.cmdline of the image",
+			})
+		}
+	}
+	return risks
+}
+
+// fileBelow is the name of a file in netboot.Plans.Files.
+func fileBelow(root, file string) string { return root + "/" + strings.TrimPrefix(file, "/") }
+
 func checkKind(planned *netboot.Plans, arch, root string, problem pxelinux.Problem, file string) []pxelinux.Problem {
-	found, ok := planned.Files.Find(root + "/" + strings.TrimPrefix(file, "/"))
+	found, ok := planned.Files.Find(fileBelow(root, file))
 	kind := problem.Field
 	switch {
 	case ok && found.Kind != kind && slices.Contains(bootfiles.Kinds, found.Kind):

@@ -124,11 +124,11 @@ func (r *grubConfigResource) ModifyPlan(ctx context.Context, req resource.Modify
 	if prior == nil {
 		r.checkDirectory(ctx, plan, &resp.Diagnostics)
 	}
+	if !config.Entries.IsNull() && !config.Entries.IsUnknown() {
+		risks = append(risks, plan.CheckKinds(ctx, language, plan.Arch.ValueString(), plan.root(), r.Plans, &resp.Diagnostics)...)
+	}
 	if prior == nil || !prior.SHA256.Equal(plan.SHA256) && !prior.Content.Equal(plan.Content) {
 		language.Warn(risks, &resp.Diagnostics)
-	}
-	if !config.Entries.IsNull() && !config.Entries.IsUnknown() {
-		plan.CheckKinds(ctx, language, plan.Arch.ValueString(), plan.root(), r.Plans, &resp.Diagnostics)
 	}
 	if !plan.ID.IsUnknown() && !plan.Content.IsUnknown() {
 		id := plan.Local(plan.ID)

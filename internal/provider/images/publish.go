@@ -136,7 +136,7 @@ func (r *imageResource) note(m imageModel, kind string, file bootFileModel) {
 	if m.TFTPRoot.IsUnknown() || file.Path.IsUnknown() || file.Path.IsNull() {
 		return
 	}
-	noted := netboot.File{Kind: kind, Size: uint64(file.SizeBytes.ValueInt64()), Arch: m.Arch.ValueString()}
+	noted := netboot.File{Kind: kind, Size: uint64(file.SizeBytes.ValueInt64()), Arch: m.Arch.ValueString(), Cmdline: !file.Cmdline.IsNull()}
 	if _, isFurther := bootfiles.FurtherName(kind); isFurther {
 		noted.Arch = ""
 	}
@@ -149,7 +149,7 @@ func (r *imageResource) noteImage(ctx context.Context, m imageModel, diags *diag
 		return
 	}
 	kernel, initrd := m.file(ctx, bootfiles.Kernel, diags), m.file(ctx, bootfiles.Initrd, diags)
-	noted := netboot.Image{Arch: m.Arch.ValueString(), Known: kernel != nil && !kernel.Path.IsUnknown() && !m.Initrd.IsUnknown()}
+	noted := netboot.Image{Arch: m.Arch.ValueString(), Cmdline: kernel != nil && !kernel.Cmdline.IsNull(), Known: kernel != nil && !kernel.Path.IsUnknown() && !m.Initrd.IsUnknown()}
 	if noted.Known {
 		noted.Kernel = kernel.Path.ValueString()
 	}

@@ -177,11 +177,11 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	found := framework.LoadPrivate[framework.Foreign](ctx, req.Private, framework.ForeignKey, &resp.Diagnostics)
 	language := plan.language(r.readerFor(ctx, plan))
 	risks := plan.Fill(ctx, language, found, &resp.Diagnostics)
+	if !config.Entries.IsNull() && !config.Entries.IsUnknown() {
+		risks = append(risks, plan.CheckKinds(ctx, language, plan.Arch.ValueString(), plan.root(), r.Plans, &resp.Diagnostics)...)
+	}
 	if prior == nil || !prior.SHA256.Equal(plan.SHA256) && !prior.Content.Equal(plan.Content) {
 		language.Warn(risks, &resp.Diagnostics)
-	}
-	if !config.Entries.IsNull() && !config.Entries.IsUnknown() {
-		plan.CheckKinds(ctx, language, plan.Arch.ValueString(), plan.root(), r.Plans, &resp.Diagnostics)
 	}
 	if !plan.ID.IsUnknown() && !plan.Content.IsUnknown() {
 		text, _ := pxelinux.Parse(plan.Content.ValueString(), plan.reader())

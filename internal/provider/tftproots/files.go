@@ -162,6 +162,19 @@ func (m *tftpRootModel) planFiles(ctx context.Context, r *tftpRootResource, prio
 	}
 }
 
+// planRemoved records the files that the apply removes.
+func (m tftpRootModel) planRemoved(plans *netboot.Plans, prior tftpRootModel, published publishedFiles) {
+	if !prior.ID.Equal(m.ID) || m.Files.IsUnknown() || m.GRUBPrefixes.IsUnknown() {
+		return
+	}
+	wanted := m.paths()
+	for name, file := range published {
+		if !file.Found && !slices.Contains(wanted, name) {
+			plans.Removed.Add(m.Name.ValueString()+"/"+name, true)
+		}
+	}
+}
+
 // record records a file for guests that load it.
 func (r *tftpRootResource) record(m tftpRootModel, name string, size int64, what loader.File) {
 	r.Plans.Files.Add(m.Name.ValueString()+"/"+name, netboot.File{Kind: netboot.FixedFile, Size: uint64(size), Loader: what})

@@ -143,7 +143,11 @@ func (r *tftpRootResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	plan.Active = types.BoolValue(true)
 	claims := framework.NewClaims(ctx, r.Plans, plan.subject(), req, resp)
 	claims.Add(path.Root("name"), framework.Subject{Kind: "TFTP root", ID: plan.ID.ValueString()}, prior != nil && !prior.ID.Equal(plan.ID))
-	plan.planFiles(ctx, r, prior, loadPublished(ctx, req.Private, &resp.Diagnostics), &resp.Diagnostics)
+	published := loadPublished(ctx, req.Private, &resp.Diagnostics)
+	plan.planFiles(ctx, r, prior, published, &resp.Diagnostics)
+	if prior != nil {
+		plan.planRemoved(r.Plans, *prior, published)
+	}
 	for _, dir := range plan.directories() {
 		at := filepath.Join(plan.Path.ValueString(), dir)
 		if dir != "" && dir != tftproot.ConfigDir && !plan.Path.IsUnknown() {
