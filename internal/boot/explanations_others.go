@@ -21,6 +21,10 @@ var otherRules = []rule{
 		"the TFTP server does not answer: the network has no TFTP root, the DHCP server names another host, or a firewall drops UDP port 69",
 		"set a TFTP root for the network, or correct the next server on the DHCP server"},
 
+	{expression(`[^\s:]+\.\.\. (No such file or directory|Not found|Error 0x[0-9a-f]+) \(https?://ipxe\.org/[0-9a-f]+\).*`), cause, StageNone,
+		"iPXE asked a server for a file that it does not have: the script that iPXE runs names it, relative to its own directory",
+		"publish the file below the TFTP root, or correct its path in the script"},
+
 	// EDK2 NetworkPkg/UefiPxeBcDxe/PxeBcBoot.c PxeBcLoadBootFile().
 	{expression(`PXE-E07: Network device error\.`), cause, StageNone,
 		"the DHCP server did not confirm the address that it had offered, because another guest got it first: dnsmasq can offer one address to two new guests that start at the same time; or the network device failed",
@@ -53,8 +57,8 @@ var otherRules = []rule{
 
 	// GRUB. The one of Fedora begins an error with the place in its source.
 	{expression(`error: (\S+:\d+:)?(File not found|file .* not found|you need to load the kernel first)\b.*\.`), cause, StageNone,
-		"GRUB does not find a file that its configuration names, or the configuration itself",
-		"publish kernel, initrd and grub.cfg where GRUB looks for them: paths in its messages are relative to the TFTP root"},
+		"GRUB does not find a file that its configuration names, or the configuration itself; at the prompt grub rescue>, it does not find its module normal.mod below the directory that its image names as its prefix",
+		"publish kernel, initrd, grub.cfg and modules where GRUB looks for them: paths in its messages are relative to the TFTP root"},
 	// The dispatcher of package grub.
 	{expression(`netboot: GRUB finds no configuration.*`), cause, StageNone,
 		"GRUB finds no configuration with something to boot, neither for the MAC address of the guest nor for its architecture",

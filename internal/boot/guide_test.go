@@ -99,6 +99,7 @@ var guideTables = []struct {
 		{"", "tftp://192.168.150.1/pxelinux.0... No such file or directory"},
 		{"", "tftp://192.168.150.1/pxelinux.0... Permission denied"},
 		{"", "tftp://192.168.150.1/pxelinux.0... Connection timed out"},
+		{"", "chain.0... No such file or directory (http://ipxe.org/2d12603b)"},
 		{"", "Failed to load ldlinux.c32"},
 		{"", "No DEFAULT or UI configuration directive found!"},
 		{"", "Loading vmlinuz... failed: No such file or directory"},

@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -19,6 +20,7 @@ type lines struct {
 	text     []byte // the line so far
 	returned bool   // a carriage return was the last to move the cursor
 	escape   escape
+	moves    []byte // the parameters of the sequence so far
 }
 
 // escape is the place inside an escape sequence of ECMA-48.
@@ -69,6 +71,18 @@ func (l *lines) end(stays bool) {
 	}
 }
 
+// maxParameters bounds the parameters of a sequence that moves the cursor, in bytes.
+const maxParameters = 16
+
+// move takes the row and the column to which the cursor moves. SeaBIOS src/sercon.c often writes a carriage return and moves the cursor to
+// the end of the same line.
+func (l *lines) move() {
+	_, column, _ := strings.Cut(string(l.moves), ";")
+	if number, err := strconv.Atoi(column); err == nil && number == utf8.RuneCount(l.text)+1 {
+		l.returned = false
+	}
+}
+
 // escaped reports whether a byte belongs to an escape sequence. A malformed sequence ends with the line
 // at the latest, so that garbage cannot hide the rest of the console.
 func (l *lines) escaped(b byte) bool {
@@ -89,11 +103,17 @@ func (l *lines) escaped(b byte) bool {
 			l.escape = outside
 		}
 	case in == afterESC && b == '[':
-		l.escape = insideCSI
+		l.escape, l.moves = insideCSI, l.moves[:0]
 	case in == afterESC && strings.IndexByte("]PX^_", b) >= 0:
 		l.escape = insideCommand
 	case in == afterESC && b >= 0x20 && b <= 0x2f: // intermediate bytes
 	case in == insideCSI && b >= 0x20 && b <= 0x3f: // parameters and intermediate bytes
+		if len(l.moves) < maxParameters {
+			l.moves = append(l.moves, b)
+		}
+	case in == insideCSI && b == 'H':
+		l.move()
+		l.escape = outside
 	default:
 		l.escape = outside
 	}

@@ -23,6 +23,7 @@ type promptCase struct {
 	config   string // pxelinux.cfg/default; if empty, there is none
 	without  string // a file that the TFTP root does not have
 	bootfile string // pxelinux.0 by default on a PC
+	uefi     bool
 
 	prompt           string // after which nothing happens
 	message, meaning string // parts of the explanation
@@ -51,6 +52,12 @@ var prompts = []promptCase{
 		prompt: "No bootable device", message: "nosuch.0... No", meaning: "bootfile that the TFTP server does not have"},
 	{name: "no bootfile", arch: arch.X86, bootfile: "none",
 		prompt: "No bootable device", message: "Nothing to boot", meaning: "named no bootfile"},
+	{name: "iPXE script without its file", arch: arch.X86, bootfile: "boot.ipxe",
+		prompt: "iPXE> ", message: "nosuch.0... No", meaning: "the script that iPXE runs names it"},
+	{name: "GRUB without modules", arch: arch.X86, bootfile: "core.0",
+		prompt: "grub rescue> ", message: "error: File not found", meaning: "it does not find its module normal.mod"},
+	{name: "UEFI GRUB without modules", arch: arch.X86, bootfile: "core.efi", uefi: true,
+		prompt: "grub rescue> ", message: "error: File not found", meaning: "it does not find its module normal.mod"},
 	{name: "SLOF vmlinux", arch: arch.PPC64LE, config: entry("vmlinux", "initrd", "x"),
 		prompt: "\n0 > ", message: "E3403: Bad executable", meaning: "VirtAddr is not PhysAddr"},
 	{name: "SLOF kernel missing", arch: arch.PPC64LE, config: entry("nosuch", "initrd", "x"),
@@ -109,6 +116,22 @@ func watchLive(t *testing.T, shown string) (failure *boot.Failure, waited time.D
 	}
 }
 
+// copyFiles adds the files of a directory.
+func copyFiles(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		content, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[entry.Name()] = string(content)
+	}
+}
+
 // boot boots the case's guest until the prompt, and returns what its console shows.
 func (c promptCase) boot(t *testing.T, mac string) string {
 	t.Helper()
@@ -118,19 +141,17 @@ func (c promptCase) boot(t *testing.T, mac string) string {
 	m := lab.Machine{Arch: c.arch, MAC: mac, TFTPRoot: n.root, QEMU: lab.PSeriesQEMU, GiveUpAt: c.prompt, Patience: 500 * time.Millisecond}
 	files := map[string]string{"initrd": "an initrd", "kernel": string(lab.PSeriesProbeKernel(0)), "vmlinux": string(lab.PSeriesVmlinux(0)), "pxelinux.cfg/default": c.config}
 	if c.arch == arch.X86 {
-		m.QEMU, m.OneSerial, m.BootFile = lab.PCQEMU, true, "pxelinux.0"
+		m.QEMU, m.OneSerial, m.BootFile, m.UEFI = lab.PCQEMU, true, "pxelinux.0", c.uefi
 		files["kernel"] = string(lab.PCProbeKernel(0))
+		files["boot.ipxe"] = "#!ipxe\nchain nosuch.0 || shell\n"
 		loader, err := lab.PXELINUX(t.Context())
+		if strings.HasPrefix(c.bootfile, "core.") {
+			loader, err = lab.RescueGRUB(t.Context())
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range []string{"pxelinux.0", "ldlinux.c32"} {
-			content, err := os.ReadFile(filepath.Join(loader, name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			files[name] = string(content)
-		}
+		copyFiles(t, loader, files)
 	}
 	switch c.bootfile {
 	case "":

@@ -104,6 +104,9 @@ func TestWatchShell(t *testing.T) {
 		{"No DEFAULT or UI configuration directive found!\nboot: ", true},
 		{"N\r\x1b[24;02Ho DEFAULT or UI configuration directive found\r\n\r\n\rb\r\x1b[25;02Hoot:boot:  ", true},
 		{"error: no such device.\ngrub rescue> ", true},
+		{"error: File not found.\r\ng\r\x1b[25;02Hrub rescue> ", true},
+		{"error: File not found.\r\ng\r\x1b[25;03Hrub rescue> ", false}, // not at the end of the line
+		{"nosuch.0... No such file or directory (http://ipxe.org/2d12603b)\r\niPXE> ", true},
 		{"\x1b[1m\x1b[33m\x1b[40mShell> \x1b[0m\x1b[37m\x1b[40m", true},
 		{"Ready! \r\n0 > \x1b7", true},
 		{"PXELINUX 6.04\nboot: ", false}, // with a timeout, after which it boots

@@ -95,4 +95,19 @@ func (a *privateApt) extract(ctx context.Context, pattern, dir string) error {
 	return nil
 }
 
+// copy copies files of packages into a directory, and removes what it has downloaded.
+func (a *privateApt) copy(ctx context.Context, dir, what string, packages []string, files ...string) error {
+	defer a.remove()
+	announce("Downloading %s", what)
+	if err := a.unpack(ctx, a.dir, packages...); err != nil {
+		return err
+	}
+	for _, file := range files {
+		if err := copyTo(filepath.Join(dir, filepath.Base(file)), filepath.Join(a.dir, file)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (a *privateApt) remove() { _ = os.RemoveAll(a.dir) }

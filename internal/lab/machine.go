@@ -18,7 +18,7 @@ import (
 // Machine is a guest that QEMU runs without libvirt, because libvirt supports only the QEMU releases of
 // its time. It boots over its only network interface.
 type Machine struct {
-	Arch      string // "s390x" by default, "x86_64" (pc.go), or "ppc64le" (pseries.go)
+	Arch      string // "s390x" by default, "x86_64" (pc.go), "ppc64le" (pseries.go), or "aarch64" (arm.go)
 	UEFI      bool   // an x86_64 guest has UEFI instead of a BIOS
 	QEMU      QEMU
 	Bridge    string // of one of the host's networks; if it is empty, QEMU's own network serves TFTPRoot
@@ -144,6 +144,8 @@ func (g *Guest) commandLine(m Machine) []string {
 		args = append(args, g.pcDevices(m)...)
 	case "ppc64le":
 		args = append(args, pseriesDevices(m)...)
+	case "aarch64":
+		args = append(args, armDevices(m)...)
 	default:
 		args = append(args, s390xDevices(m)...)
 	}
@@ -210,7 +212,7 @@ func (g *Guest) Close() error {
 // moves the cursor in the middle of words.
 func (g *Guest) Console() string {
 	text := strings.ReplaceAll(g.Transcript(), "\r", "")
-	if g.arch == "x86_64" {
+	if g.arch == "x86_64" || g.arch == "aarch64" {
 		text = controlSequence.ReplaceAllString(text, "")
 	}
 	return text

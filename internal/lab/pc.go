@@ -205,19 +205,6 @@ func (g *Guest) probePC() (probe Probe, ran bool, err error) {
 	return probe, true, err
 }
 
-// GRUB returns the path of Debian's signed image of GRUB for the network boot of x86_64 guests, whose prefix is /grub. The first call
-// on a machine downloads Debian's package (1.3 MB).
-func GRUB(ctx context.Context) (string, error) {
-	dir, err := cachedDir(ctx, "grub", func(ctx context.Context, dir string) error {
-		const image = "usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed"
-		return download(ctx, dir, "GRUB", []string{"grub-efi-amd64-signed"}, image)
-	})
-	if err != nil {
-		return "", fmt.Errorf("unable to get GRUB: %w", err)
-	}
-	return filepath.Join(dir, "grubnetx64.efi.signed"), nil
-}
-
 // PXELINUX returns a directory with pxelinux.0 and ldlinux.c32. The first call on a machine downloads Debian's packages (1.4 MB)
 // from the machine's own apt sources. The files then stay in the cache until the directory is removed.
 func PXELINUX(ctx context.Context) (string, error) {
@@ -229,25 +216,10 @@ func PXELINUX(ctx context.Context) (string, error) {
 }
 
 func downloadPXELINUX(ctx context.Context, dir string) error {
-	packages := []string{"pxelinux", "syslinux-common"}
-	return download(ctx, dir, "PXELINUX", packages, "usr/lib/PXELINUX/pxelinux.0", "usr/lib/syslinux/modules/bios/ldlinux.c32")
-}
-
-// download copies files of packages into a directory.
-func download(ctx context.Context, dir, what string, packages []string, files ...string) error {
 	apt, err := newPrivateApt()
 	if err != nil {
 		return err
 	}
-	defer apt.remove()
-	announce("Downloading %s", what)
-	if err := apt.unpack(ctx, apt.dir, packages...); err != nil {
-		return err
-	}
-	for _, file := range files {
-		if err := copyTo(filepath.Join(dir, filepath.Base(file)), filepath.Join(apt.dir, file)); err != nil {
-			return err
-		}
-	}
-	return nil
+	packages := []string{"pxelinux", "syslinux-common"}
+	return apt.copy(ctx, dir, "PXELINUX", packages, "usr/lib/PXELINUX/pxelinux.0", "usr/lib/syslinux/modules/bios/ldlinux.c32")
 }

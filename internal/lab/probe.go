@@ -72,6 +72,8 @@ func (g *Guest) Probe() (probe Probe, ran bool, err error) {
 		return g.probePC()
 	case "ppc64le":
 		return g.probePSeries()
+	case "aarch64":
+		return g.probeArm()
 	}
 	const addressingMode = 0x80000000 // QEMU 7.2 reads this as a bit of the address
 	if g.Address&^(addressingMode|0xffff) != probeAddress {
