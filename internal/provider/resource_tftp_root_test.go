@@ -273,6 +273,14 @@ func TestAccTFTPRootUnusablePath(t *testing.T) {
 		Config:      root(`path = "/srv/blocked/file/tftp"`),
 		ExpectError: says(`Unable to create TFTP root "srv-blocked-file-tftp"`, "path =", "Not a directory", "move the file away"),
 	})
+	makeDir(t, "/srv/root", 0o755)
+	writeHostFile(t, "/srv/root/grub", []byte("theirs"))
+	acceptance(t, resource.TestStep{
+		Config:      rootFiles(`"grub/a" = { content = "a" }`),
+		ExpectError: says(`Unable to create TFTP root "srv-root"`, `"/srv/root/grub" is a file on the host`, "move the file away"),
+	})
+	expect(t, hostMode(t, "/srv/root/grub", 0o644))
+	expect(t, hostFile(t, "/srv/root/grub", []byte("theirs")))
 }
 
 func TestAccTFTPRootInvalid(t *testing.T) {

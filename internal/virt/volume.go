@@ -30,6 +30,9 @@ type Volume struct {
 	ModTime       time.Time
 }
 
+// DirectoryFormat is the format of a directory in a pool, which libvirt lists as a volume.
+const DirectoryFormat = "dir"
+
 // Backing is the file beneath a qcow2 overlay.
 type Backing struct {
 	Path   string

@@ -100,6 +100,9 @@ func (r *tftpRootResource) look(ctx context.Context, name string) (virt.Pool, er
 // belongs to this resource, so do the pools of directories that the provider made, which an import does not know.
 func (r *tftpRootResource) ensure(ctx context.Context, m tftpRootModel, made madePools) error {
 	for _, dir := range m.directories() {
+		if err := r.checkPlace(ctx, m, dir); err != nil {
+			return err
+		}
 		uuid, directory, err := r.ensurePool(ctx, m.pool(dir), filepath.Join(m.Path.ValueString(), dir), dir)
 		made.add(dir, uuid, directory)
 		if err != nil {
@@ -117,6 +120,24 @@ func (r *tftpRootResource) ensure(ctx context.Context, m tftpRootModel, made mad
 		}
 	}
 	return nil
+}
+
+// checkPlace refuses a file at the path of a directory below the root. libvirt would set its mode to 0755 before it notices: storage_util.c
+// virStorageBackendBuildLocal(). The pool of the directory that it is in was just refreshed.
+func (r *tftpRootResource) checkPlace(ctx context.Context, m tftpRootModel, dir string) error {
+	if dir == "" {
+		return nil
+	}
+	parent, name := tftproot.Split(dir)
+	found, err := r.Host.Volume(ctx, m.pool(parent), name)
+	switch {
+	case framework.IsNotFound(err):
+		return nil
+	case err == nil && found.Format != virt.DirectoryFormat:
+		return fmt.Errorf("%q is a file on the host, but the TFTP root needs a directory there; move the file away, or choose other paths", filepath.Join(m.Path.ValueString(), dir))
+	default:
+		return err
+	}
 }
 
 // notPublic is an error if dnsmasq cannot read the directory of a pool that was just refreshed. With such a root, a network

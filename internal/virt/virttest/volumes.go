@@ -33,6 +33,9 @@ func (f *file) volume(pool, where string) virt.Volume {
 		Pool: pool, Name: f.name, Path: where, Owner: f.owner, Group: f.group, Mode: fmt.Sprintf("%04o", f.mode.Perm()), ModTime: f.modTime,
 		Format: "raw", Capacity: uint64(f.size), Allocation: f.allocated(), Preallocation: "off",
 	}
+	if f.mode.IsDir() {
+		v.Format = virt.DirectoryFormat
+	}
 	if i, isImage := readImage(f); isImage {
 		v.Format, v.Compat, v.ClusterSize = "qcow2", i.compat(), 1<<i.clusterBits
 		v.Capacity, v.Backing = i.capacity, i.backing
