@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -89,6 +90,58 @@ func TestConformanceDispatcher(t *testing.T) {
 		})
 	}
 }
+
+// armCases are cases of TestConformanceRender that depend on what loads a kernel on arm64.
+var armCases = []string{"words that a shell changes", "quotes", "two initrds", "default", "longest path", "longest command line", "kernel missing", "initrd missing"}
+
+// TestConformanceArm boots aarch64 guests by Debian's signed GRUB. Their probe shows its command line, and not its initrd.
+func TestConformanceArm(t *testing.T) {
+	if os.Getenv("NETBOOT_CONFORMANCE") != "all" {
+		t.Skip("make conformance runs this test")
+	}
+	root := newArmRoot(t)
+	for _, c := range rendered {
+		if !slices.Contains(armCases, c.name) {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			text, err := grub.Render(c.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := withoutInitrd.ReplaceAllString(cmp.Or(c.want, predict(c.config)), "initrd: ")
+			root.wantBoot(t, text, strings.ReplaceAll(want, "é", "?")) // the console shows only ASCII
+		})
+	}
+	t.Run("nothing", func(t *testing.T) {
+		t.Parallel()
+		newArmRoot(t).wants(t, newMAC(), "fails: netboot: GRUB finds no configuration; the guest restarts in 30 seconds")
+	})
+}
+
+// TestConformanceSecureBoot boots a guest with secure boot, by Debian's shim and GRUB. They run the dispatcher and a configuration, and
+// refuse a kernel that is not signed.
+func TestConformanceSecureBoot(t *testing.T) {
+	if os.Getenv("NETBOOT_CONFORMANCE") != "all" {
+		t.Skip("make conformance runs this test")
+	}
+	root := newRoot(t)
+	root.serve(t, "grubx64.efi", read(t, filepath.Join(root.dir, bootFile)))
+	shim, err := lab.Shim(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	root.serve(t, bootFile, read(t, shim))
+	root.guest.Secure = true
+	text, err := grub.Render(withAppend("x=1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root.wantBoot(t, text, "fails: error: bad shim signature")
+}
+
+var withoutInitrd = regexp.MustCompile(`initrd: .*`)
 
 // sample is some of the cases, because each needs ten seconds of a processor. "make conformance" sets NETBOOT_CONFORMANCE=all, which
 // means all cases.
@@ -174,8 +227,9 @@ var (
 
 // tftpRoot is a TFTP root of QEMU's own network.
 type tftpRoot struct {
-	host *lab.Host
-	dir  string
+	host  *lab.Host
+	dir   string
+	guest lab.Machine
 }
 
 const bootFile = "grub.efi"
@@ -187,12 +241,28 @@ func newRoot(t *testing.T) tftpRoot {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root := tftpRoot{lab.Shared(t), t.TempDir()}
+	return rootWith(t, image, lab.Machine{Arch: "x86_64", UEFI: true, QEMU: lab.PCQEMU}, lab.PCProbeKernel)
+}
+
+func newArmRoot(t *testing.T) tftpRoot {
+	t.Helper()
+	lab.Need(t)
+	image, err := lab.ArmGRUB(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rootWith(t, image, lab.Machine{Arch: "aarch64", QEMU: lab.ArmQEMU}, lab.ArmProbeKernel)
+}
+
+// rootWith serves an image of GRUB, and probes, to guests of this kind.
+func rootWith(t *testing.T, image string, guest lab.Machine, probe func(number uint16) []byte) tftpRoot {
+	t.Helper()
+	root := tftpRoot{lab.Shared(t), t.TempDir(), guest}
 	root.serve(t, bootFile, read(t, image))
 	root.serve(t, "grub/grub.cfg", []byte(grub.Dispatcher()))
 	root.serve(t, "more.cfg", []byte("set timeout=0\nmenuentry more {\nlinux /k2 more\ninitrd /i2\n}\n"))
 	for number, name := range kernels {
-		root.serve(t, name, lab.PCProbeKernel(uint16(number)))
+		root.serve(t, name, probe(uint16(number)))
 	}
 	for _, name := range initrds {
 		root.serve(t, name, []byte(name))
@@ -259,10 +329,10 @@ func (r tftpRoot) boot(t *testing.T, mac string) (outcome, console string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	probe, ran, console, err := r.host.BootProbe(ctx, lab.Machine{
-		Arch: "x86_64", UEFI: true, QEMU: lab.PCQEMU, MAC: mac, TFTPRoot: r.dir, BootFile: bootFile,
-		GiveUpAt: "the guest restarts in", Patience: 500 * time.Millisecond,
-	})
+	guest := r.guest
+	guest.MAC, guest.TFTPRoot, guest.BootFile = mac, r.dir, bootFile
+	guest.GiveUpAt, guest.Patience = "the guest restarts in", 500*time.Millisecond
+	probe, ran, console, err := r.host.BootProbe(ctx, guest)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func ArmProbeKernel(number uint16) []byte {
 		add(0x10000000 | distance&3<<29 | distance>>2&0x7ffff<<5 | to)
 	}
 	move := func(to, from uint32) { add(0xaa0003e0 | from<<16 | to) } // mov to, from
-	print := func() {
+	show := func() {
 		load(x0, x19, console)
 		load(x2, x0, outputString)
 		call(x2)
@@ -67,11 +67,11 @@ func ArmProbeKernel(number uint16) []byte {
 	call(x3)
 	load(x20, sp, 0)
 	address(x1, armText)
-	print()
+	show()
 	load(x1, x20, loadOptions)
-	print()
+	show()
 	address(x1, armNewline)
-	print()
+	show()
 	load(x3, x19, runtimeServices)
 	load(x3, x3, resetSystem)
 	add(0xd2800040) // mov x0, 2: power off

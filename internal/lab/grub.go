@@ -23,6 +23,21 @@ func GRUB(ctx context.Context) (string, error) {
 	return filepath.Join(dir, "grubnetx64.efi.signed"), nil
 }
 
+// Shim returns the path of Debian's shim for x86_64 guests, which Microsoft signed. The first call on a machine downloads Debian's package.
+func Shim(ctx context.Context) (string, error) {
+	dir, err := cachedDir(ctx, "shim", func(ctx context.Context, dir string) error {
+		apt, err := newPrivateApt()
+		if err != nil {
+			return err
+		}
+		return apt.copy(ctx, dir, "the shim", []string{"shim-signed"}, "usr/lib/shim/shimx64.efi.signed")
+	})
+	if err != nil {
+		return "", fmt.Errorf("unable to get the shim: %w", err)
+	}
+	return filepath.Join(dir, "shimx64.efi.signed"), nil
+}
+
 // ArmGRUB is GRUB for aarch64 guests.
 func ArmGRUB(ctx context.Context) (string, error) {
 	dir, err := cachedDir(ctx, "grub-arm64", downloadArmGRUB)

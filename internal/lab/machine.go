@@ -20,6 +20,7 @@ import (
 type Machine struct {
 	Arch      string // "s390x" by default, "x86_64" (pc.go), "ppc64le" (pseries.go), or "aarch64" (arm.go)
 	UEFI      bool   // an x86_64 guest has UEFI instead of a BIOS
+	Secure    bool   // with secure boot, and the keys of Microsoft
 	QEMU      QEMU
 	Bridge    string // of one of the host's networks; if it is empty, QEMU's own network serves TFTPRoot
 	TFTPRoot  string

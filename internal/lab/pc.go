@@ -28,12 +28,16 @@ func (g *Guest) pcDevices(m Machine) []string {
 // uefiDevices are the devices of a guest with UEFI, which shows everything on its first serial port. Its network boot needs random
 // numbers. It keeps no variables, so that each guest starts in the same way.
 func uefiDevices(m Machine) []string {
-	const firmware = "if=pflash,format=raw,unit=%d,file=/usr/share/OVMF/OVMF_%s_4M.fd,%s"
+	const firmware = "if=pflash,format=raw,unit=%d,file=/usr/share/OVMF/OVMF_%s_%s.fd,%s"
+	machine, build := "q35", "4M"
+	if m.Secure {
+		machine, build = "q35,smm=on", "4M.ms"
+	}
 	return []string{
-		"-machine", "q35",
+		"-machine", machine,
 		"-m", cmp.Or(m.Memory, "256M"),
-		"-drive", fmt.Sprintf(firmware, 0, "CODE", "readonly=on"),
-		"-drive", fmt.Sprintf(firmware, 1, "VARS", "snapshot=on"),
+		"-drive", fmt.Sprintf(firmware, 0, "CODE", build, "readonly=on"),
+		"-drive", fmt.Sprintf(firmware, 1, "VARS", build, "snapshot=on"),
 		"-serial", "chardev:console",
 		"-device", "virtio-rng-pci",
 		"-device", cmp.Or(m.NIC, "virtio-net-pci,bootindex=1,romfile=") + ",netdev=net,mac=" + m.MAC,
