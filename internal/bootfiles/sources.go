@@ -20,6 +20,7 @@ type Sources struct {
 	Signing  *image.Signing // nil if lists need no signature
 	Arch     string         // of the kernel
 	Manifest *Manifest      // the manifest that names the files; nil if the user names them
+	Members  Members        // files of archives that are unpacked once; nil if each file is read by itself
 }
 
 // Manifest is an .ins file that describes an image.
@@ -165,15 +166,7 @@ func (s Sources) openSource(ctx context.Context, f File, planned string) (*conte
 	if err != nil {
 		return nil, err
 	}
-	stream, err := s.stream(ctx, f)
-	if err != nil {
-		return nil, about("source", err)
-	}
-	source, err := s.verified(ctx, f, stream, promised)
-	if err != nil {
-		stream.Close()
-	}
-	return source, err
+	return s.verified(ctx, f, promised)
 }
 
 // openParts opens an initrd of several parts.
@@ -208,9 +201,24 @@ func (a aboutParts) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// verified is the content of a source, which must have the promised checksum: the source itself, or a file in the archive that it is.
-// Closing it closes the source.
-func (s Sources) verified(ctx context.Context, f File, stream *image.Stream, promised image.Checksum) (*content, error) {
+// verified is the content of a source, which must have the promised checksum.
+func (s Sources) verified(ctx context.Context, f File, promised image.Checksum) (*content, error) {
+	if member, archive, found := s.member(ctx, f, promised); found {
+		return s.fromArchive(f, io.NopCloser(bytes.NewReader(member)), archive)
+	}
+	stream, err := s.stream(ctx, f)
+	if err != nil {
+		return nil, about("source", err)
+	}
+	source, err := s.verifiedStream(ctx, f, stream, promised)
+	if err != nil {
+		stream.Close()
+	}
+	return source, err
+}
+
+// verifiedStream is the content of a stream: the stream itself, or a file in the archive that it is. Closing it closes the stream.
+func (s Sources) verifiedStream(ctx context.Context, f File, stream *image.Stream, promised image.Checksum) (*content, error) {
 	if f.ArchivePath == "" {
 		checked, kind, err := s.check(f.Kind, stream)
 		if err != nil {
@@ -222,12 +230,22 @@ func (s Sources) verified(ctx context.Context, f File, stream *image.Stream, pro
 	if err != nil {
 		return nil, aboutArchive(fmt.Errorf("unable to use %s: %w", stream.Source, err))
 	}
-	checked, kind, err := s.check(f.Kind, file)
+	source, err := s.fromArchive(f, file, stream.Source)
 	if err != nil {
 		_ = file.Close()
-		return nil, aboutArchive(fmt.Errorf("unable to use %s in %s: %w", f.ArchivePath, stream.Source, err))
+		return nil, err
 	}
-	return &content{image.Verify(checked, image.Checksum{}, stream.Source), image.Closers{file, stream}, stream.Source, kind}, nil
+	source.Closer = image.Closers{file, stream}
+	return source, nil
+}
+
+// fromArchive checks a file out of an archive.
+func (s Sources) fromArchive(f File, file io.ReadCloser, archive string) (*content, error) {
+	checked, kind, err := s.check(f.Kind, file)
+	if err != nil {
+		return nil, aboutArchive(fmt.Errorf("unable to use %s in %s: %w", f.ArchivePath, archive, err))
+	}
+	return &content{image.Verify(checked, image.Checksum{}, archive), file, archive, kind}, nil
 }
 
 // stream opens the source of a file as it is.

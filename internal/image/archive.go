@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -115,6 +116,47 @@ func InArchive(ctx context.Context, content io.Reader, path string) (io.ReadClos
 		io.Reader
 		io.Closer
 	}{file, archive}, nil
+}
+
+// SmallInArchive returns those files in an archive that have at most limit bytes, by the paths that are given. It reads content to its
+// end. A path that is not the path of exactly one regular file is missing in the result.
+func SmallInArchive(ctx context.Context, content io.Reader, paths []string, limit int64) (map[string][]byte, error) {
+	unpacked, _, err := openArchive(ctx, content)
+	if err != nil {
+		return nil, err
+	}
+	defer unpacked.Close()
+	found, seen := map[string][]byte{}, map[string]int{}
+	for archive := tar.NewReader(unpacked); ; {
+		header, err := archive.Next()
+		if err == io.EOF {
+			_, err := io.Copy(io.Discard, unpacked)
+			return onceIn(found, paths, seen), err
+		}
+		if err != nil {
+			return nil, archiveError(err)
+		}
+		name := inArchive(header.Name)
+		seen[name]++
+		isWanted := slices.ContainsFunc(paths, func(path string) bool { return inArchive(path) == name })
+		if !isWanted || checkArchived(header) != nil || header.Size > limit {
+			continue
+		}
+		if found[name], err = io.ReadAll(archive); err != nil {
+			return nil, archiveError(err)
+		}
+	}
+}
+
+// onceIn are the files that an archive has once, by the paths that were given.
+func onceIn(found map[string][]byte, paths []string, seen map[string]int) map[string][]byte {
+	files := map[string][]byte{}
+	for _, path := range paths {
+		if file, exists := found[inArchive(path)]; exists && seen[inArchive(path)] == 1 {
+			files[path] = file
+		}
+	}
+	return files
 }
 
 // inArchive is a path in an archive, in the form in which paths are compared.

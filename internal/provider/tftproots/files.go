@@ -141,6 +141,15 @@ func (f fileModel) description(name string) bootfiles.File {
 	return file
 }
 
+// members are the files that come out of archives.
+func (m tftpRootModel) members(ctx context.Context, diags *diag.Diagnostics) bootfiles.Members {
+	var files []bootfiles.File
+	for name, file := range m.files(ctx, diags) {
+		files = append(files, file.description(name))
+	}
+	return bootfiles.MembersOf(files)
+}
+
 func (f fileModel) hasUnknown() bool {
 	return f.Source.IsUnknown() || f.Content.IsUnknown() || f.ISOPath.IsUnknown() || f.ArchivePath.IsUnknown() || f.Checksum.IsUnknown()
 }
@@ -151,7 +160,7 @@ func (m *tftpRootModel) planFiles(ctx context.Context, r *tftpRootResource, prio
 	if prior != nil && prior.ID.Equal(m.ID) {
 		before = prior.files(ctx, diags)
 	}
-	from := bootfiles.Sources{Client: framework.Trust(ctx, m.TLS, diags)}
+	from := bootfiles.Sources{Client: framework.Trust(ctx, m.TLS, diags), Members: m.members(ctx, diags)}
 	for name := range m.dispatchers() {
 		r.Plans.Files.Add(m.Name.ValueString()+"/"+name, netboot.File{Kind: netboot.FixedFile})
 	}
@@ -217,7 +226,7 @@ func attributeOf(name string, err error) path.Path {
 // publish publishes the files that are not on the host as planned, at the same time, and fills in what became known. The result is
 // what is on the host, also with an error.
 func (r *tftpRootResource) publish(ctx context.Context, m, prior *tftpRootModel, before publishedFiles, made madePools, verb string, diags *diag.Diagnostics) publishedFiles {
-	from := bootfiles.Sources{Client: framework.Trust(ctx, m.TLS, diags)}
+	from := bootfiles.Sources{Client: framework.Trust(ctx, m.TLS, diags), Members: m.members(ctx, diags)}
 	from.Together = r.Downloads
 	from.Signing = framework.Signing(ctx, from.Client, m.ChecksumSignature, diags)
 	there := publishedFiles{}
