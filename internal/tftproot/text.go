@@ -103,6 +103,17 @@ func renew(ctx context.Context, dir Directory, name string) error {
 	return dir.Create(ctx, name)
 }
 
+// lengthen adds empty lines to a file. A write copies its data before it sets the new size of the file, so a guest that loads the file
+// between the two would get a part of a longer text.
+func lengthen(ctx context.Context, dir Directory, name string, length int64) error {
+	var old strings.Builder
+	if _, err := examine(ctx, dir, name, &old); err != nil {
+		return err
+	}
+	padding := strings.Repeat("\n", int(max(length-int64(old.Len()), 0)))
+	return dir.Write(ctx, name, strings.NewReader(old.String()+padding))
+}
+
 // overwrite writes content over a file that has size bytes.
 func overwrite(ctx context.Context, dir Directory, name, content string, size int64) (File, error) {
 	length := int64(len(content))
@@ -111,6 +122,11 @@ func overwrite(ctx context.Context, dir Directory, name, content string, size in
 			return File{}, err
 		}
 		size = MaxText
+	}
+	if size > 0 && size < length {
+		if err := lengthen(ctx, dir, name, length); err != nil {
+			return File{}, err
+		}
 	}
 	// Until it is truncated, a longer file ends with empty lines, not with the rest of the old text.
 	padding := strings.Repeat("\n", int(max(size-length, 0)))

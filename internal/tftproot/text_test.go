@@ -85,11 +85,17 @@ func TestReplaceText(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before, content := change[0], change[1]
 			dir := newMemory(map[string]string{"default": before})
+			lengths := []int{len(before)} // after each call
 			dir.after = func(call string) {
 				now := string(dir.files["default"].Data)
-				if now != before && len(before) <= MaxText && strings.TrimRight(now, "\n") != strings.TrimRight(content, "\n") {
+				text := strings.TrimRight(now, "\n")
+				if now != before && len(before) <= MaxText && text != strings.TrimRight(content, "\n") && text != strings.TrimRight(before, "\n") {
 					t.Errorf("a guest could read %q after %s", now, call)
 				}
+				if text == strings.TrimRight(content, "\n") && lengths[len(lengths)-1] < len(now) {
+					t.Errorf("%s writes and lengthens the file at once", call)
+				}
+				lengths = append(lengths, len(now))
 			}
 			file, err := ReplaceText(t.Context(), dir, "default", content)
 			if err != nil {
@@ -160,6 +166,16 @@ func TestReplaceTextErrors(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestReplaceTextLengthens checks that a text that cannot be read is not replaced by a longer one.
+func TestReplaceTextLengthens(t *testing.T) {
+	dir := newMemory(map[string]string{"default": short})
+	dir.faults["Read default"] = 0
+	if _, err := ReplaceText(t.Context(), dir, "default", long); !errors.Is(err, errFault) {
+		t.Errorf("got %v", err)
+	}
+	dir.expect(t, map[string]string{"default": short})
 }
 
 func TestReadText(t *testing.T) {
