@@ -65,6 +65,9 @@ type diagnosis struct {
 	config string // of the current boot
 	server string
 
+	loader  bool   // the Linux that started last is the boot loader of s390-tools
+	fetched string // the configuration that it asked for last
+
 	output          bool // the console showed something
 	overwritten     bool // a file that was too large has overwritten the firmware
 	gaveUp          bool // the firmware gave up after the last sign of a boot
@@ -86,7 +89,7 @@ func (d *diagnosis) observe(line string) {
 	line = line[:min(len(line), maxObserved)]
 	d.output = d.output || strings.TrimSpace(line) != ""
 	d.observeLinux(line)
-	if stage := d.stage.after(line); stage != d.stage {
+	if stage := d.next(line); stage != d.stage {
 		d.stage = stage
 		d.farthest = max(d.farthest, stage)
 		d.gaveUp = false
@@ -95,12 +98,37 @@ func (d *diagnosis) observe(line string) {
 		})
 	}
 	// Once Linux runs, the firmware's messages on the console are not from the firmware.
-	if d.stage < StageLinux {
+	switch {
+	case d.stage >= StageLinux:
+	case d.loader:
+		d.find(line, loaderRules, 0)
+	default:
 		d.observeFirmware(line)
-		d.find(line, firmwareRules, 0)
-		d.find(line, otherRules, len(firmwareRules))
+		d.find(line, firmwareRules, len(loaderRules))
+		d.find(line, otherRules, len(loaderRules)+len(firmwareRules))
 	}
-	d.find(line, linuxRules, len(firmwareRules)+len(otherRules))
+	d.find(line, linuxRules, len(loaderRules)+len(firmwareRules)+len(otherRules))
+}
+
+// next is the stage after a line. The boot loader of s390-tools begins as a Linux with a user space. These are not the ones that the
+// guest should boot, so the boot is at the stage of a firmware again, and comes to the others once more.
+func (d *diagnosis) next(line string) Stage {
+	switch found := loaderConfig.FindStringSubmatch(line); {
+	case firmwareStart.MatchString(line):
+		d.loader = false
+	case loaderStart.MatchString(line):
+		d.loader, d.farthest, d.config = true, StageFirmware, ""
+		return StageFirmware
+	case !d.loader || d.stage >= StageLinux:
+	case loaderDHCP.MatchString(line):
+		return max(d.stage, StageDHCP)
+	case found != nil:
+		d.fetched, d.server = found[1], found[2]
+	case loaderKernel.MatchString(line):
+		d.config = d.fetched
+		return max(d.stage, StageConfig)
+	}
+	return d.stage.after(line)
 }
 
 func (d *diagnosis) observeFirmware(line string) {

@@ -15,6 +15,8 @@ type guideMessage struct{ before, message string }
 const (
 	afterAddress = "  Using IPv4 address: 192.168.150.57\n"
 	afterEntry   = afterAddress + "Loading pxelinux.cfg entry 'a'\n"
+	afterLoader  = afterAddress + "Linux version 6.1\nRun /init as init process\nwaiting for pxe config from DHCP (max 600 sec)\n"
+	afterFetch   = afterLoader + "fetching config pxelinux.cfg/default from 192.168.150.1\nfetch kernel a from 192.168.150.1\n"
 	afterStart   = afterEntry + "Network loading done, starting kernel...\nLinux version 6.1\n"
 )
 
@@ -93,6 +95,21 @@ var guideTables = []struct {
 		{afterStart, "Out of memory: Killed process 7 (sh)"},
 		{afterStart, "Kernel panic - not syncing: Oops"},
 	}},
+	{"The boot loader of s390-tools", []guideMessage{
+		{afterAddress + "Linux version 6.1\n", "waiting for pxe config from DHCP (max 600 sec)"},
+		{afterLoader, "Error waiting for PXE configuration from DHCP"},
+		{afterLoader, "fetching config pxelinux.cfg/default from 192.168.150.1"},
+		{afterLoader, "tftp: timeout"},
+		{afterLoader, "tftp: server error: (2) Permission denied"},
+		{afterLoader, "no config found"},
+		{afterLoader, "no kernel statement found in config"},
+		{afterFetch, "fetch kernel bionic-kernel-50128ef53b91 from 192.168.150.1"},
+		{afterFetch, "tftp: server error: (1) file /srv/tftp/kernel.ubuntu not found for 192.168.150.57"},
+		{afterFetch, "Kexec load: kexec -l /tmp/kernel  --append=\"quiet\""},
+		{afterFetch, "command line too long, maximum allowed size 4095"},
+		{afterFetch, "Invalid memory segment 0x10000 - 0xfff"},
+		{afterFetch, "Nothing has been loaded!"},
+	}},
 	{"A PC: SeaBIOS, iPXE and PXELINUX", []guideMessage{
 		{"", "No configuration methods succeeded (http://ipxe.org/040ee119)"},
 		{"", "Nothing to boot: No such file or directory"},
@@ -160,7 +177,7 @@ func guideText(t *testing.T) string {
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", guideCode(m.message), guideSentence(e.Meaning), guideSentence(e.Remedy))
 		}
 	}
-	for _, r := range slices.Concat(firmwareRules, otherRules, linuxRules) {
+	for _, r := range slices.Concat(loaderRules, firmwareRules, otherRules, linuxRules) {
 		if _, found := shown[r.meaning+r.remedy]; !found {
 			t.Errorf("rule %s has no example in the guide", r.pattern)
 		}

@@ -56,6 +56,15 @@ var landmarks = []struct {
 
 var linuxStart = expression(`Linux version \d`)
 
+// What the script of the boot loader of s390-tools prints, which is a Linux that starts another by kexec: s390-tools
+// netboot/mk-pxelinux-ramfs. It fetches configurations until there is one, and then the kernel. The last words of both are the server.
+var (
+	loaderStart  = expression(`^waiting for pxe config from DHCP \(max \d+ sec\)$`)
+	loaderConfig = expression(`^fetching config (\S+) from (\S+)$`)
+	loaderDHCP   = expression(`^DHCP response bound: ?$`)
+	loaderKernel = expression(`^fetch kernel |^no kernel statement found in config$`)
+)
+
 // loadedConfig matches the name of a pxelinux.cfg file: SLOF lib/libnet/pxelinux.c pxelinux_tftp_load() counts "bytes".
 var loadedConfig = expression(`^ *TFTP: Received (.*) \(\d+ bytes\)$`)
 

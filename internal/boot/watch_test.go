@@ -89,6 +89,12 @@ func TestWatchTranscripts(t *testing.T) {
 		{"slof-no-config", "Linux", StageDHCP, GaveUp, "", []string{"has no pxelinux.cfg file"}},
 		{"slof-missing-kernel", "Linux", StageConfig, GaveUp, "", []string{"names a kernel or initrd that the TFTP server does not have", "ignores this line"}},
 		{"slof-bad-kernel", "Linux", StageInitrd, GaveUp, "", []string{"not a program for this machine"}},
+		{"loader-no-config", "login", StageDHCP, Panicked, "", []string{"under any name that the boot loader of s390-tools asked for"}},
+		{"loader-missing-kernel", "login", StageConfig, Panicked, "", []string{"names a kernel or initrd that the TFTP server does not have"}},
+		{"loader-append-too-long", "login", StageConfig, Panicked, "", []string{"append is longer than the command line"}},
+		{"loader-boots-linux", "Run /init", StageUserspace, 0, "Run /init", nil},
+		{"loader-boots-linux", `w\d+=abcdefghij y+\]`, StageUserspace, 0, "w029=abcdefghij " + strings.Repeat("y", 900) + "]", nil},
+		{"loader-boots-linux", "login", StageUserspace, Ended, "", nil},
 		{"install-and-reboot", "login", StageUserspace, GaveUp, "", []string{"has no pxelinux.cfg file"}},
 	} {
 		t.Run(test.console, func(t *testing.T) {
@@ -101,7 +107,7 @@ func TestWatchTranscripts(t *testing.T) {
 				iotest.OneByteReader(bytes.NewReader(console)),
 				iotest.DataErrReader(bytes.NewReader(console)),
 			} {
-				result, err := Watch(t.Context(), reader, Expectation{Expect: patterns(test.expect)})
+				result, err := Watch(t.Context(), reader, Expectation{Expect: patterns(test.expect), Loader: strings.HasPrefix(test.console, "loader-")})
 				if result.Stage != test.stage {
 					t.Errorf("stage %s, want %s", result.Stage, test.stage)
 				}
@@ -134,6 +140,46 @@ func compareMeanings(t *testing.T, got []Explanation, want []string) {
 		if !strings.Contains(e.Meaning, want[i]) || e.Remedy == "" {
 			t.Errorf("explanation %q, want %q", e, want[i])
 		}
+	}
+}
+
+// TestWatchLoader holds that only the second kernel of a guest counts whose first kernel is the boot loader of s390-tools.
+func TestWatchLoader(t *testing.T) {
+	const (
+		first  = "LOADPARM=[        ]\nLinux version 1.0\nRun /init as init process\n"
+		script = "waiting for pxe config from DHCP (max 600 sec)\nDHCP response bound: \nfetching config pxelinux.cfg/default from 10.9.0.1\nfetch kernel k from 10.9.0.1\nKexec load: kexec -l /tmp/kernel \n"
+		second = "Linux version 2.0\nRun /init as init process\n"
+	)
+	for _, test := range []struct {
+		name, console string
+		expect        []string
+		unaware       bool // the watch is not told that the guest starts it
+		matched       []string
+		stage         Stage
+		fails         bool
+	}{
+		{name: "two kernels", console: first + script + second, expect: []string{"version (.*)", "Run /init"}, matched: []string{"version 2.0", "Run /init"}, stage: StageUserspace},
+		{name: "unaware", console: first + script + second + "login: ", expect: []string{"version (.*)", "login"}, unaware: true, matched: []string{"version 2.0", "login"}, stage: StageUserspace},
+		{name: "unaware, and satisfied early", console: first + script + second, expect: []string{"version (.*)"}, unaware: true, matched: []string{"version 1.0"}, stage: StageLinux},
+		{name: "one kernel", console: first + script, expect: []string{"version"}, matched: []string{""}, stage: StageConfig, fails: true},
+		{name: "no script", console: first, expect: []string{"version"}, matched: []string{""}, stage: StageUserspace, fails: true},
+		{name: "a message of the script", console: first + script, expect: []string{"Kexec load"}, matched: []string{"Kexec load"}, stage: StageConfig},
+		{name: "the firmware boots by itself", console: "LOADPARM=[        ]\n  TFTP: Received pxelinux.cfg/default (10 bytes)\n" + second, expect: []string{"version .*"}, matched: []string{"version 2.0"}, stage: StageLinux},
+		{name: "it restarts", console: first + script + first + script + second, expect: []string{"version .*"}, matched: []string{"version 2.0"}, stage: StageLinux},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			result, err := Watch(t.Context(), iotest.OneByteReader(strings.NewReader(test.console)), Expectation{Expect: patterns(test.expect...), Loader: !test.unaware})
+			if (err != nil) != test.fails || !slices.Equal(result.Matched, test.matched) || result.Stage != test.stage {
+				t.Errorf("got %q at stage %s, %v; want %q at %s", result.Matched, result.Stage, err, test.matched, test.stage)
+			}
+			if _, seen := result.Stages[StageLinux]; seen != (test.stage >= StageLinux) {
+				t.Errorf("the stages are %v", result.Stages)
+			}
+		})
+	}
+	result, _ := Watch(t.Context(), strings.NewReader(first+script), Expectation{Expect: patterns("never"), Loader: true})
+	if result.Config != "pxelinux.cfg/default" || result.Server != "10.9.0.1" {
+		t.Errorf("got the configuration %q of %q", result.Config, result.Server)
 	}
 }
 

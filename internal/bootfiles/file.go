@@ -75,6 +75,7 @@ type Published struct {
 	tftproot.File
 	Injected string `json:",omitempty"` // digest of the files that were added to an initrd
 	Stamp    string `json:",omitempty"` // of the source
+	Limit    int    `json:",omitempty"` // how long the command line of a kernel may be; 0 if it is not known
 	Found    bool   `json:",omitempty"` // a file with this fixed name was on the host before, with the same content
 
 	// Loader is what a file with a fixed name is; its Kind is empty if its content was not read.

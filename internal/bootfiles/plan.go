@@ -19,6 +19,7 @@ type Planned struct {
 	SHA256 string // empty if nothing is known
 	Size   int64  // in bytes; 0 if it is not known
 	Loader loader.File
+	Limit  int // how long the command line of a kernel may be, see image.Head; 0 if it is not known
 }
 
 // Plan is what will be published of a file. before is its previous description, and published is what was published then. Both
@@ -36,23 +37,31 @@ func (s Sources) Plan(ctx context.Context, f File, before *Known, published *Pub
 	}
 	switch {
 	case isAsPublished && errors.Is(err, fs.ErrNotExist):
-		return f.planned(published.SHA256, published.Size, published.Loader), nil // a source that is no longer needed may be missing; a destroy must work without it
+		return f.planned(published.known()), nil // a source that is no longer needed may be missing; a destroy must work without it
 	case err != nil:
 		return Planned{}, err
 	case isAsPublished && expected.SHA256 == "" && (stamp == "" || published.isOf(stamp)):
-		return f.planned(published.SHA256, published.Size, published.Loader), nil
+		return f.planned(published.known()), nil
 	case published != nil && published.SHA256 == expected.SHA256:
-		return f.planned(published.SHA256, published.Size, cmp.Or(expected.Loader, published.Loader)), nil
+		expected.Size = published.Size
+		expected.Loader, expected.Limit = cmp.Or(expected.Loader, published.Loader), cmp.Or(expected.Limit, published.Limit)
+		return f.planned(expected), nil
 	default:
-		return f.planned(expected.SHA256, expected.Size, expected.Loader), nil
+		return f.planned(expected), nil
 	}
 }
 
-func (f File) planned(sha256 string, size int64, file loader.File) Planned {
-	if sha256 == "" {
-		return Planned{}
+// planned adds the name to what is known of a file.
+func (f File) planned(p Planned) Planned {
+	if p.SHA256 != "" {
+		p.Name = f.name(p.SHA256)
 	}
-	return Planned{Name: f.name(sha256), SHA256: sha256, Size: size, Loader: file}
+	return p
+}
+
+// known is what is known of a published file.
+func (p *Published) known() Planned {
+	return Planned{SHA256: p.SHA256, Size: p.Size, Loader: p.Loader, Limit: p.Limit}
 }
 
 // is tells whether the file on the host is unchanged, and its description is the same as before.
@@ -95,7 +104,7 @@ func (s Sources) read(ctx context.Context, f File) (Planned, error) {
 	}
 	defer content.Close()
 	size, err := io.Copy(io.Discard, content)
-	return Planned{SHA256: content.SHA256(), Size: size, Loader: content.loader}, err
+	return Planned{SHA256: content.SHA256(), Size: size, Loader: content.loader, Limit: content.limit()}, err
 }
 
 // ImportedSource is the prefix of the source that an import writes: the hash of the content, because the host does not know the

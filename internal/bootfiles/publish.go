@@ -153,7 +153,7 @@ func (p Publisher) publishContent(ctx context.Context, order Order) (Published, 
 		return Published{}, err
 	}
 	file, err := tftproot.PublishByContent(ctx, dir, order.newStaged(), name, content)
-	return Published{File: file, Found: order.Before != nil && order.Before.Found, Loader: content.loader}, err
+	return Published{File: file, Limit: content.limit(), Found: order.Before != nil && order.Before.Found, Loader: content.loader}, err
 }
 
 // lookAhead reads the content of a file with a fixed name that already exists, if the plan does not know the content. The existing

@@ -130,15 +130,27 @@ type content struct {
 	io.Closer
 	name   string      // of the source, for messages
 	loader loader.File // what a file with a fixed name is
+	head   *image.Head // of a kernel; nil for another file
 }
 
 // Read implements io.Reader.
 func (c *content) Read(p []byte) (int, error) {
 	n, err := c.Digest.Read(p)
+	if c.head != nil {
+		_, _ = c.head.Write(p[:n]) // it never fails
+	}
 	if err != nil && err != io.EOF && !errors.As(err, new(*Error)) {
 		err = about("source", err)
 	}
 	return n, err
+}
+
+// limit is how long the command line of a kernel may be that was read; 0 if it is not known.
+func (c *content) limit() int {
+	if c.head == nil {
+		return 0
+	}
+	return c.head.Limit()
 }
 
 // open opens the source of a file, changes a kernel for its firmware, and adds the command line or the injected files. planned is the
@@ -149,15 +161,23 @@ func (s Sources) open(ctx context.Context, f File, planned string) (*content, er
 		open = s.openParts
 	}
 	source, err := open(ctx, f, planned)
-	if err != nil || !s.changes(f) {
-		return source, err
+	if err != nil {
+		return nil, err
+	}
+	var head *image.Head
+	if f.Kind == Kernel {
+		head = &image.Head{}
+	}
+	if !s.changes(f) {
+		source.head = head
+		return source, nil
 	}
 	changed, err := s.change(f, source)
 	if err != nil {
 		source.Close()
 		return nil, err
 	}
-	return &content{image.Verify(changed, sha256Of(planned), source.name+" as it is published"), source.Closer, source.name, source.loader}, nil
+	return &content{image.Verify(changed, sha256Of(planned), source.name+" as it is published"), source.Closer, source.name, source.loader, head}, nil
 }
 
 // openSource opens the source of a file.
@@ -186,7 +206,7 @@ func (s Sources) openParts(ctx context.Context, f File, _ string) (*content, err
 		return nil, about("parts", err)
 	}
 	const name = "the initrd of several parts"
-	return &content{image.Verify(aboutParts{joined}, image.Checksum{}, name), joined, name, loader.File{}}, nil
+	return &content{image.Verify(aboutParts{joined}, image.Checksum{}, name), joined, name, loader.File{}, nil}, nil
 }
 
 // aboutParts makes each error an error of the attribute parts.
@@ -224,7 +244,7 @@ func (s Sources) verifiedStream(ctx context.Context, f File, stream *image.Strea
 		if err != nil {
 			return nil, about("source", fmt.Errorf("unable to use %s: %w", stream.Source, err))
 		}
-		return &content{image.Verify(checked, promised, stream.Source), stream, stream.Source, kind}, nil
+		return &content{image.Verify(checked, promised, stream.Source), stream, stream.Source, kind, nil}, nil
 	}
 	file, err := image.InArchive(ctx, image.Verify(stream, promised, stream.Source), f.ArchivePath)
 	if err != nil {
@@ -245,7 +265,7 @@ func (s Sources) fromArchive(f File, file io.ReadCloser, archive string) (*conte
 	if err != nil {
 		return nil, aboutArchive(fmt.Errorf("unable to use %s in %s: %w", f.ArchivePath, archive, err))
 	}
-	return &content{image.Verify(checked, image.Checksum{}, archive), file, archive, kind}, nil
+	return &content{image.Verify(checked, image.Checksum{}, archive), file, archive, kind, nil}, nil
 }
 
 // stream opens the source of a file as it is.

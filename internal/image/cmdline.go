@@ -205,6 +205,14 @@ func (h *Head) Arch() string {
 	return ""
 }
 
+// Limit is how many bytes of a command line an s390x kernel accepts from a loader that passes all of them; 0 for another file.
+func (h *Head) Limit() int {
+	if CheckKernelOf(arch.S390X, h.kept) != nil {
+		return 0
+	}
+	return commandLineSize(h.kept) - 1
+}
+
 // CommandLine returns the command line that ForFirmware wrote into the kernel.
 func (h *Head) CommandLine() (cmdline string, found bool) {
 	if h.Arch() == arch.PPC64LE {

@@ -16,6 +16,7 @@ const (
 	cpioDirectory  = 0o040755
 	cpioExecutable = 0o100755
 	cpioPlain      = 0o100644
+	cpioLink       = 0o120777 // its content is the name of another file
 )
 
 // writeCPIO writes an archive in "newc", the format in which the kernel reads an initrd.

@@ -35,13 +35,13 @@ type Finding struct {
 
 // check finds what would prevent a guest from booting from the network.
 type check struct {
-	guest    Guest
-	plans    *Plans
-	host     Host
-	reader   pxelinux.Reader // what reads the guest's configuration
-	findings []Finding
-
-	elsewhere bool // the guest may load files from a place other than the TFTP root of its configuration
+	guest       Guest
+	plans       *Plans
+	host        Host
+	reader      pxelinux.Reader // what reads the guest's configuration
+	readsByBlob bool            // the boot loader of s390-tools reads it, because DHCP names it
+	elsewhere   bool            // the guest may load files from a place other than the TFTP root of its configuration
+	findings    []Finding
 }
 
 // Check finds what would prevent a guest from booting from the network, as far as this run knows what the guest boots. A
@@ -95,6 +95,9 @@ func (c *check) searches(ctx context.Context) (searches []pxelinux.Search, known
 			continue
 		}
 		search := pxelinux.Search{Reader: c.reader, UUID: c.guest.UUID, MAC: nic.MAC}
+		if c.plans.ReadByBlob(c.guest.Config) {
+			search.Reader = pxelinux.Blob
+		}
 		if network, planned, found := c.network(ctx, nic.Network); found {
 			offer, known := network.Offer(c.guest.Arch, nic.MAC)
 			if !known {
@@ -102,6 +105,9 @@ func (c *check) searches(ctx context.Context) (searches []pxelinux.Search, known
 			}
 			c.offer(i, network, planned, offer)
 			c.loadsElsewhere(network, offer)
+			if c.blob(ctx, i, network, planned, offer) {
+				search.Reader = pxelinux.Blob
+			}
 			if c.guest.Arch == arch.X86 && c.guest.Config != "" {
 				c.loader(ctx, i, network, offer)
 			}
@@ -146,7 +152,7 @@ func (c *check) offer(nic int, network Network, planned bool, offer dnsmasq.Rule
 		report("add a rule in ipv4.dhcp.boot of the netboot_network with arch = \"x86_64\" and the path of pxelinux.0 as bootfile",
 			"DHCP on network %q names no bootfile for x86_64 guests, so the guest does not start PXELINUX, which reads the configuration", network.Name)
 	}
-	if c.guest.Arch == arch.S390X && pxelinux.IsForeignLoader(offer.Bootfile) && !c.isKernel(network.TFTPRoot, offer.Bootfile) {
+	if c.guest.Arch == arch.S390X && pxelinux.IsForeignLoader(offer.Bootfile) && !c.startsBlob(network, offer) {
 		report("move the bootfile to a rule in ipv4.dhcp.boot of the netboot_network, for the architecture that it is for; s390x guests do not need a bootfile",
 			"DHCP on network %q tells this guest to boot %q, a boot loader for other architectures; the firmware of s390x guests treats it as a kernel, jumps into it and stops without a message",
 			network.Name, offer.Bootfile)
@@ -184,14 +190,6 @@ func (c *check) servesRoot(network Network, offer dnsmasq.Rule, report func(reme
 	}
 }
 
-// isKernel tells whether a netboot_image publishes a file as a kernel. Its content was checked then, whatever its name is: s390-tools
-// calls its boot loader pxelinux.0.
-func (c *check) isKernel(rootPath, file string) bool {
-	root := c.plans.Roots.Search(func(_, path string) bool { return path == rootPath })
-	found, published := c.plans.Files.Find(root + "/" + file)
-	return published && found.Kind == "kernel"
-}
-
 // configuration checks that the firmware requests the configuration, and that it does not find another one first.
 func (c *check) configuration(searches []pxelinux.Search) {
 	root, file, _ := strings.Cut(c.guest.Config, "/")
@@ -216,9 +214,17 @@ func (c *check) configuration(searches []pxelinux.Search) {
 	}
 	c.report(&pxelinux.Problem{
 		Severity: pxelinux.Error,
-		Message:  fmt.Sprintf("this guest never reads %s/%s; its firmware requests %s", tftproot.ConfigDir, file, cmp.Or(strings.Join(asked, ", "), "no configuration")),
+		Message:  fmt.Sprintf("this guest never reads %s/%s; its %s requests %s", tftproot.ConfigDir, file, c.requester(), cmp.Or(strings.Join(asked, ", "), "no configuration")),
 		Remedy:   c.remedyOfUnread(asked, searches),
 	}, OfConfig)
+}
+
+// requester is what requests configurations.
+func (c *check) requester() string {
+	if c.readsByBlob {
+		return "boot loader"
+	}
+	return "firmware"
 }
 
 // remedyOfUnread says what makes the guest read a configuration.
@@ -227,6 +233,8 @@ func (c *check) remedyOfUnread(asked []string, searches []pxelinux.Search) strin
 	switch {
 	case !inRoot && c.guest.Arch == arch.X86:
 		return "set a bootfile without a directory, such as pxelinux.0, and no path_prefix, because PXELINUX looks for configurations and boot files next to itself"
+	case !inRoot && c.readsByBlob:
+		return "remove path_prefix, because the boot loader of s390-tools puts it in front of pxelinux.cfg/ and of all files"
 	case !inRoot && c.guest.Arch == arch.PPC64LE:
 		return "remove the bootfile for ppc64le guests, because their firmware then looks for no configuration"
 	default:
@@ -254,7 +262,7 @@ func (c *check) earlier(root, file string, paths []string) {
 		}
 		c.report(&pxelinux.Problem{
 			Severity: pxelinux.Warning,
-			Message:  fmt.Sprintf("the firmware requests %s before %s/%s, and uses the first file that it finds", p, tftproot.ConfigDir, file),
+			Message:  fmt.Sprintf("the %s requests %s before %s/%s, and uses the first file that it finds", c.requester(), p, tftproot.ConfigDir, file),
 			Remedy:   "set pxelinux_config to the configuration that the guest should use, or remove the other one",
 		}, OfConfig)
 	}
@@ -266,46 +274,57 @@ func (c *check) bootFiles(ctx context.Context) {
 	if !known {
 		return
 	}
+	if c.readsByBlob {
+		if entry, err := config.Boot(pxelinux.Blob, ""); err == nil {
+			c.fits(entry, copiesOfBlob)
+		}
+		return
+	}
 	entry, err := config.Boot(c.reader, "")
 	if err != nil {
 		return // the plan of the configuration reports this error
 	}
 	c.named(ctx, config, entry, OfConfig)
 	c.live(ctx, entry)
-	if c.guest.Memory > 0 {
-		c.sizes(ctx, entry)
+	if c.guest.Arch == arch.S390X && !c.fitsFirmware(ctx, fmt.Sprintf("entry %q", entry.Label), c.size(entry.Kernel), c.size(entry.Initrd)) {
+		return
 	}
+	c.fits(entry, 1)
 }
 
-// sizes checks that the files of an entry fit into the guest's memory.
-func (c *check) sizes(ctx context.Context, entry pxelinux.Entry) {
-	kernel, initrd := c.size(entry.Kernel), c.size(entry.Initrd)
-	if c.guest.Arch != arch.S390X || pxelinux.UnknownFirmware.CheckSize(kernel, initrd, c.guest.Memory) == nil {
-		c.fits(entry)
-		return
+// fitsFirmware checks that the firmware of an s390x guest can load a kernel and an initrd into the guest's memory, and tells whether it
+// can.
+func (c *check) fitsFirmware(ctx context.Context, what string, kernel, initrd uint64) bool {
+	if c.guest.Memory == 0 || pxelinux.UnknownFirmware.CheckSize(kernel, initrd, c.guest.Memory) == nil {
+		return true
 	}
 	problem := c.host.BootFirmware(ctx).CheckSize(kernel, initrd, c.guest.Memory)
 	if problem != nil {
-		problem.Message = fmt.Sprintf("entry %q: %s", entry.Label, problem.Message)
+		problem.Message = what + ": " + problem.Message
 	}
 	c.report(problem, OfConfig)
+	return problem == nil
 }
 
-// fits checks that the files of an entry fit into the guest's memory: those that a boot loader loads, and those that the system keeps
-// in memory. How much more the firmware and Linux need is not known.
-func (c *check) fits(entry pxelinux.Entry) {
+// fits checks that the files of an entry fit into the guest's memory: those that a boot loader loads, as often as it does, and those
+// that the system keeps in memory. How much more the firmware and Linux need is not known.
+func (c *check) fits(entry pxelinux.Entry, copies uint64) {
 	size := c.size(entry.Kernel)
 	for _, initrd := range entry.Initrds() {
 		size += c.size(initrd)
 	}
 	files := "kernel and initrd"
+	size *= copies
+	if copies > 1 {
+		files = fmt.Sprintf("kernel and initrd, %d times in the memory of the boot loader,", copies)
+	}
 	for _, url := range fetched(entry.Append) {
 		name := path.Base(url)
 		if c.size(name) > 0 {
 			size, files = size+c.size(name), files+" and "+name
 		}
 	}
-	if size < c.guest.Memory {
+	if c.guest.Memory == 0 || size < c.guest.Memory {
 		return
 	}
 	c.report(&pxelinux.Problem{

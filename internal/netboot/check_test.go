@@ -41,6 +41,9 @@ type netbootCase struct {
 	append    string   // of the entry
 	others    []string // more configurations
 	published string   // one more kernel of an image
+	blobSize  uint64   // its size
+	reader    string   // of the configurations
+	entries   []pxelinux.Entry
 	files     []string // at fixed paths, of this run
 	are       map[string]loader.File
 	onDisk    []string // files that are on the host, in the pool of the TFTP root
@@ -61,6 +64,51 @@ func serving(change func(*Network)) Network {
 
 func bootfile(name string) Network {
 	return serving(func(n *Network) { n.Bootfile = name })
+}
+
+// TestCheckBlob is about guests that start the boot loader of s390-tools, and configurations for it.
+func TestCheckBlob(t *testing.T) {
+	const tools = pxelinux.S390Tools
+	blob, pxelinux0 := bootfile("blob"), bootfile("pxelinux.0")
+	prefixed := serving(func(n *Network) {
+		n.Rules = []dnsmasq.Rule{{Arch: arch.S390X, Bootfile: "blob", PathPrefix: "tree/"}}
+	})
+	elsewhere := serving(func(n *Network) { n.Bootfile, n.NextServer = "pxelinux.0", "192.168.150.2" })
+	twoEntries := []pxelinux.Entry{{Label: "linux", Kernel: "k", Initrd: "i"}, {Label: "b", Kernel: "k", Initrd: "i"}}
+	noBootfile := `interfaces[0].network the configuration lab/default is for the boot loader of s390-tools, but DHCP on network "lab" names no bootfile for this guest, so its firmware reads the configuration: publish the boot loader`
+	for name, test := range map[string]struct {
+		netbootCase
+		want []string
+	}{
+		"published":                         {netbootCase{network: blob, published: "blob", reader: tools}, nil},
+		"published as pxelinux.0":           {netbootCase{network: pxelinux0, published: "pxelinux.0", reader: tools}, nil},
+		"of another program":                {netbootCase{network: pxelinux0, reader: tools}, nil},
+		"of another server":                 {netbootCase{network: elsewhere, reader: tools}, nil},
+		"of another server, firmware reads": {netbootCase{network: elsewhere, published: "pxelinux.0"}, []string{`Error interfaces[0].network boot "pxelinux.0", a boot loader for other architectures`}},
+		"for this guest":                    {netbootCase{network: blob, published: "blob", reader: tools, config: testMACFile}, nil},
+		"for another MAC":                   {netbootCase{network: blob, published: "blob", reader: tools, config: "lab/01-52-54-00-00-00-02"}, []string{"Error pxelinux_config never reads pxelinux.cfg/01-52-54-00-00-00-02; its boot loader requests pxelinux.cfg/01-52-54-00-00-00-01, pxelinux.cfg/default: use a configuration for this guest's MAC address"}},
+		"another comes first":               {netbootCase{network: blob, published: "blob", reader: tools, others: []string{testMACFile}}, []string{"Warning pxelinux_config the boot loader requests pxelinux.cfg/01-52-54-00-00-00-01 before pxelinux.cfg/default"}},
+		"a prefix leads elsewhere":          {netbootCase{network: prefixed, published: "blob", reader: tools}, []string{"Error pxelinux_config its boot loader requests tree/pxelinux.cfg/01-52-54-00-00-00-01, tree/pxelinux.cfg/default: remove path_prefix"}},
+		"no bootfile":                       {netbootCase{reader: tools}, []string{"Error " + noBootfile}},
+		"no bootfile on the host":           {netbootCase{reader: tools, onHost: true}, []string{"Warning " + noBootfile}},
+		"a directory":                       {netbootCase{network: bootfile("s390x/"), reader: tools, config: testMACFile}, []string{"Error interfaces[0].network names no bootfile for this guest"}},
+		"not by DHCP of this network":       {netbootCase{network: serving(func(n *Network) { n.DHCP = false }), reader: tools}, nil},
+		"firmware's, and it reads it":       {netbootCase{network: blob, published: "blob"}, nil},
+		"firmware's, with two entries":      {netbootCase{network: blob, published: "blob", entries: twoEntries}, []string{`Error pxelinux_config tells this guest to boot "blob", a kernel. If it is the boot loader of s390-tools, it does not read lab/default as it is written: the boot loader of s390-tools reads one entry, but there are 2: keep one entry in the file; or name no bootfile for this guest`}},
+		"the same on the host":              {netbootCase{network: blob, published: "blob", entries: twoEntries, onHost: true}, []string{`Warning pxelinux_config reads one entry, but there are 2`}},
+		"no kernel of an image":             {netbootCase{network: blob, files: []string{"blob"}}, []string{"Warning pxelinux_config the firmware requests blob before"}},
+		"of a PC":                           {pc(netbootCase{published: "pxelinux.0"}), nil},
+		"larger than the firmware loads":    {netbootCase{network: blob, published: "blob", reader: tools, initrd: 200 << 20}, nil},
+		"not twice in memory":               {netbootCase{network: blob, published: "blob", reader: tools, initrd: 250 << 20}, []string{`Error memory entry "linux": kernel and initrd, 2 times in the memory of the boot loader, have 520 MiB, but the guest has 512 MiB of memory: give the guest more memory`}},
+		"a boot loader that is too large":   {netbootCase{network: blob, published: "blob", blobSize: 130 << 20, reader: tools}, []string{`Error pxelinux_config bootfile "blob": kernel and initrd need`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.network.Name == "" {
+				test.network = serving(func(*Network) {})
+			}
+			synctest.Test(t, func(t *testing.T) { wantFindings(t, test.check(t), test.want) })
+		})
+	}
 }
 
 func TestCheck(t *testing.T) {
@@ -233,15 +281,20 @@ func (c netbootCase) check(t *testing.T) []Finding {
 	plans.Files.Add("lab/i", File{Kind: "initrd", Size: c.initrd})
 	plans.Files.Add("lab/root.squashfs", File{Kind: "files/root.squashfs", Size: 700 << 20})
 	if c.published != "" {
-		plans.Files.Add("lab/"+c.published, File{Kind: "kernel"})
+		plans.Files.Add("lab/"+c.published, File{Kind: "kernel", Size: c.blobSize})
 	}
 	for _, file := range c.files {
 		plans.Files.Add("lab/"+file, File{Kind: FixedFile, Loader: c.are[file]})
 	}
 	plans.Removed.Add("lab/"+c.removed, true)
+	if c.entries == nil {
+		c.entries = []pxelinux.Entry{{Label: "linux", Kernel: cmp.Or(c.kernel, "k"), Initrd: "/i", Append: c.append}}
+	}
 	for _, id := range append(c.others, c.config) {
-		entry := pxelinux.Entry{Label: "linux", Kernel: cmp.Or(c.kernel, "k"), Initrd: "/i", Append: c.append}
-		plans.Configs.Add(id, Config{Arch: cmp.Or(c.forArch, arch.S390X), Entered: c.kernel != "", Config: pxelinux.Config{Default: "linux", Entries: []pxelinux.Entry{entry}}})
+		plans.Configs.Add(id, Config{
+			Arch: cmp.Or(c.forArch, arch.S390X), Reader: c.reader, Entered: c.kernel != "",
+			Config: pxelinux.Config{Default: "linux", Entries: c.entries},
+		})
 	}
 	guest := Guest{Arch: cmp.Or(c.arch, arch.S390X), UUID: c.uuid, Memory: c.memory, Config: c.config, Starts: !c.runs, Interfaces: []Interface{{MAC: testMAC, Network: "lab", Boots: true}}}
 	return Check(t.Context(), guest, &plans, host)

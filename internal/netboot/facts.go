@@ -100,11 +100,11 @@ func (f *facts) configuration(ctx context.Context) {
 		return
 	}
 	if path.Base(f.result.Config) != file {
-		f.add("the firmware used %s, but pxelinux_config is %q", f.result.Config, id)
+		f.add("the guest used %s, but pxelinux_config is %q", f.result.Config, id)
 		return
 	}
 	config, planned := f.plans.Configs.Find(id)
-	reader, err := pxelinux.ReaderOf(config.Arch)
+	reader, err := pxelinux.ReaderOf(cmp.Or(config.Reader, config.Arch))
 	if !planned || err != nil {
 		return
 	}

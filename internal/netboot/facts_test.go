@@ -37,7 +37,7 @@ func TestFacts(t *testing.T) {
 		"no kernel":        {took("pxelinux.cfg/default"), without("lab/k"), unchanged, []string{`the kernel "k" of the entry "linux", which this run publishes, is not in the pool "lab" on the host`}},
 		"no initrd":        {took("pxelinux.cfg/default"), without("lab/i"), unchanged, []string{`the initrd "/i" of the entry "linux" is not in the pool`}},
 		"no configuration": {boot.Result{Stage: boot.StageDHCP}, without("lab-pxelinux.cfg/default"), unchanged, []string{`the configuration lab/default is not in the pool "lab-pxelinux.cfg" on the host`}},
-		"another one":      {took("pxelinux.cfg/01-52-54-00-00-00-01"), without("lab/k"), unchanged, []string{`the firmware used pxelinux.cfg/01-52-54-00-00-00-01, but pxelinux_config is "lab/default"`}},
+		"another one":      {took("pxelinux.cfg/01-52-54-00-00-00-01"), without("lab/k"), unchanged, []string{`the guest used pxelinux.cfg/01-52-54-00-00-00-01, but pxelinux_config is "lab/default"`}},
 		"in Linux":         {boot.Result{Stage: boot.StageLinux, Config: "pxelinux.cfg/other"}, nil, unchanged, nil},
 		"its server":       {asked("192.168.150.1"), whole, unchanged, nil},
 		"another server":   {asked("192.168.150.99"), whole, unchanged, []string{"the guest used the TFTP server 192.168.150.99, but its network names 192.168.150.1: another DHCP server has answered the guest"}},

@@ -35,9 +35,7 @@ func (c *check) grub(ctx context.Context) {
 	if !known || err != nil {
 		return
 	}
-	if c.guest.Memory > 0 {
-		c.fits(entry)
-	}
+	c.fits(entry, 1)
 	c.named(ctx, config, entry, OfGRUB)
 	c.live(ctx, entry)
 }

@@ -81,16 +81,19 @@ func OverlayHolder(path string) string { return "overlay " + path }
 type Config struct {
 	pxelinux.Config
 	Arch    string
-	Entered bool // as entries of a resource, not as a text, which another program may have written
+	Reader  string // pxelinux.S390Tools, or empty for the usual reader of the architecture
+	Entered bool   // as entries of a resource, not as a text, which another program may have written
 }
 
 // File is a file of an image.
 type File struct {
-	Kind string // kernel, initrd, FixedFile or VolumeFile
+	Kind string // kernel, initrd, FixedFile, VolumeFile, or the kind of a further file as package bootfiles names it
 	Size uint64 // in bytes; 0 if it is not known yet
 	Arch string // of the image; empty if it is not known yet
 
-	Cmdline bool // the kernel has a command line of its own, and uses no other
+	// Of a kernel.
+	Cmdline bool // it has a command line of its own, and uses no other
+	Limit   int  // how many bytes the command line of an s390x kernel may have; 0 if it is not known
 
 	// Loader is what a file at a fixed path is; its Kind is empty if that is not known.
 	Loader loader.File

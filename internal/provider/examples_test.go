@@ -275,6 +275,8 @@ func exampleVariables(t *testing.T) config.Variables {
 		"pattern":         config.StringVariable("NETBOOT-INIT: tick"),
 		"append":          config.ListVariable(config.StringVariable("netboot.tick")),
 		"ubuntu":          config.StringVariable(images.URL + "/live-server-s390x.iso"),
+		"loader":          config.StringVariable(writeFile(t, string(lab.GreetingKernel(loaderWords)))),
+		"parameters":      config.ListVariable(config.StringVariable(longParameter)),
 		"password":        config.StringVariable("$6$salt$hash"),
 		"installer":       config.StringVariable(images.URL + "/installer"),
 		"arguments":       config.ListVariable(config.StringVariable("netboot.install=/dev/vda"), config.StringVariable("netboot.then=poweroff")),

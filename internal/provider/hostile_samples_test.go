@@ -36,6 +36,7 @@ func hostileSamples(t *testing.T) map[string][]string {
 			`{"tftp_root": "srv-tftp", "ipv4": "192.168.150.0/24", "entries": [{"label": "linux", "kernel": "a-kernel"}]}`,
 			`{"tftp_root": "srv-tftp", "arch": "x86_64", "uuid": "7d1c7f0e-6a3e-4a86-8f0c-0123456789ab", "default": "linux", "entries": [
 				{"label": "linux", "kernel": "a-kernel", "initrd": "an-initrd,another", "append": ["quiet"]}]}`,
+			`{"tftp_root": "srv-tftp", "reader": "s390-tools", "default": "linux", "entries": [{"label": "linux", "kernel": "a-kernel", "initrd": "an-initrd", "append": ["quiet"]}]}`,
 		},
 		"netboot_grub_config": {
 			`{"host": "far", "tftp_root": "srv-tftp", "mac": "52:54:00:00:00:01", "default": "linux", "entries": [

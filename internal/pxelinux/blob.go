@@ -3,6 +3,7 @@ package pxelinux
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -15,15 +16,16 @@ type blob struct{}
 
 func (blob) String() string { return "the boot loader of s390-tools" }
 
-// blobKeywords are what the script looks for. It knows no labels.
-var blobKeywords = []string{keywordKernel, keywordInitrd, keywordAppend, "ipappend"}
+// blobKeywords are what the script looks for, and the label, which it ignores.
+var blobKeywords = []string{keywordKernel, keywordInitrd, keywordAppend, "ipappend", keywordLabel}
 
 // read follows "grep -i "^[[:space:]]*kernel" /tmp/config | sed "s/^[[:space:]]*kernel[[:space:]]*//I"", and so on. The keyword
-// needs no blank after it. Each line with a keyword adds to its value.
+// needs no blank after it. Each line with a keyword adds to its value. The script ignores labels: the first one names the entry for
+// people.
 func (blob) read(text string) *reading {
 	r := newReading()
 	var entry Entry
-	values := map[string]*string{keywordKernel: &entry.Kernel, keywordInitrd: &entry.Initrd, keywordAppend: &entry.Append, "ipappend": new(string)}
+	values := map[string]*string{keywordKernel: &entry.Kernel, keywordInitrd: &entry.Initrd, keywordAppend: &entry.Append, "ipappend": new(string), keywordLabel: &entry.Label}
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
@@ -35,7 +37,11 @@ func (blob) read(text string) *reading {
 		value := strings.TrimLeft(body[len(keyword):], posixSpace)
 		at := position{number, len(strings.TrimSuffix(line, "\n")) - len(value) + 1}
 		key := place{0, keyword}
-		if before, repeated := r.places[key]; repeated {
+		before, repeated := r.places[key]
+		if repeated && keyword == keywordLabel {
+			continue
+		}
+		if repeated {
 			r.report(Error, 0, keyword, at, fmt.Sprintf("the script joins this %s line with the one in line %d, because it knows only one entry", keyword, before.line),
 				"keep one entry in the file")
 			value = *values[keyword] + "\n" + value
@@ -46,9 +52,10 @@ func (blob) read(text string) *reading {
 	if len(r.places) == 0 {
 		return r
 	}
-	if *values["ipappend"] == "2" && entry.Append != "" {
-		// "$append="$append BOOTIF=01-$ifaddr"" is a command that does not exist, and the script has "set -e".
-		r.report(Error, 0, "", r.places[place{0, "ipappend"}], "the script ends with an error at ipappend 2", "remove the line")
+	if at, found := r.places[place{0, "ipappend"}]; found {
+		// "$append="$append BOOTIF=01-$ifaddr"" is a command that does not exist. The boot continues without it (measured).
+		r.report(Error, 0, "", at, "the script adds nothing to append for ipappend, because its own line for that is not valid",
+			"remove the line, and write BOOTIF=01- with the MAC address into append if the guest needs it")
 	}
 	r.config.Entries = []Entry{entry}
 	return r
@@ -67,16 +74,34 @@ func blobKeyword(body string) string {
 	return ""
 }
 
-// The rules of the script. It writes values unquoted into commands, so the shell splits them, and it removes no carriage return.
+// The rules of the script. It writes paths unquoted into commands, so the shell splits them and replaces wildcards, and it removes no
+// carriage return.
 var (
-	blobPathRules = []rule{
-		{func(v string) bool { return strings.ContainsAny(v, " \t\v\f\n") }, "has a blank, at which the shell of the script splits the path", "name a file without blanks"},
-		{func(v string) bool { return strings.Contains(v, "\r") }, "ends with a carriage return, which becomes part of the file's name", "end the lines with newlines"},
+	blobValueRules = named("the script", slices.Concat([]rule{
+		continuesRule,
+		{func(v string) bool { return strings.HasSuffix(v, "\r") },
+			"ends with a carriage return, which becomes part of the value", "end the lines with newlines"},
+		{func(v string) bool { return hasControl(strings.TrimSuffix(v, "\r")) },
+			"has a control character; a line break begins a new line of the file, and other control characters reach the console and the TFTP server",
+			"remove the character"},
+		commentRule,
+	}, pastedRules))
+	blobPathRules = append([]rule{
+		{func(v string) bool { return strings.ContainsAny(strings.TrimSuffix(v, "\r"), posixSpace) }, "has a blank, at which the shell of the script splits the path", "name a file without blanks"},
+		{func(v string) bool { return strings.ContainsAny(v, "*[") }, "has a wildcard, which the shell of the script may replace", "name a file without * and ["},
+		{func(v string) bool { return strings.Contains(v, "://") }, "is a URL; the script knows only TFTP, and asks its TFTP server for a file with that name", "publish the file below the TFTP root and write its path relative to that root"},
 		parentRule, directoryRule,
-	}
+	}, blobValueRules...)
 	blobKernelRules = append([]rule{
 		{isEmpty, "is missing; the script ends, and the kernel of the boot loader panics", "name a file"},
 	}, blobPathRules...)
+	blobInitrdRules = append([]rule{
+		{func(v string) bool { return strings.Contains(v, ",") }, "has a comma; the script loads one initrd and takes a list as the name of one file", "join the files into one initrd, and give it a name without a comma"},
+	}, blobPathRules...)
+	blobArgumentRules = append([]rule{
+		{func(v string) bool { return hasWord(v, "initrd=") }, "names an initrd; the script passes the word to the kernel and loads nothing", "name the file in initrd"},
+		{hasForeignLetter, "has a letter that is not ASCII; because of it, an s390x kernel reads the whole command line as EBCDIC and understands none of it", "write it in ASCII"},
+	}, blobValueRules...)
 )
 
 // check checks what the script reads. append has no limit of the script: it has the limit of the kernel that kexec starts.
@@ -89,19 +114,37 @@ func (blob) check(c Config) []Problem {
 		}}
 	}
 	e := c.Entries[0]
-	problems := violations(0, keywordKernel, e.Kernel, blobKernelRules)
-	problems = append(problems, violations(0, keywordInitrd, e.Initrd, blobPathRules)...)
-	return append(problems, violations(0, keywordAppend, e.Append, []rule{{hasForeignLetter,
-		"has a letter that is not ASCII; because of it, an s390x kernel reads the whole command line as EBCDIC and understands none of it",
-		"write it in ASCII"}})...)
+	problems := violations(0, keywordLabel, e.Label, blobValueRules)
+	problems = append(problems, violations(0, keywordKernel, e.Kernel, blobKernelRules)...)
+	problems = append(problems, violations(0, keywordInitrd, e.Initrd, blobInitrdRules)...)
+	problems = append(problems, violations(0, keywordAppend, e.Append, blobArgumentRules)...)
+	if c.Default != "" && c.Default != e.Label {
+		problems = append(problems, Problem{
+			Severity: Error, Entry: -1, Field: keywordDefault,
+			Message: fmt.Sprintf("no entry has the label %q, and the boot loader of s390-tools ignores the default", c.Default),
+			Remedy:  "remove default",
+		})
+	}
+	return problems
 }
 
 // limits checks nothing: the script keeps the file on a file system in memory.
 func (blob) limits(Config) []Problem { return nil }
 
-// text is the same as for the firmware of s390x guests, which ignores no line that the script reads. The script ignores the
-// label and the default.
-func (blob) text(c Config) string { return libnetText(c) }
+// text has no line without a value, which the script would not need. Parse reads it back as it was.
+func (blob) text(c Config) string {
+	var b strings.Builder
+	for _, e := range c.Entries {
+		fmt.Fprintf(&b, "label %s\n  kernel %s\n", e.Label, e.Kernel)
+		if e.Initrd != "" {
+			fmt.Fprintf(&b, "  initrd %s\n", e.Initrd)
+		}
+		if e.Append != "" {
+			fmt.Fprintf(&b, "  append %s\n", e.Append)
+		}
+	}
+	return b.String()
+}
 
 func (blob) boot(c Config, _ string) (Entry, error) {
 	if c.Entries[0].Kernel == "" {

@@ -67,7 +67,6 @@ func TestBlob(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, problems := Parse(text, Blob)
-	entry.Label = ""
 	if len(problems) > 0 || !slices.Equal(got.Entries, []Entry{entry}) {
 		t.Errorf("got %+v, %v", got, problems)
 	}
@@ -76,7 +75,13 @@ func TestBlob(t *testing.T) {
 		"label a\ninitrd i\n":              "kernel is missing",
 		"kernel k\r\ninitrd i\n":           "carriage return",
 		"kernel k quiet\n":                 "has a blank",
-		"kernel k\nappend x\nipappend 2\n": "ends with an error at ipappend 2",
+		"kernel k\nappend x\nipappend 2\n": "adds nothing to append for ipappend",
+		"kernel k*\n":                      "has a wildcard",
+		"kernel k\ninitrd a,b\n":           "has a comma",
+		"kernel http://server/k\n":         "is a URL; the script knows only TFTP",
+		"kernel k\nappend a # b\n":         "the script knows comments only on separate lines",
+		"kernel k\nappend initrd=i\n":      "names an initrd",
+		"kernel k\nappend “a”\n":           "has a typographic quote",
 		"linux k\ninitrd i\n":              "kernel is missing",
 		"# nothing\n":                      "reads one entry, but there are 0",
 	} {
@@ -85,7 +90,29 @@ func TestBlob(t *testing.T) {
 			t.Errorf("%q: got %v, want %q", text, problems, want)
 		}
 	}
+	for _, c := range []Config{
+		{Entries: []Entry{{Label: "a\nkernel b", Kernel: "k"}}},
+		{Entries: []Entry{{Label: "a", Kernel: "k", Append: "x\nkernel b"}}},
+		{Entries: []Entry{{Label: "a", Kernel: "k"}}, Default: "b"},
+		{Entries: []Entry{{Label: "a", Kernel: "k"}, {Label: "b", Kernel: "k"}}},
+	} {
+		if text, err := Render(c, Blob); err == nil {
+			t.Errorf("%+v: got %q, want an error", c, text)
+		}
+	}
+	for _, e := range []Entry{{Label: "a", Kernel: "k"}, {Label: "a b", Kernel: "k", Append: "x"}} { // there is no line without a value
+		text, err := Render(Config{Entries: []Entry{e}, Default: e.Label}, Blob)
+		if again, problems := Parse(text, Blob); err != nil || len(problems) > 0 || !slices.Equal(again.Entries, []Entry{e}) || strings.Contains(text, "initrd") {
+			t.Errorf("%q: got %+v, %v, %v", text, again, problems, err)
+		}
+	}
 	paths, err := Search{Reader: Blob, UUID: "0A1B2C3D-0000-4000-8000-00000000002A", MAC: "52:54:00:12:34:56", IPv4: "10.9.0.33", ConfigFile: "x", PathPrefix: "tree/", BootFile: "blob/pxelinux.0"}.Paths()
+	if files := FilesOf("kernel k\ninitrd i\n"); !slices.Equal(files, []string{"i", "k"}) {
+		t.Errorf("got the files %q of a configuration without a label", files)
+	}
+	if by, _ := ReaderOf(S390Tools); by != Blob {
+		t.Errorf("got %v for %q", by, S390Tools)
+	}
 	if err != nil || paths[0] != "tree/pxelinux.cfg/0a1b2c3d-0000-4000-8000-00000000002a" || len(paths) != 11 {
 		t.Errorf("got %q, %v", paths, err)
 	}

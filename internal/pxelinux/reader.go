@@ -33,12 +33,17 @@ type Reader interface {
 // Archs are the architectures of guests that read such configurations, the default first.
 var Archs = []string{arch.S390X, arch.PPC64LE, arch.X86}
 
-// ReaderOf returns what reads a configuration on guests of an architecture. An s390x guest has UnknownFirmware. An empty
-// architecture means s390x.
+// S390Tools is the name of Blob among the readers, all of which but this one have the name of an architecture.
+const S390Tools = "s390-tools"
+
+// ReaderOf returns what reads a configuration on guests of an architecture. An s390x guest has UnknownFirmware, or Blob if the name
+// is S390Tools. An empty name means s390x.
 func ReaderOf(name string) (Reader, error) {
 	switch name {
 	case arch.S390X, "":
 		return UnknownFirmware, nil
+	case S390Tools:
+		return Blob, nil
 	case arch.PPC64LE:
 		return SLOF, nil
 	case arch.X86:
@@ -97,7 +102,7 @@ func Render(c Config, by Reader) (string, error) {
 
 // FilesOf returns the kernels and initrds that a file names for any reader, because a file does not say which guests it is for.
 func FilesOf(text string) (files []string) {
-	for _, by := range []Reader{UnknownFirmware, PXELINUX} {
+	for _, by := range []Reader{UnknownFirmware, PXELINUX, Blob} {
 		config, _ := Parse(text, by)
 		files = append(files, config.Files()...)
 	}

@@ -27,6 +27,8 @@ type bootCheckModel struct {
 	Expect  []string `tfsdk:"expect" json:"expect"`
 	Forbid  []string `tfsdk:"forbid" json:"forbid,omitempty"`
 	Timeout string   `tfsdk:"timeout" json:"timeout"`
+
+	loader bool // the guest starts the boot loader of s390-tools first, whose kernel does not count
 }
 
 type bootResultModel struct {
@@ -67,6 +69,9 @@ func (r *domainResource) boot(ctx context.Context, m *domainModel, private frame
 		return r.Host.StartDomain(ctx, m.Name.ValueString())
 	}
 	m.BootResult = types.ObjectNull(bootResultTypes)
+	if check != nil {
+		check.loader = m.Kernel.IsNull() && r.Plans.ReadByBlob(m.Local(m.PxelinuxConfig))
+	}
 	result, err := r.watch(ctx, *m, check, want, diags)
 	var failure *boot.Failure
 	var failedWait *waitError
@@ -183,7 +188,7 @@ func (c bootCheckModel) expectation() (boot.Expectation, error) {
 		return boot.Expectation{}, err
 	}
 	forbid, err := compile(c.Forbid)
-	return boot.Expectation{Expect: expect, Forbid: forbid}, err
+	return boot.Expectation{Expect: expect, Forbid: forbid, Loader: c.loader}, err
 }
 
 func compile(patterns []string) ([]*regexp.Regexp, error) {

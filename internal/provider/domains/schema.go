@@ -389,7 +389,8 @@ func patterns(what string) schema.ListAttribute {
 }
 
 func bootCheckAttributes() map[string]schema.Attribute {
-	expect := patterns("Patterns ([RE2](https://github.com/google/re2/wiki/Syntax)) that the console must show. The check passes when each pattern has matched a line, in any order.")
+	expect := patterns("Patterns ([RE2](https://github.com/google/re2/wiki/Syntax)) that the console must show. The check passes when each pattern has matched a line, in any order. " +
+		"If the `pxelinux_config` has `reader = \"s390-tools\"`, the check begins with the script of the boot loader, and does not see the start of its kernel.")
 	expect.Required, expect.Optional = true, false
 	expect.Validators = append(expect.Validators, listvalidator.SizeAtLeast(1))
 	return map[string]schema.Attribute{

@@ -97,6 +97,20 @@ func (b *BootText) Fill(ctx context.Context, l Language, found *Foreign, diags *
 	return risks
 }
 
+// FillUnknown leaves open what follows from the text, or from the entries, because it is not known yet what reads them.
+func (b *BootText) FillUnknown() {
+	b.SHA256 = types.StringUnknown()
+	if b.Default.IsNull() {
+		b.Default = types.StringUnknown()
+	}
+	if b.Entries.IsNull() {
+		b.Entries = types.ListUnknown(EntryType)
+	}
+	if b.Content.IsNull() {
+		b.Content = types.StringUnknown()
+	}
+}
+
 // fillDefault sets the label that the text names, if it always names one.
 func (b *BootText) fillDefault(ctx context.Context, l Language, diags *diag.Diagnostics) {
 	if !l.NamesDefault || !b.Default.IsNull() || b.Entries.IsNull() || b.Entries.IsUnknown() || HasUnknownElement(b.Entries) {

@@ -10,8 +10,9 @@ import (
 
 // archParameter is the last, optional argument of the functions about pxelinux configurations.
 var archParameter = function.StringParameter{
-	Name:                "arch",
-	MarkdownDescription: "Optional: the architecture of the guests, `s390x` (default), `ppc64le` or `x86_64`.",
+	Name: "arch",
+	MarkdownDescription: "Optional: the architecture of the guests, `s390x` (default), `ppc64le` or `x86_64`. " +
+		"`s390-tools` stands for s390x guests that read the configuration with the old boot loader of s390-tools.",
 }
 
 // readerOf returns what reads a configuration on guests of the architecture in the optional argument.
@@ -22,7 +23,7 @@ func readerOf(archs []string, position int64) (pxelinux.Reader, *function.FuncEr
 	}
 	reader, err := pxelinux.ReaderOf(arch)
 	if len(archs) > 1 {
-		err = errors.New("only one architecture can be set")
+		err = errors.New("only one architecture or reader can be set")
 	}
 	if err != nil {
 		return nil, function.NewArgumentFuncError(position, err.Error())

@@ -36,8 +36,8 @@ func (pxelinuxRenderFunction) Definition(_ context.Context, _ function.Definitio
 			"- `entries` (List of Object) Entries that can be booted, each with:\n" +
 			"  - `label` (String) Name of the entry.\n" +
 			"  - `kernel` (String) Path of the kernel, relative to the TFTP root.\n" +
-			"  - `initrd` (String) Path of the initrd, relative to the TFTP root. Only PXELINUX on x86_64 guests can boot without an initrd. It can also load several, whose paths are separated by commas.\n" +
-			fmt.Sprintf("  - `append` (List of String, optional) Arguments of the kernel, together at most %d bytes. For x86_64, the whole command line has at most %d bytes. For ppc64le, arguments are an error, because SLOF does not pass them to the kernel; kernel.cmdline of netboot_image does.\n\n", pxelinux.MaxAppendSize, pxelinux.MaxCommandLine) +
+			"  - `initrd` (String) Path of the initrd, relative to the TFTP root. Only PXELINUX on x86_64 guests and the boot loader of s390-tools can boot without an initrd. PXELINUX can also load several, whose paths are separated by commas.\n" +
+			fmt.Sprintf("  - `append` (List of String, optional) Arguments of the kernel, together at most %d bytes. For x86_64, the whole command line has at most %d bytes. The boot loader of s390-tools has no limit. For ppc64le, arguments are an error, because SLOF does not pass them to the kernel; kernel.cmdline of netboot_image does.\n\n", pxelinux.MaxAppendSize, pxelinux.MaxCommandLine) +
 			"Optional attributes may be null or omitted. `pxelinux_parse` returns such an object.\n\n" +
 			"Everything that the firmware would cut off, ignore, misread or stop at is an error. The error says the limit, the value and what to write instead. " +
 			fmt.Sprintf("A limit that only some versions of the firmware have is not an error: a file can have up to %d entries, although firmware before QEMU 10.1 uses only %d.",

@@ -22,6 +22,8 @@ type bootFileModel struct {
 	Cmdline types.String
 	Parts   types.List
 	Inject  types.Map
+
+	limit int // how many bytes the command line of a kernel may have; 0 if it is not known
 }
 
 type kernelModel struct {
@@ -263,7 +265,7 @@ func (f *bootFileModel) plan(ctx context.Context, from bootfiles.Sources, imageN
 	if err != nil || planned.SHA256 == "" {
 		return err
 	}
-	f.Path, f.SHA256 = types.StringValue(planned.Name), types.StringValue(planned.SHA256)
+	f.Path, f.SHA256, f.limit = types.StringValue(planned.Name), types.StringValue(planned.SHA256), planned.Limit
 	if planned.Size > 0 {
 		f.SizeBytes = types.Int64Value(planned.Size)
 	}

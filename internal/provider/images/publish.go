@@ -95,6 +95,7 @@ func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, befor
 			published[result.Kind] = result.Published
 			file := m.file(ctx, result.Kind, diags)
 			file.setPresent(&result.Published.File)
+			file.limit = result.Published.Limit
 			m.setFile(ctx, result.Kind, file, diags)
 			r.note(*m, result.Kind, *file)
 		}
@@ -136,7 +137,7 @@ func (r *imageResource) note(m imageModel, kind string, file bootFileModel) {
 	if m.TFTPRoot.IsUnknown() || file.Path.IsUnknown() || file.Path.IsNull() {
 		return
 	}
-	noted := netboot.File{Kind: kind, Size: uint64(file.SizeBytes.ValueInt64()), Arch: m.Arch.ValueString(), Cmdline: !file.Cmdline.IsNull()}
+	noted := netboot.File{Kind: kind, Size: uint64(file.SizeBytes.ValueInt64()), Arch: m.Arch.ValueString(), Limit: file.limit, Cmdline: !file.Cmdline.IsNull()}
 	if _, isFurther := bootfiles.FurtherName(kind); isFurther {
 		noted.Arch = ""
 	}

@@ -230,7 +230,7 @@ func (c *networkChange) keepWords() {
 // warn reports what a user wants to know before the change is applied.
 func (r *networkResource) warn(ctx context.Context, c networkChange, diags *diag.Diagnostics) {
 	if c.known && (c.state == nil || !reflect.DeepEqual(c.now.IPv4, c.before.IPv4) || !slices.Equal(c.now.Options, c.before.Options)) {
-		warnOfForeignLoader(c.now.Network, diags)
+		r.warnOfForeignLoader(c.now.Network, diags)
 	}
 	if c.state == nil || !c.plan.TFTPRoot.Equal(c.state.TFTPRoot) {
 		r.warnOfConfinement(ctx, c.plan, diags)
@@ -251,9 +251,9 @@ func (r *networkResource) warn(ctx context.Context, c networkChange, diags *diag
 }
 
 // warnOfForeignLoader warns about a bootfile that s390x guests on the network cannot boot.
-func warnOfForeignLoader(n virt.Network, diags *diag.Diagnostics) {
+func (r *networkResource) warnOfForeignLoader(n virt.Network, diags *diag.Diagnostics) {
 	offer, known := framework.NetworkOf(n).Offer(arch.S390X, "")
-	if !known || !pxelinux.IsForeignLoader(offer.Bootfile) {
+	if !known || !pxelinux.IsForeignLoader(offer.Bootfile) || r.Plans.IsKernel(n.TFTPRoot, offer.Bootfile) {
 		return
 	}
 	diags.AddAttributeWarning(path.Root("ipv4").AtName("dhcp").AtName("bootfile"), "Bootfile is for other architectures",

@@ -33,6 +33,7 @@ func entryAttributes() map[string]schema.Attribute {
 		"append": schema.ListAttribute{
 			MarkdownDescription: fmt.Sprintf("Arguments of the kernel, together at most %d bytes. For longer arguments, see `kernel.cmdline` of `netboot_image`. "+
 				"For `x86_64`, the whole command line has at most %d bytes, with `BOOT_IMAGE=` and `initrd=`, which PXELINUX adds. For `ppc64le`, arguments are an error, because SLOF does not pass them to the kernel; set `kernel.cmdline` of `netboot_image` instead. "+
+				"With `reader = \"s390-tools\"`, the kernel has the only limit: usually 4095 bytes. "+
 				"Anyone on the network can read them.", pxelinux.MaxAppendSize, pxelinux.MaxCommandLine),
 			ElementType: types.StringType,
 			Optional:    true,
@@ -43,7 +44,7 @@ func entryAttributes() map[string]schema.Attribute {
 // fillFileName sets the file's name and what follows from it, as far as the target of the file is known.
 func (m *pxelinuxConfigModel) fillFileName(diags *diag.Diagnostics) {
 	m.ID, m.FileName, m.Path = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
-	if m.Arch.IsUnknown() {
+	if !m.knowsReader() {
 		return
 	}
 	name := "default"
@@ -125,8 +126,27 @@ func (m pxelinuxConfigModel) language(reader pxelinux.Reader) framework.Language
 	return l
 }
 
+// checkLength refuses arguments that are longer than the command line that the kernel of an entry accepts, if this run knows the kernel.
+// Other readers than the boot loader of s390-tools have lower limits themselves. A plan without changes reports nothing.
+func (r *pxelinuxConfigResource) checkLength(plan pxelinuxConfigModel, prior *pxelinuxConfigModel, diags *diag.Diagnostics) {
+	if plan.reader() != pxelinux.Blob || !plan.knowsReader() || plan.Content.IsUnknown() || prior != nil && prior.Content.Equal(plan.Content) {
+		return
+	}
+	text, _ := pxelinux.Parse(plan.Content.ValueString(), pxelinux.Blob)
+	for _, e := range text.Entries {
+		kernel, _ := r.Plans.Files.Find(plan.root() + "/" + strings.TrimPrefix(e.Kernel, "/"))
+		if kernel.Limit == 0 || len(e.Append) <= kernel.Limit {
+			continue
+		}
+		diags.AddAttributeError(path.Root("entries").AtListIndex(0).AtName("append"), "Invalid pxelinux configuration",
+			fmt.Sprintf("append has %d bytes, but the kernel %s accepts at most %d, and kexec loads nothing. Shorten the arguments, or move them into a file that the guest loads.", len(e.Append), e.Kernel, kernel.Limit))
+	}
+}
+
 // needsInitrd tells whether an entry without an initrd needs an empty one.
-func (m pxelinuxConfigModel) needsInitrd() bool { return m.reader() != pxelinux.PXELINUX }
+func (m pxelinuxConfigModel) needsInitrd() bool {
+	return m.reader() != pxelinux.PXELINUX && m.reader() != pxelinux.Blob
+}
 
 // emptyInitrdName is the name of the empty initrd for entries without one. It is next to the configuration that has such an
 // entry, and is removed with it.

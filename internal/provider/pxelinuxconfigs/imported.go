@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/arch"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
@@ -34,12 +35,28 @@ const guessedArchKey = "guessed_arch"
 
 // archOf guesses the architecture of the guests that a file is for. A file that this resource writes for x86_64 guests shows it. A
 // file for ppc64le guests is the same as one for s390x guests.
-func archOf(text string) string {
-	config, _ := pxelinux.Parse(text, pxelinux.PXELINUX)
-	if written, err := pxelinux.Render(config, pxelinux.PXELINUX); err == nil && written == text {
-		return arch.X86
+func archOf(text string) types.String {
+	if isWrittenFor(pxelinux.PXELINUX, text) {
+		return types.StringValue(arch.X86)
 	}
-	return arch.S390X
+	return types.StringValue(arch.S390X)
+}
+
+// readerOf guesses the reader of a file; null for the usual one. A file that this resource writes for the boot loader of s390-tools shows
+// it by an entry without an initrd. Any other file is for the firmware, unless the user says something else.
+func readerOf(text string) types.String {
+	config, _ := pxelinux.Parse(text, pxelinux.Blob)
+	if isWrittenFor(pxelinux.Blob, text) && config.Entries[0].Initrd == "" {
+		return types.StringValue(pxelinux.S390Tools)
+	}
+	return types.StringNull()
+}
+
+// isWrittenFor tells whether a file is as this resource writes it for a reader.
+func isWrittenFor(by pxelinux.Reader, text string) bool {
+	config, _ := pxelinux.Parse(text, by)
+	written, err := pxelinux.Render(config, by)
+	return err == nil && written == text
 }
 
 // replacesArch tells whether the file is for guests of another architecture than before. After an import, which has only
@@ -92,6 +109,9 @@ func (m pxelinuxConfigModel) warnOfForeign(problems []pxelinux.Problem, diags *d
 	advice := ""
 	if countErrors(pxelinux.ValidateText(m.Content.ValueString(), pxelinux.PXELINUX)) == 0 {
 		advice = fmt.Sprintf("PXELINUX reads it as it is written: if it is for x86_64 guests, set arch to %q. ", arch.X86)
+	}
+	if countErrors(pxelinux.ValidateText(m.Content.ValueString(), pxelinux.Blob)) == 0 {
+		advice += fmt.Sprintf("So does the boot loader of s390-tools: if guests read the file with it, set reader to %q. ", pxelinux.S390Tools)
 	}
 	diags.AddWarning("Risky pxelinux configuration", fmt.Sprintf("The firmware of s390x guests does not read all of %s as it is written, although real PXELINUX may. %s"+
 		"The file stays as it is. The following problems are not errors in a later change of content:%s", m.subject(), advice, said.String()))

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/resourcevalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
@@ -39,6 +40,7 @@ type pxelinuxConfigModel struct {
 	ID       types.String   `tfsdk:"id"`
 	TFTPRoot types.String   `tfsdk:"tftp_root"`
 	Arch     types.String   `tfsdk:"arch"`
+	Reader   types.String   `tfsdk:"reader"`
 	MAC      types.String   `tfsdk:"mac"`
 	UUID     types.String   `tfsdk:"uuid"`
 	IPv4     types.String   `tfsdk:"ipv4"`
@@ -78,7 +80,8 @@ func (r *pxelinuxConfigResource) Schema(ctx context.Context, _ resource.SchemaRe
 			"Set one of `mac`, `uuid` and `ipv4`, or none of them for `default`.\n\n" +
 			"Each architecture has its own reader of these files. The firmware of s390x and ppc64le guests reads far less than real PXELINUX, and does not report most of what it cannot read. " +
 			"x86_64 guests with a BIOS run the real PXELINUX. " +
-			"Everything that the reader of `arch` would cut off, ignore or misread, or that would make it skip this file and use the file of another guest, is an error in the plan.",
+			"s390x guests can also start the old boot loader of s390-tools, which is the `reader` then. " +
+			"Everything that the reader would cut off, ignore or misread, or that would make it skip this file and use the file of another guest, is an error in the plan.",
 		Attributes: map[string]schema.Attribute{
 			"host":      framework.HostAttribute,
 			"id":        framework.IDAttribute("`<tftp_root>/<file_name>`."),
@@ -90,6 +93,14 @@ func (r *pxelinuxConfigResource) Schema(ctx context.Context, _ resource.SchemaRe
 				Computed:   true,
 				Default:    stringdefault.StaticString(arch.S390X),
 				Validators: []validator.String{stringvalidator.OneOf(pxelinux.Archs...)},
+			},
+			"reader": schema.StringAttribute{
+				MarkdownDescription: "What reads the file, if that is not the usual reader of `arch`. The only value is `s390-tools`, for the old boot loader of s390-tools on s390x guests: DHCP names it as the bootfile, " +
+					"the firmware loads it as a kernel, and its script reads the file. It reads one entry, without a limit on the length of the file. " +
+					"A file on the host does not show its reader: an import assumes `s390-tools` only if the file is as this resource writes it for an entry without an `initrd`. " +
+					"See [When the boot loader of s390-tools is the better choice](https://registry.terraform.io/providers/s390x-netboot/netboot/latest/docs/guides/netboot-an-s390x-guest#when-the-boot-loader-of-s390-tools-is-the-better-choice).",
+				Optional:   true,
+				Validators: []validator.String{stringvalidator.OneOf(pxelinux.S390Tools)},
 			},
 			"mac":  targetString("MAC address of the guest that the file is for."),
 			"uuid": targetString("UUID of the guest that the file is for. PXELINUX reads the first three groups of a UUID in another byte order, so the name of the file differs from the UUID if `arch` is `x86_64`."),
@@ -134,8 +145,9 @@ func (r *pxelinuxConfigResource) ValidateConfig(ctx context.Context, req resourc
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	config.checkReader(&resp.Diagnostics)
 	config.fillFileName(&resp.Diagnostics)
-	if config.Content.IsNull() && !config.Arch.IsUnknown() { // content may be an imported text, which only a plan knows
+	if config.Content.IsNull() && config.knowsReader() { // content may be an imported text, which only a plan knows
 		config.Fill(ctx, config.language(config.reader()), nil, &resp.Diagnostics)
 	}
 }
@@ -174,18 +186,12 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	plan.fillFileName(&resp.Diagnostics)
 	claims := framework.NewClaims(ctx, r.Plans, plan.subject(), req, resp)
 	claims.Add(path.Root("file_name"), framework.Subject{Kind: "pxelinux configuration", ID: plan.ID.ValueString()}, prior != nil && !prior.ID.Equal(plan.ID))
-	found := framework.LoadPrivate[framework.Foreign](ctx, req.Private, framework.ForeignKey, &resp.Diagnostics)
-	language := plan.language(r.readerFor(ctx, plan))
-	risks := plan.Fill(ctx, language, found, &resp.Diagnostics)
-	if !config.Entries.IsNull() && !config.Entries.IsUnknown() {
-		risks = append(risks, plan.CheckKinds(ctx, language, plan.Arch.ValueString(), plan.root(), r.Plans, &resp.Diagnostics)...)
-	}
-	if prior == nil || !prior.SHA256.Equal(plan.SHA256) && !prior.Content.Equal(plan.Content) {
-		language.Warn(risks, &resp.Diagnostics)
-	}
+	plan.checkReader(&resp.Diagnostics)
+	r.fill(ctx, &plan, prior, framework.LoadPrivate[framework.Foreign](ctx, req.Private, framework.ForeignKey, &resp.Diagnostics), &resp.Diagnostics)
+	r.checkLength(plan, prior, &resp.Diagnostics)
 	if !plan.ID.IsUnknown() && !plan.Content.IsUnknown() {
 		text, _ := pxelinux.Parse(plan.Content.ValueString(), plan.reader())
-		r.Plans.Configs.Add(plan.Local(plan.ID), netboot.Config{Config: text, Arch: plan.Arch.ValueString(), Entered: !config.Entries.IsNull()})
+		r.Plans.Configs.Add(plan.Local(plan.ID), netboot.Config{Config: text, Arch: plan.Arch.ValueString(), Reader: plan.Reader.ValueString(), Entered: !config.Entries.IsNull()})
 		r.Plans.Holds.Add(netboot.ConfigHolder(plan.Local(plan.ID)), text.Files())
 	}
 	if plan.replacesArch(prior, framework.LoadPrivate[guessedArch](ctx, req.Private, guessedArchKey, &resp.Diagnostics)) {
@@ -199,6 +205,23 @@ func (r *pxelinuxConfigResource) ModifyPlan(ctx context.Context, req resource.Mo
 	}
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+	}
+}
+
+// fill sets the text, or what follows from it, by the rules of its reader.
+func (r *pxelinuxConfigResource) fill(ctx context.Context, plan, prior *pxelinuxConfigModel, found *framework.Foreign, diags *diag.Diagnostics) {
+	if !plan.knowsReader() {
+		plan.FillUnknown()
+		return
+	}
+	hasEntries := !plan.Entries.IsNull() && !plan.Entries.IsUnknown() // before Fill sets those of content
+	language := plan.language(r.readerFor(ctx, *plan))
+	risks := plan.Fill(ctx, language, found, diags)
+	if hasEntries {
+		risks = append(risks, plan.CheckKinds(ctx, language, plan.Arch.ValueString(), plan.root(), r.Plans, diags)...)
+	}
+	if prior == nil || !prior.SHA256.Equal(plan.SHA256) && !prior.Content.Equal(plan.Content) {
+		language.Warn(risks, diags)
 	}
 }
 
@@ -256,7 +279,7 @@ func (r *pxelinuxConfigResource) Read(ctx context.Context, req resource.ReadRequ
 		return
 	}
 	if known == nil {
-		state.Arch = types.StringValue(archOf(text))
+		state.Arch, state.Reader = archOf(text), readerOf(text)
 		framework.SavePrivate(ctx, resp.Private, guessedArchKey, &guessedArch{Guessed: true}, &resp.Diagnostics)
 	}
 	if now.SHA256 != state.SHA256.ValueString() {
@@ -334,13 +357,25 @@ func (r *pxelinuxConfigResource) directory(m pxelinuxConfigModel) tftproot.Direc
 	return virt.NewDirectory(r.Host, tftproot.ConfigPool(m.root()))
 }
 
-// reader is what reads the file. For s390x, it is the firmware of any host.
+// reader is what reads the file. For s390x, it is the firmware of any host, unless another reader is set.
 func (m pxelinuxConfigModel) reader() pxelinux.Reader {
-	reader, err := pxelinux.ReaderOf(m.Arch.ValueString())
+	reader, err := pxelinux.ReaderOf(cmp.Or(m.Reader.ValueString(), m.Arch.ValueString()))
 	if err != nil {
 		return pxelinux.UnknownFirmware // the attribute's validator reports this error
 	}
 	return reader
+}
+
+// knowsReader tells whether it is known what reads the file.
+func (m pxelinuxConfigModel) knowsReader() bool { return !m.Arch.IsUnknown() && !m.Reader.IsUnknown() }
+
+// checkReader refuses a reader that guests of the architecture do not have.
+func (m pxelinuxConfigModel) checkReader(diags *diag.Diagnostics) {
+	if m.Reader.ValueString() == "" || m.Arch.IsUnknown() || m.Arch.IsNull() || m.Arch.ValueString() == arch.S390X {
+		return
+	}
+	diags.AddAttributeError(path.Root("reader"), "Invalid reader",
+		fmt.Sprintf("The boot loader of s390-tools is for s390x guests, but arch is %q. Remove reader, or set arch to %q.", m.Arch.ValueString(), arch.S390X))
 }
 
 // readerFor is the host's firmware if a configuration for s390x has more entries than every firmware accepts. Otherwise the

@@ -1,0 +1,46 @@
+package boot
+
+// loaderRules explain the messages of the boot loader of s390-tools: of the script of s390-tools netboot/mk-pxelinux-ramfs, of busybox and of
+// kexec. After a failure, the script ends, and its kernel panics. The consoles in testdata whose names begin with loader show them.
+var loaderRules = []rule{
+	{expression(`Error waiting for PXE configuration from DHCP`), cause, StageNone,
+		"the boot loader of s390-tools waited 600 s for an address and a TFTP server, and no DHCP server gave it both",
+		"check that the network has a DHCP range with free addresses; libvirt names the TFTP server for a network with a TFTP root"},
+	{expression(`tftp: (timeout|read: .*|sendto: .*)`), cause, StageNone,
+		"the TFTP server does not answer the boot loader of s390-tools, or no longer, which happens to an emulated guest in the middle of a large file",
+		"check the route to the TFTP server, use smaller files, and start the guest again"},
+	{expression(`^no config found$`), cause, StageNone,
+		"the TFTP server has no configuration under any name that the boot loader of s390-tools asked for: the guest's UUID, 01- and its MAC address, its IPv4 address in hexadecimal, default; it puts DHCP option 210 in front of each",
+		"publish one below pxelinux.cfg/ in the TFTP root, and set no path_prefix for this guest"},
+	{expression(`^no kernel statement found in config$`), cause, StageNone,
+		"the configuration has no kernel line, the only keyword for a kernel that the boot loader of s390-tools knows",
+		"write kernel instead of linux, or set entries of a netboot_pxelinux_config"},
+	{expression(`tftp: server error: \(1\).*`), cause, StageConfig,
+		"the entry names a kernel or initrd that the TFTP server does not have: the file is not published, or its name differs in spelling or case; the boot loader of s390-tools puts DHCP option 210 in front of its path",
+		"publish the file, and write its path relative to the TFTP root"},
+	{expression(`tftp: server error: \([02]\).*`), persistent, StageNone,
+		"the TFTP server is not allowed to read a file that it has, because of the file's mode, the mode of a directory above it, SELinux or AppArmor",
+		"set the mode of files to 0644 and of directories to 0755, and use a TFTP root that the host's security policy lets dnsmasq read, such as /srv/tftp"},
+	{expression(`command line too long, maximum allowed size \d+`), cause, StageNone,
+		"append is longer than the command line that the kernel of the entry accepts",
+		"shorten append, or use a kernel that was built for longer command lines"},
+	{expression(`Invalid memory segment .*`), cause, StageNone,
+		"the file that the entry names as the kernel is not an s390x kernel, or the memory is too small for kernel and initrd",
+		"check the kernel file's origin and checksum, and give the guest more memory"},
+
+	// The last sign of a boot that stops without a reason, the latest first.
+	{expression(`Nothing has been loaded!`), symptom, StageNone,
+		"kexec has no kernel to start", checkConsole},
+	{expression(`Kexec load: .*`), symptom, StageNone,
+		"the boot loader of s390-tools started the kernel of the entry, which has printed nothing: an emulated guest needs minutes to unpack it, the kernel prints to another console, or the memory is too small",
+		"give the boot more time (boot_check.timeout, timeouts.create), add console=ttysclp0 to append, and give the guest more memory"},
+	{expression(`fetch (kernel|initrd) .*`), symptom, StageNone,
+		"the boot loader of s390-tools was still loading this file: a large initrd takes long on a slow host, or the TFTP server no longer answers",
+		"give the boot more time (boot_check.timeout, timeouts.create), or use a smaller initrd"},
+	{expression(`fetching config .*`), symptom, StageNone,
+		"the boot loader of s390-tools was still looking for a configuration",
+		checkRoute},
+	{expression(`waiting for pxe config from DHCP .*`), symptom, StageNone,
+		"the boot loader of s390-tools has no address yet, for which it waits up to 600 s: no DHCP server has answered it, or its initrd has no driver of the network card (virtio_net)",
+		"check that the network has a DHCP range with free addresses, and make the boot loader again with the modules of its kernel"},
+}
