@@ -133,19 +133,19 @@ func (m imageModel) file(ctx context.Context, kind string, diags *diag.Diagnosti
 	switch {
 	case isFurther:
 		object, _ := m.Files.Elements()[name].(types.Object)
-		further := known[furtherModel](ctx, object, diags)
+		further := valueOf[furtherModel](ctx, object, diags)
 		if further == nil {
 			return nil
 		}
 		file.locationModel, file.publishedModel = further.locationModel, further.publishedModel
 	case kind == bootfiles.Kernel:
-		kernel := known[kernelModel](ctx, m.Kernel, diags)
+		kernel := valueOf[kernelModel](ctx, m.Kernel, diags)
 		if kernel == nil {
 			return nil
 		}
 		file.sourceModel, file.Cmdline = kernel.sourceModel, kernel.Cmdline
 	default:
-		initrd := known[initrdModel](ctx, m.Initrd, diags)
+		initrd := valueOf[initrdModel](ctx, m.Initrd, diags)
 		if initrd == nil {
 			return nil
 		}
@@ -154,8 +154,8 @@ func (m imageModel) file(ctx context.Context, kind string, diags *diag.Diagnosti
 	return file
 }
 
-// known is the value of an object; nil if it is null or unknown.
-func known[T any](ctx context.Context, object types.Object, diags *diag.Diagnostics) *T {
+// valueOf is the value of an object; nil if it is null or unknown.
+func valueOf[T any](ctx context.Context, object types.Object, diags *diag.Diagnostics) *T {
 	if object.IsUnknown() {
 		return nil
 	}
