@@ -238,7 +238,7 @@ func exampleVariables(t *testing.T) config.Variables {
 	// A distribution's folder of images, whatever its files are called.
 	images := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case strings.HasPrefix(path.Base(r.URL.Path), "kernel"):
+		case strings.HasPrefix(path.Base(r.URL.Path), "kernel"), strings.Contains(path.Base(r.URL.Path), "-kernel."):
 			http.ServeFile(w, r, kernel)
 		case r.URL.Path == "/linux", path.Ext(r.URL.Path) == ".efi":
 			_, _ = w.Write(pcKernel)
@@ -248,7 +248,7 @@ func exampleVariables(t *testing.T) config.Variables {
 			http.ServeFile(w, r, installer)
 		case r.URL.Path == "/agent/initrd":
 			http.ServeFile(w, r, agent)
-		case strings.HasPrefix(path.Base(r.URL.Path), "initrd"):
+		case strings.HasPrefix(path.Base(r.URL.Path), "initrd"), strings.Contains(path.Base(r.URL.Path), "-initramfs."):
 			http.ServeFile(w, r, initrd)
 		case path.Ext(r.URL.Path) == ".iso":
 			http.ServeFile(w, r, medium)
@@ -280,6 +280,8 @@ func exampleVariables(t *testing.T) config.Variables {
 		"password":        config.StringVariable("$6$salt$hash"),
 		"installer":       config.StringVariable(images.URL + "/installer"),
 		"arguments":       config.ListVariable(config.StringVariable("netboot.install=/dev/vda"), config.StringVariable("netboot.then=poweroff")),
+		"rhcos":           config.StringVariable(images.URL),
+		"reinstall":       nil, // six nodes, whose installation takes minutes under emulation
 		"kernel_checksum": config.StringVariable("sha256:" + hex.EncodeToString(sum[:])),
 	}
 }
