@@ -226,7 +226,7 @@ func exampleVariables(t *testing.T) config.Variables {
 		t.Fatal(err)
 	}
 	pcKernel := lab.PCGreetingKernel("Linux version for a PC\r\n")
-	medium := ubuntuMedium(t, kernel, initrd)
+	medium := installationMedium(t, kernel, initrd)
 	installer := filepath.Join(t.TempDir(), "initrd")
 	var content bytes.Buffer
 	if err := lab.WriteInstaller(t.Context(), &content, "console=ttysclp0"); err != nil {
@@ -238,7 +238,7 @@ func exampleVariables(t *testing.T) config.Variables {
 	// A distribution's folder of images, whatever its files are called.
 	images := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case strings.HasPrefix(path.Base(r.URL.Path), "kernel"), strings.Contains(path.Base(r.URL.Path), "-kernel."):
+		case isNamed(r, "kernel"):
 			http.ServeFile(w, r, kernel)
 		case r.URL.Path == "/linux", path.Ext(r.URL.Path) == ".efi":
 			_, _ = w.Write(pcKernel)
@@ -248,7 +248,7 @@ func exampleVariables(t *testing.T) config.Variables {
 			http.ServeFile(w, r, installer)
 		case r.URL.Path == "/agent/initrd":
 			http.ServeFile(w, r, agent)
-		case strings.HasPrefix(path.Base(r.URL.Path), "initrd"), strings.Contains(path.Base(r.URL.Path), "-initramfs."):
+		case isNamed(r, "initrd"), isNamed(r, "initramfs"):
 			http.ServeFile(w, r, initrd)
 		case path.Ext(r.URL.Path) == ".iso":
 			http.ServeFile(w, r, medium)
@@ -280,20 +280,31 @@ func exampleVariables(t *testing.T) config.Variables {
 		"password":        config.StringVariable("$6$salt$hash"),
 		"installer":       config.StringVariable(images.URL + "/installer"),
 		"arguments":       config.ListVariable(config.StringVariable("netboot.install=/dev/vda"), config.StringVariable("netboot.then=poweroff")),
+		"web":             config.StringVariable(images.URL),
+		"debian_mirror":   config.StringVariable(images.URL),
+		"fedora_tree":     config.StringVariable(images.URL),
 		"rhcos":           config.StringVariable(images.URL),
 		"reinstall":       nil, // six nodes, whose installation takes minutes under emulation
 		"kernel_checksum": config.StringVariable("sha256:" + hex.EncodeToString(sum[:])),
 	}
 }
 
-// ubuntuMedium is an image with what Ubuntu's installation medium has for booting, where that has it.
-func ubuntuMedium(t *testing.T, kernel, initrd string) string {
+// isNamed says whether the file of a request is called like this, as in "kernel.debian", "boot-kernel" or "rhcos-live-kernel.s390x".
+func isNamed(r *http.Request, name string) bool {
+	words := strings.FieldsFunc(path.Base(r.URL.Path), func(c rune) bool { return c == '-' || c == '.' })
+	return slices.Contains(words, name)
+}
+
+// installationMedium is an image with what the installation media of Ubuntu and SUSE have for booting, where they have it.
+func installationMedium(t *testing.T, kernel, initrd string) string {
 	t.Helper()
 	lab.Need(t)
 	medium := filepath.Join(t.TempDir(), "medium.iso")
 	err := lab.WriteISO(t.Context(), medium, map[string]string{
 		"boot/kernel.ubuntu":   kernel,
 		"boot/initrd.ubuntu":   initrd,
+		"boot/s390x/linux":     kernel,
+		"boot/s390x/initrd":    initrd,
 		"boot/initrd.off":      writeFile(t, "\x01\x00\x00\x00"),
 		"boot/initrd.siz":      writeFile(t, "\x00\x10\x00\x00"),
 		"boot/parmfile.ubuntu": writeFile(t, " --- \n"),

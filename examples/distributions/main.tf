@@ -1,0 +1,166 @@
+terraform {
+  required_providers {
+    netboot = { source = "s390x-netboot/netboot" }
+  }
+}
+
+variable "web" {
+  description = "URL of your web server, which has what the guests download, and files that a vendor gives only to customers."
+  default     = "http://192.0.2.80"
+}
+
+variable "debian_mirror" {
+  description = "URL of a mirror of Debian."
+  default     = "https://deb.debian.org/debian"
+}
+
+variable "fedora_tree" {
+  description = "URL of Fedora's installation tree for s390x."
+  default     = "https://dl.fedoraproject.org/pub/fedora-secondary/releases/43/Server/s390x/os"
+}
+
+# What each installer needs: the directory of its files, their names there, and the command line. Where iso is set, the files
+# are in that ISO image.
+locals {
+  console = "console=ttysclp0"
+
+  # The whole disk, and no password. The guest powers off at the end.
+  kickstart = <<-EOT
+    text
+    lang en_US.UTF-8
+    keyboard us
+    rootpw --lock
+    zerombr
+    clearpart --all --initlabel
+    autopart
+    poweroff
+  EOT
+
+  agent = [
+    "rd.neednet=1", "coreos.live.rootfs_url=${var.web}/agent.s390x-rootfs.img",
+    "random.trust_cpu=on", "rd.luks.options=discard", "ignition.firstboot", "ignition.platform.id=metal", local.console,
+  ]
+
+  installers = {
+    openshift-agent = {
+      kernel = "${var.web}/agent.s390x-kernel.img"
+      initrd = "${var.web}/agent.s390x-initrd.img"
+      append = concat(["ip=dhcp"], local.agent)
+    }
+    openshift-agent-static = {
+      kernel = "${var.web}/agent.s390x-kernel.img"
+      initrd = "${var.web}/agent.s390x-initrd.img"
+      append = concat(["ip=192.168.163.11::192.168.163.1:255.255.255.0:control-1.ocp.example.org::none", "nameserver=192.168.163.1"], local.agent)
+    }
+    openshift-agent-fips = {
+      kernel = "${var.web}/agent.s390x-kernel.img"
+      initrd = "${var.web}/agent.s390x-initrd.img"
+      append = concat(["ip=dhcp", "fips=1"], local.agent)
+    }
+    rhcos = {
+      kernel = "${var.web}/rhcos-live-kernel.s390x"
+      initrd = "${var.web}/rhcos-live-initramfs.s390x.img"
+      append = [
+        "rd.neednet=1", "ip=192.168.163.12::192.168.163.1:255.255.255.0:worker-1.ocp.example.org::none", "nameserver=192.168.163.1",
+        "coreos.live.rootfs_url=${var.web}/rhcos-live-rootfs.s390x.img",
+        "coreos.inst.install_dev=/dev/vda", "coreos.inst.ignition_url=${var.web}/worker.ign", local.console,
+      ]
+    }
+    fcos-live = {
+      kernel = "${var.web}/fedora-coreos-live-kernel.s390x"
+      initrd = "${var.web}/fedora-coreos-live-initramfs.s390x.img"
+      append = [
+        "coreos.live.rootfs_url=${var.web}/fedora-coreos-live-rootfs.s390x.img",
+        "ignition.firstboot", "ignition.platform.id=metal", "ignition.config.url=${var.web}/live.ign", local.console,
+      ]
+    }
+    fcos-to-disk = {
+      kernel = "${var.web}/fedora-coreos-live-kernel.s390x"
+      initrd = "${var.web}/fedora-coreos-live-initramfs.s390x.img"
+      append = [
+        "coreos.live.rootfs_url=${var.web}/fedora-coreos-live-rootfs.s390x.img",
+        "coreos.inst.install_dev=/dev/vda", "coreos.inst.ignition_url=${var.web}/fcos.ign", local.console,
+      ]
+    }
+    rhel-10 = {
+      kernel = "${var.web}/rhel-10/images/kernel.img"
+      initrd = "${var.web}/rhel-10/images/initrd.img"
+      append = ["ip=dhcp", "inst.repo=${var.web}/rhel-10", "inst.ks=file:/ks.cfg", local.console]
+      inject = { "/ks.cfg" = { content = local.kickstart } }
+    }
+    fedora = {
+      kernel = "${var.fedora_tree}/images/kernel.img"
+      initrd = "${var.fedora_tree}/images/initrd.img"
+      append = ["ip=dhcp", "inst.repo=${var.fedora_tree}", "inst.ks=file:/ks.cfg", local.console]
+      inject = { "/ks.cfg" = { content = local.kickstart } }
+    }
+    sles-16 = {
+      iso    = "${var.web}/sles-16.iso"
+      kernel = "boot/s390x/linux"
+      initrd = "boot/s390x/initrd"
+      append = [
+        "ip=dhcp", "root=live:${var.web}/sles-16.iso",
+        "inst.auto=${var.web}/sles-16.json", "inst.finish=poweroff", local.console,
+      ]
+    }
+    ubuntu-iso = {
+      iso    = "${var.web}/ubuntu-live-server-s390x.iso"
+      kernel = "boot/kernel.ubuntu"
+      initrd = "boot/initrd.ubuntu"
+      append = [
+        "ip=dhcp", "url=${var.web}/ubuntu-live-server-s390x.iso",
+        "autoinstall", "ds=nocloud-net;s=${var.web}/ubuntu/", local.console, "---",
+      ]
+    }
+    ubuntu-in-memory = {
+      kernel = "${var.web}/ubuntu/boot-kernel"
+      initrd = "${var.web}/ubuntu/boot-initrd"
+      append = [
+        "ro", "root=squash:${var.web}/ubuntu/squashfs", "ip=dhcp", "ip6=off",
+        "overlayroot=tmpfs", "overlayroot_cfgdisk=disabled", "ds=nocloud-net;s=${var.web}/ubuntu/", local.console,
+      ]
+    }
+    debian-13 = {
+      kernel = "${var.debian_mirror}/dists/trixie/main/installer-s390x/current/images/generic/kernel.debian"
+      initrd = "${var.debian_mirror}/dists/trixie/main/installer-s390x/current/images/generic/initrd.debian"
+      append = ["auto=true", "priority=critical", "url=${var.web}/preseed.cfg", local.console]
+    }
+    debian-12 = {
+      kernel = "${var.debian_mirror}/dists/bookworm/main/installer-s390x/current/images/generic/kernel.debian"
+      initrd = "${var.debian_mirror}/dists/bookworm/main/installer-s390x/current/images/generic/initrd.debian"
+      append = ["auto=true", "priority=critical", "url=${var.web}/preseed.cfg", local.console]
+    }
+  }
+}
+
+resource "netboot_tftp_root" "lab" {
+  path = "/srv/tftp-distributions"
+}
+
+resource "netboot_image" "installer" {
+  for_each  = local.installers
+  tftp_root = netboot_tftp_root.lab.id
+  name      = each.key
+  kernel = {
+    source   = try(each.value.iso, each.value.kernel)
+    iso_path = can(each.value.iso) ? each.value.kernel : null
+  }
+  initrd = {
+    source   = try(each.value.iso, each.value.initrd)
+    iso_path = can(each.value.iso) ? each.value.initrd : null
+    inject   = try(each.value.inject, null)
+  }
+}
+
+# The guest of each installer finds its configuration by its MAC address, which follows from its name.
+resource "netboot_pxelinux_config" "installer" {
+  for_each  = local.installers
+  tftp_root = netboot_tftp_root.lab.id
+  mac       = provider::netboot::mac(each.key)
+  entries = [{
+    label  = "install"
+    kernel = netboot_image.installer[each.key].kernel.path
+    initrd = netboot_image.installer[each.key].initrd.path
+    append = each.value.append
+  }]
+}
