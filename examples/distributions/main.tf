@@ -35,6 +35,14 @@ locals {
     autopart
     poweroff
   EOT
+  preseed   = <<-EOT
+    d-i debian-installer/locale string en_US
+    d-i s390-netdevice/choose_networktype select virtio
+    d-i passwd/root-login boolean false
+    d-i partman-auto/method string regular
+    d-i finish-install/reboot_in_progress note
+    d-i debian-installer/exit/poweroff boolean true
+  EOT
 
   agent = [
     "rd.neednet=1", "coreos.live.rootfs_url=${var.web}/agent.s390x-rootfs.img",
@@ -123,12 +131,14 @@ locals {
     debian-13 = {
       kernel = "${var.debian_mirror}/dists/trixie/main/installer-s390x/current/images/generic/kernel.debian"
       initrd = "${var.debian_mirror}/dists/trixie/main/installer-s390x/current/images/generic/initrd.debian"
-      append = ["auto=true", "priority=critical", "url=${var.web}/preseed.cfg", local.console]
+      append = ["auto=true", "priority=critical", local.console]
+      inject = { "/preseed.cfg" = { content = local.preseed } }
     }
     debian-12 = {
       kernel = "${var.debian_mirror}/dists/bookworm/main/installer-s390x/current/images/generic/kernel.debian"
       initrd = "${var.debian_mirror}/dists/bookworm/main/installer-s390x/current/images/generic/initrd.debian"
-      append = ["auto=true", "priority=critical", "url=${var.web}/preseed.cfg", local.console]
+      append = ["auto=true", "priority=critical", local.console]
+      inject = { "/preseed.cfg" = { content = local.preseed } }
     }
   }
 }
