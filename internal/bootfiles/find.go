@@ -36,6 +36,22 @@ func parse(fileName string) (imageName, kind string) {
 	}
 }
 
+// stagedName matches the name of a staged file, as newStaged makes it.
+var stagedName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(.+)-[^-]+-[0-9a-f]{8}\.part$`) })
+
+// StagedOf are those of the names that are names of staged files of an image. Runs that were killed left them, or still write them.
+func StagedOf(imageName string, names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		match := stagedName().FindStringSubmatch(name)
+		return match == nil || match[1] != imageName
+	})
+}
+
+// IsNamedByContent tells whether the name of a published file contains the hash of its content.
+func IsNamedByContent(file tftproot.File) bool {
+	return len(file.SHA256) > 12 && strings.Contains(file.Name, "-"+file.SHA256[:12])
+}
+
 // ImageOf is the name of the image whose kernel has a file name; empty for any other file.
 func ImageOf(fileName string) string {
 	imageName, kind := parse(fileName)
@@ -54,7 +70,7 @@ type Lister interface {
 // that a user chose.
 func Find(ctx context.Context, host Lister, root, imageName string) (Files, error) {
 	return find(ctx, host, root, imageName, func(kind string, matching []string) (string, error) {
-		return "", fmt.Errorf("there is more than one %s with that name: %s; remove the files that do not belong to the image", kind, strings.Join(matching, ", "))
+		return "", fmt.Errorf("there is more than one %s with that name: %s; remove the files that do not belong to the image", strings.TrimPrefix(kind, further), strings.Join(matching, ", "))
 	})
 }
 

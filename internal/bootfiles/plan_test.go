@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -138,6 +139,13 @@ func TestImageOf(t *testing.T) {
 		if got := ImageOf(file); got != want {
 			t.Errorf("%s: got %q, want %q", file, got, want)
 		}
+	}
+}
+
+func TestStagedOf(t *testing.T) {
+	names := []string{"lab-kernel-01234567.part", "lab-root.img-89abcdef.part", "lab-root-0123456789ab.img", "lab-12-root.img-89abcdef.part", "lab-root.img-89abcde.part"}
+	if got := StagedOf("lab", names); !slices.Equal(got, names[:2]) {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -273,6 +273,9 @@ func (s Sources) stream(ctx context.Context, f File) (*image.Stream, error) {
 	if f.Content != nil {
 		return &image.Stream{ReadCloser: io.NopCloser(strings.NewReader(*f.Content)), Source: "content", Size: int64(len(*f.Content))}, nil
 	}
+	if strings.HasPrefix(f.Source, ImportedSource) {
+		return nil, fmt.Errorf("%q is what an import writes, because the host does not know where the file came from; replace it by the URL or the path of the source", f.Source)
+	}
 	at := image.Location{Source: f.Source, ISOPath: f.ISOPath}
 	if s.isOfManifest(f) {
 		at.Source = image.WithAccess(at.Source, s.Manifest.Source)

@@ -136,16 +136,23 @@ func wantedPart(req *http.Request, answer *http.Response) (part contentRange, is
 }
 
 // acknowledged is a file until its end, which the server has to acknowledge: the end of the data alone may be a broken connection.
-type acknowledged struct{ data *ftp.Response }
+type acknowledged struct {
+	data *ftp.Response
+	end  error // why there is no more to read
+}
 
 // Read implements io.Reader.
 func (a *acknowledged) Read(p []byte) (int, error) {
+	if a.end != nil {
+		return 0, a.end
+	}
 	n, err := a.data.Read(p)
 	if err == io.EOF {
 		if failure := a.data.Close(); failure != nil {
-			return n, fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, failure)
+			err = fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, failure)
 		}
 	}
+	a.end = err
 	return n, err
 }
 

@@ -135,6 +135,9 @@ func fetchFTP(ctx context.Context, source string) ([]byte, error) {
 		return nil, err
 	}
 	content, err := io.ReadAll(stream)
+	if n, again := stream.Read(make([]byte, 1)); err == nil && (n > 0 || again != io.EOF) {
+		err = fmt.Errorf("a read after the end returns %d bytes, %w", n, again)
+	}
 	return content, errors.Join(err, stream.Close())
 }
 
@@ -181,6 +184,7 @@ func TestFTPServer(t *testing.T) {
 	if err := os.Chmod(dir, 0o555); err != nil {
 		t.Fatal(err)
 	}
+	files["small"] = []byte("less than the first read")
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
 			t.Fatal(err)
@@ -188,6 +192,7 @@ func TestFTPServer(t *testing.T) {
 	}
 	url := lab.FTPServer(t, dir)
 	ftpSuite(t, url, files)
+	wantFetched(t, url+"/small", files["small"])
 	wantFetched(t, strings.Replace(url, "//", "//me:secret@", 1)+"/kernel%20image", nil, "530", "requires credentials")
 }
 

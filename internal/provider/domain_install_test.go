@@ -181,6 +181,7 @@ func TestInstallSays(t *testing.T) {
 				return
 			}
 			wantProblem(t, problems, append([]string{`Unable to install domain "guest"`}, test.says...)...)
+			wantProblem(t, c.plan(again).problems, `The installation of domain "guest" is not complete`, "stops the guest, and installs it again")
 			h.ScriptInstall("guest", "Installation complete 2\n", virt.EndPowerOff)
 			c.must(again) // and does not wait for the installer that failed
 			wantInstalls(t, h, 3)

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
@@ -61,9 +62,13 @@ func TestAccImageFiles(t *testing.T) {
 		resource.TestStep{
 			ResourceName: testImage, ImportState: true, ImportStateId: "srv-boot/acc", ImportStateVerify: true,
 			ImportStateVerifyIgnore: []string{"kernel.source", "files.root.squashfs.source", "files.medium.source"},
+			PreConfig:               func() { writeHostFile(t, "/srv/boot/acc-theirs-0123456789ab.img", []byte("of another program")) },
 		},
 		resource.TestStep{
-			PreConfig:        func() { removeHostFile(t, rootPath(oldRoot)) },
+			PreConfig: func() {
+				removeHostFile(t, "/srv/boot/acc-theirs-0123456789ab.img")
+				removeHostFile(t, rootPath(oldRoot))
+			},
 			Config:           two,
 			ConfigPlanChecks: actions(testImage, plancheck.ResourceActionUpdate, known(oldRoot)),
 			Check:            has(rootPath(oldRoot), medium),
@@ -84,7 +89,14 @@ func TestAccImageFiles(t *testing.T) {
 		refused(`"a-b" = { source = "x" }`, "Invalid name", `"a-b" is not the name of a file, such as root.squashfs`),
 		refused(`"kernel.img" = { source = "x" }`, "Invalid name", `"kernel" is the name of the attribute for this file`),
 		refused(`a = { source = "/nowhere" }`, `files["a"].source`, "no such file"),
-		resource.TestStep{Config: from(kernel), ConfigPlanChecks: actions(testImage, plancheck.ResourceActionUpdate), Check: has()},
+		resource.TestStep{
+			Config: from(kernel), ConfigPlanChecks: actions(testImage, plancheck.ResourceActionUpdate),
+			Check: func(s *terraform.State) error {
+				err := has()(s)
+				writeHostFile(t, "/srv/boot/acc-medium-0a1b2c3d.part", []byte("of a run that was killed")) // the destroy removes it
+				return err
+			},
+		},
 	)
 }
 

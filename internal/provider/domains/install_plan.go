@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/netboot"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/provider/framework"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/virt"
 )
@@ -81,11 +82,15 @@ func (m domainModel) netboot(state *domainModel) domainModel {
 	return m
 }
 
-// warnInstall says what an installation does to an existing guest.
-func (m domainModel) warnInstall(state domainModel, diags *diag.Diagnostics) {
+// warnInstall says what an installation does to an existing guest, which is in a phase of an installation as the next apply continues it.
+func (m domainModel) warnInstall(state domainModel, phase netboot.Phase, diags *diag.Diagnostics) {
 	if state.Installed.Equal(types.BoolValue(false)) && m.Reinstall.Equal(state.Reinstall) {
-		diags.AddWarning(fmt.Sprintf("The installation of domain %q is not complete", m.Name.ValueString()),
-			"If the guest is still installing, this apply waits for it. If the installation ended in any way other than a reboot or a power-off by the guest itself, this apply installs the guest again.")
+		next := map[netboot.Phase]string{
+			netboot.PhaseInstalling: "The guest is still installing. This apply waits for it.",
+			netboot.PhaseNone:       "The guest has rebooted or powered off by itself since. This apply treats it as installed.",
+			netboot.PhaseDue:        "The installation has failed, or was not seen to end. This apply stops the guest, and installs it again. The installer can overwrite its disks.",
+		}[phase]
+		diags.AddWarning(fmt.Sprintf("The installation of domain %q is not complete", m.Name.ValueString()), next)
 		return
 	}
 	diags.AddWarning(fmt.Sprintf("Domain %q will be installed again", m.Name.ValueString()),

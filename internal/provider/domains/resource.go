@@ -168,7 +168,11 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	case plan.replaces(*state):
 		plan.warnReplaced(loadOverlays(ctx, req.Private, &resp.Diagnostics), &resp.Diagnostics)
 	case plan.installs(state):
-		plan.warnInstall(*state, &resp.Diagnostics)
+		phase, err := r.nextPhase(ctx, plan, *state)
+		if err != nil && !framework.IsNotFound(err) {
+			framework.Fail(&resp.Diagnostics, path.Root("install"), "plan the installation of", plan.subject(), err)
+		}
+		plan.warnInstall(*state, phase, &resp.Diagnostics)
 	case state.Running.ValueBool() && plan.Running.ValueBool():
 		plan.announce(ctx, *state, &resp.Diagnostics)
 	}

@@ -38,6 +38,9 @@ func checkPrefix(value string) error {
 }
 
 func checkPattern(value string) error {
+	if value == "" {
+		return errors.New("an empty pattern matches every line")
+	}
 	if _, err := regexp.Compile(value); err != nil {
 		return fmt.Errorf("%w; patterns are RE2, https://github.com/google/re2/wiki/Syntax", err)
 	}

@@ -68,7 +68,7 @@ func (r *imageResource) Schema(ctx context.Context, _ resource.SchemaRequest, re
 			"The files are streamed from their sources to the libvirt host. Their names contain a hash of their content (`<name>-kernel-<12 digits of its SHA-256>`), " +
 			"so that a new version never overwrites a file that a guest is loading. Content that already exists on the host is not sent again. " +
 			"If a file is removed, truncated or changed on the host, the next plan detects it.\n\n" +
-			"The host does not know the sources of its files. After an import, each plan reads the sources, and changes nothing as long as they have the content that was imported.\n\n" +
+			"The host does not know the sources of its files. After an import, each plan reads the sources, and changes nothing as long as they have the content that was imported. With `checksum = \"sha256:…\"`, the plan does not read a source.\n\n" +
 			"Anyone on a network that serves the TFTP root can read these files.",
 		Attributes: map[string]schema.Attribute{
 			"id":                 framework.IDAttribute("`<tftp_root>/<name>`."),
@@ -267,6 +267,8 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 		case err != nil:
 			framework.Fail(&resp.Diagnostics, attributeOf(kind), "read", state.subject(), err)
 			return
+		case isForeign(kind, known, now):
+			delete(published, kind)
 		default:
 			present++
 			state.setPresent(ctx, kind, &now, &resp.Diagnostics)
@@ -332,7 +334,30 @@ func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 	}
 	names = append(names, loadLeft(ctx, req.Private, &resp.Diagnostics)...)
 	names = slices.DeleteFunc(names, func(name string) bool { return r.Claims.Has(state.root(), name) })
-	if err := bootfiles.Remove(ctx, r.directory(state), names); err != nil {
+	staged, err := r.staged(ctx, state)
+	if err == nil {
+		err = errors.Join(bootfiles.Remove(ctx, r.directory(state), names), staged.RemoveIdle(ctx, r.directory(state)))
+	}
+	if err != nil {
 		framework.Fail(&resp.Diagnostics, path.Empty(), "delete", state.subject(), err)
 	}
+}
+
+// staged are the incomplete files of an image. Runs that were killed left them, or still write them.
+func (r *imageResource) staged(ctx context.Context, m imageModel) (tftproot.Leftovers, error) {
+	there, err := r.Host.VolumeNames(ctx, m.root())
+	if framework.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return tftproot.FindLeftovers(ctx, r.directory(m), bootfiles.StagedOf(m.Name.ValueString(), there))
+}
+
+// isForeign tells whether a further file, which an import has found by its name, has another content than its name says. Then the
+// provider has not published it.
+func isForeign(kind string, known *bootfiles.Published, now tftproot.File) bool {
+	_, isFurther := bootfiles.FurtherName(kind)
+	return isFurther && known.SHA256 == "" && !bootfiles.IsNamedByContent(now)
 }

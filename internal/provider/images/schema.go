@@ -114,10 +114,10 @@ var partsAttribute = schema.ListNestedAttribute{
 
 var furtherAttribute = schema.MapNestedAttribute{
 	MarkdownDescription: "Further files, which the system of the image loads after its start: a root file system, an ISO image. They are published like the kernel and the initrd, with a hash of their content in the name. " +
-		"The key is a name of letters, digits, dots and underscores, such as `root.squashfs`. Its extension is the end of the published name (`<name>-root-<12 digits of its SHA-256>.squashfs`), because some systems decide by it what the file is. " +
+		"The key is a name of at most 50 letters, digits, dots and underscores, such as `root.squashfs`. Its extension is the end of the published name (`<name>-root-<12 digits of its SHA-256>.squashfs`), because some systems decide by it what the file is. " +
 		"Files with fixed names belong into `files` of the `netboot_tftp_root`.",
 	Optional:     true,
-	Validators:   []validator.Map{mapvalidator.SizeAtLeast(1), mapvalidator.KeysAre(furtherName)},
+	Validators:   []validator.Map{mapvalidator.KeysAre(furtherName)},
 	NestedObject: schema.NestedAttributeObject{Attributes: withComputed(sourceAttributes("file"))},
 }
 
