@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -43,11 +44,12 @@ func TestConformanceS390Tools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	provider := strings.Replace(readFile(t, examplesDir+"/provider/provider.tf"), `"consoles"`, strconv.Quote(t.TempDir()), 1)
 	small := imagesWith(t, writeFile(t, string(lab.GreetingKernel("Linux version 0 which greets: "))))
 	applies := func(images, words string, change ...string) resource.TestStep {
 		text := strings.NewReplacer(change...).Replace(readFile(t, examplesDir+"/s390-tools/main.tf"))
 		return resource.TestStep{
-			Config: text + readFile(t, examplesDir+"/provider/provider.tf"),
+			Config: text + provider,
 			ConfigVariables: config.Variables{
 				"loader":     config.StringVariable(loader),
 				"images":     config.StringVariable(images),
