@@ -57,7 +57,7 @@ func Watch(ctx context.Context, console io.Reader, want Expectation) (Result, er
 // pattern was seen. The Failure lists those that were not seen.
 func Follow(ctx context.Context, console io.Reader, want Expectation) *Failure {
 	w := newWatcher(want)
-	w.missing++ // no line can match it
+	w.endless, w.missing = 1, w.missing+1
 	_, err := w.watch(ctx, console)
 	var failure *Failure
 	_ = errors.As(err, &failure) // there is no success, and no other error
@@ -137,6 +137,7 @@ type watcher struct {
 	matched []string
 	groups  [][]string
 	missing int
+	endless int // how many of the missing patterns no line can match: 1 for Follow
 	stages  map[Stage]time.Duration
 
 	failed    bool
@@ -189,7 +190,7 @@ func (w *watcher) forgetLoader() {
 	clear(w.seen)
 	clear(w.matched)
 	clear(w.groups)
-	w.missing = max(w.missing, len(w.want.Expect)) // Follow misses more
+	w.missing = len(w.want.Expect) + w.endless
 	delete(w.stages, StageLinux)
 	delete(w.stages, StageUserspace)
 }

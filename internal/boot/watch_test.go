@@ -177,6 +177,10 @@ func TestWatchLoader(t *testing.T) {
 			}
 		})
 	}
+	installed := Follow(t.Context(), strings.NewReader(first+script+second), Expectation{Expect: patterns("version", "Run")})
+	if installed == nil || len(installed.Missing) > 0 || installed.Reason != Ended {
+		t.Errorf("got %v of an installation", installed)
+	}
 	result, _ := Watch(t.Context(), strings.NewReader(first+script), Expectation{Expect: patterns("never"), Loader: true})
 	if result.Config != "pxelinux.cfg/default" || result.Server != "10.9.0.1" {
 		t.Errorf("got the configuration %q of %q", result.Config, result.Server)

@@ -70,7 +70,7 @@ func (r *domainResource) boot(ctx context.Context, m *domainModel, private frame
 	}
 	m.BootResult = types.ObjectNull(bootResultTypes)
 	if check != nil {
-		check.loader = m.Kernel.IsNull() && r.Plans.ReadByBlob(m.Local(m.PxelinuxConfig))
+		check.loader = m.netboots(ctx) && r.Plans.ReadByBlob(m.Local(m.PxelinuxConfig))
 	}
 	result, err := r.watch(ctx, *m, check, want, diags)
 	var failure *boot.Failure
@@ -105,6 +105,11 @@ func (r *domainResource) boot(ctx context.Context, m *domainModel, private frame
 		framework.Fail(diags, path.Empty(), "save the boot result of", m.subject(), err)
 	}
 	return nil
+}
+
+// netboots tells whether the guest starts from the network. An installed guest starts from its disk.
+func (m domainModel) netboots(ctx context.Context) bool {
+	return m.Install.IsNull() && m.Kernel.IsNull() && m.bootsFrom(ctx, virt.BootNetwork)
 }
 
 // watch boots the guest, watches its console from the firmware's first byte, and waits for what is wanted. Check and want may be nil.

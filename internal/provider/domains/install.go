@@ -90,7 +90,8 @@ func (r *domainResource) awaitInstallation(ctx context.Context, m *domainModel, 
 		return err
 	}
 	defer log.Close()
-	want, err := bootCheckModel{Expect: install.Expect, Forbid: install.Forbid}.expectation()
+	check := bootCheckModel{Expect: install.Expect, Forbid: install.Forbid, loader: r.Plans.ReadByBlob(m.Local(m.PxelinuxConfig))}
+	want, err := check.expectation()
 	if err != nil {
 		return err
 	}

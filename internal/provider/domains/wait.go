@@ -62,7 +62,7 @@ func (r *domainResource) newWaiter(ctx context.Context, m domainModel, want wait
 	}
 	w.leases = &newLeases{
 		read:     func(ctx context.Context) ([]virt.LeasedAddress, error) { return r.Host.LeasedAddresses(ctx, w.name()) },
-		netboots: m.Install.IsNull() && m.Kernel.IsNull() && m.bootsFrom(ctx, virt.BootNetwork),
+		netboots: m.netboots(ctx),
 		outdated: make(chan struct{}, 1),
 	}
 	if want.Address != nil && w.source() == virt.FromLeases {
