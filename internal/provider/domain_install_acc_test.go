@@ -106,7 +106,7 @@ func TestAccInstallInterrupted(t *testing.T) {
 
 // badInstalls are installers that do not do what they are waited for, side by side, and what is said of them.
 var badInstalls = map[string]struct {
-	until, then, kernel string
+	until, then, kernel string // no kernel: one that does not exist
 	says                []string
 	more                string // attributes of install
 }{
@@ -114,7 +114,7 @@ var badInstalls = map[string]struct {
 		[]string{"The guest crashed while it was installing, or rebooted", `install.until = "shutdown"`, "| NETBOOT-INIT: installed=/dev/vda"}, ""},
 	"reboots":     {"shutdown", "reboot", bootKernel, []string{`The guest rebooted, but install.until = "shutdown"`}, ""},
 	"powers-off":  {"reboot", "poweroff", bootKernel, []string{`The guest powered off, but install.until = "reboot"`}, ""},
-	"misses":      {"reboot", "reboot", `"kernel-none"`, []string{"The firmware gave up", "file not found: kernel-none", "Meaning:", "Remedy:", "| "}, ""},
+	"misses":      {"reboot", "reboot", "", []string{"The firmware gave up", "file not found: kernel-none", "Meaning:", "Remedy:", "| "}, ""},
 	"says-little": {"either", "poweroff", bootKernel, []string{"did not show what install.expect wants", `"all is well"`, "| NETBOOT-INIT: installed=/dev/vda"}, `expect = ["all is well"]`},
 	"asks":        {"either", "wait", bootKernel, []string{`The console showed "installed=/dev/vda", which is forbidden`, "The guest was not stopped"}, `forbid = ["installed=\\S+"]`},
 }
@@ -126,7 +126,11 @@ func TestE2EInstallFails(t *testing.T) {
 	c := newCLI(t, lab.Shared(t).URI, installerFiles(t, installedSystem(t)))
 	for name, bad := range badInstalls {
 		guest := fmt.Sprintf("mac = %q", netboot.DerivedMAC(name, 0))
-		guest = entry(guest, bad.kernel, fmt.Sprintf(`"netboot.install=/dev/vda", "netboot.then=%s"`, bad.then)) + fmt.Sprintf(`
+		config := entry(guest, bad.kernel, fmt.Sprintf(`"netboot.install=/dev/vda", "netboot.then=%s"`, bad.then))
+		if bad.kernel == "" {
+			config = entryOfNoKernel(guest)
+		}
+		guest = config + fmt.Sprintf(`
 resource "netboot_volume" "test" {
   name     = %[1]q
   pool     = "acc"

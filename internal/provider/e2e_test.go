@@ -71,6 +71,22 @@ resource "netboot_pxelinux_config" "test" {
 `, attributes, kernel, words)
 }
 
+// entryOfNoKernel is a configuration whose kernel does not exist. It is a text, because the plan looks for the files of entries.
+func entryOfNoKernel(attributes string) string {
+	return fmt.Sprintf(`
+resource "netboot_pxelinux_config" "test" {
+  tftp_root = netboot_tftp_root.lab.id
+  %s
+  content = <<-EOT
+    label linux
+      kernel kernel-none
+      initrd ${netboot_image.linux.initrd.path}
+      append console=ttysclp0
+  EOT
+}
+`, attributes)
+}
+
 const bootKernel = "netboot_image.linux.kernel.path"
 
 // TestE2ERecipe is the whole recipe, and what a user does with it next: he changes the running guest.
@@ -263,7 +279,7 @@ resource "netboot_domain" "test" {
 		resource.TestStep{Config: bootFiles(t) + entry("", bootKernel, "")},
 		refused,
 		missing,
-		fails(entry("", `"kernel-none"`, "")+guest(ready), "the firmware gave up", `stage "config"`, "file not found: kernel-none", "not published",
+		fails(entryOfNoKernel("")+guest(ready), "the firmware gave up", `stage "config"`, "file not found: kernel-none", "not published",
 			"Here:", `kernel "kernel-none" of the entry "linux" is not in the pool "srv-tftp-e2e" on the host`),
 		fails(entry("", bootKernel, "")+guest(`boot_check = { expect = ["NETBOOT-INIT: ready"], forbid = ["Linux version [0-9]"] }`),
 			`"Linux version 6", which is forbidden`, `stage "linux"`),
