@@ -184,8 +184,8 @@ func TestAccImageParts(t *testing.T) {
 			Config:      with(fmt.Sprintf("parts = [{ source = %q }, { source = %q }]", first, local(t, []byte("hsqs a file system")))),
 			ExpectError: says("initrd.parts", "part 2", `nothing can be added to an initrd that begins with "hsqs a"`),
 		},
-		resource.TestStep{Config: with(`parts = [{ source = "a" }], source = "b"`), PlanOnly: true, ExpectError: says("initrd", "parts", "source")},
-		resource.TestStep{Config: with(`parts = [{ source = "a" }], checksum = "sha256:x"`), PlanOnly: true, ExpectError: says("checksum", "parts")},
+		resource.TestStep{Config: with(`parts = [{ source = "a" }], source = "b"`), PlanOnly: true, ExpectError: says("specified when one (and only one) of [initrd.source.<.parts]")},
+		resource.TestStep{Config: with(`parts = [{ source = "a" }], checksum = "sha256:x"`), PlanOnly: true, ExpectError: says("initrd.parts")},
 		resource.TestStep{Config: with(`file_name = "x"`), PlanOnly: true, ExpectError: says("initrd.source", "parts", "required")},
 		resource.TestStep{
 			Config:           with(fmt.Sprintf("parts = [{ source = %q }]", first)),
