@@ -10,32 +10,27 @@ import (
 // GRUB returns the path of Debian's signed image of GRUB for the network boot of x86_64 guests with UEFI, whose prefix is /grub. The first
 // call on a machine downloads Debian's package (1.3 MB).
 func GRUB(ctx context.Context) (string, error) {
-	dir, err := cachedDir(ctx, "grub", func(ctx context.Context, dir string) error {
-		apt, err := newPrivateApt()
-		if err != nil {
-			return err
-		}
-		return apt.copy(ctx, dir, "GRUB", []string{"grub-efi-amd64-signed"}, "usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed")
-	})
-	if err != nil {
-		return "", fmt.Errorf("unable to get GRUB: %w", err)
-	}
-	return filepath.Join(dir, "grubnetx64.efi.signed"), nil
+	return fileOf(ctx, "grub", "GRUB", "grub-efi-amd64-signed", "usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed")
 }
 
 // Shim returns the path of Debian's shim for x86_64 guests, which Microsoft signed. The first call on a machine downloads Debian's package.
 func Shim(ctx context.Context) (string, error) {
-	dir, err := cachedDir(ctx, "shim", func(ctx context.Context, dir string) error {
+	return fileOf(ctx, "shim", "the shim", "shim-signed", "usr/lib/shim/shimx64.efi.signed")
+}
+
+// fileOf returns the path of a file of a Debian package in a directory of the cache. what is the file for messages.
+func fileOf(ctx context.Context, cache, what, debianPackage, file string) (string, error) {
+	dir, err := cachedDir(ctx, cache, func(ctx context.Context, dir string) error {
 		apt, err := newPrivateApt()
 		if err != nil {
 			return err
 		}
-		return apt.copy(ctx, dir, "the shim", []string{"shim-signed"}, "usr/lib/shim/shimx64.efi.signed")
+		return apt.copy(ctx, dir, what, []string{debianPackage}, file)
 	})
 	if err != nil {
-		return "", fmt.Errorf("unable to get the shim: %w", err)
+		return "", fmt.Errorf("unable to get %s: %w", what, err)
 	}
-	return filepath.Join(dir, "shimx64.efi.signed"), nil
+	return filepath.Join(dir, filepath.Base(file)), nil
 }
 
 // ArmGRUB is GRUB for aarch64 guests.
