@@ -116,12 +116,6 @@ func find(ctx context.Context, host Lister, root, imageName string, choose func(
 	return found, err
 }
 
-// matching are the names that consist of the file's prefix and text that matches a pattern.
-func (f File) matching(names []string, rest string) []string {
-	pattern := regexp.MustCompile("^" + regexp.QuoteMeta(f.prefix()) + rest + "$")
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !pattern.MatchString(name) })
-}
-
 // Files are the published files of an image, by kind.
 type Files map[string]*Published
 

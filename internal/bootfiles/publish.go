@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"sync"
 
@@ -173,7 +174,10 @@ func (o Order) isFound() bool { return o.Kind == Fixed && (o.Before == nil || o.
 func (f File) newStaged() string { return fmt.Sprintf("%s%.8s.part", f.prefix(), uuid.NewString()) }
 
 // staged are the names that newStaged made.
-func (f File) staged(names []string) []string { return f.matching(names, `[0-9a-f]{8}\.part`) }
+func (f File) staged(names []string) []string {
+	pattern := regexp.MustCompile("^" + regexp.QuoteMeta(f.prefix()) + `[0-9a-f]{8}\.part$`)
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !pattern.MatchString(name) })
+}
 
 // checkFree refuses to overwrite an existing file if the user chose its name, and it is not the file that this one replaces. If
 // there is a staged file, a run was killed and may have left a partial file with this name, so it is overwritten. A name with

@@ -47,19 +47,18 @@ func (m Manifest) Read(ctx context.Context, client image.Client, imageName strin
 
 // check checks the first bytes of a file, before anything is sent to the host. The reader that it returns reads the whole content.
 func (s Sources) check(kind string, content io.Reader) (io.Reader, loader.File, error) {
+	if kind == Fixed {
+		return recognize(content)
+	}
+	checkHead := image.CheckFile
 	switch kind {
 	case Kernel:
-		checked, err := image.Sniff(content, func(head []byte) error { return image.CheckKernelOf(s.Arch, head) })
-		return checked, loader.File{}, err
+		checkHead = func(head []byte) error { return image.CheckKernelOf(s.Arch, head) }
 	case Initrd:
-		checked, err := image.Sniff(content, image.CheckInitrd)
-		return checked, loader.File{}, err
-	case Fixed:
-		return recognize(content)
-	default:
-		checked, err := image.Sniff(content, image.CheckFile)
-		return checked, loader.File{}, err
+		checkHead = image.CheckInitrd
 	}
+	checked, err := image.Sniff(content, checkHead)
+	return checked, loader.File{}, err
 }
 
 // recognize is check for a file with a fixed name.

@@ -58,15 +58,9 @@ func retrieve(req *http.Request, conns *connections) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer.Body = struct {
-		io.Reader
-		io.Closer
-	}{&acknowledged{data: data}, data}
+	answer.Body = io.NopCloser(&acknowledged{data: data}) // closing the connections closes it
 	if isPart && wanted.end < wanted.size {
-		answer.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(data, wanted.end-wanted.first), data}
+		answer.Body = io.NopCloser(io.LimitReader(data, wanted.end-wanted.first))
 	}
 	return answer, nil
 }

@@ -42,18 +42,19 @@ func (c *check) loader(ctx context.Context, nic int, network Network, offer dnsm
 		c.report(c.missing(root, fmt.Sprintf("DHCP on network %q tells this guest to load %q, but there is no such file below the TFTP root %s", network.Name, file, served), file), OfNetwork, nic)
 		return
 	}
-	if what := c.recognized(root, file); c.cannotStart(what) {
+	what := c.recognized(root, file)
+	if c.cannotStart(what) {
 		c.wrong(fmt.Sprintf("DHCP on network %q tells this guest to load %q, but this file is %s", network.Name, file, what),
 			fmt.Sprintf("publish %s under this path with files of the netboot_tftp_root, or change the bootfile", c.wanted()), nic)
 		return
 	}
-	next, why := c.loadsNext(file, c.recognized(root, file), offer)
+	next, why := c.loadsNext(file, what, offer)
 	if next != "" && c.isMissing(ctx, root, next) {
 		c.report(c.missing(root, fmt.Sprintf("%s, but there is no such file below the TFTP root %s", why, served), next), OfNetwork, nic)
 		return
 	}
-	if what := c.recognized(root, next); c.cannotBeNext(what) {
-		c.wrong(fmt.Sprintf("%s, but this file is %s", why, what), fmt.Sprintf("publish the file that belongs to %q; all files of a boot loader are from one release", file), nic)
+	if found := c.recognized(root, next); c.cannotBeNext(found) {
+		c.wrong(fmt.Sprintf("%s, but this file is %s", why, found), fmt.Sprintf("publish the file that belongs to %q; all files of a boot loader are from one release", file), nic)
 	}
 }
 
