@@ -120,12 +120,9 @@ func (r *domainResource) awaitInstallation(ctx context.Context, m *domainModel, 
 
 // setInstallResult sets what the console showed.
 func (m *domainModel) setInstallResult(ctx context.Context, seen netboot.Installation, diags *diag.Diagnostics) {
-	if seen.Console == nil {
-		return
+	if seen.Console != nil {
+		m.InstallResult = framework.ObjectFrom(ctx, bootResultTypes, bootResultOf(seen.Console.Result), diags)
 	}
-	result, problems := types.ObjectValueFrom(ctx, bootResultTypes, bootResultOf(seen.Console.Result))
-	diags.Append(problems...)
-	m.InstallResult = result
 }
 
 // warnUnseen says that patterns were not checked.
@@ -180,9 +177,9 @@ var ends = map[virt.End]netboot.End{
 	virt.EndCrashed:   netboot.EndCrashed,
 }
 
-// followInstallation waits until the guest ends, its console shows that the installation fails, or the context ends. It tells whether the connection was
-// lost during that time. The end of the console does not count as the end of the guest, because another client may have opened the
-// console.
+// followInstallation waits until the guest ends, its console shows that the installation fails, or the context ends. It tells whether
+// the connection was lost during that time. The end of the console does not count as the end of the guest, because another client may
+// have opened the console.
 func followInstallation(ctx context.Context, run *virt.Installation, want boot.Expectation, log io.Writer) (seen netboot.Installation, lost bool) {
 	console := make(chan *boot.Failure, 1)
 	go func() { console <- boot.Follow(ctx, io.TeeReader(run.Console, log), want) }()
@@ -216,7 +213,7 @@ func followInstallation(ctx context.Context, run *virt.Installation, want boot.E
 
 // installFacts are what explains that a guest does not boot from its disk right after its installation: how the installer ended.
 func (m domainModel) installFacts(ctx context.Context, diags *diag.Diagnostics) []string {
-	result := resultOf(ctx, m.InstallResult, diags)
+	result := framework.AsKnown[bootResultModel](ctx, m.InstallResult, diags)
 	if !m.logGoesOn || result == nil {
 		return nil
 	}

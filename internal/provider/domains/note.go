@@ -39,7 +39,8 @@ func (m domainModel) note(ctx context.Context, diags *diag.Diagnostics) (string,
 	}
 	n.BootCheck = framework.As[bootCheckModel](ctx, m.BootCheck, diags)
 	n.WaitFor = framework.As[waitForModel](ctx, m.WaitFor, diags)
-	n.BootResult, n.InstallResult = resultOf(ctx, m.BootResult, diags), resultOf(ctx, m.InstallResult, diags)
+	n.BootResult = framework.AsKnown[bootResultModel](ctx, m.BootResult, diags)
+	n.InstallResult = framework.AsKnown[bootResultModel](ctx, m.InstallResult, diags)
 	if n == (note{}) {
 		return "", nil
 	}
@@ -74,14 +75,6 @@ func (m *domainModel) fromNote(ctx context.Context, text string, diags *diag.Dia
 		diags.Append(problems...)
 	}
 	m.BootResult, m.InstallResult = n.BootResult.object(ctx, diags), n.InstallResult.object(ctx, diags)
-}
-
-// resultOf is what a console showed; nil if it is null or not known yet.
-func resultOf(ctx context.Context, object types.Object, diags *diag.Diagnostics) *bootResultModel {
-	if object.IsUnknown() {
-		return nil
-	}
-	return framework.As[bootResultModel](ctx, object, diags)
 }
 
 // object is a result as in the note. Anyone who can change the note on the host can write to the output of a plan.

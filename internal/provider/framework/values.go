@@ -2,6 +2,7 @@ package framework
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -51,6 +52,24 @@ func As[T any](ctx context.Context, object types.Object, diags *diag.Diagnostics
 	var value T
 	diags.Append(object.As(ctx, &value, basetypes.ObjectAsOptions{})...)
 	return &value
+}
+
+// AsKnown reads an object; nil if it is null or unknown.
+func AsKnown[T any](ctx context.Context, object types.Object, diags *diag.Diagnostics) *T {
+	if object.IsUnknown() {
+		return nil
+	}
+	return As[T](ctx, object, diags)
+}
+
+// MapWith is a map with one more element, or with another value of an element.
+func MapWith(of types.Map, element attr.Type, name string, value attr.Value, diags *diag.Diagnostics) types.Map {
+	elements := map[string]attr.Value{}
+	maps.Copy(elements, of.Elements())
+	elements[name] = value
+	changed, problems := types.MapValue(element, elements)
+	diags.Append(problems...)
+	return changed
 }
 
 // Member is a string attribute of an object; empty if the object has no such attribute.

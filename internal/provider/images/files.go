@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -133,19 +132,19 @@ func (m imageModel) file(ctx context.Context, kind string, diags *diag.Diagnosti
 	switch {
 	case isFurther:
 		object, _ := m.Files.Elements()[name].(types.Object)
-		further := valueOf[furtherModel](ctx, object, diags)
+		further := framework.AsKnown[furtherModel](ctx, object, diags)
 		if further == nil {
 			return nil
 		}
 		file.locationModel, file.publishedModel = further.locationModel, further.publishedModel
 	case kind == bootfiles.Kernel:
-		kernel := valueOf[kernelModel](ctx, m.Kernel, diags)
+		kernel := framework.AsKnown[kernelModel](ctx, m.Kernel, diags)
 		if kernel == nil {
 			return nil
 		}
 		file.sourceModel, file.Cmdline = kernel.sourceModel, kernel.Cmdline
 	default:
-		initrd := valueOf[initrdModel](ctx, m.Initrd, diags)
+		initrd := framework.AsKnown[initrdModel](ctx, m.Initrd, diags)
 		if initrd == nil {
 			return nil
 		}
@@ -154,24 +153,12 @@ func (m imageModel) file(ctx context.Context, kind string, diags *diag.Diagnosti
 	return file
 }
 
-// valueOf is the value of an object; nil if it is null or unknown.
-func valueOf[T any](ctx context.Context, object types.Object, diags *diag.Diagnostics) *T {
-	if object.IsUnknown() {
-		return nil
-	}
-	return framework.As[T](ctx, object, diags)
-}
-
 func (m *imageModel) setFile(ctx context.Context, kind string, file *bootFileModel, diags *diag.Diagnostics) {
 	name, isFurther := bootfiles.FurtherName(kind)
 	switch {
 	case isFurther:
-		elements := map[string]attr.Value{}
-		maps.Copy(elements, m.Files.Elements())
-		elements[name] = framework.ObjectFrom(ctx, furtherType.AttrTypes, furtherModel{file.locationModel, file.publishedModel}, diags)
-		files, problems := types.MapValue(furtherType, elements)
-		diags.Append(problems...)
-		m.Files = files
+		further := framework.ObjectFrom(ctx, furtherType.AttrTypes, furtherModel{file.locationModel, file.publishedModel}, diags)
+		m.Files = framework.MapWith(m.Files, furtherType, name, further, diags)
 	case kind == bootfiles.Kernel:
 		m.Kernel = framework.ObjectFrom(ctx, kernelTypes, kernelModel{file.sourceModel, file.Cmdline}, diags)
 	default:

@@ -67,10 +67,7 @@ func (m tftpRootModel) files(ctx context.Context, diags *diag.Diagnostics) map[s
 
 // setFile replaces a file.
 func (m *tftpRootModel) setFile(ctx context.Context, name string, file fileModel, diags *diag.Diagnostics) {
-	elements := map[string]attr.Value{}
-	maps.Copy(elements, m.Files.Elements())
-	elements[name] = framework.ObjectFrom(ctx, fileType.AttrTypes, file, diags)
-	m.setFiles(elements, diags)
+	m.Files = framework.MapWith(m.Files, fileType, name, framework.ObjectFrom(ctx, fileType.AttrTypes, file, diags), diags)
 }
 
 func (m *tftpRootModel) setFiles(elements map[string]attr.Value, diags *diag.Diagnostics) {
