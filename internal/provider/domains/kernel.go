@@ -83,7 +83,7 @@ func (m domainModel) checkCommandLine(state *domainModel, diags *diag.Diagnostic
 	}
 }
 
-// warnCommandLine warns about a new command line that the kernel does not use, because the image writes another one into the kernel.
+// warnCommandLine warns about a new command line that the kernel does not use, because the image writes its own into the kernel.
 func (r *domainResource) warnCommandLine(m domainModel, state *domainModel, diags *diag.Diagnostics) {
 	image, cmdline := framework.Member(m.Kernel, "image"), framework.Member(m.Kernel, "cmdline")
 	noted, _ := r.Plans.Images.Find(m.Local(types.StringValue(image)))

@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
@@ -344,7 +343,7 @@ func directKernelAttributes() map[string]schema.Attribute {
 		"initrd_file": schema.StringAttribute{
 			MarkdownDescription: "Path of the initrd that belongs to `file`.",
 			Optional:            true,
-			Validators:          []validator.String{framework.HostPath, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("file"))},
+			Validators:          []validator.String{framework.HostPath, stringvalidator.AlsoRequires(framework.Sibling("file"))},
 		},
 		"cmdline": schema.StringAttribute{
 			MarkdownDescription: "Command line of the kernel. The kernel treats a line break in it as a space.",
@@ -374,7 +373,7 @@ func installAttributes() map[string]schema.Attribute {
 			Validators:          []validator.String{duration},
 		},
 		"expect": patterns("Patterns ([RE2](https://github.com/google/re2/wiki/Syntax)) that the console of the installer must show, in any order, before the installer ends. Otherwise the apply fails: many installers end in the same way after a success and after an error."),
-		"forbid": patterns("Patterns that no line of the installer's console may match. If a line matches, the apply fails at once, and shows the line. Use it for messages of an installer that failed, and for questions that nobody answers. The guest keeps running; the next apply stops it, and installs it again."),
+		"forbid": patterns("Patterns that no line of the installer's console may match. If a line matches, the apply fails at once, and shows the line. Use it for messages of an installer that failed, and for questions that have no answer. The guest keeps running; the next apply stops it, and installs it again."),
 	}
 }
 

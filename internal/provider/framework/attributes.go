@@ -2,6 +2,7 @@ package framework
 
 import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
@@ -21,6 +22,9 @@ func IDAttribute(what string) schema.StringAttribute {
 func ComputedString(what string) schema.StringAttribute {
 	return schema.StringAttribute{MarkdownDescription: what, Computed: true}
 }
+
+// Sibling is another attribute of the same object.
+func Sibling(name string) path.Expression { return path.MatchRelative().AtParent().AtName(name) }
 
 // ReplacingString is a required string. A change replaces the resource.
 func ReplacingString(what string, validators ...validator.String) schema.StringAttribute {

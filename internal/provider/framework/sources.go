@@ -39,7 +39,7 @@ var TLSAttribute = schema.SingleNestedAttribute{
 		"insecure": schema.BoolAttribute{
 			MarkdownDescription: "Whether to accept any certificate. Set `checksum` in this case, because nothing else verifies the content.",
 			Optional:            true,
-			Validators:          []validator.Bool{boolvalidator.ConflictsWith(path.MatchRelative().AtParent().AtName("ca_file"))},
+			Validators:          []validator.Bool{boolvalidator.ConflictsWith(Sibling("ca_file"))},
 		},
 	},
 }

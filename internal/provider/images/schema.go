@@ -6,7 +6,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
@@ -54,7 +53,7 @@ var initrdAttribute = func() schema.SingleNestedAttribute {
 	attributes["source"] = schema.StringAttribute{
 		MarkdownDescription: "Source of the initrd: an `http`, `https` or `ftp` URL, or a path on the machine that runs Terraform. Set either this or `parts`.",
 		Optional:            true,
-		Validators:          []validator.String{stringvalidator.ExactlyOneOf(alongside("parts"))},
+		Validators:          []validator.String{stringvalidator.ExactlyOneOf(framework.Sibling("parts"))},
 	}
 	attributes["parts"] = partsAttribute
 	attributes["inject"] = injectAttribute
@@ -75,7 +74,7 @@ var injectAttribute = schema.MapNestedAttribute{
 		"content": schema.StringAttribute{
 			MarkdownDescription: "Content of the file, as text. Set either this or `source`.",
 			Optional:            true,
-			Validators:          []validator.String{stringvalidator.ExactlyOneOf(alongside("source"))},
+			Validators:          []validator.String{stringvalidator.ExactlyOneOf(framework.Sibling("source"))},
 		},
 		"source": framework.OptionalString("File with the content: a path on the machine that runs Terraform. The next plan detects a change of its content."),
 		"mode": schema.StringAttribute{
@@ -107,7 +106,7 @@ var partsAttribute = schema.ListNestedAttribute{
 	Optional: true,
 	Validators: []validator.List{
 		listvalidator.SizeAtLeast(1),
-		listvalidator.ConflictsWith(alongside("iso_path"), alongside("archive_path"), alongside("checksum")),
+		listvalidator.ConflictsWith(framework.Sibling("iso_path"), framework.Sibling("archive_path"), framework.Sibling("checksum")),
 	},
 	NestedObject: schema.NestedAttributeObject{Attributes: sourceAttributes("part")},
 }
@@ -121,8 +120,6 @@ var furtherAttribute = schema.MapNestedAttribute{
 	NestedObject: schema.NestedAttributeObject{Attributes: withComputed(sourceAttributes("file"))},
 }
 
-func alongside(name string) path.Expression { return path.MatchRelative().AtParent().AtName(name) }
-
 // sourceAttributes are the attributes of a source.
 func sourceAttributes(kind string) map[string]schema.Attribute {
 	return map[string]schema.Attribute{
@@ -132,7 +129,7 @@ func sourceAttributes(kind string) map[string]schema.Attribute {
 		},
 		"iso_path": framework.OptionalString("Path of the " + kind + " in an ISO image. `source` is then the ISO image. If the ISO image is on a web server that supports range requests, only the needed parts are fetched."),
 		"archive_path": framework.OptionalString("Path of the "+kind+" in an archive. `source` is then the archive: a Debian package (`.deb`), or a tar file, which can be compressed with gzip, xz, zstd, bzip2 or lz4.",
-			stringvalidator.ConflictsWith(alongside("iso_path"))),
+			stringvalidator.ConflictsWith(framework.Sibling("iso_path"))),
 		"checksum": schema.StringAttribute{
 			MarkdownDescription: "`sha256:…` or `sha512:…` of the " + kind + " itself, or `file:` and the URL or path of a list with its checksum: `SHA256SUMS`, `CHECKSUMS`, `.treeinfo`. With `archive_path`, it is the checksum of the archive. " +
 				"A file that does not match is not published. With `sha256:`, a file that is already on the host is not fetched.",
@@ -155,14 +152,8 @@ func publishedAttributes(kind string) map[string]schema.Attribute {
 
 // withComputed adds what is known of a published file.
 func withComputed(attributes map[string]schema.Attribute) map[string]schema.Attribute {
-	attributes["path"] = schema.StringAttribute{
-		MarkdownDescription: "Path of the file relative to the TFTP root, as an entry of a boot configuration needs it.",
-		Computed:            true,
-	}
-	attributes["sha256"] = schema.StringAttribute{
-		MarkdownDescription: "SHA-256 of the file on the host, in hexadecimal digits.",
-		Computed:            true,
-	}
+	attributes["path"] = framework.ComputedString("Path of the file relative to the TFTP root, as an entry of a boot configuration needs it.")
+	attributes["sha256"] = framework.ComputedString("SHA-256 of the file on the host, in hexadecimal digits.")
 	attributes["size_bytes"] = schema.Int64Attribute{
 		MarkdownDescription: "Size of the file on the host.",
 		Computed:            true,

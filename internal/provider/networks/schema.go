@@ -11,7 +11,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -52,7 +51,7 @@ var ipv4Attribute = schema.SingleNestedAttribute{
 				"ranges":       rangesAttribute(iptypes.IPv4AddressType{}),
 				"reservations": reservationsAttribute(byMAC),
 				"bootfile":     framework.OptionalString("File that DHCP tells guests to boot, unless a rule in `boot` applies to them. s390x guests do not need it: without it, their firmware looks for a pxelinux configuration."),
-				"next_server":  framework.OptionalString("Address of the TFTP server that has the `bootfile`. Default: the host.", ipv4Address, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("bootfile"))),
+				"next_server":  framework.OptionalString("Address of the TFTP server that has the `bootfile`. Default: the host.", ipv4Address, stringvalidator.AlsoRequires(framework.Sibling("bootfile"))),
 				"boot":         bootAttribute,
 				"lease_time":   generalLeaseTime,
 			},
@@ -103,7 +102,7 @@ var dnsAttribute = schema.SingleNestedAttribute{
 				MarkdownDescription: "IPv4 or IPv6 address of the server. Without it, queries for names of the `domain` go to the DNS servers of the host.",
 				CustomType:          iptypes.IPAddressType{},
 				Optional:            true,
-				Validators:          []validator.String{stringvalidator.AtLeastOneOf(path.MatchRelative().AtParent().AtName("domain"))},
+				Validators:          []validator.String{stringvalidator.AtLeastOneOf(framework.Sibling("domain"))},
 			},
 			"domain": framework.OptionalString("Domain whose names the server is queried for. Default: all domains.", domainName),
 		}),
@@ -125,7 +124,7 @@ var bootAttribute = objects("What DHCP tells guests of an architecture, or a sin
 		Optional:            true,
 		Validators: []validator.String{
 			stringvalidator.OneOf(dnsmasq.Architectures()...),
-			stringvalidator.ExactlyOneOf(path.MatchRelative().AtParent().AtName("mac")),
+			stringvalidator.ExactlyOneOf(framework.Sibling("mac")),
 		},
 	},
 	"mac": schema.StringAttribute{
@@ -135,12 +134,12 @@ var bootAttribute = objects("What DHCP tells guests of an architecture, or a sin
 		Validators:          []validator.String{framework.MACAddress},
 	},
 	"bootfile": framework.OptionalString("File that the guests load, by its path below the TFTP root. For `x86_64-http` and `aarch64-http` it is a URL.", stringvalidator.AtLeastOneOf(
-		path.MatchRelative().AtParent().AtName("config_file"), path.MatchRelative().AtParent().AtName("path_prefix"))),
+		framework.Sibling("config_file"), framework.Sibling("path_prefix"))),
 	"next_server": schema.StringAttribute{
 		MarkdownDescription: "Address of the TFTP server that has the `bootfile`. Default: the host.",
 		CustomType:          iptypes.IPv4AddressType{},
 		Optional:            true,
-		Validators:          []validator.String{stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("bootfile"))},
+		Validators:          []validator.String{stringvalidator.AlsoRequires(framework.Sibling("bootfile"))},
 	},
 	"config_file": framework.OptionalString("pxelinux configuration that the guests load (DHCP option 209). s390x firmware looks for it below `path_prefix`, or below `pxelinux.cfg/` if there is no `path_prefix`. Set it to the `file_name` of a `netboot_pxelinux_config`."),
 	"path_prefix": framework.OptionalString("Prefix of the names of pxelinux configurations (DHCP option 210)."),
@@ -188,7 +187,7 @@ var (
 			MarkdownDescription: "MAC address of the guest. Without it, the guest is identified by its `hostname`.",
 			CustomType:          hwtypes.MACAddressType{},
 			Optional:            true,
-			Validators:          []validator.String{framework.MACAddress, stringvalidator.AtLeastOneOf(path.MatchRelative().AtParent().AtName("hostname"))},
+			Validators:          []validator.String{framework.MACAddress, stringvalidator.AtLeastOneOf(framework.Sibling("hostname"))},
 		},
 		"ip":         requiredAs("Address that the guest gets.", iptypes.IPv4AddressType{}),
 		"hostname":   framework.OptionalString("Name of the guest in DNS. Without `mac`, the guest requests its address by this name.", hostname),
@@ -196,7 +195,7 @@ var (
 	}
 	byDUID = map[string]schema.Attribute{
 		"duid": framework.OptionalString("DUID of the guest, such as `00:04:…`. libvirt does not identify IPv6 guests by their MAC addresses.", duid,
-			stringvalidator.AtLeastOneOf(path.MatchRelative().AtParent().AtName("hostname"))),
+			stringvalidator.AtLeastOneOf(framework.Sibling("hostname"))),
 		"ip":         requiredAs("Address that the guest gets.", iptypes.IPv6AddressType{}),
 		"hostname":   framework.OptionalString("Name of the guest in DNS. Without `duid`, the guest requests its address by this name.", hostname),
 		"lease_time": ownLeaseTime("the address"),

@@ -10,7 +10,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
-	tfpath "github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -31,10 +30,10 @@ var filesAttribute = schema.MapNestedAttribute{
 		"source": schema.StringAttribute{
 			MarkdownDescription: "Source of the file: an `http`, `https` or `ftp` URL, or a path on the machine that runs Terraform. Set either this or `content`.",
 			Optional:            true,
-			Validators:          []validator.String{stringvalidator.LengthAtLeast(1), stringvalidator.ExactlyOneOf(sibling("content"))},
+			Validators:          []validator.String{stringvalidator.LengthAtLeast(1), stringvalidator.ExactlyOneOf(framework.Sibling("content"))},
 		},
 		"content":      framework.OptionalString("Content of the file, as text."),
-		"iso_path":     framework.OptionalString("Path of the file in an ISO image. `source` is then the ISO image. If the ISO image is on a web server that supports range requests, only the needed parts are fetched.", ofSource, stringvalidator.ConflictsWith(sibling("archive_path"))),
+		"iso_path":     framework.OptionalString("Path of the file in an ISO image. `source` is then the ISO image. If the ISO image is on a web server that supports range requests, only the needed parts are fetched.", ofSource, stringvalidator.ConflictsWith(framework.Sibling("archive_path"))),
 		"archive_path": framework.OptionalString("Path of the file in an archive. `source` is then the archive: a Debian package (`.deb`), or a tar file, which can be compressed with gzip, xz, zstd, bzip2 or lz4.", ofSource),
 		"checksum": schema.StringAttribute{
 			MarkdownDescription: "`sha256:…` or `sha512:…` of the source, or `file:` and the URL or path of a list with its checksum, such as `SHA256SUMS`. With `archive_path`, it is the checksum of the archive; with `iso_path`, that of the file in the ISO image. " +
@@ -57,9 +56,7 @@ var grubPrefixesAttribute = schema.ListAttribute{
 }
 
 // ofSource is for attributes that need a source.
-var ofSource = stringvalidator.AlsoRequires(sibling("source"))
-
-func sibling(name string) tfpath.Expression { return tfpath.MatchRelative().AtParent().AtName(name) }
+var ofSource = stringvalidator.AlsoRequires(framework.Sibling("source"))
 
 var filePath = framework.Rule{What: "path", Check: checkFilePath}
 

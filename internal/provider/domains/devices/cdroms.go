@@ -37,14 +37,14 @@ func cdromAttributes() map[string]schema.Attribute {
 		"path": schema.StringAttribute{
 			MarkdownDescription: "Path on the host of an ISO image that is in no pool, or of a CD-ROM drive.",
 			Optional:            true,
-			Validators:          []validator.String{framework.HostPath, stringvalidator.ConflictsWith(path.MatchRelative().AtParent().AtName("volume"))},
+			Validators:          []validator.String{framework.HostPath, stringvalidator.ConflictsWith(framework.Sibling("volume"))},
 		},
 		"url": schema.StringAttribute{
 			MarkdownDescription: "URL of an ISO image that QEMU itself reads from the network: `https://server:443/dvd.iso`.",
 			Optional:            true,
 			Validators: []validator.String{
 				remoteURL,
-				stringvalidator.ConflictsWith(path.MatchRelative().AtParent().AtName("volume"), path.MatchRelative().AtParent().AtName("path")),
+				stringvalidator.ConflictsWith(framework.Sibling("volume"), framework.Sibling("path")),
 			},
 		},
 		"bus": schema.StringAttribute{

@@ -98,7 +98,7 @@ func DiskAttributes() map[string]schema.Attribute {
 		"secret": schema.StringAttribute{
 			MarkdownDescription: "UUID or usage of the libvirt secret that contains the password for `url`. The user name is in `url`.",
 			Optional:            true,
-			Validators:          []validator.String{framework.ObjectName, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("url"))},
+			Validators:          []validator.String{framework.ObjectName, stringvalidator.AlsoRequires(framework.Sibling("url"))},
 		},
 		"format": schema.StringAttribute{
 			MarkdownDescription: "Format in which QEMU reads the disk, such as `qcow2`. Default: the format of the volume; `raw` for `path` and `url`.",

@@ -29,12 +29,12 @@ type Hostdev struct {
 var HostdevType = types.ObjectType{AttrTypes: framework.TypesOf(hostdevAttributes())}
 
 func hostdevAttributes() map[string]schema.Attribute {
-	mdev := path.MatchRelative().AtParent().AtName("mdev")
+	mdev := framework.Sibling("mdev")
 	return map[string]schema.Attribute{
 		"mdev": schema.StringAttribute{
 			MarkdownDescription: "UUID of an existing mediated device. `mdevctl list` shows it.",
 			Optional:            true,
-			Validators:          []validator.String{mdevUUID, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("model"))},
+			Validators:          []validator.String{mdevUUID, stringvalidator.AlsoRequires(framework.Sibling("model"))},
 		},
 		"model": schema.StringAttribute{
 			MarkdownDescription: "Model of `mdev`: `vfio-ccw` (a DASD), `vfio-ap` (crypto) or `vfio-pci`.",

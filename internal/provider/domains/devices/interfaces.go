@@ -81,7 +81,7 @@ func InterfaceAttributes() map[string]schema.Attribute {
 		"portgroup": schema.StringAttribute{
 			MarkdownDescription: "Name of a port group of `network`.",
 			Optional:            true,
-			Validators:          []validator.String{framework.ObjectName, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("network"))},
+			Validators:          []validator.String{framework.ObjectName, stringvalidator.AlsoRequires(framework.Sibling("network"))},
 		},
 		"bridge": schema.StringAttribute{
 			MarkdownDescription: "Name of the bridge on the host that the interface is attached to.",
@@ -99,7 +99,7 @@ func InterfaceAttributes() map[string]schema.Attribute {
 			Computed:            true,
 			Validators: []validator.String{
 				stringvalidator.OneOf(macvtapBridge, "private", "vepa", "passthrough"),
-				stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("device")),
+				stringvalidator.AlsoRequires(framework.Sibling("device")),
 			},
 		},
 		"pci": schema.StringAttribute{
