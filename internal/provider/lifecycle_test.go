@@ -212,6 +212,38 @@ func TestLifecycleAccelerator(t *testing.T) {
 	destroys(t, c)
 }
 
+// TestLifecycleSpareVCPU holds that an emulated guest with one virtual CPU, which would lose interrupts, can have a second one, and that
+// this changes nothing that the user wrote and no guest that exists.
+func TestLifecycleSpareVCPU(t *testing.T) {
+	for attributes, most := range map[string]uint{
+		``:                                    2,
+		`"accelerator": "tcg", `:              2,
+		`"vcpus": 2, `:                        2,
+		`"vcpus": 3, `:                        3,
+		`"max_vcpus": 1, `:                    1,
+		`"cpu_topology": {"sockets": 1}, `:    1,
+		`"arch": "x86_64", "machine": "pc", `: 1,
+	} {
+		h := newGuestHost(t)
+		c := newCore(t, h, "netboot_domain")
+		config := strings.Replace(memoryDomain, "{", "{"+attributes, 1)
+		c.must(config)
+		c.mustBeDone(config)
+		if got := runningGuest(t, h).MaxVCPUs; got != most {
+			t.Errorf("with %s the guest can have %d virtual CPUs, want %d", attributes, got, most)
+		}
+		destroys(t, c)
+	}
+
+	h := newGuestHost(t)
+	c := newCore(t, h, "netboot_domain")
+	c.must(strings.Replace(memoryDomain, "{", `{"max_vcpus": 1, `, 1))
+	if said := c.plan(memoryDomain).problems.String(); strings.Contains(said, "restarted") {
+		t.Errorf("for a guest that exists, the plan says %s", said)
+	}
+	c.mustBeDone(memoryDomain)
+}
+
 func TestLifecycleDomain(t *testing.T) {
 	h := newGuestHost(t)
 	c := newCore(t, h, "netboot_domain")

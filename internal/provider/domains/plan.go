@@ -83,6 +83,37 @@ func (m *domainModel) fillMost(config domainModel, state *domainModel) {
 	}
 }
 
+// planSpareVCPU lets a new emulated s390x guest of one virtual CPU have a second one, which stays offline. An existing guest keeps what it
+// has, because a change would restart it.
+//
+// If a guest can have only one virtual CPU, QEMU makes its atomic instructions of several of its own, although QEMU's other threads write
+// the guest's queues and interrupt indicators at the same time. Before 8.1, it leaves out memory barriers too. So the guest misses an interrupt
+// now and then, and its network stops for ever.
+// QEMU CF_PARALLEL, and c914d46d0a64, "tcg: Do not elide memory barriers for !CF_PARALLEL in system mode".
+func (r *domainResource) planSpareVCPU(ctx context.Context, m *domainModel, config domainModel, state *domainModel) {
+	one := types.Int64Value(1)
+	exists := state != nil && !m.replaces(*state)
+	if !config.MaxVCPUs.IsNull() || !config.CPUTopology.IsNull() || !m.MaxVCPUs.Equal(one) || exists && state.MaxVCPUs.Equal(one) {
+		return
+	}
+	if r.emulatesS390X(ctx, *m) {
+		m.MaxVCPUs = types.Int64Value(2)
+	}
+}
+
+// emulatesS390X reports whether QEMU emulates the guest, and it is an s390x guest.
+func (r *domainResource) emulatesS390X(ctx context.Context, m domainModel) bool {
+	if m.Arch.ValueString() != arch.S390X {
+		return false
+	}
+	capabilities, err := r.Host.Capabilities(ctx)
+	if err != nil {
+		return false
+	}
+	accelerator, err := capabilities.Accelerator(arch.S390X, m.Accelerator.ValueString())
+	return err == nil && accelerator == "tcg"
+}
+
 // fillConsoles plans the consoles if the user does not set them: those of the existing guest, or the default of the architecture.
 func (m *domainModel) fillConsoles(ctx context.Context, config domainModel, state *domainModel, diags *diag.Diagnostics) {
 	switch {

@@ -146,6 +146,7 @@ func (r *domainResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	fate := r.followVolumes(&plan, state, &resp.Diagnostics)
 	again := fate == netboot.FateBoot || failed != nil || diverged.restarts()
 	plan.fillPlan(ctx, config, state, again, &resp.Diagnostics)
+	r.planSpareVCPU(ctx, &plan, config, state)
 	plan.checkOrder(state, &resp.Diagnostics)
 	plan.checkCommandLine(state, &resp.Diagnostics)
 	r.warnCommandLine(plan, state, &resp.Diagnostics)
@@ -191,6 +192,10 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 	}
 	if plan.RNG.IsUnknown() {
 		plan.RNG = plan.defaultRNG()
+	}
+	if plan.MaxVCPUs.IsUnknown() { // the host was not known in the plan
+		plan.MaxVCPUs = plan.VCPUs
+		r.planSpareVCPU(ctx, &plan, domainModel{CPUTopology: plan.CPUTopology}, nil)
 	}
 	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Create, framework.TransferTimeout+plan.installPatience(ctx, nil)+plan.waitPatience(ctx), &resp.Diagnostics)
 	defer cancel()

@@ -109,7 +109,7 @@ func domainSchema(ctx context.Context) schema.Schema {
 				Validators: []validator.Int64{int64validator.Between(1, 248)},
 			},
 			"max_vcpus": schema.Int64Attribute{
-				MarkdownDescription: "Maximum number of virtual CPUs that a running guest can get. Default: `vcpus`; an imported guest keeps what it has.",
+				MarkdownDescription: "Maximum number of virtual CPUs that a running guest can get. Default: `vcpus`, or 2 for a new s390x guest with one virtual CPU that QEMU emulates, because its network can otherwise stop. An imported guest keeps what it has.",
 				Optional:            true,
 				Computed:            true,
 				Validators:          []validator.Int64{int64validator.Between(1, 248)},
