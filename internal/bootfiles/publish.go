@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/s390x-netboot/terraform-provider-netboot/internal/image"
 	"github.com/s390x-netboot/terraform-provider-netboot/internal/tftproot"
 )
 
@@ -27,6 +28,8 @@ type Publisher struct {
 	Directory func(pool string) tftproot.Directory
 	Claims    *Claims
 	Sources   Sources
+	// Named tells whether a boot configuration or a guest has the name of a file of a directory. Only further files of images need it.
+	Named func(ctx context.Context, pool, name string) (bool, error)
 }
 
 // Order is a file to publish.
@@ -153,8 +156,32 @@ func (p Publisher) publishContent(ctx context.Context, order Order) (Published, 
 	if err := leftovers.RemoveIdle(ctx, dir); err != nil {
 		return Published{}, err
 	}
-	file, err := tftproot.PublishByContent(ctx, dir, order.newStaged(), name, content)
+	direct, err := p.isUnnamed(ctx, order, outcome, there)
+	if err != nil {
+		return Published{}, err
+	}
+	var file tftproot.File
+	if direct {
+		file, err = tftproot.PublishUnnamed(ctx, dir, name(outcome.Hex), outcome.Hex, content)
+	} else {
+		file, err = tftproot.PublishByContent(ctx, dir, order.newStaged(), name, content)
+	}
 	return Published{File: file, Limit: content.limit(), Found: order.Before != nil && order.Before.Found, Loader: content.loader}, err
+}
+
+// isUnnamed tells whether a further file of an image, which can be large, can be written under its final name at once: its name is known and
+// new, and no boot configuration and no guest has it yet.
+func (p Publisher) isUnnamed(ctx context.Context, order Order, outcome image.Checksum, there []string) (bool, error) {
+	_, isFurther := FurtherName(order.Kind)
+	if !isFurther || outcome.Algorithm != "sha256" {
+		return false, nil
+	}
+	name := order.name(outcome.Hex)
+	if slices.Contains(there, name) || order.Before != nil && order.Before.Name == name {
+		return false, nil
+	}
+	named, err := p.Named(ctx, order.Pool, name)
+	return !named, err
 }
 
 // lookAhead reads the content of a file with a fixed name that already exists, if the plan does not know the content. The existing

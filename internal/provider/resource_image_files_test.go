@@ -194,3 +194,42 @@ func TestAccImageParts(t *testing.T) {
 		},
 	)
 }
+
+// TestLifecycleImageFilesAtOnce holds that a further file, which can be large, is written only once, but only under a name that is known, new, and
+// in no boot configuration: a guest could otherwise load a part of it.
+func TestLifecycleImageFilesAtOnce(t *testing.T) {
+	kernel, root := local(t, oldKernel), local(t, []byte(oldRoot))
+	server := lab.NewServer(t)
+	config := func(file string) string {
+		return fmt.Sprintf(`{"tftp_root": "srv-boot", "name": "acc", "kernel": {"source": %q}, "files": {"root.squashfs": {%s}}}`, kernel, file)
+	}
+	fromPath := fmt.Sprintf(`"source": %q`, root)
+	fromWeb := fmt.Sprintf(`"source": %q`, server.Serve("root", []byte(oldRoot)))
+	withSum := fromWeb + fmt.Sprintf(`, "checksum": "sha256:%s"`, sha256Of([]byte(oldRoot)))
+	names := fmt.Sprintf(`{"tftp_root": "srv-boot", "content": "default a\nlabel a\nkernel k\ninitrd i\nappend boot=live fetch=tftp:///%s\n"}`, filepath.Base(rootPath(oldRoot)))
+	for what, test := range map[string]struct {
+		file       string
+		named      bool
+		fileCopies int
+	}{
+		"a local path":                   {fromPath, false, 0},
+		"a checksum":                     {withSum, false, 0},
+		"no checksum":                    {fromWeb, false, 1},
+		"a configuration names the file": {withSum, true, 1},
+	} {
+		t.Run(what, func(t *testing.T) {
+			h := newMemoryHost(t)
+			newCore(t, h, "netboot_tftp_root").must(`{"path": "/srv/boot"}`)
+			if test.named {
+				newCore(t, h, "netboot_pxelinux_config").must(names)
+			}
+			c := newCore(t, h, "netboot_image")
+			c.must(config(test.file))
+			c.mustBeDone(config(test.file))
+			if copies := h.Calls("CloneVolume") - 1; copies != test.fileCopies { // one is of the kernel
+				t.Errorf("%d copies of the file, want %d", copies, test.fileCopies)
+			}
+			destroys(t, c)
+		})
+	}
+}

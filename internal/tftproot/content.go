@@ -58,6 +58,31 @@ func PublishByContent(ctx context.Context, dir Directory, part string, name func
 	return leftover, fmt.Errorf("publish %s: %w", final, err)
 }
 
+// PublishUnnamed publishes content with a known SHA-256 under a new name that no boot configuration and no guest has yet. So no guest can
+// load the file before it is complete, and it needs neither a staged file nor the copy of that. After an error there is no file, or the
+// File has the name of the file that could not be removed.
+func PublishUnnamed(ctx context.Context, dir Directory, name, sha256 string, content Content) (File, error) {
+	written, err := stage(ctx, dir, name, content)
+	if errors.Is(err, fs.ErrExist) {
+		err = errors.New("another run publishes it at the same time; apply again after that run has ended")
+		return File{}, fmt.Errorf("publish %s: %w", name, err)
+	}
+	if err == nil && written.SHA256 != sha256 {
+		err = fmt.Errorf("the content has the SHA-256 %s instead of %s", written.SHA256, sha256)
+	}
+	var file File
+	if err == nil {
+		file, err = complete(ctx, dir, written, name)
+	}
+	if err == nil {
+		return file, nil
+	}
+	if failure := abandon(ctx, dir, nil, name); failure != nil {
+		return File{Name: name}, fmt.Errorf("publish %s: %w", name, errors.Join(err, failure))
+	}
+	return File{}, fmt.Errorf("publish %s: %w", name, err)
+}
+
 // stage writes content to the file part. The result has no ModTime.
 func stage(ctx context.Context, dir Directory, part string, content Content) (File, error) {
 	if err := dir.Create(ctx, part); err != nil {
@@ -100,7 +125,7 @@ func install(ctx context.Context, dir Directory, staged File, final string) (fil
 		return file, false, err
 	}
 	if err == nil {
-		file, err = copied(ctx, dir, staged, final)
+		file, err = complete(ctx, dir, staged, final)
 	}
 	return file, true, err
 }
@@ -114,14 +139,14 @@ func published(ctx context.Context, dir Directory, staged File, final string) (F
 	return file, err
 }
 
-// copied returns the copy of the staged file, which must be complete.
-func copied(ctx context.Context, dir Directory, staged File, final string) (File, error) {
+// complete returns the file with the final name, which must be as long as what was written.
+func complete(ctx context.Context, dir Directory, staged File, final string) (File, error) {
 	info, err := dir.Stat(ctx, final)
 	if err != nil {
 		return File{}, err
 	}
 	if info.Size() != staged.Size {
-		return File{}, fmt.Errorf("the copy has %d bytes instead of %d", info.Size(), staged.Size)
+		return File{}, fmt.Errorf("the file has %d bytes instead of %d", info.Size(), staged.Size)
 	}
 	return File{Name: final, SHA256: staged.SHA256, Size: staged.Size, ModTime: info.ModTime()}, nil
 }

@@ -310,3 +310,50 @@ func TestReplacementIsCompleted(t *testing.T) {
 		t.Errorf("the file is %+v", got)
 	}
 }
+
+func publishUnnamed(dir Directory, content io.Reader) (File, error) {
+	return PublishUnnamed(context.Background(), dir, final, hashOf("a kernel, in so many bytes"), &hashed{content: content, digest: newDigest()})
+}
+
+func TestPublishUnnamed(t *testing.T) {
+	dir := newMemory(nil)
+	file, err := publishUnnamed(dir, iotest.OneByteReader(strings.NewReader(content)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (File{Name: final, SHA256: hashOf(content), Size: int64(len(content)), ModTime: dir.files[final].ModTime}); file != want {
+		t.Errorf("got %+v, want %+v", file, want)
+	}
+	dir.expect(t, map[string]string{final: content})
+	if got := dir.count("Copy " + final); got != 0 {
+		t.Errorf("%d copies", got)
+	}
+}
+
+func TestPublishUnnamedFails(t *testing.T) {
+	for what, test := range map[string]struct {
+		fault, content string
+		before, after  map[string]string
+		want           string
+	}{
+		"create":                          {"Create " + final, content, nil, nil, errFault.Error()},
+		"write":                           {"Write " + final, content, nil, nil, errFault.Error()},
+		"stat":                            {"Stat " + final, content, nil, nil, errFault.Error()},
+		"other content":                   {"", "other", nil, nil, "instead of " + hashOf(content)},
+		"the file of another run":         {"", content, map[string]string{final: "half"}, map[string]string{final: "half"}, "another run publishes it"},
+		"other content that cannot leave": {"Remove " + final, "other", nil, map[string]string{final: "other"}, final + " is left on the host"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			dir := newMemory(test.before)
+			dir.faults[test.fault] = 0
+			file, err := publishUnnamed(dir, strings.NewReader(test.content))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+			if left := test.after[final] == "other"; (file.Name == final) != left {
+				t.Errorf("the file is %+v", file)
+			}
+			dir.expect(t, test.after)
+		})
+	}
+}

@@ -73,6 +73,12 @@ func (m imageModel) manifest(ctx context.Context, diags *diag.Diagnostics) *boot
 	}
 }
 
+// named tells whether a boot configuration or a guest names a file of a TFTP root.
+func (r *imageResource) named(ctx context.Context, root, file string) (bool, error) {
+	unused, _, err := framework.Unused(ctx, r.Host, root, []string{file})
+	return len(unused) == 0, err
+}
+
 // publish publishes the files of an image at the same time, and fills in what became known. prior says which files are
 // already on the host as planned; they stay as they are. If one file fails, the new files of this call are removed again.
 // The result is what is on the host: then these are the files that existed before, and any new file that could not be
@@ -86,7 +92,7 @@ func (r *imageResource) publish(ctx context.Context, m, prior *imageModel, befor
 	if diags.HasError() {
 		return nil
 	}
-	publisher := bootfiles.Publisher{Host: r.Host, Directory: r.directoryOf, Claims: r.Claims, Sources: from}
+	publisher := bootfiles.Publisher{Host: r.Host, Directory: r.directoryOf, Claims: r.Claims, Sources: from, Named: r.named}
 	for _, result := range publisher.Publish(ctx, orders) {
 		if result.Err != nil {
 			framework.Fail(diags, faultyAttribute(result.Kind, result.Err), verb, m.subject(), result.Err)
