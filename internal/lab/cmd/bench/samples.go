@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -15,11 +17,12 @@ import (
 
 // samples are boot files in a directory that a web server serves.
 type samples struct {
-	dir    string
-	server *httptest.Server
+	dir     string
+	rootSum string // SHA-256 of root
+	server  *httptest.Server
 }
 
-// newSamples makes a kernel, an initrd, a large kernel, a sparse disk image, and a file with as much content as that image.
+// newSamples makes a kernel, an initrd, a root file system, a large kernel, a sparse disk image, and a file with as much content as that image.
 func newSamples(ctx context.Context, dir string) (samples, error) {
 	s := samples{dir: filepath.Join(dir, "samples")}
 	if err := os.Mkdir(s.dir, 0o755); err != nil {
@@ -33,8 +36,11 @@ func newSamples(ctx context.Context, dir string) (samples, error) {
 	if err != nil {
 		return s, err
 	}
-	err = errors.Join(os.Symlink(kernel, s.path("kernel")), os.Symlink(initrd, s.path("initrd")), writeBig(s.path("big")),
+	err = errors.Join(os.Symlink(kernel, s.path("kernel")), os.Symlink(initrd, s.path("initrd")), writeBig(s.path("big")), writeRandom(s.path("root"), 700_000_000),
 		writeRandom(s.path("dense"), 200<<20), writeSparse(s.path("sparse"), 8<<30, 200<<20))
+	if err == nil {
+		s.rootSum, err = sumOf(s.path("root"))
+	}
 	if err != nil {
 		return s, err
 	}
@@ -94,4 +100,15 @@ func writeSparse(name string, size, content int64) error {
 		err = file.Truncate(size)
 	}
 	return errors.Join(err, file.Close())
+}
+
+func sumOf(name string) (string, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }()
+	sum := sha256.New()
+	_, err = io.Copy(sum, file)
+	return hex.EncodeToString(sum.Sum(nil)), err
 }

@@ -109,6 +109,14 @@ func works(s samples) []work {
 		{name: "1 GiB image, local", dir: "image", resources: 1, maxMemory: 64 * mib, variables: map[string]string{"kernel": s.path("big")}},
 		{name: "1 GiB image, http", dir: "image", resources: 1, maxMemory: 64 * mib, variables: map[string]string{"kernel": s.url("big")}},
 		{
+			name: "700 MB root file system, local", dir: "root", resources: 1, maxMemory: 64 * mib,
+			variables: map[string]string{"kernel": s.path("kernel"), "root": s.path("root")}, bounds: map[step]bound{apply: aThirdMoreThanPlain},
+		},
+		{
+			name: "700 MB root file system, http with a checksum", dir: "root", resources: 1, maxMemory: 64 * mib,
+			variables: map[string]string{"kernel": s.path("kernel"), "root": s.url("root"), "checksum": "sha256:" + s.rootSum}, bounds: map[step]bound{apply: aThirdMoreThanPlain},
+		},
+		{
 			name: "1 GiB volume, local", dir: "volume", resources: 1, maxMemory: 48 * mib,
 			variables: map[string]string{"source_image": s.path("big")}, bounds: map[step]bound{apply: cliAndPlain},
 		},
