@@ -97,7 +97,7 @@ resource "netboot_domain" "test" {
   firmware   = "uefi"
   memory     = "512MiB"
   interfaces = [{ network = netboot_network.http.name }]
-  boot_check = { expect = ["Start HTTP Boot over IPv4", %[1]q] }
+  boot_check = { expect = ["Start HTTP Boot over IPv4", %[1]q], timeout = "20m" }
 }
 `, url),
 		Check: func(*terraform.State) error {
