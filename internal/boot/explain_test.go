@@ -102,7 +102,7 @@ func TestExplain(t *testing.T) {
 		{"", "ERROR: No suitable device for IPL. Halting...", "gave up"},
 		{started, "[    1.1] Initramfs unpacking failed: write error", "cannot unpack the initrd"},
 		{started, "[    1.1] VFS: Unable to mount root fs on unknown-block(0,0)", "neither an init program"},
-		{started, "No rootfs image found! Modify kernel parameters", "Fedora CoreOS"},
+		{started, "No rootfs image found! Modify kernel parameters", "CoreOS did not find"},
 		{started, "[    0.1] Kernel panic - not syncing: Too many boot env vars at `a31=1'", "32 of the form"},
 		{started, "[    1.1] Kernel panic - not syncing: No working init found.", "runs on s390x"},
 		{started + "[    0.1] Linux version 6.1\n", "[    1.1] Out of memory: Killed process 7 (sh)", "memory is too small"},
