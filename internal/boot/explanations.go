@@ -244,6 +244,16 @@ var linuxRules = []rule{
 	{expression(`(Out of memory: Killed process|System is deadlocked on memory).*`), persistent, StageNone,
 		"the guest's memory is too small for what it runs",
 		"give the guest more memory; installers that load an image into memory need several GiB"},
+	// Debian's installer, with its text frontend or in a dialog: the templates mirror/bad,
+	// partman-auto/no_recipe, base-installer/debootstrap-failed and debian-installer/main-menu/item-failure.
+	{expression(`Bad archive mirror`), cause, StageNone,
+		"Debian's installer finds no release of Debian on the mirror that it is told to use, or cannot reach the mirror",
+		"check mirror/http/hostname and mirror/http/directory in the preseed file, and that the network of the guest leads to the mirror"},
+	{expression(`Failed to partition the selected disk`), cause, StageNone,
+		"Debian's installer finds no room for the partitions: the disk of the guest is too small for the recipe of the preseed file",
+		"give the guest a larger disk, or another recipe (partman-auto/choose_recipe, partman-auto/expert_recipe)"},
+	{expression(`Installation step failed`), symptom, StageNone,
+		"a step of Debian's installer failed", checkConsole},
 	{expression(`Kernel panic - not syncing.*`), symptom, StageNone,
 		"Linux stopped", checkConsole},
 }

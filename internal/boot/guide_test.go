@@ -97,6 +97,9 @@ var guideTables = []struct {
 		{afterStart, "No working init found."},
 		{afterStart, "Kernel panic - not syncing: Too many boot env vars at ..."},
 		{afterStart, "Out of memory: Killed process 7 (sh)"},
+		{afterStart, "!! ERROR: Bad archive mirror"},
+		{afterStart, "!! ERROR: Failed to partition the selected disk"},
+		{afterStart, "!! ERROR: Installation step failed"},
 		{afterStart, "Kernel panic - not syncing: Oops"},
 	}},
 	{"The boot loader of s390-tools", []guideMessage{

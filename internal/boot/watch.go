@@ -39,11 +39,14 @@ const (
 	// panicDelay is how long a watch continues after a panic, because what Linux prints then is useful,
 	// and a crash kernel may start.
 	panicDelay = 1500 * time.Millisecond
+	// forbidDelay is how long a watch continues at most after a Forbid pattern was seen, until the console pauses. The lines that
+	// follow are useful: an installer prints the title of a question before the question.
+	forbidDelay = 1500 * time.Millisecond
 )
 
 // Watch reads a console until every Expect pattern was seen, and then returns nil. It returns a *Failure
-// as soon as one of these happens: a Forbid pattern is seen, the firmware gives up for good, Linux
-// panics, the console ends, or ctx is done. Without any Expect pattern it succeeds at once.
+// as soon as one of these happens: a Forbid pattern is seen and the console pauses, the firmware gives up
+// for good, Linux panics, the console ends, or ctx is done. Without any Expect pattern it succeeds at once.
 //
 // A line that has not ended, such as a prompt, is matched when the console pauses or ends.
 //
@@ -72,10 +75,13 @@ func (w *watcher) watch(ctx context.Context, console io.Reader) (Result, error) 
 
 	pause := time.NewTimer(promptPause)
 	defer pause.Stop()
-	var panicked <-chan time.Time
+	var panicked, forbidden <-chan time.Time
 	for {
-		if w.missing == 0 || w.failed {
+		switch {
+		case w.missing == 0, w.failed && w.reason != Forbidden:
 			return w.finish(w.reason, nil)
+		case w.failed && forbidden == nil:
+			forbidden = time.After(forbidDelay)
 		}
 		select {
 		case c := <-chunks:
@@ -92,6 +98,11 @@ func (w *watcher) watch(ctx context.Context, console io.Reader) (Result, error) 
 			}
 		case <-pause.C:
 			w.prompt(w.lines.unfinished())
+			if w.failed {
+				return w.finish(w.reason, nil)
+			}
+		case <-forbidden:
+			return w.finish(w.reason, nil)
 		case <-panicked:
 			w.fail(Panicked)
 		case <-ctx.Done():

@@ -90,6 +90,43 @@ func TestWatchPanic(t *testing.T) {
 	}
 }
 
+// TestWatchForbidden checks that the failure has the lines that follow a forbidden one at once, and that a console that never pauses
+// does not delay it for long.
+func TestWatchForbidden(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		lines int // of the console, one each 100 ms
+		after time.Duration
+	}{
+		{"pauses", 2, 100*time.Millisecond + promptPause},
+		{"never pauses", 100, forbidDelay},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				console, guest := io.Pipe()
+				go func() {
+					for range test.lines {
+						if _, err := fmt.Fprint(guest, "-------\nRoot password:"); err != nil {
+							return
+						}
+						time.Sleep(100 * time.Millisecond)
+					}
+				}()
+				result, err := Watch(t.Context(), console, Expectation{Expect: patterns("ready"), Forbid: patterns("^-+$")})
+				var failure *Failure
+				if !errors.As(err, &failure) || failure.Reason != Forbidden || failure.Forbidden != "-------" {
+					t.Errorf("got %v", err)
+				}
+				if result.Elapsed != test.after || !strings.Contains(result.Tail, "Root password:") {
+					t.Errorf("after %s, with %q", result.Elapsed, result.Tail)
+				}
+				_ = console.Close()
+				time.Sleep(time.Second) // until the guest has ended
+			})
+		})
+	}
+}
+
 // TestWatchShell checks that a boot loader that waits for input has given up.
 func TestWatchShell(t *testing.T) {
 	for _, test := range []struct {

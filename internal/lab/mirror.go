@@ -44,21 +44,42 @@ var mirroredUdebs = []string{
 // have the version of the kernel at their end.
 var mirroredModules = []string{"ata-modules", "cdrom-core-modules", "ext4-modules", "scsi-modules"}
 
-// udebSubstitutes are for an archive that lists udebs and does not deliver them, as a proxy that passes on only other packages: which
-// files of which packages of the same release are in these udebs. The files are patterns of filepath.Glob.
-var udebSubstitutes = map[string]struct{ packages, files []string }{
+// linuxImage is the package with all modules of the installer's kernel, whose version is at the end of the package's name.
+const linuxImage = "linux-image-"
+
+// udebSubstitutes are for an archive that lists udebs and does not deliver them, such as a proxy that passes on only other packages:
+// which files of which packages of the same release are in these udebs, as patterns of filepath.Glob, and what the udeb provides.
+var udebSubstitutes = map[string]struct {
+	packages, files []string
+	provides        string
+}{
 	"e2fsprogs-udeb": {
-		[]string{"e2fsprogs", "libext2fs2t64", "libcom-err2"},
-		[]string{
+		packages: []string{"e2fsprogs", "libext2fs2t64", "libcom-err2"},
+		files: []string{
 			"etc/mke2fs.conf", "usr/sbin/mke2fs", "usr/sbin/mkfs.ext*", "usr/sbin/e2fsck", "usr/sbin/fsck.ext*", "usr/sbin/tune2fs",
 			"usr/sbin/resize2fs", "usr/lib/*/lib*.so.*",
 		},
 	},
-	"ntfs-3g-udeb":       {[]string{"ntfs-3g", "libntfs-3g89t64"}, []string{"usr/sbin/ntfsresize", "usr/lib/*/libntfs-3g.so.*"}},
-	"ata-modules":        {[]string{"linux-image-"}, []string{"usr/lib/modules/*/kernel/drivers/ata/libata.ko*"}},
-	"cdrom-core-modules": {[]string{"linux-image-"}, []string{"usr/lib/modules/*/kernel/drivers/cdrom/*"}},
-	"ext4-modules":       {[]string{"linux-image-"}, []string{"usr/lib/modules/*/kernel/fs/ext4/*", "usr/lib/modules/*/kernel/fs/jbd2/*"}},
-	"scsi-modules":       {[]string{"linux-image-"}, []string{"usr/lib/modules/*/kernel/drivers/block/virtio_blk.ko*"}},
+	"ntfs-3g-udeb": {
+		packages: []string{"ntfs-3g", "libntfs-3g89t64"},
+		files:    []string{"usr/sbin/ntfsresize", "usr/lib/*/libntfs-3g.so.*"},
+	},
+	"ata-modules": {
+		packages: []string{linuxImage}, provides: "ata-modules",
+		files: []string{"usr/lib/modules/*/kernel/drivers/ata/libata.ko*"},
+	},
+	"cdrom-core-modules": {
+		packages: []string{linuxImage}, provides: "cdrom-core-modules",
+		files: []string{"usr/lib/modules/*/kernel/drivers/cdrom/*"},
+	},
+	"ext4-modules": {
+		packages: []string{linuxImage}, provides: "ext2-modules, ext3-modules, ext4-modules",
+		files: []string{"usr/lib/modules/*/kernel/fs/ext4/*", "usr/lib/modules/*/kernel/fs/jbd2/*"},
+	},
+	"scsi-modules": {
+		packages: []string{linuxImage}, provides: "scsi-modules",
+		files: []string{"usr/lib/modules/*/kernel/drivers/block/virtio_blk.ko*"},
+	},
 }
 
 const (
@@ -179,21 +200,17 @@ func (a *privateApt) addUdebs(ctx context.Context, pool, kernel string) error {
 		return err
 	}
 	for _, name := range mirroredUdebs {
-		err := fetchUdeb(ctx, pool, listed[name])
-		if err != nil {
-			err = a.makeUdeb(ctx, pool, name, "", err)
-		}
-		if err != nil {
-			return err
+		if err := fetchUdeb(ctx, pool, listed[name]); err != nil {
+			if err := a.makeUdeb(ctx, pool, name, "", err); err != nil {
+				return err
+			}
 		}
 	}
 	for _, name := range mirroredModules {
-		err := fetchUdeb(ctx, pool, listed[name+"-"+kernel+"-di"])
-		if err != nil {
-			err = a.makeUdeb(ctx, pool, name, kernel, err)
-		}
-		if err != nil {
-			return err
+		if err := fetchUdeb(ctx, pool, listed[name+"-"+kernel+"-di"]); err != nil {
+			if err := a.makeUdeb(ctx, pool, name, kernel, err); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -271,47 +288,50 @@ func (a *privateApt) makeUdeb(ctx context.Context, pool, name, kernel string, wh
 	if !known {
 		return fmt.Errorf("unable to get %s: %w", name, why)
 	}
-	control := "Provides: " + name + "\n"
+	control := "Version: 99\nArchitecture: amd64\nMaintainer: the lab\nSection: debian-installer\nDescription: made by the lab\n"
 	if kernel != "" {
-		control = "Kernel-Version: " + kernel + "\nPriority: standard\n" + control
-		if name == "ext4-modules" {
-			control = strings.Replace(control, "Provides: ", "Provides: ext2-modules, ext3-modules, ", 1)
-		}
 		name += "-" + kernel + "-di"
+		control += "Kernel-Version: " + kernel + "\nPriority: standard\nProvides: " + substitute.provides + "\n"
 	}
-	announce("Making %s of %s and other packages, because: %v", name, substitute.packages[0]+kernel, why)
-
-	unpacked, root := filepath.Join(a.dir, name), filepath.Join(a.dir, name+"-root")
-	for i, debianPackage := range substitute.packages {
-		if i == 0 {
-			debianPackage += kernel
-		}
-		if err := a.extractPackage(ctx, debianPackage, unpacked); err != nil {
+	announce("Making %s of files of %s, because: %v", name, strings.Join(substitute.packages, ", "), why)
+	root := filepath.Join(a.dir, "made", name)
+	for _, debianPackage := range substitute.packages {
+		unpacked, err := a.unpackOnce(ctx, debianPackage, kernel)
+		if err != nil {
 			return err
 		}
-	}
-	for _, pattern := range substitute.files {
-		if err := copyMatches(root, unpacked, pattern); err != nil {
-			return err
+		for _, pattern := range substitute.files {
+			if err := copyMatches(root, unpacked, pattern); err != nil {
+				return err
+			}
 		}
 	}
-	control = fmt.Sprintf("Package: %s\nVersion: 99\nArchitecture: amd64\nMaintainer: the lab\nSection: debian-installer\n%sDescription: made by the lab\n", name, control)
 	if err := os.MkdirAll(filepath.Join(root, "DEBIAN"), 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(root, "DEBIAN/control"), []byte(control), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(root, "DEBIAN/control"), []byte("Package: "+name+"\n"+control), 0o644); err != nil {
 		return err
 	}
 	_, err := output(exec.CommandContext(ctx, "dpkg-deb", "--root-owner-group", "--build", root, filepath.Join(pool, name+"_99_amd64.udeb")))
 	return err
 }
 
-// extractPackage downloads a package once, and unpacks it.
-func (a *privateApt) extractPackage(ctx context.Context, debianPackage, dir string) error {
-	if _, err := a.download(ctx, debianPackage); err != nil {
-		return err
+// unpackOnce downloads a package, and unpacks it to the directory that it returns.
+func (a *privateApt) unpackOnce(ctx context.Context, debianPackage, kernel string) (string, error) {
+	if debianPackage == linuxImage {
+		debianPackage += kernel
 	}
-	return a.extract(ctx, debianPackage+"_*.deb", dir)
+	dir := filepath.Join(a.dir, "unpacked", debianPackage)
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	if _, err := a.download(ctx, debianPackage); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	return dir, a.extract(ctx, debianPackage+"_*.deb", dir)
 }
 
 // copyMatches copies the files of a pattern to the same paths below another directory. A link becomes a copy.
@@ -319,9 +339,6 @@ func copyMatches(to, from, pattern string) error {
 	files, err := filepath.Glob(filepath.Join(from, pattern))
 	if err != nil {
 		return err
-	}
-	if len(files) == 0 {
-		return fmt.Errorf("no file matches %s", pattern)
 	}
 	for _, file := range files {
 		info, err := os.Stat(file)
