@@ -166,7 +166,7 @@ resource "netboot_grub_config" "uefi" {
 resource "netboot_volume" "disk" {
   for_each = toset(["bios", "uefi"])
   name     = "${each.key}.qcow2"
-  capacity = "4GiB"
+  capacity = "12GiB" # the recipe of Debian 13 for one file system needs 10 GB
 }
 
 resource "netboot_domain" "bios" {
@@ -199,7 +199,7 @@ locals {
   install = {
     until   = "shutdown"
     timeout = "90m"
-    expect  = ["Installing the base system", "Installing GRUB boot loader", "The system will power off|Power down|reboot: Power"]
+    expect  = ["Installing the base system", "Installing GRUB boot loader", "Finishing the installation"]
     forbid  = ["^!! ERROR", "^-{8,}$"]
   }
   boot_check = { expect = ["login:"], timeout = "30m" }
@@ -251,8 +251,8 @@ var failedInstallations = []struct {
 		[]string{"Root password:"},
 	},
 	{
-		"a disk that is too small", `capacity = "4GiB"`, `capacity = "64MiB"`,
-		[]string{"!! ERROR: "},
+		"a disk that is too small", `capacity = "12GiB"`, `capacity = "4GiB"`,
+		[]string{"!! ERROR: Failed to partition the selected disk"},
 	},
 }
 
