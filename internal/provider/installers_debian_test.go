@@ -272,10 +272,12 @@ func TestInstallersDebianFails(t *testing.T) {
 			c.write("main.tf", onHost(lab.Shared(t).URI, `console_log_dir = "consoles"`)+config)
 			c.write("terraform.tfvars", fmt.Sprintf("installer = %q\n", installer))
 			run := c.start("apply", "-auto-approve", "-target=netboot_domain.bios")
-			err := run.wait(time.Hour)
+			err := run.wait(time.Hour) // less than the timeout of the installation
 			if !says(append([]string{`Unable to install domain "bios"`}, failed.says...)...).MatchString(run.output.String()) {
 				t.Errorf("%v; it should say %q:\n%s", err, failed.says, run.output.String())
 			}
+			_, report, _ := strings.Cut(run.output.String(), "Error: ")
+			t.Log(report)
 			c.must("destroy", "-auto-approve")
 		})
 	}
