@@ -220,6 +220,8 @@ func TestCheck(t *testing.T) {
 		"a PC's root larger than memory": {pc(netbootCase{append: "root=live:http://192.0.2.1/root.squashfs"}), []string{"Error memory kernel and initrd and root.squashfs have 710 MiB"}},
 		"a root by NFS":                  {netbootCase{append: "boot=live netboot=nfs nfsroot=192.0.2.1:/root.squashfs"}, nil},
 		"a root of no known kind":        {netbootCase{append: "boot=live fetch=http://192.0.2.1/root.img"}, []string{`Error pxelinux_config entry "linux": live-boot does not know what http://192.0.2.1/root.img is: name a file that ends with .squashfs, .iso, .tgz, .tar`}},
+		"a root without a slash":         {netbootCase{append: "boot=live fetch=http://192.0.2.1:8080root.squashfs"}, []string{`Error pxelinux_config entry "linux": http://192.0.2.1:8080root.squashfs is not the URL of a file: write a slash between the server and the path, because the paths of a netboot_image do not begin with one`}},
+		"a root joined to an address":    {netbootCase{append: "boot=live fetch=http://192.0.2.1root.squashfs"}, []string{`Error pxelinux_config entry "linux": http://192.0.2.1root.squashfs is not the URL of a file: write a slash between the server and the path, because the paths of a netboot_image do not begin with one`}},
 		"a root for another system":      {netbootCase{append: "fetch=http://192.0.2.1/root.img"}, nil},
 		"a root that does not exist":     {netbootCase{append: "boot=live fetch=tftp:///other.squashfs"}, []string{`Warning pxelinux_config entry "linux": the guest fetches tftp:///other.squashfs, but there is no file "other.squashfs" below the TFTP root`}},
 		"perhaps too little, but runs":   {netbootCase{memory: 120 << 20, firmware: unknownFirmware, runs: true}, nil},

@@ -3,6 +3,7 @@ package netboot
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -32,17 +33,27 @@ var liveBootExtensions = []string{".squashfs", ".iso", ".tgz", ".tar"}
 // live checks the files that the system of an entry fetches after its start.
 func (c *check) live(ctx context.Context, entry pxelinux.Entry) {
 	root, isLiveBoot := rootOf(c.guest.Config), slices.Contains(strings.Fields(entry.Append), "boot=live")
-	for _, url := range fetched(entry.Append) {
-		if isLiveBoot && !slices.Contains(liveBootExtensions, path.Ext(url)) {
-			c.reportEntry(entry, pxelinux.Error, fmt.Sprintf("live-boot does not know what %s is", url),
+	for _, address := range fetched(entry.Append) {
+		if isLiveBoot && !slices.Contains(liveBootExtensions, path.Ext(address)) {
+			c.reportEntry(entry, pxelinux.Error, fmt.Sprintf("live-boot does not know what %s is", address),
 				"name a file that ends with "+strings.Join(liveBootExtensions, ", "))
 		}
+		if isLiveBoot && !namesFile(address) {
+			c.reportEntry(entry, pxelinux.Error, fmt.Sprintf("%s is not the URL of a file", address),
+				"write a slash between the server and the path, because the paths of a netboot_image do not begin with one")
+		}
 		// An empty host is the server that DHCP names.
-		if file, isHere := strings.CutPrefix(url, "tftp:///"); isHere && !c.elsewhere && c.isMissing(ctx, root, file) && !c.publishesUnknown(root) {
-			c.reportEntry(entry, pxelinux.Warning, fmt.Sprintf("the guest fetches %s, but there is no file %q below the TFTP root", url, file),
+		if file, isHere := strings.CutPrefix(address, "tftp:///"); isHere && !c.elsewhere && c.isMissing(ctx, root, file) && !c.publishesUnknown(root) {
+			c.reportEntry(entry, pxelinux.Warning, fmt.Sprintf("the guest fetches %s, but there is no file %q below the TFTP root", address, file),
 				"use the path of a file in files of a netboot_image")
 		}
 	}
+}
+
+// namesFile tells whether a URL has a path after its server.
+func namesFile(address string) bool {
+	parsed, err := url.Parse(address)
+	return err == nil && (parsed.Host == "" || parsed.Path != "")
 }
 
 func (c *check) reportEntry(entry pxelinux.Entry, severity pxelinux.Severity, message, remedy string) {
