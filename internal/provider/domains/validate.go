@@ -121,17 +121,18 @@ func (m domainModel) validateExtras(diags *diag.Diagnostics) {
 	m.validateConfigs(diags)
 }
 
-// validateConfigs checks that the guest reads the configuration that it has.
+// validateConfigs checks that the guest reads the configuration that it has. A value that is not known yet may become null, as that of
+// try(netboot_grub_config.guest[each.key].id, null) does. The plan checks it again.
 func (m domainModel) validateConfigs(diags *diag.Diagnostics) {
 	for name, id := range map[string]types.String{"pxelinux_config": m.PxelinuxConfig, "grub_config": m.GrubConfig} {
-		if !m.Kernel.IsNull() && !id.IsNull() {
+		if !m.Kernel.IsNull() && isKnown(id) {
 			diags.AddAttributeError(path.Root(name), "Invalid "+name, "With kernel, the guest boots that kernel directly and does not read a configuration. Set either kernel or "+name+".")
 		}
 	}
-	if m.GrubConfig.IsNull() {
+	if !isKnown(m.GrubConfig) {
 		return
 	}
-	if !m.PxelinuxConfig.IsNull() {
+	if isKnown(m.PxelinuxConfig) {
 		diags.AddAttributeError(path.Root("grub_config"), "Invalid grub_config", "A guest reads one configuration. Set either pxelinux_config, for a guest without UEFI, or grub_config.")
 	}
 	if m.Arch.IsUnknown() || m.Firmware.IsUnknown() {
@@ -219,3 +220,5 @@ func hasBootable(devices types.List) bool {
 		return !isBool || boot.IsNull() || boot.IsUnknown() || boot.ValueBool()
 	})
 }
+
+func isKnown(value types.String) bool { return !value.IsNull() && !value.IsUnknown() }
