@@ -37,6 +37,9 @@ func cachedDir(ctx context.Context, name string, fill func(ctx context.Context, 
 		return "", err
 	}
 	dir := filepath.Join(cache, name)
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil // without the lock, which another process may hold for minutes
+	}
 	return dir, exclusively(ctx, func() error {
 		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 			return err

@@ -30,6 +30,7 @@ var programs = []struct{ name, debianPackage string }{
 	{"nsenter", "util-linux"},
 	{"xorriso", "xorriso"},
 	{"mmdebstrap", "mmdebstrap"},
+	{"mksquashfs", "squashfs-tools"},
 	{"ssh", "openssh-client"},
 	{"nc", "netcat-openbsd"},
 }
