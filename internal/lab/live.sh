@@ -21,7 +21,7 @@ cd "$1/etc/initramfs-tools"
 echo update_initramfs=no >update-initramfs.conf
 echo MODULES=list >conf.d/lab
 echo COMPRESS=gzip >>conf.d/lab
-for module in virtio_net virtio_blk virtio_pci loop squashfs overlay ext4 vfat nls_cp437 nls_ascii; do echo "$module"; done >modules
+for module in virtio_net virtio_blk virtio_pci loop squashfs overlay ext4; do echo "$module"; done >modules
 cat >hooks/lab <<'HOOK'
 #!/bin/sh
 [ "${1-}" != prereqs ] || exit 0

@@ -293,7 +293,7 @@ func (a *privateApt) makeUdeb(ctx context.Context, pool, name, kernel string, wh
 		name += "-" + kernel + "-di"
 		control += "Kernel-Version: " + kernel + "\nPriority: standard\nProvides: " + substitute.provides + "\n"
 	}
-	announce("Making %s of files of %s, because: %v", name, strings.Join(substitute.packages, ", "), why)
+	announce("Making %s of other packages, because: %v", name, why)
 	root := filepath.Join(a.dir, "made", name)
 	for _, debianPackage := range substitute.packages {
 		unpacked, err := a.unpackOnce(ctx, debianPackage, kernel)
