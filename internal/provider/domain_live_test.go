@@ -201,7 +201,7 @@ func guestSees(t *testing.T, pattern string) resource.TestCheckFunc {
 			return err
 		}
 		defer host.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // only ends a test of a guest that hangs
 		defer cancel()
 		console, err := host.OpenConsole(ctx, "acc")
 		if err != nil {

@@ -34,8 +34,8 @@ func serves(t *testing.T, path string, port int) {
 const liveGuests = `
 locals {
   guests = {
-    mainframe = { arch = "s390x", files = %[1]s, console = "ttysclp0" }
-    pc        = { arch = "x86_64", files = %[2]s, console = "ttyS0,115200" }
+    mainframe = { arch = "s390x", files = %[1]s, console = "ttysclp0", server = "tftp://" } # without a host: the server of DHCP
+    pc        = { arch = "x86_64", files = %[2]s, console = "ttyS0,115200", server = "%[4]s" }
   }
 }
 resource "netboot_tftp_root" "lab" {
@@ -74,7 +74,7 @@ resource "netboot_pxelinux_config" "live" {
     label  = "live"
     kernel = netboot_image.live[each.key].kernel.path
     initrd = netboot_image.live[each.key].initrd.path
-    append = ["console=${each.value.console}", "boot=live", "fetch=%[4]s/${netboot_image.live[each.key].files["root.squashfs"].path}"]
+    append = ["console=${each.value.console}", "boot=live", "fetch=${each.value.server}/${netboot_image.live[each.key].files["root.squashfs"].path}"]
   }]
 }
 resource "netboot_domain" "live" {
@@ -93,7 +93,8 @@ output "results" {
 }
 `
 
-// TestInstallersLive boots guests without a disk from the network, and holds that each comes to its login prompt.
+// TestInstallersLive boots guests without a disk from the network, and holds that each comes to its login prompt. One loads its root file
+// system by TFTP, the other from a web server.
 func TestInstallersLive(t *testing.T) {
 	needsInstallers(t)
 	loaders, err := lab.PXELINUX(t.Context())
