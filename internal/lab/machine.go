@@ -182,7 +182,6 @@ func s390xDevices(m Machine) []string {
 	return []string{
 		"-machine", machine,
 		"-m", cmp.Or(m.Memory, "512M"),
-		"-smp", "1,maxcpus=2", // with one, QEMU loses interrupts: HAZARDS.md
 		"-device", "sclpconsole,chardev=console",
 		"-device", cmp.Or(m.NIC, "virtio-net-ccw,bootindex=1") + ",netdev=net,mac=" + m.MAC,
 	}

@@ -284,7 +284,7 @@ func TestAccDomainRefused(t *testing.T) {
 	unchanged := resource.TestStep{
 		Config:           stopped(""),
 		ConfigPlanChecks: noChange,
-		Check:            virshPrints(t, "dumpxml acc", "<vcpu placement='static'>1<", "not <disk"),
+		Check:            virshPrints(t, "dumpxml acc", "<vcpu placement='static' current='1'>2<", "not <disk"),
 	}
 	acceptance(t,
 		refused(`arch = "riscv128"`, `Unable to create domain "acc"`, `arch = "riscv128"`, "no emulator for riscv128 guests"),

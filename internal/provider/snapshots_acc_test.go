@@ -188,12 +188,12 @@ func TestAccSnapshotsOfOtherKinds(t *testing.T) {
 				c.write("main.tf", with("disks = [{ volume = netboot_volume.disk[1].id }]"))
 				c.mustFail([]string{"apply", "-auto-approve"}, `A block job runs on domain "acc"`, "blockcommit of vda", "block job")
 				wantDiskOf(t, "a disk with a job is to go", top, want)
-				c.write("main.tf", with(oneDisk+"vcpus = 2"))
+				c.write("main.tf", with(oneDisk+"vcpus = 3")) // more than the guest can get while it runs
 				if said := unwrapped(c.must("plan")); !strings.Contains(said, "ends the job before it is complete: blockcommit of vda") || !strings.Contains(said, `Domain "acc" has snapshots`) {
 					t.Errorf("the plan of a restart says\n%s", said)
 				}
 			}
-			for _, more := range []string{oneDisk + "vcpus = 2", "disks = [{ volume = netboot_volume.disk[0].id }, { volume = netboot_volume.disk[1].id }]\n vcpus = 2", oneDisk} {
+			for _, more := range []string{oneDisk + "vcpus = 3", "disks = [{ volume = netboot_volume.disk[0].id }, { volume = netboot_volume.disk[1].id }]\n vcpus = 3", oneDisk} {
 				c.write("main.tf", with(more))
 				c.must("apply", "-auto-approve")
 				wantDiskOf(t, more, top, want)
@@ -221,7 +221,7 @@ func TestAccManagedSave(t *testing.T) {
 	for _, step := range []struct{ more, says, state string }{
 		{"", "resumes the guest from its saved memory", "running (restored)"},
 		{"autostart = true", "resumes the guest from its saved memory", "running (restored)"},
-		{"autostart = true\n vcpus = 2", "discards the saved memory", "running (booted)"},
+		{"autostart = true\n vcpus = 3", "discards the saved memory", "running (booted)"},
 	} {
 		virsh(t, "managedsave", "acc")
 		// After which libvirtd does not say why the guest is off.
@@ -237,7 +237,7 @@ func TestAccManagedSave(t *testing.T) {
 		}
 		c.must("plan", "-detailed-exitcode")
 	}
-	if now := virsh(t, "dumpxml", "acc"); !strings.Contains(now, ">2</vcpu>") {
+	if now := virsh(t, "dumpxml", "acc"); !strings.Contains(now, ">3</vcpu>") {
 		t.Errorf("the guest runs as\n%s", now)
 	}
 	virsh(t, "managedsave", "acc")
