@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,19 +92,12 @@ func cachedBlobScript(ctx context.Context) (string, error) {
 func fetchBlobScript(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, blobScriptURL, nil)
+	body, err := openURL(ctx, blobScriptURL)
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return errors.New(response.Status)
-	}
-	if err := writeFile(name+".part", response.Body); err != nil {
+	defer func() { _ = body.Close() }()
+	if err := writeFile(name+".part", body); err != nil {
 		return err
 	}
 	return os.Rename(name+".part", name)

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,7 +89,7 @@ const (
 )
 
 // DebianMirror returns a directory with what Debian's installer of InstallerFiles downloads for a small PC: a web server can offer it
-// as a mirror of Debian. Nobody has signed it. The first call on a machine downloads 120 MB.
+// as a mirror of Debian. It is not signed. The first call on a machine downloads 120 MB.
 func DebianMirror(ctx context.Context) (string, error) {
 	files, err := InstallerFiles(ctx)
 	if err != nil {
@@ -223,7 +222,7 @@ var fieldOfIndex = regexp.MustCompile(`(?m)^(Package|Filename|SHA256): (.*)$`)
 
 // listedUdebs returns the archive's udebs by their names.
 func listedUdebs(ctx context.Context) (map[string]udeb, error) {
-	body, err := fromArchive(ctx, "dists/"+mirrorRelease+"/"+udebIndex)
+	body, err := openURL(ctx, archive+"/dists/"+mirrorRelease+"/"+udebIndex)
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +250,7 @@ func fetchUdeb(ctx context.Context, pool string, wanted udeb) error {
 	if wanted.path == "" {
 		return errors.New("the archive does not list it")
 	}
-	body, err := fromArchive(ctx, wanted.path)
+	body, err := openURL(ctx, archive+"/"+wanted.path)
 	if err != nil {
 		return err
 	}
@@ -264,22 +263,6 @@ func fetchUdeb(ctx context.Context, pool string, wanted udeb) error {
 		return fmt.Errorf("%s has the checksum %s, but the archive's index says %s", wanted.path, checksum, wanted.checksum)
 	}
 	return os.WriteFile(filepath.Join(pool, filepath.Base(wanted.path)), content, 0o644)
-}
-
-// fromArchive opens a file of Debian's archive.
-func fromArchive(ctx context.Context, path string) (io.ReadCloser, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, archive+"/"+path, nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode != http.StatusOK {
-		return nil, errors.Join(fmt.Errorf("%s: %s", request.URL, response.Status), response.Body.Close())
-	}
-	return response.Body, nil
 }
 
 // makeUdeb makes a udeb that the archive does not deliver. With a kernel, it has modules of that kernel.

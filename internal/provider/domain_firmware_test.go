@@ -70,14 +70,8 @@ func TestConformanceHTTPBoot(t *testing.T) {
 	if os.Getenv("NETBOOT_CONFORMANCE") != "all" {
 		t.Skip("make conformance runs this: before it, the firmware tries PXE for two minutes, which keeps a processor busy")
 	}
-	listener, err := lab.Shared(t).Listen(":8090")
-	if err != nil {
-		t.Fatal(err)
-	}
 	asked := make(chan string, 100)
-	server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path })}
-	go func() { _ = server.Serve(listener) }()
-	t.Cleanup(func() { _ = server.Close() })
+	answers(t, ":8090", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path }))
 	const url = "http://192.168.152.1:8090/boot.efi"
 	acceptance(t, resource.TestStep{
 		Config: fmt.Sprintf(`

@@ -33,13 +33,7 @@ func debianMirror(t *testing.T) (installer string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := lab.Shared(t).Listen("0.0.0.0:" + mirrorPort)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: http.StripPrefix("/debian/", http.FileServer(http.Dir(mirror)))}
-	go func() { _ = server.Serve(listener) }()
-	t.Cleanup(func() { _ = server.Close() })
+	answers(t, ":"+mirrorPort, http.StripPrefix("/debian/", http.FileServer(http.Dir(mirror))))
 	installer, err = lab.InstallerFiles(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -216,8 +210,7 @@ func TestInstallersDebian(t *testing.T) {
 	needsInstallers(t)
 	leavesNothing(t)
 	installer := debianMirror(t)
-	c := newCLI(t, "", "")
-	c.write("main.tf", onHost(lab.Shared(t).URI, `console_log_dir = "consoles"`)+installsDebian)
+	c := consoleCLI(t, installsDebian)
 	c.write("terraform.tfvars", fmt.Sprintf("installer = %q\n", installer))
 
 	took := c.installs(2 * time.Hour)
@@ -264,12 +257,11 @@ func TestInstallersDebianFails(t *testing.T) {
 	for _, failed := range failedInstallations {
 		t.Run(failed.name, func(t *testing.T) {
 			leavesNothing(t)
-			c := newCLI(t, "", "")
 			config := strings.Replace(installsDebian, failed.old, failed.new, 1)
 			if config == installsDebian {
 				t.Fatalf("the configuration does not have %q", failed.old)
 			}
-			c.write("main.tf", onHost(lab.Shared(t).URI, `console_log_dir = "consoles"`)+config)
+			c := consoleCLI(t, config)
 			c.write("terraform.tfvars", fmt.Sprintf("installer = %q\n", installer))
 			run := c.start("apply", "-auto-approve", "-target=netboot_domain.bios")
 			err := run.wait(time.Hour) // less than the timeout of the installation

@@ -19,15 +19,22 @@ func liveSystem(t *testing.T, arch string) string {
 	return fmt.Sprintf(`{ kernel = %q, initrd = %q, squashfs = %q }`, system.Kernel, system.Initrd, system.Squashfs)
 }
 
-// serves serves a directory of the lab host's /srv to its guests until the test ends, at all addresses of the host.
+// serves serves a directory of the lab host's /srv to its guests.
 func serves(t *testing.T, path string, port int) {
 	t.Helper()
-	listener, err := lab.Shared(t).Listen(fmt.Sprintf("0.0.0.0:%d", port))
+	answers(t, fmt.Sprintf(":%d", port), http.FileServer(http.Dir(inSrv(t, path))))
+}
+
+// answers answers the guests of the lab's host by HTTP until the test ends, at an address such as :8080.
+func answers(t *testing.T, address string, handler http.Handler) {
+	t.Helper()
+	listener, err := lab.Shared(t).Listen(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() { _ = http.Serve(listener, http.FileServer(http.Dir(inSrv(t, path)))) }()
+	server := &http.Server{Handler: handler}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
 }
 
 // liveGuests are guests that have no disk. All of their system comes from the network.

@@ -64,8 +64,7 @@ func PublishByContent(ctx context.Context, dir Directory, part string, name func
 func PublishUnnamed(ctx context.Context, dir Directory, name, sha256 string, content Content) (File, error) {
 	written, err := stage(ctx, dir, name, content)
 	if errors.Is(err, fs.ErrExist) {
-		err = errors.New("another run publishes it at the same time; apply again after that run has ended")
-		return File{}, fmt.Errorf("publish %s: %w", name, err)
+		return File{}, fmt.Errorf("publish %s: %w", name, errAnotherRun)
 	}
 	if err == nil && written.SHA256 != sha256 {
 		err = fmt.Errorf("the content has the SHA-256 %s instead of %s", written.SHA256, sha256)
@@ -82,6 +81,8 @@ func PublishUnnamed(ctx context.Context, dir Directory, name, sha256 string, con
 	}
 	return File{}, fmt.Errorf("publish %s: %w", name, err)
 }
+
+var errAnotherRun = errors.New("another run publishes it at the same time; apply again after that run has ended")
 
 // stage writes content to the file part. The result has no ModTime.
 func stage(ctx context.Context, dir Directory, part string, content Content) (File, error) {
@@ -134,7 +135,7 @@ func install(ctx context.Context, dir Directory, staged File, final string) (fil
 func published(ctx context.Context, dir Directory, staged File, final string) (File, error) {
 	file, found, err := Published(ctx, dir, final, staged.SHA256)
 	if err == nil && !found {
-		err = errors.New("another run publishes it at the same time; apply again after that run has ended")
+		err = errAnotherRun
 	}
 	return file, err
 }

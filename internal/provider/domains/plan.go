@@ -93,7 +93,7 @@ func (m *domainModel) fillMost(config domainModel, state *domainModel) {
 func (r *domainResource) planSpareVCPU(ctx context.Context, m *domainModel, config domainModel, state *domainModel) {
 	one := types.Int64Value(1)
 	exists := state != nil && !m.replaces(*state)
-	if !config.MaxVCPUs.IsNull() || !config.CPUTopology.IsNull() || !m.MaxVCPUs.Equal(one) || exists && state.MaxVCPUs.Equal(one) {
+	if !config.MaxVCPUs.IsNull() || !m.CPUTopology.IsNull() || !m.MaxVCPUs.Equal(one) || exists && state.MaxVCPUs.Equal(one) {
 		return
 	}
 	if r.emulatesS390X(ctx, *m) {

@@ -195,7 +195,7 @@ func (r *domainResource) Create(ctx context.Context, req resource.CreateRequest,
 	}
 	if plan.MaxVCPUs.IsUnknown() { // the host was not known in the plan
 		plan.MaxVCPUs = plan.VCPUs
-		r.planSpareVCPU(ctx, &plan, domainModel{CPUTopology: plan.CPUTopology}, nil)
+		r.planSpareVCPU(ctx, &plan, domainModel{}, nil)
 	}
 	ctx, cancel := framework.Bounded(ctx, plan.Timeouts.Create, framework.TransferTimeout+plan.installPatience(ctx, nil)+plan.waitPatience(ctx), &resp.Diagnostics)
 	defer cancel()

@@ -125,14 +125,14 @@ func (m domainModel) validateExtras(diags *diag.Diagnostics) {
 // try(netboot_grub_config.guest[each.key].id, null) does. The plan checks it again.
 func (m domainModel) validateConfigs(diags *diag.Diagnostics) {
 	for name, id := range map[string]types.String{"pxelinux_config": m.PxelinuxConfig, "grub_config": m.GrubConfig} {
-		if !m.Kernel.IsNull() && isKnown(id) {
+		if !m.Kernel.IsNull() && framework.IsKnown(id) {
 			diags.AddAttributeError(path.Root(name), "Invalid "+name, "With kernel, the guest boots that kernel directly and does not read a configuration. Set either kernel or "+name+".")
 		}
 	}
-	if !isKnown(m.GrubConfig) {
+	if !framework.IsKnown(m.GrubConfig) {
 		return
 	}
-	if isKnown(m.PxelinuxConfig) {
+	if framework.IsKnown(m.PxelinuxConfig) {
 		diags.AddAttributeError(path.Root("grub_config"), "Invalid grub_config", "A guest reads one configuration. Set either pxelinux_config, for a guest without UEFI, or grub_config.")
 	}
 	if m.Arch.IsUnknown() || m.Firmware.IsUnknown() {
@@ -220,5 +220,3 @@ func hasBootable(devices types.List) bool {
 		return !isBool || boot.IsNull() || boot.IsUnknown() || boot.ValueBool()
 	})
 }
-
-func isKnown(value types.String) bool { return !value.IsNull() && !value.IsUnknown() }

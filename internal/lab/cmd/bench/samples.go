@@ -36,14 +36,13 @@ func newSamples(ctx context.Context, dir string) (samples, error) {
 	if err != nil {
 		return s, err
 	}
-	err = errors.Join(os.Symlink(kernel, s.path("kernel")), os.Symlink(initrd, s.path("initrd")), writeBig(s.path("big")), writeRandom(s.path("root"), 700_000_000),
-		writeRandom(s.path("dense"), 200<<20), writeSparse(s.path("sparse"), 8<<30, 200<<20))
-	if err == nil {
-		s.rootSum, err = sumOf(s.path("root"))
-	}
+	sum := sha256.New()
+	err = errors.Join(os.Symlink(kernel, s.path("kernel")), os.Symlink(initrd, s.path("initrd")), writeBig(s.path("big")), writeRandom(s.path("root"), 700_000_000, sum),
+		writeRandom(s.path("dense"), 200<<20, io.Discard), writeSparse(s.path("sparse"), 8<<30, 200<<20))
 	if err != nil {
 		return s, err
 	}
+	s.rootSum = hex.EncodeToString(sum.Sum(nil))
 	s.server = httptest.NewServer(http.FileServer(http.Dir(s.dir)))
 	return s, nil
 }
@@ -60,7 +59,7 @@ func (s samples) close() {
 // writeBig writes 1 GiB that cannot be compressed, with the mark of an s390x kernel.
 func writeBig(name string) error {
 	const size, markAt, mark = 1 << 30, 0x10008, "S390EP"
-	if err := writeRandom(name, size); err != nil {
+	if err := writeRandom(name, size, io.Discard); err != nil {
 		return err
 	}
 	file, err := os.OpenFile(name, os.O_WRONLY, 0)
@@ -71,12 +70,13 @@ func writeBig(name string) error {
 	return errors.Join(err, file.Close())
 }
 
-func writeRandom(name string, size int64) error {
+// writeRandom writes the same content to a file and to a hash.
+func writeRandom(name string, size int64, hash io.Writer) error {
 	file, err := os.Create(name)
 	if err != nil {
 		return err
 	}
-	_, err = io.CopyN(file, rand.NewChaCha8([32]byte{}), size)
+	_, err = io.CopyN(io.MultiWriter(file, hash), rand.NewChaCha8([32]byte{}), size)
 	return errors.Join(err, file.Close())
 }
 
@@ -100,15 +100,4 @@ func writeSparse(name string, size, content int64) error {
 		err = file.Truncate(size)
 	}
 	return errors.Join(err, file.Close())
-}
-
-func sumOf(name string) (string, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = file.Close() }()
-	sum := sha256.New()
-	_, err = io.Copy(sum, file)
-	return hex.EncodeToString(sum.Sum(nil)), err
 }
