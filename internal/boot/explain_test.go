@@ -91,6 +91,7 @@ func TestExplain(t *testing.T) {
 		{address + "Trying pxelinux.cfg files...\n  TFTP: Received pxelinux.cfg/default (94 bytes)\n", "Loading pxelinux.cfg entry 'linux'", "still loading the files"},
 		{entry, "  TFTP: Received kernel (4092 KBytes)", "still loading the files"},
 		{"PXELINUX 6.04 lwIP Copyright\n", "Loading images/vmlinuz... ", "still loading this file"},
+		{"", "  Booting `Debian GNU/Linux'\n\nLoading Linux 6.12.117+deb13-cloud-amd64 ...\nLoading initial ramdisk ...", "Linux prints to another console"},
 		{"", "error: ../../grub-core/fs/fshelp.c:257:file `/vmlinuz' not found.", "GRUB does not find a file"},
 		{"", "Loading /probe...error: file /srv/lab/probe not found for 192.168.150.57.", "GRUB does not find a file"},
 		{"", "error: /vmlinuz has invalid signature.", "secure boot refuses a file"},

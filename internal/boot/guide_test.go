@@ -151,6 +151,7 @@ var guideTables = []struct {
 		{"", "Minimal BASH-like line editing is supported."},
 		{"", "BdsDxe: starting Boot0000 \"UiApp\""},
 		{"", "UEFI Interactive Shell v2.2"},
+		{"", "Loading initial ramdisk ..."},
 	}},
 	{"ppc64le: SLOF, in addition to those of s390x", []guideMessage{
 		{"", "No valid entries in pxelinux config file."},
