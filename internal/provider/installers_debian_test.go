@@ -26,14 +26,25 @@ func needsInstallers(t *testing.T) {
 // mirrorPort is the port of the mirror on every address of the lab's host.
 const mirrorPort = "3142"
 
-// debianMirror serves a mirror of Debian to the guests of the lab's host, at /debian, and the installer's files to the CLI.
+// debianMirror serves a mirror of Debian to the guests of the lab's host, at /debian, and one that lacks a package, at /lacking. It
+// returns the directory of the installer's files.
 func debianMirror(t *testing.T) (installer string) {
 	t.Helper()
 	mirror, err := lab.DebianMirror(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	answers(t, ":"+mirrorPort, http.StripPrefix("/debian/", http.FileServer(http.Dir(mirror))))
+	files := http.FileServer(http.Dir(mirror))
+	mirrors := http.NewServeMux()
+	mirrors.Handle("/debian/", http.StripPrefix("/debian/", files))
+	mirrors.Handle("/lacking/", http.StripPrefix("/lacking/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "pool/base-files_") {
+			http.NotFound(w, r)
+			return
+		}
+		files.ServeHTTP(w, r)
+	})))
+	answers(t, ":"+mirrorPort, mirrors)
 	installer, err = lab.InstallerFiles(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +108,7 @@ resource "netboot_image" "debian" {
 }
 
 locals {
-  append  = ["console=ttyS0,115200", "auto=true", "priority=critical", "DEBIAN_FRONTEND=text", "TERM=dumb"]
+  append  = ["auto=true", "priority=critical", "DEBIAN_FRONTEND=text", "TERM=dumb", "---", "console=ttyS0,115200"]
   preseed = <<-EOT
     d-i debian-installer/locale string en_US.UTF-8
     d-i keyboard-configuration/xkb-keymap select us
@@ -247,6 +258,10 @@ var failedInstallations = []struct {
 		"a disk that is too small", `capacity = "12GiB"`, `capacity = "4GiB"`,
 		[]string{"!! ERROR: Failed to partition the selected disk"},
 	},
+	{
+		"a package that the mirror lacks", "http/directory string /debian", "http/directory string /lacking",
+		[]string{"!! ERROR: Debootstrap"},
+	},
 }
 
 // TestInstallersDebianFails holds that the apply fails as soon as the installer's console says that the installer cannot continue, and
@@ -268,8 +283,13 @@ func TestInstallersDebianFails(t *testing.T) {
 			if !says(append([]string{`Unable to install domain "bios"`}, failed.says...)...).MatchString(run.output.String()) {
 				t.Errorf("%v; it should say %q:\n%s", err, failed.says, run.output.String())
 			}
+			ended := time.Now()
+			log, err := os.Stat(filepath.Join(c.dir, "consoles", "bios.log"))
+			if err != nil {
+				t.Fatal(err)
+			}
 			_, report, _ := strings.Cut(run.output.String(), "Error: ")
-			t.Log(report)
+			t.Logf("reported %.1f s after the last of the console: %s", ended.Sub(log.ModTime()).Seconds(), report)
 			c.must("destroy", "-auto-approve")
 		})
 	}
