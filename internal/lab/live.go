@@ -27,15 +27,16 @@ type liveArch struct {
 
 var liveArchs = map[string]liveArch{
 	"amd64": {packages: []string{"linux-image-cloud-amd64"}},
+	"arm64": {"aarch64", []string{"linux-image-cloud-arm64", "grub-efi-arm64-bin", "grub2-common", "dosfstools"}},
 	"s390x": {"s390x", []string{"linux-image-s390x", "s390-tools"}},
 }
 
 // livePackages are in the system of every architecture.
 var livePackages = []string{"systemd-sysv", "udev", "kmod", "e2fsprogs", "fdisk", "busybox", "initramfs-tools", "live-boot", "live-boot-initramfs-tools"}
 
-// Live returns a LiveSystem. arch is Debian's name: amd64 or s390x. The first call on a machine makes the system, and so does the
-// first call after a change of the script or the packages. For s390x, this takes some minutes, because the programs that configure
-// packages are emulated.
+// Live returns a LiveSystem. arch is Debian's name: amd64, arm64 or s390x. The first call on a machine makes the system, and so does the
+// first call after a change of the script or the packages. This takes some minutes if the programs that configure packages are
+// emulated.
 func Live(ctx context.Context, arch string) (LiveSystem, error) {
 	if err := InstallPackages(ctx); err != nil {
 		return LiveSystem{}, err
