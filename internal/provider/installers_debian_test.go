@@ -147,7 +147,7 @@ var failedInstallations = []struct {
 		[]string{"Root password:"},
 	},
 	{
-		"a disk that is too small", `capacity = "20GiB"`, `capacity = "4GiB"`,
+		"a disk that is too small", `capacity = "20GiB"`, `capacity = "512MiB"`,
 		[]string{"!! ERROR: Failed to partition the selected disk"},
 	},
 	{
