@@ -99,6 +99,7 @@ var guideTables = []struct {
 		{afterStart, "Out of memory: Killed process 7 (sh)"},
 		{afterStart, "!! ERROR: Bad archive mirror"},
 		{afterStart, "!! ERROR: Failed to partition the selected disk"},
+		{afterStart, "!! ERROR: Failed to install the base system"},
 		{afterStart, "!! ERROR: Installation step failed"},
 		{afterStart, "Kernel panic - not syncing: Oops"},
 	}},

@@ -152,7 +152,7 @@ var failedInstallations = []struct {
 	},
 	{
 		"a package that the mirror lacks", "${var.mirror.directory}", "/lacking",
-		[]string{"!! ERROR: Debootstrap"},
+		[]string{"!! ERROR: Failed to install the base system", "the mirror lacks it"},
 	},
 }
 
