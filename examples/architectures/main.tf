@@ -1,3 +1,9 @@
+terraform {
+  required_providers {
+    netboot = { source = "s390x-netboot/netboot" }
+  }
+}
+
 # Guests of four architectures boot Debian from one network. Each finds what is for its firmware.
 
 variable "debian" {

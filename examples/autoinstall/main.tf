@@ -67,8 +67,8 @@ resource "netboot_network" "lab" {
   }
 }
 
-# The guest shuts down when the installation ends. With install = { until = "shutdown" }, the apply waits for that, and
-# starts the installed system.
+# The guest shuts down when the installation ends. With install = { until = "shutdown" } instead of boot, the apply waits for
+# that, and starts the installed system.
 resource "netboot_domain" "ubuntu" {
   name   = "ubuntu"
   memory = "4GiB"

@@ -15,6 +15,11 @@ variable "arguments" {
   default     = ["auto=true", "priority=critical"]
 }
 
+variable "password" {
+  description = "Hash of the new user's password, in the format of mkpasswd --method=SHA-512. It is in the initrd, which anyone on the network can read."
+  sensitive   = true
+}
+
 variable "installation" {
   description = "Change this to install the guest again."
   default     = "first"
@@ -37,9 +42,9 @@ resource "netboot_image" "installer" {
           d-i debian-installer/locale string en_US
           d-i s390-netdevice/choose_networktype select virtio
           d-i passwd/root-login boolean false
-          d-i passwd/user-fullname string admin
-          d-i passwd/username string admin
-          d-i passwd/user-password-crypted password !
+          d-i passwd/user-fullname string Debian
+          d-i passwd/username string debian
+          d-i passwd/user-password-crypted password ${var.password}
           d-i partman-auto/method string regular
           d-i partman-auto/choose_recipe select atomic
           d-i partman-partitioning/confirm_write_new_label boolean true
@@ -91,7 +96,7 @@ resource "netboot_domain" "db1" {
   install = {
     until   = "shutdown"
     timeout = "2h"
-    forbid  = ["installation step failed"]
+    forbid  = ["installation step failed", "\\[!!\\]"]
   }
   reinstall = var.installation
 

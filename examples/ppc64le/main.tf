@@ -1,3 +1,9 @@
+terraform {
+  required_providers {
+    netboot = { source = "s390x-netboot/netboot" }
+  }
+}
+
 variable "images" {
   description = "URL of a directory that contains Debian's installer for ppc64le."
   default     = "https://deb.debian.org/debian/dists/bookworm/main/installer-ppc64el/current/images/netboot/debian-installer/ppc64el"

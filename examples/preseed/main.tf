@@ -1,3 +1,9 @@
+terraform {
+  required_providers {
+    netboot = { source = "s390x-netboot/netboot" }
+  }
+}
+
 variable "images" {
   description = "URL of a directory that contains Debian's installer for PCs, with its boot loaders."
   default     = "https://deb.debian.org/debian/dists/trixie/main/installer-amd64/current/images/netboot/debian-installer/amd64"
@@ -35,7 +41,12 @@ resource "netboot_network" "lab" {
   ipv4 = {
     address = "192.168.150.1/24"
     dhcp = {
-      ranges = [{ start = "192.168.150.10", end = "192.168.150.200" }]
+      # dnsmasq can offer one address to two new guests that start at the same time.
+      reservations = [
+        { mac = provider::netboot::mac("bios"), ip = "192.168.150.10" },
+        { mac = provider::netboot::mac("uefi"), ip = "192.168.150.11" },
+      ]
+      ranges = [{ start = "192.168.150.100", end = "192.168.150.200" }]
       boot = [
         { arch = "x86_64", bootfile = "pxelinux.0" },
         { arch = "x86_64-efi", bootfile = "bootnetx64.efi" },

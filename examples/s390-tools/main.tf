@@ -1,3 +1,9 @@
+terraform {
+  required_providers {
+    netboot = { source = "s390x-netboot/netboot" }
+  }
+}
+
 variable "loader" {
   description = "Path of the boot loader, which netboot/Makefile.pxelinux.0 of s390-tools makes on an s390x machine."
   default     = "pxelinux.0"

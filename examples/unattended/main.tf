@@ -18,7 +18,7 @@ resource "netboot_tftp_root" "lab" {
   path = "/srv/tftp"
 }
 
-# Debian's installer reads its answers from /preseed.cfg in the initrd.
+# Debian's installer reads its answers from /preseed.cfg in the initrd. These are only the first of those that it needs.
 resource "netboot_image" "debian" {
   tftp_root = netboot_tftp_root.lab.id
   name      = "debian"
@@ -64,6 +64,8 @@ resource "netboot_image" "fedora" {
           lang en_US.UTF-8
           keyboard us
           rootpw --lock
+          zerombr
+          clearpart --all --initlabel
           autopart
           reboot
         EOT

@@ -1,3 +1,9 @@
+terraform {
+  required_providers {
+    netboot = { source = "s390x-netboot/netboot" }
+  }
+}
+
 variable "system" {
   description = "URL of a directory that contains a kernel and an initrd of a system for s390x."
 }

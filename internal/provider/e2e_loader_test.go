@@ -51,7 +51,7 @@ func TestConformanceS390Tools(t *testing.T) {
 	}
 	small := imagesWith(t, writeFile(t, string(lab.GreetingKernel("Linux version 0 which greets: "))), initrd)
 	applies := func(images, words string, change ...string) resource.TestStep {
-		text := strings.NewReplacer(change...).Replace(readFile(t, examplesDir+"/s390-tools/main.tf"))
+		text := strings.NewReplacer(change...).Replace(bareExample(t, "s390-tools"))
 		return resource.TestStep{
 			Config: text + provider,
 			ConfigVariables: config.Variables{

@@ -54,6 +54,34 @@ func TestAccExample(t *testing.T) {
 	}
 }
 
+// namesProvider is how most complete examples begin.
+const namesProvider = `terraform {
+  required_providers {
+    netboot = { source = "s390x-netboot/netboot" }
+  }
+}
+
+`
+
+// TestExamplesNameTheProvider holds that a reader can copy each complete example into an empty directory.
+func TestExamplesNameTheProvider(t *testing.T) {
+	files, err := filepath.Glob(examplesDir + "/*/main.tf")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%v: no examples", err)
+	}
+	for _, file := range files {
+		if !strings.Contains(readFile(t, file), "required_providers") {
+			t.Errorf("%s has no required_providers, without which init looks for another provider", file)
+		}
+	}
+}
+
+// bareExample is a complete example without its required_providers, for a test that adds a provider block.
+func bareExample(t *testing.T, name string) string {
+	t.Helper()
+	return strings.TrimPrefix(readFile(t, filepath.Join(examplesDir, name, "main.tf")), namesProvider)
+}
+
 // TestREADME holds that the recipe in the README is the one in examples/, which is applied.
 func TestREADME(t *testing.T) {
 	readme, recipe := readFile(t, "../../README.md"), readFile(t, examplesDir+"/recipe/main.tf")
@@ -145,7 +173,7 @@ func (e example) steps(t *testing.T, variables config.Variables) []resource.Test
 // plan plans an example that needs more than the lab has in every run. Its files come from where they come from for readers.
 func (e example) plan(t *testing.T, variables config.Variables) {
 	t.Helper()
-	c := wholeCLI(t, e.config+readFile(t, examplesDir+"/provider/provider.tf"))
+	c := wholeCLI(t, e.config)
 	c.writeVariables(e.variables(config.Variables{"password": variables["password"]}))
 	c.must("plan")
 }

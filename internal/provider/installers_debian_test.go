@@ -80,7 +80,7 @@ const lessAnswers = `
 // installsDebian is preseedExample for the lab's mirror on the host. Nothing else is reachable.
 func installsDebian(t *testing.T) string {
 	t.Helper()
-	config := readFile(t, filepath.Join(examplesDir, preseedExample, "main.tf")) + `
+	config := bareExample(t, preseedExample) + `
 output "results" {
   value = { for guest in [netboot_domain.bios, netboot_domain.uefi] : guest.name => { install = guest.install_result, boot = guest.boot_result } }
 }
