@@ -151,7 +151,7 @@ func TestInstallersImage(t *testing.T) {
 func TestInstallersImageGivesUp(t *testing.T) {
 	needsInstallers(t)
 	c := imageCLI(t, "s390x = "+liveSystem(t, "s390x"), `
-    small   = { arch = "s390x", disk = "64MiB", suffix = "", reinstall = null }
+    small   = { arch = "s390x", disk = "1MiB", suffix = "", reinstall = null }
     missing = { arch = "s390x", disk = "1GiB", suffix = ".xz", reinstall = null }
   `)
 	run := c.start("apply", "-auto-approve")
