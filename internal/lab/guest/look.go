@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -35,9 +36,31 @@ func enableProcessors() {
 func disksNow() string {
 	var disks []string
 	for _, disk := range devices("/sys/block/vd*") {
-		disks = append(disks, fmt.Sprintf("%s:%d:%s", text(disk+"/serial"), diskBytes(disk), text(disk+"/ro")))
+		disks = append(disks, fmt.Sprintf("%s:%d:%s", serialOf(disk), diskBytes(disk), text(disk+"/ro")))
 	}
 	return strings.Join(disks, " ")
+}
+
+// serials are those of the disks that were there, by the numbers of their inodes in /sys.
+var serials = map[uint64]string{}
+
+// serialOf reads a serial only once. To read it is a request to the disk: if the disk is unplugged meanwhile, neither the request nor
+// the removal of the disk ever ends.
+func serialOf(disk string) string {
+	info, err := os.Stat(disk)
+	if err != nil {
+		return err.Error()
+	}
+	inode := info.Sys().(*syscall.Stat_t).Ino
+	if serial, known := serials[inode]; known {
+		return serial
+	}
+	serial, err := os.ReadFile(disk + "/serial")
+	if err != nil {
+		return err.Error()
+	}
+	serials[inode] = strings.TrimSpace(string(serial))
+	return serials[inode]
 }
 
 func nicsNow() string {
