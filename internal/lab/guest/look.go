@@ -47,20 +47,19 @@ var serials = map[uint64]string{}
 // serialOf reads a serial only once. To read it is a request to the disk: if the disk is unplugged meanwhile, neither the request nor
 // the removal of the disk ever ends.
 func serialOf(disk string) string {
-	info, err := os.Stat(disk)
-	if err != nil {
+	var info syscall.Stat_t
+	if err := syscall.Stat(disk, &info); err != nil {
 		return err.Error()
 	}
-	inode := info.Sys().(*syscall.Stat_t).Ino
-	if serial, known := serials[inode]; known {
+	if serial, known := serials[info.Ino]; known {
 		return serial
 	}
 	serial, err := os.ReadFile(disk + "/serial")
 	if err != nil {
 		return err.Error()
 	}
-	serials[inode] = strings.TrimSpace(string(serial))
-	return serials[inode]
+	serials[info.Ino] = strings.TrimSpace(string(serial))
+	return serials[info.Ino]
 }
 
 func nicsNow() string {
