@@ -55,6 +55,23 @@ func newCLI(t *testing.T, uri, config string) *cli {
 	return wholeCLI(t, onHost(uri)+config)
 }
 
+// consoleCLI is newCLI on the lab's host, with a directory for the consoles of guests.
+func consoleCLI(t *testing.T, config string) *cli {
+	t.Helper()
+	return wholeCLI(t, onHost(lab.Shared(t).URI, `console_log_dir = "consoles"`)+config)
+}
+
+// consoleLog is the file of a guest's console.
+func (c *cli) consoleLog(guest string) string { return filepath.Join(c.dir, "consoles", guest+".log") }
+
+// consoleShows holds that the console of a guest has shown these texts in turn.
+func (c *cli) consoleShows(guest string, texts ...string) {
+	c.t.Helper()
+	if err := logShows(c.consoleLog(guest), texts...)(nil); err != nil {
+		c.t.Error(err)
+	}
+}
+
 // needsCLI skips a test that drives a CLI, where none is to be driven.
 func needsCLI(t *testing.T) {
 	t.Helper()

@@ -10,8 +10,6 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
-
-	"github.com/s390x-netboot/terraform-provider-netboot/internal/lab"
 )
 
 // TestAccDomainBootCheck has what the firmware alone decides, before there is anything to boot.
@@ -95,7 +93,7 @@ const firmwareWaits = "DHCP"
 // applyUntil begins an apply, and returns when the guest that it waits for has written a text to its console.
 func (c *cli) applyUntil(text string) *cliRun {
 	c.t.Helper()
-	log := filepath.Join(c.dir, "consoles", "acc.log")
+	log := c.consoleLog("acc")
 	_ = os.Remove(log)
 	run := c.start("apply", "-auto-approve")
 	eventually(c.t, fmt.Sprintf("the guest writes %q", text), func() bool {
@@ -142,8 +140,7 @@ func TestAccDomainProviderKilled(t *testing.T) {
 func newBootCLI(t *testing.T) *cli {
 	t.Helper()
 	leavesNothing(t)
-	c := newCLI(t, lab.Shared(t).URI, labNetwork)
-	c.write("main.tf", onHost(lab.Shared(t).URI, `console_log_dir = "consoles"`)+labNetwork)
+	c := consoleCLI(t, labNetwork)
 	c.write("boot.tf", domain(onLabNetwork+waitsForBoot))
 	return c
 }

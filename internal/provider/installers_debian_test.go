@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -66,8 +65,8 @@ const unsigned = `
       }
       `
 
-// lessAnswers are further answers: the mirror has no signature, and only what the smallest installation needs.
-const lessAnswers = `
+// furtherAnswers accept a mirror without a signature, and install only what the smallest system needs.
+const furtherAnswers = `
           d-i debian-installer/allow_unauthenticated boolean true
           d-i clock-setup/ntp boolean false
           d-i base-installer/install-recommends boolean false
@@ -86,9 +85,11 @@ output "results" {
 }
 `
 	config = changed(t, config, `"/preseed.cfg" = {`, unsigned+`"/preseed.cfg" = {`)
-	config = changed(t, config, "\n          d-i time/zone", lessAnswers+"          d-i time/zone")
-	config = changed(t, config, `netboot_volume.disk["bios"].id }`, `netboot_volume.disk["bios"].id, cache = "unsafe" }`)
-	return changed(t, config, `netboot_volume.disk["uefi"].id }`, `netboot_volume.disk["uefi"].id, cache = "unsafe" }`)
+	config = changed(t, config, "\n          d-i time/zone", furtherAnswers+"          d-i time/zone")
+	for _, disk := range []string{`netboot_volume.disk["bios"].id`, `netboot_volume.disk["uefi"].id`} {
+		config = changed(t, config, disk, disk+`, cache = "unsafe"`)
+	}
+	return config
 }
 
 // changed replaces what a configuration must have.
@@ -125,9 +126,7 @@ func TestInstallersDebian(t *testing.T) {
 		c.logRow("Debian 13, x86_64 with UEFI, "+installation, "uefi", took)
 		c.must("plan", "-detailed-exitcode")
 		for _, guest := range []string{"bios", "uefi"} { // an installation begins a new log
-			if err := logShows(filepath.Join(c.dir, "consoles", guest+".log"), "Installing the base system", "login:")(nil); err != nil {
-				t.Error(err)
-			}
+			c.consoleShows(guest, "Installing the base system", "login:")
 		}
 	}
 	c.must("destroy", "-auto-approve")
@@ -171,7 +170,7 @@ func TestInstallersDebianFails(t *testing.T) {
 				t.Errorf("%v; it should say %q:\n%s", err, failed.says, run.output.String())
 			}
 			ended := time.Now()
-			log, err := os.Stat(filepath.Join(c.dir, "consoles", "bios.log"))
+			log, err := os.Stat(c.consoleLog("bios"))
 			if err != nil {
 				t.Fatal(err)
 			}

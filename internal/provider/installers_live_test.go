@@ -119,9 +119,3 @@ func TestInstallersLive(t *testing.T) {
 	c.must("plan", "-detailed-exitcode")
 	c.must("destroy", "-auto-approve")
 }
-
-// consoleCLI is newCLI with a directory for the consoles of guests.
-func consoleCLI(t *testing.T, config string) *cli {
-	t.Helper()
-	return wholeCLI(t, onHost(lab.Shared(t).URI, `console_log_dir = "consoles"`)+config)
-}

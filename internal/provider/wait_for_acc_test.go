@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -71,7 +70,7 @@ func TestAccWaitFor(t *testing.T) {
 		waiting(`{ address = { prefix = "192.168.151.0/24" }, agent = {}, port = { number = 2222 } }`)+byAgent)
 	c.must("apply", "-auto-approve")
 	t.Cleanup(func() { c.must("destroy", "-auto-approve") })
-	console, err := os.ReadFile(filepath.Join(c.dir, "consoles", "acc.log"))
+	console, err := os.ReadFile(c.consoleLog("acc"))
 	if err != nil || !says("dhcp=192.168.151.").Match(console) || !says("agent=started").Match(console) {
 		t.Errorf("the apply ended before the guest was ready (%v):\n%s", err, console)
 	}
